@@ -1,0 +1,67 @@
+# One command per chore, the same in CI. `make live` and `make test` install what they need; the second time is fast.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help venv live test check format bench clean
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?= cpu,dev
+ARGS ?=
+PY := $(VENV)/bin/python
+comma := ,
+STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+# What a bare Debian or Ubuntu lacks: PortAudio for sounddevice, the others for the window support built into OpenCV.
+SYSTEM_PACKAGES := libportaudio2 libgl1 libglib2.0-0 libxcb1
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+venv: $(STAMP) ## install everything into .venv (EXTRAS=gpu,dev on a machine with an NVIDIA GPU)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11; install a newer one and type: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(call apt_install,python3-venv); fi
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@if ! $(PY) -c 'import sounddevice, cv2' 2>/dev/null; then $(call apt_install,$(SYSTEM_PACKAGES)); fi
+	@if ! $(PY) -c 'import sounddevice, cv2'; then \
+	  echo "the system libraries of sound or picture are missing; type: $(call by_hand)" >&2; exit 1; fi
+	@touch $@
+
+# Installs packages with apt-get where that is allowed without a question; otherwise one line says what to type.
+define apt_install
+if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+  as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+  $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; \
+elif command -v apt-get >/dev/null; then \
+  echo "system packages are missing; type: sudo apt-get install $(1)" >&2; exit 1; \
+else \
+  echo "system libraries are missing; install what your system calls: $(1)" >&2; exit 1; \
+fi
+endef
+by_hand = sudo apt-get install $(SYSTEM_PACKAGES)
+
+live: venv ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
+	@length="--duration 20"; if [ -t 0 ]; then length=; fi; exec $(PY) run_live.py $$length $(ARGS)
+
+test: venv ## every test (ARGS="-k name" to choose)
+	$(PY) -m pytest -q $(ARGS)
+
+check: venv ## ruff, mypy, import-linter
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: venv ## put the code into its form
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: venv ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
+	$(PY) run_live.py bench latency $(ARGS)
+
+clean: ## remove what tools and tests left (recordings stay)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache runs *.egg-info $(VENV)/.installed-*
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

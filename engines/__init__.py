@@ -1,0 +1,1 @@
+"""How a network is run: one contract, several runtimes, found through `engines.registry`."""

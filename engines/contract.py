@@ -1,0 +1,60 @@
+"""The engine contract: one network made runnable by one runtime, numpy arrays in and out, state kept inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+NETWORKS = ("flow", "embedding", "translator", "encoder", "decoder")
+"""The networks of the forward loop.
+
+name        one step takes -> gives
+flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
+embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
+translator  flow [2, 16, 16], speed [16, 16], embedding [128] (float32), age_s: how old that motion is at the tick,
+            time_s: the tick's time, temperature, anticipation_s (all float64 scalars) -> codes: int16 [4, 2]
+encoder     pcm: float32 [1280] -> codes: int16 [4, 2]
+decoder     codes: int16 [4, 2] -> pcm: float32 [1280]
+"""
+
+
+class EngineError(Exception):
+    """A runtime or an artifact that cannot be used; the message says what, where and the fix."""
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine is.
+
+    Attributes:
+        network: one of `NETWORKS`.
+        runtime: "torch", "onnxruntime", "tensorrt" or "opencv".
+        device: "cpu" or a GPU's name.
+        precision: "fp32", "fp16", "bf16" or "int8".
+        latency_samples: how many samples the output lags the input (0 for a causal network).
+        config: the network's own configuration.
+    """
+
+    network: str
+    runtime: str
+    device: str = "cpu"
+    precision: str = "fp32"
+    latency_samples: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """One network, ready to run."""
+
+    spec: EngineSpec
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """Advance by one tick (or one frame, for networks without state). See `NETWORKS` for names and shapes."""
+
+    def reset(self) -> None:
+        """Forget everything heard and seen so far."""

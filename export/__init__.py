@@ -1,0 +1,1 @@
+"""From a checkpoint to deployable engines, with parity against torch."""

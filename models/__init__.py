@@ -1,0 +1,1 @@
+"""What is computed: architectures with explicit streaming state, weights and bundles."""

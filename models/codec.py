@@ -1,0 +1,184 @@
+"""The causal codec: SEANet encoder and decoder around a residual vector quantizer; 32 kHz, 50 Hz, 4 codebooks of 2048.
+
+After SoundStream (Zeghidour et al. 2021) and EnCodec (Defossez et al. 2022), with every strided convolution written as
+space-to-depth and a plain convolution: 16 samples are folded into channels before the first one, so the network runs at
+2 kHz and below, which is what makes it cheap on a CPU. Nothing looks ahead: latency is zero samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.streaming import CausalConv1d, Chain, Fold, Pointwise, Residual, State, StreamingModule, Unfold
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """The codec's sizes.
+
+    Attributes:
+        sample_rate: in Hz.
+        fold: samples folded into channels before the first convolution.
+        ratios: further down-sampling factors; fold * product(ratios) samples make one token frame.
+        channels: width at each rate, from the fastest to the slowest.
+        latent_dim: width of what is quantized.
+        num_codebooks: codebooks of the residual quantizer.
+        cardinality: entries of each codebook.
+    """
+
+    sample_rate: int = 32_000
+    fold: int = 16
+    ratios: tuple[int, ...] = (5, 4, 2)
+    channels: tuple[int, ...] = (48, 96, 160, 256)
+    latent_dim: int = 32
+    num_codebooks: int = 4
+    cardinality: int = 2048
+
+    @property
+    def hop(self) -> int:
+        """Samples per token frame."""
+        hop = self.fold
+        for ratio in self.ratios:
+            hop *= ratio
+        return hop
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CodecConfig:
+        """The inverse of `as_dict`."""
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**fields)
+
+
+def _unit(channels: int, dilation: int) -> Residual:
+    """SEANet's residual unit: a dilated convolution through half the channels and back."""
+    hidden = channels // 2
+    return Residual(
+        Pointwise(nn.ELU()),
+        CausalConv1d(channels, hidden, 3, dilation),
+        Pointwise(nn.ELU()),
+        CausalConv1d(hidden, channels, 1),
+    )
+
+
+class Encoder(StreamingModule):
+    """Sound to latents: [B, 1, 640 T] -> [B, latent_dim, T]."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        widths = config.channels
+        parts: list[StreamingModule] = [Fold(config.fold), CausalConv1d(config.fold, widths[0], 5), _unit(widths[0], 1)]
+        for ratio, before, after in zip(config.ratios, widths[:-1], widths[1:], strict=True):
+            parts += [
+                Pointwise(nn.ELU()),
+                Fold(ratio),
+                CausalConv1d(before * ratio, after, 2),
+                _unit(after, 1),
+            ]
+        parts += [_unit(widths[-1], 2), Pointwise(nn.ELU()), CausalConv1d(widths[-1], config.latent_dim, 3)]
+        self.chain = Chain(*parts)
+        self.rate = self.chain.rate
+
+    def init_state(self, batch: int) -> State:
+        """The convolutions' pasts."""
+        return self.chain.init_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """X [B, 1, 640 T] -> latents [B, latent_dim, T]."""
+        return self.chain.step(x, state)
+
+
+class Decoder(StreamingModule):
+    """Quantized latents to sound: [B, latent_dim, T] -> [B, 1, 640 T]."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        widths = config.channels[::-1]
+        parts: list[StreamingModule] = [
+            CausalConv1d(config.latent_dim, widths[0], 3),
+            _unit(widths[0], 1),
+            _unit(widths[0], 2),
+        ]
+        for ratio, before, after in zip(config.ratios[::-1], widths[:-1], widths[1:], strict=True):
+            parts += [
+                Pointwise(nn.ELU()),
+                CausalConv1d(before, after * ratio, 2),
+                Unfold(ratio),
+                _unit(after, 1),
+                _unit(after, 3),
+            ]
+        parts += [Pointwise(nn.ELU()), CausalConv1d(widths[-1], config.fold, 5), Unfold(config.fold)]
+        self.chain = Chain(*parts)
+        self.rate = self.chain.rate
+
+    def init_state(self, batch: int) -> State:
+        """The convolutions' pasts."""
+        return self.chain.init_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """X [B, latent_dim, T] -> sound [B, 1, 640 T]."""
+        return self.chain.step(x, state)
+
+
+class ResidualQuantizer(nn.Module):
+    """Residual vector quantization (SoundStream, section III-C); codebooks learned by exponential moving averages."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.num_codebooks = config.num_codebooks
+        self.codebooks = nn.Buffer(torch.randn(config.num_codebooks, config.cardinality, config.latent_dim) * 0.1)
+
+    def encode(self, latents: Tensor) -> Tensor:
+        """Latents [B, D, T] -> codes [B, K, T], int64."""
+        residual = latents.transpose(1, 2)
+        codes = []
+        for codebook in self.codebooks:
+            index = nearest(residual, codebook)
+            codes.append(index)
+            residual = residual - F.embedding(index, codebook)
+        return torch.stack(codes, dim=1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, K, T] -> latents [B, D, T]."""
+        total = F.embedding(codes[:, 0], self.codebooks[0])
+        for k in range(1, self.num_codebooks):
+            total = total + F.embedding(codes[:, k], self.codebooks[k])
+        return total.transpose(1, 2)
+
+
+def nearest(x: Tensor, codebook: Tensor) -> Tensor:
+    """Index of the nearest entry in the Euclidean sense: x [..., D], codebook [N, D] -> int64 [...]."""
+    scores = x @ codebook.T - 0.5 * codebook.square().sum(-1)
+    return scores.argmax(-1)
+
+
+class Codec(nn.Module):
+    """Encoder, quantizer and decoder.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: CodecConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CodecConfig()
+        self.encoder = Encoder(self.config)
+        self.quantizer = ResidualQuantizer(self.config)
+        self.decoder = Decoder(self.config)
+
+    def encode(self, pcm: Tensor) -> Tensor:
+        """Pcm [B, 1, 640 T] in -1..1 -> codes [B, K, T]."""
+        return self.quantizer.encode(self.encoder(pcm))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, K, T] -> pcm [B, 1, 640 T]."""
+        sound: Tensor = self.decoder(self.quantizer.decode(codes))
+        return sound

@@ -1,0 +1,283 @@
+"""The one law of every streaming network, the layers that obey it, and the proof that a network does.
+
+The law: `forward(sequence)` equals `step(block, state)` over its blocks. State is explicit, a flat tuple of tensors
+that goes in and comes out, so that any runtime can hold it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+State = tuple[Tensor, ...]
+"""A network's memory of the past: a flat tuple of tensors, batch first."""
+
+
+class StreamingModule(nn.Module):
+    """A causal network of one tensor, time last.
+
+    Attributes:
+        rate: output frames per input frame, as (numerator, denominator).
+        latency: output frames by which the output lags the input.
+    """
+
+    rate: tuple[int, int] = (1, 1)
+    latency: int = 0
+
+    def init_state(self, batch: int) -> State:
+        """The state before anything was heard: a tuple of tensors, batch first."""
+        raise NotImplementedError
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Advance by a block: x [B, C, T] -> (y [B, D, T * rate], new state)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The whole sequence at once, from the initial state: x [B, C, T] -> y [B, D, T * rate]."""
+        return self.step(x, self.init_state(x.shape[0]))[0]
+
+
+class CausalConv1d(StreamingModule):
+    """A convolution over the present and the past; the state is the last (kernel - 1) * dilation input frames."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, kernel, dilation=dilation)
+        self.context = (kernel - 1) * dilation
+
+    def init_state(self, batch: int) -> State:
+        """One tensor [B, C, context] of zeros, or none for a kernel of one."""
+        if not self.context:
+            return ()
+        weight = self.conv.weight
+        return (weight.new_zeros(batch, self.conv.in_channels, self.context),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """X [B, C, T] -> y [B, D, T]."""
+        if not self.context:
+            return self.conv(x), ()
+        joined = torch.cat([state[0], x], dim=-1)
+        return self.conv(joined), (joined[..., joined.shape[-1] - self.context :],)
+
+
+class Fold(StreamingModule):
+    """Space to depth: n frames become one with n times the channels. [B, C, T * n] -> [B, C * n, T]."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.rate = (1, n)
+
+    def init_state(self, batch: int) -> State:
+        """No state: blocks are whole folds."""
+        return ()
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Fold one block, whose length is a multiple of n."""
+        batch, channels, length = x.shape
+        y = x.reshape(batch, channels, length // self.n, self.n).transpose(2, 3)
+        return y.reshape(batch, channels * self.n, length // self.n), ()
+
+
+class Unfold(StreamingModule):
+    """Depth to space, the inverse of `Fold`. [B, C * n, T] -> [B, C, T * n]."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.rate = (n, 1)
+
+    def init_state(self, batch: int) -> State:
+        """No state."""
+        return ()
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Unfold one block."""
+        batch, channels, length = x.shape
+        y = x.reshape(batch, channels // self.n, self.n, length).transpose(2, 3)
+        return y.reshape(batch, channels // self.n, length * self.n), ()
+
+
+class Pointwise(StreamingModule):
+    """A stateless elementwise module inside a streaming chain."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def init_state(self, batch: int) -> State:
+        """No state."""
+        return ()
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Apply the module."""
+        return self.module(x), ()
+
+
+class Chain(StreamingModule):
+    """Streaming modules one after the other; the state is theirs, concatenated."""
+
+    def __init__(self, *modules: StreamingModule) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules)
+        up, down = 1, 1
+        for module in modules:
+            up, down = up * module.rate[0], down * module.rate[1]
+        common = math.gcd(up, down)
+        self.rate = (up // common, down // common)
+        self._sizes = [len(module.init_state(1)) for module in modules]
+
+    def init_state(self, batch: int) -> State:
+        """The parts' states in order."""
+        return tuple(tensor for part in self.parts for tensor in part.init_state(batch))  # type: ignore[operator]
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run the block through every part."""
+        after: list[Tensor] = []
+        place = 0
+        for part, size in zip(self.parts, self._sizes, strict=True):
+            x, new = part.step(x, state[place : place + size])  # type: ignore[operator]
+            after.extend(new)
+            place += size
+        return x, tuple(after)
+
+
+class Residual(StreamingModule):
+    """x + chain(x), for a chain that keeps the rate and the channels."""
+
+    def __init__(self, *modules: StreamingModule) -> None:
+        super().__init__()
+        self.chain = Chain(*modules)
+
+    def init_state(self, batch: int) -> State:
+        """The chain's state."""
+        return self.chain.init_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Advance the chain and add its input."""
+        y, state = self.chain.step(x, state)
+        return x + y, state
+
+
+Stepper = Callable[[Sequence[Tensor], State], tuple[Tensor, State]]
+"""Advances a network by one block: ([inputs of the block], state) -> (output of the block, state)."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What `verify_contract` measured: the largest relative errors."""
+
+    blocks: float
+    ragged: float
+    reset: float
+
+
+def _relative(got: Tensor, want: Tensor) -> float:
+    scale = float(want.abs().max()) or 1.0
+    return float((got - want).abs().max()) / scale
+
+
+def _stream(
+    step: Stepper, state: State, inputs: Sequence[Tensor], dims: Sequence[int], lengths: Sequence[int]
+) -> list[Tensor]:
+    outputs, start = [], 0
+    for length in lengths:
+        block = [x.narrow(dim, start, length) for x, dim in zip(inputs, dims, strict=True)]
+        y, state = step(block, state)
+        outputs.append(y)
+        start += length
+    return outputs
+
+
+@torch.no_grad()
+def verify_contract(
+    forward: Callable[[Sequence[Tensor]], Tensor],
+    step: Stepper,
+    init_state: Callable[[int], State],
+    inputs: Sequence[Tensor],
+    *,
+    time_dims: Sequence[int],
+    out_dim: int,
+    unit: int = 1,
+    latency: int = 0,
+    tolerance: float = 1e-5,
+    poison: float = float("nan"),
+) -> Proof:
+    """Prove the streaming law for one network.
+
+    Streams the inputs in two block sizes and in ragged blocks and compares with `forward`; puts NaN in the future (a
+    leak shows as NaN in the past); streams a batch of two whose second row is reset half way.
+
+    Args:
+        forward: the whole sequence at once.
+        step: one block.
+        init_state: batch size -> state.
+        inputs: the sequences, batch of 2, each with the same number of frames along its time dimension.
+        time_dims: the time dimension of each input.
+        out_dim: the time dimension of the output.
+        unit: the smallest block in frames.
+        latency: output frames by which the stream lags the whole-signal output.
+        tolerance: the largest relative error accepted.
+        poison: what the future is filled with. Attention over a whole sequence multiplies the future by zero, which
+            NaN survives, so give it a large number there: any leak still changes the past.
+
+    Returns:
+        The measured errors.
+
+    Raises:
+        AssertionError: when the law is broken; the text says how.
+    """
+    total = inputs[0].shape[time_dims[0]]
+    want = forward(inputs)
+    ratio = want.shape[out_dim] / total
+
+    def compare(outputs: list[Tensor], reference: Tensor) -> float:
+        got = torch.cat(outputs, dim=out_dim)
+        length = min(got.shape[out_dim], reference.shape[out_dim]) - latency
+        return _relative(got.narrow(out_dim, latency, length), reference.narrow(out_dim, 0, length))
+
+    blocks = 0.0
+    for size in (unit, 3 * unit):
+        lengths = [size] * (total // size) + ([total % size] if total % size else [])
+        error = compare(_stream(step, init_state(2), inputs, time_dims, lengths), want)
+        blocks = error if not error <= blocks else blocks  # keeps a NaN, unlike max()
+    generator = torch.Generator().manual_seed(0)
+    lengths, left = [], total
+    while left:
+        length = min(left, unit * int(torch.randint(1, 6, (1,), generator=generator)))
+        lengths.append(length)
+        left -= length
+    ragged = compare(_stream(step, init_state(2), inputs, time_dims, lengths), want)
+
+    half = (total // 2) // unit * unit
+    poisoned = []
+    for x, dim in zip(inputs, time_dims, strict=True):
+        y = x.clone()
+        if y.is_floating_point():
+            y.narrow(dim, half, total - half).fill_(poison)
+        else:
+            y.narrow(dim, half, total - half).copy_(y.narrow(dim, half, total - half).flip(dim).roll(1, 0))
+        poisoned.append(y)
+    past = forward(poisoned).narrow(out_dim, 0, int(half * ratio))
+    leak = _relative(past, want.narrow(out_dim, 0, int(half * ratio)))
+    if not leak <= tolerance:
+        raise AssertionError(f"the future leaks into the past: {leak}")
+
+    head = [x.narrow(dim, 0, half) for x, dim in zip(inputs, time_dims, strict=True)]
+    tail = [x.narrow(dim, half, total - half) for x, dim in zip(inputs, time_dims, strict=True)]
+    _, state = step(head, init_state(2))
+    fresh = init_state(2)
+    mixed = tuple(torch.cat([old[:1], new[1:]]) for old, new in zip(state, fresh, strict=True))
+    got, _ = step(tail, mixed)
+    alone, _ = step([x[1:] for x in tail], init_state(1))
+    kept = want.narrow(out_dim, int(half * ratio), want.shape[out_dim] - int(half * ratio))
+    reset = max(_relative(got[1:], alone), _relative(got[:1], kept[:1]) if latency == 0 else 0.0)
+
+    for name, value in (("blocks", blocks), ("ragged blocks", ragged), ("a reset row", reset)):
+        if not value <= tolerance:
+            raise AssertionError(f"step differs from forward over {name}: {value} > {tolerance}")
+    return Proof(blocks, ragged, reset)

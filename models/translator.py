@@ -1,0 +1,294 @@
+"""The translator: what is seen up to now -> the codes of the next 40 ms of sound.
+
+A causal, sliding-window, cross-modal transformer takes one step per tick: its input is the last tick's sound and what
+is seen now; it attends to its own past and, by cross-attention on a time base in seconds, to the video latents of the last
+second and more. A depth transformer (after RQ-Transformer, Lee et al. 2022, and Moshi, Defossez et al. 2024) then emits
+the tick's 2 x 4 codes one after the other, so no delay pattern is needed. Anticipation is an input: with Δ seconds the
+sound asked for is that of now + Δ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.attention import WindowAttention, rotary
+from models.streaming import State
+
+
+@dataclass(frozen=True)
+class TranslatorConfig:
+    """The translator's sizes.
+
+    Attributes:
+        dim, heads, layers: of the backbone.
+        window: ticks of its own past that a tick sees, itself included.
+        video_window: ticks of video latents that a tick sees.
+        depth_dim, depth_heads, depth_layers: of the depth transformer.
+        num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
+        latent_dim: width of the codec's codebooks.
+        embedding_dim, grid: of a motion.
+        mel_bands: bands of the auxiliary loudness target, per token frame.
+    """
+
+    dim: int = 192
+    heads: int = 6
+    layers: int = 3
+    window: int = 50
+    video_window: int = 32
+    depth_dim: int = 128
+    depth_heads: int = 4
+    depth_layers: int = 2
+    num_codebooks: int = 4
+    cardinality: int = 2048
+    frames: int = 2
+    latent_dim: int = 32
+    embedding_dim: int = 128
+    grid: int = 16
+    mel_bands: int = 24
+
+    @property
+    def codes_per_tick(self) -> int:
+        """Codes that the depth transformer emits per tick."""
+        return self.num_codebooks * self.frames
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TranslatorConfig:
+        """The inverse of `as_dict`."""
+        return cls(**values)
+
+
+class Seen(NamedTuple):
+    """What is seen at each tick of a block.
+
+    flow [B, T, 2, G, G], speed [B, T, G, G] in frame sides per second; embedding [B, T, E]; age_s [B, T]: how long
+    before the tick the frame was captured; time_s [B, T] float64: the tick's time; anticipation_s [B, T].
+    """
+
+    flow: Tensor
+    speed: Tensor
+    embedding: Tensor
+    age_s: Tensor
+    time_s: Tensor
+    anticipation_s: Tensor
+
+
+class VideoEncoder(nn.Module):
+    """A motion to a video latent: [B, T, ...] -> [B, T, dim]."""
+
+    def __init__(self, config: TranslatorConfig) -> None:
+        super().__init__()
+        self.grid = nn.Sequential(
+            nn.Conv2d(4, 24, 3, 2, 1), nn.GELU(), nn.Conv2d(24, 48, 3, 2, 1), nn.GELU(), nn.Flatten()
+        )
+        cells = 48 * (config.grid // 4) ** 2
+        self.flat = nn.Linear(cells + config.embedding_dim + 2, config.dim)
+        self.mix = nn.Sequential(
+            nn.GELU(), nn.Linear(config.dim, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, seen: Seen) -> Tensor:
+        """Every tick by itself."""
+        batch, length = seen.age_s.shape
+        speed = seen.speed[:, :, None]
+        planes = torch.cat([torch.asinh(4.0 * seen.flow), torch.asinh(4.0 * speed), torch.asinh(40.0 * speed)], dim=2)
+        cells = self.grid(planes.flatten(0, 1)).view(batch, length, -1)
+        energy = torch.log(seen.speed.mean((2, 3)) + 1e-3)[..., None]
+        x = self.flat(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))
+        out: Tensor = self.norm(x + self.mix(x))
+        return out
+
+
+class Layer(nn.Module):
+    """Self-attention over past ticks, cross-attention to video latents, and a feed-forward part; pre-norm."""
+
+    def __init__(self, config: TranslatorConfig) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(config.dim) for _ in range(3))
+        self.own = WindowAttention(config.dim, config.dim, config.heads, config.window)
+        self.video = WindowAttention(config.dim, config.dim, config.heads, config.video_window)
+        self.feed = nn.Sequential(
+            nn.Linear(config.dim, 3 * config.dim), nn.GELU(), nn.Linear(3 * config.dim, config.dim)
+        )
+
+    def step(
+        self, x: Tensor, video: Tensor, turns: tuple[Tensor, Tensor], video_turns: tuple[Tensor, Tensor], state: State
+    ) -> tuple[Tensor, State]:
+        """x, video [B, T, dim] -> (x, state of six tensors)."""
+        normed = self.norms[0](x)
+        y, own = self.own.step(normed, normed, turns, turns, state[:3])
+        x = x + y
+        y, cross = self.video.step(self.norms[1](x), video, turns, video_turns, state[3:])
+        x = x + y
+        return x + self.feed(self.norms[2](x)), own + cross
+
+
+class DepthLayer(nn.Module):
+    """A small causal transformer layer over the codes of one tick."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.feed = nn.Sequential(nn.Linear(dim, 3 * dim), nn.GELU(), nn.Linear(3 * dim, dim))
+
+    def step(self, x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """X [N, L, dim] after `past` keys and values [N, H, P, D] -> (x, grown past). L is 1, or all with no past."""
+        count, length, dim = x.shape
+        q, k, v = self.qkv(self.norm1(x)).view(count, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=past is None and length > 1)
+        x = x + self.out(y.transpose(1, 2).reshape(count, length, dim))
+        return x + self.feed(self.norm2(x)), (k, v)
+
+
+class DepthTransformer(nn.Module):
+    """The codes of one tick, one after the other, given the backbone's context."""
+
+    def __init__(self, config: TranslatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.context = nn.Linear(config.dim, config.depth_dim)
+        self.enter = nn.ModuleList(nn.Linear(config.latent_dim, config.depth_dim) for _ in range(config.num_codebooks))
+        self.place = nn.Parameter(torch.randn(config.codes_per_tick, config.depth_dim) * 0.02)
+        self.layers = nn.ModuleList(
+            DepthLayer(config.depth_dim, config.depth_heads) for _ in range(config.depth_layers)
+        )
+        self.norm = nn.LayerNorm(config.depth_dim)
+        self.heads = nn.ModuleList(nn.Linear(config.depth_dim, config.cardinality) for _ in range(config.num_codebooks))
+
+    def forward(self, context: Tensor, codes: Tensor, codebooks: Tensor) -> Tensor:
+        """Teacher-forced: context [N, dim], codes [N, 8] in emission order -> logits [N, 8, cardinality]."""
+        k = self.config.num_codebooks
+        places = range(self.config.codes_per_tick - 1)
+        entered = [self.enter[i % k](F.embedding(codes[:, i], codebooks[i % k])) for i in places]
+        base = self.context(context)[:, None]
+        x = torch.stack([torch.zeros_like(base[:, 0]), *entered], 1) + base + self.place
+        for layer in self.layers:
+            x, _ = layer.step(x, None)  # type: ignore[operator]
+        x = self.norm(x)
+        return torch.stack([self.heads[i % k](x[:, i]) for i in range(self.config.codes_per_tick)], 1)
+
+    def sample(
+        self, context: Tensor, codebooks: Tensor, uniforms: Tensor, temperature: Tensor, floor: float = 0.05
+    ) -> Tensor:
+        """Draw the codes of one tick.
+
+        Args:
+            context: [N, dim].
+            codebooks: [K, cardinality, latent_dim].
+            uniforms: [N, 8] in 0..1, where chance comes from.
+            temperature: [N, 1], positive; small is greedy.
+            floor: entries less likely than this share of the likeliest are never drawn (min-p, Nguyen et al. 2024).
+
+        Returns:
+            int64 [N, 8] in emission order: frame by frame, codebook by codebook.
+        """
+        k = self.config.num_codebooks
+        base = self.context(context)
+        x = base + self.place[0]
+        pasts: list[tuple[Tensor, Tensor] | None] = [None] * len(self.layers)
+        codes = []
+        for i in range(self.config.codes_per_tick):
+            h = x[:, None]
+            for j, layer in enumerate(self.layers):
+                h, pasts[j] = layer.step(h, pasts[j])  # type: ignore[operator]
+            logits = self.heads[i % k](self.norm(h[:, 0])) / temperature
+            odds = (logits - logits.amax(-1, keepdim=True)).exp()
+            odds = torch.where(odds < floor, 0.0, odds)
+            cumulative = odds.cumsum(-1)
+            code = (
+                (cumulative < uniforms[:, i : i + 1] * cumulative[:, -1:])
+                .sum(-1)
+                .clamp_max(self.config.cardinality - 1)
+            )
+            codes.append(code)
+            if i + 1 < self.config.codes_per_tick:
+                x = base + self.place[i + 1] + self.enter[i % k](F.embedding(code, codebooks[i % k]))
+        return torch.stack(codes, 1)
+
+
+class Translator(nn.Module):
+    """Backbone and depth transformer.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: TranslatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or TranslatorConfig()
+        self.codebooks = nn.Buffer(torch.zeros(config.num_codebooks, config.cardinality, config.latent_dim))
+        self.history = nn.Linear(config.frames * config.latent_dim, config.dim)
+        self.unknown = nn.Parameter(torch.zeros(config.dim))
+        self.video = VideoEncoder(config)
+        self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+        self.loudness = nn.Linear(config.dim, config.frames * config.mel_bands)
+        self.depth = DepthTransformer(config)
+
+    def init_state(self, batch: int) -> State:
+        """Empty windows: six tensors per layer."""
+        return tuple(
+            tensor
+            for layer in self.layers
+            for attention in (layer.own, layer.video)
+            for tensor in attention.init_state(batch)  # type: ignore[union-attr,operator]
+        )
+
+    def latents_of(self, codes: Tensor) -> Tensor:
+        """Codes [B, T, K, frames] -> the quantized latents they stand for, [B, T, frames * latent_dim]."""
+        total = F.embedding(codes[:, :, 0], self.codebooks[0])
+        for k in range(1, self.config.num_codebooks):
+            total = total + F.embedding(codes[:, :, k], self.codebooks[k])
+        return total.flatten(2)
+
+    def step(self, previous: Tensor, known: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """Advance the backbone by a block of ticks.
+
+        Args:
+            previous: int64 [B, T, K, frames], the codes of the tick before each tick.
+            known: float [B, T], 0 where `previous` is unknown (before the first tick, or hidden in training).
+            seen: what is seen at each tick.
+            state: from `init_state` or the last step.
+
+        Returns:
+            Context [B, T, dim] for the depth transformer, and the new state.
+        """
+        video = self.video(seen)
+        past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
+        x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float())
+        head_dim = self.config.dim // self.config.heads
+        turns = rotary(seen.time_s, head_dim)
+        video_turns = rotary(seen.time_s - seen.age_s.double(), head_dim)
+        after: list[Tensor] = []
+        for i, layer in enumerate(self.layers):
+            x, new = layer.step(x, video, turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
+            after.extend(new)
+        return self.norm(x), tuple(after)
+
+    def forward(self, previous: Tensor, known: Tensor, seen: Seen) -> Tensor:
+        """The whole sequence at once: context [B, T, dim]."""
+        return self.step(previous, known, seen, self.init_state(previous.shape[0]))[0]
+
+    def emission_order(self, codes: Tensor) -> Tensor:
+        """Codes [..., K, frames] -> [..., 8], frame by frame."""
+        return codes.transpose(-1, -2).flatten(-2)
+
+    def from_emission_order(self, flat: Tensor) -> Tensor:
+        """The inverse of `emission_order`."""
+        shape = (*flat.shape[:-1], self.config.frames, self.config.num_codebooks)
+        return flat.reshape(shape).transpose(-1, -2)

@@ -1,0 +1,42 @@
+"""The settings of a show: one frozen object, made by the command line, sent to every process as JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the sockets are.
+
+    Attributes:
+        run_dir: folder of the `ipc://` sockets and the instance lock; "" for the user's default.
+        addresses: stage name -> `tcp://host:port` for stages that are reached over a network (CURVE is then required).
+        keys: folder with `antiphon.key_secret`, `antiphon.key` and the allow-list `allowed/*.key`; "" for none.
+        allow_remote: permit binding beyond loopback.
+    """
+
+    run_dir: str = ""
+    addresses: dict[str, str] = msgspec.field(default_factory=dict)
+    keys: str = ""
+    allow_remote: bool = False
+
+
+class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a performance is told; see the command line for the meaning of each."""
+
+    direction: str = "both"
+    camera: str = "auto"
+    speaker: str = "auto"
+    microphone: str = "auto"
+    prior: str = ""
+    screen: str = "auto"
+    bundle: str = "default"
+    backend: str = "auto"
+    anticipation: str = "auto"
+    duration_s: float | None = None
+    record: str = "recordings"
+    report: str = ""
+    seed: int = 0
+    temperature: float = 0.8
+    quiet: bool = False
+    links: Links = msgspec.field(default_factory=Links)

@@ -1,0 +1,1 @@
+"""The edges: where cameras and audio devices are touched, and nowhere else."""

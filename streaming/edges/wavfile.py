@@ -1,0 +1,163 @@
+"""A WAV file that is written while the show runs: always readable, never in the way."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import deque
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.errors import SourceError
+
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_FRAME_BYTES = 2
+_MAX_QUEUE = 6_000
+"""Blocks kept for a slow disk: 30 s of blocks of 5 ms."""
+_WRITE_EVERY_S = 0.1
+_MAX_DATA = 0xFFFF_FFFF - 36
+
+
+def header(samplerate: int, data_bytes: int) -> bytes:
+    """The 44 bytes before mono 16-bit samples."""
+    data = min(data_bytes, _MAX_DATA)
+    byte_rate = samplerate * _FRAME_BYTES
+    return _HEADER.pack(
+        b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, 1, samplerate, byte_rate, _FRAME_BYTES, 16, b"data", data
+    )
+
+
+class WavWriter:
+    """Writes mono 16-bit samples at their places in a file, from a thread of its own.
+
+    Ten times a second the samples are appended and the sizes in the header set, so that what a kill leaves is a valid
+    file that lacks 0.1 s at most. A write that fails ends the file, not the show.
+
+    Args:
+        path: the file.
+        samplerate: Hz.
+        resume: go on with a file that this class wrote at the same rate; otherwise it is replaced.
+
+    Raises:
+        SourceError: when the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, samplerate: int, resume: bool = False) -> None:
+        self.path = path
+        self._rate = samplerate
+        self._queue: deque[tuple[int, bytes]] = deque()
+        self._problems: deque[str] = deque(maxlen=8)
+        self._stop = threading.Event()
+        self._failed = False
+        try:
+            self._file = self._opened(resume)
+        except OSError as error:
+            raise SourceError(
+                f"cannot be written ({error.strerror or error})",
+                f"--speaker file:{path}",
+                "choose a file in a folder that exists and can be written",
+            ) from error
+        self._thread = threading.Thread(target=self._run, name="speaker-file", daemon=True)
+        self._thread.start()
+
+    def write(self, at: int, pcm: NDArray[np.float32]) -> None:
+        """Queue samples for a place in the file; never blocks.
+
+        Args:
+            at: the first sample's place; a gap before it becomes silence, what is there already is replaced.
+            pcm: float32 [n], -1..1.
+        """
+        if self._failed:
+            return
+        if len(self._queue) >= _MAX_QUEUE:
+            self._fail("the disk is too slow")
+            return
+        scaled = np.rint(np.clip(pcm, -1.0, 1.0) * np.float32(32767.0))
+        self._queue.append((at, scaled.astype("<i2").tobytes()))
+
+    def take_problems(self) -> list[str]:
+        """Lines about what went wrong since the last call."""
+        found: list[str] = []
+        while self._problems:
+            found.append(self._problems.popleft())
+        return found
+
+    def close(self) -> None:
+        """Write what is queued and close; may be called twice."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+        if not self._thread.is_alive() and not self._file.closed:
+            self._file.close()
+
+    def _opened(self, resume: bool) -> BinaryIO:
+        if resume and self.path.is_file():
+            file = self.path.open("r+b", buffering=0)
+            head = file.read(_HEADER.size)
+            size = file.seek(0, 2) - _HEADER.size
+            if len(head) == _HEADER.size and head[:4] == b"RIFF" and head[24:28] == struct.pack("<I", self._rate):
+                self._bytes = size - size % _FRAME_BYTES
+                return file
+            file.close()
+            self._problems.append(f"{self.path} is not what was being written; it begins anew")
+        file = self.path.open("w+b", buffering=0)
+        self._bytes = 0
+        file.write(header(self._rate, 0))
+        return file
+
+    def _run(self) -> None:
+        while not self._failed:
+            ended = self._stop.wait(_WRITE_EVERY_S)
+            try:
+                self._flush()
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                self._fail(reason)
+            if ended:
+                return
+
+    def _flush(self) -> None:
+        if not self._queue:
+            return
+        while self._queue:
+            at, first = self._queue.popleft()
+            parts, end = [first], at * _FRAME_BYTES + len(first)
+            while self._queue and self._queue[0][0] * _FRAME_BYTES == end:
+                parts.append(self._queue.popleft()[1])
+                end += len(parts[-1])
+            self._pad(at * _FRAME_BYTES)
+            self._file.seek(_HEADER.size + at * _FRAME_BYTES)
+            self._all(b"".join(parts))
+            self._bytes = max(self._bytes, end)
+        self._patch()
+
+    def _pad(self, until: int) -> None:
+        """Fill the file with silence up to a place."""
+        self._file.seek(_HEADER.size + self._bytes)
+        while self._bytes < until:
+            count = min(until - self._bytes, 1 << 20)
+            self._all(bytes(count))
+            self._bytes += count
+
+    def _patch(self) -> None:
+        self._file.seek(0)
+        self._all(header(self._rate, self._bytes))
+
+    def _all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            view = view[written or 0 :]
+
+    def _fail(self, reason: str) -> None:
+        """End the file, with sizes that are true."""
+        self._failed = True
+        self._queue.clear()
+        self._problems.append(f"{self.path}: {reason}; the file ends here, the show goes on")
+        try:
+            self._patch()
+        except (OSError, ValueError):
+            # The old sizes stay, and are those of a valid shorter file.
+            return

@@ -1,0 +1,1 @@
+"""A synthetic performer: a rendered, physically plausible player whose motion and music belong together."""

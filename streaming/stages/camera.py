@@ -1,0 +1,65 @@
+"""The camera stage: publishes the newest frame of whatever camera the show names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streaming.edges.cameras import open_camera
+from streaming.edges.frames import CameraSource
+from streaming.messages import Camera, Message
+from streaming.stage import Context, Inputs, Stage
+
+
+class CameraStage:
+    """Publishes `Camera` from setup on; a file's or a performer's own time begins when the performance does.
+
+    Args:
+        open_source: opens the camera named by a context.
+    """
+
+    def __init__(self, open_source: Callable[[Context], CameraSource] = open_camera) -> None:
+        self._open_source = open_source
+        self._source: CameraSource | None = None
+        self._started = False
+        self._finished = False
+
+    def setup(self, context: Context) -> None:
+        """Open the camera."""
+        self._context = context
+        self._source = self._open_source(context)
+        context.info["camera"] = self._source.description
+        context.info["rate_hz"] = round(self._source.rate_hz, 3)
+
+    def wake_ns(self) -> int | None:
+        """When the source wants to be asked."""
+        return None if self._source is None or self._finished else self._source.wake_ns()
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Publish the newest frame, if there is a new one."""
+        source = self._source
+        if source is None or self._finished:
+            return ()
+        if inputs.started and not self._started:
+            self._started = True
+            source.start(int(self._context.memo.get("origin_ns", now_ns)), now_ns)
+        frame = source.poll(now_ns)
+        if self._started and source.resume_ns:
+            self._context.memo["origin_ns"] = source.resume_ns
+        if source.finished:
+            self._finished = True
+            self._context.finish(source.finished)
+        if frame is None:
+            return ()
+        self._context.metrics.count("frames")
+        return (Camera(image=frame.image, index=frame.index, rate_hz=source.rate_hz, capture_ns=frame.capture_ns),)
+
+    def close(self) -> None:
+        """Release the camera."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+
+def build() -> Stage:
+    """The stage of the process table."""
+    return CameraStage()

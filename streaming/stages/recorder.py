@@ -1,0 +1,97 @@
+"""The recorder stage: hands every tick's sound, with the newest picture and motion, to the film."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming import clock
+from streaming.edges.film import Film, film_path
+from streaming.edges.film_picture import Snapshot
+from streaming.messages import SAMPLE_RATE, TICK_SAMPLES, Camera, Message, Motion, Sound, Speaker
+from streaming.stage import Context, Inputs, Stage
+
+_MAX_PARTS = 100
+
+
+class RecorderStage:
+    """Makes a film, one picture per tick, in tick order; idles when the show records nothing."""
+
+    def __init__(self) -> None:
+        self._film: Film | None = None
+        self._image: NDArray[np.uint8] | None = None
+        self._flow: NDArray[np.float32] | None = None
+        self._speaker: Speaker | None = None
+        self._latency_ms: float | None = None
+
+    def setup(self, context: Context) -> None:
+        """Make the file.
+
+        Raises:
+            UserError: when it cannot be made.
+        """
+        self._context = context
+        folder = context.show.record
+        if folder in ("", "none"):
+            context.info["film"] = "none"
+            return
+        name = str(context.memo.setdefault("name", clock.wall_text()))
+        part = int(context.memo.get("part", 0)) + 1
+        while film_path(folder, name, part).exists() and part < _MAX_PARTS:
+            part += 1
+        context.memo["part"] = part
+        metrics = context.metrics
+        path = film_path(folder, name, part)
+        self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe)
+        context.info["film"] = str(path)
+
+    def wake_ns(self) -> int | None:
+        """Never by time: messages wake it."""
+        return None
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Remember what is newest, and film every tick whose sound has come."""
+        for control in inputs.controls:
+            if control.name == "still":
+                self._save_still(str(control.value))
+        if self._film is None:
+            return ()
+        camera, motion = inputs.latest(Camera), inputs.latest(Motion)
+        if camera is not None:
+            self._image = camera.image
+        if motion is not None:
+            self._flow = motion.flow
+        self._speaker = inputs.latest(Speaker) or self._speaker
+        for sound in inputs.all(Sound):
+            if sound.fresh:
+                self._latency_ms = self._latency_of(sound)
+            self._film.add(sound.pcm, Snapshot(sound.tick, self._image, self._flow, self._latency_ms))
+        return ()
+
+    def close(self) -> None:
+        """Finish the film."""
+        if self._film is not None:
+            self._film.close()
+            self._film = None
+
+    def _save_still(self, path: str) -> None:
+        if self._film is None:
+            self._context.note("no film is made, so there is no still to save; record one with --record DIR")
+        else:
+            self._film.still(path)
+
+    def _latency_of(self, sound: Sound) -> float | None:
+        """From the capture of the frame behind a tick to the tick's first sample leaving the device, in ms."""
+        speaker = self._speaker
+        if speaker is None or not sound.capture_ns:
+            return self._latency_ms
+        ahead = (sound.tick - speaker.tick) * TICK_SAMPLES
+        dac_ns = speaker.dac_ns + ahead * 1e9 / (speaker.rate_hz or SAMPLE_RATE)
+        return (dac_ns - sound.capture_ns) / 1e6
+
+
+def build() -> Stage:
+    """The stage of the process table."""
+    return RecorderStage()

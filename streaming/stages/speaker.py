@@ -1,0 +1,262 @@
+"""The stage that plays: feeds the audio device and publishes the device's time, the master clock of the show."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+
+from streaming.clock import DeviceClock
+from streaming.edges.speakers import Feed, Output, open_output
+from streaming.errors import StageError
+from streaming.levels import SILENCE_DB, decibels
+from streaming.messages import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND, Message, Sound, Speaker
+from streaming.resample import TickResampler
+from streaming.ring import TickRecord, TickRing
+from streaming.stage import Context, Inputs
+
+LEAD_TICKS = 4
+"""Ticks between the start of the performance and tick 0, in which the pipeline makes the first sound."""
+RETURN_TICKS = 2
+"""The same after a restart, when the pipeline is running already."""
+WAKE_NS = 10_000_000
+_MAX_PENDING = 64
+
+
+class SpeakerStage:
+    """Plays the ticks of the performance on one audio output.
+
+    Args:
+        opener: opens what `--speaker` says; see `open_output`.
+        feed_clock: reads the clock for the device's thread; None for the real one.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[str, str, str], tuple[Output, str]] = open_output,
+        feed_clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._opener = opener
+        self._feed_clock = feed_clock
+        self._output: Output | None = None
+        self._first_tick = 0
+        self._next_tick = 0
+        self._samples_before = 0
+        self._wake_ns: int | None = None
+        self._announced_ns = 0
+        self._published = -1
+        self._slack_ms: float | None = None
+        self._level_db = SILENCE_DB
+        self._played = self._concealed = 0
+        self._underruns = self._late = self._errors = 0
+        # tick -> (capture time if the tick is the first of its motion, else 0; level)
+        self._pending: dict[int, tuple[int, float]] = {}
+        self._finished = False
+
+    def setup(self, context: Context) -> None:
+        """Open the output; it plays silence until the performance begins.
+
+        Raises:
+            UserError: when the output cannot be used.
+        """
+        # The device's callback needs the interpreter lock, which a busy thread would otherwise keep for up to 5 ms.
+        sys.setswitchinterval(0.0005)
+        self._context = context
+        show, memo = context.show, context.memo
+        self._end_tick = None if show.duration_s is None else round(show.duration_s * TICKS_PER_SECOND)
+        output, line = self._opener(show.speaker, show.record, str(memo.get("path", "")))
+        self._output = output
+        if line:
+            context.note(line)
+        self._ring = TickRing(output.samplerate)
+        self._resampler = TickResampler(SAMPLE_RATE, output.samplerate)
+        self._device = DeviceClock(float(output.samplerate))
+        self._feed = Feed(self._ring, self._feed_clock) if self._feed_clock else Feed(self._ring)
+        output.start(self._feed)
+        if path := getattr(output, "path", None):
+            memo["path"] = str(path)
+        context.info.update(
+            device=output.name,
+            samplerate=output.samplerate,
+            latency_ms=round((output.latency_s + self._resampler.latency_s) * 1e3, 2),
+        )
+        self._wake_ns = context.now_ns + WAKE_NS
+
+    def wake_ns(self) -> int | None:
+        """Every 10 ms."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Hand the sound on to the device and say what became of the ticks so far.
+
+        Raises:
+            StageError: when the device has stopped by itself; a restart opens it anew.
+        """
+        self._wake_ns = now_ns + WAKE_NS
+        self._watch_output()
+        for position, due_ns, delay_ns in self._feed.drain():
+            self._device.observe(position, due_ns + delay_ns)
+        if inputs.started and not self._ring.started and self._device.ready:
+            self._begin(now_ns)
+        for sound in inputs.all(Sound):
+            self._take(sound, now_ns)
+        if not self._ring.started:
+            return []
+        for record in self._ring.drain():
+            self._account(record)
+        self._context.metrics.gauge("samples_played", self._samples_played())
+        self._watch_end(now_ns)
+        return self._speak(now_ns)
+
+    def close(self) -> None:
+        """Stop the output."""
+        if self._output is not None:
+            self._output.close()
+            self._watch_output(closing=True)
+
+    def _begin(self, now_ns: int) -> None:
+        """Choose the first tick and where it begins; after a restart on the old grid, as if time had run on."""
+        size, memo = self._ring.tick_samples, self._context.memo
+        if "tick" not in memo:
+            first, begin = 0, self._ring.position + LEAD_TICKS * size
+        else:
+            lead_ns = RETURN_TICKS * TICK_NS
+            passed = (now_ns + lead_ns - int(memo["dac_ns"])) / float(memo.get("tick_ns", TICK_NS))
+            first = int(memo["tick"]) + max(0, math.ceil(passed))
+            grid_ns = int(memo["dac_ns"]) + (first - int(memo["tick"])) * float(memo.get("tick_ns", TICK_NS))
+            begin = max(round(self._device.position_at(round(grid_ns))), self._ring.position + size)
+            if self._end_tick is not None:
+                first = min(first, self._end_tick)
+            lost = first - int(memo["tick"])
+            self._concealed, self._played = int(memo.get("concealed", 0)) + lost, int(memo.get("played", 0))
+            self._samples_before = int(memo.get("samples", 0))
+            self._count_ticks(range(int(memo["tick"]), first), played=False)
+        self._first_tick = first
+        self._next_tick = first
+        self._published = first - 1
+        self._ring.start(begin, first, self._end_tick)
+        self._origin = begin
+        if self._output is not None:
+            length = None if self._end_tick is None else self._end_tick * size
+            self._output.span(begin, first * size, length)
+
+    def _take(self, sound: Sound, now_ns: int) -> None:
+        # The resampler hears every tick, also those that come too late, so that its memory stays whole.
+        pcm = self._resampler.step(sound.pcm) if sound.pcm.shape == (TICK_SAMPLES,) else sound.pcm
+        if not self._ring.started:
+            return
+        if self._ring.put(sound.tick, pcm, now_ns):
+            fresh = sound.capture_ns if sound.fresh else 0
+            self._pending[sound.tick] = (fresh, decibels(sound.pcm))
+            while len(self._pending) > _MAX_PENDING:
+                self._pending.pop(next(iter(self._pending)))
+            return
+        begun_ns = self._ring.begun_ns(sound.tick)
+        if begun_ns is not None:
+            self._note_slack((begun_ns - now_ns) / 1e6)
+
+    def _account(self, record: TickRecord) -> None:
+        metrics = self._context.metrics
+        self._next_tick = record.tick + 1
+        self._count_ticks(range(record.tick, self._next_tick), record.played)
+        fresh, level = self._pending.pop(record.tick, (0, SILENCE_DB))
+        self._level_db = level if record.played else SILENCE_DB
+        metrics.gauge("level_db", self._level_db)
+        if record.played:
+            self._played += 1
+        else:
+            self._concealed += 1
+        if record.arrived_ns is not None:
+            self._note_slack((record.begun_ns - record.arrived_ns) / 1e6)
+        if fresh and record.played:
+            heard_ns = self._dac_ns(record.tick) + round(self._resampler.latency_s * 1e9)
+            metrics.observe("motion_to_sound_ms", (heard_ns - fresh) / 1e6)
+
+    def _count_ticks(self, ticks: range, played: bool) -> None:
+        metrics = self._context.metrics
+        if not ticks:
+            return
+        metrics.count("ticks.expected", len(ticks))
+        if played:
+            metrics.count("ticks.played", len(ticks))
+            return
+        metrics.count("ticks.concealed", len(ticks))
+        if early := sum(tick < TICKS_PER_SECOND for tick in ticks[:TICKS_PER_SECOND]):
+            metrics.count("ticks.concealed_start", early)
+
+    def _note_slack(self, slack_ms: float) -> None:
+        self._context.metrics.observe("slack_ms", slack_ms)
+        self._slack_ms = slack_ms if self._slack_ms is None else min(self._slack_ms, slack_ms)
+
+    def _speak(self, now_ns: int) -> Sequence[Message]:
+        """One message for each tick that has begun; before tick 0, every 40 ms, when it will."""
+        playing = self._next_tick - 1
+        if playing <= self._published and not (
+            playing < self._first_tick and now_ns - self._announced_ns >= TICK_NS - WAKE_NS // 2
+        ):
+            return []
+        self._announced_ns = now_ns
+        self._published = playing
+        tick = max(playing, self._first_tick)
+        dac_ns = self._dac_ns(tick)
+        rate_hz = self._device.rate_hz * TICK_SAMPLES / self._ring.tick_samples
+        self._context.memo.update(
+            # All before this tick is counted; what a kill loses is counted as concealed by the next incarnation.
+            tick=self._next_tick,
+            dac_ns=self._dac_ns(self._next_tick),
+            tick_ns=TICK_SAMPLES / rate_hz * 1e9,
+            played=self._played,
+            concealed=self._concealed,
+            samples=self._samples_played(),
+        )
+        slack_ms, self._slack_ms = self._slack_ms, None
+        return [
+            Speaker(
+                tick=tick,
+                dac_ns=dac_ns,
+                rate_hz=rate_hz,
+                slack_ms=slack_ms,
+                played=self._played,
+                concealed=self._concealed,
+                level_db=self._level_db,
+            )
+        ]
+
+    def _dac_ns(self, tick: int) -> int:
+        return self._device.time_of(self._origin + (tick - self._first_tick) * self._ring.tick_samples)
+
+    def _samples_played(self) -> int:
+        return self._samples_before + self._ring.samples_played * TICK_SAMPLES // self._ring.tick_samples
+
+    def _watch_end(self, now_ns: int) -> None:
+        if self._end_tick is None or self._finished or now_ns < self._dac_ns(self._end_tick):
+            return
+        if self._next_tick >= self._end_tick:
+            self._finished = True
+            self._context.finish("duration played")
+
+    def _watch_output(self, closing: bool = False) -> None:
+        """Publish what the output's threads have counted."""
+        output, metrics = self._output, self._context.metrics
+        if output is None:
+            return
+        for line in output.notes():
+            self._context.note(line)
+        if output.underruns > self._underruns:
+            metrics.count("underruns", output.underruns - self._underruns)
+            self._underruns = output.underruns
+        late = self._ring.late + self._ring.ahead
+        if late > self._late:
+            metrics.count("late", late - self._late)
+            self._late = late
+        errors = self._feed.errors + self._ring.bad
+        if errors > self._errors:
+            metrics.count("bad", errors - self._errors)
+            self._errors = errors
+        if not closing and not output.alive():
+            raise StageError(f"{output.name}: the audio device has stopped")
+
+
+def build() -> SpeakerStage:
+    """The stage, for the runner."""
+    return SpeakerStage()

@@ -1,0 +1,50 @@
+"""The topics, as a table: name, message type, rate, policy under overload, and the largest size accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streaming import messages
+
+
+class Policy(StrEnum):
+    """What happens when a reader is slower than the writer."""
+
+    LATEST = "latest"
+    """The newest wins; older ones are dropped and counted."""
+    ORDERED = "ordered"
+    """In order and bounded; a gap is visible by its number and concealed."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table.
+
+    Attributes:
+        name: the topic's name, also the name of the stage that publishes it.
+        message: the message type.
+        rate_hz: how often it is published, nominally.
+        policy: what happens under overload.
+        max_bytes: the largest message accepted, header and buffers together.
+        queue: how many messages a reader may lag behind before one is lost (ordered) or superseded (latest).
+    """
+
+    name: str
+    message: type[messages.Message]
+    rate_hz: float
+    policy: Policy
+    max_bytes: int
+    queue: int
+
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic("camera", messages.Camera, 25.0, Policy.LATEST, 3_200_000, 2),
+        Topic("motion", messages.Motion, 25.0, Policy.LATEST, 16_384, 4),
+        Topic("tokens", messages.Tokens, 25.0, Policy.ORDERED, 4_096, 64),
+        Topic("sound", messages.Sound, 25.0, Policy.ORDERED, 16_384, 64),
+        Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
+    )
+}

@@ -1,0 +1,157 @@
+"""The one law, for every network of the bundle: streamed equals whole-signal to 1e-5, and nothing leaks from the future.
+
+Networks are tiny or of the shipped sizes, seeded, untrained: the law is about the code, not about the weights. The
+shipped weights are put through it in `tests/contract/test_bundle_law.py`.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.codec import Codec, CodecConfig
+from models.streaming import CausalConv1d, Proof, State, StreamingModule, verify_contract
+from models.translator import Seen, Translator, TranslatorConfig
+
+
+def prove(module: StreamingModule, x: Tensor, unit: int) -> Proof:
+    return verify_contract(
+        lambda i: module(i[0]),
+        lambda i, s: module.step(i[0], s),
+        module.init_state,
+        [x],
+        time_dims=[2],
+        out_dim=2,
+        unit=unit,
+    )
+
+
+@pytest.mark.parametrize("config", [CodecConfig(), CodecConfig(channels=(8, 12, 16, 16), latent_dim=4, cardinality=16)])
+def test_codec_obeys_the_law(config: CodecConfig) -> None:
+    torch.manual_seed(0)
+    codec = Codec(config).eval()
+    prove(codec.encoder, torch.randn(2, 1, 640 * 22), 640)
+    prove(codec.decoder, torch.randn(2, config.latent_dim, 22), 1)
+
+
+def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float = 0.0) -> tuple[Tensor, Tensor, Seen]:
+    previous = torch.randint(0, config.cardinality, (batch, length, config.num_codebooks, config.frames))
+    known = (torch.rand(batch, length) > 0.3).float()
+    times = (start_s + torch.arange(length, dtype=torch.float64) * 0.04).expand(batch, length)
+    grid = config.grid
+    return (
+        previous,
+        known,
+        Seen(
+            torch.randn(batch, length, 2, grid, grid),
+            torch.rand(batch, length, grid, grid),
+            torch.randn(batch, length, config.embedding_dim),
+            torch.rand(batch, length) * 0.04,
+            times.contiguous(),
+            torch.rand(batch, length) * 0.12,
+        ),
+    )
+
+
+@pytest.mark.parametrize("start_s", [0.0, 36_000.0])
+def test_translator_obeys_the_law_also_after_ten_hours(start_s: float) -> None:
+    torch.manual_seed(1)
+    config = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(config).eval()
+    model.codebooks.normal_()
+    previous, known, seen = seen_for(config, 2, 40, start_s)
+
+    def step(i: list[Tensor], state: State) -> tuple[Tensor, State]:
+        return model.step(i[0], i[1], Seen(*i[2:]), state)
+
+    verify_contract(
+        lambda i: model(i[0], i[1], Seen(*i[2:])),
+        step,  # type: ignore[arg-type]
+        model.init_state,
+        [previous, known, *seen],
+        time_dims=[1] * 8,
+        out_dim=1,
+        poison=30.0,
+    )
+
+
+def test_positions_are_relative_so_an_hour_changes_nothing() -> None:
+    torch.manual_seed(2)
+    config = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(config).eval()
+    model.codebooks.normal_()
+    previous, known, seen = seen_for(config, 1, 30)
+    with torch.no_grad():
+        early = model(previous, known, seen)
+        late = model(previous, known, seen._replace(time_s=seen.time_s + 3600.0))
+        wrong = model(previous, known, seen._replace(time_s=seen.time_s * 1.5))
+    assert float((early - late).abs().max()) < 1e-4
+    assert float((early - wrong).abs().max()) > 1e-2
+
+
+def test_depth_transformer_samples_what_its_logits_say() -> None:
+    torch.manual_seed(3)
+    config = TranslatorConfig(dim=48, heads=2, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(config).eval()
+    model.codebooks.normal_()
+    context = torch.randn(5, config.dim) * 3
+    with torch.no_grad():
+        greedy = model.depth.sample(context, model.codebooks, torch.rand(5, 8), torch.full((5, 1), 1e-4))
+        logits = model.depth(context, greedy, model.codebooks)
+    assert torch.equal(logits.argmax(-1), greedy)
+
+
+class Leaky(CausalConv1d):
+    """A convolution that looks one frame ahead when it may: the proof must refuse it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(torch.cat([x[..., 1:], x[..., :1]], dim=-1))
+
+
+class Forgetful(CausalConv1d):
+    """A convolution that drops its state: the proof must refuse it."""
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        y, _ = super().step(x, state)
+        return y, self.init_state(x.shape[0])
+
+
+@pytest.mark.parametrize("broken", [Leaky, Forgetful])
+def test_the_proof_refuses_networks_that_break_the_law(broken: type[CausalConv1d]) -> None:
+    torch.manual_seed(4)
+    with pytest.raises(AssertionError):
+        prove(broken(3, 4, 5), torch.randn(2, 3, 40), 1)
+
+
+def test_an_hour_of_ticks_keeps_the_state_the_same_size() -> None:
+    torch.manual_seed(5)
+    config = CodecConfig(channels=(4, 4, 4, 4), latent_dim=2, cardinality=4)
+    decoder = Codec(config).eval().decoder
+    model_config = TranslatorConfig(
+        dim=8,
+        heads=1,
+        layers=1,
+        window=5,
+        video_window=4,
+        cardinality=8,
+        depth_dim=8,
+        depth_heads=1,
+        grid=4,
+        embedding_dim=4,
+        latent_dim=2,
+    )
+    model = Translator(model_config).eval()
+    previous, known, seen = seen_for(model_config, 1, 1)
+    state, words = decoder.init_state(1), model.init_state(1)
+    sizes = [t.shape for t in (*state, *words)]
+    samples = 0
+    with torch.inference_mode():
+        for tick in range(90_000 // 30):
+            y, state = decoder.step(torch.randn(1, 2, 2), state)
+            samples += y.shape[-1]
+            now = seen._replace(time_s=torch.full((1, 1), tick * 0.04, dtype=torch.float64))
+            context, words = model.step(previous, known, now, words)
+    assert [t.shape for t in (*state, *words)] == sizes
+    assert samples == 3000 * 1280
+    assert bool(torch.isfinite(context).all())

@@ -1,0 +1,109 @@
+"""A bundle is loaded only if every byte is what its manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engines.contract import EngineError
+from engines.registry import open_engine
+from models.bundle import InvalidBundleError, find_bundle, load_network, read_manifest, write_network
+from models.codec import Codec, CodecConfig
+
+TINY = CodecConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=8)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path / "mine"
+    write_network(folder, "codec", Codec(TINY), {"command": "none"})
+    return folder
+
+
+def rehash(folder: Path) -> None:
+    """Make the manifest agree with a tampered file, so that the next check is reached."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["networks"]["codec"]["sha256"] = hashlib.sha256((folder / "codec.safetensors").read_bytes()).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+def test_written_networks_come_back_bit_exact(bundle: Path) -> None:
+    torch.manual_seed(0)
+    original = Codec(TINY).eval()
+    loaded = load_network(bundle, "codec")
+    for name, value in original.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value), name
+
+
+def test_wrong_hash_is_refused(bundle: Path) -> None:
+    weights = bundle / "codec.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    with pytest.raises(InvalidBundleError, match="hash does not match"):
+        load_network(bundle, "codec")
+
+
+def test_missing_tensor_is_named(bundle: Path) -> None:
+    tensors = load_file(bundle / "codec.safetensors")
+    gone = sorted(tensors)[3]
+    del tensors[gone]
+    save_file(tensors, bundle / "codec.safetensors")
+    rehash(bundle)
+    with pytest.raises(InvalidBundleError, match=f"tensor {gone} is missing"):
+        load_network(bundle, "codec")
+
+
+def test_wrong_shape_is_named(bundle: Path) -> None:
+    tensors = load_file(bundle / "codec.safetensors")
+    tensors["quantizer.codebooks"] = torch.zeros(4, 9, 4)
+    save_file(tensors, bundle / "codec.safetensors")
+    rehash(bundle)
+    with pytest.raises(InvalidBundleError, match=r"quantizer\.codebooks has another shape"):
+        load_network(bundle, "codec")
+
+
+def test_a_pickle_in_place_of_safetensors_is_refused_and_never_run(bundle: Path) -> None:
+    ran = bundle / "ran"
+    # A pickle that would create a file if anything unpickled it: protocol 0, calling builtins.open.
+    (bundle / "codec.safetensors").write_bytes(f"cbuiltins\nopen\n(V{ran}\nVw\ntR.".encode())
+    rehash(bundle)
+    with pytest.raises(InvalidBundleError, match="not a safetensors file"):
+        load_network(bundle, "codec")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("file", ["../codec.safetensors", "codec.bin", "/etc/passwd"])
+def test_files_outside_the_bundle_or_of_another_kind_are_refused(bundle: Path, file: str) -> None:
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["networks"]["codec"]["file"] = file
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InvalidBundleError, match="safetensors"):
+        load_network(bundle, "codec")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"schema": 99, "networks": {}}', '{"schema": 1}', "\x00"])
+def test_a_broken_manifest_is_one_line(bundle: Path, text: str) -> None:
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(InvalidBundleError) as caught:
+        read_manifest(bundle)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_bundle_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InvalidBundleError, match="default"):
+        find_bundle(str(tmp_path / "none"))
+
+
+def test_the_engine_says_the_same_line(bundle: Path) -> None:
+    (bundle / "codec.safetensors").unlink()
+    with pytest.raises(EngineError, match="cannot be read"):
+        open_engine("decoder", bundle=str(bundle))

@@ -1,0 +1,478 @@
+"""The supervisor in virtual time (fake processes, hours in milliseconds), then with tiny stages in real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streaming.config import Links, Show
+from streaming.errors import StageError, UserError
+from streaming.messages import Control, Failed, Finished, Health, Hello, Ready, Report, Start, Stop
+from streaming.perform import perform, rows_for
+from streaming.processes import Process
+from streaming.rundir import RunDir
+from streaming.supervisor import SILENT_NS, Ending, Supervisor
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+FAKE_RUNNER = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
+S = 1_000_000_000
+SETUP_NS = S // 2
+BEAT_NS = S // 4
+
+
+class World:
+    """Virtual time, and what is to happen in it."""
+
+    def __init__(self) -> None:
+        self.now_ns = 100 * S
+        self.children: list[FakeChild] = []
+        self.reports: list[tuple[bytes, Report]] = []
+        self.said: list[tuple[int, bytes, Control]] = []
+        self.deaf: set[str] = set()
+        self.plans: list[tuple[int, object]] = []
+
+    def at(self, after_s: float, act: object) -> None:
+        """Plan something."""
+        self.plans.append((self.now_ns + round(after_s * S), act))
+
+    def now(self) -> int:
+        return self.now_ns
+
+    def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
+        self.now_ns += timeout_ms * 1_000_000
+        due = [plan for plan in self.plans if plan[0] <= self.now_ns]
+        self.plans = [plan for plan in self.plans if plan[0] > self.now_ns]
+        for _, act in due:
+            act()  # type: ignore[operator]
+        for child in self.children:
+            child.live()
+        reports, self.reports = self.reports, []
+        return reports
+
+    def send(self, identity: bytes, control: Control) -> None:
+        self.said.append((self.now_ns, identity, control))
+        for child in self.children:
+            if child.identity == identity and child.status is None:
+                child.hear(control)
+                return
+        raise StageError(f"{identity!r} is gone")
+
+    def spawn(self, command: Sequence[str], log: Path) -> FakeChild:
+        child = FakeChild(self, command, log)
+        self.children.append(child)
+        return child
+
+    def of(self, stage: str) -> FakeChild:
+        """The newest process of a stage."""
+        return [child for child in self.children if child.stage == stage][-1]
+
+
+class FakeChild:
+    """A process that is ready half a second after its line and then beats."""
+
+    def __init__(self, world: World, command: Sequence[str], log: Path) -> None:
+        self.world, self.command, self.log = world, command, log
+        self.pid = 1_000 + len(world.children)
+        self.stage, self.identity = "", b""
+        self.line: dict[str, object] = {}
+        self.status: int | None = None
+        self.ready = self.hung = False
+        self.dumps = 0
+        self.next_ns = 0
+
+    def assign(self, line: dict[str, object]) -> None:
+        self.line, self.stage = line, str(line["process"])
+        self.identity = f"{self.stage}:{self.pid}".encode()
+        self.say(Hello(stage=self.stage, pid=self.pid))
+        preloaded = "--preload" in self.command
+        self.next_ns = self.world.now_ns + (SETUP_NS // 5 if preloaded else SETUP_NS)
+
+    def live(self) -> None:
+        if self.status is not None or not self.stage or self.hung or self.world.now_ns < self.next_ns:
+            return
+        if self.stage in self.world.deaf:
+            return
+        if not self.ready:
+            self.ready = True
+            self.say(Ready(stage=self.stage, info={"device": "fake"}))
+        else:
+            self.say(Health(stage=self.stage, counters={"published": 6}, memo={"pid": self.pid}))
+        self.next_ns = self.world.now_ns + BEAT_NS
+
+    def say(self, report: Report) -> None:
+        self.world.reports.append((self.identity, report))
+
+    def hear(self, control: Control) -> None:
+        if isinstance(control, Stop) and not self.hung:
+            self.status = 0
+
+    def poll(self) -> int | None:
+        return self.status
+
+    def wait(self, timeout_s: float) -> None:
+        pass
+
+    def let_go(self) -> None:
+        pass
+
+    def terminate(self) -> None:
+        if not self.hung:
+            self.status = -15
+
+    def kill(self) -> None:
+        if self.status is None:
+            self.status = -9
+
+    def dump_stacks(self) -> None:
+        self.dumps += 1
+
+    def usage(self) -> tuple[float, float] | None:
+        return (1.0, 50.0) if self.status is None else None
+
+    def last_lines(self, count: int = 5) -> list[str]:
+        return ["last words"]
+
+    def bound_log(self) -> None:
+        pass
+
+
+def table(**changes: object) -> list[Process]:
+    options: dict[str, object] = {"heavy": False, **changes}
+    return [Process("camera", "x"), Process("sound", "x", **options), Process("speaker", "x")]  # type: ignore[arg-type]
+
+
+def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
+    settings = Show(record="", links=Links(run_dir=str(tmp_path)), **show)  # type: ignore[arg-type]
+    return Supervisor(settings, world, rows or table(), now_ns=world.now, spawn=world.spawn)  # type: ignore[arg-type]
+
+
+def starts(world: World, stage: str) -> list[int]:
+    return [at for at, identity, said in world.said if identity.startswith(stage.encode()) and isinstance(said, Start)]
+
+
+def test_start_is_said_once_all_are_ready_and_the_speaker_ends_the_show(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker", reason="duration played")))
+    assert show.run() == Ending(0)
+    assert all(len(starts(world, row.name)) == 1 for row in table())
+    assert show.record.start_ns is not None
+    assert show.record.start_ns >= 100 * S + SETUP_NS
+    assert show.record.duration_s() == pytest.approx(19.5, abs=0.1)
+    assert all(child.status == 0 for child in world.children)
+    assert show.record.stages["camera"].rate_hz() == pytest.approx(24.0, abs=0.5)
+
+
+def test_a_killed_stage_is_back_with_its_memo_and_told_to_start(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    sound = show.record.stages["sound"]
+    assert sound.restarts == 1
+    assert sound.recovery_ms == [pytest.approx(520, abs=50)]
+    assert sound.output_ms == [pytest.approx(770, abs=60)]
+    first, second = (child for child in world.children if child.stage == "sound")
+    assert second.line["memo"] == {"pid": first.pid}
+    assert second.line["incarnation"] == 1
+    assert len(starts(world, "sound")) == 2
+    assert "SIGKILL" in " ".join(show.record.notes)
+
+
+def test_the_understudy_takes_over_and_another_one_follows(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(heavy=True), duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    spares = [child for child in world.children if "--preload" in child.command]
+    assert spares[0].stage == "sound"
+    assert show.record.stages["sound"].recovery_ms == [pytest.approx(120, abs=50)]
+    assert len(spares) == 2
+    assert spares[1].stage == ""
+    assert spares[1].status == -9
+
+
+def test_a_silent_stage_is_dumped_killed_and_restarted(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def hang() -> None:
+        world.of("sound").hung = True
+
+    world.at(5.0, hang)
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    first = next(child for child in world.children if child.stage == "sound")
+    assert (first.dumps, first.status) == (1, -9)
+    assert show.record.stages["sound"].restarts == 1
+    assert "no sign of life" in " ".join(show.record.notes)
+
+
+def test_an_essential_stage_that_keeps_dying_ends_the_show(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=2), duration_s=60.0)
+    for at in (3.0, 6.0, 9.0):
+        world.at(at, lambda: world.of("sound").kill())
+    ending = show.run()
+    assert ending.code == 1
+    assert "sound" in ending.line
+    assert "last words" in ending.line
+    assert show.record.stages["sound"].state == "lost"
+    assert all(child.status is not None for child in world.children)
+
+
+def test_a_budget_counts_only_the_window(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=2, restart_window_s=10.0), duration_s=100.0)
+    for at in range(5, 95, 8):
+        world.at(at, lambda: world.of("sound").kill())
+    world.at(100.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].restarts == 12
+
+
+def test_the_show_goes_on_without_a_stage_that_is_not_essential(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=0, essential=False), duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].state == "lost"
+    assert "goes on without it" in " ".join(show.record.notes)
+
+
+def test_a_users_error_in_setup_ends_all_with_its_line(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    line = "camera 7: cannot be opened; plug it in"
+    world.at(0.2, lambda: world.of("camera").say(Failed(stage="camera", line=line, exit_code=2)))
+    assert show.run() == Ending(2, line)
+    assert show.record.start_ns is None
+    assert all(child.status is not None for child in world.children)
+
+
+def test_a_users_error_after_the_start_is_a_death(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(
+        5.0, lambda: world.of("camera").say(Failed(stage="camera", line="camera 7: is gone; plug it in", exit_code=2))
+    )
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["camera"].restarts == 1
+
+
+def test_a_stage_that_is_never_ready_fails_after_one_retry(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(setup_timeout_s=10.0))
+    world.deaf.add("sound")
+    ending = show.run()
+    assert ending.code == 1
+    assert "not ready within 10 s" in ending.line
+    assert show.record.stages["sound"].restarts == 1
+
+
+@pytest.mark.parametrize(("duration_s", "ends"), [(None, True), (20.0, False)])
+def test_the_end_of_a_film_ends_a_show_without_a_duration(tmp_path: Path, duration_s: float | None, ends: bool) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=duration_s)
+    world.at(5.0, lambda: world.of("camera").say(Finished(stage="camera", reason="the file ended")))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert (show.record.duration_s() or 0.0) == pytest.approx(4.9 if ends else 20.0, abs=0.2)
+
+
+def test_an_interrupt_ends_politely_and_an_early_one_is_no_performance(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(5.0, show.interrupt)
+    assert show.run() == Ending(0)
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(0.1, show.interrupt)
+    assert show.run().code == 1
+    assert all(child.status is not None for child in world.children)
+
+
+def test_a_speaker_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
+    world = World()
+    ending = supervisor(world, tmp_path, duration_s=5.0).run()
+    assert ending.code == 1
+    assert "did not end" in ending.line
+
+
+def test_a_stage_that_does_not_close_is_killed_and_said_so(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+
+    def stick() -> None:
+        world.of("sound").hung = True
+        show.interrupt()
+
+    world.at(5.0, stick)
+    ending = show.run()
+    assert ending.code == 1
+    assert "sound" in ending.line
+    assert (world.of("sound").status, world.of("sound").dumps) == (-9, 1)
+    assert world.of("camera").status == 0
+
+
+def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=3600.0)
+
+    def sleep() -> None:
+        world.now_ns += 10 * SILENT_NS
+        for child in world.children:
+            child.next_ns = world.now_ns + BEAT_NS
+
+    world.at(5.0, sleep)
+    world.at(60.0, show.interrupt)
+    assert show.run().code == 0
+    assert sum(stage.restarts for stage in show.record.stages.values()) == 0
+
+
+def test_late_words_of_a_dead_process_count_but_do_not_keep_its_successor_alive(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def ghost() -> None:
+        old = next(child for child in world.children if child.stage == "sound")
+        old.say(Health(stage="sound", counters={"published": 1_000}, memo={"pid": -1}))
+
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(8.0, ghost)
+    world.at(12.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].totals.counter("published") > 1_000
+    third = world.of("sound")
+    assert third.line["memo"] == {"pid": [child for child in world.children if child.stage == "sound"][1].pid}
+
+
+def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage() -> None:
+    names = [row.name for row in rows_for(Show(direction="video-to-music", record=""))]
+    assert "recorder" not in names
+    assert "recorder" in [row.name for row in rows_for(Show(direction="video-to-music"))]
+    links = Links(addresses={"motion": "tcp://192.0.2.1:5001", "camera": "tcp://127.0.0.1:5000"}, keys="k")
+    names = [row.name for row in rows_for(Show(direction="video-to-music", links=links))]
+    assert "motion" not in names
+    assert "camera" in names
+
+
+# Real processes.
+
+
+def real_rows() -> list[Process]:
+    return [Process("camera", "fake_camera", output="camera"), Process("speaker", "fake_speaker", output="speaker")]
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FAKE_MOODS", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    return tmp_path
+
+
+def run_real(tmp_path: Path, duration_s: float | None = 1.0) -> tuple[Ending, dict[str, object]]:
+    run_dir = tmp_path / "run"
+    show = Show(
+        direction="video-to-music", record="", duration_s=duration_s, quiet=True, links=Links(run_dir=str(run_dir))
+    )
+    done = perform(show, processes=real_rows(), runner=FAKE_RUNNER)
+    assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
+    assert no_process_of(tmp_path)
+    return done.ending, done.report
+
+
+def no_process_of(tmp_path: Path) -> bool:
+    script, mine = FAKE_RUNNER[1], psutil.Process().children(recursive=True)
+    return not [child for child in mine if child.status() != psutil.STATUS_ZOMBIE and script in child.cmdline()]
+
+
+def test_a_real_show_runs_and_reports(real: Path) -> None:
+    ending, report = run_real(real)
+    assert ending == Ending(0)
+    assert report["ticks"]["played"] >= 25  # type: ignore[index]
+    assert report["audio"]["samples_played"] == report["ticks"]["played"] * 1_280  # type: ignore[index]
+    assert report["motion_to_sound_ms"]["p50"] == pytest.approx(70.0)  # type: ignore[index]
+
+
+def test_a_real_users_error_is_one_line(real: Path) -> None:
+    (real / "camera").write_text("user")
+    assert run_real(real)[0] == Ending(2, "camera 7: cannot be opened; plug it in")
+
+
+def test_a_real_stage_that_dies_in_setup_ends_with_its_cause(real: Path) -> None:
+    (real / "camera").write_text("die")
+    ending, _ = run_real(real)
+    assert ending.code == 1
+    assert "SIGKILL" in ending.line
+
+
+def test_a_real_film_ends_the_show(real: Path) -> None:
+    (real / "camera").write_text("ended")
+    assert run_real(real, duration_s=None)[0] == Ending(0)
+
+
+def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
+    run_dir = real / "run"
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(CHECKOUT)!r})\n"
+        "from streaming.config import Links, Show\n"
+        "from streaming.perform import perform\n"
+        "from streaming.processes import Process\n"
+        "rows = [Process(n, f'fake_{n}', output=n) for n in ('camera', 'speaker')]\n"
+        f"show = Show(direction='video-to-music', record='', quiet=True, links=Links(run_dir={str(run_dir)!r}))\n"
+        f"perform(show, processes=rows, runner={FAKE_RUNNER!r}, notes=['x'])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as show:
+        try:
+            wait_for(lambda: (run_dir / "camera.sock").exists() and len(psutil.Process(show.pid).children()) == 3)
+            family = psutil.Process(show.pid).children()
+        finally:
+            show.kill()
+        with pytest.raises(UserError, match="another performance"):
+            RunDir(run_dir)
+        assert psutil.wait_procs(family, timeout=20)[1] == []
+    assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
+    RunDir(run_dir).close()
+
+
+def wait_for(condition: object, turns: int = 1_000) -> None:
+    for _ in range(turns):
+        if condition():  # type: ignore[operator]
+            return
+        signal.sigtimedwait([], 0.02)
+    raise AssertionError("it never happened")
+
+
+def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(folder / "camera.sock"))
+    with RunDir(folder):
+        assert not (folder / "camera.sock").exists()
+        with pytest.raises(UserError, match=f"process {os.getpid()}"):
+            RunDir(folder)
+    RunDir(folder).close()
+    folder.chmod(0o777)
+    with pytest.raises(UserError, match="chmod 700"):
+        RunDir(folder)
+    with pytest.raises(UserError, match="too long"):
+        RunDir(tmp_path / ("x" * 120))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="run folder"):
+        RunDir(tmp_path / "file")

@@ -1,0 +1,76 @@
+"""Checkpoints that resume to the same loss: weights, their moving average, optimizer and step, in safetensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+class Average:
+    """Exponential moving average of a module's tensors; what is shipped.
+
+    Args:
+        module: whose parameters and floating-point buffers are followed.
+        decay: per step; the first steps use a faster one so that the start is forgotten.
+    """
+
+    def __init__(self, module: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.tensors = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Move towards the module's present tensors."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.tensors[name].lerp_(value, 1 - decay)
+            else:
+                self.tensors[name].copy_(value)
+
+
+def save_checkpoint(
+    path: Path, step: int, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write everything needed to go on, atomically."""
+    tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in module.state_dict().items()}
+    tensors |= {f"average.{k}": v.contiguous() for k, v in average.tensors.items()}
+    names = {id(p): n for n, p in module.named_parameters()}
+    for parameter, slots in optimizer.state.items():
+        for slot, value in slots.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{slot}.{names[id(parameter)]}"] = value.contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file(
+        {k: v.clone() for k, v in tensors.items()},
+        part,
+        metadata={"training": json.dumps({"step": step, "updates": average.updates})},
+    )
+    part.replace(path)
+
+
+def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:
+    """Restore everything that `save_checkpoint` wrote and return the step."""
+    with safe_open(path, framework="pt") as file:
+        meta = json.loads(file.metadata()["training"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
+    module.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+    average.tensors = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
+    average.updates = int(meta["updates"])
+    for name, parameter in module.named_parameters():
+        slots = {
+            slot: tensors[f"optimizer.{slot}.{name}"]
+            for slot in ("step", "exp_avg", "exp_avg_sq")
+            if f"optimizer.{slot}.{name}" in tensors
+        }
+        if slots:
+            optimizer.state[parameter] = slots
+    return int(meta["step"])

@@ -1,0 +1,51 @@
+"""Scores a bundle, every figure beside its control: `python -m training.evaluate forward --json FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from engines.contract import EngineError
+from training.forward import ANSWER_TEMPERATURE, evaluate_forward
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one evaluation; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True)
+    forward = what.add_parser("forward", help="held-out performers in, music out, through the causal path")
+    forward.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    forward.add_argument("--clips", type=int, default=50, help="how many held-out clips (at least 2)")
+    forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE)
+    forward.add_argument("--anticipation-ms", type=float, default=0.0, help="0, 40, 80 or 120")
+    forward.add_argument("--json", type=Path, help="write the figures here")
+    forward.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest too")
+    options = parser.parse_args(arguments)
+    if options.clips < 2:
+        parser.error("--clips: at least 2, or nothing can be shuffled")
+    try:
+        figures = evaluate_forward(options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3)
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    figures["command"] = (
+        f"python -m training.evaluate forward --clips {options.clips} --temperature {options.temperature}"
+    )
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.into_bundle:
+        from models.bundle import find_bundle, read_manifest
+
+        folder = find_bundle(options.bundle)
+        manifest = read_manifest(folder)
+        manifest.setdefault("scores", {})["forward"] = figures
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

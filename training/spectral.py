@@ -1,0 +1,68 @@
+"""Spectra for losses and scores: mel filter banks and multi-scale distances."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SCALES = (256, 512, 1024, 2048)
+"""Window lengths in samples; the hop is a quarter of each."""
+FLOOR = 1e-2
+"""Smallest mel magnitude told apart: some 80 dB below a full-scale sine; below it a difference is inaudible."""
+
+
+@lru_cache(maxsize=32)
+def mel_bank(window: int, bands: int, rate: int) -> Tensor:
+    """Triangular mel filters (HTK scale): float32 [bands, window // 2 + 1], each of unit area peak one."""
+    top = 2595.0 * np.log10(1 + rate / 2 / 700.0)
+    edges = 700.0 * (10 ** (np.linspace(0, top, bands + 2) / 2595.0) - 1)
+    freq = np.linspace(0, rate / 2, window // 2 + 1)
+    rise = (freq[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - freq[None]) / (edges[2:] - edges[1:-1])[:, None]
+    return torch.from_numpy(np.clip(np.minimum(rise, fall), 0, None).astype(np.float32))
+
+
+@lru_cache(maxsize=32)
+def _hann(window: int) -> Tensor:
+    return torch.hann_window(window)
+
+
+def spectrum(x: Tensor, window: int) -> Tensor:
+    """Complex short-time spectrum: x [B, N] -> complex64 [B, window // 2 + 1, frames]."""
+    return torch.stft(x, window, window // 4, window=_hann(window), return_complex=True, pad_mode="constant")
+
+
+def log_mel(magnitude: Tensor, window: int, bands: int, rate: int = 32_000) -> Tensor:
+    """log10 of mel magnitudes with a floor of `FLOOR`: [B, F, T] -> [B, bands, T]."""
+    return (mel_bank(window, bands, rate) @ magnitude).clamp_min(FLOOR).log10()
+
+
+def bands_of(window: int) -> int:
+    """How many mel bands a window length can carry."""
+    return {256: 20, 512: 40, 1024: 64, 2048: 80}[window]
+
+
+def spectral_losses(got: Tensor, want: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances between two signals [B, N].
+
+    Returns:
+        The mean absolute difference of log-mel spectra over `SCALES`, and the complex-spectrum distance (which knows
+        phase) of the two middle scales relative to the magnitude of `want`.
+    """
+    mel = got.new_zeros(())
+    phase = got.new_zeros(())
+    for window in SCALES:
+        a = spectrum(got, window)
+        with torch.no_grad():
+            b = spectrum(want, window)
+        mag_a, mag_b = (a.real.square() + a.imag.square() + 1e-9).sqrt(), b.abs()
+        bands = bands_of(window)
+        mel = mel + (log_mel(mag_a, window, bands) - log_mel(mag_b, window, bands)).abs().mean() / len(SCALES)
+        if window in (512, 1024):
+            difference = a - b
+            distance = (difference.real.square() + difference.imag.square() + 1e-9).sqrt().mean((1, 2))
+            phase = phase + 0.5 * (distance / (mag_b.mean((1, 2)) + 0.02)).mean()
+    return mel, phase

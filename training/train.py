@@ -1,0 +1,110 @@
+"""Trains the bundle's networks, one command each: `python -m training.train {codec,embedding,translator} --out BUNDLE`.
+
+Each command goes on from its checkpoint in `--work` if there is one, ends after `--minutes` or `--steps`, and writes
+the moving average of the weights into the bundle. The order is codec, embedding, translator: the last one listens through
+the first and looks through the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from models.bundle import averaged, write_network
+from models.codec import Codec
+from models.translator import Translator
+
+
+def _averages(path: Path) -> dict[str, torch.Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {key[8:]: file.get_tensor(key) for key in file.keys() if key.startswith("average.")}  # noqa: SIM118
+
+
+def _step_of(path: Path) -> int:
+    import json
+
+    with safe_open(path, framework="pt") as file:
+        return int(json.loads(file.metadata()["training"])["step"])
+
+
+def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
+    """Put a checkpoint's averaged weights into a bundle."""
+    tensors = _averages(path)
+    module: nn.Module
+    if network == "codec":
+        module = averaged(Codec(), tensors)
+    elif network == "translator":
+        module = averaged(Translator(), tensors)
+    else:
+        from training.embedding import Facts
+
+        module = averaged(Facts(), tensors).network  # type: ignore[assignment]
+    write_network(bundle, network, module, {"command": command, "steps": _step_of(path), **notes})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train one network; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("network", choices=("codec", "embedding", "translator"))
+    parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
+    parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--steps", type=int, default=0, help="0 for the network's default")
+    parser.add_argument("--clips", type=int, default=0, help="size of the data set; 0 for the network's default")
+    parser.add_argument(
+        "--freeze-encoder", action="store_true", help="codec: train the decoder only, tokens stay valid"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 for torch's default")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    work = options.work / options.network
+    command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
+    notes: dict[str, Any] = {}
+    try:
+        if options.network == "codec":
+            from training.codec import train_codec
+
+            path = train_codec(
+                work,
+                steps=options.steps or 30_000,
+                clips=options.clips or 300,
+                minutes=options.minutes,
+                learning_rate=1e-3,
+                freeze_encoder=options.freeze_encoder,
+            )
+        elif options.network == "embedding":
+            from training.embedding import train_embedding
+
+            path, errors = train_embedding(
+                work, steps=options.steps or 2500, scenes=options.clips or 2500, minutes=options.minutes
+            )
+            notes = {"errors": {k: round(v, 5) for k, v in errors.items()}}
+            print(notes)
+        else:
+            from training.translator import train_translator
+
+            path = train_translator(
+                work,
+                options.out,
+                steps=options.steps or 3000,
+                clips=options.clips or 500,
+                minutes=options.minutes,
+                learning_rate=1e-3,
+            )
+    except KeyboardInterrupt:
+        print("\nstopped; the last checkpoint is kept and the same command goes on from it")
+        return 130
+    export(options.network, path, options.out, command, notes)
+    print(f"written: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
