@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv live test check format bench clean
+.PHONY: help venv live test check format bench docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -62,6 +62,10 @@ format: venv ## put the code into its form
 bench: venv ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
 	$(PY) run_live.py bench latency $(ARGS)
 
-clean: ## remove what tools and tests left (recordings stay)
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache runs *.egg-info $(VENV)/.installed-*
+docs: venv ## write the generated pages: the wire, the README's tree
+	$(PY) -m streaming.wirepage
+	$(PY) docs/tree.py
+
+clean: ## remove what tools and tests left (recordings and training runs stay)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info $(VENV)/.installed-*
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

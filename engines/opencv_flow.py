@@ -14,7 +14,7 @@ class DisFlow:
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         self.spec = EngineSpec("flow", "opencv")
-        self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """previous, current: uint8 [H, W] -> flow: float32 [2, H, W] in pixels (x right, y down)."""

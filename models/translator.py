@@ -1,10 +1,10 @@
 """The translator: what is seen up to now -> the codes of the next 40 ms of sound.
 
 A causal, sliding-window, cross-modal transformer takes one step per tick: its input is the last tick's sound and what
-is seen now; it attends to its own past and, by cross-attention on a time base in seconds, to the video latents of the last
-second and more. A depth transformer (after RQ-Transformer, Lee et al. 2022, and Moshi, Defossez et al. 2024) then emits
-the tick's 2 x 4 codes one after the other, so no delay pattern is needed. Anticipation is an input: with Δ seconds the
-sound asked for is that of now + Δ.
+is seen now; it attends to its own past and, by cross-attention on a time base in seconds, to the video latents of the
+last second and more. A depth transformer (after RQ-Transformer, Lee et al. 2022, and Moshi, Defossez et al. 2024) then
+emits the tick's 2 x 4 codes one after the other, so no delay pattern is needed. Anticipation is an input: with Δ
+seconds the sound asked for is that of now + Δ.
 """
 
 from __future__ import annotations

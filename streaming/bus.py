@@ -321,14 +321,14 @@ class ControlHub:
                 self._metrics.count(f"bad.control.{error.reason}")
         return reports
 
-    def send(self, identity: bytes, control: Control) -> None:
+    def send(self, identity: bytes, message: Control) -> None:
         """Tell one stage something.
 
         A stage that is gone or has stopped reading is counted and not an error: its death is noticed by other means,
         and a stage may always die a moment before it is spoken to.
         """
         try:
-            self._socket.send_multipart([identity, wire.pack_control(control)], zmq.NOBLOCK)
+            self._socket.send_multipart([identity, wire.pack_control(message)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno not in (errno.EHOSTUNREACH, errno.EAGAIN):
                 raise

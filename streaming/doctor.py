@@ -132,7 +132,7 @@ def governor_warning(governors: set[str]) -> str:
     """What to do about cores that wake up slowly; "" when nothing."""
     if "powersave" not in governors:
         return ""
-    return "powersave makes wake-ups late and latency uneven; for a performance: sudo cpupower frequency-set -g performance"
+    return "powersave makes wake-ups late and latency uneven; before a show: sudo cpupower frequency-set -g performance"
 
 
 def cameras() -> list[Finding]:

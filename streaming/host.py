@@ -182,6 +182,8 @@ class Host:
 
     def _loop(self, stage: Stage) -> None:
         wake_ns = stage.wake_ns()
+        if self._started:
+            self._waker.wake()
         while not self._stopping.is_set():
             if wake_ns is not None and wake_ns <= self._beat_ns:
                 self._poller.wait(wake_ns)

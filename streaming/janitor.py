@@ -48,9 +48,9 @@ def end(stages: dict[int, str]) -> None:
 
 
 def sweep(path: str) -> None:
-    """Remove the socket files of the run folder."""
+    """Remove the sockets and process id files of the run folder."""
     for entry in os.scandir(path):
-        if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+        if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
             os.unlink(entry.path)
 
 

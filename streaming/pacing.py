@@ -20,6 +20,8 @@ class LatchLimits:
         highest: never more; a tick that would have needed more is a stall, which no lead can serve.
         floor: spare time over what 99 % of the ticks need.
         peak_floor: spare time over what the worst tick of `peak_s` needed.
+        chase: the worst tick counts by no more than this over what 99 % need: a stall of the whole machine, now and
+            then, would else be paid for with latency for 90 s. If it is not rare the 99 % show it.
         quantile: which part of the ticks of `window_s` the floor is for.
         window_s: memory of the quantile, in seconds.
         peak_s: memory of the worst tick, in seconds.
@@ -36,6 +38,7 @@ class LatchLimits:
     highest: float = 120.0
     floor: float = 10.0
     peak_floor: float = 4.0
+    chase: float = 35.0
     quantile: float = 0.99
     window_s: float = 30.0
     peak_s: float = 90.0
@@ -145,6 +148,8 @@ class LatchController:
             if len(self._needs) < 100 or self._reports % 5 == 0:
                 self._measure()
             target = self._most + limits.floor
+            if worst is not None:
+                worst = min(worst, self._most + limits.chase)
         elif worst is None:
             return self._lead
         else:
@@ -158,7 +163,7 @@ class LatchController:
         count = len(ordered)
         self._needed = float(ordered[count // 10])
         # One of a few is not yet "nearly all": until there are 100, the worst of them counts as a peak only.
-        self._most = float(ordered[int(self._limits.quantile * count) if count >= 100 else count // 2])
+        self._most = float(ordered[int((self._limits.quantile if count >= 100 else 0.9) * count)])
 
 
 class TickSchedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -50,8 +51,10 @@ class RunDir:
         sweep(self.path)
         self._start_janitor()
 
-    def watch(self, pid: int) -> None:
-        """Tell the janitor of a process that must not outlive this one."""
+    def watch(self, name: str, pid: int) -> None:
+        """Tell the janitor of a process that must not outlive this one, and people where it is: `<name>.pid`."""
+        with contextlib.suppress(OSError):
+            (self.path / f"{name}.pid").write_text(f"{pid}\n")
         if self._janitor is None or self._janitor.stdin is None:
             return
         try:
@@ -92,10 +95,10 @@ class RunDir:
 
 
 def sweep(path: Path) -> list[str]:
-    """Remove every socket file of a run folder whose lock is held; gives their names."""
+    """Remove every socket and process id file of a run folder whose lock is held; gives their names."""
     removed = []
     for entry in os.scandir(path):
-        if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+        if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
             os.unlink(entry.path)
             removed.append(entry.name)
     return removed

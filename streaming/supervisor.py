@@ -75,7 +75,7 @@ class Supervisor:
         view: where the state is shown.
         now_ns: reads the clock.
         spawn: makes a process: arguments, log file -> child.
-        watch: is told of each process that must not outlive this one.
+        watch: is told the name and id of each process, none of which must outlive this one.
         awake: noted in the record.
     """
 
@@ -88,7 +88,7 @@ class Supervisor:
         now_ns: Callable[[], int],
         view: View | None = None,
         spawn: Callable[[Sequence[str], Path], Child] = Child,
-        watch: Callable[[int], None] = lambda pid: None,
+        watch: Callable[[str, int], None] = lambda name, pid: None,
         runner: Sequence[str] = RUNNER,
         awake: bool = False,
     ) -> None:
@@ -140,7 +140,7 @@ class Supervisor:
             self._reconcile(slot, now_ns)
         spare = self._understudy.care(now_ns, performing=self.record.start_ns is not None)
         if spare is not None:
-            self._watch(spare)
+            self._watch("understudy", spare)
         self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
             self._measured_ns = now_ns
@@ -179,7 +179,7 @@ class Supervisor:
         child = self._understudy.take(now_ns) if process.heavy and slot.incarnation else None
         if child is None:
             child = self._spawn_child(self._runner, self._log_of(process.name))
-            self._watch(child.pid)
+        self._watch(process.name, child.pid)
         slot.child, slot.identity, slot.kill_at_ns, slot.cause = child, None, None, ""
         slot.since_ns = slot.heard_ns = now_ns
         slot.record.state = "setup"
@@ -283,6 +283,8 @@ class Supervisor:
             slot.kill_at_ns = now_ns + 1_000 * MS
 
     def _on_finished(self, slot: Slot, finished: Finished, now_ns: int) -> None:
+        if slot.record.state == "finished":
+            return
         slot.record.state = "finished"
         name = slot.process.name
         if finished.reason:
@@ -290,7 +292,7 @@ class Supervisor:
         if name == "speaker":
             self._end_at_ns = now_ns
         elif name == "camera" and self._show.duration_s is None:
-            self._end_at_ns = now_ns + CAMERA_TAIL_NS
+            self._end_at_ns = min(self._end_at_ns or now_ns + CAMERA_TAIL_NS, now_ns + CAMERA_TAIL_NS)
 
     # The beginning and the end.
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.codec import Codec, ResidualQuantizer, nearest
@@ -114,6 +114,7 @@ def train_codec(
         minutes: stop after this long, whatever the step.
         learning_rate: of AdamW.
         freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
+        start: a trained codec to go on from where there is no checkpoint.
 
     Returns:
         The checkpoint's path.
@@ -121,10 +122,14 @@ def train_codec(
     corpus = build_corpus(work, clips)
     torch.manual_seed(0)
     codec = Codec()
+    if start is not None:
+        codec.load_state_dict(start.state_dict())
     average = Average(codec)
     optimizer = torch.optim.AdamW(codec.parameters(), lr=learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
     path = work / "codec.safetensors"
-    first = load_checkpoint(path, codec, average, optimizer) if path.exists() else 0
+    first = BYPASS_STEPS + 1 if start is not None else 0
+    if path.exists():
+        first = load_checkpoint(path, codec, average, optimizer)
     codec.encoder.requires_grad_(not freeze_encoder)
     quantize = QuantizerTrainer(codec.quantizer)
     rng = np.random.default_rng([first, 1])

@@ -69,11 +69,15 @@ def fact_loss(got: Tensor, want: Tensor) -> Tensor:
     return 10.0 * places + 0.2 * F.cross_entropy(got[:, kinds], want[:, kinds].argmax(1))
 
 
-def train_embedding(work: Path, *, steps: int, scenes: int, minutes: float) -> tuple[Path, dict[str, float]]:
+def train_embedding(
+    work: Path, *, steps: int, scenes: int, minutes: float, start: nn.Module | None = None
+) -> tuple[Path, dict[str, float]]:
     """Train or go on training; returns the checkpoint and the errors on the held-out last tenth of the scenes."""
     images, facts = build_images(work, scenes)
     torch.manual_seed(0)
     module = Facts()
+    if start is not None:
+        module.network.load_state_dict(start.state_dict())
     average = Average(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3, weight_decay=1e-3)
     path = work / "embedding.safetensors"

@@ -44,7 +44,7 @@ def flow_peaks(clip: Clip) -> NDArray[np.float64]:
 
 def answer(seed: int, bundle: str, temperature: float, anticipation_s: float = 0.0) -> Answer:
     """Watch one clip and make its music through the causal path."""
-    clip = watch(seed, bundle, steady=True)
+    clip = watch(seed, open_engine("embedding", bundle=bundle), steady=True)
     translator = open_engine("translator", bundle=bundle, seed=seed)
     decoder = open_engine("decoder", bundle=bundle)
     music = []

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
+from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICKS_PER_SECOND, Motion
 from streaming.performer.performer import SyntheticPerformer
@@ -69,20 +73,39 @@ def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
     return np.asarray(times + rng.normal(0.0, 0.001, times.size))
 
 
-def watch(seed: int, bundle: str, steady: bool = False) -> Clip:
+class Eye:
+    """Stands in for the visual network while a data set is made: keeps each view, as JPEG, to be embedded later."""
+
+    def __init__(self) -> None:
+        self.spec = EngineSpec("embedding", "none")
+        self.views: list[NDArray[np.uint8]] = []
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, NDArray[Any]]:
+        """Keep the view; its number, counted from 0, is all that the embedding says."""
+        done, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 92])
+        if not done:
+            raise RuntimeError("OpenCV cannot write JPEG")
+        self.views.append(data)
+        return {"embedding": np.full(EMBEDDING_DIM, len(self.views) - 1, np.float32)}
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
+def watch(seed: int, embedding: Engine, steady: bool = False) -> Clip:
     """Render a clip and read its motion through the live path's own code.
 
     Args:
         seed: which clip.
-        bundle: where the visual network comes from.
+        embedding: the visual network's engine.
         steady: frames exactly at the ticks, for evaluation.
     """
     performer = performer_of(seed)
-    reader = MotionReader(open_engine("flow"), open_engine("embedding", bundle=bundle))
+    reader = MotionReader(open_engine("flow"), embedding)
     times = frame_times(seed, steady)
     flow = np.zeros((TICKS, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((TICKS, FLOW_GRID, FLOW_GRID), np.float16)
-    embedding = np.zeros((TICKS, EMBEDDING_DIM), np.float16)
+    seen = np.zeros((TICKS, EMBEDDING_DIM), np.float16)
     age = np.zeros(TICKS, np.float32)
     motion: Motion | None = None
     taken = 0
@@ -94,54 +117,61 @@ def watch(seed: int, bundle: str, steady: bool = False) -> Clip:
             motion = reader.read(performer.frame(max(0.0, captured)), int((captured + 10.0) * 1e9)) or motion
             taken += 1
         if motion is not None:
-            flow[tick], speed[tick], embedding[tick] = motion.flow, motion.speed, motion.embedding
+            flow[tick], speed[tick], seen[tick] = motion.flow, motion.speed, motion.embedding
         age[tick] = max(0.0, now - captured)
     sound = render_sound(performer.score, SAMPLE_RATE)
-    return Clip(seed, performer.kind, flow, speed, embedding, age, sound[: TICKS * SAMPLE_RATE // TICKS_PER_SECOND])
+    return Clip(seed, performer.kind, flow, speed, seen, age, sound[: TICKS * SAMPLE_RATE // TICKS_PER_SECOND])
 
 
-def _watch_job(job: tuple[int, str]) -> Clip:
-    return watch(*job)
-
-
-def _save(path: Path, clips: list[Clip]) -> None:
-    rows: dict[str, NDArray[Any]] = {
-        name: np.stack([getattr(clip, name) for clip in clips]) for name in ("flow", "speed", "embedding", "age_s")
+def _record(seed: int) -> dict[str, NDArray[Any]]:
+    """A clip as arrays for a file, its views as JPEG one after the other."""
+    eye = Eye()
+    clip = watch(seed, eye)
+    return {
+        "seed": np.array(seed),
+        "flow": clip.flow,
+        "speed": clip.speed,
+        "view": clip.embedding[:, 0].astype(np.int32),
+        "age_s": clip.age_s,
+        "sound": (clip.sound * 32767).astype(np.int16),
+        "jpeg": np.concatenate(eye.views),
+        "jpeg_bytes": np.array([data.size for data in eye.views]),
     }
-    rows["seed"] = np.array([clip.seed for clip in clips])
-    rows["sound"] = np.stack([(clip.sound * 32767).astype(np.int16) for clip in clips])
-    part = path.with_suffix(".part.npz")
-    np.savez(part, allow_pickle=False, **rows)
-    part.replace(path)
 
 
-def _load(path: Path) -> list[Clip]:
-    with np.load(path) as data:
-        rows = {name: data[name] for name in data.files}
-    return [
-        Clip(
-            int(seed),
-            kind_of(int(seed)),
-            rows["flow"][i],
-            rows["speed"][i],
-            rows["embedding"][i],
-            rows["age_s"][i],
-            rows["sound"][i].astype(np.float32) / 32767,
-        )
-        for i, seed in enumerate(rows["seed"])
-    ]
+@torch.inference_mode()
+def _embed(data: dict[str, NDArray[Any]], network: nn.Module) -> NDArray[np.float16]:
+    """Embed a recorded clip's views: float16 [T, 128]."""
+    parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
+    images = np.stack([np.asarray(cv2.imdecode(part, cv2.IMREAD_COLOR)) for part in parts])
+    seen = torch.cat([network(torch.from_numpy(images[i : i + 64])) for i in range(0, len(images), 64)])
+    return np.asarray(seen.numpy()[data["view"]], dtype=np.float16)
 
 
-def build_dataset(folder: Path, clips: int, bundle: str, workers: int = 2) -> list[Clip]:
-    """Watch the training clips once, a file of 50 at a time, and load them: a kill loses one file's work at most."""
+def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:
+    """Watch the training clips, a file each, going on where an earlier call was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
-    out: list[Clip] = []
+    paths = [folder / f"performance-{TRAIN_SEED + i}.npz" for i in range(clips)]
+    missing = [path for path in paths if not path.exists()]
     with ProcessPoolExecutor(workers) as pool, tqdm(total=clips, desc="performances", mininterval=5) as bar:
-        for first in range(0, clips, 50):
-            path = folder / f"performances-{first:05d}.npz"
-            if not path.exists():
-                seeds = range(TRAIN_SEED + first, TRAIN_SEED + min(first + 50, clips))
-                _save(path, list(pool.map(_watch_job, [(seed, bundle) for seed in seeds], chunksize=5)))
-            out += _load(path)
-            bar.update(min(50, clips - first))
+        bar.update(clips - len(missing))
+        seeds = [int(path.stem.split("-")[1]) for path in missing]
+        for path, data in zip(missing, pool.map(_record, seeds), strict=True):
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **data)
+            part.replace(path)
+            bar.update()
+    return paths
+
+
+def build_dataset(folder: Path, clips: int, network: nn.Module, workers: int = 2) -> list[Clip]:
+    """Record what is missing and embed every clip with the visual network."""
+    out: list[Clip] = []
+    for path in tqdm(record_dataset(folder, clips, workers), desc="embedding", mininterval=5):
+        with np.load(path) as file:
+            data = {name: file[name] for name in file.files}
+        seed = int(data["seed"])
+        sound = data["sound"].astype(np.float32) / 32767
+        out.append(Clip(seed, kind_of(seed), data["flow"], data["speed"], _embed(data, network), data["age_s"], sound))
     return out

@@ -1,8 +1,8 @@
 """Trains the bundle's networks, one command each: `python -m training.train {codec,embedding,translator} --out BUNDLE`.
 
 Each command goes on from its checkpoint in `--work` if there is one, ends after `--minutes` or `--steps`, and writes
-the moving average of the weights into the bundle. The order is codec, embedding, translator: the last one listens through
-the first and looks through the second.
+the moving average of the weights into the bundle. The order is codec, embedding, translator: the last listens
+through the first and looks through the second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from models.bundle import averaged, write_network
+from models.bundle import averaged, load_network, write_network
 from models.codec import Codec
 from models.translator import Translator
 
@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--freeze-encoder", action="store_true", help="codec: train the decoder only, tokens stay valid"
     )
+    parser.add_argument("--from", dest="start", type=Path, help="a bundle to go on from where there is no checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 for torch's default")
     options = parser.parse_args(arguments)
     if options.threads:
@@ -67,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     work = options.work / options.network
     command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
+    start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
     try:
         if options.network == "codec":
             from training.codec import train_codec
@@ -76,14 +78,15 @@ def main(arguments: list[str] | None = None) -> int:
                 steps=options.steps or 30_000,
                 clips=options.clips or 300,
                 minutes=options.minutes,
-                learning_rate=1e-3,
+                learning_rate=5e-4,
                 freeze_encoder=options.freeze_encoder,
+                start=start,
             )
         elif options.network == "embedding":
             from training.embedding import train_embedding
 
             path, errors = train_embedding(
-                work, steps=options.steps or 2500, scenes=options.clips or 2500, minutes=options.minutes
+                work, steps=options.steps or 2500, scenes=options.clips or 2500, minutes=options.minutes, start=start
             )
             notes = {"errors": {k: round(v, 5) for k, v in errors.items()}}
             print(notes)
@@ -97,6 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
                 clips=options.clips or 500,
                 minutes=options.minutes,
                 learning_rate=1e-3,
+                start=start,
             )
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.bundle import load_network
@@ -47,7 +47,8 @@ def mel_frames(sound: Tensor, bands: int) -> Tensor:
     """log10 mel magnitude of every token frame: sound [N, 640 F] -> [N, F, bands], about -2 (silent) to 2."""
     frames = sound.unfold(1, 640, 640) * torch.hann_window(640)
     magnitude = torch.fft.rfft(frames, 1024).abs()
-    return (magnitude @ mel_bank(1024, bands, 32_000).T).clamp_min(1e-2).log10()
+    mel: Tensor = (magnitude @ mel_bank(1024, bands, 32_000).T).clamp_min(1e-2).log10()
+    return mel
 
 
 @torch.no_grad()
@@ -124,7 +125,16 @@ def losses(
     return F.cross_entropy(logits.flatten(0, 1), wanted.flatten()), loudness
 
 
-def train_translator(work: Path, bundle: Path, *, steps: int, clips: int, minutes: float, learning_rate: float) -> Path:
+def train_translator(
+    work: Path,
+    bundle: Path,
+    *,
+    steps: int,
+    clips: int,
+    minutes: float,
+    learning_rate: float,
+    start: nn.Module | None = None,
+) -> Path:
     """Train or go on training with the bundle's codec and visual network; returns the checkpoint."""
     codec = load_network(bundle, "codec")
     if not isinstance(codec, Codec):
@@ -132,11 +142,13 @@ def train_translator(work: Path, bundle: Path, *, steps: int, clips: int, minute
     torch.manual_seed(0)
     model = Translator()
     model.codebooks.copy_(codec.quantizer.codebooks / codec.quantizer.codebooks[0].std())
-    found = build_dataset(work, clips, str(bundle))
+    found = build_dataset(work, clips, load_network(bundle, "embedding"))
     data = encode(found, codec, model.config.mel_bands)
     held = max(10, len(found) // 50)
     train = Examples(*(getattr(data, name)[:-held] for name in vars(data)))
     test = Examples(*(getattr(data, name)[-held:] for name in vars(data)))
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     average = Average(model, 0.998)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.03)
     path = work / "translator.safetensors"

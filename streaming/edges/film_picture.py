@@ -31,8 +31,8 @@ _DIM = (140, 128, 120)
 _BRIGHT = (232, 226, 222)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
-FULL_SPEED = 0.6
-"""Mean speed of a cell in frame sides per second that is drawn at full brightness; a fast bow arm reaches 1.5."""
+FULL_SPEED = 0.3
+"""Mean velocity of a cell in frame sides per second that is drawn at full brightness: a quick gesture of one arm."""
 _WINDOW = 2_048
 _HOP = 320
 _LOW_HZ, _HIGH_HZ = 60.0, 15_000.0
@@ -101,7 +101,7 @@ class Composer:
         self._level_db = self._peak_db = -120.0
         self._placed = (0, 0, 0, 0)
         self._wheel = _wheel(_WHEEL)
-        self._labels = [_label("camera"), _label("flow")]
+        self._labels = (_label("camera", 56), _label("flow", 40))
 
     def hear(self, pcm: NDArray[np.float32]) -> None:
         """Take in the sound of a tick, also of one whose picture is not composed."""
@@ -133,8 +133,8 @@ class Composer:
                 right[y : y + height, x : x + width] = flow_picture(shot.flow, small)
         legend = right[-_WHEEL - 10 : -10, -_WHEEL - 10 : -10]
         np.maximum(legend, self._wheel, out=legend)
-        np.maximum(left[:24, :80], self._labels[0], out=left[:24, :80])
-        np.maximum(right[:24, :80], self._labels[1], out=right[:24, :80])
+        for panel, label in zip((left, right), self._labels, strict=True):
+            panel[: label.shape[0], : label.shape[1]] = label
         canvas[_SOUND_Y : _SOUND_Y + _SOUND_H, _MARGIN + _AXIS_W : _MARGIN + _AXIS_W + _SOUND_W] = (
             self._spectrogram.picture
         )
@@ -176,11 +176,11 @@ def flow_picture(flow: NDArray[np.float32], under: Image) -> Image:
     height, width = under.shape[:2]
     longest = max(height, width)
     # The colours are made at 4 times the grid's size and enlarged smoothly: the eye sees no difference from colouring
-    # every pixel, which costs 4 ms more.
+    # every pixel, which costs 4 ms more. Linear, because the overshoot of a cubic draws halos.
     side = 4 * FLOW_GRID
     grid_w, grid_h = max(2, round(side * width / longest)), max(2, round(side * height / longest))
     top, left = (side - grid_h) // 2, (side - grid_w) // 2
-    planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_CUBIC) for plane in flow]
+    planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR) for plane in flow]
     x, y = (np.ascontiguousarray(plane[top : top + grid_h, left : left + grid_w]) for plane in planes)
     colours = cv2.resize(_flow_colours(x, y), (width, height), interpolation=cv2.INTER_LINEAR)
     grey = cv2.cvtColor(under, cv2.COLOR_BGR2GRAY)
@@ -252,8 +252,9 @@ def _text(image: Image, text: str, x: int, y: int, colour: tuple[int, int, int])
     cv2.putText(image, text, (x, y), _FONT, 0.42, colour, 1, cv2.LINE_AA)
 
 
-def _label(text: str) -> Image:
-    label = np.zeros((24, 80, 3), np.uint8)
+def _label(text: str, width: int) -> Image:
+    label = np.empty((24, width, 3), np.uint8)
+    label[:] = _PANEL
     _text(label, text, 8, 17, _BRIGHT)
     return label
 

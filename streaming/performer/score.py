@@ -1,7 +1,8 @@
-"""What a synthetic performer plays: notes and still moments drawn from a seed, before any body moves or any sound is made."""
+"""What a synthetic performer plays: notes and still moments drawn from a seed, before anything moves or sounds."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,7 +74,7 @@ class Score:
         if times.size == 0:
             return times
         keep = np.concatenate([[True], np.diff(times) > 0.015])
-        return times[keep]
+        return np.asarray(times[keep])
 
 
 def _rests(rng: np.random.Generator, duration_s: float) -> tuple[tuple[float, float], ...]:
@@ -90,7 +91,9 @@ def _rests(rng: np.random.Generator, duration_s: float) -> tuple[tuple[float, fl
 
 
 def _resting(rests: tuple[tuple[float, float], ...], start: float, end: float) -> bool:
-    return any(start < stop and end > begin for begin, stop in rests)
+    """Whether an interval touches a rest; rests are in order and apart, so one bisection finds the only candidates."""
+    place = bisect_right(rests, (end,))
+    return any(start < stop and end > begin for begin, stop in rests[max(0, place - 2) : place + 1])
 
 
 def _drums(rng: np.random.Generator, score_s: float, beat: float, rests: tuple[tuple[float, float], ...]) -> list[Note]:
@@ -144,9 +147,9 @@ def _melody(
         level = float(np.clip(level + rng.normal(0.0, 0.12), 0.25, 1.0))
         gate = 1.0 if kind in ("strings", "air") else float(rng.uniform(0.6, 1.0))
         held = length * gate
-        ahead = [start for start, _ in rests if start > now]
-        if ahead:
-            held = min(held, ahead[0] - now)
+        place_ahead = bisect_right(rests, (now, float("inf")))
+        if place_ahead < len(rests):
+            held = min(held, rests[place_ahead][0] - now)
         if held > 0.1 and not _resting(rests, now, now + 0.1):
             effector = RIGHT
             if kind == "keys":

@@ -23,6 +23,39 @@ CUT_SIDE = 16
 CUT_DIFFERENCE = 45.0
 """Mean grey difference of 16x16 thumbnails above which the picture was cut; a fast player's frames reach 20."""
 
+CHANGE_SIDE = FLOW_SIDE // 2
+LOWEST_CHANGE, HIGHEST_CHANGE = 1.0, 3.0
+"""Bounds of the change in grey levels, smoothed, below which nothing has moved: an 8-bit step, and the noise of a
+webcam in the dark (8 levels per pixel)."""
+
+
+def smoothed(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A grey view without its pixel noise: float32 [128, 128]."""
+    half = cv2.resize(grey, (CHANGE_SIDE, CHANGE_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(half, (0, 0), 1.0), np.float32)
+
+
+def moved(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where the picture has changed by more than noise.
+
+    Where there is nothing to match (a plain wall), dense flow follows the noise: up to 0.5 sides per second on a
+    performer who stands still. Where nothing has changed, nothing is seen to move. On rendered players this raised the
+    correlation of the mean speed with the true one from 0.1 - 0.5 to 0.8 - 1.0.
+
+    Args:
+        previous: `smoothed` view of the frame before.
+        current: `smoothed` view of the frame.
+
+    Returns:
+        float32 [256, 256], 0..1, to weight a dense flow with.
+    """
+    change = cv2.GaussianBlur(cv2.absdiff(previous, current), (0, 0), 2.0)
+    # The noise is what the stillest quarter of the picture shows; if that is more than any noise, the camera moves.
+    floor = max(1.6 * float(np.percentile(change[::4, ::4], 25)), LOWEST_CHANGE)
+    floor = floor if floor <= HIGHEST_CHANGE else LOWEST_CHANGE
+    weight = np.clip(change / np.float32(floor) - 1.0, 0.0, 1.0)
+    return np.asarray(cv2.resize(weight, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+
 
 class MotionReader:
     """Reads motion from frames, one after another; the same code live and for training.
@@ -30,16 +63,18 @@ class MotionReader:
     Args:
         flow_engine: network "flow" of the engine contract.
         embedding_engine: network "embedding".
+        gate: see movement only where the picture has changed by more than noise.
     """
 
-    def __init__(self, flow_engine: Engine, embedding_engine: Engine) -> None:
-        self._flow, self._embedding = flow_engine, embedding_engine
+    def __init__(self, flow_engine: Engine, embedding_engine: Engine, *, gate: bool = True) -> None:
+        self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
         self.reset()
 
     def reset(self) -> None:
         """Forget the last frame: the next one does not move."""
         self._grey: NDArray[np.uint8] | None = None
         self._thumbnail: NDArray[np.uint8] | None = None
+        self._smoothed: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
         self._capture_ns = 0
         self._flow.reset()
@@ -57,15 +92,19 @@ class MotionReader:
         """
         grey = cv2.cvtColor(fit_square(image, FLOW_SIDE), cv2.COLOR_BGR2GRAY)
         thumbnail = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
+        calm = smoothed(grey) if self._gate else None
         interval_s = (capture_ns - self._capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         speed = np.zeros((FLOW_GRID, FLOW_GRID), np.float32)
         if self._grey is not None and self._belongs(image, thumbnail, interval_s):
             dense = self._flow.step(previous=self._grey, current=grey)["flow"]
+            if calm is not None and self._smoothed is not None:
+                dense = dense * moved(self._smoothed, calm)
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
         embedding = self._embedding.step(image=fit_square(image, EMBEDDING_SIDE))["embedding"]
         interval_ms = interval_s * 1e3 if self._grey is not None else 0.0
-        self._grey, self._thumbnail, self._shape, self._capture_ns = grey, thumbnail, image.shape, capture_ns
+        self._grey, self._thumbnail, self._smoothed = grey, thumbnail, calm
+        self._shape, self._capture_ns = image.shape, capture_ns
         return Motion(
             flow=flow,
             speed=speed,

@@ -96,6 +96,7 @@ class SpeakerStage:
         self._watch_output()
         for position, due_ns, delay_ns in self._feed.drain():
             self._device.observe(position, due_ns + delay_ns)
+            self._context.metrics.gauge("device_delay_ms", delay_ns / 1e6)
         if inputs.started and not self._ring.started and self._device.ready:
             self._begin(now_ns)
         for sound in inputs.all(Sound):
@@ -207,7 +208,7 @@ class SpeakerStage:
             tick_ns=TICK_SAMPLES / rate_hz * 1e9,
             played=self._played,
             concealed=self._concealed,
-            samples=self._samples_played(),
+            samples=self._samples_before + (self._next_tick - self._first_tick) * TICK_SAMPLES,
         )
         slack_ms, self._slack_ms = self._slack_ms, None
         return [

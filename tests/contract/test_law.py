@@ -1,4 +1,4 @@
-"""The one law, for every network of the bundle: streamed equals whole-signal to 1e-5, and nothing leaks from the future.
+"""The one law, for every streaming network: streamed equals whole-signal to 1e-5, nothing leaks from the future.
 
 Networks are tiny or of the shipped sizes, seeded, untrained: the law is about the code, not about the weights. The
 shipped weights are put through it in `tests/contract/test_bundle_law.py`.

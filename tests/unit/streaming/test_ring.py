@@ -26,7 +26,7 @@ def music(rate: int, ticks: int, seed: int) -> np.ndarray:
 
 
 def play(ring: TickRing, wave: np.ndarray, lost: set[int], seed: int, origin: int = 100, extra: int = 2) -> np.ndarray:
-    """Play a whole wave through a started ring in blocks of random size, each tick handed in shortly before its time."""
+    """Play a whole wave through a started ring in blocks of random size, each tick handed in just before its time."""
     size = ring.tick_samples
     ticks = wave.shape[0] // size
     rng = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def test_what_is_refused() -> None:
 
 
 def test_a_rate_without_whole_ticks_is_refused_with_a_fix() -> None:
-    with pytest.raises(UserError, match="22051 Hz.*48000"):
+    with pytest.raises(UserError, match=r"22051 Hz.*48000"):
         TickRing(22_051)
     assert [tick_samples_at(rate) for rate in RATES] == [1280, 1764, 1920]
 

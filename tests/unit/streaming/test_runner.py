@@ -1,4 +1,4 @@
-"""A stage's whole life under the runner: words to the supervisor, inputs in time, errors, lifeline, signals, by hand."""
+"""A stage's life under the runner: words to the supervisor, inputs in time, errors, lifeline, signals, by hand."""
 
 from __future__ import annotations
 

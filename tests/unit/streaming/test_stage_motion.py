@@ -120,6 +120,31 @@ def test_after_a_break_nothing_has_moved(
     assert float(again.speed.max()) < 0.01
 
 
+@pytest.mark.parametrize("noise", [2.0, 8.0])
+def test_noise_on_a_plain_wall_does_not_move(flow: CountingFlow, noise: float) -> None:
+    rng = np.random.default_rng(1)
+    wall = [np.clip(120 + noise * rng.standard_normal((256, 256, 3)), 0, 255).astype(np.uint8) for _ in range(2)]
+    speeds = []
+    for gate in (False, True):
+        reader = MotionReader(flow, FakeEmbedding(), gate=gate)
+        reader.read(wall[0], 0)
+        speeds.append(float(reader.read(wall[1], 40 * MS).speed.mean()))
+    assert speeds[1] < 0.1 * speeds[0]
+
+
+def test_before_a_plain_wall_only_what_moves_moves(reader: MotionReader) -> None:
+    frames = []
+    for x in (100, 106):
+        frame = np.full((256, 256, 3), 150, np.uint8)
+        frame[120:136, x : x + 16] = (20, 60, 200)
+        frames.append(frame)
+    reader.read(frames[0], 0)
+    read = reader.read(frames[1], 40 * MS)
+    assert float(read.flow[0, 7:9, 6:8].max()) > 0.2
+    assert not read.speed[:4].any()
+    assert not read.speed[12:].any()
+
+
 def test_shapes_and_types(reader: MotionReader) -> None:
     read = reader.read(scene(size=(640, 70)), 5)
     assert (read.flow.shape, read.speed.shape, read.embedding.shape) == ((2, 16, 16), (16, 16), (EMBEDDING_DIM,))

@@ -1,0 +1,201 @@
+"""Whole performances by the real command, in real processes, with the shipped bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.live
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RUNNER_MARK = "streaming.runner"
+
+
+@dataclass
+class Stage:
+    """A place to perform in, and what is left of it."""
+
+    folder: Path
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / "run"
+
+    def command(self, *argv: str) -> list[str]:
+        common = ["--run-dir", str(self.run_dir), "--record", str(self.folder / "films")]
+        return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", "video-to-music", *common, *argv]
+
+    def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*argv), capture_output=True, text=True, timeout=200, cwd=self.folder, check=False
+        )
+
+    def begin(self, *argv: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
+        )
+
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "r.json").read_text())
+        return found
+
+    def pid_of(self, stage: str) -> int:
+        return int((self.run_dir / f"{stage}.pid").read_text())
+
+    def sounding(self) -> bool:
+        """Whether the performance has begun: its file of sound grows."""
+        path = self.folder / "out.wav"
+        return path.exists() and path.stat().st_size > 64_000
+
+    def left_over(self) -> list[str]:
+        """Files of the run folder and stage processes that are left."""
+        files = [path.name for path in self.run_dir.iterdir() if path.is_socket() or path.suffix == ".pid"]
+        mine = []
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+            if RUNNER_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
+                mine.append(f"process {process.pid}")
+        return files + mine
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    # Known in the environment of every process of this show, so that strays are found.
+    monkeypatch.setenv("ANTIPHON_TEST", str(tmp_path))
+    place = Stage(tmp_path)
+    yield place
+    assert not place.run_dir.exists() or place.left_over() == []
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    for _ in range(round(seconds / 0.05)):
+        if condition():
+            return
+        signal.sigtimedwait([], 0.05)
+    raise AssertionError("it never happened")
+
+
+def output_of(stage: Stage) -> list[str]:
+    return ["--speaker", f"file:{stage.folder / 'out.wav'}", "--report", str(stage.folder / "r.json")]
+
+
+def test_a_performance_is_heard_filmed_and_reported(stage: Stage) -> None:
+    done = stage.perform("--camera", "performer:drums@1", *output_of(stage), "--duration", "6")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    report = stage.report()
+    assert report["ticks"]["expected"] == 150
+    assert abs(report["audio"]["samples_played"] - 6 * 32_000) <= 2 * 1_280
+    assert report["ticks"]["played"] > 0
+    assert report["motion_to_sound_ms"]["n"] > 0
+    assert report["backend"] == "torch"
+    for name in ("camera", "motion", "tokens", "sound", "speaker", "recorder"):
+        assert report["stages"][name]["restarts"] == 0
+        assert report["stages"][name]["rss_mb_end"] > 0
+    with wave.open(str(stage.folder / "out.wav")) as sound:
+        assert sound.getframerate() == 32_000
+        assert abs(sound.getnframes() - 6 * 32_000) <= 12 * 1_280
+    assert [path.suffix for path in (stage.folder / "films").glob("*.mp4")] == [".mp4"]
+
+
+@pytest.mark.parametrize("victim", ["camera", "motion", "tokens", "sound", "recorder"])
+def test_a_killed_stage_comes_back_and_the_sound_goes_on(stage: Stage, victim: str) -> None:
+    with stage.begin("--camera", "performer:strings@1", *output_of(stage), "--duration", "10") as show:
+        wait_for(stage.sounding)
+        os.kill(stage.pid_of(victim), signal.SIGKILL)
+        _, errors = show.communicate(timeout=120)
+    assert show.returncode == 0, errors
+    report = stage.report()
+    assert report["stages"][victim]["restarts"] == 1
+    assert len(report["stages"][victim]["recovery_ms"]) == 1
+    assert report["ticks"]["expected"] == 250
+    assert abs(report["audio"]["samples_played"] - 10 * 32_000) <= 2 * 1_280
+    assert report["audio"]["underruns"] == 0
+
+
+def test_ctrl_c_is_a_clean_end(stage: Stage) -> None:
+    with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
+        wait_for(stage.sounding)
+        show.send_signal(signal.SIGINT)
+        _, errors = show.communicate(timeout=60)
+    assert show.returncode == 0, errors
+    assert stage.report()["duration_s"] > 0
+
+
+def test_nothing_outlives_a_killed_command(stage: Stage) -> None:
+    with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
+        wait_for(stage.sounding)
+        show.kill()
+        show.communicate(timeout=60)
+    wait_for(lambda: stage.left_over() == [], 30.0)
+
+
+def test_a_second_instance_is_refused_in_one_line(stage: Stage) -> None:
+    with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
+        wait_for(stage.sounding)
+        second = stage.perform("--camera", "performer", "--speaker", "none")
+        assert second.returncode == 2
+        assert second.stdout == ""
+        assert second.stderr.count("\n") == 1
+        assert "--run-dir" in second.stderr
+        show.send_signal(signal.SIGTERM)
+        show.communicate(timeout=60)
+    assert show.returncode == 0
+
+
+def corrupt(path: Path) -> None:
+    path.write_bytes(os.urandom(20_000))
+
+
+def silent_film(path: Path) -> None:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(32_000)
+        sound.writeframes(bytes(64_000))
+
+
+@pytest.mark.parametrize("make", [corrupt, silent_film, Path.touch])
+def test_a_film_that_cannot_be_played_is_one_line(stage: Stage, make: Callable[[Path], object]) -> None:
+    film = stage.folder / "film.mp4"
+    make(film)
+    done = stage.perform("--camera", str(film), "--speaker", "none")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "film.mp4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--speaker", "no such device"],
+        ["--bundle", "no-such-bundle"],
+        ["--direction", "music-to-video"],
+        ["--camera", "/dev/video77"],
+        ["--duration", "-3"],
+    ],
+)
+def test_bad_words_are_one_line(stage: Stage, argv: list[str]) -> None:
+    done = stage.perform("--camera", "performer", "--speaker", "none", *argv)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_doctor_finds_this_machine_able(stage: Stage) -> None:
+    command = [sys.executable, str(CHECKOUT / "run_live.py"), "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=stage.folder, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "ready" in done.stdout
