@@ -155,6 +155,7 @@ class LatchController:
         else:
             # Too little is known to lower the lead, but what was too late already raises it.
             target = self._lead
+            worst = min(worst, limits.initial + 0.5 * limits.chase)
         return target if worst is None else max(target, worst + limits.peak_floor)
 
     def _measure(self) -> None:

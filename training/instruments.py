@@ -15,6 +15,8 @@ from streaming.performer.score import DRUM_PIECES, FOOT, LEFT, Note, Score
 
 Signal = NDArray[np.float32]
 TWO_PI = 2.0 * np.pi
+GOLDEN = 2.399963
+"""Phase between neighbouring partials: fixed, as in a real string or pipe, and far from a peaky pulse."""
 
 
 def _time(length: int, rate: int) -> NDArray[np.float64]:
@@ -87,7 +89,6 @@ def tone(
     pitch: NDArray[np.float64],
     level: NDArray[np.float64],
     rate: int,
-    rng: np.random.Generator,
     *,
     rolloff: float,
     partials: int,
@@ -99,7 +100,6 @@ def tone(
         pitch: MIDI pitch per sample [n].
         level: amplitude per sample [n], 0..1.
         rate: sample rate in Hz.
-        rng: for the partials' phases.
         rolloff: amplitude of partial h is h ** -rolloff; louder tones are brighter.
         partials: how many.
         peaks: body resonances for `_formants`, or None.
@@ -115,7 +115,7 @@ def tone(
         gain = h ** -(rolloff + bright)
         if peaks is not None:
             gain = gain * _formants(np.asarray(top * h), peaks)
-        out += gain * np.sin(h * phase + rng.uniform(0, TWO_PI))
+        out += gain * np.sin(h * phase + GOLDEN * h)
     return np.asarray(out * level)
 
 
@@ -150,12 +150,12 @@ def _pitched(score: Score, rate: int, rng: np.random.Generator, variety: float, 
     if bowed:
         shift = float(2.0 ** rng.normal(0, 0.02 + 0.3 * variety))
         peaks = np.array([(280, 60, 1.0), (460, 80, 1.2), (1000, 250, 0.8), (2600, 700, 0.9)]) * np.array([shift, 1, 1])
-        x = tone(pitch, level, rate, rng, rolloff=0.75 + 0.3 * variety * rng.uniform(-1, 1), partials=24, peaks=peaks)
+        x = tone(pitch, level, rate, rolloff=0.75 + 0.3 * variety * rng.uniform(-1, 1), partials=24, peaks=peaks)
         x += 0.06 * level * _band(_noise(rng, n), rate, 1500, 5000) + 0.35 * bow * _band(
             _noise(rng, n), rate, 1200, 6000
         )
         return np.asarray(x * 0.5)
-    x = tone(pitch, level, rate, rng, rolloff=1.7 + variety * rng.uniform(-0.6, 0.6), partials=9, peaks=None)
+    x = tone(pitch, level, rate, rolloff=1.7 + variety * rng.uniform(-0.6, 0.6), partials=9, peaks=None)
     return np.asarray(x * 1.3 + 0.3 * bow * _band(_noise(rng, n), rate, 300, 2500))
 
 
@@ -173,7 +173,7 @@ def struck(note: Note, rate: int, rng: np.random.Generator, variety: float, *, r
             break
         decay = 1.6 / (1 + 0.35 * h) * (220.0 / f0) ** 0.35
         amp = h ** -(1.25 - bright * note.velocity) * abs(np.sin(np.pi * h * 0.125) + 0.15)
-        x += amp * np.exp(-t / decay) * np.sin(TWO_PI * f * t + rng.uniform(0, TWO_PI))
+        x += amp * np.exp(-t / decay) * np.sin(TWO_PI * f * t + GOLDEN * h)
     x += 0.5 * _band(_noise(rng, length), rate, 700, 4500) * np.exp(-t / 0.008)
     damper = np.where(t > held, np.exp(-(t - held) / 0.03), 1.0) * np.minimum(1.0, (length / rate - t) / 0.02)
     x = x * damper * np.minimum(1, t / 0.002)

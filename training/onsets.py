@@ -35,7 +35,7 @@ def flux(x: Signal, rate: int = 32_000) -> NDArray[np.float64]:
     return rise
 
 
-def detect_onsets(x: Signal, rate: int = 32_000, threshold: float = 0.05) -> NDArray[np.float64]:
+def detect_onsets(x: Signal, rate: int = 32_000, threshold: float = 0.2) -> NDArray[np.float64]:
     """Onset times in seconds.
 
     Args:

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
-from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICKS_PER_SECOND, Motion
+from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND, Motion
 from streaming.performer.performer import SyntheticPerformer
+from streaming.performer.score import draw_score
 from streaming.stages.motion import MotionReader
 from training.instruments import render_sound
 
@@ -61,6 +62,11 @@ def kind_of(seed: int) -> str:
 def performer_of(seed: int, size: tuple[int, int] = SIZE) -> SyntheticPerformer:
     """The performer of a clip."""
     return SyntheticPerformer(kind_of(seed), seed, size=size, duration_s=CLIP_S)
+
+
+def sound_of(seed: int) -> NDArray[np.float32]:
+    """What the performer of a clip plays: float32 [T * 1280]."""
+    return render_sound(draw_score(kind_of(seed), seed, CLIP_S), SAMPLE_RATE)[: TICKS * TICK_SAMPLES]
 
 
 def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
@@ -119,8 +125,7 @@ def watch(seed: int, embedding: Engine, steady: bool = False) -> Clip:
         if motion is not None:
             flow[tick], speed[tick], seen[tick] = motion.flow, motion.speed, motion.embedding
         age[tick] = max(0.0, now - captured)
-    sound = render_sound(performer.score, SAMPLE_RATE)
-    return Clip(seed, performer.kind, flow, speed, seen, age, sound[: TICKS * SAMPLE_RATE // TICKS_PER_SECOND])
+    return Clip(seed, performer.kind, flow, speed, seen, age, sound_of(seed))
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
@@ -133,7 +138,6 @@ def _record(seed: int) -> dict[str, NDArray[Any]]:
         "speed": clip.speed,
         "view": clip.embedding[:, 0].astype(np.int32),
         "age_s": clip.age_s,
-        "sound": (clip.sound * 32767).astype(np.int16),
         "jpeg": np.concatenate(eye.views),
         "jpeg_bytes": np.array([data.size for data in eye.views]),
     }
@@ -172,6 +176,6 @@ def build_dataset(folder: Path, clips: int, network: nn.Module, workers: int = 2
         with np.load(path) as file:
             data = {name: file[name] for name in file.files}
         seed = int(data["seed"])
-        sound = data["sound"].astype(np.float32) / 32767
-        out.append(Clip(seed, kind_of(seed), data["flow"], data["speed"], _embed(data, network), data["age_s"], sound))
+        seen = _embed(data, network)
+        out.append(Clip(seed, kind_of(seed), data["flow"], data["speed"], seen, data["age_s"], sound_of(seed)))
     return out

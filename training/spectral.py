@@ -50,7 +50,7 @@ def spectral_losses(got: Tensor, want: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         The mean absolute difference of log-mel spectra over `SCALES`, and the complex-spectrum distance (which knows
-        phase) of the two middle scales relative to the magnitude of `want`.
+        phase) of the two middle scales relative to the magnitude of `want`, quiet signals counting less.
     """
     mel = got.new_zeros(())
     phase = got.new_zeros(())
@@ -64,5 +64,5 @@ def spectral_losses(got: Tensor, want: Tensor) -> tuple[Tensor, Tensor]:
         if window in (512, 1024):
             difference = a - b
             distance = (difference.real.square() + difference.imag.square() + 1e-9).sqrt().mean((1, 2))
-            phase = phase + 0.5 * (distance / (mag_b.mean((1, 2)) + 0.02)).mean()
+            phase = phase + 0.5 * (distance / (mag_b.mean((1, 2)) + 0.1)).mean()
     return mel, phase
