@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from pathlib import Path
 
+from engines.bundles import artifact_entry, find_bundle
 from engines.contract import NETWORKS, Engine, EngineError
 
-RUNTIMES = {"torch": "engines.torch_runtime"}
-"""Runtime name -> module with `open_engine(network, bundle, seed) -> Engine` and `available() -> str` ("" if it is)."""
+RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
+"""Runtime name -> the package it needs, and the module here with `open_engine(network, bundle, seed) -> Engine`."""
 
 
-def preload(backend: str = "auto") -> None:
-    """Import the runtime that `backend` would use, so that a stage that needs it later starts fast."""
-    importlib.import_module(RUNTIMES[choose(backend)])
+def _installed(runtime: str) -> bool:
+    return importlib.util.find_spec(RUNTIMES[runtime][0]) is not None
 
 
-def choose(backend: str) -> str:
+def _gpu() -> bool:
+    """Whether an NVIDIA GPU is here, found without importing a runtime."""
+    return any(Path("/proc/driver/nvidia/gpus").glob("*")) or Path("/dev/nvidia0").exists()
+
+
+def choose(backend: str, bundle: str = "default") -> str:
     """The runtime that `auto` means here, or `backend` itself.
 
+    On a CPU ONNX Runtime is taken where the bundle has its artifacts: measured on two cores, a tick of the translator
+    takes 4 ms there and 10 ms in torch, and it starts in 0.2 s in place of 1.8 s. On a GPU torch is taken.
+
     Raises:
-        EngineError: for a runtime that is unknown.
+        EngineError: for a runtime that is unknown or not installed.
     """
     if backend == "auto":
+        if _installed("onnxruntime") and not (_gpu() and _installed("torch")):
+            try:
+                folder = find_bundle(bundle)
+                exported = all(artifact_entry(folder, "onnxruntime", n) for n in NETWORKS if n != "flow")
+            except EngineError:
+                exported = False
+            if exported or not _installed("torch"):
+                return "onnxruntime"
         return "torch"
     if backend not in RUNTIMES:
-        raise EngineError(
-            f"backend {backend!r} is not available in this version; use one of auto, {', '.join(RUNTIMES)}"
-        )
+        raise EngineError(f"--backend {backend}: not in this version; use one of auto, {', '.join(RUNTIMES)}")
+    if not _installed(backend):
+        raise EngineError(f"--backend {backend}: it is not installed; run: pip install {RUNTIMES[backend][0]}")
     return backend
+
+
+def preload(backend: str = "auto", bundle: str = "default") -> None:
+    """Import the runtime that `backend` would use, so that a stage that needs it later starts fast."""
+    importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
 
 
 def open_engine(network: str, *, bundle: str = "default", backend: str = "auto", seed: int = 0) -> Engine:
@@ -48,6 +71,6 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
         from engines.opencv_flow import DisFlow
 
         return DisFlow()
-    module = importlib.import_module(RUNTIMES[choose(backend)])
+    module = importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
     engine: Engine = module.open_engine(network, bundle=bundle, seed=seed)
     return engine

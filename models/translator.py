@@ -81,6 +81,11 @@ class Seen(NamedTuple):
     anticipation_s: Tensor
 
 
+def _compress(x: Tensor) -> Tensor:
+    """A signed logarithm, linear near zero: a still hand and a drum stick differ by a factor of a thousand."""
+    return x.sign() * x.abs().log1p()
+
+
 class VideoEncoder(nn.Module):
     """A motion to a video latent: [B, T, ...] -> [B, T, dim]."""
 
@@ -100,9 +105,9 @@ class VideoEncoder(nn.Module):
         """Every tick by itself."""
         batch, length = seen.age_s.shape
         speed = seen.speed[:, :, None]
-        planes = torch.cat([torch.asinh(4.0 * seen.flow), torch.asinh(4.0 * speed), torch.asinh(40.0 * speed)], dim=2)
+        planes = torch.cat([_compress(8.0 * seen.flow), _compress(8.0 * speed), _compress(80.0 * speed)], dim=2)
         cells = self.grid(planes.flatten(0, 1)).view(batch, length, -1)
-        energy = torch.log(seen.speed.mean((2, 3)) + 1e-3)[..., None]
+        energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
         x = self.flat(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))
         out: Tensor = self.norm(x + self.mix(x))
         return out
@@ -149,7 +154,7 @@ class DepthLayer(nn.Module):
         q, k, v = self.qkv(self.norm1(x)).view(count, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=past is None and length > 1)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=past is None)
         x = x + self.out(y.transpose(1, 2).reshape(count, length, dim))
         return x + self.feed(self.norm2(x)), (k, v)
 

@@ -59,11 +59,15 @@ class Motion(Message, kw_only=True):
 
 
 class Tokens(Message, kw_only=True):
-    """The codes of one tick: int16 [4, 2] in 0..2047. `fresh`: this is the first tick that its motion influenced."""
+    """The codes of one tick: int16 [4, 2] in 0..2047. `fresh`: this is the first tick that its motion influenced.
+
+    `latch_ns`: when the newest motion was read for this tick; a camera that the show paces itself keeps step with it.
+    """
 
     tick: int
     codes: np.ndarray
     fresh: bool = False
+    latch_ns: int = 0
 
 
 class Sound(Message, kw_only=True):

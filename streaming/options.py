@@ -216,7 +216,7 @@ def check(show: Show, command: str = "play") -> list[str]:
     _check_direction(show.direction)
     _check_choice(show.backend, BACKENDS, "--backend")
     try:
-        choose(show.backend)
+        choose(show.backend, show.bundle)
     except EngineError as error:
         raise UserError(str(error), f"--backend {show.backend}", "or leave it out") from error
     if show.duration_s is not None:

@@ -1,4 +1,4 @@
-"""When to make which tick: late latching with a measured margin, and the schedule of ticks; time is an argument."""
+"""When to make which tick, and when to look: late latching, the schedule of ticks, genlock; time is an argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class LatchLimits:
         initial: the lead before anything is measured.
         lowest: never less.
         highest: never more; a tick that would have needed more is a stall, which no lead can serve.
-        floor: spare time over what 99 % of the ticks need.
+        floor: spare time over what 99 % of the ticks need: a shared machine with two busy cores was seen to stall
+            for 10 to 30 ms a few times a minute, and a concealed tick is worse than 8 ms.
         peak_floor: spare time over what the worst tick of `peak_s` needed.
         chase: the worst tick counts by no more than this over what 99 % need: a stall of the whole machine, now and
             then, would else be paid for with latency for 90 s. If it is not rare the 99 % show it.
@@ -33,10 +34,10 @@ class LatchLimits:
         fall_per_s: how fast it is lowered; 0.5 ms/s is not heard as a change of latency.
     """
 
-    initial: float = 45.0
-    lowest: float = 12.0
+    initial: float = 52.0
+    lowest: float = 20.0
     highest: float = 120.0
-    floor: float = 10.0
+    floor: float = 18.0
     peak_floor: float = 4.0
     chase: float = 35.0
     quantile: float = 0.99
@@ -246,3 +247,48 @@ class TickSchedule:
         self._last = tick
         self.skipped += gap
         return gap
+
+
+class Genlock:
+    """Keeps a camera that the show paces itself in step with the latch, as studios lock theirs to one clock.
+
+    A frame that is captured just after a latch waits a whole tick for the next one. What a file or a synthetic
+    performer shows can be moved by a few milliseconds, so its frames are captured just early enough for their motion
+    to be there when it is read: the smallest latency, and always the same. A webcam cannot be moved, and its phase
+    slides.
+
+    Args:
+        margin_ms: how long before the latch a motion should be there, over what 95 % of the frames need.
+        step_ms: the most by which one frame is moved; slower than anybody sees.
+    """
+
+    RATE_TOLERANCE = 0.002
+
+    def __init__(self, margin_ms: float = 6.0, step_ms: float = 1.0) -> None:
+        self._margin_ms, self._step_ms = margin_ms, step_ms
+        self._ready: deque[float] = deque(maxlen=100)
+
+    @classmethod
+    def fits(cls, rate_hz: float) -> bool:
+        """Whether a camera's rate is that of the ticks, so that a phase between them exists."""
+        return abs(rate_hz * TICK_NS / 1e9 - 1.0) <= cls.RATE_TOLERANCE
+
+    def shift_ns(self, latch_ns: int, capture_ns: int, motion_ns: int) -> int:
+        """How far to move the camera's time now.
+
+        Args:
+            latch_ns: when a tick's motion was read.
+            capture_ns: when the frame of that motion was captured.
+            motion_ns: when that motion was published.
+
+        Returns:
+            Nanoseconds to add to the time of the frames to come, at most a step either way.
+        """
+        self._ready.append((motion_ns - capture_ns) / 1e6)
+        if len(self._ready) < 10:
+            return 0
+        needed_ms = float(np.quantile(np.fromiter(self._ready, float), 0.95)) + self._margin_ms
+        wanted_ns = latch_ns - round(needed_ms * 1e6)
+        error_ns = (wanted_ns - capture_ns + TICK_NS // 2) % TICK_NS - TICK_NS // 2
+        step_ns = round(self._step_ms * 1e6)
+        return max(-step_ns, min(step_ns, error_ns // 4))

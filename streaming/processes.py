@@ -20,6 +20,8 @@ class Process:
         restarts: how many times it is restarted within `restart_window_s` before the show says it is lost.
         essential: the show ends when it is lost; otherwise it goes on degraded and says so.
         nice: scheduling niceness asked for.
+        realtime: real-time priority (SCHED_FIFO) asked for where the system has it and permits it; 0 for none. What
+            must be done before a tick is played goes before what may wait: drawing, filming, watching.
         setup_timeout_s: how long its setup may take.
     """
 
@@ -34,17 +36,20 @@ class Process:
     restart_window_s: float = 60.0
     essential: bool = True
     nice: int = 0
+    realtime: int = 0
     setup_timeout_s: float = 60.0
 
 
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("camera", "streaming.stages.camera", output="camera"),
-        Process("motion", "streaming.stages.motion", ("camera",), ("camera",), "motion", heavy=True),
-        Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", heavy=True),
-        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", heavy=True),
-        Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10),
+        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera"),
+        Process("motion", "streaming.stages.motion", ("camera",), ("camera",), "motion", heavy=True, realtime=5),
+        Process(
+            "tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", heavy=True, realtime=10
+        ),
+        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", heavy=True, realtime=15),
+        Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
         Process(
             "recorder",
             "streaming.stages.recorder",

@@ -202,13 +202,14 @@ def main(arguments: list[str] | None = None) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     parser = argparse.ArgumentParser(prog="python -m streaming.runner", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--preload", metavar="BACKEND", help="import this neural runtime before waiting for the line")
+    parser.add_argument("--bundle", default="default", help="whose runtime `--preload auto` means")
     options = parser.parse_args(arguments)
     if options.preload:
         from engines.registry import preload
 
         # A runtime that is not here is told of by the stage that needs it.
         with contextlib.suppress(EngineError, ImportError):
-            preload(options.preload)
+            preload(options.preload, options.bundle)
     line = _read_line()
     if not line:
         return 0
@@ -223,6 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
         links = msgspec.structs.replace(links, run_dir=told.run_dir)
     show = msgspec.structs.replace(told.show, links=links)
     _be_nice(process.nice)
+    _be_prompt(process.realtime)
     return run_stage(process, None, show, told.memo, lifeline=_watch_lifeline)
 
 
@@ -231,6 +233,13 @@ def _be_nice(nice: int) -> None:
     if nice and hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def _be_prompt(priority: int) -> None:
+    """Ask for real-time scheduling; threads made from here on have it too. Without the privilege all stays as it is."""
+    if priority and sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
 
 
 if __name__ == "__main__":

@@ -403,7 +403,9 @@ class Supervisor:
                     slot.measure((now_ns - self.record.start_ns) / 1e9)
 
     def _spawn_understudy(self) -> Child:
-        return self._spawn_child((*self._runner, "--preload", self._show.backend), self._log_of("understudy"))
+        return self._spawn_child(
+            (*self._runner, "--preload", self._show.backend, "--bundle", self._show.bundle), self._log_of("understudy")
+        )
 
     def _log_of(self, name: str) -> Path:
         return self._logs / f"{name}.log"

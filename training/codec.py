@@ -133,7 +133,7 @@ def train_codec(
     if start is not None:
         codec.load_state_dict(start.state_dict())
     average = Average(codec)
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=learning_rate, betas=(0.8, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(codec.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     path = work / "codec.safetensors"
     first = BYPASS_STEPS + 1 if start is not None else 0
     if path.exists():

@@ -7,7 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from engines.bundles import find_bundle
 from engines.contract import EngineError
+from training.bundling import write_scores
 from training.forward import ANSWER_TEMPERATURE, evaluate_forward
 
 
@@ -38,12 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.into_bundle:
-        from models.bundle import find_bundle, read_manifest
-
-        folder = find_bundle(options.bundle)
-        manifest = read_manifest(folder)
-        manifest.setdefault("scores", {})["forward"] = figures
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_scores(find_bundle(options.bundle), "forward", figures)
     return 0
 
 

@@ -16,9 +16,10 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from models.bundle import averaged, load_network, write_network
 from models.codec import Codec
 from models.translator import Translator
+from models.weights import averaged
+from training.bundling import load_network, write_network
 
 
 def _averages(path: Path) -> dict[str, torch.Tensor]:

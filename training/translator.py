@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.bundle import load_network
 from models.codec import Codec
 from models.translator import Seen, Translator
 from streaming.clock import now_ns
 from streaming.messages import TICKS_PER_SECOND
+from training.bundling import load_network
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.performances import Clip, build_dataset
 from training.spectral import mel_bank

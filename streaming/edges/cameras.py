@@ -69,6 +69,11 @@ class PerformerCamera(CameraSource):
         self.resume_ns, self._playing, self._ready = origin_ns, True, None
         self._index = max(0, -(-(now_ns - origin_ns) // STILL_NS))
 
+    def shift(self, by_ns: int) -> bool:
+        """Move the performance."""
+        self.resume_ns += by_ns
+        return True
+
     def poll(self, now_ns: int) -> Frame | None:
         """The frame whose time has come; when late, the newest one."""
         due_ns = self._due_ns()

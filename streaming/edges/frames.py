@@ -60,6 +60,10 @@ class CameraSource(ABC):
     def start(self, origin_ns: int, now_ns: int) -> None:  # noqa: B027 - a live camera has nothing to start
         """The performance begins: time 0 of a source that has its own time is `origin_ns` (not after `now_ns`)."""
 
+    def shift(self, by_ns: int) -> bool:
+        """Move the time of the frames to come by a few milliseconds; False for a camera that keeps its own time."""
+        return False
+
     @abstractmethod
     def poll(self, now_ns: int) -> Frame | None:
         """The newest frame captured by `now_ns` and not yet taken, or None; never blocks for long."""

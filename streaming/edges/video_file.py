@@ -86,6 +86,14 @@ class VideoFile(CameraSource):
         """Time 0 of the file is `origin_ns`."""
         self._origin_ns = self.resume_ns = origin_ns
 
+    def shift(self, by_ns: int) -> bool:
+        """Move the file's time, once it runs."""
+        if self._origin_ns is None:
+            return False
+        self._origin_ns += by_ns
+        self.resume_ns += by_ns
+        return True
+
     def poll(self, now_ns: int) -> Frame | None:
         """The newest frame whose time has come; those passed over are counted as drops."""
         if self._context is None:

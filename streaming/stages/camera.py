@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from streaming.edges.cameras import open_camera
 from streaming.edges.frames import CameraSource
-from streaming.messages import Camera, Message
+from streaming.messages import Camera, Message, Tokens
+from streaming.pacing import Genlock
 from streaming.stage import Context, Inputs, Stage
 
 
@@ -22,6 +23,7 @@ class CameraStage:
         self._source: CameraSource | None = None
         self._started = False
         self._finished = False
+        self._genlock = Genlock()
 
     def setup(self, context: Context) -> None:
         """Open the camera."""
@@ -42,6 +44,7 @@ class CameraStage:
         if inputs.started and not self._started:
             self._started = True
             source.start(int(self._context.memo.get("origin_ns", now_ns)), now_ns)
+        self._keep_step(source, inputs)
         frame = source.poll(now_ns)
         if self._started and source.resume_ns:
             self._context.memo["origin_ns"] = source.resume_ns
@@ -52,6 +55,19 @@ class CameraStage:
             return ()
         self._context.metrics.count("frames")
         return (Camera(image=frame.image, index=frame.index, rate_hz=source.rate_hz, capture_ns=frame.capture_ns),)
+
+    def _keep_step(self, source: CameraSource, inputs: Inputs) -> None:
+        """Move a camera that the show paces to where its motion is read (see `pacing.Genlock`)."""
+        if not self._started or not Genlock.fits(source.rate_hz):
+            return
+        for tokens in inputs.all(Tokens):
+            motion_ns = tokens.stamps.get("motion", 0)
+            if (
+                tokens.fresh
+                and motion_ns
+                and (by_ns := self._genlock.shift_ns(tokens.latch_ns, tokens.capture_ns, motion_ns))
+            ):
+                source.shift(by_ns)
 
     def close(self) -> None:
         """Release the camera."""

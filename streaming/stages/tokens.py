@@ -168,8 +168,15 @@ class TokensStage:
         metrics.gauge("anticipation_ms", self._anticipation.ms)
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
-            return Tokens(tick=tick, codes=codes)
-        return Tokens(tick=tick, codes=codes, fresh=fresh, capture_ns=motion.capture_ns, stamps=dict(motion.stamps))
+            return Tokens(tick=tick, codes=codes, latch_ns=now_ns)
+        return Tokens(
+            tick=tick,
+            codes=codes,
+            fresh=fresh,
+            latch_ns=now_ns,
+            capture_ns=motion.capture_ns,
+            stamps=dict(motion.stamps),
+        )
 
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
         found = self._engine.step(

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from engines.bundles import find_bundle, read_manifest
 from engines.registry import open_engine
-from models.bundle import find_bundle, load_network, read_manifest
 from models.codec import Codec
 from models.translator import Seen, Translator
 from streaming.messages import CARDINALITY, EMBEDDING_DIM, FLOW_GRID, TICK_SAMPLES
+from training.bundling import load_network
 
 TOLERANCE = 1e-5
 """Relative, in fp32; measured 2e-7 to 2e-6."""
@@ -27,10 +28,14 @@ def codec() -> Codec:
     return network
 
 
-def test_decoder_engine_equals_the_whole_signal(codec: Codec) -> None:
+BACKENDS = pytest.mark.parametrize("backend", ["torch", "onnxruntime"])
+
+
+@BACKENDS
+def test_decoder_engine_equals_the_whole_signal(codec: Codec, backend: str) -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, CARDINALITY, (4, 2 * 60))
-    engine = open_engine("decoder")
+    engine = open_engine("decoder", backend=backend)
     ticks = [engine.step(codes=codes[:, 2 * n : 2 * n + 2].astype(np.int16))["pcm"] for n in range(60)]
     assert all(pcm.shape == (TICK_SAMPLES,) and pcm.dtype == np.float32 for pcm in ticks)
     with torch.inference_mode():
@@ -38,10 +43,11 @@ def test_decoder_engine_equals_the_whole_signal(codec: Codec) -> None:
     assert relative(np.concatenate(ticks), whole) <= TOLERANCE
 
 
-def test_encoder_engine_gives_the_whole_signals_codes(codec: Codec) -> None:
+@BACKENDS
+def test_encoder_engine_gives_the_whole_signals_codes(codec: Codec, backend: str) -> None:
     rng = np.random.default_rng(1)
     sound = (0.3 * np.sin(np.cumsum(rng.uniform(0.01, 0.2, TICK_SAMPLES * 40)))).astype(np.float32)
-    engine = open_engine("encoder")
+    engine = open_engine("encoder", backend=backend)
     parts = [engine.step(pcm=sound[i : i + TICK_SAMPLES])["codes"] for i in range(0, sound.size, TICK_SAMPLES)]
     got = np.concatenate(parts, axis=1)
     with torch.inference_mode():
@@ -78,8 +84,9 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
     assert relative(torch.cat(parts, 1).numpy(), whole.numpy()) <= TOLERANCE
 
 
-def test_translator_engine_is_reproducible_and_forgets_on_reset() -> None:
-    engine = open_engine("translator", seed=7)
+@BACKENDS
+def test_translator_engine_is_reproducible_and_forgets_on_reset(backend: str) -> None:
+    engine = open_engine("translator", seed=7, backend=backend)
     rng = np.random.default_rng(3)
     flow = rng.normal(0, 0.3, (20, 2, FLOW_GRID, FLOW_GRID)).astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streaming.messages import TICK_NS
-from streaming.pacing import LatchController, LatchLimits, TickSchedule
+from streaming.pacing import Genlock, LatchController, LatchLimits, TickSchedule
 
 
 def simulate(needs_ms: np.ndarray, controller: LatchController, report_lag: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +32,8 @@ def test_it_settles_early_and_then_stands_still() -> None:
     assert leads[0] == LatchLimits().initial
     assert (slacks > 0).all(), "nothing is ever late in an hour of plain jitter"
     after = leads[25:]
-    assert after.max() < 40.0, "it does not stay at the cautious first value"
+    # What 15 ms and their jitter need in the worst hour, and the floor: 30 ms over the floor.
+    assert after.max() < 30.0 + LatchLimits().floor, "it does not stay at the cautious first value"
     assert after.max() - after.min() < 10.0
     assert np.abs(np.diff(after)).max() < 5.0
     minute = after[: len(after) // 1500 * 1500].reshape(-1, 1500)
@@ -60,7 +61,7 @@ def test_a_slow_machine_raises_the_lead_at_once_and_a_quick_one_lowers_it_slowly
     assert leads[515] >= 60.0 + LatchLimits().peak_floor
     falls = -np.diff(leads[515:])
     assert falls.max() <= 0.5 * 0.04 + 1e-9
-    assert leads[-1] < 30.0
+    assert leads[-1] < 20.0 + LatchLimits().floor
 
 
 def test_one_stall_of_the_machine_is_not_paid_for_with_much_latency() -> None:
@@ -135,3 +136,32 @@ def test_a_device_off_its_nominal_rate_and_one_that_counts_anew() -> None:
     schedule.take(1000)
     schedule.observe(3, 9_000_000_000)
     assert (schedule.next(9_000_000_000 - TICK_NS * 5, 40.0) or (None,))[0] == 3
+
+
+def test_genlock_brings_a_paced_camera_to_the_latch_and_keeps_it_there() -> None:
+    rng = np.random.default_rng(0)
+    for start_ms in (0.0, 7.0, 19.0, 33.0):
+        lock = Genlock()
+        offset_ms = start_ms
+        late = 0
+        ages = []
+        for tick in range(500):
+            latch_ms = tick * 40.0 + 1000.0 + rng.normal(0.0, 0.3)
+            ready_ms = 14.0 + rng.exponential(1.0)
+            # The newest frame whose motion is there at the latch.
+            frame = int(np.floor((latch_ms - ready_ms - offset_ms) / 40.0))
+            capture_ms = frame * 40.0 + offset_ms
+            by = lock.shift_ns(round(latch_ms * 1e6), round(capture_ms * 1e6), round((capture_ms + ready_ms) * 1e6))
+            assert abs(by) <= 1_000_000
+            offset_ms += by / 1e6
+            if tick > 100:
+                ages.append(latch_ms - capture_ms)
+                late += latch_ms - capture_ms > 30.0
+        assert late <= 4
+        assert 18.0 < float(np.median(ages)) < 26.0
+
+
+def test_genlock_is_for_cameras_at_the_rate_of_the_ticks() -> None:
+    assert Genlock.fits(25.0)
+    assert not Genlock.fits(29.97)
+    assert not Genlock.fits(24.0)

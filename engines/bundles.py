@@ -1,0 +1,116 @@
+"""A bundle on disk: a folder with a manifest, and files that are believed only if their hash is the manifest's.
+
+`manifest.json` names each network's weights (safetensors) and the artifacts exported from them (ONNX), each with its
+SHA-256. Nothing else is read, and nothing outside the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from engines.contract import EngineError
+
+SCHEMA = 1
+BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
+"""Where the shipped bundles are, a folder each."""
+SUFFIXES = (".safetensors", ".onnx")
+MAX_FILE_BYTES = 2_000_000_000
+
+
+class InvalidBundleError(EngineError):
+    """A bundle that cannot be trusted or loaded: what is wrong, where, and the fix."""
+
+    def __init__(self, what: str, where: Path | str, fix: str) -> None:
+        super().__init__(f"{where}: {what}; {fix}")
+
+
+def find_bundle(name: str) -> Path:
+    """The folder of a shipped bundle's name, or of a path.
+
+    Raises:
+        InvalidBundleError: when there is none.
+    """
+    for folder in (Path(name), BUNDLES / name):
+        if (folder / "manifest.json").is_file():
+            return folder
+    shipped = ", ".join(sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))) or "none"
+    raise InvalidBundleError("no bundle here (no manifest.json)", name, f"name a folder or a shipped bundle: {shipped}")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a bundle.
+
+    Raises:
+        InvalidBundleError: when it is missing, malformed or of another schema.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidBundleError(f"the manifest cannot be read ({error})", path, "restore the bundle") from error
+    right = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
+    if not right or not isinstance(manifest.get("networks"), dict):
+        raise InvalidBundleError(f"not a manifest of schema {SCHEMA}", path, "use a bundle made for this version")
+    return manifest
+
+
+def read_file(folder: Path, entry: Any) -> bytes:
+    """A file of the bundle, after checking its name, size and hash.
+
+    Args:
+        folder: the bundle.
+        entry: a manifest's entry with `file` and `sha256`.
+
+    Raises:
+        InvalidBundleError: for a path outside the bundle, another kind of file, one that cannot be read, a wrong hash.
+    """
+    name = str(entry.get("file", "")) if isinstance(entry, dict) else ""
+    path = folder / name
+    if not name.endswith(SUFFIXES) or path.resolve().parent != folder.resolve():
+        raise InvalidBundleError(f"{name!r} is no safetensors or ONNX file of the bundle", folder, "restore the bundle")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InvalidBundleError("the file is implausibly large", path, "restore the bundle")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, "restore the bundle") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry.get("sha256"):
+        raise InvalidBundleError(
+            f"the hash does not match the manifest ({digest[:12]} is not {str(entry.get('sha256'))[:12]})",
+            path,
+            "the file was changed or damaged: restore the bundle",
+        )
+    return data
+
+
+def network_entry(folder: Path, network: str) -> dict[str, Any]:
+    """What the manifest says of a network's weights.
+
+    Raises:
+        InvalidBundleError: when the bundle lacks it.
+    """
+    entry = read_manifest(folder)["networks"].get(network)
+    if not isinstance(entry, dict):
+        raise InvalidBundleError(f"the bundle has no {network}", folder, "use a complete bundle")
+    return entry
+
+
+def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
+    """What the manifest says of an artifact exported for a runtime; None where there is none or it is stale.
+
+    An artifact is stale when it was exported from other weights than the bundle has now.
+    """
+    manifest = read_manifest(folder)
+    entry = manifest.get("artifacts", {}).get(runtime, {}).get(network)
+    source = manifest["networks"].get(WEIGHTS_OF.get(network, network), {})
+    if not isinstance(entry, dict) or entry.get("source_sha256") != source.get("sha256"):
+        return None
+    return entry
+
+
+WEIGHTS_OF = {"encoder": "codec", "decoder": "codec"}
+"""Networks whose weights have another name in the bundle."""

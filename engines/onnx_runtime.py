@@ -1,0 +1,85 @@
+"""The ONNX Runtime runtime: a bundle's exported networks on the CPU, one thread each, a tick at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+
+from engines.bundles import WEIGHTS_OF, InvalidBundleError, artifact_entry, find_bundle, network_entry, read_file
+from engines.contract import Array, Engine, EngineError, EngineSpec
+from engines.ticking import engine_of
+
+STATE = "state."
+"""Prefix of the state's inputs; the outputs that follow them are `after.` and the same number."""
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+}
+
+
+class OnnxRunner:
+    """One network's tick as an ONNX Runtime session; its state goes from each run's outputs into the next one's inputs.
+
+    Args:
+        data: the ONNX file.
+
+    Raises:
+        EngineError: when the runtime does not accept it.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1  # the show has many processes
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own errors share no base class but Exception
+            raise EngineError(f"ONNX Runtime does not accept it ({str(error).splitlines()[0][:200]})") from error
+        self._state_names = [i.name for i in self._session.get_inputs() if i.name.startswith(STATE)]
+        self._zeros = {
+            i.name: np.zeros(i.shape, _TYPES[i.type]) for i in self._session.get_inputs() if i.name.startswith(STATE)
+        }
+        self._names = {i.name for i in self._session.get_inputs()}
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the initial state: zeros."""
+        self._state: dict[str, Array] = dict(self._zeros)
+
+    def state(self) -> list[Array]:
+        """The state as it is now."""
+        return [self._state[name] for name in self._state_names]
+
+    def run(self, inputs: dict[str, Array]) -> Array:
+        """Named inputs -> the output."""
+        fed = {name: value for name, value in inputs.items() if name in self._names}
+        output, *state = self._session.run(None, fed | self._state)
+        self._state = dict(zip(self._state_names, state, strict=True))
+        found: Array = output
+        return found
+
+
+def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
+    """Open one network of a bundle.
+
+    Raises:
+        EngineError: when the bundle cannot be used or has no artifact of its present weights for this runtime.
+    """
+    folder = find_bundle(bundle)
+    artifact = artifact_entry(folder, "onnxruntime", network)
+    if artifact is None:
+        raise InvalidBundleError(
+            f"no ONNX file of the bundle's present {network}",
+            folder,
+            f"run: python -m export {bundle} --backend onnxruntime",
+        )
+    config = network_entry(folder, WEIGHTS_OF.get(network, network)).get("config", {})
+    data = read_file(folder, artifact)
+    try:
+        runner = OnnxRunner(data)
+    except EngineError as error:
+        raise InvalidBundleError(str(error), folder / str(artifact.get("file")), "restore the bundle") from error
+    return engine_of(network, runner, EngineSpec(network, "onnxruntime", config=dict(config)), seed)

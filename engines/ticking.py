@@ -1,0 +1,121 @@
+"""The engines of the learned networks, whatever runs them: a `Runner` computes a tick and keeps its state."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from engines.contract import Array, Engine, EngineError, EngineSpec
+
+
+class Runner(Protocol):
+    """One network's tick in some runtime; the state stays inside (on the device, if the runtime has one)."""
+
+    def run(self, inputs: dict[str, Array]) -> Array:
+        """Named inputs, as `models.ticks` has them -> the output."""
+
+    def reset(self) -> None:
+        """Back to the initial state."""
+
+
+class TickEngine:
+    """What the four engines have in common."""
+
+    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+        self.spec = spec
+        self._runner = runner
+
+    def reset(self) -> None:
+        """Forget everything heard and seen so far."""
+        self._runner.reset()
+
+
+class EmbeddingEngine(TickEngine):
+    """The visual front-end; no state."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]."""
+        return {"embedding": self._runner.run({"image": np.asarray(inputs["image"])[None]})[0]}
+
+
+class EncoderEngine(TickEngine):
+    """Sound to codes."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """pcm: float32 [1280] -> codes: int16 [4, 2]."""
+        codes = self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]})
+        return {"codes": codes[0].astype(np.int16)}
+
+
+class DecoderEngine(TickEngine):
+    """Codes to sound."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """codes: int16 [4, 2] -> pcm: float32 [1280]."""
+        return {"pcm": self._runner.run({"codes": np.asarray(inputs["codes"], np.int64)[None]})[0, 0]}
+
+
+class TranslatorEngine(TickEngine):
+    """The translator with its last codes and its source of chance.
+
+    Args:
+        runner: computes the tick.
+        spec: what it is; `config` gives the codes' shape.
+        seed: where chance starts.
+    """
+
+    def __init__(self, runner: Runner, spec: EngineSpec, seed: int) -> None:
+        super().__init__(runner, spec)
+        self._seed = seed
+        self._codes = (int(spec.config["num_codebooks"]), int(spec.config["frames"]))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._previous = np.zeros((1, 1, *self._codes), np.int64)
+        self._known = np.zeros((1, 1), np.float32)
+        self._rng = np.random.default_rng(self._seed)
+
+    def reset(self) -> None:
+        """Forget the past; chance starts again at the seed."""
+        super().reset()
+        self._begin()
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+
+        def row(name: str, kind: Any = np.float32) -> Array:
+            return np.asarray(inputs[name], kind)[None, None]
+
+        count = self._codes[0] * self._codes[1]
+        codes = self._runner.run(
+            {
+                "previous": self._previous,
+                "known": self._known,
+                "flow": row("flow"),
+                "speed": row("speed"),
+                "embedding": row("embedding"),
+                "age_s": row("age_s"),
+                "time_s": row("time_s", np.float64),
+                "anticipation_s": row("anticipation_s"),
+                "uniforms": self._rng.random((1, count), dtype=np.float32),
+                "temperature": np.array([[max(1e-3, float(inputs["temperature"]))]], np.float32),
+            }
+        )
+        self._previous = codes[:, None]
+        self._known = np.ones((1, 1), np.float32)
+        return {"codes": codes[0].astype(np.int16)}
+
+
+def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engine:
+    """The engine of a learned network around a runner."""
+    if network == "translator":
+        return TranslatorEngine(runner, spec, seed)
+    kinds: dict[str, type[EmbeddingEngine | EncoderEngine | DecoderEngine]] = {
+        "embedding": EmbeddingEngine,
+        "encoder": EncoderEngine,
+        "decoder": DecoderEngine,
+    }
+    if network not in kinds:
+        raise EngineError(f"{network!r} is not a learned network")
+    return kinds[network](runner, spec)

@@ -1,0 +1,161 @@
+"""One tick of each network as a module of plain tensors, state in and state out: what every runtime runs.
+
+Batch is one. The names and shapes of inputs and outputs are the contract between a runtime and what it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.codec import Codec
+from models.embedding import VisualEmbedding
+from models.translator import Seen, Translator
+
+
+class Spec(NamedTuple):
+    """A named tensor: its shape and element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+
+class Tick(nn.Module):
+    """A network's tick: `forward(*inputs, *state) -> (output, *state)`.
+
+    Attributes:
+        inputs: the named inputs, in order.
+        output: the output's name.
+    """
+
+    inputs: tuple[Spec, ...]
+    output: str
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The state before the first tick."""
+        return ()
+
+
+class EmbeddingTick(Tick):
+    """image uint8 [1, S, S, 3] -> embedding [1, dim]."""
+
+    output = "embedding"
+
+    def __init__(self, network: VisualEmbedding) -> None:
+        super().__init__()
+        self.network = network
+        side = network.config.side
+        self.inputs = (Spec("image", (1, side, side, 3), torch.uint8),)
+
+    def forward(self, image: Tensor) -> Any:
+        """One frame."""
+        return (self.network(image),)
+
+
+class EncoderTick(Tick):
+    """pcm [1, 1, 2 hop] -> codes [1, K, 2]."""
+
+    output = "codes"
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.codec = codec
+        self.inputs = (Spec("pcm", (1, 1, 2 * codec.config.hop)),)
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The encoder's pasts."""
+        return self.codec.encoder.init_state(1)
+
+    def forward(self, pcm: Tensor, *state: Tensor) -> Any:
+        """One tick of sound."""
+        latents, after = self.codec.encoder.step(pcm, state)
+        return (self.codec.quantizer.encode(latents), *after)
+
+
+class DecoderTick(Tick):
+    """codes int64 [1, K, 2] -> pcm [1, 1, 2 hop]."""
+
+    output = "pcm"
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.codec = codec
+        self.inputs = (Spec("codes", (1, codec.config.num_codebooks, 2), torch.int64),)
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The decoder's pasts."""
+        return self.codec.decoder.init_state(1)
+
+    def forward(self, codes: Tensor, *state: Tensor) -> Any:
+        """One tick of codes."""
+        sound, after = self.codec.decoder.step(self.codec.quantizer.decode(codes), state)
+        return (sound, *after)
+
+
+class TranslatorTick(Tick):
+    """What is seen at a tick -> its codes int64 [1, K, 2]; the last tick's codes are an input, and so is chance."""
+
+    output = "codes"
+
+    def __init__(self, network: Translator) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        grid = config.grid
+        self.inputs = (
+            Spec("previous", (1, 1, config.num_codebooks, config.frames), torch.int64),
+            Spec("known", (1, 1)),
+            Spec("flow", (1, 1, 2, grid, grid)),
+            Spec("speed", (1, 1, grid, grid)),
+            Spec("embedding", (1, 1, config.embedding_dim)),
+            Spec("age_s", (1, 1)),
+            Spec("time_s", (1, 1), torch.float64),
+            Spec("anticipation_s", (1, 1)),
+            Spec("uniforms", (1, config.codes_per_tick)),
+            Spec("temperature", (1, 1)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The empty windows."""
+        return self.network.init_state(1)
+
+    def forward(
+        self,
+        previous: Tensor,
+        known: Tensor,
+        flow: Tensor,
+        speed: Tensor,
+        embedding: Tensor,
+        age_s: Tensor,
+        time_s: Tensor,
+        anticipation_s: Tensor,
+        uniforms: Tensor,
+        temperature: Tensor,
+        *state: Tensor,
+    ) -> Any:
+        """One tick: the backbone's step, then the depth transformer's draw."""
+        net = self.network
+        seen = Seen(flow, speed, embedding, age_s, time_s, anticipation_s)
+        context, after = net.step(previous, known, seen, state)
+        flat = net.depth.sample(context[:, 0], net.codebooks, uniforms, temperature)
+        return (net.from_emission_order(flat), *after)
+
+
+def tick_of(network: str, module: nn.Module) -> Tick:
+    """The tick module of a network ("embedding", "translator", "encoder", "decoder") around its weights.
+
+    Raises:
+        TypeError: when the module is not that network's.
+    """
+    if network == "embedding" and isinstance(module, VisualEmbedding):
+        return EmbeddingTick(module).eval()
+    if network == "translator" and isinstance(module, Translator):
+        return TranslatorTick(module).eval()
+    if network == "encoder" and isinstance(module, Codec):
+        return EncoderTick(module).eval()
+    if network == "decoder" and isinstance(module, Codec):
+        return DecoderTick(module).eval()
+    raise TypeError(f"{type(module).__name__} is not the network {network!r}")

@@ -1,0 +1,81 @@
+"""Networks from safetensors and back; the files themselves are found and verified elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from models.codec import Codec, CodecConfig
+from models.embedding import EmbeddingConfig, VisualEmbedding
+from models.translator import Translator, TranslatorConfig
+
+NETWORKS: dict[str, tuple[type[nn.Module], type[Any]]] = {
+    "codec": (Codec, CodecConfig),
+    "embedding": (VisualEmbedding, EmbeddingConfig),
+    "translator": (Translator, TranslatorConfig),
+}
+"""Network name -> its class and its configuration's class."""
+
+
+class WeightsError(ValueError):
+    """Bytes that are not the weights of the network they are said to be."""
+
+
+def unpack_weights(data: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        WeightsError: when it is no safetensors file; nothing in it was run.
+    """
+    try:
+        tensors: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError("not a safetensors file; weights are safetensors only") from error
+    return tensors
+
+
+def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module:
+    """A network in evaluation mode, in fp32.
+
+    Args:
+        network: a key of `NETWORKS`.
+        config: its configuration, as in a manifest.
+        data: a safetensors file.
+
+    Raises:
+        WeightsError: for another kind of file, a configuration that is not understood, or a tensor that is missing,
+            unexpected or of another shape.
+    """
+    tensors = unpack_weights(data)
+    kind, config_kind = NETWORKS[network]
+    try:
+        module = kind(config_kind.from_dict(config))
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
+    wanted = module.state_dict()
+    missing = sorted(wanted.keys() - tensors.keys())
+    extra = sorted(tensors.keys() - wanted.keys())
+    wrong = sorted(k for k in wanted.keys() & tensors.keys() if wanted[k].shape != tensors[k].shape)
+    for words, names in (("is missing", missing), ("is unexpected", extra), ("has another shape", wrong)):
+        if names:
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            raise WeightsError(f"tensor {names[0]}{more} {words}")
+    module.load_state_dict({k: v.to(wanted[k].dtype) for k, v in tensors.items()})
+    return module.eval().requires_grad_(False)
+
+
+def pack_weights(module: nn.Module) -> bytes:
+    """A network as a safetensors file, floating-point tensors in half precision (they are trained to no more)."""
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()}
+    data: bytes = save({k: v.to(torch.float16) if v.is_floating_point() else v for k, v in tensors.items()})
+    return data
+
+
+def averaged(module: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
+    """The module with other tensors (a moving average) put in, in evaluation mode."""
+    module.load_state_dict({k: v.to(torch.float32) if v.is_floating_point() else v for k, v in tensors.items()})
+    return module.eval()

@@ -1,0 +1,70 @@
+"""ONNX Runtime computes what torch computes: per network, per tick, teacher-forced, on tiny seeded models."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from engines.onnx_runtime import OnnxRunner
+from engines.registry import open_engine
+from export.onnx import TOLERANCE, difference, parity, to_onnx
+from models.codec import Codec, CodecConfig
+from models.embedding import EmbeddingConfig, VisualEmbedding
+from models.ticks import tick_of
+from models.translator import Translator, TranslatorConfig
+
+
+def network(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    if name == "embedding":
+        return VisualEmbedding(EmbeddingConfig(points=4, dim=16, widths=(4, 4, 8, 8, 8))).eval()
+    if name == "translator":
+        config = TranslatorConfig(dim=32, heads=2, layers=2, window=7, video_window=5, depth_dim=16, depth_heads=2)
+        model = Translator(config).eval()
+        model.codebooks.normal_()
+        return model
+    return Codec(CodecConfig(channels=(4, 6, 8, 8), latent_dim=4)).eval()
+
+
+@pytest.mark.parametrize("name", ["embedding", "translator", "encoder", "decoder"])
+def test_tick_by_tick_it_is_torch(name: str) -> None:
+    tick = tick_of(name, network(name))
+    measured = parity(tick, to_onnx(tick), ticks=40)
+    assert measured["state"] <= TOLERANCE  # measured 2e-7 to 1e-6
+    assert measured["output"] <= (0.01 if tick.output == "codes" else TOLERANCE)  # measured 5e-7; codes: 0
+
+
+def test_a_difference_would_be_seen() -> None:
+    tick = tick_of("decoder", network("decoder"))
+    data = to_onnx(tick)
+    with torch.no_grad():
+        next(tick.parameters()).mul_(1.01)
+    assert parity(tick, data, ticks=5)["output"] > TOLERANCE
+    assert difference(torch.tensor([float("nan")]).numpy(), torch.ones(1).numpy()) == float("inf")
+
+
+def test_a_file_that_is_no_onnx_is_one_line() -> None:
+    with pytest.raises(Exception, match="ONNX Runtime does not accept it") as caught:
+        OnnxRunner(b"not an onnx file")
+    assert "\n" not in str(caught.value)
+
+
+def test_both_runtimes_make_the_same_tokens_from_the_same_seed() -> None:
+    import numpy as np
+
+    engines = [open_engine("translator", backend=backend, seed=5) for backend in ("torch", "onnxruntime")]
+    rng = np.random.default_rng(0)
+    agreed = []
+    for tick in range(40):
+        seen = {
+            "flow": rng.normal(0, 0.3, (2, 16, 16)).astype(np.float32),
+            "speed": np.abs(rng.normal(0, 0.3, (16, 16))).astype(np.float32),
+            "embedding": rng.normal(0, 0.3, 128).astype(np.float32),
+        }
+        made = [
+            engine.step(**seen, age_s=0.01, time_s=tick * 0.04, temperature=0.8, anticipation_s=0.04)["codes"]
+            for engine in engines
+        ]
+        agreed.append(bool(np.array_equal(*made)))
+    assert all(agreed)

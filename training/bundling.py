@@ -1,0 +1,65 @@
+"""Puts trained networks and their scores into a bundle, and takes networks out of one to train further."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from engines.bundles import SCHEMA, network_entry, read_file, read_manifest
+from models.weights import network_from, pack_weights
+
+
+def _write(folder: Path, manifest: dict[str, Any]) -> None:
+    part = folder / "manifest.json.part"
+    part.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(folder / "manifest.json")
+
+
+def load_network(folder: Path, network: str) -> nn.Module:
+    """A network of a bundle ("codec", "embedding", "translator"), in evaluation mode, in fp32.
+
+    Raises:
+        EngineError: when the bundle cannot be trusted.
+        WeightsError: when the file is not that network's.
+    """
+    entry = network_entry(folder, network)
+    return network_from(network, entry.get("config", {}), read_file(folder, entry))
+
+
+def write_network(folder: Path, network: str, module: nn.Module, training: dict[str, Any]) -> None:
+    """Put a network into a bundle (made if need be): weights, hash, sizes; the scores of older weights are removed.
+
+    Args:
+        folder: the bundle.
+        network: "codec", "embedding" or "translator".
+        module: the network, with a `config`.
+        training: what made it (command, steps, data), for the manifest.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest: dict[str, Any] = {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
+    if (folder / "manifest.json").exists():
+        manifest = read_manifest(folder)
+    data = pack_weights(module)
+    file = f"{network}.safetensors"
+    (folder / file).write_bytes(data)
+    config: Any = module.config
+    manifest["networks"][network] = {
+        "file": file,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "config": config.as_dict(),
+        "parameters": sum(v.numel() for v in module.parameters()),
+        "training": training,
+    }
+    manifest.pop("scores", None)
+    _write(folder, manifest)
+
+
+def write_scores(folder: Path, evaluation: str, figures: dict[str, Any]) -> None:
+    """Put an evaluation's figures into the manifest."""
+    manifest = read_manifest(folder)
+    manifest.setdefault("scores", {})[evaluation] = figures
+    _write(folder, manifest)
