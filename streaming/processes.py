@@ -16,7 +16,7 @@ class Process:
         wakes_on: those of its inputs whose arrival makes it step (the others are read when it steps).
         output: the topic it publishes, or None.
         directions: the directions of a show it belongs to.
-        heavy: it runs a neural network, so an understudy with the runtime loaded stands ready for it.
+        understudied: a spare process with everything imported stands ready to become it when it dies.
         restarts: how many times it is restarted within `restart_window_s` before the show says it is lost.
         essential: the show ends when it is lost; otherwise it goes on degraded and says so.
         nice: scheduling niceness asked for.
@@ -31,7 +31,7 @@ class Process:
     wakes_on: tuple[str, ...] = ()
     output: str | None = None
     directions: tuple[str, ...] = ("video-to-music", "both")
-    heavy: bool = False
+    understudied: bool = True
     restarts: int = 5
     restart_window_s: float = 60.0
     essential: bool = True
@@ -44,11 +44,9 @@ PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
         Process("camera", "streaming.stages.camera", ("tokens",), (), "camera"),
-        Process("motion", "streaming.stages.motion", ("camera",), ("camera",), "motion", heavy=True, realtime=5),
-        Process(
-            "tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", heavy=True, realtime=10
-        ),
-        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", heavy=True, realtime=15),
+        Process("motion", "streaming.stages.motion", ("camera",), ("camera",), "motion", realtime=5),
+        Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
+        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
         Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
         Process(
             "recorder",
@@ -56,6 +54,7 @@ PROCESSES: dict[str, Process] = {
             ("camera", "motion", "sound", "speaker"),
             ("camera", "motion", "sound", "speaker"),
             essential=False,
+            understudied=False,
             nice=10,
         ),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import importlib
 import os
 import signal
 import sys
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     parser = argparse.ArgumentParser(prog="python -m streaming.runner", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--preload", metavar="BACKEND", help="import this neural runtime before waiting for the line")
+    parser.add_argument("--preload", metavar="BACKEND", help="import this runtime and the stages first")
     parser.add_argument("--bundle", default="default", help="whose runtime `--preload auto` means")
     options = parser.parse_args(arguments)
     if options.preload:
@@ -210,6 +211,9 @@ def main(arguments: list[str] | None = None) -> int:
         # A runtime that is not here is told of by the stage that needs it.
         with contextlib.suppress(EngineError, ImportError):
             preload(options.preload, options.bundle)
+        for row in PROCESSES.values():
+            with contextlib.suppress(ImportError, UserError):
+                importlib.import_module(row.module)
     line = _read_line()
     if not line:
         return 0

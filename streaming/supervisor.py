@@ -100,7 +100,9 @@ class Supervisor:
         for process in processes:
             stage = self.record.stages[process.name] = StageRecord(process.name)
             self._slots[process.name] = Slot(process, stage)
-        self._understudy = Understudy(self._spawn_understudy, enabled=any(process.heavy for process in processes))
+        self._understudy = Understudy(
+            self._spawn_understudy, enabled=any(process.understudied for process in processes)
+        )
         self._ending: Ending | None = None
         self._end_at_ns: int | None = None
         self._interrupts = 0
@@ -176,7 +178,7 @@ class Supervisor:
     def _fill(self, slot: Slot, now_ns: int) -> None:
         """Put a process into an empty slot: the understudy where one is ready and wanted, else a new one."""
         process = slot.process
-        child = self._understudy.take(now_ns) if process.heavy and slot.incarnation else None
+        child = self._understudy.take(now_ns) if process.understudied and slot.incarnation else None
         if child is None:
             child = self._spawn_child(self._runner, self._log_of(process.name))
         self._watch(process.name, child.pid)

@@ -1,4 +1,4 @@
-"""A spare process with the neural runtime loaded, so that a killed stage is back at once."""
+"""A spare process with the runtime and the stages imported, so that a killed stage is back at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streaming.child import Child
 
 
 class Understudy:
-    """A spare process with the neural runtime loaded, waiting for its line, so that a killed stage is back at once.
+    """A spare process with everything imported, waiting for its line, so that a killed stage is back at once.
 
     Importing torch takes 1.8 s on a two-core machine; an understudy has done that before it is needed. The first one is
     prepared with the stages, before the performance begins; each later one a while after it was used, at low priority,

@@ -39,7 +39,7 @@ def test_a_difference_would_be_seen() -> None:
     tick = tick_of("decoder", network("decoder"))
     data = to_onnx(tick)
     with torch.no_grad():
-        next(tick.parameters()).mul_(1.01)
+        next(tick.codec.decoder.parameters()).mul_(1.01)
     assert parity(tick, data, ticks=5)["output"] > TOLERANCE
     assert difference(torch.tensor([float("nan")]).numpy(), torch.ones(1).numpy()) == float("inf")
 

@@ -145,8 +145,9 @@ class FakeChild:
 
 
 def table(**changes: object) -> list[Process]:
-    options: dict[str, object] = {"heavy": False, **changes}
-    return [Process("camera", "x"), Process("sound", "x", **options), Process("speaker", "x")]  # type: ignore[arg-type]
+    options: dict[str, object] = {"understudied": False, **changes}
+    camera, speaker = (Process(name, "x", understudied=False) for name in ("camera", "speaker"))
+    return [camera, Process("sound", "x", **options), speaker]  # type: ignore[arg-type]
 
 
 def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
@@ -191,7 +192,7 @@ def test_a_killed_stage_is_back_with_its_memo_and_told_to_start(tmp_path: Path) 
 
 def test_the_understudy_takes_over_and_another_one_follows(tmp_path: Path) -> None:
     world = World()
-    show = supervisor(world, tmp_path, table(heavy=True), duration_s=20.0)
+    show = supervisor(world, tmp_path, table(understudied=True), duration_s=20.0)
     world.at(5.0, lambda: world.of("sound").kill())
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
@@ -375,7 +376,7 @@ def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage(
 
 
 def real_rows() -> list[Process]:
-    return [Process("camera", "fake_camera", output="camera"), Process("speaker", "fake_speaker", output="speaker")]
+    return [Process(name, f"fake_{name}", output=name, understudied=False) for name in ("camera", "speaker")]
 
 
 @pytest.fixture
@@ -434,7 +435,7 @@ def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
         "from streaming.config import Links, Show\n"
         "from streaming.perform import perform\n"
         "from streaming.processes import Process\n"
-        "rows = [Process(n, f'fake_{n}', output=n) for n in ('camera', 'speaker')]\n"
+        "rows = [Process(n, f'fake_{n}', output=n, understudied=False) for n in ('camera', 'speaker')]\n"
         f"show = Show(direction='video-to-music', record='', quiet=True, links=Links(run_dir={str(run_dir)!r}))\n"
         f"perform(show, processes=rows, runner={FAKE_RUNNER!r}, notes=['x'])\n"
     )
