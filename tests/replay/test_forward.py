@@ -1,0 +1,101 @@
+"""A performance replayed without sockets and clocks: real stages, real networks, time as an argument."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streaming.config import Show
+from streaming.messages import TICK_NS, TICK_SAMPLES, Camera, Message, Motion, Sound, Speaker, Tokens
+from streaming.metrics import Metrics
+from streaming.performer.performer import SyntheticPerformer
+from streaming.stage import Context, Inputs, Stage
+from streaming.stages import motion, sound, tokens
+
+FRAMES = 60
+MS = 1_000_000
+START_NS = 10_000 * MS
+
+
+def started(stage: Stage, show: Show) -> Stage:
+    stage.setup(Context(show=show, metrics=Metrics(), now_ns=START_NS))
+    return stage
+
+
+def given(*messages: Message) -> Inputs:
+    inputs = Inputs(started=True)
+    for message in messages:
+        inputs.messages.setdefault(type(message).__name__.lower(), []).append(message)
+    return inputs
+
+
+def replay(seed: int, kind: str = "drums") -> tuple[list[Tokens], list[Sound]]:
+    """A player for 2.4 s: a frame every tick; each tick's sound leaves 55 ms after its frame was captured."""
+    show = Show(seed=seed, anticipation="0")
+    performer = SyntheticPerformer(kind, 3, size=(320, 240), duration_s=10.0)
+    eye, player, voice = (started(module.build(), show) for module in (motion, tokens, sound))
+    made: list[Tokens] = []
+    heard: list[Sound] = []
+    for n in range(FRAMES):
+        capture_ns = START_NS + n * TICK_NS
+        frame = Camera(image=performer.frame(2.0 + n * 0.04), index=n, rate_hz=25.0, capture_ns=capture_ns)
+        seen = eye.step(given(frame), capture_ns + 10 * MS)
+        clock = Speaker(tick=n, dac_ns=capture_ns + 55 * MS)
+        player.step(given(*seen, clock), capture_ns + 12 * MS)
+        latch_ns = player.wake_ns()
+        assert latch_ns is not None
+        for token in player.step(given(), max(latch_ns, capture_ns + 12 * MS)):
+            assert isinstance(token, Tokens)
+            made.append(token)
+            heard += [out for out in voice.step(given(token), latch_ns + 5 * MS) if isinstance(out, Sound)]
+    for stage in (eye, player, voice):
+        stage.close()
+    return made, heard
+
+
+@pytest.fixture(scope="module")
+def performance() -> tuple[list[Tokens], list[Sound]]:
+    return replay(1)
+
+
+def test_every_tick_is_made_once_in_order_and_carries_its_frame(performance: tuple[list[Tokens], list[Sound]]) -> None:
+    made, heard = performance
+    assert [token.tick for token in made] == list(range(made[0].tick, made[0].tick + len(made)))
+    assert len(made) >= FRAMES - 3
+    assert [s.tick for s in heard] == [t.tick for t in made]
+    for token, out in zip(made, heard, strict=True):
+        assert out.pcm.shape == (TICK_SAMPLES,)
+        assert np.isfinite(out.pcm).all()
+        assert out.capture_ns == token.capture_ns > 0
+        assert START_NS <= token.capture_ns < token.latch_ns
+    assert sum(token.fresh for token in made) >= len(made) - 2
+
+
+def test_the_same_seed_is_the_same_performance_and_another_is_not(
+    performance: tuple[list[Tokens], list[Sound]],
+) -> None:
+    made, heard = performance
+    again, heard_again = replay(1)
+    assert all(np.array_equal(a.codes, b.codes) for a, b in zip(made, again, strict=True))
+    assert all(np.array_equal(a.pcm, b.pcm) for a, b in zip(heard, heard_again, strict=True))
+    other, _ = replay(2)
+    assert any(not np.array_equal(a.codes, b.codes) for a, b in zip(made, other, strict=False))
+
+
+def test_motion_is_seen_when_the_player_moves() -> None:
+    performer = SyntheticPerformer("drums", 3, size=(320, 240), duration_s=10.0)
+    eye = started(motion.build(), Show())
+    speeds = []
+    for n in range(100):
+        at_ns = START_NS + n * TICK_NS
+        for out in eye.step(given(Camera(image=performer.frame(n * 0.04), index=n, capture_ns=at_ns)), at_ns):
+            assert isinstance(out, Motion)
+            speeds.append(float(out.speed.mean()))
+    times = np.arange(len(speeds)) * 0.04
+    still = np.zeros(len(speeds), bool)
+    for start, end in performer.score.rests:
+        still |= (times > start + 0.3) & (times < end - 0.35)
+    playing = np.array(speeds)[~still & (times > 0.1)].mean()
+    assert still.any()
+    assert playing > 0.001
+    assert np.array(speeds)[still].mean() < 0.2 * playing
