@@ -47,6 +47,10 @@ class CausalConv1d(StreamingModule):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv1d(in_channels, out_channels, kernel, dilation=dilation)
+        # Variance-preserving: with torch's default a third of the signal's power is left after each layer.
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="linear")
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
         self.context = (kernel - 1) * dilation
 
     def init_state(self, batch: int) -> State:

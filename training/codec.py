@@ -18,7 +18,7 @@ from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.corpus import RATE, build_corpus
 from training.spectral import spectral_losses
 
-BYPASS_STEPS = 2000
+BYPASS_STEPS = 1000
 """Steps without the quantizer and with the waveform terms in front: a codec that starts with a spectral loss and
 quantized learns no phase (SI-SDR stayed near -45 dB)."""
 CROP = RATE
@@ -156,9 +156,9 @@ def train_codec(
                 latents, commit = quantize(latents)
             y = codec.decoder(latents)
             mel, phase = spectral_losses(y[:, 0], x[:, 0])
-            wave = ((y - x).abs().mean((1, 2)) / (x.abs().mean((1, 2)) + 0.02)).mean()
+            wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
             early = step < BYPASS_STEPS
-            loss = (1.0 if early else 3.0) * mel + 1.5 * phase + (1.5 if early else 0.5) * wave + 0.25 * commit
+            loss = (0.5 if early else 2.0) * mel + phase + wave + 0.25 * commit
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)

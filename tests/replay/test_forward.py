@@ -82,20 +82,18 @@ def test_the_same_seed_is_the_same_performance_and_another_is_not(
     assert any(not np.array_equal(a.codes, b.codes) for a, b in zip(made, other, strict=False))
 
 
-def test_motion_is_seen_when_the_player_moves() -> None:
-    performer = SyntheticPerformer("drums", 3, size=(320, 240), duration_s=10.0)
+def test_motion_is_seen_when_the_player_moves_and_not_when_he_rests() -> None:
+    performer = SyntheticPerformer("drums", 3, size=(320, 240), duration_s=30.0)
+    rest = next((start, end) for start, end in performer.score.rests if start > 2.0 and end - start > 1.0)
     eye = started(motion.build(), Show())
-    speeds = []
-    for n in range(100):
+    playing, resting = [], []
+    for n, t in enumerate(np.arange(rest[0] - 2.0, rest[1] - 0.35, 0.04)):
         at_ns = START_NS + n * TICK_NS
-        for out in eye.step(given(Camera(image=performer.frame(n * 0.04), index=n, capture_ns=at_ns)), at_ns):
+        for out in eye.step(given(Camera(image=performer.frame(float(t)), index=n, capture_ns=at_ns)), at_ns):
             assert isinstance(out, Motion)
-            speeds.append(float(out.speed.mean()))
-    times = np.arange(len(speeds)) * 0.04
-    still = np.zeros(len(speeds), bool)
-    for start, end in performer.score.rests:
-        still |= (times > start + 0.3) & (times < end - 0.35)
-    playing = np.array(speeds)[~still & (times > 0.1)].mean()
-    assert still.any()
-    assert playing > 0.001
-    assert np.array(speeds)[still].mean() < 0.2 * playing
+            if n and t < rest[0]:
+                playing.append(float(out.speed.mean()))
+            elif t > rest[0] + 0.3:
+                resting.append(float(out.speed.mean()))
+    assert np.mean(playing) > 0.001
+    assert np.mean(resting) < 0.2 * np.mean(playing)
