@@ -42,9 +42,9 @@ def choose(backend: str, bundle: str = "default") -> str:
                 return "onnxruntime"
         return "torch"
     if backend not in RUNTIMES:
-        raise EngineError(f"--backend {backend}: not in this version; use one of auto, {', '.join(RUNTIMES)}")
+        raise EngineError(f"{backend} is not available in this version; use one of auto, {', '.join(RUNTIMES)}")
     if not _installed(backend):
-        raise EngineError(f"--backend {backend}: it is not installed; run: pip install {RUNTIMES[backend][0]}")
+        raise EngineError(f"{backend} is not installed here; run: pip install {RUNTIMES[backend][0]}")
     return backend
 
 

@@ -12,6 +12,7 @@ from streaming.config import Show
 from streaming.errors import UserError
 from streaming.messages import TICK_NS, Motion, Set, Speaker, Tokens
 from streaming.metrics import Metrics
+from streaming.pacing import LatchLimits
 from streaming.stage import Context, Inputs
 from streaming.stages.tokens import Anticipation, TokensStage
 
@@ -70,7 +71,7 @@ def test_a_tick_waits_for_its_latch_and_reads_the_newest_motion() -> None:
     stage, engine, context = made(temperature=0.7, anticipation="80")
     assert step(stage, S, Speaker(tick=0, dac_ns=2 * S), motion(S)) == []
     latch = stage.wake_ns()
-    assert latch == 2 * S - 45 * MS
+    assert latch == 2 * S - round(LatchLimits().initial * MS)
     newest = motion(latch - 13 * MS, 3.0)
     (tokens,) = step(stage, latch, newest)
     assert (tokens.tick, tokens.fresh, tokens.capture_ns) == (0, True, newest.capture_ns)
@@ -85,7 +86,7 @@ def test_a_tick_waits_for_its_latch_and_reads_the_newest_motion() -> None:
     assert (again.tick, again.fresh, again.capture_ns) == (1, False, newest.capture_ns)
     assert engine.calls[-1]["time_s"] == pytest.approx(0.04)
     health = context.metrics.take()
-    assert health.gauges["lead_ms"] == 45.0
+    assert health.gauges["lead_ms"] == LatchLimits().initial
     assert health.gauges["anticipation_ms"] == 80.0
     assert context.memo["tick"] == 1
 
@@ -138,7 +139,7 @@ def test_the_wake_time_never_makes_it_spin() -> None:
 def test_it_ends_with_the_performance() -> None:
     stage, _, _ = made(duration_s=0.08)
     now, ticks = S, []
-    step(stage, now, Speaker(tick=0, dac_ns=S + 50 * MS))
+    step(stage, now, Speaker(tick=0, dac_ns=S + 100 * MS))
     while (wake := stage.wake_ns()) is not None:
         ticks += [message.tick for message in step(stage, wake)]
     assert ticks == [0, 1]
