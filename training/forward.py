@@ -21,7 +21,8 @@ from streaming.messages import TICKS_PER_SECOND
 from training.onsets import correlation, detect_onsets, level_db, match_onsets, stillness_drops
 from training.performances import TEST_SEED, Clip, performer_of, watch
 
-ANSWER_TEMPERATURE = 0.5
+ANSWER_TEMPERATURE = 0.8
+"""What a show uses when nothing is said."""
 
 
 @dataclass

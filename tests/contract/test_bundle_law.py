@@ -120,4 +120,7 @@ def test_the_manifest_says_what_made_the_bundle_and_how_good_it_is() -> None:
         assert entry["training"]["command"].startswith("python -m training.train"), name
     scores = manifest["scores"]["forward"]
     assert scores["n_clips"] >= 40
-    assert scores["onset_f1_50ms"] > 2 * scores["onset_f1_50ms_shuffled"]
+    assert scores["onset_f1_50ms_interval"][0] > scores["onset_f1_50ms_shuffled"]
+    assert scores["onset_f1_50ms_interval"][0] > scores["onset_f1_50ms_rule"]
+    assert scores["loudness_correlation_interval"][0] > scores["loudness_correlation_shuffled"]
+    assert scores["stillness_drop_db"] >= 20.0
