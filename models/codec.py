@@ -77,8 +77,9 @@ class Encoder(StreamingModule):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         widths = config.channels
-        self.path = nn.ModuleList([CausalConv1d(config.fold, widths[0], 5)])
-        parts: list[StreamingModule] = [Fold(config.fold), self.path[0], _unit(widths[0], 1)]  # type: ignore[list-item]
+        first = CausalConv1d(config.fold, widths[0], 5)
+        self.path = nn.ModuleList([first])
+        parts: list[StreamingModule] = [Fold(config.fold), first, _unit(widths[0], 1)]
         for ratio, before, after in zip(config.ratios, widths[:-1], widths[1:], strict=True):
             down = CausalConv1d(before * ratio, after, 2)
             self.path.append(down)
