@@ -260,13 +260,18 @@ class Genlock:
     Args:
         margin_ms: how long before the latch a motion should be there, over what 95 % of the frames need.
         step_ms: the most by which one frame is moved; slower than anybody sees.
+        hasty_ms: the same for the first `HASTY` frames; the very first move, after `FIRST` frames, goes all the way,
+            since a second of sliding would be a second of latency that nobody has to hear.
     """
 
     RATE_TOLERANCE = 0.002
+    FIRST, HASTY = 3, 60
 
-    def __init__(self, margin_ms: float = 6.0, step_ms: float = 1.0) -> None:
-        self._margin_ms, self._step_ms = margin_ms, step_ms
+    def __init__(self, margin_ms: float = 6.0, step_ms: float = 1.0, hasty_ms: float = 3.0) -> None:
+        self._margin_ms, self._step_ms, self._hasty_ms = margin_ms, step_ms, hasty_ms
         self._ready: deque[float] = deque(maxlen=100)
+        self._seen = 0
+        self._moved_ns = 0
 
     @classmethod
     def fits(cls, rate_hz: float) -> bool:
@@ -282,13 +287,20 @@ class Genlock:
             motion_ns: when that motion was published.
 
         Returns:
-            Nanoseconds to add to the time of the frames to come, at most a step either way.
+            Nanoseconds to add to the time of the frames to come: at first up to half a tick either way, then a step.
         """
         self._ready.append((motion_ns - capture_ns) / 1e6)
-        if len(self._ready) < 10:
+        self._seen += 1
+        if self._seen < self.FIRST:
             return 0
         needed_ms = float(np.quantile(np.fromiter(self._ready, float), 0.95)) + self._margin_ms
         wanted_ns = latch_ns - round(needed_ms * 1e6)
         error_ns = (wanted_ns - capture_ns + TICK_NS // 2) % TICK_NS - TICK_NS // 2
-        step_ns = round(self._step_ms * 1e6)
+        if self._seen == self.FIRST:
+            self._moved_ns = latch_ns
+            return error_ns
+        if capture_ns <= self._moved_ns:
+            # Captured before the first move: it says nothing about where the camera is now.
+            return 0
+        step_ns = round((self._hasty_ms if self._seen <= self.HASTY else self._step_ms) * 1e6)
         return max(-step_ns, min(step_ns, error_ns // 4))
