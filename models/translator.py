@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
-from models.streaming import State
+from models.streaming import CausalConv1d, State
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,15 @@ class TranslatorConfig:
         dim, heads, layers: of the backbone.
         window: ticks of its own past that a tick sees, itself included.
         video_window: ticks of video latents that a tick sees.
+        video_taps: ticks of video that a latent is made of, its own included.
         depth_dim, depth_heads, depth_layers: of the depth transformer.
         num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
         latent_dim: width of the codec's codebooks.
         embedding_dim, grid: of a motion.
         mel_bands: bands of the auxiliary loudness target, per token frame.
+
+    The heads `loudness` and `attack` (an onset in a token frame) are for training only: they tell the backbone what
+    matters before the codes do.
     """
 
     dim: int = 192
@@ -40,6 +44,7 @@ class TranslatorConfig:
     layers: int = 3
     window: int = 50
     video_window: int = 32
+    video_taps: int = 5
     depth_dim: int = 128
     depth_heads: int = 4
     depth_layers: int = 2
@@ -87,7 +92,10 @@ def _compress(x: Tensor) -> Tensor:
 
 
 class VideoEncoder(nn.Module):
-    """A motion to a video latent: [B, T, ...] -> [B, T, dim]."""
+    """What is seen to a video latent: [B, T, ...] -> [B, T, dim].
+
+    A causal convolution over a few ticks sees what attention learns slowly: a bow that turns, a stick that is stopped.
+    """
 
     def __init__(self, config: TranslatorConfig) -> None:
         super().__init__()
@@ -96,25 +104,30 @@ class VideoEncoder(nn.Module):
         )
         cells = 48 * (config.grid // 4) ** 2
         self.flat = nn.Linear(cells + config.embedding_dim + 2, config.dim)
-        self.mix = nn.Sequential(
-            nn.GELU(), nn.Linear(config.dim, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim)
-        )
+        self.recent = CausalConv1d(config.dim, config.dim, config.video_taps)
+        self.mix = nn.Linear(config.dim, config.dim)
         self.norm = nn.LayerNorm(config.dim)
 
-    def forward(self, seen: Seen) -> Tensor:
-        """Every tick by itself."""
+    def init_state(self, batch: int) -> State:
+        """Nothing was seen."""
+        return self.recent.init_state(batch)
+
+    def step(self, seen: Seen, state: State) -> tuple[Tensor, State]:
+        """A block of ticks -> (latents [B, T, dim], state of one tensor)."""
         batch, length = seen.age_s.shape
         speed = seen.speed[:, :, None]
         planes = torch.cat([_compress(8.0 * seen.flow), _compress(8.0 * speed), _compress(80.0 * speed)], dim=2)
         cells = self.grid(planes.flatten(0, 1)).view(batch, length, -1)
         energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
         x = self.flat(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))
-        out: Tensor = self.norm(x + self.mix(x))
-        return out
+        y, state = self.recent.step(F.gelu(x).transpose(1, 2), state)
+        return self.norm(x + self.mix(F.gelu(y.transpose(1, 2)))), state
 
 
 class Layer(nn.Module):
     """Self-attention over past ticks, cross-attention to video latents, and a feed-forward part; pre-norm."""
+
+    DROPOUT = 0.1
 
     def __init__(self, config: TranslatorConfig) -> None:
         super().__init__()
@@ -134,7 +147,8 @@ class Layer(nn.Module):
         x = x + y
         y, cross = self.video.step(self.norms[1](x), video, turns, video_turns, state[3:])
         x = x + y
-        return x + self.feed(self.norms[2](x)), own + cross
+        y = F.dropout(self.feed(self.norms[2](x)), self.DROPOUT, self.training)
+        return x + y, own + cross
 
 
 class DepthLayer(nn.Module):
@@ -243,16 +257,18 @@ class Translator(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
         self.loudness = nn.Linear(config.dim, config.frames * config.mel_bands)
+        self.attack = nn.Linear(config.dim, config.frames)
         self.depth = DepthTransformer(config)
 
     def init_state(self, batch: int) -> State:
-        """Empty windows: six tensors per layer."""
-        return tuple(
+        """Empty windows, six tensors per layer, and the video encoder's past."""
+        windows = tuple(
             tensor
             for layer in self.layers
             for attention in (layer.own, layer.video)
             for tensor in attention.init_state(batch)  # type: ignore[union-attr,operator]
         )
+        return windows + self.video.init_state(batch)
 
     def latents_of(self, codes: Tensor) -> Tensor:
         """Codes [B, T, K, frames] -> the quantized latents they stand for, [B, T, frames * latent_dim]."""
@@ -273,7 +289,7 @@ class Translator(nn.Module):
         Returns:
             Context [B, T, dim] for the depth transformer, and the new state.
         """
-        video = self.video(seen)
+        video, seen_state = self.video.step(seen, state[6 * len(self.layers) :])
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
         x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float())
         head_dim = self.config.dim // self.config.heads
@@ -283,7 +299,7 @@ class Translator(nn.Module):
         for i, layer in enumerate(self.layers):
             x, new = layer.step(x, video, turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
             after.extend(new)
-        return self.norm(x), tuple(after)
+        return self.norm(x), tuple(after) + seen_state
 
     def forward(self, previous: Tensor, known: Tensor, seen: Seen) -> Tensor:
         """The whole sequence at once: context [B, T, dim]."""

@@ -18,6 +18,8 @@ from streaming.report import ShowRecord, StageRecord, summary, told
 if TYPE_CHECKING:
     from streaming.supervisor import Ending
 
+NOTED_PERCENT = 1.0
+"""From this share of stolen time on it is said."""
 FRAME_NS = 250_000_000
 """The table is drawn 4 times a second; one drawing and its snapshot cost 1 ms."""
 LINE_NS = 5_000_000_000
@@ -208,6 +210,11 @@ def last_words(record: ShowRecord) -> list[str]:
     lines = [f"{seen.elapsed_s or 0.0:.1f} s performed; {_figures(seen)}"]
     if restarts:
         lines.append("started again: " + ", ".join(f"{name} {count} times" for name, count in restarts.items()))
+    if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
+        lines.append(
+            f"this virtual machine was without its cores for {record.stolen_percent:.0f} % of the time; what was late "
+            "may be its host's doing"
+        )
     film = told(record, "recorder", "film")
     if film not in (None, "none"):
         lines.append(f"film: {film}")

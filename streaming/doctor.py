@@ -22,8 +22,8 @@ from streaming.edges.cameras import webcams
 from streaming.edges.live_capture import webcam
 from streaming.edges.speakers import list_outputs, load_sounddevice
 from streaming.errors import UserError
+from streaming.machine import describe_host
 from streaming.metrics import Metrics
-from streaming.report import describe_host
 from streaming.stage import Context
 
 PROBE_S = 5.0

@@ -17,8 +17,9 @@ from streaming.child import RUNNER
 from streaming.config import Show
 from streaming.console import open_view
 from streaming.links import host_of, is_loopback
+from streaming.machine import StolenTime, describe_host
 from streaming.processes import Process, processes_of
-from streaming.report import build_report, check_writable, describe_host, write_report
+from streaming.report import build_report, check_writable, write_report
 from streaming.rundir import RunDir
 from streaming.supervisor import Ending, Supervisor
 
@@ -95,7 +96,9 @@ def perform(
             awake=awake,
         )
         supervisor.record.notes.extend(notes)
+        stolen = StolenTime()
         ending = supervisor.run()
+        supervisor.record.stolen_percent = stolen.percent()
         view.finish(supervisor.record, ending)
     report = build_report(supervisor.record, describe_host())
     if show.report and supervisor.record.start_ns is not None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import shutil
-import subprocess
 import tempfile
 import tomllib
 from collections import deque
@@ -95,6 +92,7 @@ class ShowRecord:
         start_ns: when Start was sent, None before.
         end_ns: when the polite stop began, None before.
         awake: spinners kept the machine awake.
+        stolen_percent: share of the cores' time that a virtual machine's host kept for others; None when unknown.
         notes: the newest lines for the user.
     """
 
@@ -103,6 +101,7 @@ class ShowRecord:
     start_ns: int | None = None
     end_ns: int | None = None
     awake: bool = False
+    stolen_percent: float | None = None
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=200))
 
     def duration_s(self) -> float | None:
@@ -117,7 +116,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         record: what the supervisor recorded.
-        host: see `describe_host`.
+        host: see `machine.describe_host`.
 
     Returns:
         The JSON object of the command line's contract; what was not measured is None.
@@ -136,6 +135,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "camera": told(record, "camera", "camera") or record.show.camera,
         "duration_s": None if duration is None else round(duration, 3),
         "awake": record.awake,
+        "stolen_percent": _rounded(record.stolen_percent),
         "ticks": _ticks(stages.get("speaker")),
         "audio": _audio(stages.get("speaker")),
         "fps": {
@@ -223,30 +223,6 @@ def version() -> str | None:
         return str(tomllib.loads(text)["project"]["version"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return None
-
-
-def describe_host() -> dict[str, Any]:
-    """CPU model, GPU name (None without one) and how many cores this process may use."""
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": cpu, "gpu": _gpu_name(), "cores": cores, "system": platform.platform()}
-
-
-def _gpu_name() -> str | None:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    query = [program, "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    names = done.stdout.strip().splitlines()
-    return names[0] if names else None
 
 
 def check_writable(path: str, option: str) -> None:

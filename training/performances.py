@@ -144,11 +144,11 @@ def _record(seed: int) -> dict[str, NDArray[Any]]:
 
 
 @torch.inference_mode()
-def _embed(data: dict[str, NDArray[Any]], network: nn.Module) -> NDArray[np.float16]:
+def embed(data: dict[str, NDArray[Any]], network: nn.Module) -> NDArray[np.float16]:
     """Embed a recorded clip's views: float16 [T, 128]."""
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
     images = np.stack([np.asarray(cv2.imdecode(part, cv2.IMREAD_COLOR)) for part in parts])
-    seen = torch.cat([network(torch.from_numpy(images[i : i + 64])) for i in range(0, len(images), 64)])
+    seen = torch.cat([network(torch.from_numpy(images[i : i + 8])) for i in range(0, len(images), 8)])
     return np.asarray(seen.numpy()[data["view"]], dtype=np.float16)
 
 
@@ -167,15 +167,3 @@ def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:
             part.replace(path)
             bar.update()
     return paths
-
-
-def build_dataset(folder: Path, clips: int, network: nn.Module, workers: int = 2) -> list[Clip]:
-    """Record what is missing and embed every clip with the visual network."""
-    out: list[Clip] = []
-    for path in tqdm(record_dataset(folder, clips, workers), desc="embedding", mininterval=5):
-        with np.load(path) as file:
-            data = {name: file[name] for name in file.files}
-        seed = int(data["seed"])
-        seen = _embed(data, network)
-        out.append(Clip(seed, kind_of(seed), data["flow"], data["speed"], seen, data["age_s"], sound_of(seed)))
-    return out

@@ -3,126 +3,158 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.codec import Codec
-from models.translator import Seen, Translator
+from models.translator import Seen, Translator, TranslatorConfig
 from streaming.clock import now_ns
 from streaming.messages import TICKS_PER_SECOND
 from training.bundling import load_network
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
-from training.performances import Clip, build_dataset
-from training.spectral import mel_bank
+from training.examples import MEL_BANDS, Examples, load_examples
+from training.rollout import play
 
 BATCH = 16
 LENGTH = 128
 """Ticks of a training sequence: more than two windows."""
-DEPTH_SHARE = 0.35
+DEPTH_SHARE = 0.25
 """Share of the ticks whose codes are learned in one step: the depth transformer costs more than the backbone."""
 AHEAD = 3
 """Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
+ATTACK_WEIGHT = 4.0
+OWN_FROM, OWN_EVERY, OWN_CLIPS = 1000, 500, 400
+"""From which step on, how often and how many clips the model plays to itself for its history."""
+NAMES = ("codes", "loudness", "attack")
+"""The losses."""
 
 
-@dataclass
-class Examples:
-    """All clips as tensors: flow, speed, embedding, age [N, T, ...]; codes [N, T, K, 2]; mel [N, T, 2 * bands]."""
+class History:
+    """The past that the model is shown: the true one, its own, or none, so that it cannot drown what is seen.
 
-    flow: Tensor
-    speed: Tensor
-    embedding: Tensor
-    age: Tensor
+    Args:
+        data: the training clips.
+    """
+
+    HIDDEN, SPELLS, OWN = 0.3, 0.15, 0.4
+    """Shares of the rows whose past is never shown, shown in spells, and the model's own (once it has played)."""
+    WRONG = 0.08
+    """Share of the ticks whose past is another clip's."""
+
+    def __init__(self, data: Examples) -> None:
+        self._data = data
+        self._played = torch.zeros_like(data.codes)
+        self._since = torch.full((data.codes.shape[0],), -1)
+
+    def play(self, model: Translator, rng: np.random.Generator, clips: int) -> None:
+        """Let the model play some clips anew."""
+        rows = torch.from_numpy(rng.choice(len(self._since), min(clips, len(self._since)), replace=False))
+        ahead = _draw_ahead(rng, rows.numel())
+        played = play(model, self._data, rows, ahead, rng)
+        for row, delay, codes in zip(rows, ahead.tolist(), played, strict=True):
+            self._played[row, delay:] = codes[: len(codes) - delay]
+        self._since[rows] = ahead
+
+    def draw(self, rng: np.random.Generator, rows: Tensor, ticks: Tensor) -> tuple[Tensor, Tensor]:
+        """The codes of the ticks before `ticks` [B, L] of sound, [B, L, K, 2], and where they are known [B, L]."""
+        batch, length = ticks.shape
+        before = (rows[:, None], (ticks - 1).clamp_min(0))
+        previous = self._data.codes[before].long()
+        known = (ticks > 0).float()
+        chance = rng.random(batch)
+        for row in range(batch):
+            since = int(self._since[rows[row]])
+            if chance[row] < self.HIDDEN:
+                known[row] = 0
+            elif chance[row] < self.HIDDEN + self.SPELLS:
+                spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
+                known[row, torch.from_numpy(spell)] = 0
+            elif chance[row] < self.HIDDEN + self.SPELLS + self.OWN and since >= 0:
+                previous[row] = self._played[before[0][row], before[1][row]].long()
+                known[row, ticks[row] <= since] = 0
+        wrong = torch.from_numpy(rng.random((batch, length)) < self.WRONG)
+        donor = torch.from_numpy(rng.integers(0, len(self._since), int(wrong.sum())))
+        total = self._data.codes.shape[1]
+        previous[wrong] = self._data.codes[donor, torch.from_numpy(rng.integers(0, total, donor.numel()))].long()
+        return previous, known
+
+
+def _draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
+    return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
+
+
+class Batch(NamedTuple):
+    """A training batch: what the model is given and what it shall say; shapes as in `Examples`."""
+
+    previous: Tensor
+    known: Tensor
+    seen: Seen
     codes: Tensor
     mel: Tensor
+    attack: Tensor
 
 
-def mel_frames(sound: Tensor, bands: int) -> Tensor:
-    """log10 mel magnitude of every token frame: sound [N, 640 F] -> [N, F, bands], about -2 (silent) to 2."""
-    frames = sound.unfold(1, 640, 640) * torch.hann_window(640)
-    magnitude = torch.fft.rfft(frames, 1024).abs()
-    mel: Tensor = (magnitude @ mel_bank(1024, bands, 32_000).T).clamp_min(1e-2).log10()
-    return mel
-
-
-@torch.no_grad()
-def encode(clips: list[Clip], codec: Codec, bands: int) -> Examples:
-    """Tokenize the clips' sound with the bundle's codec and stack everything."""
-    codes, mels = [], []
-    for first in range(0, len(clips), 10):
-        sound = torch.from_numpy(np.stack([clip.sound for clip in clips[first : first + 10]]))
-        tokens = codec.encode(sound[:, None])
-        codes.append(tokens.unflatten(2, (-1, 2)).transpose(1, 2))
-        mels.append(mel_frames(sound, bands).unflatten(1, (-1, 2)).flatten(2))
-    return Examples(
-        torch.from_numpy(np.stack([clip.flow for clip in clips])),
-        torch.from_numpy(np.stack([clip.speed for clip in clips])),
-        torch.from_numpy(np.stack([clip.embedding for clip in clips])),
-        torch.from_numpy(np.stack([clip.age_s for clip in clips])),
-        torch.cat(codes),
-        torch.cat(mels),
-    )
-
-
-def _known(rng: np.random.Generator, batch: int, length: int) -> NDArray[np.float32]:
-    """Where the history is shown: for a third of the rows never, for a third in spells, for a third always."""
-    known = np.ones((batch, length), np.float32)
-    for row in known:
-        mode = rng.random()
-        if mode < 0.35:
-            row[:] = 0
-        elif mode < 0.7:
-            hidden = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
-            row[hidden] = 0
-    return known
-
-
-def draw_batch(data: Examples, rng: np.random.Generator) -> tuple[Tensor, Tensor, Seen, Tensor, Tensor]:
-    """A batch: (previous codes, where they are known, what is seen, target codes, target mel)."""
+def draw_batch(data: Examples, history: History, rng: np.random.Generator) -> Batch:
+    """Draw stretches of clips, each with an anticipation and a kind of past."""
     count, total = data.age.shape
     rows = torch.from_numpy(rng.integers(0, count, BATCH))
-    ahead = torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], BATCH))
+    ahead = _draw_ahead(rng, BATCH)
     start = torch.from_numpy(rng.integers(0, total - LENGTH - AHEAD, BATCH))
+    # The start of a show, with nothing known, is one tick of many: without this it is hardly learned.
+    start[torch.from_numpy(rng.random(BATCH) < 0.1)] = 0
     ticks = start[:, None] + torch.arange(LENGTH)
     at = (rows[:, None], ticks)
     sounding = (rows[:, None], ticks + ahead[:, None])
-    before = (rows[:, None], (ticks + ahead[:, None] - 1).clamp_min(0))
-    previous = data.codes[before].clone()
-    wrong = torch.from_numpy(rng.random((BATCH, LENGTH)) < 0.08)
-    donor = torch.from_numpy(rng.integers(0, count, int(wrong.sum())))
-    previous[wrong] = data.codes[donor, torch.from_numpy(rng.integers(0, total, donor.numel()))]
-    known = torch.from_numpy(_known(rng, BATCH, LENGTH))
-    known = known * (ticks + ahead[:, None] > 0)
+    previous, known = history.draw(rng, rows, sounding[1])
     hour = torch.from_numpy(rng.uniform(0, 3600, (BATCH, 1)))
     noise = torch.from_numpy(rng.normal(0, 0.02, (BATCH, LENGTH, data.embedding.shape[-1])).astype(np.float32))
+    # Nearer or further from the camera.
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.1, (BATCH, 1, 1, 1))).astype(np.float32))
     seen = Seen(
-        data.flow[at].float(),
-        data.speed[at].float(),
+        data.flow[at].float() * gain[..., None],
+        data.speed[at].float() * gain,
         data.embedding[at].float() + noise,
         data.age[at],
         ticks / TICKS_PER_SECOND + hour,
         (ahead[:, None] / TICKS_PER_SECOND).expand(BATCH, LENGTH).float(),
     )
-    return previous, known.float(), seen, data.codes[sounding], data.mel[sounding]
+    return Batch(
+        previous, known, seen, data.codes[sounding].long(), data.mel[sounding].float(), data.attack[sounding].float()
+    )
 
 
-def losses(
-    model: Translator, batch: tuple[Tensor, Tensor, Seen, Tensor, Tensor], rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of a share of the ticks' codes, in nats per code, and the loudness head's error, in decades."""
-    previous, known, seen, codes, mel = batch
-    context = model(previous, known, seen)
-    loudness = (model.loudness(context) - mel).abs().mean()
-    chosen = torch.from_numpy(rng.random(known.shape) < DEPTH_SHARE)
-    wanted = model.emission_order(codes[chosen])
+def losses(model: Translator, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """What is minimized.
+
+    Returns:
+        Cross-entropy of a share of the ticks' codes, in nats per code; the loudness head's error, in decades; the
+        attack head's cross-entropy, in nats per token frame, onsets counting `ATTACK_WEIGHT` times.
+    """
+    context = model(batch.previous, batch.known, batch.seen)
+    loudness = (model.loudness(context) - batch.mel).abs().mean()
+    attack = F.binary_cross_entropy_with_logits(
+        model.attack(context), batch.attack, pos_weight=torch.tensor(ATTACK_WEIGHT)
+    )
+    chosen = torch.from_numpy(rng.random(batch.known.shape) < DEPTH_SHARE)
+    wanted = model.emission_order(batch.codes[chosen])
     logits = model.depth(context[chosen], wanted, model.codebooks)
-    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten()), loudness
+    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten()), loudness, attack
+
+
+@torch.no_grad()
+def _test(model: Translator, data: Examples, history: History) -> dict[str, float]:
+    """The losses on held-out clips, always on the same stretches."""
+    rng = np.random.default_rng(1)
+    model.eval()
+    values = [[float(part) for part in losses(model, draw_batch(data, history, rng), rng)] for _ in range(6)]
+    model.train()
+    return dict(zip(NAMES, np.mean(values, 0).round(4).tolist(), strict=True))
 
 
 def train_translator(
@@ -140,13 +172,12 @@ def train_translator(
     if not isinstance(codec, Codec):
         raise TypeError("the bundle's codec is of another class")
     torch.manual_seed(0)
-    model = Translator()
+    model = Translator(TranslatorConfig(mel_bands=MEL_BANDS))
     model.codebooks.copy_(codec.quantizer.codebooks / codec.quantizer.codebooks[0].std())
-    found = build_dataset(work, clips, load_network(bundle, "embedding"))
-    data = encode(found, codec, model.config.mel_bands)
-    held = max(10, len(found) // 50)
-    train = Examples(*(getattr(data, name)[:-held] for name in vars(data)))
-    test = Examples(*(getattr(data, name)[-held:] for name in vars(data)))
+    data = load_examples(work, clips, bundle)
+    held = max(10, clips // 50)
+    train, test = data.rows(slice(None, -held)), data.rows(slice(-held, None))
+    history, test_history = History(train), History(test)
     if start is not None:
         model.load_state_dict(start.state_dict())
     average = Average(model, 0.998)
@@ -155,33 +186,30 @@ def train_translator(
     first = load_checkpoint(path, model, average, optimizer) if path.exists() else 0
     rng = np.random.default_rng([first, 9])
     deadline = now_ns() + int(minutes * 60e9)
-    sums = np.zeros(2)
+    sums = np.zeros(3)
     step = first
     with (
         tqdm(total=steps, initial=first, desc="translator", mininterval=5) as bar,
         (work / "translator.jsonl").open("a") as log,
     ):
         for step in range(first, steps):
-            codes_loss, loudness = losses(model, draw_batch(train, rng), rng)
+            # A resumed run has no played history: it plays first.
+            if step >= OWN_FROM and (step % OWN_EVERY == 0 or step == first):
+                history.play(model, rng, OWN_CLIPS)
+            parts = losses(model, draw_batch(train, history, rng), rng)
             optimizer.zero_grad(set_to_none=True)
-            (codes_loss + 2.0 * loudness).backward()
+            (parts[0] + 2.0 * parts[1] + 0.5 * parts[2]).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * min(1.0, (step + 1) / 200) * max(0.03, 1.0 - step / steps)
             optimizer.step()
             average.update(model)
-            sums += [float(codes_loss.detach()), float(loudness.detach())]
+            sums += [float(part.detach()) for part in parts]
             bar.update()
             if (step + 1) % 50 == 0:
-                row = {"step": step + 1, "codes": round(sums[0] / 50, 4), "loudness": round(sums[1] / 50, 4)}
+                row = {"step": step + 1} | dict(zip(NAMES, (sums / 50).round(4).tolist(), strict=True))
                 if (step + 1) % 250 == 0:
-                    fixed = np.random.default_rng(1)
-                    with torch.no_grad():
-                        values = [[float(v) for v in losses(model, draw_batch(test, fixed), fixed)] for _ in range(4)]
-                    row |= {
-                        "test_codes": round(float(np.mean(values, 0)[0]), 4),
-                        "test_loudness": round(float(np.mean(values, 0)[1]), 4),
-                    }
+                    row |= {f"test_{name}": v for name, v in _test(model, test, test_history).items()}
                 log.write(json.dumps(row) + "\n")
                 log.flush()
                 bar.set_postfix(row)

@@ -138,7 +138,9 @@ def test_the_last_words_name_the_film_and_the_restarts() -> None:
     record.end_ns = 60 * S
     record.stages["camera"].restarts = 2
     record.stages["recorder"] = StageRecord("recorder", info={"film": "recordings/a.mp4"})
+    record.stolen_percent = 4.6
     words = "\n".join(last_words(record))
+    assert "5 % of the time" in words
     assert "60.0 s performed" in words
     assert "camera 2 times" in words
     assert "recordings/a.mp4" in words

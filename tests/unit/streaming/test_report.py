@@ -17,7 +17,6 @@ from streaming.report import (
     StageRecord,
     build_report,
     check_writable,
-    describe_host,
     write_report,
 )
 
@@ -122,9 +121,3 @@ def test_what_cannot_be_written_is_refused_before_the_show(tmp_path: Path) -> No
         check_writable(str(tmp_path / "none" / "r.json"), "--report")
     with pytest.raises(UserError, match="cannot be written"):
         check_writable("/proc/r.json", "--report")
-
-
-def test_the_host_is_described() -> None:
-    host = describe_host()
-    assert host["cpu"]
-    assert host["cores"] >= 1

@@ -1,0 +1,132 @@
+"""The performances as the translator learns them: what is seen and the codes of the sound, prepared once per bundle.
+
+What a bundle's codec and visual network make of a clip is kept beside the recording, under a name with their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from engines.bundles import network_entry
+from models.codec import Codec
+from streaming.messages import SAMPLE_RATE
+from training.bundling import load_network
+from training.onsets import detect_onsets
+from training.performances import TICKS, embed, record_dataset, sound_of
+from training.spectral import mel_bank
+
+MEL_BANDS = 24
+FRAMES = 2
+"""Token frames per tick."""
+
+
+@dataclass
+class Examples:
+    """Clips as tensors, one row each.
+
+    Attributes:
+        flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
+        age: float32 [N, T], seconds.
+        codes: int16 [N, T, K, 2].
+        mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
+        attack: bool [N, T, 2], whether an onset is heard in the token frame.
+    """
+
+    flow: Tensor
+    speed: Tensor
+    embedding: Tensor
+    age: Tensor
+    codes: Tensor
+    mel: Tensor
+    attack: Tensor
+
+    def rows(self, which: slice) -> Examples:
+        """Some of the clips."""
+        return Examples(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def mel_frames(sound: Tensor, bands: int) -> Tensor:
+    """log10 mel magnitude of every token frame: sound [640 F] -> [F, bands], about -2 (silent) to 2."""
+    frames = sound.unfold(0, 640, 640) * torch.hann_window(640)
+    magnitude = torch.fft.rfft(frames, 1024).abs()
+    mel: Tensor = (magnitude @ mel_bank(1024, bands, SAMPLE_RATE).T).clamp_min(1e-2).log10()
+    return mel
+
+
+def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """In which token frames an onset is heard: sound [T * 1280] -> [T, 2]."""
+    attack = np.zeros(TICKS * FRAMES, bool)
+    places = (detect_onsets(sound) * 50).astype(int)
+    attack[places[places < attack.size]] = True
+    return attack.reshape(TICKS, FRAMES)
+
+
+@cache
+def _networks(bundle: Path) -> tuple[Codec, torch.nn.Module]:
+    codec = load_network(bundle, "codec")
+    if not isinstance(codec, Codec):
+        raise TypeError("the bundle's codec is of another class")
+    return codec, load_network(bundle, "embedding")
+
+
+def _name(path: Path, bundle: Path) -> Path:
+    made_by = "".join(network_entry(bundle, network)["sha256"] for network in ("codec", "embedding"))
+    return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
+
+
+@torch.inference_mode()
+def _prepare(path: Path, bundle: Path) -> Path:
+    """Embed the views and tokenize the sound of a recorded clip; returns the file, made or found."""
+    target = _name(path, bundle)
+    if target.exists():
+        return target
+    torch.set_num_threads(1)
+    codec, network = _networks(bundle)
+    with np.load(path) as file:
+        data = {name: file[name] for name in file.files}
+    sound = sound_of(int(data["seed"]))
+    heard = torch.from_numpy(sound)
+    part = target.with_suffix(".part")
+    with part.open("wb") as out:
+        np.savez(
+            out,
+            allow_pickle=False,
+            flow=data["flow"],
+            speed=data["speed"],
+            embedding=embed(data, network),
+            age=data["age_s"],
+            codes=codec.encode(heard[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy().astype("int16"),
+            mel=mel_frames(heard, MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1).numpy().astype(np.float16),
+            attack=attack_frames(sound),
+        )
+    part.replace(target)
+    return target
+
+
+def _prepared(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
+    with ProcessPoolExecutor(workers) as pool:
+        yield from tqdm(
+            pool.map(partial(_prepare, bundle=bundle), paths), total=len(paths), desc="prepared", mininterval=5
+        )
+
+
+def load_examples(folder: Path, clips: int, bundle: Path, workers: int = 2) -> Examples:
+    """Record and prepare what is missing, and stack every clip."""
+    names = [field.name for field in fields(Examples)]
+    columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
+    for path in _prepared(record_dataset(folder, clips, workers), bundle, workers):
+        with np.load(path) as file:
+            for name in names:
+                columns[name].append(file[name])
+    return Examples(*(torch.from_numpy(np.stack(columns[name])) for name in names))

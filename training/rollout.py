@@ -1,0 +1,58 @@
+"""What the translator plays by itself on the training clips: the history that it will have on stage.
+
+A model taught only with the true past learns to go on from it and forgets to look; with its own past, right or wrong,
+it learns to trust what it sees (scheduled sampling, Bengio et al. 2015; DAgger, Ross et al. 2011).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.translator import Seen, Translator
+from streaming.messages import TICKS_PER_SECOND
+from training.examples import Examples
+
+
+@torch.inference_mode()
+def play(model: Translator, data: Examples, rows: Tensor, ahead: Tensor, rng: np.random.Generator) -> Tensor:
+    """Play clips from their start, hearing only oneself.
+
+    Args:
+        model: the translator; its training mode is left as it was.
+        data: the clips.
+        rows: int64 [R], which of them.
+        ahead: int64 [R], anticipation in ticks.
+        rng: chance.
+
+    Returns:
+        Codes int16 [R, T, K, 2]: what was played at each tick t, which is the sound of tick t + ahead.
+    """
+    training = model.training
+    model.eval()
+    count, total = rows.numel(), data.age.shape[1]
+    previous = torch.zeros(count, 1, *data.codes.shape[2:], dtype=torch.int64)
+    known = torch.zeros(count, 1)
+    anticipation = (ahead / TICKS_PER_SECOND).float()[:, None]
+    temperature = torch.from_numpy(rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32))
+    state = model.init_state(count)
+    played = []
+    for tick in range(total):
+        at = (rows, slice(tick, tick + 1))
+        seen = Seen(
+            data.flow[at].float(),
+            data.speed[at].float(),
+            data.embedding[at].float(),
+            data.age[at],
+            torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64),
+            anticipation,
+        )
+        context, state = model.step(previous, known, seen, state)
+        uniforms = torch.from_numpy(rng.random((count, model.config.codes_per_tick), dtype=np.float32))
+        codes = model.depth.sample(context[:, 0], model.codebooks, uniforms, temperature)
+        previous = model.from_emission_order(codes)[:, None]
+        known = torch.ones(count, 1)
+        played.append(previous.to(torch.int16))
+    model.train(training)
+    return torch.cat(played, 1)
