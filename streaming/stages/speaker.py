@@ -244,7 +244,9 @@ class SpeakerStage:
         for line in output.notes():
             self._context.note(line)
         if output.underruns > self._underruns:
-            metrics.count("underruns", output.underruns - self._underruns)
+            # A server runs dry when clients join it; before the first tick nobody hears that.
+            heard = self._ring.playing >= self._first_tick
+            metrics.count("underruns" if heard else "underruns_before", output.underruns - self._underruns)
             self._underruns = output.underruns
         late = self._ring.late + self._ring.ahead
         if late > self._late:

@@ -1,0 +1,123 @@
+"""A private JACK server with the dummy driver, its clients, and how they are wired, for the tests beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+MARKS = [
+    pytest.mark.live,
+    pytest.mark.jack,
+    pytest.mark.skipif(shutil.which("jackd") is None, reason="jackd is not installed (apt install jackd2)"),
+]
+PERIOD = 256
+
+RECORDER = """
+import sys
+import numpy as np
+import sounddevice as sd
+rate, seconds, path = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+taken = np.zeros(int(rate * seconds) + 65536, np.float32)
+state = {"at": 0, "overflows": 0}
+def callback(data, frames, times, status):
+    if status and status.input_overflow:
+        state["overflows"] += 1
+    at = state["at"]
+    count = min(frames, taken.shape[0] - at)
+    taken[at:at + count] = data[:count, 0]
+    state["at"] = at + count
+with sd.InputStream(samplerate=rate, channels=1, dtype="float32", latency="low", callback=callback):
+    print("recording", flush=True)
+    sys.stdin.readline()
+np.save(path, taken[:state["at"]])
+print(state["overflows"], flush=True)
+"""
+
+
+@contextlib.contextmanager
+def jack(rate: int, log: Path) -> Iterator[dict[str, str]]:
+    """A private JACK server with the dummy driver; gives the environment of its clients."""
+    name = f"antiphon-{uuid.uuid4().hex[:8]}"
+    environment = dict(os.environ, JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1", JACK_NO_AUDIO_RESERVATION="1")
+    for real_time in (["-R", "-P60"], ["-r"]):
+        command = ["jackd", *real_time, "-S", "--name", name, "-d", "dummy", "-r", str(rate), "-p", str(PERIOD)]
+        with log.open("w") as out:
+            server = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        try:
+            up = subprocess.run(["jack_wait", "-w", "-t", "5"], env=environment, capture_output=True, check=False)
+            if up.returncode == 0 and server.poll() is None:
+                yield environment
+                return
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+    pytest.fail(f"jackd did not start: {log.read_text()}")
+
+
+def client(code: str, environment: dict[str, str], *args: str) -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parents[2]
+    environment = dict(environment, PYTHONPATH=str(root), OPENBLAS_NUM_THREADS="1")
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        env=environment,
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def line(process: subprocess.Popen[str], seconds: float = 60.0) -> str:
+    """The next line that a client prints; a client that hangs is ended and reported."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        assert process.stdout is not None
+        text = process.stdout.readline()
+    finally:
+        timer.cancel()
+    if not text:
+        assert process.stderr is not None
+        pytest.fail(f"a client ended early: {process.stderr.read()[-2000:]}")
+    return text.strip()
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def connect(environment: dict[str, str]) -> None:
+    """Wire the player's first output to the recorder's input, and nothing else to it."""
+
+    def run(*command: str) -> str:
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+
+    ports = run("jack_lsp").split("\n")
+    source = next(port for port in ports if port.endswith(":out_0"))
+    sink = next(port for port in ports if port.endswith(":in_0"))
+    for capture in [port for port in ports if port.startswith("system:capture")]:
+        run("jack_disconnect", capture, sink)
+    run("jack_connect", source, sink)
+    wired = run("jack_lsp", "-c", sink)
+    assert source in wired, wired
+    assert "system:" not in wired.replace(sink, ""), wired
+
+
+def place_of(needle: np.ndarray, haystack: np.ndarray) -> int:
+    """Where the first second of a signal lies in a recording, by correlation."""
+    size = 1 << (haystack.shape[0] + needle.shape[0]).bit_length()
+    match = np.fft.irfft(np.fft.rfft(haystack, size) * np.conj(np.fft.rfft(needle, size)), size)
+    return int(np.argmax(match[: haystack.shape[0]]))
