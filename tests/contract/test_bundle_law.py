@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -111,6 +115,35 @@ def test_translator_engine_is_reproducible_and_forgets_on_reset(backend: str) ->
     assert first.dtype == np.int16
     engine.reset()
     assert np.array_equal(perform(), first)
+
+
+@BACKENDS
+def test_stepped_ticks_need_no_more_memory_with_time(backend: str) -> None:
+    """`ANTIPHON_SOAK_TICKS=90000` makes it an hour."""
+    ticks = int(os.environ.get("ANTIPHON_SOAK_TICKS", "1500"))
+    translator = open_engine("translator", seed=1, backend=backend)
+    decoder = open_engine("decoder", backend=backend)
+    rng = np.random.default_rng(4)
+    process, megabytes = psutil.Process(), []
+    for n in range(ticks):
+        flow = rng.normal(0, 0.3, (2, FLOW_GRID, FLOW_GRID)).astype(np.float32)
+        codes = translator.step(
+            flow=flow,
+            speed=np.abs(flow).mean(0),
+            embedding=rng.normal(0, 0.5, EMBEDDING_DIM).astype(np.float32),
+            age_s=0.01,
+            time_s=n * 0.04,
+            temperature=0.8,
+            anticipation_s=0.0,
+        )["codes"]
+        pcm = decoder.step(codes=codes)["pcm"]
+        if n % 250 == 249:
+            assert np.isfinite(pcm).all()
+            megabytes.append(process.memory_info().rss / 1e6)
+    # The first hundreds of ticks fill allocators' caches.
+    grown = max(megabytes[2:]) - megabytes[1]
+    sys.stderr.write(f"\n{backend}: {ticks} ticks, {megabytes[1]:.1f} MB after 500, then {grown:+.1f} MB at most\n")
+    assert grown < 4.0
 
 
 def test_the_manifest_says_what_made_the_bundle_and_how_good_it_is() -> None:
