@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from streaming.clock import DeviceClock
-from streaming.edges.speakers import Feed, Output, open_output
+from streaming.edges.outputs import Feed, Output
+from streaming.edges.speakers import open_output
 from streaming.errors import StageError
 from streaming.levels import SILENCE_DB, decibels
 from streaming.messages import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND, Message, Sound, Speaker

@@ -27,7 +27,8 @@ import os
 import sys
 import numpy as np
 from streaming.clock import now_ns, sleep_until, DeviceClock
-from streaming.edges.speakers import Feed, SoundDeviceOutput
+from streaming.edges.outputs import Feed
+from streaming.edges.speakers import SoundDeviceOutput
 from streaming.messages import TICK_NS
 from streaming.resample import TickResampler
 from streaming.ring import TickRing

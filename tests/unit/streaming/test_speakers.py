@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from streaming.edges import speakers, wavfile
-from streaming.edges.speakers import Feed, FileOutput, NullOutput, SoundDeviceOutput, open_output
+from streaming.edges.outputs import Feed, FileOutput, NullOutput
+from streaming.edges.speakers import SoundDeviceOutput, open_output
 from streaming.edges.wavfile import WavWriter
 from streaming.errors import SourceError, UserError
 from streaming.ring import TickRing

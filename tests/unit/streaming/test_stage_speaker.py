@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streaming.config import Show
-from streaming.edges.speakers import Feed
+from streaming.edges.outputs import Feed
 from streaming.errors import StageError
 from streaming.messages import TICK_NS, Sound, Speaker
 from streaming.metrics import Metrics, Totals
