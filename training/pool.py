@@ -1,0 +1,72 @@
+"""One way to run many jobs: on this machine's cores through a process pool, or on a cluster through Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class RayExecutor(Executor):
+    """Ray behind the interface of a process pool: a job is a remote task of one core.
+
+    Args:
+        address: of the cluster; "local" starts one on this machine, "auto" finds the one that runs.
+
+    Raises:
+        ImportError: without the extra `cluster`.
+    """
+
+    def __init__(self, address: str) -> None:
+        import ray
+
+        self._ray: Any = ray
+        self._began = not ray.is_initialized()
+        if self._began:
+            ray.init(
+                address=None if address == "local" else address,
+                log_to_driver=False,
+                include_dashboard=False,
+                configure_logging=False,
+            )
+        self._run = ray.remote(num_cpus=1, max_retries=1)(_call)
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Start a job somewhere."""
+        future: Future[R] = self._run.remote(fn, args, kwargs).future()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster; one that was started here ends."""
+        if self._began:
+            self._ray.shutdown()
+
+
+def _call(function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    return function(*args, **kwargs)
+
+
+def open_executor(workers: int, cluster: str = "") -> Executor:
+    """A pool of processes, or a cluster where one is named."""
+    if cluster:
+        return RayExecutor(cluster)
+    # Not forked: torch and OpenCV have threads whose locks a forked child would inherit.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def run_jobs(executor: Executor, function: Callable[[T], R], jobs: Sequence[T]) -> Iterator[tuple[T, R | Exception]]:
+    """Run a function on every job; gives each job with what it returned or raised, as they end."""
+    futures = {executor.submit(function, job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            yield futures[future], error if error is not None else future.result()
+    finally:
+        for future in futures:
+            future.cancel()

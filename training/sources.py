@@ -1,0 +1,91 @@
+"""Which files make up a data set: a plain folder of videos, or the folder layout of URMP.
+
+URMP (Li, Liu, Dinesh, Duan, Sharma 2018, "Creating a multitrack classical music performance dataset") keeps a folder
+per piece, `NN_Title_instruments/`, with `Vid_*.mp4`, the mixed sound `AuMix_*.wav` and a track per player
+`AuSep_*.wav`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIXES = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2ts", ".mts", ".ts", ".flv", ".wmv"),
+    *(".ogv", ".3gp", ".mxf", ".dv", ".vob", ".y4m", ".gif"),
+}
+"""What counts as a video in a plain folder; whether it is one is found out by opening it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One item to prepare.
+
+    Attributes:
+        name: unique and stable, usable as a file name.
+        video: the file with the pictures.
+        sound: another file with the sound, or None.
+        group: items of one group go into one split, since they show the same thing.
+    """
+
+    name: str
+    video: Path
+    sound: Path | None
+    group: str
+
+    def fingerprint(self) -> str:
+        """Changes when a file of it does."""
+        parts = [self.name]
+        for path in (self.video, self.sound):
+            if path is not None and path.exists():
+                found = path.stat()
+                parts.append(f"{path.name} {found.st_size} {found.st_mtime_ns}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def plain(folder: Path) -> list[Source]:
+    """Every video below a folder, hidden ones left out; each is a group of its own."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not any(p.startswith(".") for p in inside.parts):
+            name = _name(inside)
+            found.append(Source(name, path, None, name))
+    return found
+
+
+def urmp(folder: Path) -> list[Source]:
+    """The pieces of a URMP folder, with the mixed sound where it is there; variants of a title are one group."""
+    found = []
+    for video in sorted(folder.rglob("Vid_*.mp4")):
+        piece = video.parent
+        mixed = sorted(piece.glob("AuMix_*.wav"))
+        title = re.match(r"\d+_([^_]+)", piece.name)
+        found.append(
+            Source(
+                _name(video.relative_to(folder)),
+                video,
+                mixed[0] if mixed else None,
+                title.group(1) if title else piece.name,
+            )
+        )
+    return found
+
+
+LAYOUTS: dict[str, Callable[[Path], list[Source]]] = {"plain": plain, "urmp": urmp}
+
+
+def detect(folder: Path) -> str:
+    """The layout that a folder has."""
+    for video in folder.glob("*/Vid_*.mp4"):
+        if any(video.parent.glob("Au*_*.wav")):
+            return "urmp"
+    return "plain"
+
+
+def _name(inside: Path) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "-", str(inside.with_suffix(""))).strip("-").lower()[:48]
+    return f"{words or 'video'}-{hashlib.sha256(str(inside).encode()).hexdigest()[:8]}"
