@@ -24,8 +24,9 @@ from training.rollout import play
 BATCH = 16
 LENGTH = 128
 """Ticks of a training sequence: more than two windows."""
-DEPTH_SHARE = 0.25
-"""Share of the ticks whose codes are learned in one step: the depth transformer costs more than the backbone."""
+DEPTH_SHARE, ATTACK_SHARE = 0.2, 0.5
+"""Share of the ticks whose codes are learned in one step, and of those in which an onset is heard: the depth
+transformer costs more than the backbone, and what is rare is what is listened for."""
 AHEAD = 3
 """Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
 ATTACK_WEIGHT = 4.0
@@ -141,7 +142,8 @@ def losses(model: Translator, batch: Batch, rng: np.random.Generator) -> tuple[T
     attack = F.binary_cross_entropy_with_logits(
         model.attack(context), batch.attack, pos_weight=torch.tensor(ATTACK_WEIGHT)
     )
-    chosen = torch.from_numpy(rng.random(batch.known.shape) < DEPTH_SHARE)
+    share = torch.where(batch.attack.any(2), ATTACK_SHARE, DEPTH_SHARE)
+    chosen = torch.from_numpy(rng.random(batch.known.shape)) < share
     wanted = model.emission_order(batch.codes[chosen])
     logits = model.depth(context[chosen], wanted, model.codebooks)
     return F.cross_entropy(logits.flatten(0, 1), wanted.flatten()), loudness, attack

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.performer.score import DRUM_PIECES, FOOT, LEFT, PITCH_RANGE, RIGHT, Note, Score
-from streaming.performer.tracks import BOUNCE, BOW, SMOOTH, STROKE, Key, Strike, Track, Vector, strike_track
+from streaming.performer.tracks import BOUNCE, BOW, SMOOTH, Key, Strike, Track, Vector, strike_track
 
 JOINTS = (
     *("head", "neck", "pelvis", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow"),
@@ -294,37 +294,42 @@ class Strings:
 
 
 class Air:
-    """Two hands in the air before a box with antennas: height is pitch, size and speed of the sweeps are strength."""
+    """Two hands in the air before a box with antennas: height is pitch, size and speed of the sweeps are strength.
+
+    A note begins as a conductor's beat does: the hands lift, fall, and are stopped in the air at its moment, the right
+    one already at the new pitch. A gesture that only began with the sound could be answered by nobody in time.
+    """
 
     def __init__(self, score: Score, rng: np.random.Generator) -> None:
         self.stance = Stance((0.0, 0.52, 0.0), (0.08, 0.035, 0.02), lean=0.02, nod=0.6, sway=1.2)
         self.spread = float(rng.uniform(0.85, 1.15))
         base: list[Key] = [(0.0, (0.35, 0.04), SMOOTH)]
         angle: list[Key] = [(0.0, (0.6,), SMOOTH)]
-        push: list[Key] = [(0.0, (0.0,), SMOOTH)]
+        last = -1.0
         for note in score.notes:
             t, d = note.onset_s, note.duration_s
-            base += [(t - 0.02, base[-1][1], SMOOTH)]
-            base += [(t + 0.13, (place_of(note, "air"), 0.03 + 0.085 * note.velocity), STROKE)]
+            lead = min(0.2, 0.45 * (t - last))
+            base += [(t - lead, base[-1][1], SMOOTH)]
+            base += [(t + 0.03, (place_of(note, "air"), 0.03 + 0.085 * note.velocity), SMOOTH)]
             turn = 2.0 * math.pi * d * (0.6 + 1.3 * note.velocity)
             angle += [(t, angle[-1][1], SMOOTH), (t + d, (angle[-1][1][0] + turn,), BOW)]
-            push += [(t, push[-1][1], SMOOTH)]
-            push += [(t + min(0.2, 0.9 * d), (push[-1][1][0] + 0.6 + 0.9 * note.velocity,), STROKE)]
-        self.base, self.angle, self.push = Track(base), Track(angle), Track(push)
+            last = t
+        beats = [Strike(n.onset_s, (0.0, 0.0, 0.0), (0.0, 0.035 + 0.085 * n.velocity, 0.0)) for n in score.notes]
+        self.base, self.angle = Track(base), Track(angle)
+        self.beat = strike_track(beats, (0.0, 0.0, 0.0), rebound=0.25)
 
     def shift(self, t_s: float) -> Vector:
         """The trunk swings with the sweep."""
-        angle = self.angle.at(t_s)[0] + self.push.at(t_s)[0]
-        return 0.12 * self.base.at(t_s)[1] * math.sin(angle), 0.0, 0.0
+        return 0.12 * self.base.at(t_s)[1] * math.sin(self.angle.at(t_s)[0]), 0.0, 0.0
 
     def fill(self, t_s: float, points: Points, extras: Extras) -> None:
         """Both hands in their sweeps."""
         place, radius = self.base.at(t_s)
-        angle = self.angle.at(t_s)[0] + self.push.at(t_s)[0]
+        angle, lift = self.angle.at(t_s)[0], self.beat.at(t_s)[1]
         height = 0.56 + 0.36 * place
         across, up = radius * math.cos(angle), radius * math.sin(angle)
-        right = (-0.21 * self.spread - across, height + 0.35 * up, 0.20 + 0.35 * up)
-        left = (0.20 * self.spread + 0.8 * across, 0.60 + 0.22 * place - 0.9 * up, 0.20 + 0.3 * across)
+        right = (-0.21 * self.spread - across, height + 0.35 * up + lift, 0.20 + 0.35 * up)
+        left = (0.20 * self.spread + 0.8 * across, 0.60 + 0.22 * place - 0.9 * up + 0.8 * lift, 0.20 + 0.3 * across)
         points[J["right_hand"]], points[J["left_hand"]] = right, left
         points[J["right_tip"]] = off(points[J["right_hand"]], 0.012, 0.018, 0.04)
         points[J["left_tip"]] = off(points[J["left_hand"]], 0.0, -0.008, 0.045)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMOOTH, STRIKE, BOUNCE, BOW, STROKE = range(5)
+SMOOTH, STRIKE, BOUNCE, BOW = range(4)
 """Shapes of a segment: at rest at both ends; fastest at its end; fastest at its start; an even draw with a swell that
-starts and stops within 6 % of its length; accelerating hardest at its start and fastest after a third."""
+starts and stops within 6 % of its length."""
 
 LEAD_S = 0.25
 """A limb starts to prepare at most this long before its note."""
@@ -33,8 +33,6 @@ def ease(shape: int, s: float) -> float:
         return s * s
     if shape == BOUNCE:
         return s * (2.0 - s)
-    if shape == STROKE:
-        return s * s * (6.0 - 8.0 * s + 3.0 * s * s)
     if s < _RAMP:
         even = s * s / (2.0 * _RAMP * (1.0 - _RAMP))
     elif s > 1.0 - _RAMP:

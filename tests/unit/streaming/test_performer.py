@@ -109,13 +109,25 @@ def test_fingers_land_on_the_right_key_at_the_onset_and_stay() -> None:
         assert body.pose(note.onset_s)[joint][1] <= body.pose(note.onset_s - 0.005)[joint][1]
 
 
-def test_air_hands_accelerate_at_the_onset_and_keep_moving_with_the_strength() -> None:
+def heights_at(body: Body, hand: str, t_s: float) -> float:
+    return float(body.pose(t_s)[hand][1])
+
+
+def test_air_hands_beat_the_onset_and_keep_moving_with_the_strength() -> None:
     soft, hard = Note(1.0, 0.8, 60.0, 0.3, RIGHT), Note(3.0, 0.8, 72.0, 0.95, RIGHT)
     body = Body(Score("air", 0, 6.0, 0.5, (soft, hard), ((0.0, 0.9), (1.9, 2.9), (3.9, 6.0))), 0)
     mean = []
     for note in (soft, hard):
         for hand in ("left_hand", "right_hand"):
-            assert _speed(body, hand, note.onset_s + 0.05) > 5 * _speed(body, hand, note.onset_s - 0.1) + 0.05
+            heights = [body.pose(note.onset_s + s)[hand][1] for s in (-0.25, -0.08, -0.001)]
+            assert heights[1] > max(heights[0], heights[2]) + 0.02, "lifted, then fallen"
+            # Fastest just before the onset, and stopped there.
+            assert body.gesture.beat.at(note.onset_s - 0.01)[1] > 0.0 == body.gesture.beat.at(note.onset_s)[1]  # type: ignore[attr-defined]
+            late, early = [
+                heights_at(body, hand, note.onset_s + s) - heights_at(body, hand, note.onset_s + s + 0.02)
+                for s in (-0.021, -0.08)
+            ]
+            assert late > early + 0.005
         mean.append(np.mean([_speed(body, "right_hand", note.onset_s + s) for s in np.arange(0.2, 0.75, 0.02)]))
     assert mean[1] > 2 * mean[0] > 0.05
     heights = [np.mean([body.pose(n.onset_s + s)["right_hand"][1] for s in (0.2, 0.4, 0.6, 0.8)]) for n in (soft, hard)]
