@@ -68,6 +68,10 @@ def _unit(channels: int, dilation: int) -> Residual:
     return Residual(Pointwise(nn.ELU()), CausalConv1d(channels, hidden, 3, dilation), Pointwise(nn.ELU()), last)
 
 
+def _path(chain: Chain) -> list[CausalConv1d]:
+    return [part for part in chain.parts if isinstance(part, CausalConv1d)]
+
+
 class Encoder(StreamingModule):
     """Sound to latents: [B, 1, 640 T] -> [B, latent_dim, T].
 
@@ -77,17 +81,17 @@ class Encoder(StreamingModule):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         widths = config.channels
-        first = CausalConv1d(config.fold, widths[0], 5)
-        self.path = nn.ModuleList([first])
+        first, last = CausalConv1d(config.fold, widths[0], 5), CausalConv1d(widths[-1], config.latent_dim, 3)
         parts: list[StreamingModule] = [Fold(config.fold), first, _unit(widths[0], 1)]
         for ratio, before, after in zip(config.ratios, widths[:-1], widths[1:], strict=True):
-            down = CausalConv1d(before * ratio, after, 2)
-            self.path.append(down)
-            parts += [Fold(ratio), down, _unit(after, 1)]
-        last = CausalConv1d(widths[-1], config.latent_dim, 3)
-        self.path.append(last)
+            parts += [Fold(ratio), CausalConv1d(before * ratio, after, 2), _unit(after, 1)]
         self.chain = Chain(*parts, _unit(widths[-1], 2), last)
         self.rate = self.chain.rate
+
+    @property
+    def path(self) -> list[CausalConv1d]:
+        """The convolutions between the rates, in order."""
+        return _path(self.chain)
 
     def init_state(self, batch: int) -> State:
         """The convolutions' pasts."""
@@ -104,17 +108,17 @@ class Decoder(StreamingModule):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         widths = config.channels[::-1]
-        first = CausalConv1d(config.latent_dim, widths[0], 3)
-        self.path = nn.ModuleList([first])
+        first, last = CausalConv1d(config.latent_dim, widths[0], 3), CausalConv1d(widths[-1], config.fold, 5)
         parts: list[StreamingModule] = [first, _unit(widths[0], 1), _unit(widths[0], 2)]
         for ratio, before, after in zip(config.ratios[::-1], widths[:-1], widths[1:], strict=True):
-            up = CausalConv1d(before, after * ratio, 2)
-            self.path.append(up)
-            parts += [up, Unfold(ratio), _unit(after, 1), _unit(after, 3)]
-        last = CausalConv1d(widths[-1], config.fold, 5)
-        self.path.append(last)
+            parts += [CausalConv1d(before, after * ratio, 2), Unfold(ratio), _unit(after, 1), _unit(after, 3)]
         self.chain = Chain(*parts, last, Unfold(config.fold))
         self.rate = self.chain.rate
+
+    @property
+    def path(self) -> list[CausalConv1d]:
+        """The convolutions between the rates, in order."""
+        return _path(self.chain)
 
     def init_state(self, batch: int) -> State:
         """The convolutions' pasts."""
@@ -134,8 +138,6 @@ def mirror(encoder: Encoder, decoder: Decoder) -> None:
     the original, it was still at 0 dB after 500 steps: only the spectrum was learned, and no phase.
     """
     for down, up in zip(encoder.path, reversed(decoder.path), strict=True):
-        if not (isinstance(down, CausalConv1d) and isinstance(up, CausalConv1d)):
-            raise TypeError("the path is made of convolutions")
         now = torch.empty(down.conv.out_channels, down.conv.in_channels)
         nn.init.orthogonal_(now)
         for conv, weight in ((down.conv, now), (up.conv, now.T)):
