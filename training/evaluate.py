@@ -1,4 +1,4 @@
-"""Scores a bundle, every figure beside its control: `python -m training.evaluate forward --json FILE`."""
+"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec} --json FILE`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from engines.bundles import find_bundle
 from engines.contract import EngineError
 from training.bundling import write_scores
+from training.codec_scores import evaluate_codec
 from training.forward import ANSWER_TEMPERATURE, evaluate_forward
 
 
@@ -22,25 +23,35 @@ def main(arguments: list[str] | None = None) -> int:
     forward.add_argument("--clips", type=int, default=50, help="how many held-out clips (at least 2)")
     forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE)
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="0, 40, 80 or 120")
-    forward.add_argument("--json", type=Path, help="write the figures here")
-    forward.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest too")
+    codec = what.add_parser("codec", help="sound in, sound out, beside Opus")
+    codec.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    codec.add_argument("--clips", type=int, default=40, help="how many held-out renders (at least 2)")
+    codec.add_argument("--recordings", type=Path, help="a folder of real sounds to score too")
+    for each in (forward, codec):
+        each.add_argument("--json", type=Path, help="write the figures here")
+        each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
     if options.clips < 2:
-        parser.error("--clips: at least 2, or nothing can be shuffled")
+        parser.error("--clips: at least 2, or nothing can be compared")
     try:
-        figures = evaluate_forward(options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3)
-    except EngineError as error:
+        if options.what == "forward":
+            figures = evaluate_forward(
+                options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3
+            )
+            settings = f"--temperature {options.temperature}"
+        else:
+            figures = evaluate_codec(options.bundle, options.clips, options.recordings)
+            settings = "--recordings FOLDER" if options.recordings else ""
+    except (EngineError, FileNotFoundError, NotADirectoryError) as error:
         print(error, file=sys.stderr)
         return 2
-    figures["command"] = (
-        f"python -m training.evaluate forward --clips {options.clips} --temperature {options.temperature}"
-    )
+    figures["command"] = f"python -m training.evaluate {options.what} --clips {options.clips} {settings}".rstrip()
     text = json.dumps(figures, indent=2)
     print(text)
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.into_bundle:
-        write_scores(find_bundle(options.bundle), "forward", figures)
+        write_scores(find_bundle(options.bundle), options.what, figures)
     return 0
 
 

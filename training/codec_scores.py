@@ -1,0 +1,172 @@
+"""Scores the codec, streamed a tick at a time, beside Opus on the same sounds in the same run."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engines.registry import open_engine
+from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
+from training.corpus import TEST_SEED, render_clip
+from training.opus import through_opus
+from training.spectral import SCALES, bands_of, mel_bank, spectrum
+
+OPUS_KBITS = (6, 8, 12, 24)
+CODEC_KBITS = 50 * 4 * 11 / 1000
+LONGEST_S = 20.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sound to score with: its name, and float32 [n] at 32 kHz in whole ticks."""
+
+    name: str
+    sound: NDArray[np.float32]
+
+
+def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """Mean absolute difference of natural log-mel over four window sizes, plus half that of the mel magnitudes.
+
+    Mel magnitudes are relative to a full-scale sine; the floor of the logarithm is -100 dB.
+    """
+    a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
+    total = 0.0
+    for window in SCALES:
+        bank = mel_bank(window, bands_of(window), SAMPLE_RATE)
+        mel = [bank @ spectrum(x, window).abs() * (4.0 / window) for x in (a, b)]
+        logs = [m.clamp_min(1e-5).log() for m in mel]
+        total += float((logs[0] - logs[1]).abs().mean() + 0.5 * (mel[0] - mel[1]).abs().mean())
+    return total / len(SCALES)
+
+
+def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) in dB."""
+    target = want.astype(np.float64)
+    estimate = got.astype(np.float64)
+    part = target * float(estimate @ target) / (float(target @ target) + 1e-12)
+    return 10.0 * float(np.log10((part @ part + 1e-12) / (((estimate - part) ** 2).sum() + 1e-12)))
+
+
+def seam(sound: NDArray[np.float32]) -> float:
+    """The jump at the borders of ticks over the local rms; the median of the borders where something sounds."""
+    borders = np.arange(TICK_SAMPLES, sound.size - TICK_SAMPLES, TICK_SAMPLES)
+    rms = np.array([np.sqrt(float((sound[b - 160 : b + 160].astype(np.float64) ** 2).mean())) for b in borders])
+    jumps = np.abs(sound[borders] - sound[borders - 1])
+    loud = rms > 1e-3
+    return float(np.median(jumps[loud] / rms[loud])) if loud.any() else 0.0
+
+
+def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32]:
+    """Encode and decode through the live engines, a tick at a time; nothing looks ahead, nothing is delayed."""
+    encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
+    ticks = sound.reshape(-1, TICK_SAMPLES)
+    return np.concatenate([decoder.step(codes=encoder.step(pcm=tick)["codes"])["pcm"] for tick in ticks])
+
+
+def score_sample(sample: Sample, bundle: str) -> dict[str, float]:
+    """All figures of one sound."""
+    torch.set_num_threads(1)
+    heard = through_codec(sample.sound, bundle)
+    row = {
+        "mel": mel_distance(heard, sample.sound),
+        "si_sdr_db": si_sdr_db(heard, sample.sound),
+        "seam": seam(heard),
+        "seam_of_original": seam(sample.sound),
+    }
+    for kbits in OPUS_KBITS:
+        opus = through_opus(sample.sound, SAMPLE_RATE, 1000 * kbits)
+        row[f"opus_{kbits}_mel"] = mel_distance(opus, sample.sound)
+        row[f"opus_{kbits}_si_sdr_db"] = si_sdr_db(opus, sample.sound)
+    return row
+
+
+def renders(count: int) -> list[Sample]:
+    """Held-out renders of every kind."""
+    out = []
+    for seed in range(TEST_SEED, TEST_SEED + count):
+        x = render_clip(seed).astype(np.float32) / 32768.0
+        out.append(Sample(f"render {seed}", x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+    return out
+
+
+def recordings(folder: Path) -> list[Sample]:
+    """The sounds in a folder, as the codec hears them: mono, 32 kHz, 20 s at most.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
+    import av
+    import av.error
+
+    out = []
+    for path in sorted(folder.iterdir()):
+        try:
+            with av.open(str(path)) as container:
+                if not container.streams.audio:
+                    continue
+                rate = int(container.streams.audio[0].rate)
+                # Mixed down here: FFmpeg's own mix of equal channels is 3 dB louder.
+                resampler = av.AudioResampler(format="fltp", rate=rate)
+                parts = [
+                    out_frame.to_ndarray().mean(0)
+                    for frame in container.decode(audio=0)
+                    for out_frame in resampler.resample(frame)
+                ]
+        except (av.error.FFmpegError, OSError):
+            continue
+        x = soxr.resample(np.concatenate(parts).astype(np.float32), rate, SAMPLE_RATE, quality="VHQ")
+        x = x[: int(LONGEST_S * SAMPLE_RATE)]
+        out.append(Sample(path.name, x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+    if not out:
+        raise FileNotFoundError(f"{folder}: no sound in it that can be read")
+    return out
+
+
+def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    figures: dict[str, Any] = {"n_clips": len(rows)}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        figures[name] = round(float(values.mean()), 4)
+        if name in ("mel", "opus_6_mel", "opus_12_mel"):
+            means = values[rng.integers(0, values.size, (1000, values.size))].mean(1)
+            figures[f"{name}_interval"] = [round(float(v), 4) for v in np.percentile(means, [2.5, 97.5])]
+    return figures
+
+
+def evaluate_codec(bundle: str, clips: int, folder: Path | None, workers: int = 2) -> dict[str, Any]:
+    """Score on held-out renders, on recordings where a folder of them is named, and on silence."""
+    figures: dict[str, Any] = {"kbits_per_s": CODEC_KBITS}
+    groups = {"renders": renders(clips)}
+    if folder is not None:
+        groups["recordings"] = recordings(folder)
+    with ProcessPoolExecutor(workers) as pool:
+        for name, samples in groups.items():
+            rows = list(
+                tqdm(
+                    pool.map(partial(score_sample, bundle=bundle), samples),
+                    total=len(samples),
+                    desc=name,
+                    mininterval=5,
+                )
+            )
+            figures[name] = _mean(rows)
+            if name == "recordings":
+                figures["by_recording"] = {
+                    sample.name: {k: round(v, 3) for k, v in row.items()}
+                    for sample, row in zip(samples, rows, strict=True)
+                }
+    silence = through_codec(np.zeros(50 * TICK_SAMPLES, np.float32), bundle)
+    figures["silence_db"] = round(20.0 * float(np.log10(np.abs(silence).max() + 1e-9)), 1)
+    figures["seeds"] = [TEST_SEED, TEST_SEED + clips - 1]
+    figures["split"] = "held-out renders, never trained on"
+    return figures
