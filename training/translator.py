@@ -101,6 +101,27 @@ class Batch(NamedTuple):
     attack: Tensor
 
 
+def vary(flow: Tensor, speed: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """The same movement before another camera: nearer or further, up to a cell aside, parts of the picture hidden.
+
+    Args:
+        flow: [B, T, 2, G, G].
+        speed: [B, T, G, G].
+        rng: chance; one draw for each of the B rows.
+    """
+    batch, grid = flow.shape[0], flow.shape[-1]
+    gain = np.exp(rng.normal(0, 0.15, (batch, 1, 1, 1)))
+    hidden = (rng.random((batch, 1, grid, grid)) < 0.08) & (rng.random((batch, 1, 1, 1)) < 0.5)
+    weight = torch.from_numpy((gain * ~hidden).astype(np.float32))
+    flow, speed = flow * weight[:, :, None], speed * weight
+    shifts = rng.integers(-1, 2, (batch, 2)) * (rng.random((batch, 1)) < 0.6)
+    for row, (down, right) in enumerate(shifts.tolist()):
+        if down or right:
+            flow[row] = flow[row].roll((down, right), (-2, -1))
+            speed[row] = speed[row].roll((down, right), (-2, -1))
+    return flow, speed
+
+
 def draw_batch(data: Examples, history: History, rng: np.random.Generator) -> Batch:
     """Draw stretches of clips, each with an anticipation and a kind of past."""
     count, total = data.age.shape
@@ -114,12 +135,11 @@ def draw_batch(data: Examples, history: History, rng: np.random.Generator) -> Ba
     sounding = (rows[:, None], ticks + ahead[:, None])
     previous, known = history.draw(rng, rows, sounding[1])
     hour = torch.from_numpy(rng.uniform(0, 3600, (BATCH, 1)))
-    noise = torch.from_numpy(rng.normal(0, 0.02, (BATCH, LENGTH, data.embedding.shape[-1])).astype(np.float32))
-    # Nearer or further from the camera.
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.1, (BATCH, 1, 1, 1))).astype(np.float32))
+    noise = torch.from_numpy(rng.normal(0, 0.04, (BATCH, LENGTH, data.embedding.shape[-1])).astype(np.float32))
+    flow, speed = vary(data.flow[at].float(), data.speed[at].float(), rng)
     seen = Seen(
-        data.flow[at].float() * gain[..., None],
-        data.speed[at].float() * gain,
+        flow,
+        speed,
         data.embedding[at].float() + noise,
         data.age[at],
         ticks / TICKS_PER_SECOND + hour,
