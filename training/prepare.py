@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPL
 from streaming.stages.motion import MotionReader
 from training.bundling import load_network
 from training.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
-from training.footage import MASTER_RATE, Footage, FootageError, examine, pictures, sound
+from training.footage import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
 from training.media import MediaWriter
 from training.onsets import flux
 from training.pool import open_executor, run_jobs
@@ -77,6 +78,12 @@ def prepare_source(source: Source, settings: Settings) -> dict[str, Any]:
         facts |= _prepare(footage, source.name, settings) | {"status": "ready"}
     except FootageError as error:
         facts |= {"status": "refused", "why": str(error)}
+    except OSError:
+        raise
+    except Exception as error:
+        # One file must not end the night's work; without a fingerprint it is tried again by the next run.
+        why = f"preparing it failed ({type(error).__name__}: {reason(error)})"
+        facts |= {"status": "refused", "why": why, "fingerprint": ""}
     write_json(path, facts)
     return facts
 
@@ -307,6 +314,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (FootageError, EngineError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except BrokenExecutor:
+        sys.stderr.write(
+            "a worker was ended by the system (no memory left?); the same command with fewer --workers goes on\n"
+        )
+        return 1
     except ImportError as error:
         sys.stderr.write(f"--cluster {options.cluster}: {error}; install it: pip install --editable '.[cluster]'\n")
         return 2
