@@ -69,6 +69,7 @@ class TranslatorEngine(TickEngine):
         super().__init__(runner, spec)
         self._seed = seed
         self._codes = (int(spec.config["num_codebooks"]), int(spec.config["frames"]))
+        self._memory = float(spec.config.get("memory", 1.0))
         self._begin()
 
     def _begin(self) -> None:
@@ -88,10 +89,11 @@ class TranslatorEngine(TickEngine):
             return np.asarray(inputs[name], kind)[None, None]
 
         count = self._codes[0] * self._codes[1]
+        heard = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
         codes = self._runner.run(
             {
                 "previous": self._previous,
-                "known": self._known,
+                "known": heard,
                 "flow": row("flow"),
                 "speed": row("speed"),
                 "embedding": row("embedding"),

@@ -34,6 +34,7 @@ class TranslatorConfig:
         latent_dim: width of the codec's codebooks.
         embedding_dim, grid: of a motion.
         mel_bands: bands of the auxiliary loudness target, per token frame.
+        memory: share of the ticks at which it hears its own past when it performs; less makes it look more.
 
     The heads `loudness` and `attack` (an onset in a token frame) are for training only: they tell the backbone what
     matters before the codes do.
@@ -55,6 +56,7 @@ class TranslatorConfig:
     embedding_dim: int = 128
     grid: int = 16
     mel_bands: int = 24
+    memory: float = 0.5
 
     @property
     def codes_per_tick(self) -> int:
