@@ -8,6 +8,7 @@ were under way and no others.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from concurrent.futures import BrokenExecutor
@@ -273,8 +274,6 @@ def prepare(folder: Path, settings: Settings, layout: str, workers: int, cluster
 
 
 def _write_about(path: Path, sources: list[Source], settings: Settings, layout: str) -> None:
-    import json
-
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     about = {
         "schema": SCHEMA,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,20 +37,31 @@ NAMES = ("codes", "loudness", "attack")
 """The losses."""
 
 
+@dataclass(frozen=True)
+class Shares:
+    """How often which past is shown.
+
+    Attributes:
+        hidden, spells, own: of the rows: never shown, shown in spells, the model's own (once it has played).
+        wrong: of the ticks: another clip's.
+    """
+
+    hidden: float = 0.3
+    spells: float = 0.15
+    own: float = 0.4
+    wrong: float = 0.08
+
+
 class History:
     """The past that the model is shown: the true one, its own, or none, so that it cannot drown what is seen.
 
     Args:
         data: the training clips.
+        shares: how often which past is shown.
     """
 
-    HIDDEN, SPELLS, OWN = 0.3, 0.15, 0.4
-    """Shares of the rows whose past is never shown, shown in spells, and the model's own (once it has played)."""
-    WRONG = 0.08
-    """Share of the ticks whose past is another clip's."""
-
-    def __init__(self, data: Examples) -> None:
-        self._data = data
+    def __init__(self, data: Examples, shares: Shares | None = None) -> None:
+        self._data, self._shares = data, shares or Shares()
         self._played = torch.zeros_like(data.codes)
         self._since = torch.full((data.codes.shape[0],), -1)
 
@@ -68,18 +80,18 @@ class History:
         before = (rows[:, None], (ticks - 1).clamp_min(0))
         previous = self._data.codes[before].long()
         known = (ticks > 0).float()
-        chance = rng.random(batch)
+        shares, chance = self._shares, rng.random(batch)
         for row in range(batch):
             since = int(self._since[rows[row]])
-            if chance[row] < self.HIDDEN:
+            if chance[row] < shares.hidden:
                 known[row] = 0
-            elif chance[row] < self.HIDDEN + self.SPELLS:
+            elif chance[row] < shares.hidden + shares.spells:
                 spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
                 known[row, torch.from_numpy(spell)] = 0
-            elif chance[row] < self.HIDDEN + self.SPELLS + self.OWN and since >= 0:
+            elif chance[row] < shares.hidden + shares.spells + shares.own and since >= 0:
                 previous[row] = self._played[before[0][row], before[1][row]].long()
                 known[row, ticks[row] <= since] = 0
-        wrong = torch.from_numpy(rng.random((batch, length)) < self.WRONG)
+        wrong = torch.from_numpy(rng.random((batch, length)) < shares.wrong)
         donor = torch.from_numpy(rng.integers(0, len(self._since), int(wrong.sum())))
         total = self._data.codes.shape[1]
         previous[wrong] = self._data.codes[donor, torch.from_numpy(rng.integers(0, total, donor.numel()))].long()

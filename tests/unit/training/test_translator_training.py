@@ -10,7 +10,7 @@ from models.translator import Translator, TranslatorConfig
 from training.examples import FRAMES, MEL_BANDS, Examples, attack_frames, mel_frames
 from training.performances import TICKS
 from training.rollout import play
-from training.translator import AHEAD, BATCH, LENGTH, History, draw_batch, losses
+from training.translator import AHEAD, BATCH, LENGTH, History, Shares, draw_batch, losses
 
 CLIPS = 12
 
@@ -41,8 +41,7 @@ def small() -> Translator:
 
 
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples) -> None:
-    history = History(examples)
-    history.WRONG = 0.0  # type: ignore[misc]
+    history = History(examples, Shares(wrong=0.0))
     batch = draw_batch(examples, history, np.random.default_rng(2))
     assert batch.previous.shape == (BATCH, LENGTH, 4, FRAMES)
     ahead = (batch.seen.anticipation_s * 25).round().long()
@@ -61,15 +60,15 @@ def test_a_share_of_the_rows_is_never_shown_the_past(examples: Examples) -> None
     history, rng = History(examples), np.random.default_rng(4)
     known = torch.cat([draw_batch(examples, history, rng).known for _ in range(40)])
     never = float((known.sum(1) == 0).float().mean())
-    assert abs(never - History.HIDDEN) < 0.06
+    assert abs(never - Shares().hidden) < 0.06
 
 
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
-    history, rng = History(examples), np.random.default_rng(5)
+    history = History(examples, Shares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
+    rng = np.random.default_rng(5)
     model = small()
     history.play(model, rng, CLIPS)
     rows, ticks = torch.arange(CLIPS), torch.arange(20, 20 + LENGTH).expand(CLIPS, LENGTH)
-    history.WRONG, history.HIDDEN, history.SPELLS, history.OWN = 0.0, 0.0, 0.0, 1.0  # type: ignore[misc]
     previous, known = history.draw(rng, rows, ticks)
     assert known.all()
     assert not torch.equal(previous[:, :, 1, 0], rows[:, None].expand(-1, LENGTH)), "no longer the clip's own codes"
