@@ -20,7 +20,8 @@ MARKS = [
     pytest.mark.jack,
     pytest.mark.skipif(shutil.which("jackd") is None, reason="jackd is not installed (apt install jackd2)"),
 ]
-PERIOD = 256
+PERIOD = int(os.environ.get("ANTIPHON_JACK_PERIOD", "256"))
+"""Frames of the server's period. A machine that is held up for longer than this by its host has an xrun."""
 
 RECORDER = """
 import sys

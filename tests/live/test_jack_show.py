@@ -1,6 +1,7 @@
 """A whole performance into a JACK server: what leaves the port is, sample for sample, what the sound stage sent.
 
 `ANTIPHON_SOAK_S=600` makes it the soak that the README's figures come from; the figures are printed (`pytest -s`).
+`ANTIPHON_JACK_PERIOD` is the server's period in frames.
 """
 
 from __future__ import annotations
