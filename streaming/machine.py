@@ -1,11 +1,13 @@
-"""What machine this is, and how much of its time was taken away by the host that it is a guest of."""
+"""What machine this is, what its host took away of its time, and a process's memory kept in place during a show."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,27 @@ def _gpu_name() -> str | None:
         return None
     names = done.stdout.strip().splitlines()
     return names[0] if names else None
+
+
+def hold_memory() -> bool:
+    """Keep every page that this process touches, from now on and so far, in memory (mlockall, on fault).
+
+    Without it a system that is short of memory, or one that reclaims what was not used for a while, takes a stage's
+    code and buffers away, and reading them back from disk takes longer than a tick. It is asked for only where no limit
+    can be hit later, because a limit would make the stage's own allocations fail.
+
+    Returns:
+        True when it is so; False where the system has no such call or does not permit it.
+    """
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if not unlimited and os.geteuid() != 0:
+        return False
+    current, future, on_fault = 1, 2, 4
+    return int(ctypes.CDLL(None, use_errno=True).mlockall(current | future | on_fault)) == 0
 
 
 class StolenTime:

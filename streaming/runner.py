@@ -27,6 +27,7 @@ from streaming.bus import CONTROL, ControlLink, addresses
 from streaming.config import Links, Show
 from streaming.errors import UserError
 from streaming.host import Host, Port
+from streaming.machine import hold_memory
 from streaming.messages import Failed, Finished, Health, Ready, Report
 from streaming.metrics import Metrics, Totals
 from streaming.processes import PROCESSES, Process
@@ -227,6 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     if told.run_dir:
         links = msgspec.structs.replace(links, run_dir=told.run_dir)
     show = msgspec.structs.replace(told.show, links=links)
+    hold_memory()
     _be_nice(process.nice)
     _be_prompt(process.realtime)
     return run_stage(process, None, show, told.memo, lifeline=_watch_lifeline)

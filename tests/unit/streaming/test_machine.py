@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import namedtuple
 
 import psutil
@@ -29,3 +31,20 @@ def test_stolen_time_is_the_share_since_the_beginning(monkeypatch: pytest.Monkey
 def test_where_nothing_is_told_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
     assert StolenTime().percent() is None
+
+
+HOLD = """
+from streaming.machine import hold_memory
+held = hold_memory()
+block = bytearray(8_000_000)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(held), status["VmLck"].split()[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is locked")
+def test_memory_is_held_where_it_may_be_and_nothing_is_claimed_where_not() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLD], capture_output=True, text=True, check=True)
+    held, locked_kb = done.stdout.split()
+    # What is touched later is held too; nothing is held where it is not permitted.
+    assert (int(locked_kb) > 8_000) == (held == "1")
