@@ -27,6 +27,8 @@ class CodecConfig:
         fold: samples folded into channels before the first convolution.
         ratios: further down-sampling factors; fold * product(ratios) samples make one token frame.
         channels: width at each rate, from the fastest to the slowest.
+        encoder_units: dilations of the encoder's residual units at each rate, from the fastest to the slowest.
+        decoder_units: the decoder's, in the same order.
         latent_dim: width of what is quantized.
         num_codebooks: codebooks of the residual quantizer.
         cardinality: entries of each codebook.
@@ -35,7 +37,9 @@ class CodecConfig:
     sample_rate: int = 32_000
     fold: int = 16
     ratios: tuple[int, ...] = (5, 4, 2)
-    channels: tuple[int, ...] = (48, 96, 160, 256)
+    channels: tuple[int, ...] = (64, 128, 224, 320)
+    encoder_units: tuple[tuple[int, ...], ...] = ((1,), (1, 3), (1, 3), (1, 2, 4, 8))
+    decoder_units: tuple[tuple[int, ...], ...] = ((1, 3), (1, 3), (1, 3), (1, 2, 4, 8))
     latent_dim: int = 32
     num_codebooks: int = 4
     cardinality: int = 2048
@@ -55,8 +59,11 @@ class CodecConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CodecConfig:
         """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
+        return cls(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def _unit(channels: int, dilation: int) -> Residual:
@@ -82,10 +89,11 @@ class Encoder(StreamingModule):
         super().__init__()
         widths = config.channels
         first, last = CausalConv1d(config.fold, widths[0], 5), CausalConv1d(widths[-1], config.latent_dim, 3)
-        parts: list[StreamingModule] = [Fold(config.fold), first, _unit(widths[0], 1)]
-        for ratio, before, after in zip(config.ratios, widths[:-1], widths[1:], strict=True):
-            parts += [Fold(ratio), CausalConv1d(before * ratio, after, 2), _unit(after, 1)]
-        self.chain = Chain(*parts, _unit(widths[-1], 2), last)
+        units = [[_unit(width, d) for d in row] for width, row in zip(widths, config.encoder_units, strict=True)]
+        parts: list[StreamingModule] = [Fold(config.fold), first, *units[0]]
+        for ratio, before, after, row in zip(config.ratios, widths[:-1], widths[1:], units[1:], strict=True):
+            parts += [Fold(ratio), CausalConv1d(before * ratio, after, 2), *row]
+        self.chain = Chain(*parts, last)
         self.rate = self.chain.rate
 
     @property
@@ -109,9 +117,11 @@ class Decoder(StreamingModule):
         super().__init__()
         widths = config.channels[::-1]
         first, last = CausalConv1d(config.latent_dim, widths[0], 3), CausalConv1d(widths[-1], config.fold, 5)
-        parts: list[StreamingModule] = [first, _unit(widths[0], 1), _unit(widths[0], 2)]
-        for ratio, before, after in zip(config.ratios[::-1], widths[:-1], widths[1:], strict=True):
-            parts += [CausalConv1d(before, after * ratio, 2), Unfold(ratio), _unit(after, 1), _unit(after, 3)]
+        dilations = config.decoder_units[::-1]
+        units = [[_unit(width, d) for d in row] for width, row in zip(widths, dilations, strict=True)]
+        parts: list[StreamingModule] = [first, *units[0]]
+        for ratio, before, after, row in zip(config.ratios[::-1], widths[:-1], widths[1:], units[1:], strict=True):
+            parts += [CausalConv1d(before, after * ratio, 2), Unfold(ratio), *row]
         self.chain = Chain(*parts, last, Unfold(config.fold))
         self.rate = self.chain.rate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -37,11 +38,17 @@ class Average:
 
 
 def save_checkpoint(
-    path: Path, step: int, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer
+    path: Path,
+    step: int,
+    module: nn.Module,
+    average: Average,
+    optimizer: torch.optim.Optimizer,
+    extra: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write everything needed to go on, atomically."""
+    """Write everything needed to go on, atomically; `extra` are tensors that `load_extra` gives back."""
     tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in module.state_dict().items()}
     tensors |= {f"average.{k}": v.contiguous() for k, v in average.tensors.items()}
+    tensors |= {f"extra.{k}": v.contiguous() for k, v in (extra or {}).items()}
     names = {id(p): n for n, p in module.named_parameters()}
     for parameter, slots in optimizer.state.items():
         for slot, value in slots.items():
@@ -52,9 +59,29 @@ def save_checkpoint(
     save_file(
         {k: v.clone() for k, v in tensors.items()},
         part,
-        metadata={"training": json.dumps({"step": step, "updates": average.updates})},
+        metadata={
+            "training": json.dumps({"step": step, "updates": average.updates}),
+            "config": json.dumps(_config(module)),
+        },
     )
     part.replace(path)
+
+
+def _config(module: nn.Module) -> Any:
+    config: Any = getattr(module, "config", None)
+    return config.as_dict() if config is not None else None
+
+
+def config_of(path: Path) -> Any:
+    """The configuration of a checkpoint's module as plain values; None for one that has none."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata().get("config", "null"))
+
+
+def load_extra(path: Path) -> dict[str, Tensor]:
+    """The extra tensors of a checkpoint."""
+    with safe_open(path, framework="pt") as file:
+        return {key[6:]: file.get_tensor(key) for key in file.keys() if key.startswith("extra.")}  # noqa: SIM118
 
 
 def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:
@@ -63,11 +90,12 @@ def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: 
         meta = json.loads(file.metadata()["training"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
     module.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-    average.tensors = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
+    device = next(module.parameters()).device
+    average.tensors = {k[8:]: v.to(device) for k, v in tensors.items() if k.startswith("average.")}
     average.updates = int(meta["updates"])
     for name, parameter in module.named_parameters():
         slots = {
-            slot: tensors[f"optimizer.{slot}.{name}"]
+            slot: tensors[f"optimizer.{slot}.{name}"].to(device if slot != "step" else "cpu")
             for slot in ("step", "exp_avg", "exp_avg_sq")
             if f"optimizer.{slot}.{name}" in tensors
         }

@@ -1,8 +1,9 @@
-"""Trains the causal codec: first without its quantizer, then with it; resumable; writes checkpoints as it goes."""
+"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +15,60 @@ from tqdm import tqdm
 
 from models.codec import Codec, ResidualQuantizer, nearest
 from streaming.clock import now_ns
-from training.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.corpus import RATE, build_corpus
 from training.spectral import spectral_losses
 
-BYPASS_STEPS = 1000
-"""Steps without the quantizer and with the waveform terms in front: a codec that starts with a spectral loss and
-quantized learns no phase (SI-SDR stayed near -45 dB)."""
 CROP = RATE
-BATCH = 8
+USED = 0.01
+"""An entry used less often than this, in vectors a step, is as good as dead."""
 
 
-def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator) -> Tensor:
-    """Random crops at random levels: float32 [BATCH, 1, CROP]."""
-    rows = rng.integers(0, corpus.shape[0], BATCH)
-    starts = rng.integers(0, corpus.shape[1] - CROP, BATCH)
-    x = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)]).astype(np.float32) / 32768.0
-    gain = 10.0 ** (np.where(rng.random(BATCH) < 0.5, 0.0, rng.uniform(-30, 6, BATCH)) / 20.0)
-    sign = rng.choice([-1.0, 1.0], BATCH)
-    return torch.from_numpy(np.clip(x * (gain * sign)[:, None], -1, 1).astype(np.float32))[:, None]
+@dataclass(frozen=True)
+class CodecRecipe:
+    """How a codec is trained.
+
+    Attributes:
+        steps: in all.
+        clips: size of the corpus in clips of 8 s.
+        batch: crops of one second in a step.
+        learning_rate: of AdamW, held from step `warm_up` on and brought to nothing over the last `decay` of the steps.
+        warm_up: steps until the full rate.
+        decay: part of the steps over which the rate falls at the end.
+        bypass_steps: steps without the quantizer and with the waveform terms in front: a codec that starts with a
+            spectral loss and quantized learns no phase (SI-SDR stayed near -45 dB).
+        freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
+    """
+
+    steps: int = 40_000
+    clips: int = 2_000
+    batch: int = 8
+    learning_rate: float = 5e-4
+    warm_up: int = 200
+    decay: float = 0.25
+    bypass_steps: int = 1_000
+    freeze_encoder: bool = False
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        left = (self.steps - step) / max(1.0, self.decay * self.steps)
+        return self.learning_rate * min(1.0, (step + 1) / self.warm_up, max(left, 0.01))
+
+
+def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
+    """Random crops at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
+
+    def crops() -> NDArray[np.float32]:
+        rows = rng.integers(0, corpus.shape[0], size)
+        starts = rng.integers(0, corpus.shape[1] - CROP, size)
+        taken = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)])
+        return np.asarray(taken / 32768, dtype=np.float32)
+
+    second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
+    x = crops() + crops() * second[:, None]
+    gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
+    gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
+    return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
 
 
 class QuantizerTrainer:
@@ -46,7 +82,7 @@ class QuantizerTrainer:
     def __init__(self, quantizer: ResidualQuantizer, decay: float = 0.98) -> None:
         self.quantizer = quantizer
         self.decay = decay
-        self.usage = torch.ones(quantizer.codebooks.shape[:2])
+        self.usage = torch.ones(quantizer.codebooks.shape[:2], device=quantizer.codebooks.device)
 
     @torch.no_grad()
     def start(self, latents: Tensor, iterations: int = 12) -> None:
@@ -54,14 +90,14 @@ class QuantizerTrainer:
         residual = latents
         for codebook in self.quantizer.codebooks:
             size = codebook.shape[0]
-            codebook.copy_(residual[torch.randint(residual.shape[0], (size,))])
+            codebook.copy_(_some(residual, size))
             for _ in range(iterations):
                 index = nearest(residual, codebook)
                 count = torch.bincount(index, minlength=size).float()
                 total = torch.zeros_like(codebook).index_add_(0, index, residual)
                 used = count > 0
                 codebook[used] = total[used] / count[used, None]
-                codebook[~used] = residual[torch.randint(residual.shape[0], (int((~used).sum()),))]
+                codebook[~used] = _some(residual, int((~used).sum()))
             residual = residual - F.embedding(nearest(residual, codebook), codebook)
 
     def __call__(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,95 +126,129 @@ class QuantizerTrainer:
         codebook[used] = (codebook[used] * kept[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
         dead = (usage < 0.003).nonzero()[:16, 0]
         if dead.numel():
-            codebook[dead] = x[torch.randint(x.shape[0], (dead.numel(),))]
+            codebook[dead] = _some(x, dead.numel())
             usage[dead] = 0.05
 
 
-@torch.no_grad()
-def _collect(codec: Codec, corpus: NDArray[np.int16], rng: np.random.Generator, batches: int) -> Tensor:
-    latents = [
-        codec.encoder(batch_of(corpus, rng)).transpose(1, 2).reshape(-1, codec.config.latent_dim)
-        for _ in range(batches)
-    ]
-    return torch.cat(latents)
+def _some(x: Tensor, count: int) -> Tensor:
+    return x[torch.randint(x.shape[0], (count,), device=x.device)]
 
 
-def train_codec(
-    work: Path,
-    *,
-    steps: int,
-    clips: int,
-    minutes: float,
-    learning_rate: float,
-    freeze_encoder: bool,
-    start: nn.Module | None = None,
-) -> Path:
+class CodecTraining:
+    """A codec, what trains it, and where it stands.
+
+    Every step draws its data and its chances from the step's number, so an interrupted training goes on as if it had
+    not been interrupted.
+
+    Args:
+        recipe: how to train.
+        codec: what to train; it is moved to `device`.
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, recipe: CodecRecipe, codec: Codec, device: str = "cpu") -> None:
+        self.recipe = recipe
+        self.device = torch.device(device)
+        self.codec = codec.to(self.device)
+        self.codec.encoder.requires_grad_(not recipe.freeze_encoder)
+        self.average = Average(self.codec)
+        self.optimizer = torch.optim.AdamW(
+            self.codec.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.quantize = QuantizerTrainer(self.codec.quantizer)
+        self.step = 0
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        extra = {"usage": self.quantize.usage}
+        save_checkpoint(path, self.step, self.codec, self.average, self.optimizer, extra)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.codec, self.average, self.optimizer)
+        self.quantize.usage.copy_(load_extra(path)["usage"])
+
+    def advance(self, corpus: NDArray[np.int16]) -> dict[str, float]:
+        """One step; returns its losses."""
+        recipe, codec, step = self.recipe, self.codec, self.step
+        torch.manual_seed(step)
+        rng = np.random.default_rng([step, 1])
+        if step == recipe.bypass_steps and not recipe.freeze_encoder:
+            self.quantize.start(self._collect(corpus, rng, 50))
+        x = batch_of(corpus, rng, recipe.batch).to(self.device)
+        latents = codec.encoder(x)
+        commit = latents.new_zeros(())
+        early = step < recipe.bypass_steps and not recipe.freeze_encoder
+        if recipe.freeze_encoder:
+            latents = codec.quantizer.decode(codec.quantizer.encode(latents))
+        elif not early:
+            latents, commit = self.quantize(latents)
+        y = codec.decoder(latents)
+        mel, phase = spectral_losses(y[:, 0], x[:, 0])
+        wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
+        loss = (0.25 if early else 1.0) * mel + phase + wave + 0.25 * commit
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate_at(step)
+        self.optimizer.step()
+        self.average.update(codec)
+        self.step += 1
+        losses = {"mel": mel, "phase": phase, "wave": wave, "commit": commit}
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _collect(self, corpus: NDArray[np.int16], rng: np.random.Generator, batches: int) -> Tensor:
+        latents = [
+            self.codec.encoder(batch_of(corpus, rng, self.recipe.batch).to(self.device)).transpose(1, 2).flatten(0, 1)
+            for _ in range(batches)
+        ]
+        return torch.cat(latents)
+
+
+def train_codec(work: Path, recipe: CodecRecipe, *, minutes: float, start: nn.Module | None = None) -> Path:
     """Train or go on training.
 
     Args:
         work: folder of the corpus, the checkpoint and the log.
-        steps: stop after this many steps in all.
-        clips: size of the corpus in clips of 8 s.
+        recipe: how.
         minutes: stop after this long, whatever the step.
-        learning_rate: of AdamW.
-        freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
         start: a trained codec to go on from where there is no checkpoint.
 
     Returns:
         The checkpoint's path.
     """
-    corpus = build_corpus(work, clips)
+    corpus = build_corpus(work, recipe.clips)
     torch.manual_seed(0)
-    codec = Codec()
+    codec = Codec(getattr(start, "config", None))
     if start is not None:
         codec.load_state_dict(start.state_dict())
-    average = Average(codec)
-    optimizer = torch.optim.AdamW(codec.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    training = CodecTraining(recipe, codec, "cuda" if torch.cuda.is_available() else "cpu")
     path = work / "codec.safetensors"
-    first = BYPASS_STEPS + 1 if start is not None else 0
     if path.exists():
-        first = load_checkpoint(path, codec, average, optimizer)
-    codec.encoder.requires_grad_(not freeze_encoder)
-    quantize = QuantizerTrainer(codec.quantizer)
-    rng = np.random.default_rng([first, 1])
+        training.load(path)
+    elif start is not None:
+        training.step = recipe.bypass_steps + 1
     deadline = now_ns() + int(minutes * 60e9)
     sums: dict[str, float] = {}
-    with tqdm(total=steps, initial=first, desc="codec", mininterval=5) as bar, (work / "codec.jsonl").open("a") as log:
-        for step in range(first, steps):
-            if step == BYPASS_STEPS:
-                quantize.start(_collect(codec, corpus, rng, 50))
-            x = batch_of(corpus, rng)
-            latents = codec.encoder(x)
-            commit = latents.new_zeros(())
-            if freeze_encoder:
-                latents = codec.quantizer.decode(codec.quantizer.encode(latents))
-            elif step >= BYPASS_STEPS:
-                latents, commit = quantize(latents)
-            y = codec.decoder(latents)
-            mel, phase = spectral_losses(y[:, 0], x[:, 0])
-            wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
-            early = step < BYPASS_STEPS
-            loss = (0.5 if early else 2.0) * mel + phase + wave + 0.25 * commit
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * min(1.0, (step - first + 1) / 100)
-            optimizer.step()
-            average.update(codec)
-            for name, value in (("mel", mel), ("phase", phase), ("wave", wave), ("commit", commit)):
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
+    with (
+        tqdm(total=recipe.steps, initial=training.step, desc="codec", mininterval=5) as bar,
+        (work / "codec.jsonl").open("a") as log,
+    ):
+        while training.step < recipe.steps and now_ns() < deadline:
+            for name, value in training.advance(corpus).items():
+                sums[name] = sums.get(name, 0.0) + value
             bar.update()
-            if (step + 1) % 100 == 0:
-                alive = float((quantize.usage > 0.01).float().mean())
-                row = {k: round(v / 100, 4) for k, v in sums.items()} | {"step": step + 1, "alive": round(alive, 3)}
+            if training.step % 100 == 0:
+                alive = float((training.quantize.usage > USED).float().mean())
+                row = {name: round(value / 100, 4) for name, value in sums.items()}
+                row |= {"step": training.step, "alive": round(alive, 3)}
                 log.write(json.dumps(row) + "\n")
                 log.flush()
                 bar.set_postfix(row)
                 sums.clear()
-            if (step + 1) % 500 == 0 or now_ns() > deadline:
-                save_checkpoint(path, step + 1, codec, average, optimizer)
-                if now_ns() > deadline:
-                    break
-    save_checkpoint(path, step + 1, codec, average, optimizer)
+            if training.step % 500 == 0:
+                training.save(path)
+    training.save(path)
     return path

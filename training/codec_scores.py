@@ -18,7 +18,7 @@ from engines.registry import open_engine
 from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
 from training.corpus import TEST_SEED, render_clip
 from training.opus import through_opus
-from training.spectral import SCALES, bands_of, mel_bank, spectrum
+from training.spectral import spectral_losses
 
 OPUS_KBITS = (6, 8, 12, 24)
 CODEC_KBITS = 50 * 4 * 11 / 1000
@@ -34,18 +34,9 @@ class Sample:
 
 
 def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """Mean absolute difference of natural log-mel over four window sizes, plus half that of the mel magnitudes.
-
-    Mel magnitudes are relative to a full-scale sine; the floor of the logarithm is -100 dB.
-    """
+    """The multi-scale mel distance of `spectral_losses`: no unit; 1 is about 8.7 dB in every band."""
     a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
-    total = 0.0
-    for window in SCALES:
-        bank = mel_bank(window, bands_of(window), SAMPLE_RATE)
-        mel = [bank @ spectrum(x, window).abs() * (4.0 / window) for x in (a, b)]
-        logs = [m.clamp_min(1e-5).log() for m in mel]
-        total += float((logs[0] - logs[1]).abs().mean() + 0.5 * (mel[0] - mel[1]).abs().mean())
-    return total / len(SCALES)
+    return float(spectral_losses(a, b)[0])
 
 
 def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:

@@ -1,4 +1,4 @@
-"""Sound to learn a codec from: performances of every kind, plain and varied, alone and together."""
+"""Sound to learn a codec from: performances, the broad palette, levels down to -50 dBFS, and what microphones add."""
 
 from __future__ import annotations
 
@@ -7,35 +7,68 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
+from tqdm import tqdm
 
 from streaming.performer.score import KINDS, draw_score
 from training.instruments import render_sound
+from training.palette import draw_sound
 
 RATE = 32_000
 CLIP_S = 8.0
 TRAIN_SEED = 1_000_000
 TEST_SEED = 9_000_000
 """Seeds from here on are never trained on."""
+QUIETEST_DB = -50.0
+PERFORMANCE_SHARE = 0.4
+"""How many clips are the show's own instruments; the others are of the palette."""
 
 
 def render_clip(seed: int) -> NDArray[np.int16]:
-    """One clip of `CLIP_S` seconds, int16; its kind and variety follow from the seed."""
+    """One clip of `CLIP_S` seconds, int16; all about it follows from the seed."""
     rng = np.random.default_rng(seed)
+    draw = rng.random()
+    if draw < 0.02:
+        x = np.zeros(round(CLIP_S * RATE))
+    elif draw < 0.02 + PERFORMANCE_SHARE:
+        x = _performance(seed, rng)
+    else:
+        x = draw_sound(CLIP_S, RATE, rng)
+    peak_db = rng.uniform(-9.0, -0.5) if rng.random() < 0.6 else rng.uniform(QUIETEST_DB, -9.0)
+    x = x * 10 ** (peak_db / 20) / (np.abs(x).max() + 1e-9)
+    if rng.random() < 0.4:
+        x = x + _floor(x.size, rng)
+    return np.asarray(np.clip(x, -1, 1) * 32767, dtype=np.int16)
+
+
+def _performance(seed: int, rng: np.random.Generator) -> NDArray[np.float64]:
     kind = KINDS[int(rng.integers(len(KINDS)))]
     variety = float(rng.choice([0.0, 0.0, 0.5, 1.0]))
-    x = render_sound(draw_score(kind, seed, CLIP_S), RATE, variety)
+    x = render_sound(draw_score(kind, seed, CLIP_S), RATE, variety).astype(np.float64)
     if rng.random() < 0.2:
         other = KINDS[int(rng.integers(len(KINDS)))]
-        x = 0.7 * x + 0.7 * render_sound(draw_score(other, seed + 500_000, CLIP_S), RATE, variety)
-    return (np.clip(x, -1, 1) * 32767).astype(np.int16)
+        x = x + render_sound(draw_score(other, seed + 500_000, CLIP_S), RATE, variety)
+    return x
+
+
+def _floor(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A microphone's noise: -80 to -45 dBFS, more or less dark."""
+    dark = rng.uniform(0.0, 0.98)
+    hiss = lfilter([1.0], [1, -dark], rng.standard_normal(length))
+    return np.asarray(hiss / hiss.std() * 10 ** (rng.uniform(-80, -45) / 20))
 
 
 def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16]:
     """Render (once) and open the corpus: int16 memory map [clips, CLIP_S * RATE]."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"corpus-{clips}.npy"
+    path = folder / f"palette-{clips}.npy"
     if not path.exists():
+        unfinished = path.with_suffix(".part")
+        rows = np.lib.format.open_memmap(unfinished, "w+", np.int16, (clips, round(CLIP_S * RATE)))
         with ProcessPoolExecutor(workers) as pool:
-            sounds = list(pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8))
-        np.save(path, np.stack(sounds))
+            rendered = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
+            for row, sound in enumerate(tqdm(rendered, total=clips, desc="corpus", mininterval=5)):
+                rows[row] = sound
+        rows.flush()
+        unfinished.replace(path)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]

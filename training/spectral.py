@@ -10,8 +10,8 @@ from torch import Tensor
 
 SCALES = (256, 512, 1024, 2048)
 """Window lengths in samples; the hop is a quarter of each."""
-FLOOR = 1e-2
-"""Smallest mel magnitude told apart: some 80 dB below a full-scale sine; below it a difference is inaudible."""
+FLOOR = 1e-5
+"""Smallest mel magnitude told apart, relative to a full-scale sine: -100 dB."""
 
 
 @lru_cache(maxsize=32)
@@ -26,18 +26,26 @@ def mel_bank(window: int, bands: int, rate: int) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def _hann(window: int) -> Tensor:
-    return torch.hann_window(window)
+def _constants(window: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The window and its mel filters, scaled so that a full-scale sine has magnitude one."""
+    bank = mel_bank(window, bands_of(window), 32_000) * (4 / window)
+    return torch.hann_window(window, device=device), bank.to(device)
 
 
 def spectrum(x: Tensor, window: int) -> Tensor:
     """Complex short-time spectrum: x [B, N] -> complex64 [B, window // 2 + 1, frames]."""
-    return torch.stft(x, window, window // 4, window=_hann(window), return_complex=True, pad_mode="constant")
+    hann, _ = _constants(window, x.device)
+    return torch.stft(x, window, window // 4, window=hann, return_complex=True, pad_mode="constant")
 
 
-def log_mel(magnitude: Tensor, window: int, bands: int, rate: int = 32_000) -> Tensor:
-    """log10 of mel magnitudes with a floor of `FLOOR`: [B, F, T] -> [B, bands, T]."""
-    return (mel_bank(window, bands, rate) @ magnitude).clamp_min(FLOOR).log10()
+def _magnitude(x: Tensor) -> Tensor:
+    """With a gradient at zero, which `abs` has not."""
+    return (x.real.square() + x.imag.square() + 1e-12).sqrt()
+
+
+def mel_magnitudes(magnitude: Tensor, window: int) -> Tensor:
+    """Mel magnitudes relative to a full-scale sine, at 32 kHz: [B, F, T] -> [B, bands, T]."""
+    return _constants(window, magnitude.device)[1] @ magnitude
 
 
 def bands_of(window: int) -> int:
@@ -49,8 +57,9 @@ def spectral_losses(got: Tensor, want: Tensor) -> tuple[Tensor, Tensor]:
     """Distances between two signals [B, N].
 
     Returns:
-        The mean absolute difference of log-mel spectra over `SCALES`, and the complex-spectrum distance (which knows
-        phase) of the two middle scales relative to the magnitude of `want`, quiet signals counting less.
+        The multi-scale mel distance (mean absolute difference of natural log-mel over `SCALES`, plus half that of the
+        magnitudes), and the complex-spectrum distance (which knows phase) of the two middle scales relative to the
+        magnitude of `want`, quiet signals counting less.
     """
     mel = got.new_zeros(())
     phase = got.new_zeros(())
@@ -58,9 +67,12 @@ def spectral_losses(got: Tensor, want: Tensor) -> tuple[Tensor, Tensor]:
         a = spectrum(got, window)
         with torch.no_grad():
             b = spectrum(want, window)
-        mag_a, mag_b = (a.real.square() + a.imag.square() + 1e-9).sqrt(), b.abs()
-        bands = bands_of(window)
-        mel = mel + (log_mel(mag_a, window, bands) - log_mel(mag_b, window, bands)).abs().mean() / len(SCALES)
+            mag_b = _magnitude(b)
+            mel_b = mel_magnitudes(mag_b, window)
+            log_b = mel_b.clamp_min(FLOOR).log()
+        mel_a = mel_magnitudes(_magnitude(a), window)
+        logs = (mel_a.clamp_min(FLOOR).log() - log_b).abs().mean()
+        mel = mel + (logs + 0.5 * (mel_a - mel_b).abs().mean()) / len(SCALES)
         if window in (512, 1024):
             difference = a - b
             distance = (difference.real.square() + difference.imag.square() + 1e-9).sqrt().mean((1, 2))

@@ -16,10 +16,11 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from models.codec import Codec
+from models.codec import Codec, CodecConfig
 from models.translator import Translator
 from models.weights import averaged
 from training.bundling import load_network, write_network
+from training.checkpoint import config_of
 
 
 def _averages(path: Path) -> dict[str, torch.Tensor]:
@@ -39,7 +40,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     tensors = _averages(path)
     module: nn.Module
     if network == "codec":
-        module = averaged(Codec(), tensors)
+        module = averaged(Codec(CodecConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
         module = averaged(Translator(), tensors)
     else:
@@ -72,17 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
     try:
         if options.network == "codec":
-            from training.codec import train_codec
+            from training.codec import CodecRecipe, train_codec
 
-            path = train_codec(
-                work,
-                steps=options.steps or 30_000,
-                clips=options.clips or 300,
-                minutes=options.minutes,
-                learning_rate=5e-4,
-                freeze_encoder=options.freeze_encoder,
-                start=start,
-            )
+            given = {"steps": options.steps, "clips": options.clips, "freeze_encoder": options.freeze_encoder}
+            recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
+            path = train_codec(work, recipe, minutes=options.minutes, start=start)
         elif options.network == "embedding":
             from training.embedding import train_embedding
 

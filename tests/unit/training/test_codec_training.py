@@ -1,11 +1,16 @@
-"""The quantizer learns: codebooks settle on the data and entries nobody uses come back."""
+"""The codec learns, its codebooks settle on the data, and an interruption changes nothing."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 import torch
 
-from models.codec import CodecConfig, ResidualQuantizer
-from training.codec import QuantizerTrainer
+from models.codec import Codec, CodecConfig, ResidualQuantizer
+from training.codec import CROP, CodecRecipe, CodecTraining, QuantizerTrainer, batch_of
+from training.corpus import RATE
 
 
 def test_codebooks_learn_and_gradients_pass_straight_through() -> None:
@@ -36,3 +41,54 @@ def test_k_means_starts_the_codebooks_on_the_data() -> None:
     x = data[:400].T[None]
     error = (quantizer.decode(quantizer.encode(x)) - x).square().mean()
     assert float(error) < 0.02 * float(x.square().mean())
+
+
+TINY = CodecConfig(channels=(8, 12, 16, 16), latent_dim=4, cardinality=16)
+
+
+def corpus() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    hz = rng.uniform(100, 2000, (3, 1))
+    return (8000 * np.sin(2 * np.pi * hz * np.arange(2 * RATE) / RATE)).astype(np.int16)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
+    recipe = CodecRecipe(steps=40, batch=2, bypass_steps=3)
+    torch.manual_seed(3)
+    one = CodecTraining(recipe, Codec(TINY))
+    for _ in range(6):
+        one.advance(corpus())
+    one.save(tmp_path / "c.safetensors")
+    straight = [one.advance(corpus()) for _ in range(3)]
+    two = CodecTraining(recipe, Codec(TINY))
+    two.load(tmp_path / "c.safetensors")
+    assert two.step == 6
+    assert [two.advance(corpus()) for _ in range(3)] == straight
+
+
+def test_training_lowers_the_loss_and_freezing_keeps_the_encoder() -> None:
+    torch.manual_seed(4)
+    training = CodecTraining(CodecRecipe(steps=200, batch=2, bypass_steps=20, warm_up=5), Codec(TINY))
+    losses = [training.advance(corpus()) for _ in range(50)]
+    assert np.mean([row["mel"] for row in losses[-5:]]) < 0.8 * np.mean([row["mel"] for row in losses[:5]])
+    frozen = CodecTraining(CodecRecipe(steps=10, batch=2, freeze_encoder=True), training.codec)
+    before = {name: value.clone() for name, value in training.codec.state_dict().items()}
+    frozen.advance(corpus())
+    changed = {name.split(".")[0] for name, value in frozen.codec.state_dict().items() if not value.equal(before[name])}
+    assert changed == {"decoder"}
+
+
+def test_the_rate_rises_holds_and_falls() -> None:
+    recipe = CodecRecipe(steps=1000, learning_rate=1.0, warm_up=10, decay=0.25)
+    assert recipe.rate_at(0) == pytest.approx(0.1)
+    assert recipe.rate_at(500) == 1.0
+    assert recipe.rate_at(875) == pytest.approx(0.5)
+    assert 0 < recipe.rate_at(999) < 0.02
+
+
+def test_crops_are_in_range_and_at_many_levels() -> None:
+    x = batch_of(corpus(), np.random.default_rng(0), 32)
+    assert x.shape == (32, 1, CROP)
+    assert float(x.abs().max()) <= 1.0
+    peaks = x.abs().amax((1, 2))
+    assert float(peaks.min()) < 0.1 * float(peaks.max())
