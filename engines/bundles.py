@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engines.contract import EngineError
+from engines.contract import NETWORKS, EngineError
 
 SCHEMA = 1
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
@@ -112,5 +112,15 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
     return entry
 
 
-WEIGHTS_OF = {"encoder": "codec", "decoder": "codec"}
+def learned_networks(folder: Path) -> list[str]:
+    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has.
+
+    Raises:
+        InvalidBundleError: when its manifest cannot be read.
+    """
+    there = read_manifest(folder)["networks"]
+    return [network for network in NETWORKS if WEIGHTS_OF.get(network, network) in there]
+
+
+WEIGHTS_OF = {"encoder": "codec", "decoder": "codec", "sight": "latent", "hearing": "latent"}
 """Networks whose weights have another name in the bundle."""

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-NETWORKS = ("flow", "embedding", "translator", "encoder", "decoder")
-"""The networks of the forward loop.
+NETWORKS = ("flow", "embedding", "sight", "hearing", "translator", "encoder", "decoder")
+"""The networks; a bundle need not have them all.
 
 name        one step takes -> gives
 flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
 embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
+sight       flow: float32 [2, 16, 16], speed: float32 [16, 16], embedding: float32 [128], age_s -> latent: float32 [D]
+hearing     codes: int16 [4, 2] -> latent: float32 [D], comparable with what sight gives at the same tick
 translator  flow [2, 16, 16], speed [16, 16], embedding [128] (float32), age_s: how old that motion is at the tick,
             time_s: the tick's time, temperature, anticipation_s (all float64 scalars) -> codes: int16 [4, 2]
 encoder     pcm: float32 [1280] -> codes: int16 [4, 2]

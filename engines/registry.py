@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from engines.bundles import artifact_entry, find_bundle
+from engines.bundles import artifact_entry, find_bundle, learned_networks
 from engines.contract import NETWORKS, Engine, EngineError
 
 RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
@@ -35,7 +35,7 @@ def choose(backend: str, bundle: str = "default") -> str:
         if _installed("onnxruntime") and not (_gpu() and _installed("torch")):
             try:
                 folder = find_bundle(bundle)
-                exported = all(artifact_entry(folder, "onnxruntime", n) for n in NETWORKS if n != "flow")
+                exported = all(artifact_entry(folder, "onnxruntime", name) for name in learned_networks(folder))
             except EngineError:
                 exported = False
             if exported or not _installed("torch"):

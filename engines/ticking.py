@@ -20,7 +20,7 @@ class Runner(Protocol):
 
 
 class TickEngine:
-    """What the four engines have in common."""
+    """What the engines have in common."""
 
     def __init__(self, runner: Runner, spec: EngineSpec) -> None:
         self.spec = spec
@@ -54,6 +54,24 @@ class DecoderEngine(TickEngine):
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """codes: int16 [4, 2] -> pcm: float32 [1280]."""
         return {"pcm": self._runner.run({"codes": np.asarray(inputs["codes"], np.int64)[None]})[0, 0]}
+
+
+class SightEngine(TickEngine):
+    """What is seen to its latent."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        names = ("flow", "speed", "embedding", "age_s")
+        rows = {name: np.asarray(inputs[name], np.float32)[None, None] for name in names}
+        return {"latent": self._runner.run(rows)[0, 0]}
+
+
+class HearingEngine(TickEngine):
+    """What is heard to its latent."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """codes: int16 [4, 2] -> latent: float32 [D]."""
+        return {"latent": self._runner.run({"heard": np.asarray(inputs["codes"], np.int64)[None, None]})[0, 0]}
 
 
 class TranslatorEngine(TickEngine):
@@ -113,8 +131,10 @@ def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engi
     """The engine of a learned network around a runner."""
     if network == "translator":
         return TranslatorEngine(runner, spec, seed)
-    kinds: dict[str, type[EmbeddingEngine | EncoderEngine | DecoderEngine]] = {
+    kinds: dict[str, type[EmbeddingEngine | EncoderEngine | DecoderEngine | SightEngine | HearingEngine]] = {
         "embedding": EmbeddingEngine,
+        "sight": SightEngine,
+        "hearing": HearingEngine,
         "encoder": EncoderEngine,
         "decoder": DecoderEngine,
     }

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.bundles import WEIGHTS_OF, network_entry, read_file, read_manifest
-from engines.contract import NETWORKS
+from engines.bundles import WEIGHTS_OF, learned_networks, network_entry, read_file, read_manifest
 from engines.onnx_runtime import STATE, OnnxRunner
 from engines.torch_runtime import TorchRunner
 from models.ticks import Spec, Tick, tick_of
@@ -107,9 +106,7 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
         ValueError: when a network's ONNX file does not do what torch does.
     """
     entries: dict[str, dict[str, Any]] = {}
-    for network in NETWORKS:
-        if network == "flow":
-            continue
+    for network in learned_networks(folder):
         weights = WEIGHTS_OF.get(network, network)
         source = network_entry(folder, weights)
         tick = tick_of(network, network_from(weights, source.get("config", {}), read_file(folder, source)))

@@ -31,6 +31,7 @@ class LatentConfig:
         dilations: of the convolutions over past ticks, 3 taps each; 1, 2, 4, 8 reach back 1.2 s.
         embedding_dim, grid: of a motion.
         codec_dim, frames: of a tick of sound: frames x codec_dim numbers, the codec's quantized latents.
+        num_codebooks, cardinality: of the codec.
         mel_bands: bands of the loudness head, per token frame.
         pitches: classes of the pitch head: none, and semitones from `LOWEST_PITCH`.
         speed_grid: side of the head that says how fast what moves.
@@ -43,6 +44,8 @@ class LatentConfig:
     grid: int = 16
     codec_dim: int = 32
     frames: int = 2
+    num_codebooks: int = 4
+    cardinality: int = 2048
     mel_bands: int = 24
     pitches: int = 64
     speed_grid: int = 4
@@ -176,6 +179,7 @@ class Latent(nn.Module):
     def __init__(self, config: LatentConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or LatentConfig()
+        self.codebooks = nn.Buffer(torch.zeros(config.num_codebooks, config.cardinality, config.codec_dim))
         self.video = VideoLatents(config)
         self.audio = AudioLatents(config)
         self.loudness = nn.Linear(config.dim, config.frames * config.mel_bands)
@@ -187,6 +191,17 @@ class Latent(nn.Module):
             for _ in range(2)
         )
         self.sharpness = nn.Parameter(torch.tensor([1.0, 1.0]))
+
+    def hear_with(self, codebooks: Tensor) -> None:
+        """Take a codec's codebooks, scaled to a spread of about one."""
+        self.codebooks.copy_(codebooks / codebooks[0].std())
+
+    def sound_of(self, codes: Tensor) -> Tensor:
+        """Codes [B, T, K, frames] -> what `audio` hears, [B, T, frames * codec_dim]."""
+        total = F.embedding(codes[:, :, 0], self.codebooks[0])
+        for k in range(1, self.config.num_codebooks):
+            total = total + F.embedding(codes[:, :, k], self.codebooks[k])
+        return total.flatten(2)
 
     def facts(self, latents: Tensor) -> Facts:
         """What latents of either side say."""

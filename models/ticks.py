@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.codec import Codec
 from models.embedding import VisualEmbedding
+from models.latent import Latent, Motions
 from models.translator import Seen, Translator
 
 
@@ -144,8 +145,55 @@ class TranslatorTick(Tick):
         return (net.from_emission_order(flat), *after)
 
 
+class SightTick(Tick):
+    """What is seen at a tick -> its latent [1, 1, dim]."""
+
+    output = "latent"
+
+    def __init__(self, network: Latent) -> None:
+        super().__init__()
+        self.network = network.video
+        config = network.config
+        self.inputs = (
+            Spec("flow", (1, 1, 2, config.grid, config.grid)),
+            Spec("speed", (1, 1, config.grid, config.grid)),
+            Spec("embedding", (1, 1, config.embedding_dim)),
+            Spec("age_s", (1, 1)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was seen."""
+        return self.network.init_state(1)
+
+    def forward(self, flow: Tensor, speed: Tensor, embedding: Tensor, age_s: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latent, after = self.network.step(Motions(flow, speed, embedding, age_s), state)
+        return (latent, *after)
+
+
+class HearingTick(Tick):
+    """A tick's codes int64 [1, 1, K, 2] -> its latent [1, 1, dim]."""
+
+    output = "latent"
+
+    def __init__(self, network: Latent) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        self.inputs = (Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64),)
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was heard."""
+        return self.network.audio.init_state(1)
+
+    def forward(self, heard: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latent, after = self.network.audio.step(self.network.sound_of(heard), state)
+        return (latent, *after)
+
+
 def tick_of(network: str, module: nn.Module) -> Tick:
-    """The tick module of a network ("embedding", "translator", "encoder", "decoder") around its weights.
+    """The tick module of a network ("embedding", "translator", "encoder", ...) around its weights.
 
     Raises:
         TypeError: when the module is not that network's.
@@ -158,4 +206,8 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return EncoderTick(module).eval()
     if network == "decoder" and isinstance(module, Codec):
         return DecoderTick(module).eval()
+    if network == "sight" and isinstance(module, Latent):
+        return SightTick(module).eval()
+    if network == "hearing" and isinstance(module, Latent):
+        return HearingTick(module).eval()
     raise TypeError(f"{type(module).__name__} is not the network {network!r}")

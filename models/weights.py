@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from models.codec import Codec, CodecConfig
 from models.embedding import EmbeddingConfig, VisualEmbedding
+from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
 
 NETWORKS: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "codec": (Codec, CodecConfig),
     "embedding": (VisualEmbedding, EmbeddingConfig),
+    "latent": (Latent, LatentConfig),
     "translator": (Translator, TranslatorConfig),
 }
 """Network name -> its class and its configuration's class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +11,20 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from models.codec import Codec, ResidualQuantizer, nearest
-from streaming.clock import now_ns
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
-from training.corpus import RATE, build_corpus
+from training.corpus import RATE, TEST_SEED, build_corpus, render_clip
+from training.device import Device
+from training.run import Curves, Plan, run
 from training.spectral import spectral_losses
 
 CROP = RATE
 USED = 0.01
 """An entry used less often than this, in vectors a step, is as good as dead."""
+HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
+"""Clips that the curves are drawn from; the evaluation has others."""
+HELD_S = 3
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,14 @@ class QuantizerTrainer:
     Args:
         quantizer: whose codebooks are written in place.
         decay: of the averages, per step.
+        device: adds up what several processes found, so that all have the same codebooks; None for a process alone.
     """
 
-    def __init__(self, quantizer: ResidualQuantizer, decay: float = 0.98) -> None:
+    def __init__(self, quantizer: ResidualQuantizer, decay: float = 0.98, device: Device | None = None) -> None:
         self.quantizer = quantizer
         self.decay = decay
+        self._sum: Callable[[Tensor], Tensor] = device.sum if device else lambda x: x
+        self._same: Callable[[nn.Module], None] = device.same if device else lambda _: None
         self.usage = torch.ones(quantizer.codebooks.shape[:2], device=quantizer.codebooks.device)
 
     @torch.no_grad()
@@ -99,6 +105,7 @@ class QuantizerTrainer:
                 codebook[used] = total[used] / count[used, None]
                 codebook[~used] = _some(residual, int((~used).sum()))
             residual = residual - F.embedding(nearest(residual, codebook), codebook)
+        self._same(self.quantizer)
 
     def __call__(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Quantize latents [B, D, T] with a straight-through gradient; returns (quantized, commitment loss)."""
@@ -118,8 +125,8 @@ class QuantizerTrainer:
     def _learn(self, k: int, x: Tensor, index: Tensor) -> None:
         """Move the used entries towards what they stood for; replace an entry whose usage faded away."""
         codebook, usage = self.quantizer.codebooks[k], self.usage[k]
-        count = torch.bincount(index, minlength=codebook.shape[0]).float()
-        total = torch.zeros_like(codebook).index_add_(0, index, x)
+        count = self._sum(torch.bincount(index, minlength=codebook.shape[0]).float())
+        total = self._sum(torch.zeros_like(codebook).index_add_(0, index, x))
         kept = usage * self.decay
         usage.copy_(kept + (1 - self.decay) * count)
         used = count > 0
@@ -128,6 +135,7 @@ class QuantizerTrainer:
         if dead.numel():
             codebook[dead] = _some(x, dead.numel())
             usage[dead] = 0.05
+            self._same(self.quantizer)
 
 
 def _some(x: Tensor, count: int) -> Tensor:
@@ -142,21 +150,27 @@ class CodecTraining:
 
     Args:
         recipe: how to train.
-        codec: what to train; it is moved to `device`.
-        device: "cpu" or "cuda".
+        codec: what to train; it is moved to the device.
+        corpus: int16 [clips, samples].
+        device: where; None for one process on the CPU or the first GPU.
     """
 
-    def __init__(self, recipe: CodecRecipe, codec: Codec, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
+    ) -> None:
         self.recipe = recipe
-        self.device = torch.device(device)
-        self.codec = codec.to(self.device)
+        self.corpus = corpus
+        self.device = device or Device()
+        self.codec = codec.to(self.device.device)
+        self.device.same(self.codec)
         self.codec.encoder.requires_grad_(not recipe.freeze_encoder)
         self.average = Average(self.codec)
         self.optimizer = torch.optim.AdamW(
             self.codec.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
-        self.quantize = QuantizerTrainer(self.codec.quantizer)
+        self.quantize = QuantizerTrainer(self.codec.quantizer, device=self.device)
         self.step = 0
+        self._held: Tensor | None = None
 
     def save(self, path: Path) -> None:
         """Write all of it, atomically."""
@@ -168,87 +182,92 @@ class CodecTraining:
         self.step = load_checkpoint(path, self.codec, self.average, self.optimizer)
         self.quantize.usage.copy_(load_extra(path)["usage"])
 
-    def advance(self, corpus: NDArray[np.int16]) -> dict[str, float]:
+    def advance(self) -> dict[str, float]:
         """One step; returns its losses."""
         recipe, codec, step = self.recipe, self.codec, self.step
-        torch.manual_seed(step)
-        rng = np.random.default_rng([step, 1])
+        torch.manual_seed(step + 1_000_003 * self.device.rank)
+        rng = np.random.default_rng([step, 1 + self.device.rank])
         if step == recipe.bypass_steps and not recipe.freeze_encoder:
-            self.quantize.start(self._collect(corpus, rng, 50))
-        x = batch_of(corpus, rng, recipe.batch).to(self.device)
-        latents = codec.encoder(x)
-        commit = latents.new_zeros(())
+            self.quantize.start(self._collect(rng, 50))
+        x = batch_of(self.corpus, rng, recipe.batch).to(self.device.device)
         early = step < recipe.bypass_steps and not recipe.freeze_encoder
+        with self.device.autocast():
+            latents = codec.encoder(x).float()
+        commit = latents.new_zeros(())
         if recipe.freeze_encoder:
             latents = codec.quantizer.decode(codec.quantizer.encode(latents))
         elif not early:
             latents, commit = self.quantize(latents)
-        y = codec.decoder(latents)
+        with self.device.autocast():
+            y = codec.decoder(latents).float()
         mel, phase = spectral_losses(y[:, 0], x[:, 0])
         wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
         loss = (0.25 if early else 1.0) * mel + phase + wave + 0.25 * commit
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.device.backward(loss, codec.parameters())
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate_at(step)
         self.optimizer.step()
         self.average.update(codec)
         self.step += 1
-        losses = {"mel": mel, "phase": phase, "wave": wave, "commit": commit}
+        alive = (self.quantize.usage > USED).float().mean()
+        losses = {"mel": mel, "phase": phase, "wave": wave, "commit": commit, "alive": alive}
         return {name: float(value.detach()) for name, value in losses.items()}
 
+    def test(self) -> dict[str, float]:
+        """The averaged codec's mel distance on held-out clips."""
+        x, y = self.hear()
+        return {"mel": float(spectral_losses(y, x)[0])}
+
     @torch.no_grad()
-    def _collect(self, corpus: NDArray[np.int16], rng: np.random.Generator, batches: int) -> Tensor:
-        latents = [
-            self.codec.encoder(batch_of(corpus, rng, self.recipe.batch).to(self.device)).transpose(1, 2).flatten(0, 1)
-            for _ in range(batches)
-        ]
-        return torch.cat(latents)
+    def hear(self) -> tuple[Tensor, Tensor]:
+        """Held-out clips and what the averaged codec makes of them: float32 [8, n] twice."""
+        if self._held is None:
+            clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in HELD_SEEDS])
+            self._held = torch.from_numpy(clips.astype(np.float32) / 32768).to(self.device.device)
+        codec = Codec(self.codec.config).to(self.device.device)
+        codec.load_state_dict(self.average.tensors)
+        latents = codec.encoder(self._held[:, None])
+        if self.step > self.recipe.bypass_steps:
+            latents = codec.quantizer.decode(codec.quantizer.encode(latents))
+        return self._held, codec.decoder(latents)[:, 0]
+
+    @torch.no_grad()
+    def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:
+        crops = [batch_of(self.corpus, rng, self.recipe.batch) for _ in range(batches)]
+        return torch.cat([self.codec.encoder(x.to(self.device.device)).transpose(1, 2).flatten(0, 1) for x in crops])
 
 
-def train_codec(work: Path, recipe: CodecRecipe, *, minutes: float, start: nn.Module | None = None) -> Path:
+def train_codec(
+    work: Path, recipe: CodecRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
+) -> Path:
     """Train or go on training.
 
     Args:
-        work: folder of the corpus, the checkpoint and the log.
+        work: folder of the corpus, the checkpoint and the curves.
         recipe: how.
         minutes: stop after this long, whatever the step.
         start: a trained codec to go on from where there is no checkpoint.
+        device: where; None for one process.
 
     Returns:
         The checkpoint's path.
     """
-    corpus = build_corpus(work, recipe.clips)
+    device = device or Device()
     torch.manual_seed(0)
     codec = Codec(getattr(start, "config", None))
     if start is not None:
         codec.load_state_dict(start.state_dict())
-    training = CodecTraining(recipe, codec, "cuda" if torch.cuda.is_available() else "cpu")
-    path = work / "codec.safetensors"
-    if path.exists():
-        training.load(path)
-    elif start is not None:
+    with device.main_first():
+        corpus = build_corpus(work, recipe.clips)
+    training = CodecTraining(recipe, codec, corpus, device)
+    if start is not None:
         training.step = recipe.bypass_steps + 1
-    deadline = now_ns() + int(minutes * 60e9)
-    sums: dict[str, float] = {}
-    with (
-        tqdm(total=recipe.steps, initial=training.step, desc="codec", mininterval=5) as bar,
-        (work / "codec.jsonl").open("a") as log,
-    ):
-        while training.step < recipe.steps and now_ns() < deadline:
-            for name, value in training.advance(corpus).items():
-                sums[name] = sums.get(name, 0.0) + value
-            bar.update()
-            if training.step % 100 == 0:
-                alive = float((training.quantize.usage > USED).float().mean())
-                row = {name: round(value / 100, 4) for name, value in sums.items()}
-                row |= {"step": training.step, "alive": round(alive, 3)}
-                log.write(json.dumps(row) + "\n")
-                log.flush()
-                bar.set_postfix(row)
-                sums.clear()
-            if training.step % 500 == 0:
-                training.save(path)
-    training.save(path)
-    return path
+
+    def listen(curves: Curves) -> None:
+        for name, sounds in zip(("held-out", "held-out, coded"), training.hear(), strict=True):
+            curves.sound(training.step, name, sounds.flatten().cpu(), RATE)
+
+    plan = Plan(recipe.steps, minutes, log_every=100, save_every=500, test_every=2_000, silent=not device.main)
+    return run(training, work, "codec", plan, listen)

@@ -19,6 +19,7 @@ from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
 from training.corpus import TEST_SEED, render_clip
 from training.opus import through_opus
 from training.spectral import spectral_losses
+from training.statistics import interval
 
 OPUS_KBITS = (6, 8, 12, 24)
 CODEC_KBITS = 50 * 4 * 11 / 1000
@@ -123,14 +124,12 @@ def recordings(folder: Path) -> list[Sample]:
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
     figures: dict[str, Any] = {"n_clips": len(rows)}
     for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        figures[name] = round(float(values.mean()), 4)
+        values = [row[name] for row in rows]
+        figures[name] = round(float(np.mean(values)), 4)
         if name in ("mel", "opus_6_mel", "opus_12_mel"):
-            means = values[rng.integers(0, values.size, (1000, values.size))].mean(1)
-            figures[f"{name}_interval"] = [round(float(v), 4) for v in np.percentile(means, [2.5, 97.5])]
+            figures[f"{name}_interval"] = interval(values)
     return figures
 
 

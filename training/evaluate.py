@@ -1,4 +1,4 @@
-"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec} --json FILE`."""
+"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec,latent}`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engines.contract import EngineError
 from training.bundling import write_scores
 from training.codec_scores import evaluate_codec
 from training.forward import ANSWER_TEMPERATURE, evaluate_forward
+from training.latent_scores import evaluate_latent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,7 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     codec.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     codec.add_argument("--clips", type=int, default=40, help="how many held-out renders (at least 2)")
     codec.add_argument("--recordings", type=Path, help="a folder of real sounds to score too")
-    for each in (forward, codec):
+    latent = what.add_parser("latent", help="which sound belongs to a video, and by how much they are apart")
+    latent.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    latent.add_argument("--clips", type=int, default=64, help="how many held-out clips (at least 2)")
+    for each in (forward, codec, latent):
         each.add_argument("--json", type=Path, help="write the figures here")
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
@@ -39,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
                 options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3
             )
             settings = f"--temperature {options.temperature}"
+        elif options.what == "latent":
+            figures, settings = evaluate_latent(options.bundle, options.clips), ""
         else:
             figures = evaluate_codec(options.bundle, options.clips, options.recordings)
             settings = "--recordings FOLDER" if options.recordings else ""

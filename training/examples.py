@@ -24,11 +24,14 @@ from streaming.messages import SAMPLE_RATE
 from training.bundling import load_network
 from training.onsets import detect_onsets
 from training.performances import TICKS, embed, record_dataset, sound_of
+from training.pitch import pitch_track
 from training.spectral import mel_bank
 
 MEL_BANDS = 24
 FRAMES = 2
 """Token frames per tick."""
+LAYOUT = 2
+"""Raised when a prepared file holds something else than before."""
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Examples:
         codes: int16 [N, T, K, 2].
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
         attack: bool [N, T, 2], whether an onset is heard in the token frame.
+        pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 where there is none.
     """
 
     flow: Tensor
@@ -50,6 +54,7 @@ class Examples:
     codes: Tensor
     mel: Tensor
     attack: Tensor
+    pitch: Tensor
 
     def rows(self, which: slice) -> Examples:
         """Some of the clips."""
@@ -82,6 +87,7 @@ def _networks(bundle: Path) -> tuple[Codec, torch.nn.Module]:
 
 def _name(path: Path, bundle: Path) -> Path:
     made_by = "".join(network_entry(bundle, network)["sha256"] for network in ("codec", "embedding"))
+    made_by += str(LAYOUT)
     return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
 
 
@@ -109,6 +115,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
             codes=codec.encode(heard[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy().astype("int16"),
             mel=mel_frames(heard, MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1).numpy().astype(np.float16),
             attack=attack_frames(sound),
+            pitch=np.nan_to_num(pitch_track(sound)).reshape(TICKS, FRAMES).astype(np.float16),
         )
     part.replace(target)
     return target

@@ -20,9 +20,15 @@ from engines.registry import open_engine
 from streaming.messages import TICKS_PER_SECOND
 from training.onsets import correlation, detect_onsets, level_db, match_onsets, stillness_drops
 from training.performances import TEST_SEED, Clip, performer_of, watch
+from training.pitch import agreement, pitch_track
+from training.statistics import interval
 
 ANSWER_TEMPERATURE = 0.8
 """What a show uses when nothing is said."""
+
+
+PITCHED = ("strings", "keys", "air")
+"""Kinds whose pitch is scored."""
 
 
 @dataclass
@@ -63,12 +69,10 @@ def answer(seed: int, bundle: str, temperature: float, anticipation_s: float = 0
     return Answer(seed, clip.kind, np.concatenate(music), clip.sound, flow_peaks(clip))
 
 
-def _interval(values: list[float], seed: int = 0) -> list[float]:
-    """95 % bootstrap interval of the mean."""
-    rng = np.random.default_rng(seed)
-    data = np.array(values)
-    means = data[rng.integers(0, data.size, (1000, data.size))].mean(1)
-    return [round(float(v), 4) for v in np.percentile(means, [2.5, 97.5])]
+def _mean(values: list[float]) -> float | None:
+    """The mean of the values that are not NaN."""
+    there = [value for value in values if not np.isnan(value)]
+    return round(float(np.mean(there)), 4) if there else None
 
 
 def score(answers: list[Answer]) -> dict[str, Any]:
@@ -88,19 +92,27 @@ def score(answers: list[Answer]) -> dict[str, Any]:
     loud = [correlation(m, p) for m, p in levels]
     loud_shuffled = [correlation(levels[i][0], levels[(i + 1) % len(levels)][1]) for i in range(len(levels))]
     lags = [lag * 1e3 for match in own for lag in match.lags_s]
+    tracks = [(pitch_track(a.music), pitch_track(a.played)) if a.kind in PITCHED else None for a in answers]
+    pitched = [track for track in tracks if track is not None]
+    in_tune = [agreement(*track) for track in pitched]
+    in_tune_shuffled = [agreement(pitched[i][0], pitched[(i + 1) % len(pitched)][1]) for i in range(len(pitched))]
     drops = [d for a, s in zip(answers, scores, strict=True) for d in stillness_drops(a.music, s.rests)]
     f1 = [match.f1 for match in own]
     return {
         "n_clips": len(answers),
         "onset_f1_50ms": round(float(np.mean(f1)), 4),
-        "onset_f1_50ms_interval": _interval(f1),
+        "onset_f1_50ms_interval": interval(f1),
         "onset_f1_50ms_shuffled": round(float(np.mean(others)), 4),
         "onset_f1_50ms_rule": round(float(np.mean(rule)), 4),
         "onset_f1_50ms_of_true_sound": round(float(np.mean(ceiling)), 4),
         "signed_lag_ms_median": round(float(np.median(lags)), 2) if lags else None,
         "loudness_correlation": round(float(np.mean(loud)), 4),
-        "loudness_correlation_interval": _interval(loud),
+        "loudness_correlation_interval": interval(loud),
         "loudness_correlation_shuffled": round(float(np.mean(loud_shuffled)), 4),
+        "pitch_within_50_cents": _mean(in_tune),
+        "pitch_within_50_cents_interval": interval(in_tune),
+        "pitch_within_50_cents_shuffled": _mean(in_tune_shuffled),
+        "n_pitched": len(pitched),
         "stillness_drop_db": round(float(np.median(drops)), 2) if drops else None,
         "n_rests": len(drops),
     }

@@ -1,8 +1,9 @@
-"""Trains the bundle's networks, one command each: `python -m training.train {codec,embedding,translator} --out BUNDLE`.
+"""Trains a bundle's networks, one command each: `python -m training.train NETWORK --out BUNDLE`.
 
-Each command goes on from its checkpoint in `--work` if there is one, ends after `--minutes` or `--steps`, and writes
-the moving average of the weights into the bundle. The order is codec, embedding, translator: the last listens
-through the first and looks through the second.
+Each command goes on from its checkpoint in `--work` if there is one, ends after `--minutes` or `--steps`, or with
+Ctrl-C, and writes the moving average of the weights into the bundle. The order is codec, embedding, latent, translator:
+the later ones listen through the first and look through the second. `accelerate launch -m training.train …` uses every
+GPU of a machine, `tensorboard --logdir WORK` shows the curves.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from safetensors import safe_open
 from torch import nn
 
 from models.codec import Codec, CodecConfig
+from models.latent import Latent, LatentConfig
 from models.translator import Translator
 from models.weights import averaged
 from training.bundling import load_network, write_network
 from training.checkpoint import config_of
+from training.device import PRECISIONS, Device
 
 
 def _averages(path: Path) -> dict[str, torch.Tensor]:
@@ -41,6 +44,8 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     module: nn.Module
     if network == "codec":
         module = averaged(Codec(CodecConfig.from_dict(config_of(path))), tensors)
+    elif network == "latent":
+        module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
         module = averaged(Translator(), tensors)
     else:
@@ -53,7 +58,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
 def main(arguments: list[str] | None = None) -> int:
     """Train one network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    parser.add_argument("network", choices=("codec", "embedding", "translator"))
+    parser.add_argument("network", choices=("codec", "embedding", "latent", "translator"))
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
     parser.add_argument("--minutes", type=float, default=60.0)
@@ -63,6 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--freeze-encoder", action="store_true", help="codec: train the decoder only, tokens stay valid"
     )
     parser.add_argument("--from", dest="start", type=Path, help="a bundle to go on from where there is no checkpoint")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="", help="of matrix products; bf16 on a GPU that has it, else no"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 for torch's default")
     options = parser.parse_args(arguments)
     if options.threads:
@@ -70,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     work = options.work / options.network
     command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
+    device = Device(options.precision)
     start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
     try:
         if options.network == "codec":
@@ -77,7 +86,20 @@ def main(arguments: list[str] | None = None) -> int:
 
             given = {"steps": options.steps, "clips": options.clips, "freeze_encoder": options.freeze_encoder}
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
-            path = train_codec(work, recipe, minutes=options.minutes, start=start)
+            path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device)
+        elif options.network == "latent":
+            from training.latent import LatentRecipe, train_latent
+
+            given = {"steps": options.steps, "clips": options.clips}
+            path = train_latent(
+                work,
+                options.work / "translator",
+                options.out,
+                LatentRecipe(**{name: value for name, value in given.items() if value}),
+                minutes=options.minutes,
+                start=start,
+                device=device,
+            )
         elif options.network == "embedding":
             from training.embedding import train_embedding
 
@@ -101,8 +123,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")
         return 130
-    export(options.network, path, options.out, command, notes)
-    print(f"written: {options.out}")
+    if device.main:
+        export(options.network, path, options.out, command, notes)
+        print(f"written: {options.out}")
     return 0
 
 

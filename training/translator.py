@@ -17,6 +17,7 @@ from models.codec import Codec
 from models.translator import Seen, Translator, TranslatorConfig
 from streaming.clock import now_ns
 from streaming.messages import TICKS_PER_SECOND
+from training.augment import vary
 from training.bundling import load_network
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.examples import MEL_BANDS, Examples, load_examples
@@ -111,27 +112,6 @@ class Batch(NamedTuple):
     codes: Tensor
     mel: Tensor
     attack: Tensor
-
-
-def vary(flow: Tensor, speed: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The same movement before another camera: nearer or further, up to a cell aside, parts of the picture hidden.
-
-    Args:
-        flow: [B, T, 2, G, G].
-        speed: [B, T, G, G].
-        rng: chance; one draw for each of the B rows.
-    """
-    batch, grid = flow.shape[0], flow.shape[-1]
-    gain = np.exp(rng.normal(0, 0.15, (batch, 1, 1, 1)))
-    hidden = (rng.random((batch, 1, grid, grid)) < 0.08) & (rng.random((batch, 1, 1, 1)) < 0.5)
-    weight = torch.from_numpy((gain * ~hidden).astype(np.float32))
-    flow, speed = flow * weight[:, :, None], speed * weight
-    shifts = rng.integers(-1, 2, (batch, 2)) * (rng.random((batch, 1)) < 0.6)
-    for row, (down, right) in enumerate(shifts.tolist()):
-        if down or right:
-            flow[row] = flow[row].roll((down, right), (-2, -1))
-            speed[row] = speed[row].roll((down, right), (-2, -1))
-    return flow, speed
 
 
 def draw_batch(data: Examples, history: History, rng: np.random.Generator) -> Batch:

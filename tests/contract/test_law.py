@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.codec import Codec, CodecConfig
+from models.latent import Latent, LatentConfig, Motions
 from models.streaming import CausalConv1d, Proof, State, StreamingModule, verify_contract
 from models.translator import Seen, Translator, TranslatorConfig
 
@@ -100,6 +101,29 @@ def test_depth_transformer_samples_what_its_logits_say() -> None:
         greedy = model.depth.sample(context, model.codebooks, torch.rand(5, 8), torch.full((5, 1), 1e-4))
         logits = model.depth(context, greedy, model.codebooks)
     assert torch.equal(logits.argmax(-1), greedy)
+
+
+def test_the_latent_space_obeys_the_law() -> None:
+    torch.manual_seed(6)
+    config = LatentConfig(dim=16, hidden=24, embedding_dim=8, codec_dim=4)
+    model = Latent(config).eval()
+    seen = seen_for(TranslatorConfig(embedding_dim=8), 2, 40)[2]
+    verify_contract(
+        lambda i: model.video(Motions(*i)),
+        lambda i, s: model.video.step(Motions(*i), s),
+        model.video.init_state,
+        [seen.flow, seen.speed, seen.embedding, seen.age_s],
+        time_dims=[1] * 4,
+        out_dim=1,
+    )
+    verify_contract(
+        lambda i: model.audio(i[0]),
+        lambda i, s: model.audio.step(i[0], s),
+        model.audio.init_state,
+        [torch.randn(2, 40, config.frames * config.codec_dim)],
+        time_dims=[1],
+        out_dim=1,
+    )
 
 
 class Leaky(CausalConv1d):

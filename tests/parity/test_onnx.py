@@ -11,6 +11,7 @@ from engines.registry import open_engine
 from export.onnx import TOLERANCE, difference, parity, to_onnx
 from models.codec import Codec, CodecConfig
 from models.embedding import EmbeddingConfig, VisualEmbedding
+from models.latent import Latent, LatentConfig
 from models.ticks import tick_of
 from models.translator import Translator, TranslatorConfig
 
@@ -24,10 +25,14 @@ def network(name: str) -> nn.Module:
         model = Translator(config).eval()
         model.codebooks.normal_()
         return model
+    if name in ("sight", "hearing"):
+        latent = Latent(LatentConfig(dim=16, hidden=24, embedding_dim=16, codec_dim=4)).eval()
+        latent.codebooks.normal_()
+        return latent
     return Codec(CodecConfig(channels=(4, 6, 8, 8), latent_dim=4)).eval()
 
 
-@pytest.mark.parametrize("name", ["embedding", "translator", "encoder", "decoder"])
+@pytest.mark.parametrize("name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder"])
 def test_tick_by_tick_it_is_torch(name: str) -> None:
     tick = tick_of(name, network(name))
     measured = parity(tick, to_onnx(tick), ticks=40)

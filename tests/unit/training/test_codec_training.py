@@ -55,25 +55,25 @@ def corpus() -> np.ndarray:
 def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
     recipe = CodecRecipe(steps=40, batch=2, bypass_steps=3)
     torch.manual_seed(3)
-    one = CodecTraining(recipe, Codec(TINY))
+    one = CodecTraining(recipe, Codec(TINY), corpus())
     for _ in range(6):
-        one.advance(corpus())
+        one.advance()
     one.save(tmp_path / "c.safetensors")
-    straight = [one.advance(corpus()) for _ in range(3)]
-    two = CodecTraining(recipe, Codec(TINY))
+    straight = [one.advance() for _ in range(3)]
+    two = CodecTraining(recipe, Codec(TINY), corpus())
     two.load(tmp_path / "c.safetensors")
     assert two.step == 6
-    assert [two.advance(corpus()) for _ in range(3)] == straight
+    assert [two.advance() for _ in range(3)] == straight
 
 
 def test_training_lowers_the_loss_and_freezing_keeps_the_encoder() -> None:
     torch.manual_seed(4)
-    training = CodecTraining(CodecRecipe(steps=200, batch=2, bypass_steps=20, warm_up=5), Codec(TINY))
-    losses = [training.advance(corpus()) for _ in range(50)]
+    training = CodecTraining(CodecRecipe(steps=200, batch=2, bypass_steps=20, warm_up=5), Codec(TINY), corpus())
+    losses = [training.advance() for _ in range(50)]
     assert np.mean([row["mel"] for row in losses[-5:]]) < 0.8 * np.mean([row["mel"] for row in losses[:5]])
-    frozen = CodecTraining(CodecRecipe(steps=10, batch=2, freeze_encoder=True), training.codec)
+    frozen = CodecTraining(CodecRecipe(steps=10, batch=2, freeze_encoder=True), training.codec, corpus())
     before = {name: value.clone() for name, value in training.codec.state_dict().items()}
-    frozen.advance(corpus())
+    frozen.advance()
     changed = {name.split(".")[0] for name, value in frozen.codec.state_dict().items() if not value.equal(before[name])}
     assert changed == {"decoder"}
 

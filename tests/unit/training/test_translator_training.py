@@ -30,6 +30,7 @@ def examples() -> Examples:
         codes,
         torch.zeros(CLIPS, TICKS, FRAMES * MEL_BANDS, dtype=torch.float16),
         torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.bool),
+        torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.float16),
     )
 
 
