@@ -202,7 +202,9 @@ class CodecTraining:
             y = codec.decoder(latents).float()
         mel, phase = spectral_losses(y[:, 0], x[:, 0])
         wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
-        loss = (0.25 if early else 1.0) * mel + phase + wave + 0.25 * commit
+        # Once the phase is learned, what is heard leads.
+        weights = (0.25, 1.0) if early else (2.0, 0.5)
+        loss = weights[0] * mel + phase + weights[1] * wave + 0.25 * commit
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, codec.parameters())
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
