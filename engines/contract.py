@@ -18,8 +18,8 @@ flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], dis
 embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
 sight       flow: float32 [2, 16, 16], speed: float32 [16, 16], embedding: float32 [128], age_s -> latent: float32 [D]
 hearing     codes: int16 [4, 2] -> latent: float32 [D], comparable with what sight gives at the same tick
-translator  flow [2, 16, 16], speed [16, 16], embedding [128] (float32), age_s: how old that motion is at the tick,
-            time_s: the tick's time, temperature, anticipation_s (all float64 scalars) -> codes: int16 [4, 2]
+translator  latent: float32 [D] of what is seen, age_s: how old that is at the tick, time_s: the tick's time,
+            temperature, anticipation_s, guidance (all float64 scalars), voice: int -> codes: int16 [4, 2]
 encoder     pcm: float32 [1280] -> codes: int16 [4, 2]
 decoder     codes: int16 [4, 2] -> pcm: float32 [1280]
 """

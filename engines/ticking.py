@@ -112,14 +112,14 @@ class TranslatorEngine(TickEngine):
             {
                 "previous": self._previous,
                 "known": heard,
-                "flow": row("flow"),
-                "speed": row("speed"),
-                "embedding": row("embedding"),
+                "latent": row("latent"),
                 "age_s": row("age_s"),
                 "time_s": row("time_s", np.float64),
                 "anticipation_s": row("anticipation_s"),
+                "voice": np.array([[int(inputs.get("voice", 0))]], np.int64),
                 "uniforms": self._rng.random((1, count), dtype=np.float32),
                 "temperature": np.array([[max(1e-3, float(inputs["temperature"]))]], np.float32),
+                "guidance": np.array([[float(inputs.get("guidance", 1.0))]], np.float32),
             }
         )
         self._previous = codes[:, None]

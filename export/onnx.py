@@ -57,9 +57,11 @@ def _example(spec: Spec, rng: np.random.Generator, tick: int) -> np.ndarray:
         return np.full(spec.shape, 3600.0 + 0.04 * tick)
     if spec.dtype == torch.uint8:
         return rng.integers(0, 256, spec.shape, dtype=np.uint8)
+    if spec.name == "voice":
+        return rng.integers(0, 2, spec.shape)
     if spec.dtype == torch.int64:
         return rng.integers(0, 2048, spec.shape)
-    if spec.name in ("known", "temperature"):
+    if spec.name in ("known", "temperature", "guidance"):
         return np.ones(spec.shape, np.float32)
     if spec.name == "uniforms":
         return rng.random(spec.shape, dtype=np.float32)

@@ -97,7 +97,10 @@ class DecoderTick(Tick):
 
 
 class TranslatorTick(Tick):
-    """What is seen at a tick -> its codes int64 [1, K, 2]; the last tick's codes are an input, and so is chance."""
+    """A tick's video latent -> its codes int64 [1, K, 2]; the last tick's codes are an input, and so is chance.
+
+    The state has two rows: the second one's eyes are closed, for guidance.
+    """
 
     output = "codes"
 
@@ -105,43 +108,47 @@ class TranslatorTick(Tick):
         super().__init__()
         self.network = network
         config = network.config
-        grid = config.grid
         self.inputs = (
             Spec("previous", (1, 1, config.num_codebooks, config.frames), torch.int64),
             Spec("known", (1, 1)),
-            Spec("flow", (1, 1, 2, grid, grid)),
-            Spec("speed", (1, 1, grid, grid)),
-            Spec("embedding", (1, 1, config.embedding_dim)),
+            Spec("latent", (1, 1, config.sight_dim)),
             Spec("age_s", (1, 1)),
             Spec("time_s", (1, 1), torch.float64),
             Spec("anticipation_s", (1, 1)),
+            Spec("voice", (1, 1), torch.int64),
             Spec("uniforms", (1, config.codes_per_tick)),
             Spec("temperature", (1, 1)),
+            Spec("guidance", (1, 1)),
         )
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The empty windows."""
-        return self.network.init_state(1)
+        return self.network.init_state(2)
 
     def forward(
         self,
         previous: Tensor,
         known: Tensor,
-        flow: Tensor,
-        speed: Tensor,
-        embedding: Tensor,
+        latent: Tensor,
         age_s: Tensor,
         time_s: Tensor,
         anticipation_s: Tensor,
+        voice: Tensor,
         uniforms: Tensor,
         temperature: Tensor,
+        guidance: Tensor,
         *state: Tensor,
     ) -> Any:
         """One tick: the backbone's step, then the depth transformer's draw."""
         net = self.network
-        seen = Seen(flow, speed, embedding, age_s, time_s, anticipation_s)
-        context, after = net.step(previous, known, seen, state)
-        flat = net.depth.sample(context[:, 0], net.codebooks, uniforms, temperature)
+
+        def both(x: Tensor) -> Tensor:
+            return torch.cat([x, x])
+
+        eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
+        seen = Seen(both(latent), both(age_s), both(time_s), both(anticipation_s), both(voice), eyes)
+        context, after = net.step(both(previous), both(known), seen, state)
+        flat = net.depth.sample(context[:, 0], net.codebooks, uniforms, temperature, guidance)
         return (net.from_emission_order(flat), *after)
 
 

@@ -1,10 +1,13 @@
 """The translator: what is seen up to now -> the codes of the next 40 ms of sound.
 
-A causal, sliding-window, cross-modal transformer takes one step per tick: its input is the last tick's sound and what
-is seen now; it attends to its own past and, by cross-attention on a time base in seconds, to the video latents of the
-last second and more. A depth transformer (after RQ-Transformer, Lee et al. 2022, and Moshi, Defossez et al. 2024) then
-emits the tick's 2 x 4 codes one after the other, so no delay pattern is needed. Anticipation is an input: with Δ
-seconds the sound asked for is that of now + Δ.
+A causal, sliding-window, cross-modal transformer takes one step per tick: its input is the last tick's sound and the
+latent of what is seen now (see `models.latent`); it attends to its own past and, by cross-attention on a time base in
+seconds, to the video latents of the last second and more. A depth transformer (after RQ-Transformer, Lee et al. 2022,
+and Moshi, Defossez et al. 2024) then emits the tick's 2 x 4 codes one after the other, so no delay pattern is needed.
+
+Three live controls are inputs. Anticipation: with Δ seconds the sound asked for is that of now + Δ. Voice: which
+instrument answers, whatever is played. Guidance (classifier-free, Ho and Salimans 2022): a second row of the batch does
+not see, and the codes' odds are moved away from what it would play, so that what is seen counts more.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
-from models.streaming import CausalConv1d, State
+from models.streaming import State
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,12 @@ class TranslatorConfig:
         dim, heads, layers: of the backbone.
         window: ticks of its own past that a tick sees, itself included.
         video_window: ticks of video latents that a tick sees.
-        video_taps: ticks of video that a latent is made of, its own included.
         depth_dim, depth_heads, depth_layers: of the depth transformer.
         num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
         latent_dim: width of the codec's codebooks.
-        embedding_dim, grid: of a motion.
-        mel_bands: bands of the auxiliary loudness target, per token frame.
+        sight_dim: width of a video latent.
+        voice_names: the voices that can be asked for, numbered from 1; voice 0 is "as it is played".
         memory: share of the ticks at which it hears its own past when it performs; less makes it look more.
-
-    The heads `loudness` and `attack` (an onset in a token frame) are for training only: they tell the backbone what
-    matters before the codes do.
     """
 
     dim: int = 192
@@ -45,7 +44,6 @@ class TranslatorConfig:
     layers: int = 3
     window: int = 50
     video_window: int = 32
-    video_taps: int = 5
     depth_dim: int = 128
     depth_heads: int = 4
     depth_layers: int = 2
@@ -53,9 +51,8 @@ class TranslatorConfig:
     cardinality: int = 2048
     frames: int = 2
     latent_dim: int = 32
-    embedding_dim: int = 128
-    grid: int = 16
-    mel_bands: int = 24
+    sight_dim: int = 128
+    voice_names: tuple[str, ...] = ("drums", "strings", "air", "keys", "dance")
     memory: float = 0.5
 
     @property
@@ -70,60 +67,23 @@ class TranslatorConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TranslatorConfig:
         """The inverse of `as_dict`."""
-        return cls(**values)
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**fields)
 
 
 class Seen(NamedTuple):
-    """What is seen at each tick of a block.
+    """What is seen at each tick of a block, and what is asked for.
 
-    flow [B, T, 2, G, G], speed [B, T, G, G] in frame sides per second; embedding [B, T, E]; age_s [B, T]: how long
-    before the tick the frame was captured; time_s [B, T] float64: the tick's time; anticipation_s [B, T].
+    latent [B, T, sight_dim]; age_s [B, T]: how long before the tick the frame was captured; time_s [B, T] float64: the
+    tick's time; anticipation_s [B, T]; voice int64 [B, T]; open [B, T]: 1, or 0 for eyes that are closed.
     """
 
-    flow: Tensor
-    speed: Tensor
-    embedding: Tensor
+    latent: Tensor
     age_s: Tensor
     time_s: Tensor
     anticipation_s: Tensor
-
-
-def _compress(x: Tensor) -> Tensor:
-    """A signed logarithm, linear near zero: a still hand and a drum stick differ by a factor of a thousand."""
-    return x.sign() * x.abs().log1p()
-
-
-class VideoEncoder(nn.Module):
-    """What is seen to a video latent: [B, T, ...] -> [B, T, dim].
-
-    A causal convolution over a few ticks sees what attention learns slowly: a bow that turns, a stick that is stopped.
-    """
-
-    def __init__(self, config: TranslatorConfig) -> None:
-        super().__init__()
-        self.grid = nn.Sequential(
-            nn.Conv2d(4, 24, 3, 2, 1), nn.GELU(), nn.Conv2d(24, 48, 3, 2, 1), nn.GELU(), nn.Flatten()
-        )
-        cells = 48 * (config.grid // 4) ** 2
-        self.flat = nn.Linear(cells + config.embedding_dim + 2, config.dim)
-        self.recent = CausalConv1d(config.dim, config.dim, config.video_taps)
-        self.mix = nn.Linear(config.dim, config.dim)
-        self.norm = nn.LayerNorm(config.dim)
-
-    def init_state(self, batch: int) -> State:
-        """Nothing was seen."""
-        return self.recent.init_state(batch)
-
-    def step(self, seen: Seen, state: State) -> tuple[Tensor, State]:
-        """A block of ticks -> (latents [B, T, dim], state of one tensor)."""
-        batch, length = seen.age_s.shape
-        speed = seen.speed[:, :, None]
-        planes = torch.cat([_compress(8.0 * seen.flow), _compress(8.0 * speed), _compress(80.0 * speed)], dim=2)
-        cells = self.grid(planes.flatten(0, 1)).view(batch, length, -1)
-        energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
-        x = self.flat(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))
-        y, state = self.recent.step(F.gelu(x).transpose(1, 2), state)
-        return self.norm(x + self.mix(F.gelu(y.transpose(1, 2)))), state
+    voice: Tensor
+    open: Tensor
 
 
 class Layer(nn.Module):
@@ -203,15 +163,22 @@ class DepthTransformer(nn.Module):
         return torch.stack([self.heads[i % k](x[:, i]) for i in range(self.config.codes_per_tick)], 1)
 
     def sample(
-        self, context: Tensor, codebooks: Tensor, uniforms: Tensor, temperature: Tensor, floor: float = 0.05
+        self,
+        context: Tensor,
+        codebooks: Tensor,
+        uniforms: Tensor,
+        temperature: Tensor,
+        guidance: Tensor | None = None,
+        floor: float = 0.05,
     ) -> Tensor:
         """Draw the codes of one tick.
 
         Args:
-            context: [N, dim].
+            context: [N, dim]; with guidance [2 N, dim], the second half from closed eyes.
             codebooks: [K, cardinality, latent_dim].
             uniforms: [N, 8] in 0..1, where chance comes from.
             temperature: [N, 1], positive; small is greedy.
+            guidance: [N, 1]; 1 takes the first half's odds as they are, more moves them away from the second half's.
             floor: entries less likely than this share of the likeliest are never drawn (min-p, Nguyen et al. 2024).
 
         Returns:
@@ -226,7 +193,11 @@ class DepthTransformer(nn.Module):
             h = x[:, None]
             for j, layer in enumerate(self.layers):
                 h, pasts[j] = layer.step(h, pasts[j])  # type: ignore[operator]
-            logits = self.heads[i % k](self.norm(h[:, 0])) / temperature
+            logits = self.heads[i % k](self.norm(h[:, 0]))
+            if guidance is not None:
+                seeing, blind = logits.chunk(2)
+                logits = blind + guidance * (seeing - blind)
+            logits = logits / temperature
             odds = (logits - logits.amax(-1, keepdim=True)).exp()
             odds = torch.where(odds < floor, 0.0, odds)
             cumulative = odds.cumsum(-1)
@@ -237,6 +208,7 @@ class DepthTransformer(nn.Module):
             )
             codes.append(code)
             if i + 1 < self.config.codes_per_tick:
+                code = code if guidance is None else code.repeat(2)
                 x = base + self.place[i + 1] + self.enter[i % k](F.embedding(code, codebooks[i % k]))
         return torch.stack(codes, 1)
 
@@ -254,23 +226,22 @@ class Translator(nn.Module):
         self.codebooks = nn.Buffer(torch.zeros(config.num_codebooks, config.cardinality, config.latent_dim))
         self.history = nn.Linear(config.frames * config.latent_dim, config.dim)
         self.unknown = nn.Parameter(torch.zeros(config.dim))
-        self.video = VideoEncoder(config)
+        self.blind = nn.Parameter(torch.zeros(config.sight_dim))
+        self.video = nn.Sequential(nn.Linear(config.sight_dim + 1, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
         self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
+        self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
-        self.loudness = nn.Linear(config.dim, config.frames * config.mel_bands)
-        self.attack = nn.Linear(config.dim, config.frames)
         self.depth = DepthTransformer(config)
 
     def init_state(self, batch: int) -> State:
-        """Empty windows, six tensors per layer, and the video encoder's past."""
-        windows = tuple(
+        """Empty windows, six tensors per layer."""
+        return tuple(
             tensor
             for layer in self.layers
             for attention in (layer.own, layer.video)
             for tensor in attention.init_state(batch)  # type: ignore[union-attr,operator]
         )
-        return windows + self.video.init_state(batch)
 
     def latents_of(self, codes: Tensor) -> Tensor:
         """Codes [B, T, K, frames] -> the quantized latents they stand for, [B, T, frames * latent_dim]."""
@@ -291,9 +262,10 @@ class Translator(nn.Module):
         Returns:
             Context [B, T, dim] for the depth transformer, and the new state.
         """
-        video, seen_state = self.video.step(seen, state[6 * len(self.layers) :])
+        latent = torch.where(seen.open[..., None] > 0, seen.latent, self.blind)
+        video = self.video(torch.cat([latent, 10.0 * seen.age_s[..., None]], dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
-        x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float())
+        x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float()) + self.voice(seen.voice)
         head_dim = self.config.dim // self.config.heads
         turns = rotary(seen.time_s, head_dim)
         video_turns = rotary(seen.time_s - seen.age_s.double(), head_dim)
@@ -301,7 +273,7 @@ class Translator(nn.Module):
         for i, layer in enumerate(self.layers):
             x, new = layer.step(x, video, turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
             after.extend(new)
-        return self.norm(x), tuple(after) + seen_state
+        return self.norm(x), tuple(after)
 
     def forward(self, previous: Tensor, known: Tensor, seen: Seen) -> Tensor:
         """The whole sequence at once: context [B, T, dim]."""

@@ -38,5 +38,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     report: str = ""
     seed: int = 0
     temperature: float = 0.8
+    voice: str = "auto"
+    guidance: float = 1.0
     quiet: bool = False
     links: Links = msgspec.field(default_factory=Links)

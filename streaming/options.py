@@ -27,6 +27,7 @@ DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", "torch", "onnxruntime", "tensorrt")
 PERFORMERS = ("strings", "keys", "drums", "air", "dance")
 MAX_ANTICIPATION_MS = 120.0
+MAX_GUIDANCE = 4.0
 MAX_TEMPERATURE = 2.0
 MAX_SEED = 2**63 - 1
 HELP = "see python run_live.py --help"
@@ -141,6 +142,8 @@ def _add_show(parser: _Parser) -> None:
     add("--config", metavar="FILE.toml", help="any of these options; those of the command line win")
     add("--seed", type=int, metavar="N", help="where all randomness starts; default: 0")
     add("--temperature", type=float, metavar="T", help="0 to 2: how freely tokens are chosen; default: 0.8")
+    add("--voice", metavar="NAME", help="auto (as it is played), or one of the bundle's voices: strings, keys, drums …")
+    add("--guidance", type=float, metavar="G", help="0 to 4: how much what is seen counts, 1 as it was learned")
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")
     add("--awake", action="store_true", help="keep the cores from halting (idle machines wake up late)")
     add("--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own")
@@ -222,6 +225,7 @@ def check(show: Show, command: str = "play") -> list[str]:
     if show.duration_s is not None:
         _positive(show.duration_s, "--duration")
     _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
+    _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
     _in_range(show.seed, 0, MAX_SEED, "--seed")
     _check_anticipation(show.anticipation)
     _check_camera(show.camera)

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     forward.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     forward.add_argument("--clips", type=int, default=50, help="how many held-out clips (at least 2)")
     forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE)
+    forward.add_argument("--guidance", type=float, default=1.0, help="0 to 4: how much what is seen counts")
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="0, 40, 80 or 120")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus")
     codec.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
@@ -40,9 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.what == "forward":
             figures = evaluate_forward(
-                options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3
+                options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3, options.guidance
             )
-            settings = f"--temperature {options.temperature}"
+            settings = f"--temperature {options.temperature} --guidance {options.guidance}"
         elif options.what == "latent":
             figures, settings = evaluate_latent(options.bundle, options.clips), ""
         else:

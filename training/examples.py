@@ -23,15 +23,19 @@ from models.codec import Codec
 from streaming.messages import SAMPLE_RATE
 from training.bundling import load_network
 from training.onsets import detect_onsets
-from training.performances import TICKS, embed, record_dataset, sound_of
+from training.performances import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
 from training.pitch import pitch_track
 from training.spectral import mel_bank
 
 MEL_BANDS = 24
 FRAMES = 2
 """Token frames per tick."""
-LAYOUT = 2
+LAYOUT = 3
 """Raised when a prepared file holds something else than before."""
+VOICES = KINDS
+"""The voices that a translator can be asked for; voice 0 is that of whatever is played."""
+MELODIC = ("strings", "keys", "air")
+"""Voices that can play each other's notes."""
 
 
 @dataclass
@@ -41,7 +45,8 @@ class Examples:
     Attributes:
         flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
         age: float32 [N, T], seconds.
-        codes: int16 [N, T, K, 2].
+        codes: int16 [N, 3, T, K, 2]: as it was played, and by two other voices.
+        voice: int64 [N, 3]: whose they are, counted from 1 in the order of `VOICES`; 0 where no other can play it.
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
         attack: bool [N, T, 2], whether an onset is heard in the token frame.
         pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 where there is none.
@@ -52,6 +57,7 @@ class Examples:
     embedding: Tensor
     age: Tensor
     codes: Tensor
+    voice: Tensor
     mel: Tensor
     attack: Tensor
     pitch: Tensor
@@ -101,8 +107,17 @@ def _prepare(path: Path, bundle: Path) -> Path:
     codec, network = _networks(bundle)
     with np.load(path) as file:
         data = {name: file[name] for name in file.files}
-    sound = sound_of(int(data["seed"]))
+    seed = int(data["seed"])
+    own = kind_of(seed)
+    others = [kind for kind in MELODIC if kind != own] if own in MELODIC else []
+    sound = sound_of(seed)
     heard = torch.from_numpy(sound)
+    codes = np.zeros((3, TICKS, codec.config.num_codebooks, FRAMES), np.int16)
+    voice = np.zeros(3, np.int64)
+    for place, kind in enumerate([own, *others]):
+        take = torch.from_numpy(sound_of(seed, kind))
+        codes[place] = codec.encode(take[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy()
+        voice[place] = 1 + VOICES.index(kind)
     part = target.with_suffix(".part")
     with part.open("wb") as out:
         np.savez(
@@ -112,7 +127,8 @@ def _prepare(path: Path, bundle: Path) -> Path:
             speed=data["speed"],
             embedding=embed(data, network),
             age=data["age_s"],
-            codes=codec.encode(heard[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy().astype("int16"),
+            codes=codes,
+            voice=voice,
             mel=mel_frames(heard, MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1).numpy().astype(np.float16),
             attack=attack_frames(sound),
             pitch=np.nan_to_num(pitch_track(sound)).reshape(TICKS, FRAMES).astype(np.float16),

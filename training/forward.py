@@ -49,21 +49,28 @@ def flow_peaks(clip: Clip) -> NDArray[np.float64]:
     return np.flatnonzero(peak) / TICKS_PER_SECOND
 
 
-def answer(seed: int, bundle: str, temperature: float, anticipation_s: float = 0.0) -> Answer:
+def answer(seed: int, bundle: str, temperature: float, anticipation_s: float = 0.0, guidance: float = 1.0) -> Answer:
     """Watch one clip and make its music through the causal path."""
     clip = watch(seed, open_engine("embedding", bundle=bundle), steady=True)
+    sight = open_engine("sight", bundle=bundle)
     translator = open_engine("translator", bundle=bundle, seed=seed)
     decoder = open_engine("decoder", bundle=bundle)
     music = []
     for tick in range(clip.age_s.size):
-        codes = translator.step(
+        age_s = float(clip.age_s[tick])
+        seen = sight.step(
             flow=clip.flow[tick].astype(np.float32),
             speed=clip.speed[tick].astype(np.float32),
             embedding=clip.embedding[tick].astype(np.float32),
-            age_s=float(clip.age_s[tick]),
+            age_s=age_s,
+        )
+        codes = translator.step(
+            latent=seen["latent"],
+            age_s=age_s,
             time_s=tick / TICKS_PER_SECOND,
             temperature=temperature,
             anticipation_s=anticipation_s,
+            guidance=guidance,
         )["codes"]
         music.append(decoder.step(codes=codes)["pcm"])
     return Answer(seed, clip.kind, np.concatenate(music), clip.sound, flow_peaks(clip))
@@ -119,11 +126,11 @@ def score(answers: list[Answer]) -> dict[str, Any]:
 
 
 def evaluate_forward(
-    bundle: str, clips: int, temperature: float, anticipation_s: float, workers: int = 2
+    bundle: str, clips: int, temperature: float, anticipation_s: float, guidance: float = 1.0, workers: int = 2
 ) -> dict[str, Any]:
     """Answer and score the first `clips` held-out clips, whole and by kind, with the seeds and settings used."""
     seeds = range(TEST_SEED, TEST_SEED + clips)
-    job = partial(answer, bundle=bundle, temperature=temperature, anticipation_s=anticipation_s)
+    job = partial(answer, bundle=bundle, temperature=temperature, anticipation_s=anticipation_s, guidance=guidance)
     with ProcessPoolExecutor(workers) as pool:
         answers = list(tqdm(pool.map(job, seeds), total=clips, desc="clips", mininterval=5))
     kinds = sorted({a.kind for a in answers})
@@ -133,5 +140,6 @@ def evaluate_forward(
         "seeds": [seeds.start, seeds.stop - 1],
         "split": "held-out synthetic performances, never trained on",
         "temperature": temperature,
+        "guidance": guidance,
         "anticipation_ms": round(anticipation_s * 1e3),
     }

@@ -239,6 +239,6 @@ def train_latent(
         model.load_state_dict(start.state_dict())
     with device.main_first():
         data = load_examples(recordings, recipe.clips, bundle)
-    training = LatentTraining(recipe, model, data, sounds_of(model, data.codes), device)
+    training = LatentTraining(recipe, model, data, sounds_of(model, data.codes[:, 0]), device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work, "latent", plan)

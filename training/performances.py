@@ -7,7 +7,7 @@ a room; at each tick the newest frame's motion is taken, as it is live.
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,10 @@ def performer_of(seed: int, size: tuple[int, int] = SIZE) -> SyntheticPerformer:
     return SyntheticPerformer(kind_of(seed), seed, size=size, duration_s=CLIP_S)
 
 
-def sound_of(seed: int) -> NDArray[np.float32]:
-    """What the performer of a clip plays: float32 [T * 1280]."""
-    return render_sound(draw_score(kind_of(seed), seed, CLIP_S), SAMPLE_RATE)[: TICKS * TICK_SAMPLES]
+def sound_of(seed: int, voice: str = "") -> NDArray[np.float32]:
+    """What the performer of a clip plays, or the same notes by another voice: float32 [T * 1280]."""
+    score = draw_score(kind_of(seed), seed, CLIP_S)
+    return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: TICKS * TICK_SAMPLES]
 
 
 def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:

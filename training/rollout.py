@@ -12,17 +12,19 @@ from torch import Tensor
 
 from models.translator import Seen, Translator
 from streaming.messages import TICKS_PER_SECOND
-from training.examples import Examples
 
 
 @torch.inference_mode()
-def play(model: Translator, data: Examples, rows: Tensor, ahead: Tensor, rng: np.random.Generator) -> Tensor:
+def play(
+    model: Translator, latents: Tensor, age: Tensor, voice: Tensor, ahead: Tensor, rng: np.random.Generator
+) -> Tensor:
     """Play clips from their start, hearing only oneself.
 
     Args:
         model: the translator; its training mode is left as it was.
-        data: the clips.
-        rows: int64 [R], which of them.
+        latents: what is seen, [R, T, sight_dim].
+        age: how old it is at its tick, [R, T] in seconds.
+        voice: int64 [R].
         ahead: int64 [R], anticipation in ticks.
         rng: chance.
 
@@ -31,28 +33,23 @@ def play(model: Translator, data: Examples, rows: Tensor, ahead: Tensor, rng: np
     """
     training = model.training
     model.eval()
-    count, total = rows.numel(), data.age.shape[1]
-    previous = torch.zeros(count, 1, *data.codes.shape[2:], dtype=torch.int64)
-    known = torch.zeros(count, 1)
+    count, total = age.shape
+    config = model.config
+    previous = torch.zeros(count, 1, config.num_codebooks, config.frames, dtype=torch.int64, device=age.device)
+    known = torch.zeros(count, 1, device=age.device)
     anticipation = (ahead / TICKS_PER_SECOND).float()[:, None]
-    temperature = torch.from_numpy(rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32))
+    temperature = torch.from_numpy(rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32)).to(age.device)
     state = model.init_state(count)
     played = []
     for tick in range(total):
-        at = (rows, slice(tick, tick + 1))
-        seen = Seen(
-            data.flow[at].float(),
-            data.speed[at].float(),
-            data.embedding[at].float(),
-            data.age[at],
-            torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64),
-            anticipation,
-        )
+        now = slice(tick, tick + 1)
+        time_s = torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64, device=age.device)
+        seen = Seen(latents[:, now], age[:, now], time_s, anticipation, voice[:, None], torch.ones_like(anticipation))
         context, state = model.step(previous, known, seen, state)
-        uniforms = torch.from_numpy(rng.random((count, model.config.codes_per_tick), dtype=np.float32))
+        uniforms = torch.from_numpy(rng.random((count, config.codes_per_tick), dtype=np.float32)).to(age.device)
         codes = model.depth.sample(context[:, 0], model.codebooks, uniforms, temperature)
         previous = model.from_emission_order(codes)[:, None]
-        known = torch.ones(count, 1)
+        known = torch.ones_like(known)
         played.append(previous.to(torch.int16))
     model.train(training)
     return torch.cat(played, 1)

@@ -19,7 +19,7 @@ from torch import nn
 
 from models.codec import Codec, CodecConfig
 from models.latent import Latent, LatentConfig
-from models.translator import Translator
+from models.translator import Translator, TranslatorConfig
 from models.weights import averaged
 from training.bundling import load_network, write_network
 from training.checkpoint import config_of
@@ -47,7 +47,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     elif network == "latent":
         module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
-        module = averaged(Translator(), tensors)
+        module = averaged(Translator(TranslatorConfig.from_dict(config_of(path))), tensors)
     else:
         from training.embedding import Facts
 
@@ -109,17 +109,11 @@ def main(arguments: list[str] | None = None) -> int:
             notes = {"errors": {k: round(v, 5) for k, v in errors.items()}}
             print(notes)
         else:
-            from training.translator import train_translator
+            from training.translator import TranslatorRecipe, train_translator
 
-            path = train_translator(
-                work,
-                options.out,
-                steps=options.steps or 3000,
-                clips=options.clips or 500,
-                minutes=options.minutes,
-                learning_rate=1e-3,
-                start=start,
-            )
+            given = {"steps": options.steps, "clips": options.clips}
+            translation = TranslatorRecipe(**{name: value for name, value in given.items() if value})
+            path = train_translator(work, options.out, translation, minutes=options.minutes, start=start, device=device)
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")
         return 130

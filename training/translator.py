@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,46 +10,87 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from models.codec import Codec
+from models.latent import Latent, Motions
 from models.translator import Seen, Translator, TranslatorConfig
-from streaming.clock import now_ns
 from streaming.messages import TICKS_PER_SECOND
 from training.augment import vary
 from training.bundling import load_network
-from training.checkpoint import Average, load_checkpoint, save_checkpoint
-from training.examples import MEL_BANDS, Examples, load_examples
+from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
+from training.device import Device
+from training.examples import VOICES, Examples, load_examples
 from training.rollout import play
+from training.run import Plan, run
 
-BATCH = 16
-LENGTH = 128
-"""Ticks of a training sequence: more than two windows."""
-DEPTH_SHARE, ATTACK_SHARE = 0.2, 0.5
-"""Share of the ticks whose codes are learned in one step, and of those in which an onset is heard: the depth
-transformer costs more than the backbone, and what is rare is what is listened for."""
+LEAD = 32
+"""Ticks that are seen before a stretch begins, so that the video latents have their past."""
 AHEAD = 3
 """Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
-ATTACK_WEIGHT = 4.0
-OWN_FROM, OWN_EVERY, OWN_CLIPS = 1000, 500, 400
-"""From which step on, how often and how many clips the model plays to itself for its history."""
-NAMES = ("codes", "loudness", "attack")
-"""The losses."""
+HELD_PART = 50
+"""One clip of so many is held out for the curves."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How often which past is shown.
+    """How often what is shown and asked for.
 
     Attributes:
-        hidden, spells, own: of the rows: never shown, shown in spells, the model's own (once it has played).
-        wrong: of the ticks: another clip's.
+        hidden, spells, own: of the rows: the past never shown, shown in spells, the model's own (once it has played).
+        wrong: of the ticks: another clip's past.
+        blind: of the rows: nothing is seen, for guidance.
+        named: of the rows: the voice is asked for by name, though it is the one that is seen.
+        other: of the rows whose notes other voices can play: one of them is asked for.
+        depth, attack: of the ticks, and of those in which an onset is heard: their codes are learned in a step. The
+            depth transformer costs more than the backbone, and what is rare is what is listened for.
     """
 
     hidden: float = 0.3
     spells: float = 0.15
     own: float = 0.4
     wrong: float = 0.08
+    blind: float = 0.1
+    named: float = 0.4
+    other: float = 0.3
+    depth: float = 0.2
+    attack: float = 0.5
+
+
+@dataclass(frozen=True)
+class TranslatorRecipe:
+    """How the translator is trained.
+
+    Attributes:
+        steps: in all.
+        clips: how many recorded performances.
+        batch, length: clips of a step, and how many ticks of each: more than two windows.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        own_from, own_every, own_clips: from which step on, how often and how many clips the model plays to itself.
+        shares: see `Shares`.
+    """
+
+    steps: int = 8_000
+    clips: int = 1_600
+    batch: int = 16
+    length: int = 128
+    learning_rate: float = 1e-3
+    own_from: int = 1_000
+    own_every: int = 500
+    own_clips: int = 400
+    shares: Shares = Shares()
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.03, 1.0 - step / self.steps)
+
+
+class Places(NamedTuple):
+    """Which stretch of which clips by which voice: clip, take [B]; ticks of what is seen and of what sounds [B, L]."""
+
+    clip: Tensor
+    take: Tensor
+    seen: Tensor
+    sounding: Tensor
 
 
 class History:
@@ -61,176 +101,283 @@ class History:
         shares: how often which past is shown.
     """
 
-    def __init__(self, data: Examples, shares: Shares | None = None) -> None:
-        self._data, self._shares = data, shares or Shares()
-        self._played = torch.zeros_like(data.codes)
-        self._since = torch.full((data.codes.shape[0],), -1)
+    def __init__(self, data: Examples, shares: Shares) -> None:
+        self._codes, self._shares = data.codes, shares
+        self.played = torch.zeros_like(data.codes)
+        self.since = torch.full(data.codes.shape[:2], -1)
 
-    def play(self, model: Translator, rng: np.random.Generator, clips: int) -> None:
-        """Let the model play some clips anew."""
-        rows = torch.from_numpy(rng.choice(len(self._since), min(clips, len(self._since)), replace=False))
-        ahead = _draw_ahead(rng, rows.numel())
-        played = play(model, self._data, rows, ahead, rng)
-        for row, delay, codes in zip(rows, ahead.tolist(), played, strict=True):
-            self._played[row, delay:] = codes[: len(codes) - delay]
-        self._since[rows] = ahead
+    def remember(self, clip: Tensor, take: Tensor, ahead: Tensor, codes: Tensor) -> None:
+        """Keep what the model played of clips [R, T, K, 2], ahead of what it saw by so many ticks [R]."""
+        for row in range(clip.numel()):
+            delay = int(ahead[row])
+            self.played[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
+        self.since[clip, take] = ahead
 
-    def draw(self, rng: np.random.Generator, rows: Tensor, ticks: Tensor) -> tuple[Tensor, Tensor]:
-        """The codes of the ticks before `ticks` [B, L] of sound, [B, L, K, 2], and where they are known [B, L]."""
+    def draw(self, rng: np.random.Generator, places: Places) -> tuple[Tensor, Tensor]:
+        """The codes of the ticks before what sounds, [B, L, K, 2], and where they are known [B, L]."""
+        ticks, shares = places.sounding, self._shares
         batch, length = ticks.shape
-        before = (rows[:, None], (ticks - 1).clamp_min(0))
-        previous = self._data.codes[before].long()
+        before = (ticks - 1).clamp_min(0)
+        previous = self._codes[places.clip[:, None], places.take[:, None], before].long()
         known = (ticks > 0).float()
-        shares, chance = self._shares, rng.random(batch)
+        chance = rng.random(batch)
         for row in range(batch):
-            since = int(self._since[rows[row]])
+            clip, take = int(places.clip[row]), int(places.take[row])
+            since = int(self.since[clip, take])
             if chance[row] < shares.hidden:
                 known[row] = 0
             elif chance[row] < shares.hidden + shares.spells:
                 spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
                 known[row, torch.from_numpy(spell)] = 0
             elif chance[row] < shares.hidden + shares.spells + shares.own and since >= 0:
-                previous[row] = self._played[before[0][row], before[1][row]].long()
+                previous[row] = self.played[clip, take, before[row]].long()
                 known[row, ticks[row] <= since] = 0
         wrong = torch.from_numpy(rng.random((batch, length)) < shares.wrong)
-        donor = torch.from_numpy(rng.integers(0, len(self._since), int(wrong.sum())))
-        total = self._data.codes.shape[1]
-        previous[wrong] = self._data.codes[donor, torch.from_numpy(rng.integers(0, total, donor.numel()))].long()
+        donor = torch.from_numpy(rng.integers(0, self._codes.shape[0], int(wrong.sum())))
+        total = self._codes.shape[2]
+        previous[wrong] = self._codes[donor, 0, torch.from_numpy(rng.integers(0, total, donor.numel()))].long()
         return previous, known
 
 
-def _draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
-    return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
-
-
 class Batch(NamedTuple):
-    """A training batch: what the model is given and what it shall say; shapes as in `Examples`."""
+    """A training batch: what the model is given and what it shall say.
+
+    previous [B, L, K, 2], known [B, L], seen, codes [B, L, K, 2], chosen bool [B, L]: whose codes are learned.
+    """
 
     previous: Tensor
     known: Tensor
     seen: Seen
     codes: Tensor
-    mel: Tensor
-    attack: Tensor
+    chosen: Tensor
 
 
-def draw_batch(data: Examples, history: History, rng: np.random.Generator) -> Batch:
-    """Draw stretches of clips, each with an anticipation and a kind of past."""
+def draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
+    """Anticipations in ticks, int64 [count]; none is the most frequent."""
+    return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
+
+
+def draw_places(data: Examples, rng: np.random.Generator, recipe: TranslatorRecipe) -> tuple[Places, Tensor]:
+    """Stretches of clips, each by one of its voices and with an anticipation [B] in ticks."""
     count, total = data.age.shape
-    rows = torch.from_numpy(rng.integers(0, count, BATCH))
-    ahead = _draw_ahead(rng, BATCH)
-    start = torch.from_numpy(rng.integers(0, total - LENGTH - AHEAD, BATCH))
+    clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
+    ahead = draw_ahead(rng, recipe.batch)
+    start = torch.from_numpy(rng.integers(0, total - recipe.length - AHEAD, recipe.batch))
     # The start of a show, with nothing known, is one tick of many: without this it is hardly learned.
-    start[torch.from_numpy(rng.random(BATCH) < 0.1)] = 0
-    ticks = start[:, None] + torch.arange(LENGTH)
-    at = (rows[:, None], ticks)
-    sounding = (rows[:, None], ticks + ahead[:, None])
-    previous, known = history.draw(rng, rows, sounding[1])
-    hour = torch.from_numpy(rng.uniform(0, 3600, (BATCH, 1)))
-    noise = torch.from_numpy(rng.normal(0, 0.04, (BATCH, LENGTH, data.embedding.shape[-1])).astype(np.float32))
-    flow, speed = vary(data.flow[at].float(), data.speed[at].float(), rng)
-    seen = Seen(
-        flow,
-        speed,
-        data.embedding[at].float() + noise,
-        data.age[at],
-        ticks / TICKS_PER_SECOND + hour,
-        (ahead[:, None] / TICKS_PER_SECOND).expand(BATCH, LENGTH).float(),
+    start[torch.from_numpy(rng.random(recipe.batch) < 0.1)] = 0
+    take = torch.from_numpy(
+        np.where(rng.random(recipe.batch) < recipe.shares.other, rng.integers(1, 3, recipe.batch), 0)
     )
-    return Batch(
-        previous, known, seen, data.codes[sounding].long(), data.mel[sounding].float(), data.attack[sounding].float()
-    )
-
-
-def losses(model: Translator, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """What is minimized.
-
-    Returns:
-        Cross-entropy of a share of the ticks' codes, in nats per code; the loudness head's error, in decades; the
-        attack head's cross-entropy, in nats per token frame, onsets counting `ATTACK_WEIGHT` times.
-    """
-    context = model(batch.previous, batch.known, batch.seen)
-    loudness = (model.loudness(context) - batch.mel).abs().mean()
-    attack = F.binary_cross_entropy_with_logits(
-        model.attack(context), batch.attack, pos_weight=torch.tensor(ATTACK_WEIGHT)
-    )
-    share = torch.where(batch.attack.any(2), ATTACK_SHARE, DEPTH_SHARE)
-    chosen = torch.from_numpy(rng.random(batch.known.shape)) < share
-    wanted = model.emission_order(batch.codes[chosen])
-    logits = model.depth(context[chosen], wanted, model.codebooks)
-    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten()), loudness, attack
+    take[data.voice[clip, take] == 0] = 0
+    ticks = start[:, None] + torch.arange(recipe.length)
+    return Places(clip, take, ticks, ticks + ahead[:, None]), ahead
 
 
 @torch.no_grad()
-def _test(model: Translator, data: Examples, history: History) -> dict[str, float]:
-    """The losses on held-out clips, always on the same stretches."""
-    rng = np.random.default_rng(1)
-    model.eval()
-    values = [[float(part) for part in losses(model, draw_batch(data, history, rng), rng)] for _ in range(6)]
-    model.train()
-    return dict(zip(NAMES, np.mean(values, 0).round(4).tolist(), strict=True))
+def look(sight: nn.Module, data: Examples, places: Places, rng: np.random.Generator) -> Tensor:
+    """What a varied camera sees of stretches: latents [B, L, sight_dim]; before a clip begins, it stands still."""
+    start = places.seen[:, :1]
+    ticks = torch.cat([start - LEAD + torch.arange(LEAD), places.seen], 1)
+    there = (ticks >= 0).float()
+    at = (places.clip[:, None], ticks.clamp_min(0))
+    flow, speed = vary(data.flow[at].float(), data.speed[at].float(), rng)
+    noise = rng.normal(0, 0.04, (*ticks.shape, data.embedding.shape[-1])).astype(np.float32)
+    seen = Motions(
+        flow * there[:, :, None, None, None],
+        speed * there[:, :, None, None],
+        data.embedding[at].float() + torch.from_numpy(noise),
+        data.age[at],
+    )
+    where = next(sight.parameters()).device
+    latents: Tensor = sight(Motions(*(x.to(where) for x in seen)))
+    return latents[:, LEAD:]
+
+
+def draw_batch(
+    sight: nn.Module, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
+) -> Batch:
+    """Draw stretches of clips, each with a voice, an anticipation and a kind of past."""
+    places, ahead = draw_places(data, rng, recipe)
+    previous, known = history.draw(rng, places)
+    batch, length = places.seen.shape
+    shares = recipe.shares
+    hour = torch.from_numpy(rng.uniform(0, 3600, (batch, 1)))
+    named = torch.from_numpy(rng.random(batch) < shares.named) | (places.take > 0)
+    voice = torch.where(named, data.voice[places.clip, places.take], 0)
+    eyes = torch.from_numpy((rng.random((batch, 1)) >= shares.blind).astype(np.float32))
+    attack = data.attack[places.clip[:, None], places.sounding].any(2)
+    share = torch.where(attack, shares.attack, shares.depth)
+    seen = Seen(
+        look(sight, data, places, rng),
+        data.age[places.clip[:, None], places.seen],
+        places.seen / TICKS_PER_SECOND + hour,
+        (ahead[:, None] / TICKS_PER_SECOND).expand(batch, length).float(),
+        voice[:, None].expand(batch, length),
+        eyes.expand(batch, length),
+    )
+    codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding].long()
+    return Batch(previous, known, seen, codes, torch.from_numpy(rng.random((batch, length))) < share)
+
+
+def loss_of(model: Translator, batch: Batch) -> Tensor:
+    """Cross-entropy of the chosen ticks' codes, in nats per code: [8], in emission order."""
+    context = model(batch.previous, batch.known, batch.seen)
+    wanted = model.emission_order(batch.codes[batch.chosen])
+    logits = model.depth(context[batch.chosen], wanted, model.codebooks)
+    return F.cross_entropy(logits.transpose(1, 2), wanted, reduction="none").mean(0)
+
+
+class TranslatorTraining:
+    """The translator, what trains it, and where it stands; see `training.run.Training`.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        sight: gives the video latents; not trained.
+        data: clips.
+        device: where; None for one process.
+    """
+
+    def __init__(
+        self,
+        recipe: TranslatorRecipe,
+        model: Translator,
+        sight: nn.Module,
+        data: Examples,
+        device: Device | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        self.sight = sight.to(self.device.device).eval().requires_grad_(False)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
+        held = max(2, len(data.age) // HELD_PART)
+        self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
+        self.history = History(self._train, recipe.shares)
+        self._held_history = History(self._held, recipe.shares)
+        self.step = 0
+
+    def _draw(self, data: Examples, history: History, rng: np.random.Generator) -> Batch:
+        batch = draw_batch(self.sight, data, history, rng, self.recipe)
+        where = self.device.device
+        seen = Seen(*(x.to(where) for x in batch.seen))
+        return Batch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
+
+    def _play(self, rng: np.random.Generator) -> None:
+        """Let the averaged model play some clips anew."""
+        model = Translator(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        data = self._train
+        count, total = data.age.shape
+        clip = torch.from_numpy(rng.choice(count, min(self.recipe.own_clips, count), replace=False))
+        take = torch.from_numpy(np.where(rng.random(clip.numel()) < self.recipe.shares.other, 1, 0))
+        take[data.voice[clip, take] == 0] = 0
+        ahead = draw_ahead(rng, clip.numel())
+        ticks = torch.arange(total).expand(clip.numel(), total)
+        where = self.device.device
+        for rows in torch.arange(clip.numel()).split(100):
+            places = Places(clip[rows], take[rows], ticks[rows], ticks[rows])
+            latents = look(self.sight, data, places, rng)
+            voice = torch.where(take[rows] > 0, data.voice[clip[rows], take[rows]], 0).to(where)
+            played = play(model, latents, data.age[clip[rows]].to(where), voice, ahead[rows].to(where), rng)
+            self.history.remember(clip[rows], take[rows], ahead[rows], played.cpu())
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+        recipe = self.recipe
+        rng = np.random.default_rng([self.step, 21 + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        if self.step >= recipe.own_from and self.step % recipe.own_every == 0:
+            self._play(rng)
+        batch = self._draw(self._train, self.history, rng)
+        self.model.train()
+        with self.device.autocast():
+            parts = loss_of(self.model, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(parts.mean(), self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return _figures(parts)
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model's losses on held-out clips, always on the same stretches."""
+        model = Translator(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        rng = np.random.default_rng(1)
+        parts = [loss_of(model.eval(), self._draw(self._held, self._held_history, rng)) for _ in range(6)]
+        return _figures(torch.stack(parts).mean(0))
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically; what it has played to itself too, so that it goes on as it would have."""
+        extra = {"played": self.history.played, "since": self.history.since}
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer, extra)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+        extra = load_extra(path)
+        if extra["played"].shape == self.history.played.shape:
+            self.history.played, self.history.since = extra["played"], extra["since"]
+
+
+def _figures(parts: Tensor) -> dict[str, float]:
+    """The mean over all codes, and of each tick's first frame's first code, which says most."""
+    return {"codes": float(parts.detach().mean()), "first_code": float(parts.detach()[0])}
 
 
 def train_translator(
     work: Path,
     bundle: Path,
+    recipe: TranslatorRecipe,
     *,
-    steps: int,
-    clips: int,
     minutes: float,
-    learning_rate: float,
     start: nn.Module | None = None,
+    device: Device | None = None,
 ) -> Path:
-    """Train or go on training with the bundle's codec and visual network; returns the checkpoint."""
-    codec = load_network(bundle, "codec")
-    if not isinstance(codec, Codec):
-        raise TypeError("the bundle's codec is of another class")
+    """Train or go on training with the bundle's codec, visual network and latent space.
+
+    Args:
+        work: folder of the recorded performances, the checkpoint and the curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained translator to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    codec, latent = load_network(bundle, "codec"), load_network(bundle, "latent")
+    if not isinstance(codec, Codec) or not isinstance(latent, Latent):
+        raise TypeError("the bundle's codec or latent space is of another class")
     torch.manual_seed(0)
-    model = Translator(TranslatorConfig(mel_bands=MEL_BANDS))
-    model.codebooks.copy_(codec.quantizer.codebooks / codec.quantizer.codebooks[0].std())
-    data = load_examples(work, clips, bundle)
-    held = max(10, clips // 50)
-    train, test = data.rows(slice(None, -held)), data.rows(slice(-held, None))
-    history, test_history = History(train), History(test)
+    heard = codec.config
+    config = TranslatorConfig(
+        num_codebooks=heard.num_codebooks,
+        cardinality=heard.cardinality,
+        latent_dim=heard.latent_dim,
+        sight_dim=latent.config.dim,
+        voice_names=VOICES,
+    )
+    model = Translator(getattr(start, "config", config))
+    model.codebooks.copy_(heard_with(codec))
     if start is not None:
         model.load_state_dict(start.state_dict())
-    average = Average(model, 0.998)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.03)
-    path = work / "translator.safetensors"
-    first = load_checkpoint(path, model, average, optimizer) if path.exists() else 0
-    rng = np.random.default_rng([first, 9])
-    deadline = now_ns() + int(minutes * 60e9)
-    sums = np.zeros(3)
-    step = first
-    with (
-        tqdm(total=steps, initial=first, desc="translator", mininterval=5) as bar,
-        (work / "translator.jsonl").open("a") as log,
-    ):
-        for step in range(first, steps):
-            # A resumed run has no played history: it plays first.
-            if step >= OWN_FROM and (step % OWN_EVERY == 0 or step == first):
-                history.play(model, rng, OWN_CLIPS)
-            parts = losses(model, draw_batch(train, history, rng), rng)
-            optimizer.zero_grad(set_to_none=True)
-            (parts[0] + 2.0 * parts[1] + 0.5 * parts[2]).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * min(1.0, (step + 1) / 200) * max(0.03, 1.0 - step / steps)
-            optimizer.step()
-            average.update(model)
-            sums += [float(part.detach()) for part in parts]
-            bar.update()
-            if (step + 1) % 50 == 0:
-                row = {"step": step + 1} | dict(zip(NAMES, (sums / 50).round(4).tolist(), strict=True))
-                if (step + 1) % 250 == 0:
-                    row |= {f"test_{name}": v for name, v in _test(model, test, test_history).items()}
-                log.write(json.dumps(row) + "\n")
-                log.flush()
-                bar.set_postfix(row)
-                sums[:] = 0
-            if (step + 1) % 250 == 0:
-                save_checkpoint(path, step + 1, model, average, optimizer)
-            if now_ns() > deadline:
-                break
-    save_checkpoint(path, step + 1, model, average, optimizer)
-    return path
+    with device.main_first():
+        data = load_examples(work, recipe.clips, bundle)
+    training = TranslatorTraining(recipe, model, latent.video, data, device)
+    return run(training, work, "translator", Plan(recipe.steps, minutes, test_every=250, silent=not device.main))
+
+
+def heard_with(codec: Codec) -> Tensor:
+    """A codec's codebooks, scaled to a spread of about one."""
+    books = codec.quantizer.codebooks
+    return books / books[0].std()

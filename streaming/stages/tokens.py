@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.contract import Engine
+from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from streaming.errors import UserError
 from streaming.messages import (
@@ -28,7 +28,7 @@ from streaming.stage import Context, Inputs
 ANTICIPATIONS_MS = (0.0, 40.0, 80.0, 120.0)
 """The look-ahead conditions that the translator is trained with."""
 MAX_AGE_S = 0.2
-"""The oldest a motion is said to be; the translator is trained with 0 to 0.1 s."""
+"""The oldest a motion is said to be; the networks are trained with 0 to 0.1 s."""
 STALE_S = 0.5
 """A motion older than this counts as stillness: a camera that has gone must not play on for ever."""
 _HYSTERESIS_MS = 8.0
@@ -84,8 +84,10 @@ def _nearest(age_ms: float) -> float:
 class TokensStage:
     """Late latching: waits until a tick's work must begin, then reads the newest motion.
 
+    Every tick runs two networks: sight, whose latent says what is seen, and the translator.
+
     Args:
-        engine_opener: opens the translator; see `engines.registry.open_engine`.
+        engine_opener: opens them; see `engines.registry.open_engine`.
     """
 
     def __init__(self, engine_opener: Callable[..., Engine] = open_engine) -> None:
@@ -95,11 +97,11 @@ class TokensStage:
         self._seen_ns = 0
 
     def setup(self, context: Context) -> None:
-        """Open the translator and run it warm.
+        """Open the networks and run them warm.
 
         Raises:
-            UserError: for an anticipation that is not one.
-            EngineError: when the translator cannot be opened.
+            UserError: for an anticipation that is not one, or a voice that the bundle has not.
+            EngineError: when a network cannot be opened.
         """
         show, memo = context.show, context.memo
         self._context = context
@@ -114,9 +116,13 @@ class TokensStage:
             speed=np.zeros((FLOW_GRID, FLOW_GRID), np.float32),
             embedding=np.zeros(EMBEDDING_DIM, np.float32),
         )
+        self._sight = self._open_engine("sight", bundle=show.bundle, backend=show.backend)
         self._engine = self._open_engine("translator", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        self._voice = _voice(show.voice, self._engine.spec)
+        self._guidance = show.guidance
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
+        self._sight.reset()
         self._engine.reset()
         spec = self._engine.spec
         context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
@@ -179,14 +185,15 @@ class TokensStage:
         )
 
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
+        seen = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
         found = self._engine.step(
-            flow=motion.flow,
-            speed=motion.speed,
-            embedding=motion.embedding,
+            latent=seen["latent"],
             age_s=age_s,
             time_s=time_s,
             temperature=self._temperature,
             anticipation_s=self._anticipation.ms / 1e3,
+            voice=self._voice,
+            guidance=self._guidance,
         )
         codes: np.ndarray = np.asarray(found["codes"])
         return codes
@@ -198,7 +205,11 @@ class TokensStage:
         """A live control; one that makes no sense is said and ignored."""
         try:
             if control.name == "temperature":
-                self._temperature = _temperature(control.value)
+                self._temperature = _number("temperature", control.value)
+            elif control.name == "guidance":
+                self._guidance = _number("guidance", control.value)
+            elif control.name == "voice":
+                self._voice = _voice(str(control.value), self._engine.spec)
             elif control.name == "anticipation":
                 self._anticipation = Anticipation(str(control.value))
         except UserError as error:
@@ -210,14 +221,26 @@ def _stillness(still: Motion, motion: Motion) -> Motion:
     return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding)
 
 
-def _temperature(value: Any) -> float:
+def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
     if not 0.0 <= number <= 4.0:
-        raise UserError(f"{value!r} is not a temperature", "temperature", "use a number from 0 to 4")
+        raise UserError(f"{value!r} is not a {name}", name, "use a number from 0 to 4")
     return number
+
+
+def _voice(name: str, spec: EngineSpec) -> int:
+    """The number of a bundle's voice; 0 for "auto"."""
+    names = [str(known) for known in spec.config.get("voice_names", ())]
+    if name == "auto":
+        return 0
+    if name not in names:
+        raise UserError(
+            f"the bundle has no voice {name!r}", "--voice", f"use auto, {', '.join(names) or 'nothing else'}"
+        )
+    return 1 + names.index(name)
 
 
 def build() -> TokensStage:

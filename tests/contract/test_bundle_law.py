@@ -13,6 +13,7 @@ import torch
 from engines.bundles import find_bundle, read_manifest
 from engines.registry import open_engine
 from models.codec import Codec
+from models.latent import Latent, Motions
 from models.translator import Seen, Translator
 from streaming.messages import CARDINALITY, EMBEDDING_DIM, FLOW_GRID, TICK_SAMPLES
 from training.bundling import load_network
@@ -68,12 +69,12 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
     length = model.config.window * 2 + 7
     times = torch.arange(length, dtype=torch.float64)[None] * 0.04 + 5000.0
     seen = Seen(
-        torch.randn(1, length, 2, FLOW_GRID, FLOW_GRID, generator=generator) * 0.3,
-        torch.rand(1, length, FLOW_GRID, FLOW_GRID, generator=generator) * 0.5,
-        torch.randn(1, length, EMBEDDING_DIM, generator=generator) * 0.5,
+        torch.randn(1, length, model.config.sight_dim, generator=generator),
         torch.rand(1, length, generator=generator) * 0.04,
         times,
         torch.zeros(1, length),
+        torch.zeros(1, length, dtype=torch.int64),
+        torch.ones(1, length),
     )
     previous = torch.randint(0, CARDINALITY, (1, length, 4, 2), generator=generator)
     known = torch.ones(1, length)
@@ -88,19 +89,40 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
     assert relative(torch.cat(parts, 1).numpy(), whole.numpy()) <= TOLERANCE
 
 
+def test_the_latent_space_with_shipped_weights_streams_exactly() -> None:
+    model = load_network(find_bundle("default"), "latent")
+    assert isinstance(model, Latent)
+    generator = torch.Generator().manual_seed(3)
+    seen = Motions(
+        torch.randn(1, 60, 2, FLOW_GRID, FLOW_GRID, generator=generator) * 0.3,
+        torch.rand(1, 60, FLOW_GRID, FLOW_GRID, generator=generator) * 0.5,
+        torch.randn(1, 60, EMBEDDING_DIM, generator=generator) * 0.5,
+        torch.rand(1, 60, generator=generator) * 0.04,
+    )
+    sound = model.sound_of(torch.randint(0, CARDINALITY, (1, 60, 4, 2), generator=generator))
+    with torch.inference_mode():
+        state, heard = model.video.init_state(1), model.audio.init_state(1)
+        seen_parts, heard_parts = [], []
+        for n in range(60):
+            part, state = model.video.step(Motions(*(value[:, n : n + 1] for value in seen)), state)
+            seen_parts.append(part)
+            part, heard = model.audio.step(sound[:, n : n + 1], heard)
+            heard_parts.append(part)
+        assert relative(torch.cat(seen_parts, 1).numpy(), model.video(seen).numpy()) <= TOLERANCE
+        assert relative(torch.cat(heard_parts, 1).numpy(), model.audio(sound).numpy()) <= TOLERANCE
+
+
 @BACKENDS
 def test_translator_engine_is_reproducible_and_forgets_on_reset(backend: str) -> None:
     engine = open_engine("translator", seed=7, backend=backend)
     rng = np.random.default_rng(3)
-    flow = rng.normal(0, 0.3, (20, 2, FLOW_GRID, FLOW_GRID)).astype(np.float32)
+    latents = rng.standard_normal((20, engine.spec.config["sight_dim"])).astype(np.float32)
 
     def perform() -> np.ndarray:
         return np.stack(
             [
                 engine.step(
-                    flow=flow[n],
-                    speed=np.abs(flow[n]).mean(0),
-                    embedding=np.zeros(EMBEDDING_DIM, np.float32),
+                    latent=latents[n],
                     age_s=0.01,
                     time_s=n * 0.04,
                     temperature=0.8,
@@ -121,16 +143,21 @@ def test_translator_engine_is_reproducible_and_forgets_on_reset(backend: str) ->
 def test_stepped_ticks_need_no_more_memory_with_time(backend: str) -> None:
     """`ANTIPHON_SOAK_TICKS=90000` makes it an hour."""
     ticks = int(os.environ.get("ANTIPHON_SOAK_TICKS", "1500"))
+    sight = open_engine("sight", backend=backend)
     translator = open_engine("translator", seed=1, backend=backend)
     decoder = open_engine("decoder", backend=backend)
     rng = np.random.default_rng(4)
     process, megabytes = psutil.Process(), []
     for n in range(ticks):
         flow = rng.normal(0, 0.3, (2, FLOW_GRID, FLOW_GRID)).astype(np.float32)
-        codes = translator.step(
+        seen = sight.step(
             flow=flow,
             speed=np.abs(flow).mean(0),
             embedding=rng.normal(0, 0.5, EMBEDDING_DIM).astype(np.float32),
+            age_s=0.01,
+        )
+        codes = translator.step(
+            latent=seen["latent"],
             age_s=0.01,
             time_s=n * 0.04,
             temperature=0.8,

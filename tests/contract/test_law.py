@@ -40,17 +40,16 @@ def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float =
     previous = torch.randint(0, config.cardinality, (batch, length, config.num_codebooks, config.frames))
     known = (torch.rand(batch, length) > 0.3).float()
     times = (start_s + torch.arange(length, dtype=torch.float64) * 0.04).expand(batch, length)
-    grid = config.grid
     return (
         previous,
         known,
         Seen(
-            torch.randn(batch, length, 2, grid, grid),
-            torch.rand(batch, length, grid, grid),
-            torch.randn(batch, length, config.embedding_dim),
+            torch.randn(batch, length, config.sight_dim),
             torch.rand(batch, length) * 0.04,
             times.contiguous(),
             torch.rand(batch, length) * 0.12,
+            torch.randint(0, 1 + len(config.voice_names), (batch, length)),
+            (torch.rand(batch, length) > 0.2).float(),
         ),
     )
 
@@ -107,12 +106,12 @@ def test_the_latent_space_obeys_the_law() -> None:
     torch.manual_seed(6)
     config = LatentConfig(dim=16, hidden=24, embedding_dim=8, codec_dim=4)
     model = Latent(config).eval()
-    seen = seen_for(TranslatorConfig(embedding_dim=8), 2, 40)[2]
+    seen = [torch.randn(2, 40, 2, 16, 16), torch.rand(2, 40, 16, 16), torch.randn(2, 40, 8), torch.rand(2, 40) * 0.04]
     verify_contract(
         lambda i: model.video(Motions(*i)),
         lambda i, s: model.video.step(Motions(*i), s),
         model.video.init_state,
-        [seen.flow, seen.speed, seen.embedding, seen.age_s],
+        seen,
         time_dims=[1] * 4,
         out_dim=1,
     )
@@ -124,6 +123,27 @@ def test_the_latent_space_obeys_the_law() -> None:
         time_dims=[1],
         out_dim=1,
     )
+
+
+def test_guidance_of_one_is_no_guidance_and_more_moves_away_from_blindness() -> None:
+    torch.manual_seed(7)
+    config = TranslatorConfig(dim=48, heads=2, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(config).eval()
+    model.codebooks.normal_()
+    seeing, blind = torch.randn(1, config.dim) * 3, torch.randn(1, config.dim) * 3
+    greedy = torch.full((1, 1), 1e-4)
+
+    def draw(guidance: float) -> Tensor:
+        both = torch.cat([seeing, blind])
+        return model.depth.sample(both, model.codebooks, torch.rand(1, 8), greedy, torch.tensor([[guidance]]))
+
+    with torch.no_grad():
+        plain = model.depth.sample(seeing, model.codebooks, torch.rand(1, 8), greedy)
+        assert torch.equal(draw(1.0), plain)
+        assert torch.equal(draw(0.0), model.depth.sample(blind, model.codebooks, torch.rand(1, 8), greedy))
+        logits = [model.depth(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
+        wanted = (logits[1] + 3.0 * (logits[0] - logits[1])).argmax()
+        assert int(draw(3.0)[0, 0]) == int(wanted)
 
 
 class Leaky(CausalConv1d):
@@ -161,8 +181,7 @@ def test_an_hour_of_ticks_keeps_the_state_the_same_size() -> None:
         cardinality=8,
         depth_dim=8,
         depth_heads=1,
-        grid=4,
-        embedding_dim=4,
+        sight_dim=4,
         latent_dim=2,
     )
     model = Translator(model_config).eval()

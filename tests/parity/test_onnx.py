@@ -62,11 +62,7 @@ def test_both_runtimes_make_the_same_tokens_from_the_same_seed() -> None:
     rng = np.random.default_rng(0)
     agreed = []
     for tick in range(40):
-        seen = {
-            "flow": rng.normal(0, 0.3, (2, 16, 16)).astype(np.float32),
-            "speed": np.abs(rng.normal(0, 0.3, (16, 16))).astype(np.float32),
-            "embedding": rng.normal(0, 0.3, 128).astype(np.float32),
-        }
+        seen = {"latent": rng.standard_normal(engines[0].spec.config["sight_dim"]).astype(np.float32)}
         made = [
             engine.step(**seen, age_s=0.01, time_s=tick * 0.04, temperature=0.8, anticipation_s=0.04)["codes"]
             for engine in engines

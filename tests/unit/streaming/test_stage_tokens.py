@@ -20,14 +20,27 @@ S = 1_000_000_000
 MS = 1_000_000
 
 
+class FakeSight:
+    """Its latent is the motion's embedding, so that a test can see which motion was looked at."""
+
+    spec = EngineSpec("sight", "fake")
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        return {"latent": np.concatenate([inputs["embedding"], inputs["flow"].ravel()])}
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
 class FakeTranslator:
-    spec = EngineSpec("translator", "fake")
+    spec = EngineSpec("translator", "fake", config={"voice_names": ["drums", "strings"]})
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
     def step(self, **inputs: Any) -> dict[str, np.ndarray]:
-        self.calls.append(inputs)
+        latent = inputs["latent"]
+        self.calls.append({**inputs, "embedding": latent[:128], "flow": latent[128:].reshape(2, 16, 16)})
         return {"codes": np.full((4, 2), len(self.calls), np.int16)}
 
     def reset(self) -> None:
@@ -46,7 +59,7 @@ def motion(capture_ns: int, value: float = 1.0) -> Motion:
 
 def made(**show: Any) -> tuple[TokensStage, FakeTranslator, Context]:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: engine)
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
     context = Context(show=Show(**show), metrics=Metrics())
     stage.setup(context)
     return stage, engine, context
@@ -147,7 +160,7 @@ def test_it_ends_with_the_performance() -> None:
 
 def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: engine)
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
     context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
     stage.setup(context)
     step(stage, S, Speaker(tick=39, dac_ns=S))
@@ -168,6 +181,24 @@ def test_controls() -> None:
     assert engine.calls[-1]["temperature"] == 1.5
     assert len(lines) == 2
     assert "use a number" in lines[0]
+
+
+def test_voice_and_guidance_are_live_controls() -> None:
+    stage, engine, context = made(voice="strings", guidance=1.5)
+    lines: list[str] = []
+    context.note = lines.append
+    step(stage, 2 * S, Speaker(tick=0, dac_ns=2 * S + 20 * MS))
+    assert (engine.calls[-1]["voice"], engine.calls[-1]["guidance"]) == (2, 1.5)
+    controls = (Set(name="voice", value="auto"), Set(name="guidance", value=3), Set(name="voice", value="kazoo"))
+    now = stage.wake_ns()
+    assert now is not None
+    step(stage, now, controls=controls)
+    assert (engine.calls[-1]["voice"], engine.calls[-1]["guidance"]) == (0, 3.0)
+    assert len(lines) == 1
+    assert "kazoo" in lines[0]
+    assert "auto, drums, strings" in lines[0]
+    with pytest.raises(UserError, match="kazoo"):
+        made(voice="kazoo")
 
 
 def test_anticipation_follows_the_measured_age_with_hysteresis() -> None:

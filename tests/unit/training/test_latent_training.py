@@ -29,7 +29,8 @@ def examples() -> Examples:
         torch.from_numpy(speed.copy()),
         torch.zeros(CLIPS, TICKS, 8, dtype=torch.float16),
         torch.zeros(CLIPS, TICKS),
-        torch.from_numpy(codes),
+        torch.from_numpy(codes)[:, None].repeat(1, 3, 1, 1, 1),
+        torch.zeros(CLIPS, 3, dtype=torch.int64),
         torch.from_numpy(np.repeat(0.1 * strength[:, :, None], FRAMES * MEL_BANDS, 2).astype(np.float16)),
         torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.bool),
         torch.from_numpy(np.repeat(np.where(strength > 0, 60 + strength, 0)[:, :, None], FRAMES, 2).astype(np.float16)),
@@ -46,7 +47,7 @@ def model() -> Latent:
 
 def training(examples: Examples) -> LatentTraining:
     made = model()
-    return LatentTraining(RECIPE, made, examples, sounds_of(made, examples.codes))
+    return LatentTraining(RECIPE, made, examples, sounds_of(made, examples.codes[:, 0]))
 
 
 def test_it_learns_which_moment_belongs_to_which(examples: Examples) -> None:
