@@ -133,8 +133,14 @@ def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
     return figures
 
 
-def evaluate_codec(bundle: str, clips: int, folder: Path | None, workers: int = 2) -> dict[str, Any]:
-    """Score on held-out renders, on recordings where a folder of them is named, and on silence."""
+def evaluate_codec(
+    bundle: str, clips: int, folder: Path | None, workers: int = 2
+) -> tuple[dict[str, Any], dict[str, list[Sample]]]:
+    """Score on held-out renders, on recordings where a folder of them is named, and on silence.
+
+    Returns:
+        The figures, and the sounds that they were made with.
+    """
     figures: dict[str, Any] = {"kbits_per_s": CODEC_KBITS}
     groups = {"renders": renders(clips)}
     if folder is not None:
@@ -159,4 +165,4 @@ def evaluate_codec(bundle: str, clips: int, folder: Path | None, workers: int = 
     figures["silence_db"] = round(20.0 * float(np.log10(np.abs(silence).max() + 1e-9)), 1)
     figures["seeds"] = [TEST_SEED, TEST_SEED + clips - 1]
     figures["split"] = "held-out renders, never trained on"
-    return figures
+    return figures, groups

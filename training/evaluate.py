@@ -34,20 +34,22 @@ def main(arguments: list[str] | None = None) -> int:
     latent.add_argument("--clips", type=int, default=64, help="how many held-out clips (at least 2)")
     for each in (forward, codec, latent):
         each.add_argument("--json", type=Path, help="write the figures here")
+        each.add_argument("--page", type=Path, metavar="DIR", help="make a page with plots and players there")
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
     if options.clips < 2:
         parser.error("--clips: at least 2, or nothing can be compared")
     try:
         if options.what == "forward":
-            figures = evaluate_forward(
+            figures, answers = evaluate_forward(
                 options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3, options.guidance
             )
             settings = f"--temperature {options.temperature} --guidance {options.guidance}"
         elif options.what == "latent":
-            figures, settings = evaluate_latent(options.bundle, options.clips), ""
+            figures, pairs = evaluate_latent(options.bundle, options.clips)
+            settings = ""
         else:
-            figures = evaluate_codec(options.bundle, options.clips, options.recordings)
+            figures, sounds = evaluate_codec(options.bundle, options.clips, options.recordings)
             settings = "--recordings FOLDER" if options.recordings else ""
     except (EngineError, FileNotFoundError, NotADirectoryError) as error:
         print(error, file=sys.stderr)
@@ -57,6 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     print(text)
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
+    if options.page:
+        from training.pages import codec_page, forward_page, latent_page
+
+        if options.what == "forward":
+            path = forward_page(options.page, figures, answers)
+        elif options.what == "latent":
+            path = latent_page(options.page, figures, pairs)
+        else:
+            path = codec_page(options.page, figures, sounds, options.bundle)
+        print(f"page: {path}", file=sys.stderr)
     if options.into_bundle:
         write_scores(find_bundle(options.bundle), options.what, figures)
     return 0

@@ -127,15 +127,19 @@ def score(answers: list[Answer]) -> dict[str, Any]:
 
 def evaluate_forward(
     bundle: str, clips: int, temperature: float, anticipation_s: float, guidance: float = 1.0, workers: int = 2
-) -> dict[str, Any]:
-    """Answer and score the first `clips` held-out clips, whole and by kind, with the seeds and settings used."""
+) -> tuple[dict[str, Any], list[Answer]]:
+    """Answer and score the first `clips` held-out clips.
+
+    Returns:
+        The figures, whole and by kind, with the seeds and settings used; and the answers.
+    """
     seeds = range(TEST_SEED, TEST_SEED + clips)
     job = partial(answer, bundle=bundle, temperature=temperature, anticipation_s=anticipation_s, guidance=guidance)
     with ProcessPoolExecutor(workers) as pool:
         answers = list(tqdm(pool.map(job, seeds), total=clips, desc="clips", mininterval=5))
     kinds = sorted({a.kind for a in answers})
     groups = {kind: [a for a in answers if a.kind == kind] for kind in kinds}
-    return score(answers) | {
+    figures = score(answers) | {
         "by_kind": {kind: score(group) for kind, group in groups.items() if len(group) > 1},
         "seeds": [seeds.start, seeds.stop - 1],
         "split": "held-out synthetic performances, never trained on",
@@ -143,3 +147,4 @@ def evaluate_forward(
         "guidance": guidance,
         "anticipation_ms": round(anticipation_s * 1e3),
     }
+    return figures, answers

@@ -124,15 +124,16 @@ def score_pairs(pairs: list[Pair]) -> dict[str, Any]:
     }
 
 
-def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> dict[str, Any]:
-    """See and hear the first `clips` held-out clips and score them, whole and by kind."""
+def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[Pair]]:
+    """See and hear the first `clips` held-out clips: the figures, whole and by kind, and the clips."""
     seeds = range(TEST_SEED, TEST_SEED + clips)
     with ProcessPoolExecutor(workers) as pool:
         pairs = list(tqdm(pool.map(partial(observe, bundle=bundle), seeds), total=clips, desc="clips", mininterval=5))
     kinds = sorted({pair.kind for pair in pairs})
     groups = {kind: [pair for pair in pairs if pair.kind == kind] for kind in kinds}
-    return score_pairs(pairs) | {
+    figures = score_pairs(pairs) | {
         "by_kind": {kind: score_pairs(group) for kind, group in groups.items() if len(group) > 1},
         "seeds": [seeds.start, seeds.stop - 1],
         "split": "held-out synthetic performances, never trained on",
     }
+    return figures, pairs
