@@ -18,7 +18,7 @@ from engines.registry import open_engine
 from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
 from training.corpus import TEST_SEED, render_clip
 from training.opus import through_opus
-from training.spectral import spectral_losses
+from training.spectral import distances
 from training.statistics import interval
 
 OPUS_KBITS = (6, 8, 12, 24)
@@ -35,9 +35,9 @@ class Sample:
 
 
 def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """The multi-scale mel distance of `spectral_losses`: no unit; 1 is about 8.7 dB in every band."""
+    """The multi-scale mel distance of `training.spectral.Distances`."""
     a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
-    return float(spectral_losses(a, b)[0])
+    return float(distances(a, b).mel)
 
 
 def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
