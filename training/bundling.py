@@ -58,6 +58,29 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
     _write(folder, manifest)
 
 
+def take_over(source: Path, folder: Path) -> list[str]:
+    """Copy into a bundle (made if need be) what it lacks of another's networks; returns their names.
+
+    Raises:
+        EngineError: when the source cannot be trusted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    theirs = read_manifest(source)
+    manifest: dict[str, Any] = {key: theirs[key] for key in ("schema", "licence")} | {
+        "name": folder.name,
+        "networks": {},
+    }
+    if (folder / "manifest.json").exists():
+        manifest = read_manifest(folder)
+    taken = [name for name in theirs["networks"] if name not in manifest["networks"]]
+    for name in taken:
+        entry = theirs["networks"][name]
+        (folder / entry["file"]).write_bytes(read_file(source, entry))
+        manifest["networks"][name] = entry
+    _write(folder, manifest)
+    return taken
+
+
 def write_scores(folder: Path, evaluation: str, figures: dict[str, Any]) -> None:
     """Put an evaluation's figures into the manifest."""
     manifest = read_manifest(folder)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from models.codec import Codec, ResidualQuantizer, nearest
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
-from training.corpus import RATE, TEST_SEED, build_corpus, render_clip
+from training.corpus import CLIP_S, RATE, TEST_SEED, build_corpus, render_clip
 from training.device import Device
+from training.own import sounds_of
 from training.run import Curves, Plan, run
 from training.spectral import distances
 
@@ -242,7 +243,13 @@ class CodecTraining:
 
 
 def train_codec(
-    work: Path, recipe: CodecRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
+    work: Path,
+    recipe: CodecRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+    footage: Path | None = None,
 ) -> Path:
     """Train or go on training.
 
@@ -252,6 +259,7 @@ def train_codec(
         minutes: stop after this long, whatever the step.
         start: a trained codec to go on from where there is no checkpoint.
         device: where; None for one process.
+        footage: a data set whose sound is learned in place of the palette; None for the palette.
 
     Returns:
         The checkpoint's path.
@@ -262,7 +270,7 @@ def train_codec(
     if start is not None:
         codec.load_state_dict(start.state_dict())
     with device.main_first():
-        corpus = build_corpus(work, recipe.clips)
+        corpus = sounds_of(footage, CLIP_S) if footage else build_corpus(work, recipe.clips)
     training = CodecTraining(recipe, codec, corpus, device)
     if start is not None:
         training.step = recipe.bypass_steps + 1

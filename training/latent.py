@@ -19,6 +19,7 @@ from training.bundling import load_network
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
 from training.examples import MEL_BANDS, Examples, load_examples
+from training.own import examples_of
 from training.run import Plan, run
 
 NEAR = 1
@@ -152,7 +153,7 @@ class LatentTraining:
         self.device.same(self.model)
         self.average = Average(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
-        held = max(8, len(sound) // HELD_PART)
+        held = max(1, min(len(sound) // 4, max(8, len(sound) // HELD_PART)))
         self._train = (data.rows(slice(None, -held)), sound[:-held])
         self._test = (data.rows(slice(-held, None)), sound[-held:])
         self.step = 0
@@ -206,6 +207,7 @@ def train_latent(
     minutes: float,
     start: nn.Module | None = None,
     device: Device | None = None,
+    footage: Path | None = None,
 ) -> Path:
     """Train or go on training with a bundle's codec and visual network.
 
@@ -217,6 +219,7 @@ def train_latent(
         minutes: stop after this long, whatever the step.
         start: a trained latent space to go on from where there is no checkpoint.
         device: where; None for one process.
+        footage: a data set to learn from in place of the synthetic performers; None for them.
 
     Returns:
         The checkpoint's path.
@@ -238,7 +241,7 @@ def train_latent(
     if start is not None:
         model.load_state_dict(start.state_dict())
     with device.main_first():
-        data = load_examples(recordings, recipe.clips, bundle)
+        data = examples_of(footage, bundle) if footage else load_examples(recordings, recipe.clips, bundle)
     training = LatentTraining(recipe, model, data, sounds_of(model, data.codes[:, 0]), device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work, "latent", plan)

@@ -17,12 +17,14 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from engines.contract import EngineError
 from models.codec import Codec, CodecConfig
 from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
 from models.weights import averaged
-from training.bundling import load_network, write_network
+from training.bundling import load_network, take_over, write_network
 from training.checkpoint import config_of
+from training.dataset import DatasetError
 from training.device import PRECISIONS, Device
 
 
@@ -60,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("network", choices=("codec", "embedding", "latent", "translator"))
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
+    parser.add_argument("--data", type=Path, help="a prepared data set; without it, synthetic performers are watched")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--steps", type=int, default=0, help="0 for the network's default")
@@ -79,14 +82,18 @@ def main(arguments: list[str] | None = None) -> int:
     command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
     device = Device(options.precision)
-    start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
+    start = None
     try:
+        if options.start:
+            start = load_network(options.start, options.network).requires_grad_(True)
+            if device.main and options.start.resolve() != options.out.resolve():
+                take_over(options.start, options.out)
         if options.network == "codec":
             from training.codec import CodecRecipe, train_codec
 
             given = {"steps": options.steps, "clips": options.clips, "freeze_encoder": options.freeze_encoder}
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
-            path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device)
+            path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device, footage=options.data)
         elif options.network == "latent":
             from training.latent import LatentRecipe, train_latent
 
@@ -99,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
                 minutes=options.minutes,
                 start=start,
                 device=device,
+                footage=options.data,
             )
         elif options.network == "embedding":
             from training.embedding import train_embedding
@@ -113,7 +121,18 @@ def main(arguments: list[str] | None = None) -> int:
 
             given = {"steps": options.steps, "clips": options.clips}
             translation = TranslatorRecipe(**{name: value for name, value in given.items() if value})
-            path = train_translator(work, options.out, translation, minutes=options.minutes, start=start, device=device)
+            path = train_translator(
+                work,
+                options.out,
+                translation,
+                minutes=options.minutes,
+                start=start,
+                device=device,
+                footage=options.data,
+            )
+    except (EngineError, DatasetError) as error:
+        print(error, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")
         return 130

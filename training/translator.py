@@ -20,6 +20,7 @@ from training.bundling import load_network
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.device import Device
 from training.examples import VOICES, Examples, load_examples
+from training.own import examples_of
 from training.rollout import play
 from training.run import Plan, run
 
@@ -253,7 +254,7 @@ class TranslatorTraining:
         self.sight = sight.to(self.device.device).eval().requires_grad_(False)
         self.average = Average(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
-        held = max(2, len(data.age) // HELD_PART)
+        held = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
         self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
         self.history = History(self._train, recipe.shares)
         self._held_history = History(self._held, recipe.shares)
@@ -340,6 +341,7 @@ def train_translator(
     minutes: float,
     start: nn.Module | None = None,
     device: Device | None = None,
+    footage: Path | None = None,
 ) -> Path:
     """Train or go on training with the bundle's codec, visual network and latent space.
 
@@ -350,6 +352,7 @@ def train_translator(
         minutes: stop after this long, whatever the step.
         start: a trained translator to go on from where there is no checkpoint.
         device: where; None for one process.
+        footage: a data set to learn from in place of the synthetic performers; None for them.
 
     Returns:
         The checkpoint's path.
@@ -372,7 +375,7 @@ def train_translator(
     if start is not None:
         model.load_state_dict(start.state_dict())
     with device.main_first():
-        data = load_examples(work, recipe.clips, bundle)
+        data = examples_of(footage, bundle) if footage else load_examples(work, recipe.clips, bundle)
     training = TranslatorTraining(recipe, model, latent.video, data, device)
     return run(training, work, "translator", Plan(recipe.steps, minutes, test_every=250, silent=not device.main))
 
