@@ -108,7 +108,9 @@ class TakeLevel(StreamingModule):
         level = F.avg_pool1d(squares, self.SPAN, 1).add(self.QUIET**2).sqrt()
         log_level = level.log()
         # The logarithms are brought to about -1 to 1 over the range that is heard.
-        return x * (-self.POWER * log_level).exp() + self.mix(0.2 * log_level + 1.0), (squares[..., squares.shape[-1] - self.SPAN + 1 :],)
+        return x * (-self.POWER * log_level).exp() + self.mix(0.2 * log_level + 1.0), (
+            squares[..., squares.shape[-1] - self.SPAN + 1 :],
+        )
 
 
 class GiveLevel(StreamingModule):
