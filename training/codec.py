@@ -204,7 +204,7 @@ class CodecTraining:
         parts = distances(y[:, 0], x[:, 0])
         wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
         # Terms that compare waveforms would later draw loud noise 14 dB down, because its phase cannot be coded.
-        shape = parts.mel + parts.waves + 0.3 * wave if early else parts.mel + 0.3 * parts.angle
+        shape = 0.25 * parts.mel + parts.waves + wave if early else parts.mel + 0.5 * parts.angle
         loss = shape + 0.25 * commit
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, codec.parameters())
