@@ -4,9 +4,9 @@ After SoundStream (Zeghidour et al. 2021) and EnCodec (Defossez et al. 2022), wi
 space-to-depth and a plain convolution: 16 samples are folded into channels before the first one, so the network runs at
 2 kHz and below, which is what makes it cheap on a CPU. Nothing looks ahead: latency is zero samples. Unlike SEANet's,
 the path between the rates is linear and starts as a projection (`mirror`); non-linear are the residual units, and the
-levels: at 2 kHz the encoder takes each channel's level out and passes it on as a logarithm, and the decoder multiplies
-it back (gain and shape apart, as in CELT, Valin et al. 2010). So a code's error is one of so many dB at every level;
-without this a codec trained for as long was 14 dB too quiet where it is loud and 20 dB too loud where it is quiet.
+levels: at 2 kHz the encoder takes part of each channel's level out and passes it on as a logarithm, and the decoder
+multiplies it back (gain and shape apart, as in CELT, Valin et al. 2010). With it the mel distance after 1,000 steps
+without the quantizer is 1.40, without it 1.74.
 """
 
 from __future__ import annotations
