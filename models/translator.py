@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
+from models.latent import compress
 from models.streaming import CausalConv1d, State
 
 
@@ -88,11 +89,6 @@ class Seen(NamedTuple):
     anticipation_s: Tensor
 
 
-def _compress(x: Tensor) -> Tensor:
-    """A signed logarithm, linear near zero: a still hand and a drum stick differ by a factor of a thousand."""
-    return x.sign() * x.abs().log1p()
-
-
 class VideoEncoder(nn.Module):
     """What is seen to a video latent: [B, T, ...] -> [B, T, dim].
 
@@ -118,7 +114,7 @@ class VideoEncoder(nn.Module):
         """A block of ticks -> (latents [B, T, dim], state of one tensor)."""
         batch, length = seen.age_s.shape
         speed = seen.speed[:, :, None]
-        planes = torch.cat([_compress(8.0 * seen.flow), _compress(8.0 * speed), _compress(80.0 * speed)], dim=2)
+        planes = torch.cat([compress(8.0 * seen.flow), compress(8.0 * speed), compress(80.0 * speed)], dim=2)
         cells = self.grid(planes.flatten(0, 1)).view(batch, length, -1)
         energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
         x = self.flat(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))

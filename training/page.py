@@ -79,15 +79,8 @@ class Page:
         self.table(["figure", "value", "95 % interval", "controls"], rows)
 
     def plot(self, figure: Figure, caption: str) -> None:
-        """A plot."""
-        name = self._name("svg")
-        figure.savefig(self._folder / name, bbox_inches="tight")
-        text = html.escape(caption)
-        self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
-
-    def picture(self, figure: Figure, caption: str) -> None:
-        """A plot that is mostly an image."""
-        name = self._name("png")
+        """A plot; as pixels if it shows images, else as lines that stay sharp."""
+        name = self._name("png" if any(axes.images for axes in figure.axes) else "svg")
         figure.savefig(self._folder / name, bbox_inches="tight", dpi=110)
         text = html.escape(caption)
         self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')

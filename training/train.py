@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from models.codec import Codec, CodecConfig
@@ -22,25 +21,13 @@ from models.latent import Latent, LatentConfig
 from models.translator import Translator
 from models.weights import averaged
 from training.bundling import load_network, write_network
-from training.checkpoint import config_of
+from training.checkpoint import averages_of, config_of, step_of
 from training.device import PRECISIONS, Device
-
-
-def _averages(path: Path) -> dict[str, torch.Tensor]:
-    with safe_open(path, framework="pt") as file:
-        return {key[8:]: file.get_tensor(key) for key in file.keys() if key.startswith("average.")}  # noqa: SIM118
-
-
-def _step_of(path: Path) -> int:
-    import json
-
-    with safe_open(path, framework="pt") as file:
-        return int(json.loads(file.metadata()["training"])["step"])
 
 
 def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
     """Put a checkpoint's averaged weights into a bundle."""
-    tensors = _averages(path)
+    tensors = averages_of(path)
     module: nn.Module
     if network == "codec":
         module = averaged(Codec(CodecConfig.from_dict(config_of(path))), tensors)
@@ -52,7 +39,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
         from training.embedding import Facts
 
         module = averaged(Facts(), tensors).network  # type: ignore[assignment]
-    write_network(bundle, network, module, {"command": command, "steps": _step_of(path), **notes})
+    write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
 def main(arguments: list[str] | None = None) -> int:
