@@ -16,10 +16,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.codec import Codec, CodecConfig
+from engines.contract import EngineError
+from models.codec import Codec, codec_config
 from models.latent import Latent, LatentConfig
 from models.translator import Translator
-from models.weights import averaged
+from models.weights import WeightsError, averaged
 from training.bundling import load_network, write_network
 from training.checkpoint import averages_of, config_of, step_of
 from training.device import PRECISIONS, Device
@@ -30,7 +31,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     tensors = averages_of(path)
     module: nn.Module
     if network == "codec":
-        module = averaged(Codec(CodecConfig.from_dict(config_of(path))), tensors)
+        module = averaged(Codec(codec_config(config_of(path))), tensors)
     elif network == "latent":
         module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
@@ -66,8 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
     device = Device(options.precision)
-    start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
     try:
+        start = load_network(options.start, options.network).requires_grad_(True) if options.start else None
         if options.network == "codec":
             from training.codec import CodecRecipe, train_codec
 
@@ -110,6 +111,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")
         return 130
+    except (EngineError, WeightsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
     if device.main:
         export(options.network, path, options.out, command, notes)
         print(f"written: {options.out}")
