@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,18 +10,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from models.codec import Codec, CodecConfig
+from models.codec import Codec, codec_config
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
 
-NETWORKS: dict[str, tuple[type[nn.Module], type[Any]]] = {
-    "codec": (Codec, CodecConfig),
-    "embedding": (VisualEmbedding, EmbeddingConfig),
-    "latent": (Latent, LatentConfig),
-    "translator": (Translator, TranslatorConfig),
+NETWORKS: dict[str, tuple[type[nn.Module], Callable[[dict[str, Any]], Any]]] = {
+    "codec": (Codec, codec_config),
+    "embedding": (VisualEmbedding, EmbeddingConfig.from_dict),
+    "latent": (Latent, LatentConfig.from_dict),
+    "translator": (Translator, TranslatorConfig.from_dict),
 }
-"""Network name -> its class and its configuration's class."""
+"""Network name -> its class and what reads its configuration."""
 
 
 class WeightsError(ValueError):
@@ -53,9 +54,9 @@ def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module
             unexpected or of another shape.
     """
     tensors = unpack_weights(data)
-    kind, config_kind = NETWORKS[network]
+    kind, read_config = NETWORKS[network]
     try:
-        module = kind(config_kind.from_dict(config))
+        module = kind(read_config(config))
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
     wanted = module.state_dict()

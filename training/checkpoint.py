@@ -78,10 +78,26 @@ def config_of(path: Path) -> Any:
         return json.loads(file.metadata().get("config", "null"))
 
 
+def step_of(path: Path) -> int:
+    """After how many steps a checkpoint was written."""
+    with safe_open(path, framework="pt") as file:
+        return int(json.loads(file.metadata()["training"])["step"])
+
+
+def averages_of(path: Path) -> dict[str, Tensor]:
+    """The moving average of the weights in a checkpoint: what is shipped."""
+    return _part(path, "average.")
+
+
 def load_extra(path: Path) -> dict[str, Tensor]:
     """The extra tensors of a checkpoint."""
+    return _part(path, "extra.")
+
+
+def _part(path: Path, prefix: str) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
-        return {key[6:]: file.get_tensor(key) for key in file.keys() if key.startswith("extra.")}  # noqa: SIM118
+        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 - safe_open is no dict
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
 
 
 def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:

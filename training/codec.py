@@ -1,4 +1,9 @@
-"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes."""
+"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes.
+
+Two losses. The mel distance makes the sound's envelope right; it hardly cares for pitch, since its bands are wider than
+a semitone, and alone it gave a codec of noise and of chords that never change. So the decoder's places are drawn to
+those of the sound itself, looked at with a window that also sees what comes.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.analysis import QUIET, WINDOW, Places
 from models.codec import Codec, ResidualQuantizer, nearest
+from models.partials import PartialsDecoder, PartialsEncoder, begin
+from models.synthesis import Levels
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.corpus import CLIP_S, RATE, TEST_SEED, build_corpus, render_clip
 from training.device import Device
 from training.own import sounds_of
 from training.run import Curves, Plan, run
-from training.spectral import distances
+from training.spectral import mel_distance
 
 CROP = RATE
 USED = 0.01
@@ -39,18 +47,19 @@ class CodecRecipe:
         learning_rate: of AdamW, held from step `warm_up` on and brought to nothing over the last `decay` of the steps.
         warm_up: steps until the full rate.
         decay: part of the steps over which the rate falls at the end.
-        bypass_steps: steps without the quantizer and with the waveform terms in front: a codec that starts with a
-            mel loss and quantized learns no phase (SI-SDR stayed near -45 dB).
+        bypass_steps: steps without the quantizer.
+        place_weight: of the squared error of the places, summed over the channels.
         freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
     """
 
     steps: int = 40_000
     clips: int = 2_000
     batch: int = 8
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     warm_up: int = 200
-    decay: float = 0.25
-    bypass_steps: int = 1_000
+    decay: float = 0.3
+    bypass_steps: int = 250
+    place_weight: float = 0.15
     freeze_encoder: bool = False
 
     def rate_at(self, step: int) -> float:
@@ -143,6 +152,17 @@ def _some(x: Tensor, count: int) -> Tensor:
     return x[torch.randint(x.shape[0], (count,), device=x.device)]
 
 
+def sides_of(codec: Codec) -> tuple[PartialsEncoder, PartialsDecoder]:
+    """Encoder and decoder of a codec that can be trained.
+
+    Raises:
+        ValueError: for one of the first bundles' codecs.
+    """
+    if not (isinstance(codec.encoder, PartialsEncoder) and isinstance(codec.decoder, PartialsDecoder)):
+        raise ValueError("--from: a codec of the first bundles is not trained further; begin a new one without --from")
+    return codec.encoder, codec.decoder
+
+
 class CodecTraining:
     """A codec, what trains it, and where it stands.
 
@@ -159,10 +179,12 @@ class CodecTraining:
     def __init__(
         self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
     ) -> None:
+        self.encoder, self.decoder = sides_of(codec)
         self.recipe = recipe
         self.corpus = corpus
         self.device = device or Device()
         self.codec = codec.to(self.device.device)
+        self.true_places = Places(torch.hann_window(WINDOW, dtype=torch.float64)).to(self.device.device)
         self.device.same(self.codec)
         self.codec.encoder.requires_grad_(not recipe.freeze_encoder)
         self.average = Average(self.codec)
@@ -188,10 +210,12 @@ class CodecTraining:
         recipe, codec, step = self.recipe, self.codec, self.step
         torch.manual_seed(step + 1_000_003 * self.device.rank)
         rng = np.random.default_rng([step, 1 + self.device.rank])
-        if step == recipe.bypass_steps and not recipe.freeze_encoder:
-            self.quantize.start(self._collect(rng, 50))
-        x = batch_of(self.corpus, rng, recipe.batch).to(self.device.device)
         early = step < recipe.bypass_steps and not recipe.freeze_encoder
+        if step == 0 and not recipe.freeze_encoder:
+            self._begin(rng)
+        if step == recipe.bypass_steps and not recipe.freeze_encoder:
+            self.quantize.start(self._collect(rng, 80))
+        x = batch_of(self.corpus, rng, recipe.batch).to(self.device.device)
         with self.device.autocast():
             latents = codec.encoder(x).float()
         commit = latents.new_zeros(())
@@ -199,13 +223,10 @@ class CodecTraining:
             latents = codec.quantizer.decode(codec.quantizer.encode(latents))
         elif not early:
             latents, commit = self.quantize(latents)
-        with self.device.autocast():
-            y = codec.decoder(latents).float()
-        parts = distances(y[:, 0], x[:, 0])
-        wave = ((y - x).square().mean() / (x.square().mean() + 1e-7)).log10()
-        # Terms that compare waveforms would later draw loud noise 14 dB down, because its phase cannot be coded.
-        shape = 0.25 * parts.mel + parts.waves + wave if early else parts.mel + 0.5 * parts.angle
-        loss = shape + 0.25 * commit
+        places, y = self._speak(latents, int(rng.integers(1 << 11)))
+        mel = mel_distance(y[:, 0], x[:, 0])
+        place = self._misplaced(places, x)
+        loss = mel + 0.25 * commit + recipe.place_weight * place
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, codec.parameters())
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
@@ -215,13 +236,13 @@ class CodecTraining:
         self.average.update(codec)
         self.step += 1
         alive = (self.quantize.usage > USED).float().mean()
-        losses = {"mel": parts.mel, "angle": parts.angle, "wave": wave, "commit": commit, "alive": alive}
+        losses = {"mel": mel, "place": place, "commit": commit, "alive": alive}
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def test(self) -> dict[str, float]:
         """The averaged codec's mel distance on held-out clips."""
         x, y = self.hear()
-        return {"mel": float(distances(y, x).mel)}
+        return {"mel": float(mel_distance(y, x))}
 
     @torch.no_grad()
     def hear(self) -> tuple[Tensor, Tensor]:
@@ -235,6 +256,32 @@ class CodecTraining:
         if self.step > self.recipe.bypass_steps:
             latents = codec.quantizer.decode(codec.quantizer.encode(latents))
         return self._held, codec.decoder(latents)[:, 0]
+
+    @torch.no_grad()
+    def _begin(self, rng: np.random.Generator) -> None:
+        listening = self.encoder.listening
+        crops = [batch_of(self.corpus, rng, self.recipe.batch).to(self.device.device) for _ in range(80)]
+        heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in crops]
+        begin(self.encoder, self.decoder, torch.cat(heard))
+        self.device.same(self.codec)
+
+    def _speak(self, latents: Tensor, frame: int) -> tuple[Tensor, Tensor]:
+        """What the decoder says at a frame of the noise: (places, sound)."""
+        with self.device.autocast():
+            state = self.decoder.init_state(latents.shape[0], frame)
+            said, _ = self.decoder.say(latents, state[:-3])
+        # Phases need single precision.
+        levels = Levels(*(part.float() for part in said.levels))
+        return said.places.float(), self.decoder.synthesizer.step(levels, state[-3:])[0]
+
+    def _misplaced(self, places: Tensor, x: Tensor) -> Tensor:
+        """The squared error of the places where something sounds, summed over the channels."""
+        with torch.no_grad():
+            # Centred on the end of each hop, where the decoder's amplitudes arrive.
+            true, level = self.true_places(F.pad(x[:, 0], (WINDOW // 2, WINDOW // 2)))
+            sounding = (level > 1.5 * QUIET).float()
+        squares: Tensor = sounding * (places - true).square()
+        return squares.sum(-1).mean()
 
     @torch.no_grad()
     def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:
@@ -267,6 +314,7 @@ def train_codec(
     device = device or Device()
     torch.manual_seed(0)
     codec = Codec(getattr(start, "config", None))
+    sides_of(codec)
     if start is not None:
         codec.load_state_dict(start.state_dict())
     with device.main_first():

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from engines.registry import open_engine
 from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
+from training import spectral
 from training.corpus import TEST_SEED, render_clip
 from training.opus import through_opus
-from training.spectral import distances
 from training.statistics import interval
 
 OPUS_KBITS = (6, 8, 12, 24)
@@ -35,9 +35,9 @@ class Sample:
 
 
 def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """The multi-scale mel distance of `training.spectral.Distances`."""
+    """The multi-scale mel distance of two sounds; see `training.spectral`."""
     a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
-    return float(distances(a, b).mel)
+    return float(spectral.mel_distance(a, b))
 
 
 def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:

@@ -19,13 +19,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engines.bundles import network_entry
+from models.analysis import mel_bank
 from models.codec import Codec
 from streaming.messages import SAMPLE_RATE
 from training.bundling import load_network
 from training.onsets import detect_onsets
 from training.performances import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
 from training.pitch import pitch_track
-from training.spectral import mel_bank
 
 MEL_BANDS = 24
 FRAMES = 2

@@ -76,7 +76,9 @@ def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
     return torch.cat(parts)
 
 
-def draw_batch(data: Examples, sound: Tensor, rng: np.random.Generator, recipe: LatentRecipe, classes: int) -> Batch:
+def draw_batch(
+    data: Examples, sound: Tensor, rng: np.random.Generator, recipe: LatentRecipe, config: LatentConfig
+) -> Batch:
     """Stretches of different clips, seen by varied cameras."""
     count, total = data.age.shape
     rows = torch.from_numpy(rng.choice(count, min(recipe.batch, count), replace=False))
@@ -91,8 +93,8 @@ def draw_batch(data: Examples, sound: Tensor, rng: np.random.Generator, recipe: 
         sound[at].float(),
         data.mel[at].float(),
         data.attack[at].float(),
-        pitch_classes(data.pitch[at].float(), classes),
-        compress(80.0 * F.adaptive_avg_pool2d(plain, 4)).flatten(2),
+        pitch_classes(data.pitch[at].float(), config.pitches),
+        compress(80.0 * F.adaptive_avg_pool2d(plain, config.speed_grid)).flatten(2),
     )
 
 
@@ -159,7 +161,7 @@ class LatentTraining:
         self.step = 0
 
     def _draw(self, part: tuple[Examples, Tensor], rng: np.random.Generator) -> Batch:
-        batch = draw_batch(*part, rng, self.recipe, self.model.config.pitches)
+        batch = draw_batch(*part, rng, self.recipe, self.model.config)
         where = self.device.device
         return Batch(Motions(*(x.to(where) for x in batch.seen)), *(x.to(where) for x in batch[1:]))
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, median_filter
 
-from training.spectral import mel_bank
+from models.analysis import mel_bank
 
 Signal = NDArray[np.float32]
 HOP_S = 0.005

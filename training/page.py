@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from models.analysis import mel_bank
 from training.onsets import HOP_S, flux
-from training.spectral import mel_bank
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
@@ -79,15 +79,8 @@ class Page:
         self.table(["figure", "value", "95 % interval", "controls"], rows)
 
     def plot(self, figure: Figure, caption: str) -> None:
-        """A plot."""
-        name = self._name("svg")
-        figure.savefig(self._folder / name, bbox_inches="tight")
-        text = html.escape(caption)
-        self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
-
-    def picture(self, figure: Figure, caption: str) -> None:
-        """A plot that is mostly an image."""
-        name = self._name("png")
+        """A plot; as pixels if it shows images, else as lines that stay sharp."""
+        name = self._name("png" if any(axes.images for axes in figure.axes) else "svg")
         figure.savefig(self._folder / name, bbox_inches="tight", dpi=110)
         text = html.escape(caption)
         self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')

@@ -48,7 +48,7 @@ def forward_page(folder: Path, figures: dict[str, Any], answers: list[Answer]) -
         if heard[one.kind] > EXAMPLES:
             continue
         onsets = performer_of(one.seed).score.onsets_s
-        page.picture(compare(one.played, one.music, onsets), f"{one.kind}, clip {one.seed}")
+        page.plot(compare(one.played, one.music, onsets), f"{one.kind}, clip {one.seed}")
         page.sounds({"played": one.played, "made": one.music})
     return page.write()
 
@@ -72,7 +72,7 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
         for sample in samples[: 3 * EXAMPLES]:
             coded = through_codec(sample.sound, bundle)
             opus = {k: through_opus(sample.sound, 32_000, 1000 * k) for k in (6, 12)}
-            page.picture(compare(sample.sound, coded, np.zeros(0)), sample.name)
+            page.plot(compare(sample.sound, coded, np.zeros(0)), sample.name)
             page.sounds(
                 {f"{sample.name}": sample.sound, f"codec, {mel_distance(coded, sample.sound):.2f}": coded}
                 | {f"Opus {k} kbit/s, {mel_distance(x, sample.sound):.2f}": x for k, x in opus.items()}
@@ -90,7 +90,7 @@ def latent_page(folder: Path, figures: dict[str, Any], pairs: list[Pair]) -> Pat
     axes.set(xlabel="sound of clip", ylabel="video of clip")
     figure.colorbar(axes.imshow(table, cmap="viridis"))
     page.heading("Which sound belongs to which video")
-    page.picture(figure, "likeness of every video and every sound of the first group; the right ones are the diagonal")
+    page.plot(figure, "likeness of every video and every sound of the first group; the right ones are the diagonal")
     errors = shift_errors([p.video for p in pairs], [p.audio for p in pairs])
     others = shift_errors([p.video for p in pairs], [p.audio for p in [*pairs[1:], pairs[0]]])
     figure = Figure(figsize=(8, 3))

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from engines.bundles import find_bundle, network_entry
 from engines.contract import EngineError
 from engines.registry import open_engine
+from models.analysis import mel_bank
 from models.codec import Codec
 from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
 from streaming.stages.motion import MotionReader
@@ -38,7 +39,6 @@ from training.media import MediaWriter
 from training.onsets import flux
 from training.pool import open_executor, run_jobs
 from training.sources import LAYOUTS, Source, detect
-from training.spectral import mel_bank
 from training.summary import write_summary
 
 FOLDERS = ("items", "media", "features", "thumbs")

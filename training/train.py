@@ -14,38 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import nn
 
 from engines.contract import EngineError
-from models.codec import Codec, CodecConfig
+from models.codec import Codec, codec_config
 from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
-from models.weights import averaged
+from models.weights import WeightsError, averaged
 from training.bundling import load_network, take_over, write_network
-from training.checkpoint import config_of
+from training.checkpoint import averages_of, config_of, step_of
 from training.dataset import DatasetError
 from training.device import PRECISIONS, Device
 
 
-def _averages(path: Path) -> dict[str, torch.Tensor]:
-    with safe_open(path, framework="pt") as file:
-        return {key[8:]: file.get_tensor(key) for key in file.keys() if key.startswith("average.")}  # noqa: SIM118
-
-
-def _step_of(path: Path) -> int:
-    import json
-
-    with safe_open(path, framework="pt") as file:
-        return int(json.loads(file.metadata()["training"])["step"])
-
-
 def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
     """Put a checkpoint's averaged weights into a bundle."""
-    tensors = _averages(path)
+    tensors = averages_of(path)
     module: nn.Module
     if network == "codec":
-        module = averaged(Codec(CodecConfig.from_dict(config_of(path))), tensors)
+        module = averaged(Codec(codec_config(config_of(path))), tensors)
     elif network == "latent":
         module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
@@ -54,7 +41,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
         from training.embedding import Facts
 
         module = averaged(Facts(), tensors).network  # type: ignore[assignment]
-    write_network(bundle, network, module, {"command": command, "steps": _step_of(path), **notes})
+    write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -130,12 +117,12 @@ def main(arguments: list[str] | None = None) -> int:
                 device=device,
                 footage=options.data,
             )
-    except (EngineError, DatasetError) as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nstopped; the last checkpoint is kept and the same command goes on from it")
         return 130
+    except (EngineError, DatasetError, WeightsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
     if device.main:
         export(options.network, path, options.out, command, notes)
         print(f"written: {options.out}")

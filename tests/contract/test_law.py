@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.codec import Codec, CodecConfig
+from models.codec import Codec
 from models.latent import Latent, LatentConfig, Motions
+from models.partials import CodecConfig
+from models.seanet import SeanetConfig
 from models.streaming import CausalConv1d, Proof, State, StreamingModule, verify_contract
 from models.translator import Seen, Translator, TranslatorConfig
 
@@ -28,8 +30,15 @@ def prove(module: StreamingModule, x: Tensor, unit: int) -> Proof:
     )
 
 
-@pytest.mark.parametrize("config", [CodecConfig(), CodecConfig(channels=(8, 12, 16, 16), latent_dim=4, cardinality=16)])
-def test_codec_obeys_the_law(config: CodecConfig) -> None:
+CODECS = [
+    CodecConfig(),
+    CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=16),
+    SeanetConfig(channels=(8, 12, 16, 16), latent_dim=4, cardinality=16),
+]
+
+
+@pytest.mark.parametrize("config", CODECS)
+def test_codec_obeys_the_law(config: CodecConfig | SeanetConfig) -> None:
     torch.manual_seed(0)
     codec = Codec(config).eval()
     prove(codec.encoder, torch.randn(2, 1, 640 * 22), 640)
@@ -170,7 +179,7 @@ def test_the_proof_refuses_networks_that_break_the_law(broken: type[CausalConv1d
 
 def test_an_hour_of_ticks_keeps_the_state_the_same_size() -> None:
     torch.manual_seed(5)
-    config = CodecConfig(channels=(4, 4, 4, 4), latent_dim=2, cardinality=4)
+    config = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=2, cardinality=4)
     decoder = Codec(config).eval().decoder
     model_config = TranslatorConfig(
         dim=8,

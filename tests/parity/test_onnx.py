@@ -9,9 +9,10 @@ from torch import nn
 from engines.onnx_runtime import OnnxRunner
 from engines.registry import open_engine
 from export.onnx import TOLERANCE, difference, parity, to_onnx
-from models.codec import Codec, CodecConfig
+from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
+from models.partials import CodecConfig
 from models.ticks import tick_of
 from models.translator import Translator, TranslatorConfig
 
@@ -29,7 +30,9 @@ def network(name: str) -> nn.Module:
         latent = Latent(LatentConfig(dim=16, hidden=24, embedding_dim=16, codec_dim=4)).eval()
         latent.codebooks.normal_()
         return latent
-    return Codec(CodecConfig(channels=(4, 6, 8, 8), latent_dim=4)).eval()
+    return Codec(
+        CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=2048)
+    ).eval()
 
 
 @pytest.mark.parametrize("name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder"])

@@ -13,11 +13,12 @@ from safetensors.torch import load_file, save_file
 from engines.bundles import InvalidBundleError, artifact_entry, find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import choose, open_engine
-from models.codec import Codec, CodecConfig
+from models.codec import Codec
+from models.partials import CodecConfig
 from models.weights import WeightsError
 from training.bundling import load_network, write_network, write_scores
 
-TINY = CodecConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=8)
+TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=8)
 
 
 @pytest.fixture

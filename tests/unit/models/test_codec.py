@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.codec import Codec, CodecConfig, nearest
+from models.codec import Codec, codec_config, nearest
+from models.partials import CodecConfig
+from models.seanet import SeanetConfig
 
-TINY = CodecConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16)
+TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=16)
 
 
 def test_the_default_token_format_is_musicgens() -> None:
@@ -50,6 +52,14 @@ def test_nearest_is_the_nearest() -> None:
 
 
 def test_a_configuration_survives_json() -> None:
-    assert CodecConfig.from_dict({**TINY.as_dict(), "ratios": [5, 4, 2]}) == TINY
+    assert CodecConfig.from_dict({**TINY.as_dict(), "decoder_dilations": [1, 2]}) == TINY
     with pytest.raises(TypeError):
         CodecConfig.from_dict({"unknown": 1})
+
+
+def test_the_first_bundles_codecs_are_still_read() -> None:
+    old = SeanetConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16)
+    assert codec_config(old.as_dict()) == old
+    assert codec_config(TINY.as_dict()) == TINY
+    with torch.no_grad():
+        assert Codec(old).decode(torch.zeros(1, 4, 3, dtype=torch.int64)).shape == (1, 1, 640 * 3)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.codec import Codec, CodecConfig, ResidualQuantizer
+from models.codec import Codec, ResidualQuantizer
+from models.partials import CodecConfig
+from models.seanet import SeanetConfig
 from training.codec import CROP, CodecRecipe, CodecTraining, QuantizerTrainer, batch_of
 from training.corpus import RATE
 
@@ -43,7 +45,7 @@ def test_k_means_starts_the_codebooks_on_the_data() -> None:
     assert float(error) < 0.02 * float(x.square().mean())
 
 
-TINY = CodecConfig(channels=(8, 12, 16, 16), latent_dim=4, cardinality=16)
+TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=16, cardinality=16)
 
 
 def corpus() -> np.ndarray:
@@ -68,7 +70,9 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
 
 def test_training_lowers_the_loss_and_freezing_keeps_the_encoder() -> None:
     torch.manual_seed(4)
-    training = CodecTraining(CodecRecipe(steps=200, batch=2, bypass_steps=20, warm_up=5), Codec(TINY), corpus())
+    training = CodecTraining(
+        CodecRecipe(steps=200, batch=2, bypass_steps=20, warm_up=5, learning_rate=1e-2), Codec(TINY), corpus()
+    )
     losses = [training.advance() for _ in range(50)]
     assert np.mean([row["mel"] for row in losses[-5:]]) < 0.8 * np.mean([row["mel"] for row in losses[:5]])
     frozen = CodecTraining(CodecRecipe(steps=10, batch=2, freeze_encoder=True), training.codec, corpus())
@@ -76,6 +80,12 @@ def test_training_lowers_the_loss_and_freezing_keeps_the_encoder() -> None:
     frozen.advance()
     changed = {name.split(".")[0] for name, value in frozen.codec.state_dict().items() if not value.equal(before[name])}
     assert changed == {"decoder"}
+
+
+def test_a_codec_of_the_first_bundles_is_not_trained_further() -> None:
+    old = Codec(SeanetConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16))
+    with pytest.raises(ValueError, match="begin a new one"):
+        CodecTraining(CodecRecipe(), old, corpus())
 
 
 def test_the_rate_rises_holds_and_falls() -> None:

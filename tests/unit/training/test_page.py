@@ -36,7 +36,7 @@ def test_plots_and_sounds_are_files_beside_the_page(tmp_path: Path) -> None:
     tone = (0.5 * np.sin(np.arange(16_000) * 0.1)).astype(np.float32)
     page = Page(tmp_path, "t")
     page.plot(bars({"a": {"x": 1.0, "y": None}, "b": {"x": 2.0, "y": 3.0}}), "bars")
-    page.picture(compare(tone, 0.5 * tone, np.array([0.1])), "sounds")
+    page.plot(compare(tone, 0.5 * tone, np.array([0.1])), "sounds")
     page.sounds({"tone": tone})
     files = linked(page.write())
     assert [Path(name).suffix for name in files] == [".svg", ".png", ".wav"]
