@@ -99,6 +99,28 @@ def network_entry(folder: Path, network: str) -> dict[str, Any]:
     return entry
 
 
+def identity(entry: dict[str, Any]) -> str:
+    """What others are trained with when they are trained with this network: its hash, or of the part they depend on."""
+    return str(entry.get("identity", entry.get("sha256", "")))
+
+
+def verify_together(folder: Path, network: str) -> None:
+    """Refuse a network that was trained with another codec or front-end than the bundle has.
+
+    Raises:
+        InvalidBundleError: then; a network that does not say what it was trained with passes.
+    """
+    own = WEIGHTS_OF.get(network, network)
+    for other, wanted in network_entry(folder, own).get("trained_with", {}).items():
+        found = identity(network_entry(folder, other))
+        if found != wanted:
+            raise InvalidBundleError(
+                f"its {own} was trained with another {other} ({wanted[:12]} is not {found[:12]})",
+                folder,
+                f"restore the {other}, or train the {own} again: python -m training.train {own} --out {folder}",
+            )
+
+
 def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
     """What the manifest says of an artifact exported for a runtime; None where there is none or it is stale.
 

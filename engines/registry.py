@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from engines.bundles import artifact_entry, find_bundle, learned_networks
+from engines.bundles import artifact_entry, find_bundle, learned_networks, verify_together
 from engines.contract import NETWORKS, Engine, EngineError
 
 RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
@@ -71,6 +71,7 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
         from engines.opencv_flow import DisFlow
 
         return DisFlow()
+    verify_together(find_bundle(bundle), network)
     module = importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
     engine: Engine = module.open_engine(network, bundle=bundle, seed=seed)
     return engine

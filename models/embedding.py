@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+SIDE = 128
+"""Side in pixels of the square pictures that every front-end is given."""
+
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
     """Sizes: `side` of the square input in pixels, number of `points`, `dim` of the embedding."""
 
-    side: int = 128
+    side: int = SIDE
     points: int = 32
     dim: int = 128
     widths: tuple[int, ...] = (16, 32, 48, 64, 96)
@@ -67,13 +70,15 @@ class VisualEmbedding(nn.Module):
         late = self.late(middle)
         up = F.interpolate(self.back(late), scale_factor=2.0, mode="nearest") + self.skip(middle)
         heat = self.heat(self.join(torch.cat([early, F.interpolate(up, scale_factor=2.0, mode="nearest")], 1)))
-        batch, points, rows, columns = heat.shape
-        weights = heat.flatten(2).softmax(-1)
-        grid_x = (torch.arange(columns, device=heat.device) + 0.5) * (2.0 / columns) - 1.0
-        grid_y = (torch.arange(rows, device=heat.device) + 0.5) * (2.0 / rows) - 1.0
-        shaped = weights.view(batch, points, rows, columns)
-        at_x = (shaped.sum(2) * grid_x).sum(-1)
-        at_y = (shaped.sum(3) * grid_y).sum(-1)
-        strength = weights.amax(-1)
+        strength = heat.flatten(2).softmax(-1).amax(-1)
         what = self.what(torch.cat([late.mean((2, 3)), strength], -1))
-        return torch.cat([at_x, at_y, what], -1)
+        return torch.cat([places_of(heat), what], -1)
+
+
+def places_of(heat: Tensor) -> Tensor:
+    """Expected positions of points (spatial soft-argmax): heat [B, P, h, w] -> [B, 2 P], all x then all y, in -1..1."""
+    batch, points, rows, columns = heat.shape
+    shaped = heat.flatten(2).softmax(-1).view(batch, points, rows, columns)
+    grid_x = (torch.arange(columns, device=heat.device) + 0.5) * (2.0 / columns) - 1.0
+    grid_y = (torch.arange(rows, device=heat.device) + 0.5) * (2.0 / rows) - 1.0
+    return torch.cat([(shaped.sum(2) * grid_x).sum(-1), (shaped.sum(3) * grid_y).sum(-1)], -1)

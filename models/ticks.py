@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.codec import Codec
-from models.embedding import VisualEmbedding
+from models.embedding import SIDE, VisualEmbedding
+from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
 from models.translator import Seen, Translator
 
@@ -45,11 +46,10 @@ class EmbeddingTick(Tick):
 
     output = "embedding"
 
-    def __init__(self, network: VisualEmbedding) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        side = network.config.side
-        self.inputs = (Spec("image", (1, side, side, 3), torch.uint8),)
+        self.inputs = (Spec("image", (1, SIDE, SIDE, 3), torch.uint8),)
 
     def forward(self, image: Tensor) -> Any:
         """One frame."""
@@ -205,7 +205,7 @@ def tick_of(network: str, module: nn.Module) -> Tick:
     Raises:
         TypeError: when the module is not that network's.
     """
-    if network == "embedding" and isinstance(module, VisualEmbedding):
+    if network == "embedding" and isinstance(module, (VisualEmbedding, PretrainedEmbedding)):
         return EmbeddingTick(module).eval()
     if network == "translator" and isinstance(module, Translator):
         return TranslatorTick(module).eval()

@@ -15,13 +15,22 @@ from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
 
-NETWORKS: dict[str, tuple[type[nn.Module], Callable[[dict[str, Any]], Any]]] = {
-    "codec": (Codec, codec_config),
-    "embedding": (VisualEmbedding, EmbeddingConfig.from_dict),
-    "latent": (Latent, LatentConfig.from_dict),
-    "translator": (Translator, TranslatorConfig.from_dict),
+
+def _embedding(values: dict[str, Any]) -> nn.Module:
+    if "front_end" not in values:
+        return VisualEmbedding(EmbeddingConfig.from_dict(values))
+    from models.frontends import FrontEndConfig, PretrainedEmbedding
+
+    return PretrainedEmbedding(FrontEndConfig.from_dict(values))
+
+
+NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
+    "codec": lambda values: Codec(codec_config(values)),
+    "embedding": _embedding,
+    "latent": lambda values: Latent(LatentConfig.from_dict(values)),
+    "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
 }
-"""Network name -> its class and what reads its configuration."""
+"""Network name -> what makes it from its configuration in a manifest."""
 
 
 class WeightsError(ValueError):
@@ -54,9 +63,8 @@ def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module
             unexpected or of another shape.
     """
     tensors = unpack_weights(data)
-    kind, read_config = NETWORKS[network]
     try:
-        module = kind(read_config(config))
+        module = NETWORKS[network](config)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
     wanted = module.state_dict()

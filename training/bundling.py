@@ -9,8 +9,16 @@ from typing import Any
 
 from torch import nn
 
-from engines.bundles import SCHEMA, network_entry, read_file, read_manifest
+from engines.bundles import SCHEMA, identity, network_entry, read_file, read_manifest
+from models.codec import Codec
 from models.weights import network_from, pack_weights
+
+NEEDS = {"latent": ("codec", "embedding"), "translator": ("codec", "embedding", "latent")}
+"""Networks that only make sense with the very others that they were trained with."""
+
+
+def _hash_of(*modules: nn.Module) -> str:
+    return hashlib.sha256(b"".join(pack_weights(module) for module in modules)).hexdigest()
 
 
 def _write(folder: Path, manifest: dict[str, Any]) -> None:
@@ -38,6 +46,8 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
         network: "codec", "embedding" or "translator".
         module: the network, with a `config`.
         training: what made it (command, steps, data), for the manifest.
+
+    The manifest also says with which codec and front-end those were trained that are told what they hear and see.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
@@ -54,6 +64,12 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
         "parameters": sum(v.numel() for v in module.parameters()),
         "training": training,
     }
+    if isinstance(module, Codec):
+        # The decoder may be trained further: tokens stay what they are.
+        manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
+    if needed := NEEDS.get(network):
+        there = manifest["networks"]
+        manifest["networks"][network]["trained_with"] = {one: identity(there[one]) for one in needed if one in there}
     manifest.pop("scores", None)
     _write(folder, manifest)
 

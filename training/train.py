@@ -18,9 +18,10 @@ from torch import nn
 
 from engines.contract import EngineError
 from models.codec import Codec, codec_config
+from models.frontends import FRONT_ENDS, pretrained
 from models.latent import Latent, LatentConfig
 from models.translator import Translator, TranslatorConfig
-from models.weights import WeightsError, averaged
+from models.weights import NETWORKS, WeightsError, averaged
 from training.bundling import load_network, take_over, write_network
 from training.checkpoint import averages_of, config_of, step_of
 from training.dataset import DatasetError
@@ -40,7 +41,8 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     else:
         from training.embedding import Facts
 
-        module = averaged(Facts(), tensors).network  # type: ignore[assignment]
+        facts = Facts(NETWORKS["embedding"](config_of(path) or {}))
+        module = averaged(facts, tensors).network  # type: ignore[assignment]
     write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
@@ -57,6 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--freeze-encoder", action="store_true", help="codec: train the decoder only, tokens stay valid"
     )
+    parser.add_argument(
+        "--front-end",
+        choices=("small", *FRONT_ENDS),
+        default="small",
+        help="embedding: the shipped kind of network, or a pre-trained one (extra frontends), of which the reading is "
+        "trained",
+    )
+    parser.add_argument("--front-end-weights", type=Path, help="a folder with its config.json and model.safetensors")
     parser.add_argument("--from", dest="start", type=Path, help="a bundle to go on from where there is no checkpoint")
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="", help="of matrix products; bf16 on a GPU that has it, else no"
@@ -98,8 +108,16 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.network == "embedding":
             from training.embedding import train_embedding
 
+            if options.front_end != "small":
+                start = start or pretrained(options.front_end, options.front_end_weights)
+                work = work.with_name(f"embedding-{options.front_end}")
             path, errors = train_embedding(
-                work, steps=options.steps or 2500, scenes=options.clips or 2500, minutes=options.minutes, start=start
+                work,
+                steps=options.steps or 2500,
+                scenes=options.clips or 2500,
+                minutes=options.minutes,
+                start=start,
+                device=device,
             )
             notes = {"errors": {k: round(v, 5) for k, v in errors.items()}}
             print(notes)
