@@ -76,7 +76,8 @@ def heterodyne(shape: Tensor, hz: Tensor) -> Tensor:
     return (both * (2 / shape.sum())).float()
 
 
-def _fourier(shape: Tensor) -> Tensor:
+def fourier(shape: Tensor) -> Tensor:
+    """The matrix of a windowed discrete Fourier transform: float32 [window, 2 (window / 2 + 1)]; see `heterodyne`."""
     window = shape.numel()
     return heterodyne(shape, torch.arange(window // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / window)
 
@@ -128,9 +129,9 @@ class Listening(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.places = Places(sudden(WINDOW))
-        self.middle = nn.Buffer(_fourier(sudden(_MIDDLE)), persistent=False)
+        self.middle = nn.Buffer(fourier(sudden(_MIDDLE)), persistent=False)
         self.middle_mel = nn.Buffer(mel_bank(_MIDDLE, _MIDDLE_BANDS, SAMPLE_RATE).T.contiguous(), persistent=False)
-        self.short = nn.Buffer(_fourier(torch.hann_window(_SHORT, dtype=torch.float64)), persistent=False)
+        self.short = nn.Buffer(fourier(torch.hann_window(_SHORT, dtype=torch.float64)), persistent=False)
         self.short_mel = nn.Buffer(mel_bank(_SHORT, _SHORT_BANDS, SAMPLE_RATE).T.contiguous(), persistent=False)
 
     def init_state(self, batch: int) -> State:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.codec import Codec, codec_config
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
+from models.mel import MelConfig, Vocoder
 from models.translator import Translator, TranslatorConfig
 
 
@@ -28,6 +29,7 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "codec": lambda values: Codec(codec_config(values)),
     "embedding": _embedding,
     "latent": lambda values: Latent(LatentConfig.from_dict(values)),
+    "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
     "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
 }
 """Network name -> what makes it from its configuration in a manifest."""

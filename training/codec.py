@@ -1,9 +1,4 @@
-"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes.
-
-Two losses. The mel distance makes the sound's envelope right; it hardly cares for pitch, since its bands are wider than
-a semitone, and alone it gave a codec of noise and of chords that never change. So the decoder's places are drawn to
-those of the sound itself, looked at with a window that also sees what comes.
-"""
+"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes."""
 
 from __future__ import annotations
 
@@ -17,15 +12,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.analysis import QUIET, WINDOW, Places
 from models.codec import Codec, ResidualQuantizer, nearest
 from models.partials import PartialsDecoder, PartialsEncoder, begin
-from models.synthesis import Levels
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.corpus import CLIP_S, RATE, TEST_SEED, build_corpus, render_clip
 from training.device import Device
 from training.own import sounds_of
 from training.run import Curves, Plan, run
+from training.speaking import Judge
 from training.spectral import mel_distance
 
 CROP = RATE
@@ -82,6 +76,12 @@ def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> 
     gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
     gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
     return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
+
+
+def held_sounds(seeds: range) -> Tensor:
+    """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
+    clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in seeds])
+    return torch.from_numpy(clips.astype(np.float32) / 32768)
 
 
 class QuantizerTrainer:
@@ -184,7 +184,7 @@ class CodecTraining:
         self.corpus = corpus
         self.device = device or Device()
         self.codec = codec.to(self.device.device)
-        self.true_places = Places(torch.hann_window(WINDOW, dtype=torch.float64)).to(self.device.device)
+        self.judge = Judge(self.decoder, self.device)
         self.device.same(self.codec)
         self.codec.encoder.requires_grad_(not recipe.freeze_encoder)
         self.average = Average(self.codec)
@@ -223,9 +223,7 @@ class CodecTraining:
             latents = codec.quantizer.decode(codec.quantizer.encode(latents))
         elif not early:
             latents, commit = self.quantize(latents)
-        places, y = self._speak(latents, int(rng.integers(1 << 11)))
-        mel = mel_distance(y[:, 0], x[:, 0])
-        place = self._misplaced(places, x)
+        mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
         loss = mel + 0.25 * commit + recipe.place_weight * place
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, codec.parameters())
@@ -248,8 +246,7 @@ class CodecTraining:
     def hear(self) -> tuple[Tensor, Tensor]:
         """Held-out clips and what the averaged codec makes of them: float32 [8, n] twice."""
         if self._held is None:
-            clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in HELD_SEEDS])
-            self._held = torch.from_numpy(clips.astype(np.float32) / 32768).to(self.device.device)
+            self._held = held_sounds(HELD_SEEDS).to(self.device.device)
         codec = Codec(self.codec.config).to(self.device.device)
         codec.load_state_dict(self.average.tensors)
         latents = codec.encoder(self._held[:, None])
@@ -264,24 +261,6 @@ class CodecTraining:
         heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in crops]
         begin(self.encoder, self.decoder, torch.cat(heard))
         self.device.same(self.codec)
-
-    def _speak(self, latents: Tensor, frame: int) -> tuple[Tensor, Tensor]:
-        """What the decoder says at a frame of the noise: (places, sound)."""
-        with self.device.autocast():
-            state = self.decoder.init_state(latents.shape[0], frame)
-            said, _ = self.decoder.say(latents, state[:-3])
-        # Phases need single precision.
-        levels = Levels(*(part.float() for part in said.levels))
-        return said.places.float(), self.decoder.synthesizer.step(levels, state[-3:])[0]
-
-    def _misplaced(self, places: Tensor, x: Tensor) -> Tensor:
-        """The squared error of the places where something sounds, summed over the channels."""
-        with torch.no_grad():
-            # Centred on the end of each hop, where the decoder's amplitudes arrive.
-            true, level = self.true_places(F.pad(x[:, 0], (WINDOW // 2, WINDOW // 2)))
-            sounding = (level > 1.5 * QUIET).float()
-        squares: Tensor = sounding * (places - true).square()
-        return squares.sum(-1).mean()
 
     @torch.no_grad()
     def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:

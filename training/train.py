@@ -34,6 +34,8 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     module: nn.Module
     if network == "codec":
         module = averaged(Codec(codec_config(config_of(path))), tensors)
+    elif network == "vocoder":
+        module = averaged(NETWORKS["vocoder"](config_of(path)), tensors)
     elif network == "latent":
         module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
     elif network == "translator":
@@ -49,7 +51,7 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
 def main(arguments: list[str] | None = None) -> int:
     """Train one network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    parser.add_argument("network", choices=("codec", "embedding", "latent", "translator"))
+    parser.add_argument("network", choices=("codec", "vocoder", "embedding", "latent", "translator"))
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
     parser.add_argument("--data", type=Path, help="a prepared data set; without it, synthetic performers are watched")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
@@ -91,6 +93,12 @@ def main(arguments: list[str] | None = None) -> int:
             given = {"steps": options.steps, "clips": options.clips, "freeze_encoder": options.freeze_encoder}
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
             path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device, footage=options.data)
+        elif options.network == "vocoder":
+            from training.vocoder import VocoderRecipe, train_vocoder
+
+            given = {"steps": options.steps, "clips": options.clips}
+            how = VocoderRecipe(**{name: value for name, value in given.items() if value})
+            path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
         elif options.network == "latent":
             from training.latent import LatentRecipe, train_latent
 

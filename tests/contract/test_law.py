@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.codec import Codec
 from models.latent import Latent, LatentConfig, Motions
+from models.mel import MelConfig, Vocoder
 from models.partials import CodecConfig
 from models.seanet import SeanetConfig
 from models.streaming import CausalConv1d, Proof, State, StreamingModule, verify_contract
@@ -43,6 +44,13 @@ def test_codec_obeys_the_law(config: CodecConfig | SeanetConfig) -> None:
     codec = Codec(config).eval()
     prove(codec.encoder, torch.randn(2, 1, 640 * 22), 640)
     prove(codec.decoder, torch.randn(2, config.latent_dim, 22), 1)
+
+
+def test_the_mel_representation_obeys_the_law() -> None:
+    torch.manual_seed(0)
+    vocoder = Vocoder(MelConfig(bands=24, short_bands=4, width=16, dilations=(1, 2))).eval()
+    prove(vocoder.encoder, torch.randn(2, 1, 640 * 22), 640)
+    prove(vocoder.decoder, torch.randn(2, vocoder.config.dim, 22), 1)
 
 
 def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float = 0.0) -> tuple[Tensor, Tensor, Seen]:
