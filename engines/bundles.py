@@ -110,7 +110,7 @@ def verify_together(folder: Path, network: str) -> None:
     Raises:
         InvalidBundleError: then; a network that does not say what it was trained with passes.
     """
-    own = WEIGHTS_OF.get(network, network)
+    own = weights_of(folder, network)
     for other, wanted in network_entry(folder, own).get("trained_with", {}).items():
         found = identity(network_entry(folder, other))
         if found != wanted:
@@ -128,7 +128,7 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
     """
     manifest = read_manifest(folder)
     entry = manifest.get("artifacts", {}).get(runtime, {}).get(network)
-    source = manifest["networks"].get(WEIGHTS_OF.get(network, network), {})
+    source = manifest["networks"].get(weights_of(folder, network), {})
     if not isinstance(entry, dict) or entry.get("source_sha256") != source.get("sha256"):
         return None
     return entry
@@ -141,8 +141,29 @@ def learned_networks(folder: Path) -> list[str]:
         InvalidBundleError: when its manifest cannot be read.
     """
     there = read_manifest(folder)["networks"]
-    return [network for network in NETWORKS if WEIGHTS_OF.get(network, network) in there]
+    return [network for network in NETWORKS if weights_of(folder, network) in there]
 
 
-WEIGHTS_OF = {"encoder": "codec", "decoder": "codec", "sight": "latent", "hearing": "latent"}
-"""Networks whose weights have another name in the bundle."""
+def weights_of(folder: Path, network: str) -> str:
+    """The name that a network's weights have in a bundle.
+
+    Raises:
+        InvalidBundleError: when its manifest cannot be read.
+    """
+    if network in ("encoder", "decoder"):
+        return SOUNDING[representation(folder)]
+    return {"sight": "latent", "hearing": "latent"}.get(network, network)
+
+
+def representation(folder: Path) -> str:
+    """What a bundle's sound is made of: "tokens", or "mel" where it has a vocoder and no codec.
+
+    Raises:
+        InvalidBundleError: when its manifest cannot be read.
+    """
+    there = read_manifest(folder)["networks"]
+    return "mel" if "vocoder" in there and "codec" not in there else "tokens"
+
+
+SOUNDING = {"tokens": "codec", "mel": "vocoder"}
+"""Representation -> the network that gives it and gives it a voice."""

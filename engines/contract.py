@@ -17,11 +17,14 @@ name        one step takes -> gives
 flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
 embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
 sight       flow: float32 [2, 16, 16], speed: float32 [16, 16], embedding: float32 [128], age_s -> latent: float32 [D]
-hearing     codes: int16 [4, 2] -> latent: float32 [D], comparable with what sight gives at the same tick
+hearing     frames -> latent: float32 [D], comparable with what sight gives at the same tick
 translator  latent: float32 [D] of what is seen, age_s: how old that is at the tick, time_s: the tick's time,
-            temperature, anticipation_s, guidance (all float64 scalars), voice: int -> codes: int16 [4, 2]
-encoder     pcm: float32 [1280] -> codes: int16 [4, 2]
-decoder     codes: int16 [4, 2] -> pcm: float32 [1280]
+            temperature, anticipation_s, guidance (all float64 scalars), voice: int -> frames
+encoder     pcm: float32 [1280] -> frames
+decoder     frames -> pcm: float32 [1280]
+
+Frames are a tick's sound in the bundle's representation: the codec's tokens, int16 [4, 2], or the two columns of a
+log-mel spectrogram, float32 [D, 2].
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 
-from engines.bundles import WEIGHTS_OF, InvalidBundleError, artifact_entry, find_bundle, network_entry, read_file
+from engines.bundles import InvalidBundleError, artifact_entry, find_bundle, network_entry, read_file, weights_of
 from engines.contract import Array, Engine, EngineError, EngineSpec
 from engines.ticking import engine_of
 
@@ -76,7 +76,7 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
             folder,
             f"run: python -m export {bundle} --backend onnxruntime",
         )
-    config = network_entry(folder, WEIGHTS_OF.get(network, network)).get("config", {})
+    config = network_entry(folder, weights_of(folder, network)).get("config", {})
     data = read_file(folder, artifact)
     try:
         runner = OnnxRunner(data)

@@ -40,20 +40,19 @@ class EmbeddingEngine(TickEngine):
 
 
 class EncoderEngine(TickEngine):
-    """Sound to codes."""
+    """Sound to frames."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """pcm: float32 [1280] -> codes: int16 [4, 2]."""
-        codes = self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]})
-        return {"codes": codes[0].astype(np.int16)}
+        """pcm: float32 [1280] -> frames."""
+        return {"frames": _sent(self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]}))}
 
 
 class DecoderEngine(TickEngine):
-    """Codes to sound."""
+    """Frames to sound."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """codes: int16 [4, 2] -> pcm: float32 [1280]."""
-        return {"pcm": self._runner.run({"codes": np.asarray(inputs["codes"], np.int64)[None]})[0, 0]}
+        """Frames -> pcm: float32 [1280]."""
+        return {"pcm": self._runner.run({"frames": _taken(inputs["frames"])[None]})[0, 0]}
 
 
 class SightEngine(TickEngine):
@@ -70,28 +69,43 @@ class HearingEngine(TickEngine):
     """What is heard to its latent."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """codes: int16 [4, 2] -> latent: float32 [D]."""
-        return {"latent": self._runner.run({"heard": np.asarray(inputs["codes"], np.int64)[None, None]})[0, 0]}
+        """Frames -> latent: float32 [D]."""
+        return {"latent": self._runner.run({"heard": _taken(inputs["frames"])[None, None]})[0, 0]}
+
+
+def _sent(frames: Array) -> Array:
+    """Frames of a runner [1, ...] as they travel: int16 or float32."""
+    sent: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
+    return sent
+
+
+def _taken(frames: np.ndarray | float) -> Array:
+    """Frames that have travelled, as a runner takes them: int64 or float32."""
+    found = np.asarray(frames)
+    taken: Array = found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
+    return taken
 
 
 class TranslatorEngine(TickEngine):
-    """The translator with its last codes and its source of chance.
+    """The translator with its last frames and its source of chance.
 
     Args:
         runner: computes the tick.
-        spec: what it is; `config` gives the codes' shape.
+        spec: what it is; `config` gives the frames' shape.
         seed: where chance starts.
     """
 
     def __init__(self, runner: Runner, spec: EngineSpec, seed: int) -> None:
         super().__init__(runner, spec)
         self._seed = seed
-        self._codes = (int(spec.config["num_codebooks"]), int(spec.config["frames"]))
+        bands = int(spec.config.get("mel_dim", 0))
+        self._shape = (bands or int(spec.config["num_codebooks"]), int(spec.config["frames"]))
+        self._kind = np.float32 if bands else np.int64
         self._memory = float(spec.config.get("memory", 1.0))
         self._begin()
 
     def _begin(self) -> None:
-        self._previous = np.zeros((1, 1, *self._codes), np.int64)
+        self._previous = np.zeros((1, 1, *self._shape), self._kind)
         self._known = np.zeros((1, 1), np.float32)
         self._rng = np.random.default_rng(self._seed)
 
@@ -106,9 +120,9 @@ class TranslatorEngine(TickEngine):
         def row(name: str, kind: Any = np.float32) -> Array:
             return np.asarray(inputs[name], kind)[None, None]
 
-        count = self._codes[0] * self._codes[1]
+        count = self._shape[0] * self._shape[1]
         heard = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
-        codes = self._runner.run(
+        frames = self._runner.run(
             {
                 "previous": self._previous,
                 "known": heard,
@@ -122,9 +136,9 @@ class TranslatorEngine(TickEngine):
                 "guidance": np.array([[float(inputs.get("guidance", 1.0))]], np.float32),
             }
         )
-        self._previous = codes[:, None]
+        self._previous = frames[:, None]
         self._known = np.ones((1, 1), np.float32)
-        return {"codes": codes[0].astype(np.int16)}
+        return {"frames": _sent(frames)}
 
 
 def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engine:

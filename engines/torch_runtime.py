@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engines.bundles import WEIGHTS_OF, InvalidBundleError, find_bundle, network_entry, read_file
+from engines.bundles import InvalidBundleError, find_bundle, network_entry, read_file, weights_of
 from engines.contract import Array, Engine, EngineSpec
 from engines.ticking import engine_of
 from models.ticks import Tick, tick_of
@@ -53,7 +53,7 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
     if device.type == "cpu":
         torch.set_num_threads(1)  # the show has many processes
     folder = find_bundle(bundle)
-    weights = WEIGHTS_OF.get(network, network)
+    weights = weights_of(folder, network)
     entry = network_entry(folder, weights)
     try:
         module = network_from(weights, entry.get("config", {}), read_file(folder, entry))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.bundles import WEIGHTS_OF, learned_networks, network_entry, read_file, read_manifest
+from engines.bundles import learned_networks, network_entry, read_file, read_manifest, weights_of
 from engines.onnx_runtime import STATE, OnnxRunner
 from engines.torch_runtime import TorchRunner
 from models.ticks import Spec, Tick, tick_of
@@ -109,12 +109,12 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
     """
     entries: dict[str, dict[str, Any]] = {}
     for network in learned_networks(folder):
-        weights = WEIGHTS_OF.get(network, network)
+        weights = weights_of(folder, network)
         source = network_entry(folder, weights)
         tick = tick_of(network, network_from(weights, source.get("config", {}), read_file(folder, source)))
         data = to_onnx(tick)
         measured = parity(tick, data)
-        limit = 0.01 if tick.output == "codes" else TOLERANCE
+        limit = 0.01 if tick.output == "frames" else TOLERANCE
         if not (measured["output"] <= limit and measured["state"] <= TOLERANCE):
             raise ValueError(f"{network}: the ONNX file differs from torch by {measured}")
         file = f"{network}.onnx"

@@ -31,6 +31,7 @@ class LatentConfig:
         dilations: of the convolutions over past ticks, 3 taps each; 1, 2, 4, 8 reach back 1.2 s.
         embedding_dim, grid: of a motion.
         codec_dim, frames: of a tick of sound: frames x codec_dim numbers, the codec's quantized latents.
+        mel_dim: bands of a spectrogram's frame where that is what is heard; 0 for the codec's tokens.
         num_codebooks, cardinality: of the codec.
         mel_bands: bands of the loudness head, per token frame.
         pitches: classes of the pitch head: none, and semitones from `LOWEST_PITCH`.
@@ -44,6 +45,7 @@ class LatentConfig:
     grid: int = 16
     codec_dim: int = 32
     frames: int = 2
+    mel_dim: int = 0
     num_codebooks: int = 4
     cardinality: int = 2048
     mel_bands: int = 24
@@ -154,7 +156,7 @@ class AudioLatents(_Encoder):
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__(config)
-        self.enter = nn.Linear(config.frames * config.codec_dim, config.hidden)
+        self.enter = nn.Linear(config.frames * (config.mel_dim or config.codec_dim), config.hidden)
 
     def step(self, sound: Tensor, state: State) -> tuple[Tensor, State]:
         """A block of ticks -> (latents [B, T, dim], state)."""
@@ -197,7 +199,9 @@ class Latent(nn.Module):
         self.codebooks.copy_(codebooks / codebooks[0].std())
 
     def sound_of(self, codes: Tensor) -> Tensor:
-        """Codes [B, T, K, frames] -> what `audio` hears, [B, T, frames * codec_dim]."""
+        """Frames [B, T, K or D, frames] -> what `audio` hears, [B, T, frames * width]."""
+        if self.config.mel_dim:
+            return codes.flatten(2)
         total = F.embedding(codes[:, :, 0], self.codebooks[0])
         for k in range(1, self.config.num_codebooks):
             total = total + F.embedding(codes[:, :, k], self.codebooks[k])

@@ -47,13 +47,14 @@ class MelConfig:
         return FRAME
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
+        """Plain values for a manifest; `mel_dim` is said too, for those who only carry frames."""
+        return asdict(self) | {"mel_dim": self.dim}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MelConfig:
         """The inverse of `as_dict`."""
         fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        fields.pop("mel_dim", None)
         return cls(**fields)
 
 

@@ -14,6 +14,7 @@ from models.codec import Codec
 from models.embedding import SIDE, VisualEmbedding
 from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
+from models.mel import Vocoder
 from models.translator import Seen, Translator
 
 
@@ -57,66 +58,70 @@ class EmbeddingTick(Tick):
 
 
 class EncoderTick(Tick):
-    """pcm [1, 1, 2 hop] -> codes [1, K, 2]."""
+    """pcm [1, 1, 2 hop] -> frames: codes int64 [1, K, 2], or log-mel [1, D, 2]."""
 
-    output = "codes"
+    output = "frames"
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, sounding: Codec | Vocoder) -> None:
         super().__init__()
-        self.codec = codec
-        self.inputs = (Spec("pcm", (1, 1, 2 * codec.config.hop)),)
+        self.sounding = sounding
+        self.inputs = (Spec("pcm", (1, 1, 2 * sounding.config.hop)),)
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The encoder's pasts."""
-        return self.codec.encoder.init_state(1)
+        return self.sounding.encoder.init_state(1)
 
     def forward(self, pcm: Tensor, *state: Tensor) -> Any:
         """One tick of sound."""
-        latents, after = self.codec.encoder.step(pcm, state)
-        return (self.codec.quantizer.encode(latents), *after)
+        heard, after = self.sounding.encoder.step(pcm, state)
+        return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, Codec) else heard, *after)
 
 
 class DecoderTick(Tick):
-    """codes int64 [1, K, 2] -> pcm [1, 1, 2 hop]."""
+    """Frames, as the encoder gives them -> pcm [1, 1, 2 hop]."""
 
     output = "pcm"
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, sounding: Codec | Vocoder) -> None:
         super().__init__()
-        self.codec = codec
-        self.inputs = (Spec("codes", (1, codec.config.num_codebooks, 2), torch.int64),)
+        self.sounding = sounding
+        if isinstance(sounding, Codec):
+            self.inputs = (Spec("frames", (1, sounding.config.num_codebooks, 2), torch.int64),)
+        else:
+            self.inputs = (Spec("frames", (1, sounding.config.dim, 2)),)
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The decoder's pasts."""
-        return self.codec.decoder.init_state(1)
+        return self.sounding.decoder.init_state(1)
 
-    def forward(self, codes: Tensor, *state: Tensor) -> Any:
-        """One tick of codes."""
-        sound, after = self.codec.decoder.step(self.codec.quantizer.decode(codes), state)
+    def forward(self, frames: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latents = self.sounding.quantizer.decode(frames) if isinstance(self.sounding, Codec) else frames
+        sound, after = self.sounding.decoder.step(latents, state)
         return (sound, *after)
 
 
 class TranslatorTick(Tick):
-    """A tick's video latent -> its codes int64 [1, K, 2]; the last tick's codes are an input, and so is chance.
+    """A tick's video latent -> its frames; the last tick's frames are an input, and so is chance.
 
     The state has two rows: the second one's eyes are closed, for guidance.
     """
 
-    output = "codes"
+    output = "frames"
 
     def __init__(self, network: Translator) -> None:
         super().__init__()
         self.network = network
         config = network.config
         self.inputs = (
-            Spec("previous", (1, 1, config.num_codebooks, config.frames), torch.int64),
+            Spec("previous", (1, 1, *config.frame_shape), torch.float32 if config.mel_dim else torch.int64),
             Spec("known", (1, 1)),
             Spec("latent", (1, 1, config.sight_dim)),
             Spec("age_s", (1, 1)),
             Spec("time_s", (1, 1), torch.float64),
             Spec("anticipation_s", (1, 1)),
             Spec("voice", (1, 1), torch.int64),
-            Spec("uniforms", (1, config.codes_per_tick)),
+            Spec("uniforms", (1, config.draws)),
             Spec("temperature", (1, 1)),
             Spec("guidance", (1, 1)),
         )
@@ -148,8 +153,7 @@ class TranslatorTick(Tick):
         eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
         seen = Seen(both(latent), both(age_s), both(time_s), both(anticipation_s), both(voice), eyes)
         context, after = net.step(both(previous), both(known), seen, state)
-        flat = net.depth.sample(context[:, 0], net.codebooks, uniforms, temperature, guidance)
-        return (net.from_emission_order(flat), *after)
+        return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 
 
 class SightTick(Tick):
@@ -179,7 +183,7 @@ class SightTick(Tick):
 
 
 class HearingTick(Tick):
-    """A tick's codes int64 [1, 1, K, 2] -> its latent [1, 1, dim]."""
+    """A tick's frames [1, 1, K or D, 2] -> its latent [1, 1, dim]."""
 
     output = "latent"
 
@@ -187,7 +191,10 @@ class HearingTick(Tick):
         super().__init__()
         self.network = network
         config = network.config
-        self.inputs = (Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64),)
+        if config.mel_dim:
+            self.inputs = (Spec("heard", (1, 1, config.mel_dim, config.frames)),)
+        else:
+            self.inputs = (Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64),)
 
     def init_state(self) -> tuple[Tensor, ...]:
         """Nothing was heard."""
@@ -209,9 +216,9 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return EmbeddingTick(module).eval()
     if network == "translator" and isinstance(module, Translator):
         return TranslatorTick(module).eval()
-    if network == "encoder" and isinstance(module, Codec):
+    if network == "encoder" and isinstance(module, (Codec, Vocoder)):
         return EncoderTick(module).eval()
-    if network == "decoder" and isinstance(module, Codec):
+    if network == "decoder" and isinstance(module, (Codec, Vocoder)):
         return DecoderTick(module).eval()
     if network == "sight" and isinstance(module, Latent):
         return SightTick(module).eval()

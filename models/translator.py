@@ -12,6 +12,7 @@ not see, and the codes' odds are moved away from what it would play, so that wha
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ class TranslatorConfig:
         num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
         latent_dim: width of the codec's codebooks.
         sight_dim: width of a video latent.
+        mel_dim: bands of a spectrogram's frame where that is what is played; 0 for the codec's tokens.
         voice_names: the voices that can be asked for, numbered from 1; voice 0 is "as it is played".
         memory: share of the ticks at which it hears its own past when it performs; less makes it look more.
     """
@@ -52,6 +54,7 @@ class TranslatorConfig:
     frames: int = 2
     latent_dim: int = 32
     sight_dim: int = 128
+    mel_dim: int = 0
     voice_names: tuple[str, ...] = ("drums", "strings", "air", "keys", "dance")
     memory: float = 0.5
 
@@ -59,6 +62,16 @@ class TranslatorConfig:
     def codes_per_tick(self) -> int:
         """Codes that the depth transformer emits per tick."""
         return self.num_codebooks * self.frames
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """A tick's sound: [codebooks or bands, frames]."""
+        return (self.mel_dim or self.num_codebooks), self.frames
+
+    @property
+    def draws(self) -> int:
+        """Random numbers that a tick takes."""
+        return self.frame_shape[0] * self.frames
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
@@ -213,8 +226,56 @@ class DepthTransformer(nn.Module):
         return torch.stack(codes, 1)
 
 
+class SpectrumHead(nn.Module):
+    """The spectrogram of one tick, frame by frame: where each band's level lies, and how surely (Laplace)."""
+
+    def __init__(self, config: TranslatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden = 2 * config.depth_dim
+        self.context = nn.Linear(config.dim, hidden)
+        self.enter = nn.Linear(config.mel_dim, hidden)
+        self.place = nn.Parameter(torch.randn(config.frames, hidden) * 0.02)
+        self.mix = nn.Sequential(nn.GELU(), nn.Linear(hidden, hidden), nn.GELU())
+        self.say = nn.Linear(hidden, 2 * config.mel_dim)
+
+    def _frame(self, base: Tensor, index: int, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = base + self.place[index]
+        if before is not None:
+            x = x + self.enter(before)
+        level, spread = self.say(self.mix(x)).chunk(2, -1)
+        return (level if before is None else level + before), (spread - 2.0).clamp(-5.0, 1.0)
+
+    def losses(self, context: Tensor, wanted: Tensor) -> Tensor:
+        """Teacher-forced: context [N, dim], wanted [N, D, frames] -> nats per band, [frames]."""
+        base = self.context(context)
+        before, parts = None, []
+        for index in range(self.config.frames):
+            level, spread = self._frame(base, index, before)
+            before = wanted[..., index]
+            parts.append(((before - level).abs() / spread.exp() + spread + math.log(2.0)).mean())
+        return torch.stack(parts)
+
+    def sample(self, context: Tensor, uniforms: Tensor, temperature: Tensor, guidance: Tensor | None = None) -> Tensor:
+        """Draw a tick's frames [N, D, frames]; arguments as in `DepthTransformer.sample`, uniforms [N, D * frames]."""
+        base = self.context(context)
+        before: Tensor | None = None
+        frames = []
+        for index, chance in enumerate(uniforms.chunk(self.config.frames, -1)):
+            shown = before if before is None or guidance is None else before.repeat(2, 1)
+            level, spread = self._frame(base, index, shown)
+            if guidance is not None:
+                seeing, blind = level.chunk(2)
+                level, spread = blind + guidance * (seeing - blind), spread.chunk(2)[0]
+            # Quantiles beyond 2 % are not drawn: a band would jump by several of its spreads.
+            away = 2.0 * (chance.clamp(0.02, 0.98) - 0.5)
+            before = level - temperature * spread.exp() * away.sign() * torch.log1p(-away.abs())
+            frames.append(before)
+        return torch.stack(frames, -1)
+
+
 class Translator(nn.Module):
-    """Backbone and depth transformer.
+    """Backbone, and the head that says a tick's sound: a depth transformer for tokens, or one for spectrograms.
 
     Args:
         config: the sizes.
@@ -224,7 +285,7 @@ class Translator(nn.Module):
         super().__init__()
         self.config = config = config or TranslatorConfig()
         self.codebooks = nn.Buffer(torch.zeros(config.num_codebooks, config.cardinality, config.latent_dim))
-        self.history = nn.Linear(config.frames * config.latent_dim, config.dim)
+        self.history = nn.Linear(config.frames * (config.mel_dim or config.latent_dim), config.dim)
         self.unknown = nn.Parameter(torch.zeros(config.dim))
         self.blind = nn.Parameter(torch.zeros(config.sight_dim))
         self.video = nn.Sequential(nn.Linear(config.sight_dim + 1, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
@@ -232,7 +293,9 @@ class Translator(nn.Module):
         self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
-        self.depth = DepthTransformer(config)
+        self.head: DepthTransformer | SpectrumHead = (
+            SpectrumHead(config) if config.mel_dim else DepthTransformer(config)
+        )
 
     def init_state(self, batch: int) -> State:
         """Empty windows, six tensors per layer."""
@@ -243,8 +306,24 @@ class Translator(nn.Module):
             for tensor in attention.init_state(batch)  # type: ignore[union-attr,operator]
         )
 
+    def losses(self, context: Tensor, wanted: Tensor) -> Tensor:
+        """What is minimized: context [N, dim], wanted frames [N, *frame_shape] -> nats, [8] per code or [frames]."""
+        if isinstance(self.head, SpectrumHead):
+            return self.head.losses(context, wanted)
+        flat = self.emission_order(wanted)
+        logits = self.head(context, flat, self.codebooks)
+        return F.cross_entropy(logits.transpose(1, 2), flat, reduction="none").mean(0)
+
+    def draw(self, context: Tensor, uniforms: Tensor, temperature: Tensor, guidance: Tensor | None = None) -> Tensor:
+        """A tick's frames [N, *frame_shape]; arguments as in `DepthTransformer.sample`."""
+        if isinstance(self.head, SpectrumHead):
+            return self.head.sample(context, uniforms, temperature, guidance)
+        return self.from_emission_order(self.head.sample(context, self.codebooks, uniforms, temperature, guidance))
+
     def latents_of(self, codes: Tensor) -> Tensor:
-        """Codes [B, T, K, frames] -> the quantized latents they stand for, [B, T, frames * latent_dim]."""
+        """Frames [B, T, *frame_shape] -> what they stand for [B, T, frames * width]: latents, or themselves."""
+        if self.config.mel_dim:
+            return codes.flatten(2)
         total = F.embedding(codes[:, :, 0], self.codebooks[0])
         for k in range(1, self.config.num_codebooks):
             total = total + F.embedding(codes[:, :, k], self.codebooks[k])
@@ -254,7 +333,7 @@ class Translator(nn.Module):
         """Advance the backbone by a block of ticks.
 
         Args:
-            previous: int64 [B, T, K, frames], the codes of the tick before each tick.
+            previous: [B, T, *frame_shape], the frames of the tick before each tick: int64 codes or float log-mel.
             known: float [B, T], 0 where `previous` is unknown (before the first tick, or hidden in training).
             seen: what is seen at each tick.
             state: from `init_state` or the last step.

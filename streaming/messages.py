@@ -59,13 +59,16 @@ class Motion(Message, kw_only=True):
 
 
 class Tokens(Message, kw_only=True):
-    """The codes of one tick: int16 [4, 2] in 0..2047. `fresh`: this is the first tick that its motion influenced.
+    """The sound of one tick in the bundle's representation, before it is sound.
+
+    `frames`: codes int16 [4, 2] in 0..2047, or log-mel float32 [D, 2]. `fresh`: this is the first tick that its motion
+    influenced.
 
     `latch_ns`: when the newest motion was read for this tick; a camera that the show paces itself keeps step with it.
     """
 
     tick: int
-    codes: np.ndarray
+    frames: np.ndarray
     fresh: bool = False
     latch_ns: int = 0
 

@@ -48,17 +48,25 @@ class Layout:
 _GRID = messages.FLOW_GRID
 _CODES = (messages.NUM_CODEBOOKS, messages.TOKEN_FRAMES_PER_TICK)
 
-LAYOUTS: dict[type[Message], dict[str, Layout]] = {
+LAYOUTS: dict[type[Message], dict[str, Layout | tuple[Layout, ...]]] = {
     messages.Camera: {"image": Layout("uint8", (None, None, 3))},
     messages.Motion: {
         "flow": Layout("float32", (2, _GRID, _GRID)),
         "speed": Layout("float32", (_GRID, _GRID)),
         "embedding": Layout("float32", (messages.EMBEDDING_DIM,)),
     },
-    messages.Tokens: {"codes": Layout("int16", _CODES, 0, messages.CARDINALITY - 1)},
+    messages.Tokens: {
+        "frames": (
+            Layout("int16", _CODES, 0, messages.CARDINALITY - 1),
+            Layout("float32", (None, messages.TOKEN_FRAMES_PER_TICK)),
+        )
+    },
     messages.Sound: {"pcm": Layout("float32", (messages.TICK_SAMPLES,))},
 }
-"""Message type -> field -> layout. A reader relies on these, so a message that differs is refused at the door."""
+"""Message type -> field -> layout, or several of different types of which one must fit.
+
+A reader relies on these, so a message that differs is refused at the door.
+"""
 
 
 def pack(message: Message, topic: Topic) -> list[Frame]:
@@ -232,8 +240,10 @@ def _array(value: Any, buffers: Sequence[Frame], used: set[int]) -> np.ndarray:
 
 
 def _check_layout(message: Message) -> None:
-    for name, layout in LAYOUTS.get(type(message), {}).items():
+    for name, layouts in LAYOUTS.get(type(message), {}).items():
         array: np.ndarray = getattr(message, name)
+        options = layouts if isinstance(layouts, tuple) else (layouts,)
+        layout = next((one for one in options if one.dtype == array.dtype.name), options[0])
         if array.dtype.name != layout.dtype:
             raise WireError("dtype", f"{name} is {array.dtype}, expected {layout.dtype}")
         fits = array.ndim == len(layout.shape) and all(

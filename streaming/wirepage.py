@@ -138,7 +138,9 @@ def _struct(kind: type[msgspec.Struct]) -> str:
     return "\n".join(lines)
 
 
-def _layout(layout: wire.Layout) -> str:
+def _layout(layout: wire.Layout | tuple[wire.Layout, ...]) -> str:
+    if isinstance(layout, tuple):
+        return " or ".join(_layout(one) for one in layout)
     sides = ", ".join("any" if side is None else str(side) for side in layout.shape)
     bounds = "" if layout.low is None else f", {layout.low:g}..{layout.high:g}"
     return f"`{layout.dtype}` [{sides}]{bounds}"

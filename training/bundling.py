@@ -9,11 +9,12 @@ from typing import Any
 
 from torch import nn
 
-from engines.bundles import SCHEMA, identity, network_entry, read_file, read_manifest
+from engines.bundles import SCHEMA, SOUNDING, identity, network_entry, read_file, read_manifest, representation
 from models.codec import Codec
+from models.mel import Vocoder
 from models.weights import network_from, pack_weights
 
-NEEDS = {"latent": ("codec", "embedding"), "translator": ("codec", "embedding", "latent")}
+NEEDS = {"latent": ("codec", "vocoder", "embedding"), "translator": ("codec", "vocoder", "embedding", "latent")}
 """Networks that only make sense with the very others that they were trained with."""
 
 
@@ -36,6 +37,14 @@ def load_network(folder: Path, network: str) -> nn.Module:
     """
     entry = network_entry(folder, network)
     return network_from(network, entry.get("config", {}), read_file(folder, entry))
+
+
+def sounding_of(bundle: Path) -> Codec | Vocoder:
+    """What gives a bundle's representation of sound and gives it a voice."""
+    network = load_network(bundle, SOUNDING[representation(bundle)])
+    if not isinstance(network, (Codec, Vocoder)):
+        raise TypeError("the bundle's codec or vocoder is of another class")
+    return network
 
 
 def write_network(folder: Path, network: str, module: nn.Module, training: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
     """Encode and decode through the live engines, a tick at a time; nothing looks ahead, nothing is delayed."""
     encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
     ticks = sound.reshape(-1, TICK_SAMPLES)
-    return np.concatenate([decoder.step(codes=encoder.step(pcm=tick)["codes"])["pcm"] for tick in ticks])
+    return np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
 
 
 def score_sample(sample: Sample, bundle: str) -> dict[str, float]:

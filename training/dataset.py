@@ -46,7 +46,7 @@ class Item:
         speed: float16 [T, 16, 16], frame sides per second.
         embedding: float16 [T, 128], by the bundle's visual network.
         age_s: float32 [T], by how much the tick's beginning is later than its picture; negative: the picture is newer.
-        codes: int16 [T, 4, 2], the bundle's codec's tokens of the tick: codebook, token frame.
+        codes: the tick's frames as the bundle's codec or vocoder has them: int16 [T, 4, 2], or float16 [T, D, 2].
         mel: float16 [4 T, 80], log10 of mel magnitudes (window 1024 at 32 kHz), -5 at least; row 4 t + k ends
             (k + 1) * 10 ms after the tick's beginning.
         sound: float32 [1280 T], -1..1, the codec's view: mono, 32 kHz.
@@ -60,7 +60,7 @@ class Item:
     speed: NDArray[np.float16]
     embedding: NDArray[np.float16]
     age_s: NDArray[np.float32]
-    codes: NDArray[np.int16]
+    codes: NDArray[Any]
     mel: NDArray[np.float16]
     sound: NDArray[np.float32]
     media: Path

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.bundles import network_entry
+from engines.bundles import SOUNDING, network_entry, representation
 from models.analysis import mel_bank
 from models.codec import Codec
+from models.mel import Vocoder
 from streaming.messages import SAMPLE_RATE
-from training.bundling import load_network
+from training.bundling import load_network, sounding_of
 from training.onsets import detect_onsets
 from training.performances import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
 from training.pitch import pitch_track
@@ -45,7 +47,8 @@ class Examples:
     Attributes:
         flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
         age: float32 [N, T], seconds.
-        codes: int16 [N, 3, T, K, 2]: as it was played, and by two other voices.
+        codes: the sound's frames, as it was played and by two other voices: tokens int16 [N, 3, T, K, 2], or log-mel
+            float16 [N, 3, T, D, 2].
         voice: int64 [N, 3]: whose they are, counted from 1 in the order of `VOICES`; 0 where no other can play it.
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
         attack: bool [N, T, 2], whether an onset is heard in the token frame.
@@ -84,15 +87,18 @@ def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 @cache
-def _networks(bundle: Path) -> tuple[Codec, torch.nn.Module]:
-    codec = load_network(bundle, "codec")
-    if not isinstance(codec, Codec):
-        raise TypeError("the bundle's codec is of another class")
-    return codec, load_network(bundle, "embedding")
+def _networks(bundle: Path) -> tuple[Codec | Vocoder, torch.nn.Module]:
+    return sounding_of(bundle), load_network(bundle, "embedding")
+
+
+def taken(frames: Tensor) -> Tensor:
+    """Frames as they are kept, int16 or float16 -> as networks take them, int64 or float32."""
+    return frames.float() if frames.is_floating_point() else frames.long()
 
 
 def _name(path: Path, bundle: Path) -> Path:
-    made_by = "".join(network_entry(bundle, network)["sha256"] for network in ("codec", "embedding"))
+    networks = (SOUNDING[representation(bundle)], "embedding")
+    made_by = "".join(network_entry(bundle, network)["sha256"] for network in networks)
     made_by += str(LAYOUT)
     return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
 
@@ -104,7 +110,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
     if target.exists():
         return target
     torch.set_num_threads(1)
-    codec, network = _networks(bundle)
+    sounding, network = _networks(bundle)
     with np.load(path) as file:
         data = {name: file[name] for name in file.files}
     seed = int(data["seed"])
@@ -112,11 +118,14 @@ def _prepare(path: Path, bundle: Path) -> Path:
     others = [kind for kind in MELODIC if kind != own] if own in MELODIC else []
     sound = sound_of(seed)
     heard = torch.from_numpy(sound)
-    codes = np.zeros((3, TICKS, codec.config.num_codebooks, FRAMES), np.int16)
+    codes: NDArray[Any] = np.zeros((3, 0))
     voice = np.zeros(3, np.int64)
     for place, kind in enumerate([own, *others]):
         take = torch.from_numpy(sound_of(seed, kind))
-        codes[place] = codec.encode(take[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy()
+        frames = sounding.encode(take[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy()
+        if not place:
+            codes = np.zeros((3, *frames.shape), np.float16 if frames.dtype.kind == "f" else np.int16)
+        codes[place] = frames
         voice[place] = 1 + VOICES.index(kind)
     part = target.with_suffix(".part")
     with part.open("wb") as out:

@@ -71,8 +71,8 @@ def answer(seed: int, bundle: str, temperature: float, anticipation_s: float = 0
             temperature=temperature,
             anticipation_s=anticipation_s,
             guidance=guidance,
-        )["codes"]
-        music.append(decoder.step(codes=codes)["pcm"])
+        )["frames"]
+        music.append(decoder.step(frames=codes)["pcm"])
     return Answer(seed, clip.kind, np.concatenate(music), clip.sound, flow_peaks(clip))
 
 

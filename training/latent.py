@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from models.codec import Codec
 from models.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
+from models.mel import Vocoder
 from training.augment import vary
-from training.bundling import load_network
+from training.bundling import sounding_of
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
-from training.examples import MEL_BANDS, Examples, load_examples
+from training.examples import MEL_BANDS, Examples, load_examples, taken
 from training.own import examples_of
 from training.run import Plan, run
 
@@ -72,7 +73,7 @@ def pitch_classes(pitch: Tensor, classes: int) -> Tensor:
 @torch.no_grad()
 def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
     """What the model hears of clips: codes [N, T, K, frames] -> float16 [N, T, frames * codec_dim]."""
-    parts = [model.sound_of(codes[i : i + chunk].long()).half() for i in range(0, codes.shape[0], chunk)]
+    parts = [model.sound_of(taken(codes[i : i + chunk])).half() for i in range(0, codes.shape[0], chunk)]
     return torch.cat(parts)
 
 
@@ -227,19 +228,21 @@ def train_latent(
         The checkpoint's path.
     """
     device = device or Device()
-    codec = load_network(bundle, "codec")
-    if not isinstance(codec, Codec):
-        raise TypeError("the bundle's codec is of another class")
+    sounding = sounding_of(bundle)
     torch.manual_seed(0)
-    heard = codec.config
-    config = LatentConfig(
-        mel_bands=MEL_BANDS,
-        codec_dim=heard.latent_dim,
-        num_codebooks=heard.num_codebooks,
-        cardinality=heard.cardinality,
-    )
+    if isinstance(sounding, Vocoder):
+        config = LatentConfig(mel_bands=MEL_BANDS, mel_dim=sounding.config.dim)
+    else:
+        heard = sounding.config
+        config = LatentConfig(
+            mel_bands=MEL_BANDS,
+            codec_dim=heard.latent_dim,
+            num_codebooks=heard.num_codebooks,
+            cardinality=heard.cardinality,
+        )
     model = Latent(getattr(start, "config", config))
-    model.hear_with(codec.quantizer.codebooks)
+    if isinstance(sounding, Codec):
+        model.hear_with(sounding.quantizer.codebooks)
     if start is not None:
         model.load_state_dict(start.state_dict())
     with device.main_first():

@@ -58,7 +58,7 @@ def observe(seed: int, bundle: str) -> Pair:
                 age_s=float(clip.age_s[tick]),
             )["latent"]
         )
-        audio.append(hearing.step(codes=encoder.step(pcm=pcm)["codes"])["latent"])
+        audio.append(hearing.step(frames=encoder.step(pcm=pcm)["frames"])["latent"])
     energy = np.log(clip.speed.astype(np.float64).mean((1, 2)) + 1e-3)[:, None]
     rise = np.maximum(0.0, np.diff(level_db(clip.sound), prepend=-60.0))[:, None]
     return Pair(

@@ -71,7 +71,7 @@ def _clips(item: Item) -> list[tuple[NDArray[np.generic], ...]]:
 def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
     """The columns of `Examples`, in order."""
     span = slice(begin, begin + TICKS)
-    codes = np.zeros((3, TICKS, *item.codes.shape[1:]), np.int16)
+    codes = np.zeros((3, TICKS, *item.codes.shape[1:]), item.codes.dtype)
     codes[0] = _padded(item.codes[span])
     sound = item.sound[begin * TICK_SAMPLES : (begin + TICKS) * TICK_SAMPLES]
     sound = np.pad(sound, (0, TICKS * TICK_SAMPLES - sound.size))

@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from engines.bundles import find_bundle, network_entry
+from engines.bundles import SOUNDING, find_bundle, network_entry, representation
 from engines.contract import EngineError
 from engines.registry import open_engine
 from models.analysis import mel_bank
 from models.codec import Codec
 from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
 from streaming.stages.motion import MotionReader
-from training.bundling import load_network
+from training.bundling import sounding_of
 from training.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
 from training.footage import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
 from training.media import MediaWriter
@@ -60,7 +60,9 @@ class Settings:
 
 def networks_hash(bundle: Path) -> str:
     """Names the networks whose work is kept in a data set."""
-    return "-".join(network_entry(bundle, name)["sha256"][:8] for name in ("codec", "embedding"))
+    return "-".join(
+        network_entry(bundle, name)["sha256"][:8] for name in (SOUNDING[representation(bundle)], "embedding")
+    )
 
 
 def prepare_source(source: Source, settings: Settings) -> dict[str, Any]:
@@ -181,18 +183,16 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @torch.inference_mode()
-def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[np.int16]:
-    """The codec's tokens, streamed ten seconds at a time: int16 [T, 4, 2]."""
-    codec = load_network(bundle, "codec")
-    if not isinstance(codec, Codec):
-        raise TypeError("the bundle's codec is of another class")
-    state = codec.encoder.init_state(1)
+def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
+    """The bundle's frames, streamed ten seconds at a time: tokens int16 [T, 4, 2], or log-mel float16 [T, D, 2]."""
+    sounding = sounding_of(bundle)
+    state = sounding.encoder.init_state(1)
     parts = []
     for block in torch.from_numpy(view)[None, None].split(250 * TICK_SAMPLES, dim=2):
-        latents, state = codec.encoder.step(block, state)
-        parts.append(codec.quantizer.encode(latents)[0])
-    codes = torch.cat(parts, 1)
-    return np.asarray(codes.unflatten(1, (-1, 2)).transpose(0, 1).numpy(), np.int16)
+        heard, state = sounding.encoder.step(block, state)
+        parts.append(sounding.quantizer.encode(heard)[0] if isinstance(sounding, Codec) else heard[0])
+    frames = torch.cat(parts, 1).unflatten(1, (-1, 2)).transpose(0, 1).numpy()
+    return np.asarray(frames, np.float16 if frames.dtype.kind == "f" else np.int16)
 
 
 def _mel(view: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -29,13 +29,14 @@ def play(
         rng: chance.
 
     Returns:
-        Codes int16 [R, T, K, 2]: what was played at each tick t, which is the sound of tick t + ahead.
+        Frames [R, T, *frame_shape], int16 or float16: what was played at each tick t, the sound of tick t + ahead.
     """
     training = model.training
     model.eval()
     count, total = age.shape
     config = model.config
-    previous = torch.zeros(count, 1, config.num_codebooks, config.frames, dtype=torch.int64, device=age.device)
+    kind = torch.float32 if config.mel_dim else torch.int64
+    previous = torch.zeros(count, 1, *config.frame_shape, dtype=kind, device=age.device)
     known = torch.zeros(count, 1, device=age.device)
     anticipation = (ahead / TICKS_PER_SECOND).float()[:, None]
     temperature = torch.from_numpy(rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32)).to(age.device)
@@ -46,10 +47,9 @@ def play(
         time_s = torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64, device=age.device)
         seen = Seen(latents[:, now], age[:, now], time_s, anticipation, voice[:, None], torch.ones_like(anticipation))
         context, state = model.step(previous, known, seen, state)
-        uniforms = torch.from_numpy(rng.random((count, config.codes_per_tick), dtype=np.float32)).to(age.device)
-        codes = model.depth.sample(context[:, 0], model.codebooks, uniforms, temperature)
-        previous = model.from_emission_order(codes)[:, None]
+        uniforms = torch.from_numpy(rng.random((count, config.draws), dtype=np.float32)).to(age.device)
+        previous = model.draw(context[:, 0], uniforms, temperature)[:, None]
         known = torch.ones_like(known)
-        played.append(previous.to(torch.int16))
+        played.append(previous.to(torch.float16 if config.mel_dim else torch.int16))
     model.train(training)
     return torch.cat(played, 1)

@@ -1,25 +1,25 @@
-"""Trains the translator on performances: codes from what is seen, with a history that cannot drown the video."""
+"""Trains the translator on performances: frames from what is seen, with a history that cannot drown the video."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.codec import Codec
 from models.latent import Latent, Motions
+from models.mel import Vocoder
 from models.translator import Seen, Translator, TranslatorConfig
 from streaming.messages import TICKS_PER_SECOND
 from training.augment import vary
-from training.bundling import load_network
+from training.bundling import load_network, sounding_of
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.device import Device
-from training.examples import VOICES, Examples, load_examples
+from training.examples import VOICES, Examples, load_examples, taken
 from training.own import examples_of
 from training.rollout import play
 from training.run import Plan, run
@@ -115,11 +115,11 @@ class History:
         self.since[clip, take] = ahead
 
     def draw(self, rng: np.random.Generator, places: Places) -> tuple[Tensor, Tensor]:
-        """The codes of the ticks before what sounds, [B, L, K, 2], and where they are known [B, L]."""
+        """The frames of the ticks before what sounds, [B, L, ...], and where they are known [B, L]."""
         ticks, shares = places.sounding, self._shares
         batch, length = ticks.shape
         before = (ticks - 1).clamp_min(0)
-        previous = self._codes[places.clip[:, None], places.take[:, None], before].long()
+        previous = self._codes[places.clip[:, None], places.take[:, None], before]
         known = (ticks > 0).float()
         chance = rng.random(batch)
         for row in range(batch):
@@ -131,13 +131,13 @@ class History:
                 spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
                 known[row, torch.from_numpy(spell)] = 0
             elif chance[row] < shares.hidden + shares.spells + shares.own and since >= 0:
-                previous[row] = self.played[clip, take, before[row]].long()
+                previous[row] = self.played[clip, take, before[row]]
                 known[row, ticks[row] <= since] = 0
         wrong = torch.from_numpy(rng.random((batch, length)) < shares.wrong)
         donor = torch.from_numpy(rng.integers(0, self._codes.shape[0], int(wrong.sum())))
         total = self._codes.shape[2]
-        previous[wrong] = self._codes[donor, 0, torch.from_numpy(rng.integers(0, total, donor.numel()))].long()
-        return previous, known
+        previous[wrong] = self._codes[donor, 0, torch.from_numpy(rng.integers(0, total, donor.numel()))]
+        return taken(previous), known
 
 
 class Batch(NamedTuple):
@@ -216,16 +216,14 @@ def draw_batch(
         voice[:, None].expand(batch, length),
         eyes.expand(batch, length),
     )
-    codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding].long()
-    return Batch(previous, known, seen, codes, torch.from_numpy(rng.random((batch, length))) < share)
+    codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding]
+    return Batch(previous, known, seen, taken(codes), torch.from_numpy(rng.random((batch, length))) < share)
 
 
 def loss_of(model: Translator, batch: Batch) -> Tensor:
-    """Cross-entropy of the chosen ticks' codes, in nats per code: [8], in emission order."""
+    """What the chosen ticks cost, in nats: per code [8] in emission order, or per band [frames]."""
     context = model(batch.previous, batch.known, batch.seen)
-    wanted = model.emission_order(batch.codes[batch.chosen])
-    logits = model.depth(context[batch.chosen], wanted, model.codebooks)
-    return F.cross_entropy(logits.transpose(1, 2), wanted, reduction="none").mean(0)
+    return model.losses(context[batch.chosen], batch.codes[batch.chosen])
 
 
 class TranslatorTraining:
@@ -329,7 +327,7 @@ class TranslatorTraining:
 
 
 def _figures(parts: Tensor) -> dict[str, float]:
-    """The mean over all codes, and of each tick's first frame's first code, which says most."""
+    """The mean over all codes or bands, and of a tick's first code or frame, which says most."""
     return {"codes": float(parts.detach().mean()), "first_code": float(parts.detach()[0])}
 
 
@@ -358,20 +356,21 @@ def train_translator(
         The checkpoint's path.
     """
     device = device or Device()
-    codec, latent = load_network(bundle, "codec"), load_network(bundle, "latent")
-    if not isinstance(codec, Codec) or not isinstance(latent, Latent):
-        raise TypeError("the bundle's codec or latent space is of another class")
+    sounding, latent = sounding_of(bundle), load_network(bundle, "latent")
+    if not isinstance(latent, Latent):
+        raise TypeError("the bundle's latent space is of another class")
     torch.manual_seed(0)
-    heard = codec.config
-    config = TranslatorConfig(
-        num_codebooks=heard.num_codebooks,
-        cardinality=heard.cardinality,
-        latent_dim=heard.latent_dim,
-        sight_dim=latent.config.dim,
-        voice_names=VOICES,
-    )
+    common: dict[str, Any] = {"sight_dim": latent.config.dim, "voice_names": VOICES}
+    if isinstance(sounding, Vocoder):
+        config = TranslatorConfig(mel_dim=sounding.config.dim, **common)
+    else:
+        heard = sounding.config
+        config = TranslatorConfig(
+            num_codebooks=heard.num_codebooks, cardinality=heard.cardinality, latent_dim=heard.latent_dim, **common
+        )
     model = Translator(getattr(start, "config", config))
-    model.codebooks.copy_(heard_with(codec))
+    if isinstance(sounding, Codec):
+        model.codebooks.copy_(heard_with(sounding))
     if start is not None:
         model.load_state_dict(start.state_dict())
     with device.main_first():

@@ -1,4 +1,4 @@
-"""The stage that decodes: the codes of each tick become its 1,280 samples."""
+"""The stage that decodes: the frames of each tick become its 1,280 samples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.contract import Engine
+from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from streaming.levels import decibels, limited
 from streaming.messages import (
@@ -25,13 +25,15 @@ _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
 _REWOUND = 50
 """A tick this far behind the last one means that the device has begun to count anew; a nearer one is a repeat."""
 _WARM_UP_STEPS = 3
+SILENT = -1.4
+"""A band of a log-mel frame that is silent."""
 
 
 class SoundStage:
     """Decodes ticks in order.
 
-    A gap is counted and the decoder goes on from where it was. Codes that are no codes are counted and replaced by the
-    last good ones.
+    A gap is counted and the decoder goes on from where it was. Frames that are not the bundle's are counted and
+    replaced by the last good ones.
 
     Args:
         engine_opener: opens the decoder; see `engines.registry.open_engine`.
@@ -40,7 +42,7 @@ class SoundStage:
     def __init__(self, engine_opener: Callable[..., Engine] = open_engine) -> None:
         self._open_engine = engine_opener
         self._last_tick: int | None = None
-        self._codes = np.zeros(_SHAPE, np.int16)
+        self._frames = np.zeros(_SHAPE, np.int16)
 
     def setup(self, context: Context) -> None:
         """Open the decoder and run it warm.
@@ -51,8 +53,9 @@ class SoundStage:
         show = context.show
         self._context = context
         self._engine = self._open_engine("decoder", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        self._frames = nothing(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
-            self._engine.step(codes=self._codes)
+            self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
         context.info.update(
@@ -79,12 +82,12 @@ class SoundStage:
             if tokens.tick > last + 1:
                 metrics.count("gaps", tokens.tick - last - 1)
         self._last_tick = tokens.tick
-        codes = _checked(tokens.codes)
-        if codes is None:
+        frames = _checked(tokens.frames, self._frames)
+        if frames is None:
             metrics.count("bad")
-            codes = self._codes
-        self._codes = codes
-        pcm = np.asarray(self._engine.step(codes=codes)["pcm"], dtype=np.float32).reshape(-1)
+            frames = self._frames
+        self._frames = frames
+        pcm = np.asarray(self._engine.step(frames=frames)["pcm"], dtype=np.float32).reshape(-1)
         if pcm.shape[0] != TICK_SAMPLES or not np.isfinite(pcm).all():
             # A state that has gone bad would stay so: begin anew with silence.
             metrics.count("nan")
@@ -97,13 +100,22 @@ class SoundStage:
         )
 
 
-def _checked(codes: Any) -> np.ndarray | None:
-    """The codes as int16 [4, 2], None when they are not codes."""
-    if not isinstance(codes, np.ndarray) or codes.shape != _SHAPE or codes.dtype.kind not in "iu":
+def nothing(spec: EngineSpec) -> np.ndarray:
+    """Frames of silence, as a decoder takes them: codes int16 [4, 2], or log-mel float32 [D, 2]."""
+    bands = int(spec.config.get("mel_dim", 0))
+    return np.full((bands, TOKEN_FRAMES_PER_TICK), SILENT, np.float32) if bands else np.zeros(_SHAPE, np.int16)
+
+
+def _checked(frames: Any, like: np.ndarray) -> np.ndarray | None:
+    """The frames, of the shape and type of others; None when they are not."""
+    if not isinstance(frames, np.ndarray) or frames.shape != like.shape:
         return None
-    if codes.min() < 0 or codes.max() >= CARDINALITY:
+    if like.dtype.kind == "f":
+        good = frames.dtype.kind == "f" and bool(np.isfinite(frames).all())
+        return frames.astype(np.float32) if good else None
+    if frames.dtype.kind not in "iu" or frames.min() < 0 or frames.max() >= CARDINALITY:
         return None
-    return codes.astype(np.int16)
+    return frames.astype(np.int16)
 
 
 def build() -> SoundStage:

@@ -1,4 +1,4 @@
-"""The stage that plays the instrument: at the latch of each tick it turns the newest motion into the tick's codes."""
+"""The stage that plays the instrument: at the latch of each tick it turns the newest motion into the tick's frames."""
 
 from __future__ import annotations
 
@@ -168,16 +168,16 @@ class TokensStage:
             else:
                 seen = _stillness(self._still, motion)
                 metrics.count("stale")
-        codes = self._run(seen, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
+        frames = self._run(seen, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
         fresh, self._unused = self._unused, False
         metrics.gauge("lead_ms", self._latch.lead_ms)
         metrics.gauge("anticipation_ms", self._anticipation.ms)
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
-            return Tokens(tick=tick, codes=codes, latch_ns=now_ns)
+            return Tokens(tick=tick, frames=frames, latch_ns=now_ns)
         return Tokens(
             tick=tick,
-            codes=codes,
+            frames=frames,
             fresh=fresh,
             latch_ns=now_ns,
             capture_ns=motion.capture_ns,
@@ -195,8 +195,8 @@ class TokensStage:
             voice=self._voice,
             guidance=self._guidance,
         )
-        codes: np.ndarray = np.asarray(found["codes"])
-        return codes
+        frames: np.ndarray = np.asarray(found["frames"])
+        return frames
 
     def _is_over(self, tick: int) -> bool:
         return self._end_tick is not None and tick >= self._end_tick

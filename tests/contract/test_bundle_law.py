@@ -41,7 +41,7 @@ def test_decoder_engine_equals_the_whole_signal(codec: Codec, backend: str) -> N
     rng = np.random.default_rng(0)
     codes = rng.integers(0, CARDINALITY, (4, 2 * 60))
     engine = open_engine("decoder", backend=backend)
-    ticks = [engine.step(codes=codes[:, 2 * n : 2 * n + 2].astype(np.int16))["pcm"] for n in range(60)]
+    ticks = [engine.step(frames=codes[:, 2 * n : 2 * n + 2].astype(np.int16))["pcm"] for n in range(60)]
     assert all(pcm.shape == (TICK_SAMPLES,) and pcm.dtype == np.float32 for pcm in ticks)
     with torch.inference_mode():
         whole = codec.decode(torch.from_numpy(codes)[None])[0, 0].numpy()
@@ -53,7 +53,7 @@ def test_encoder_engine_gives_the_whole_signals_codes(codec: Codec, backend: str
     rng = np.random.default_rng(1)
     sound = (0.3 * np.sin(np.cumsum(rng.uniform(0.01, 0.2, TICK_SAMPLES * 40)))).astype(np.float32)
     engine = open_engine("encoder", backend=backend)
-    parts = [engine.step(pcm=sound[i : i + TICK_SAMPLES])["codes"] for i in range(0, sound.size, TICK_SAMPLES)]
+    parts = [engine.step(pcm=sound[i : i + TICK_SAMPLES])["frames"] for i in range(0, sound.size, TICK_SAMPLES)]
     got = np.concatenate(parts, axis=1)
     with torch.inference_mode():
         want = codec.encode(torch.from_numpy(sound)[None, None])[0].numpy()
@@ -127,7 +127,7 @@ def test_translator_engine_is_reproducible_and_forgets_on_reset(backend: str) ->
                     time_s=n * 0.04,
                     temperature=0.8,
                     anticipation_s=0.0,
-                )["codes"]
+                )["frames"]
                 for n in range(20)
             ]
         )
@@ -162,8 +162,8 @@ def test_stepped_ticks_need_no_more_memory_with_time(backend: str) -> None:
             time_s=n * 0.04,
             temperature=0.8,
             anticipation_s=0.0,
-        )["codes"]
-        pcm = decoder.step(codes=codes)["pcm"]
+        )["frames"]
+        pcm = decoder.step(frames=codes)["pcm"]
         if n % 250 == 249:
             assert np.isfinite(pcm).all()
             megabytes.append(process.memory_info().rss / 1e6)

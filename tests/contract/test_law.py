@@ -71,13 +71,17 @@ def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float =
     )
 
 
+@pytest.mark.parametrize("mel_dim", [0, 12])
 @pytest.mark.parametrize("start_s", [0.0, 36_000.0])
-def test_translator_obeys_the_law_also_after_ten_hours(start_s: float) -> None:
+def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: int) -> None:
     torch.manual_seed(1)
-    config = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    sizes = {"dim": 48, "heads": 2, "window": 7, "video_window": 5, "cardinality": 64}
+    config = TranslatorConfig(**sizes, depth_dim=16, depth_heads=2, mel_dim=mel_dim)  # type: ignore[arg-type]
     model = Translator(config).eval()
     model.codebooks.normal_()
     previous, known, seen = seen_for(config, 2, 40, start_s)
+    if mel_dim:
+        previous = torch.randn(2, 40, mel_dim, config.frames)
 
     def step(i: list[Tensor], state: State) -> tuple[Tensor, State]:
         return model.step(i[0], i[1], Seen(*i[2:]), state)
@@ -114,8 +118,8 @@ def test_depth_transformer_samples_what_its_logits_say() -> None:
     model.codebooks.normal_()
     context = torch.randn(5, config.dim) * 3
     with torch.no_grad():
-        greedy = model.depth.sample(context, model.codebooks, torch.rand(5, 8), torch.full((5, 1), 1e-4))
-        logits = model.depth(context, greedy, model.codebooks)
+        greedy = model.head.sample(context, model.codebooks, torch.rand(5, 8), torch.full((5, 1), 1e-4))
+        logits = model.head(context, greedy, model.codebooks)
     assert torch.equal(logits.argmax(-1), greedy)
 
 
@@ -152,13 +156,13 @@ def test_guidance_of_one_is_no_guidance_and_more_moves_away_from_blindness() -> 
 
     def draw(guidance: float) -> Tensor:
         both = torch.cat([seeing, blind])
-        return model.depth.sample(both, model.codebooks, torch.rand(1, 8), greedy, torch.tensor([[guidance]]))
+        return model.head.sample(both, model.codebooks, torch.rand(1, 8), greedy, torch.tensor([[guidance]]))
 
     with torch.no_grad():
-        plain = model.depth.sample(seeing, model.codebooks, torch.rand(1, 8), greedy)
+        plain = model.head.sample(seeing, model.codebooks, torch.rand(1, 8), greedy)
         assert torch.equal(draw(1.0), plain)
-        assert torch.equal(draw(0.0), model.depth.sample(blind, model.codebooks, torch.rand(1, 8), greedy))
-        logits = [model.depth(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
+        assert torch.equal(draw(0.0), model.head.sample(blind, model.codebooks, torch.rand(1, 8), greedy))
+        logits = [model.head(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
         wanted = (logits[1] + 3.0 * (logits[0] - logits[1])).argmax()
         assert int(draw(3.0)[0, 0]) == int(wanted)
 

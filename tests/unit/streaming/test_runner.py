@@ -162,7 +162,7 @@ def test_a_whole_life(supervise: Any, tmp_path: Path) -> None:
             if control.name == "end":
                 stage.context.finish("all played")
         return [
-            Tokens(tick=m.tick, codes=np.zeros((4, 2), np.int16), capture_ns=m.capture_ns, stamps=dict(m.stamps))
+            Tokens(tick=m.tick, frames=np.zeros((4, 2), np.int16), capture_ns=m.capture_ns, stamps=dict(m.stamps))
             for m in inputs.all(Speaker)
         ]
 
@@ -287,7 +287,7 @@ def test_failing_steps_are_counted_told_once_and_end_it(supervise: Any) -> None:
 
 def test_output_that_cannot_travel_is_an_error_of_the_step(supervise: Any) -> None:
     def step(inputs: Inputs, now_ns: int) -> list[Message]:
-        return [Tokens(tick=1, codes=np.zeros((4, 2), np.complex64))] if inputs.controls else []
+        return [Tokens(tick=1, frames=np.zeros((4, 2), np.complex64))] if inputs.controls else []
 
     supervisor = supervise(Fake(step))
     supervisor.begin()

@@ -27,7 +27,11 @@ class FakeDecoder:
         self.out: np.ndarray | None = None
 
     def step(self, **inputs: Any) -> dict[str, np.ndarray]:
-        codes = inputs["codes"]
+        codes = inputs["frames"]
+        if bands := self.spec.config.get("mel_dim"):
+            assert codes.shape == (bands, 2)
+            assert codes.dtype == np.float32
+            return {"pcm": np.full(1280, codes[0, 0], np.float32)}
         assert codes.shape == (4, 2)
         assert codes.dtype == np.int16
         self.steps += 1
@@ -41,7 +45,7 @@ class FakeDecoder:
 
 
 def tokens(tick: int, code: int = 5, **kwargs: Any) -> Tokens:
-    return Tokens(tick=tick, codes=np.full((4, 2), code, np.int16), **kwargs)
+    return Tokens(tick=tick, frames=np.full((4, 2), code, np.int16), **kwargs)
 
 
 @pytest.fixture
@@ -84,7 +88,7 @@ def test_gaps_repeats_and_a_clock_that_begins_anew(ready: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "codes",
+    "frames",
     [
         np.full((4, 2), 2048, np.int16),
         np.full((4, 2), -1, np.int16),
@@ -94,10 +98,10 @@ def test_gaps_repeats_and_a_clock_that_begins_anew(ready: Any) -> None:
         None,
     ],
 )
-def test_codes_that_are_no_codes_repeat_the_last_ones(ready: Any, codes: Any) -> None:
+def test_codes_that_are_no_codes_repeat_the_last_ones(ready: Any, frames: Any) -> None:
     stage, _, metrics = ready
     step(stage, tokens(0, 100))
-    (sound,) = step(stage, Tokens(tick=1, codes=codes))
+    (sound,) = step(stage, Tokens(tick=1, frames=frames))
     assert sound.pcm[0] == pytest.approx(100 / 4096 + 2e-4)
     assert metrics.take().counters == {"bad": 1}
 
@@ -125,3 +129,16 @@ def test_the_limiter_is_bit_exact_below_and_never_passes_one() -> None:
     assert np.diff(bent).max() <= np.diff(loud).max() * 1.001
     assert decibels(np.zeros(10, np.float32)) == -120.0
     assert decibels(np.full(10, 0.1, np.float32)) == pytest.approx(-20.0, abs=0.01)
+
+
+def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> None:
+    engine, metrics = FakeDecoder(), Metrics()
+    engine.spec = EngineSpec("decoder", "fake", config={"mel_dim": 7})  # type: ignore[misc]
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=metrics))
+    good = np.full((7, 2), 0.25, np.float32)
+    broken = good.copy()
+    broken[3, 1] = np.nan
+    sounds = step(stage, *(Tokens(tick=n, frames=x) for n, x in enumerate((good, broken, np.zeros((4, 2), np.int16)))))
+    assert [float(sound.pcm[0]) for sound in sounds] == [0.25] * 3
+    assert metrics.take().counters == {"bad": 2}

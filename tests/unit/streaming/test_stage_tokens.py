@@ -41,7 +41,7 @@ class FakeTranslator:
     def step(self, **inputs: Any) -> dict[str, np.ndarray]:
         latent = inputs["latent"]
         self.calls.append({**inputs, "embedding": latent[:128], "flow": latent[128:].reshape(2, 16, 16)})
-        return {"codes": np.full((4, 2), len(self.calls), np.int16)}
+        return {"frames": np.full((4, 2), len(self.calls), np.int16)}
 
     def reset(self) -> None:
         self.calls = []

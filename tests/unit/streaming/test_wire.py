@@ -30,7 +30,7 @@ def samples() -> dict[str, Message]:
             interval_ms=40.0,
             **common,
         ),
-        "tokens": Tokens(tick=11, codes=rng.integers(0, 2048, (4, 2)).astype(np.int16), fresh=True, **common),
+        "tokens": Tokens(tick=11, frames=rng.integers(0, 2048, (4, 2)).astype(np.int16), fresh=True, **common),
         "sound": Sound(tick=11, pcm=rng.uniform(-1, 1, 1280).astype(np.float32), **common),
         "speaker": Speaker(tick=12, dac_ns=99, rate_hz=31_999.2, slack_ms=None, played=3, level_db=-20.5, **common),
     }
@@ -185,7 +185,16 @@ def test_refused_with_its_reason(frames: list[bytes], expected: str) -> None:
 def test_codes_beyond_the_codebook_are_refused() -> None:
     for bad in (-1, messages.CARDINALITY):
         codes = np.full((4, 2), bad, np.int16)
-        assert reason(flat(wire.pack(Tokens(tick=1, codes=codes), TOPICS["tokens"])), "tokens") == "range"
+        assert reason(flat(wire.pack(Tokens(tick=1, frames=codes), TOPICS["tokens"])), "tokens") == "range"
+
+
+def test_a_tick_is_tokens_or_a_spectrogram_and_nothing_else() -> None:
+    mel = np.random.default_rng(0).normal(size=(192, 2)).astype(np.float32)
+    back = wire.unpack(flat(wire.pack(Tokens(tick=1, frames=mel), TOPICS["tokens"])), TOPICS["tokens"])
+    assert isinstance(back, Tokens)
+    assert np.array_equal(back.frames, mel)
+    for bad, why in ((mel * np.nan, "range"), (mel.astype(np.float64), "dtype"), (mel.T.copy(), "shape")):
+        assert reason(flat(wire.pack(Tokens(tick=1, frames=bad), TOPICS["tokens"])), "tokens") == why
 
 
 def test_an_image_without_pixels_is_refused() -> None:

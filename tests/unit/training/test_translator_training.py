@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,21 @@ def test_targets_of_the_heads() -> None:
     mel = mel_frames(torch.from_numpy(sound), MEL_BANDS)
     assert mel.shape == (TICKS * FRAMES, MEL_BANDS)
     assert float(mel[51].max()) > float(mel[40].max()) + 1.0
+
+
+def test_it_learns_spectrograms_by_the_same_code(examples: Examples, sight: torch.nn.Module, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    mel = np.linspace(-1, 1, 12)[:, None] + rng.normal(0, 0.05, (CLIPS, 3, TICKS, 12, FRAMES))
+    heard = replace(examples, codes=torch.from_numpy(mel.astype(np.float16)))
+    torch.manual_seed(6)
+    sizes = {"dim": 32, "heads": 2, "layers": 1, "depth_dim": 16, "sight_dim": 16, "mel_dim": 12}
+    training = TranslatorTraining(RECIPE, Translator(TranslatorConfig(**sizes)), sight, heard)  # type: ignore[arg-type]
+    losses = [training.advance()["codes"] for _ in range(40)]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.05
+    assert float(training.history.played.float().abs().max()) > 0, "it has played to itself"
+    training.save(tmp_path / "t.safetensors")
+    straight = [training.advance() for _ in range(2)]
+    torch.manual_seed(6)
+    again = TranslatorTraining(RECIPE, Translator(TranslatorConfig(**sizes)), sight, heard)  # type: ignore[arg-type]
+    again.load(tmp_path / "t.safetensors")
+    assert [again.advance() for _ in range(2)] == straight
