@@ -61,6 +61,8 @@ def _example(spec: Spec, rng: np.random.Generator, tick: int) -> np.ndarray:
         return rng.integers(0, 2, spec.shape)
     if spec.dtype == torch.int64:
         return rng.integers(0, 2048, spec.shape)
+    if spec.name == "pcm" and tick % 20 < 5:
+        return np.zeros(spec.shape, np.float32)  # digital silence, where a division by nothing would show
     if spec.name in ("known", "temperature", "guidance"):
         return np.ones(spec.shape, np.float32)
     if spec.name == "uniforms":

@@ -6,7 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.analysis import FEATURES, HOP, LOW_CHANNELS, QUIET, SAMPLE_RATE, WINDOW, Listening, Places, frequencies
+from models.analysis import (
+    FEATURES,
+    HOP,
+    LOW_CHANNELS,
+    QUIET,
+    SAMPLE_RATE,
+    WINDOW,
+    Listening,
+    Places,
+    _angle,
+    frequencies,
+)
 
 
 def places_of(sound: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,3 +68,11 @@ def test_frequencies_advance_by_whole_phases_in_a_hop() -> None:
     turns = frequencies() * HOP / SAMPLE_RATE * 4096
     assert torch.equal(turns, turns.round())
     assert bool((frequencies()[1:] > frequencies()[:-1]).all())
+
+
+def test_angles_are_those_of_atan2_and_silence_has_none() -> None:
+    x, y = torch.randn(2, 10_000)
+    torch.testing.assert_close(_angle(x, y), torch.atan2(y, x), atol=2e-3, rtol=1e-4)
+    scaled = _angle(1e-12 * x, 1e-12 * y)
+    torch.testing.assert_close(scaled, torch.atan2(y, x), atol=2e-2, rtol=1e-3)
+    assert float(_angle(torch.zeros(1), torch.zeros(1))) == 0.0
