@@ -71,7 +71,8 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
         from engines.opencv_flow import DisFlow
 
         return DisFlow()
+    runtime = choose(backend, bundle)
     verify_together(find_bundle(bundle), network)
-    module = importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
+    module = importlib.import_module(RUNTIMES[runtime][1])
     engine: Engine = module.open_engine(network, bundle=bundle, seed=seed)
     return engine
