@@ -312,7 +312,7 @@ class Translator(nn.Module):
             return self.head.losses(context, wanted)
         flat = self.emission_order(wanted)
         logits = self.head(context, flat, self.codebooks)
-        return F.cross_entropy(logits.transpose(1, 2), flat, reduction="none").mean(0)
+        return F.cross_entropy(logits.flatten(0, 1), flat.flatten(), reduction="none").view_as(flat).mean(0)
 
     def draw(self, context: Tensor, uniforms: Tensor, temperature: Tensor, guidance: Tensor | None = None) -> Tensor:
         """A tick's frames [N, *frame_shape]; arguments as in `DepthTransformer.sample`."""

@@ -53,8 +53,8 @@ class Shares:
     blind: float = 0.1
     named: float = 0.4
     other: float = 0.3
-    depth: float = 0.2
-    attack: float = 0.5
+    depth: float = 0.15
+    attack: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TranslatorRecipe:
         shares: see `Shares`.
     """
 
-    steps: int = 8_000
+    steps: int = 7_500
     clips: int = 1_600
     batch: int = 16
     length: int = 128
