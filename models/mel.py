@@ -7,13 +7,13 @@ The vocoder is the codec's own decoder (`models.partials`), told the spectrogram
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from models.analysis import FRAME, HOP, SAMPLE_RATE, WINDOW, fourier, magnitude, mel_bank, scaled_log, sudden
+from models.config import Sizes
 from models.partials import CodecConfig, PartialsDecoder
 from models.streaming import State, StreamingModule
 
@@ -21,7 +21,7 @@ _SHORT = 512
 
 
 @dataclass(frozen=True)
-class MelConfig:
+class MelConfig(Sizes):
     """The spectrogram's and the vocoder's sizes.
 
     Attributes:
@@ -45,16 +45,6 @@ class MelConfig:
     def hop(self) -> int:
         """Samples per frame."""
         return FRAME
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MelConfig:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class MelSpectrogram(StreamingModule):

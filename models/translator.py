@@ -9,20 +9,21 @@ seconds the sound asked for is that of now + Δ.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
+from models.config import Sizes
 from models.latent import compress
 from models.streaming import CausalConv1d, State
 
 
 @dataclass(frozen=True)
-class TranslatorConfig:
+class TranslatorConfig(Sizes):
     """The translator's sizes.
 
     Attributes:
@@ -63,15 +64,6 @@ class TranslatorConfig:
     def codes_per_tick(self) -> int:
         """Codes that the depth transformer emits per tick."""
         return self.num_codebooks * self.frames
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TranslatorConfig:
-        """The inverse of `as_dict`."""
-        return cls(**values)
 
 
 class Seen(NamedTuple):
