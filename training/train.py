@@ -75,10 +75,11 @@ def main(arguments: list[str] | None = None) -> int:
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
             path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device)
         elif options.network == "vocoder":
-            from training.vocoder import VocoderRecipe, train_vocoder
+            from training.speaking import SpeakingRecipe
+            from training.vocoder import train_vocoder
 
             given = {"steps": options.steps, "clips": options.clips}
-            how = VocoderRecipe(**{name: value for name, value in given.items() if value})
+            how = SpeakingRecipe(**{name: value for name, value in given.items() if value})
             path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
         elif options.network == "latent":
             from training.latent import LatentRecipe, train_latent
