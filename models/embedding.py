@@ -6,35 +6,26 @@ Levine et al. 2016); half is what they are, from those points' strengths and poo
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from models.config import Sizes
 
 SIDE = 128
 """Side in pixels of the square pictures that every front-end is given."""
 
 
 @dataclass(frozen=True)
-class EmbeddingConfig:
+class EmbeddingConfig(Sizes):
     """Sizes: `side` of the square input in pixels, number of `points`, `dim` of the embedding."""
 
     side: int = SIDE
     points: int = 32
     dim: int = 128
     widths: tuple[int, ...] = (16, 32, 48, 64, 96)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> EmbeddingConfig:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
 
 
 def _block(before: int, after: int, stride: int) -> nn.Sequential:

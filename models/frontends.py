@@ -7,7 +7,7 @@ nothing is downloaded when it performs.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.config import Sizes
 from models.embedding import places_of
 
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -38,7 +39,7 @@ FRONT_ENDS = {
 
 
 @dataclass(frozen=True)
-class FrontEndConfig:
+class FrontEndConfig(Sizes):
     """Which front-end, and its sizes.
 
     Attributes:
@@ -54,15 +55,6 @@ class FrontEndConfig:
     side: int = 126
     points: int = 32
     dim: int = 128
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FrontEndConfig:
-        """The inverse of `as_dict`."""
-        return cls(**values)
 
 
 class PretrainedEmbedding(nn.Module):

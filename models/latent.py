@@ -8,13 +8,14 @@ what is seen; how fast which part of the picture moves from what is heard; and e
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.config import Sizes
 from models.streaming import CausalConv1d, Chain, Pointwise, Residual, State
 
 LOWEST_PITCH = 36
@@ -22,7 +23,7 @@ LOWEST_PITCH = 36
 
 
 @dataclass(frozen=True)
-class LatentConfig:
+class LatentConfig(Sizes):
     """The sizes.
 
     Attributes:
@@ -51,16 +52,6 @@ class LatentConfig:
     mel_bands: int = 24
     pitches: int = 64
     speed_grid: int = 4
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> LatentConfig:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class Motions(NamedTuple):

@@ -7,13 +7,14 @@ The vocoder is the codec's own decoder (`models.partials`), told the spectrogram
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from models.analysis import FRAME, HOP, SAMPLE_RATE, WINDOW, fourier, magnitude, mel_bank, scaled_log, sudden
+from models.config import Sizes
 from models.partials import CodecConfig, PartialsDecoder
 from models.streaming import State, StreamingModule
 
@@ -21,7 +22,7 @@ _SHORT = 512
 
 
 @dataclass(frozen=True)
-class MelConfig:
+class MelConfig(Sizes):
     """The spectrogram's and the vocoder's sizes.
 
     Attributes:
@@ -48,14 +49,12 @@ class MelConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a manifest; `mel_dim` is said too, for those who only carry frames."""
-        return asdict(self) | {"mel_dim": self.dim}
+        return super().as_dict() | {"mel_dim": self.dim}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MelConfig:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        fields.pop("mel_dim", None)
-        return cls(**fields)
+        return super().from_dict({name: value for name, value in values.items() if name != "mel_dim"})
 
 
 class MelSpectrogram(StreamingModule):

@@ -8,14 +8,15 @@ and training adds what is not linear: spectral envelopes, attacks, noise, and wh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.analysis import FEATURES, FRAME, HIGH_CHANNELS, LOW_CHANNELS, Listening, level_of
+from models.config import Sizes
 from models.streaming import Chain, State, StreamingModule
 from models.synthesis import BANDS, HOPS, STEPS, Levels, Synthesizer
 
@@ -24,7 +25,7 @@ LEAST = 0.05
 
 
 @dataclass(frozen=True)
-class CodecConfig:
+class CodecConfig(Sizes):
     """The codec's sizes.
 
     Attributes:
@@ -51,16 +52,6 @@ class CodecConfig:
     def hop(self) -> int:
         """Samples per token frame."""
         return FRAME
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CodecConfig:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class Block(StreamingModule):

@@ -8,17 +8,17 @@ speaks better; this body stays while a shipped bundle has it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from models.config import Sizes
 from models.streaming import CausalConv1d, Chain, Fold, Pointwise, Residual, State, StreamingModule, Unfold
 
 
 @dataclass(frozen=True)
-class SeanetConfig:
+class SeanetConfig(Sizes):
     """The sizes of a codec with this body.
 
     Attributes:
@@ -50,19 +50,6 @@ class SeanetConfig:
         for ratio in self.ratios:
             hop *= ratio
         return hop
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SeanetConfig:
-        """The inverse of `as_dict`."""
-        return cls(**{name: _frozen(value) for name, value in values.items()})
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def _unit(channels: int, dilation: int) -> Residual:

@@ -13,19 +13,20 @@ not see, and the codes' odds are moved away from what it would play, so that wha
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
+from models.config import Sizes
 from models.streaming import State
 
 
 @dataclass(frozen=True)
-class TranslatorConfig:
+class TranslatorConfig(Sizes):
     """The translator's sizes.
 
     Attributes:
@@ -72,16 +73,6 @@ class TranslatorConfig:
     def draws(self) -> int:
         """Random numbers that a tick takes."""
         return self.frame_shape[0] * self.frames
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TranslatorConfig:
-        """The inverse of `as_dict`."""
-        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-        return cls(**fields)
 
 
 class Seen(NamedTuple):

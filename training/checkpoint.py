@@ -96,7 +96,7 @@ def load_extra(path: Path) -> dict[str, Tensor]:
 
 def _part(path: Path, prefix: str) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 - safe_open is no dict
+        names = [name for name in sorted(file.keys()) if name.startswith(prefix)]
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
 
 
@@ -104,7 +104,7 @@ def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: 
     """Restore everything that `save_checkpoint` wrote and return the step."""
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["training"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - safe_open is no dict
+        tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}
     module.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
     device = next(module.parameters()).device
     average.tensors = {k[8:]: v.to(device) for k, v in tensors.items() if k.startswith("average.")}

@@ -14,74 +14,28 @@ from torch import Tensor, nn
 
 from models.codec import Codec, ResidualQuantizer, nearest
 from models.partials import PartialsDecoder, PartialsEncoder, begin
-from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
-from training.corpus import CLIP_S, RATE, TEST_SEED, build_corpus, render_clip
+from training.checkpoint import load_extra
+from training.corpus import CLIP_S, build_corpus
 from training.device import Device
 from training.own import sounds_of
-from training.run import Curves, Plan, run
-from training.speaking import Judge
-from training.spectral import mel_distance
+from training.speaking import SpeakingRecipe, SpeakingTraining, train_speaking
 
-CROP = RATE
 USED = 0.01
 """An entry used less often than this, in vectors a step, is as good as dead."""
-HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
-"""Clips that the curves are drawn from; the evaluation has others."""
-HELD_S = 3
 
 
 @dataclass(frozen=True)
-class CodecRecipe:
-    """How a codec is trained.
+class CodecRecipe(SpeakingRecipe):
+    """How a codec is trained; the rest as in `SpeakingRecipe`.
 
     Attributes:
-        steps: in all.
-        clips: size of the corpus in clips of 8 s.
-        batch: crops of one second in a step.
-        learning_rate: of AdamW, held from step `warm_up` on and brought to nothing over the last `decay` of the steps.
-        warm_up: steps until the full rate.
-        decay: part of the steps over which the rate falls at the end.
         bypass_steps: steps without the quantizer.
-        place_weight: of the squared error of the places, summed over the channels.
         freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
     """
 
     steps: int = 40_000
-    clips: int = 2_000
-    batch: int = 8
-    learning_rate: float = 1e-3
-    warm_up: int = 200
-    decay: float = 0.3
     bypass_steps: int = 250
-    place_weight: float = 0.15
     freeze_encoder: bool = False
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step."""
-        left = (self.steps - step) / max(1.0, self.decay * self.steps)
-        return self.learning_rate * min(1.0, (step + 1) / self.warm_up, max(left, 0.01))
-
-
-def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
-    """Random crops at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
-
-    def crops() -> NDArray[np.float32]:
-        rows = rng.integers(0, corpus.shape[0], size)
-        starts = rng.integers(0, corpus.shape[1] - CROP, size)
-        taken = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)])
-        return np.asarray(taken / 32768, dtype=np.float32)
-
-    second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
-    x = crops() + crops() * second[:, None]
-    gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
-    gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
-    return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
-
-
-def held_sounds(seeds: range) -> Tensor:
-    """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
-    clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in seeds])
-    return torch.from_numpy(clips.astype(np.float32) / 32768)
 
 
 class QuantizerTrainer:
@@ -163,11 +117,8 @@ def sides_of(codec: Codec) -> tuple[PartialsEncoder, PartialsDecoder]:
     return codec.encoder, codec.decoder
 
 
-class CodecTraining:
+class CodecTraining(SpeakingTraining[Codec]):
     """A codec, what trains it, and where it stands.
-
-    Every step draws its data and its chances from the step's number, so an interrupted training goes on as if it had
-    not been interrupted.
 
     Args:
         recipe: how to train.
@@ -179,93 +130,61 @@ class CodecTraining:
     def __init__(
         self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
     ) -> None:
-        self.encoder, self.decoder = sides_of(codec)
-        self.recipe = recipe
-        self.corpus = corpus
-        self.device = device or Device()
-        self.codec = codec.to(self.device.device)
-        self.judge = Judge(self.decoder, self.device)
-        self.device.same(self.codec)
-        self.codec.encoder.requires_grad_(not recipe.freeze_encoder)
-        self.average = Average(self.codec)
-        self.optimizer = torch.optim.AdamW(
-            self.codec.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
-        self.quantize = QuantizerTrainer(self.codec.quantizer, device=self.device)
-        self.step = 0
-        self._held: Tensor | None = None
+        self.encoder, decoder = sides_of(codec)
+        self.encoder.requires_grad_(not recipe.freeze_encoder)
+        super().__init__(recipe, codec, decoder, corpus, device)
+        self.how = recipe
+        self.codec = codec
+        self.quantize = QuantizerTrainer(codec.quantizer, device=self.device)
 
-    def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
-        extra = {"usage": self.quantize.usage}
-        save_checkpoint(path, self.step, self.codec, self.average, self.optimizer, extra)
+    def extra(self) -> dict[str, Tensor]:
+        """How often the codebooks' entries are used."""
+        return {"usage": self.quantize.usage}
 
     def load(self, path: Path) -> None:
         """Take up what `save` wrote."""
-        self.step = load_checkpoint(path, self.codec, self.average, self.optimizer)
+        super().load(path)
         self.quantize.usage.copy_(load_extra(path)["usage"])
 
     def advance(self) -> dict[str, float]:
         """One step; returns its losses."""
-        recipe, codec, step = self.recipe, self.codec, self.step
-        torch.manual_seed(step + 1_000_003 * self.device.rank)
-        rng = np.random.default_rng([step, 1 + self.device.rank])
-        early = step < recipe.bypass_steps and not recipe.freeze_encoder
-        if step == 0 and not recipe.freeze_encoder:
+        rng, frozen = self.draw(1), self.how.freeze_encoder
+        if self.step == 0 and not frozen:
             self._begin(rng)
-        if step == recipe.bypass_steps and not recipe.freeze_encoder:
+        if self.step == self.how.bypass_steps and not frozen:
             self.quantize.start(self._collect(rng, 80))
-        x = batch_of(self.corpus, rng, recipe.batch).to(self.device.device)
+        x = self.crops(rng)
         with self.device.autocast():
-            latents = codec.encoder(x).float()
+            latents = self.codec.encoder(x).float()
         commit = latents.new_zeros(())
-        if recipe.freeze_encoder:
-            latents = codec.quantizer.decode(codec.quantizer.encode(latents))
-        elif not early:
+        if frozen:
+            latents = self.codec.quantizer.decode(self.codec.quantizer.encode(latents))
+        elif self.step >= self.how.bypass_steps:
             latents, commit = self.quantize(latents)
         mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
-        loss = mel + 0.25 * commit + recipe.place_weight * place
-        self.optimizer.zero_grad(set_to_none=True)
-        self.device.backward(loss, codec.parameters())
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step)
-        self.optimizer.step()
-        self.average.update(codec)
-        self.step += 1
+        self.learn(mel + 0.25 * commit + self.recipe.place_weight * place)
         alive = (self.quantize.usage > USED).float().mean()
         losses = {"mel": mel, "place": place, "commit": commit, "alive": alive}
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def test(self) -> dict[str, float]:
-        """The averaged codec's mel distance on held-out clips."""
-        x, y = self.hear()
-        return {"mel": float(mel_distance(y, x))}
-
-    @torch.no_grad()
-    def hear(self) -> tuple[Tensor, Tensor]:
-        """Held-out clips and what the averaged codec makes of them: float32 [8, n] twice."""
-        if self._held is None:
-            self._held = held_sounds(HELD_SEEDS).to(self.device.device)
-        codec = Codec(self.codec.config).to(self.device.device)
-        codec.load_state_dict(self.average.tensors)
-        latents = codec.encoder(self._held[:, None])
-        if self.step > self.recipe.bypass_steps:
-            latents = codec.quantizer.decode(codec.quantizer.encode(latents))
-        return self._held, codec.decoder(latents)[:, 0]
+    def echo(self, network: Codec, x: Tensor) -> Tensor:
+        """Sound [B, 1, n] as a codec gives it back."""
+        latents = network.encoder(x)
+        if self.step > self.how.bypass_steps:
+            latents = network.quantizer.decode(network.quantizer.encode(latents))
+        sound: Tensor = network.decoder(latents)
+        return sound
 
     @torch.no_grad()
     def _begin(self, rng: np.random.Generator) -> None:
         listening = self.encoder.listening
-        crops = [batch_of(self.corpus, rng, self.recipe.batch).to(self.device.device) for _ in range(80)]
-        heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in crops]
-        begin(self.encoder, self.decoder, torch.cat(heard))
+        heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.many(rng, 80)]
+        begin(self.encoder, self.judge.decoder, torch.cat(heard))
         self.device.same(self.codec)
 
     @torch.no_grad()
     def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:
-        crops = [batch_of(self.corpus, rng, self.recipe.batch) for _ in range(batches)]
-        return torch.cat([self.codec.encoder(x.to(self.device.device)).transpose(1, 2).flatten(0, 1) for x in crops])
+        return torch.cat([self.codec.encoder(x).transpose(1, 2).flatten(0, 1) for x in self.many(rng, batches)])
 
 
 def train_codec(
@@ -293,7 +212,7 @@ def train_codec(
     device = device or Device()
     torch.manual_seed(0)
     codec = Codec(getattr(start, "config", None))
-    sides_of(codec)
+    sides_of(codec)  # before a corpus is rendered for nothing
     if start is not None:
         codec.load_state_dict(start.state_dict())
     with device.main_first():
@@ -302,9 +221,4 @@ def train_codec(
     if start is not None:
         training.step = recipe.bypass_steps + 1
 
-    def listen(curves: Curves) -> None:
-        for name, sounds in zip(("held-out", "held-out, coded"), training.hear(), strict=True):
-            curves.sound(training.step, name, sounds.flatten().cpu(), RATE)
-
-    plan = Plan(recipe.steps, minutes, log_every=100, save_every=500, test_every=2_000, silent=not device.main)
-    return run(training, work, "codec", plan, listen)
+    return train_speaking(training, work, "codec", minutes)

@@ -6,8 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.signal import lfilter
+from torch import Tensor
 from tqdm import tqdm
 
 from streaming.performer.score import KINDS, draw_score
@@ -20,6 +22,11 @@ TRAIN_SEED = 1_000_000
 TEST_SEED = 9_000_000
 """Seeds from here on are never trained on."""
 QUIETEST_DB = -50.0
+CROP = RATE
+"""Samples of a stretch that a step learns from."""
+HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
+"""Clips that the curves are drawn from; the evaluation has others."""
+HELD_S = 3
 PERFORMANCE_SHARE = 0.4
 """How many clips are the show's own instruments; the others are of the palette."""
 
@@ -72,3 +79,25 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
         rows.flush()
         unfinished.replace(path)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
+    """Random crops at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
+
+    def crops() -> NDArray[np.float32]:
+        rows = rng.integers(0, corpus.shape[0], size)
+        starts = rng.integers(0, corpus.shape[1] - CROP, size)
+        taken = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)])
+        return np.asarray(taken / 32768, dtype=np.float32)
+
+    second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
+    x = crops() + crops() * second[:, None]
+    gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
+    gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
+    return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
+
+
+def held_sounds(seeds: range) -> Tensor:
+    """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
+    clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in seeds])
+    return torch.from_numpy(clips.astype(np.float32) / 32768)

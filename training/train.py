@@ -14,13 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from engines.contract import EngineError
-from models.codec import Codec, codec_config
 from models.frontends import FRONT_ENDS, pretrained
-from models.latent import Latent, LatentConfig
-from models.translator import Translator, TranslatorConfig
 from models.weights import NETWORKS, WeightsError, averaged
 from training.bundling import load_network, take_over, write_network
 from training.checkpoint import averages_of, config_of, step_of
@@ -31,20 +27,11 @@ from training.device import PRECISIONS, Device
 def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
     """Put a checkpoint's averaged weights into a bundle."""
     tensors = averages_of(path)
-    module: nn.Module
-    if network == "codec":
-        module = averaged(Codec(codec_config(config_of(path))), tensors)
-    elif network == "vocoder":
-        module = averaged(NETWORKS["vocoder"](config_of(path)), tensors)
-    elif network == "latent":
-        module = averaged(Latent(LatentConfig.from_dict(config_of(path))), tensors)
-    elif network == "translator":
-        module = averaged(Translator(TranslatorConfig.from_dict(config_of(path))), tensors)
-    else:
-        from training.embedding import Facts
-
-        facts = Facts(NETWORKS["embedding"](config_of(path) or {}))
-        module = averaged(facts, tensors).network  # type: ignore[assignment]
+    if network == "embedding":
+        # What was trained is the network and its reading, of which only the network is shipped.
+        own = "network."
+        tensors = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
+    module = averaged(NETWORKS[network](config_of(path) or {}), tensors)
     write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
@@ -94,10 +81,11 @@ def main(arguments: list[str] | None = None) -> int:
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
             path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device, footage=options.data)
         elif options.network == "vocoder":
-            from training.vocoder import VocoderRecipe, train_vocoder
+            from training.speaking import SpeakingRecipe
+            from training.vocoder import train_vocoder
 
             given = {"steps": options.steps, "clips": options.clips}
-            how = VocoderRecipe(**{name: value for name, value in given.items() if value})
+            how = SpeakingRecipe(**{name: value for name, value in given.items() if value})
             path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
         elif options.network == "latent":
             from training.latent import LatentRecipe, train_latent

@@ -11,8 +11,8 @@ import torch
 from models.codec import Codec, ResidualQuantizer
 from models.partials import CodecConfig
 from models.seanet import SeanetConfig
-from training.codec import CROP, CodecRecipe, CodecTraining, QuantizerTrainer, batch_of
-from training.corpus import RATE
+from training.codec import CodecRecipe, CodecTraining, QuantizerTrainer
+from training.corpus import CROP, RATE, batch_of
 
 
 def test_codebooks_learn_and_gradients_pass_straight_through() -> None:

@@ -27,7 +27,7 @@ LENGTHS = {"long": 450, "short": 120}
 def bundle(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     folder = tmp_path / "bundle"
-    codec = Codec(CodecConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16))
+    codec = Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16))
     codec.quantizer.codebooks.normal_()
     write_network(folder, "codec", codec, {})
     write_network(folder, "embedding", VisualEmbedding(EmbeddingConfig(widths=(4, 4, 8, 8, 8))), {})
@@ -81,7 +81,7 @@ def test_its_sound_is_a_corpus(footage: Path) -> None:
 
 
 def test_another_codecs_tokens_are_refused(footage: Path, bundle: Path) -> None:
-    write_network(bundle, "codec", Codec(CodecConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16)), {})
+    write_network(bundle, "codec", Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)), {})
     with pytest.raises(DatasetError, match="prepare it again"):
         examples_of(footage, bundle)
     about = {"schema": SCHEMA, "networks": networks_hash(bundle), "splits": dict.fromkeys(LENGTHS, "test")}
