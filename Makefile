@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv live test check format bench docs clean
+.PHONY: help venv engines live test check format bench docs clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -46,7 +46,10 @@ by_hand = sudo apt-get install $(SYSTEM_PACKAGES)
 live: venv ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
 	@length="--duration 20"; if [ -t 0 ]; then length=; fi; exec $(PY) run_live.py $$length $(ARGS)
 
-test: venv ## every test (ARGS="-k name" to choose)
+engines: venv ## the default bundle's networks for ONNX Runtime, where they are missing or stale
+	@$(PY) -m export default --if-needed
+
+test: engines ## every test (ARGS="-k name" to choose)
 	$(PY) -m pytest -q $(ARGS)
 
 check: venv ## ruff, mypy, import-linter
@@ -59,7 +62,7 @@ format: venv ## put the code into its form
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: venv ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
+bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
 	$(PY) run_live.py bench latency $(ARGS)
 
 docs: venv ## write the generated pages: the wire, the README's tree

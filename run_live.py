@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from streaming.errors import UserError
 from streaming.options import Command, parse
@@ -33,6 +35,7 @@ def run(command: Command) -> int:
     if command.name == "bench":
         from streaming.bench import bench
 
+        prepare(command.show.backend, command.show.bundle)
         return bench(command)
     if command.name == "stage":
         from streaming.runner import run_alone
@@ -46,10 +49,29 @@ def run(command: Command) -> int:
         return 0
     from streaming.perform import perform
 
+    prepare(command.show.backend, command.show.bundle)
     ending = perform(command.show, awake=command.awake, notes=command.notes).ending
     if ending.line:
         print(ending.line, file=sys.stderr)
     return ending.code
+
+
+def prepare(backend: str, bundle: str) -> None:
+    """Export the bundle once for the runtime that is fastest here; where that fails the show goes on in torch."""
+    from engines.contract import EngineError
+    from engines.registry import wants_export
+
+    try:
+        if not wants_export(backend, bundle):
+            return
+    except EngineError:
+        return  # said in one line by whoever opens the bundle
+    print(f"exporting {bundle} for ONNX Runtime, once; about half a minute", file=sys.stderr)
+    export = [sys.executable, "-m", "export", bundle]
+    done = subprocess.run(export, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        print(f"the export failed ({reason}); performing with torch, which is slower", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A bundle on disk: a folder with a manifest, and files that are believed only if their hash is the manifest's.
 
-`manifest.json` names each network's weights (safetensors) and the artifacts exported from them (ONNX), each with its
-SHA-256. Nothing else is read, and nothing outside the folder.
+`manifest.json` names each network's weights (safetensors), `artifacts/manifest.json` the files that were exported from
+them on this machine (ONNX), each with its SHA-256. Nothing else is read, and nothing outside the folder.
 """
 
 from __future__ import annotations
@@ -46,13 +46,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         InvalidBundleError: when it is missing, malformed or of another schema.
     """
-    path = folder / "manifest.json"
+    return _manifest(folder / "manifest.json", "networks", "restore the bundle")
+
+
+def _manifest(path: Path, part: str, fix: str) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidBundleError(f"the manifest cannot be read ({error})", path, "restore the bundle") from error
+        raise InvalidBundleError(f"the manifest cannot be read ({error})", path, fix) from error
     right = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
-    if not right or not isinstance(manifest.get("networks"), dict):
+    if not right or not isinstance(manifest.get(part), dict):
         raise InvalidBundleError(f"not a manifest of schema {SCHEMA}", path, "use a bundle made for this version")
     return manifest
 
@@ -121,17 +124,34 @@ def verify_together(folder: Path, network: str) -> None:
             )
 
 
+def artifacts_of(folder: Path) -> Path:
+    """Where the files exported from a bundle's weights are; they can be made again at any time."""
+    return folder / "artifacts"
+
+
 def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
-    """What the manifest says of an artifact exported for a runtime; None where there is none or it is stale.
+    """What is known of an artifact exported for a runtime; None where there is none or it is stale.
 
     An artifact is stale when it was exported from other weights than the bundle has now.
     """
-    manifest = read_manifest(folder)
-    entry = manifest.get("artifacts", {}).get(runtime, {}).get(network)
-    source = manifest["networks"].get(weights_of(folder, network), {})
+    source = read_manifest(folder)["networks"].get(weights_of(folder, network), {})
+    path = artifacts_of(folder) / "manifest.json"
+    try:
+        entry = _manifest(path, runtime, "export the bundle again")[runtime].get(network)
+    except InvalidBundleError:
+        return None
     if not isinstance(entry, dict) or entry.get("source_sha256") != source.get("sha256"):
         return None
     return entry
+
+
+def not_exported(folder: Path, runtime: str) -> list[str]:
+    """The learned networks of which a runtime has no artifact, or a stale one.
+
+    Raises:
+        InvalidBundleError: when the bundle's manifest cannot be read.
+    """
+    return [network for network in learned_networks(folder) if artifact_entry(folder, runtime, network) is None]
 
 
 def learned_networks(folder: Path) -> list[str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 
-from engines.bundles import InvalidBundleError, artifact_entry, find_bundle, network_entry, read_file, weights_of
+from engines.bundles import (
+    InvalidBundleError,
+    artifact_entry,
+    artifacts_of,
+    find_bundle,
+    network_entry,
+    read_file,
+    weights_of,
+)
 from engines.contract import Array, Engine, EngineError, EngineSpec
 from engines.ticking import engine_of
 
@@ -77,9 +85,10 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
             f"run: python -m export {bundle} --backend onnxruntime",
         )
     config = network_entry(folder, weights_of(folder, network)).get("config", {})
-    data = read_file(folder, artifact)
+    data = read_file(artifacts_of(folder), artifact)
     try:
         runner = OnnxRunner(data)
     except EngineError as error:
-        raise InvalidBundleError(str(error), folder / str(artifact.get("file")), "restore the bundle") from error
+        path = artifacts_of(folder) / str(artifact.get("file"))
+        raise InvalidBundleError(str(error), path, f"run: python -m export {bundle} --backend onnxruntime") from error
     return engine_of(network, runner, EngineSpec(network, "onnxruntime", config=dict(config)), seed)

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from engines.bundles import artifact_entry, find_bundle, learned_networks, verify_together
+from engines.bundles import find_bundle, not_exported, verify_together
 from engines.contract import NETWORKS, Engine, EngineError
 
 RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
@@ -34,8 +34,7 @@ def choose(backend: str, bundle: str = "default") -> str:
     if backend == "auto":
         if _installed("onnxruntime") and not (_gpu() and _installed("torch")):
             try:
-                folder = find_bundle(bundle)
-                exported = all(artifact_entry(folder, "onnxruntime", name) for name in learned_networks(folder))
+                exported = not not_exported(find_bundle(bundle), "onnxruntime")
             except EngineError:
                 exported = False
             if exported or not _installed("torch"):
@@ -46,6 +45,17 @@ def choose(backend: str, bundle: str = "default") -> str:
     if not _installed(backend):
         raise EngineError(f"{backend} is not installed here; run: pip install {RUNTIMES[backend][0]}")
     return backend
+
+
+def wants_export(backend: str, bundle: str = "default") -> bool:
+    """Whether what `backend` would take here is fast only after an export that has not been made.
+
+    Raises:
+        EngineError: when the bundle cannot be read.
+    """
+    here = _installed("onnxruntime") and _installed("torch")
+    asked = backend == "onnxruntime" or (backend == "auto" and not _gpu())
+    return here and asked and bool(not_exported(find_bundle(bundle), "onnxruntime"))
 
 
 def preload(backend: str = "auto", bundle: str = "default") -> None:

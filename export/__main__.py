@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from engines.bundles import find_bundle
+from engines.bundles import find_bundle, not_exported
 from engines.contract import EngineError
 
 
@@ -14,12 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     parser.add_argument("bundle", nargs="?", default="default", help="name of a shipped bundle, or a folder")
     parser.add_argument("--backend", choices=("onnxruntime",), default="onnxruntime")
+    parser.add_argument("--if-needed", action="store_true", help="only where an artifact is missing or stale")
     options = parser.parse_args(arguments)
-    from export.onnx import export_bundle
-
     try:
-        entries = export_bundle(find_bundle(options.bundle))
-    except (EngineError, ValueError) as error:
+        folder = find_bundle(options.bundle)
+        if options.if_needed and not not_exported(folder, options.backend):
+            return 0
+        from export.onnx import export_bundle
+
+        entries = export_bundle(folder)
+    except (EngineError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     for network, entry in entries.items():

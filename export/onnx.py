@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.bundles import learned_networks, network_entry, read_file, read_manifest, weights_of
+from engines.bundles import SCHEMA, artifacts_of, learned_networks, network_entry, read_file, weights_of
 from engines.onnx_runtime import STATE, OnnxRunner
 from engines.torch_runtime import TorchRunner
 from models.ticks import Spec, Tick, tick_of
@@ -101,14 +101,17 @@ def parity(tick: Tick, data: bytes, ticks: int = 80) -> dict[str, float]:
 
 
 def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
-    """Export every learned network of a bundle into it and list the files in its manifest.
+    """Export every learned network of a bundle into its folder of artifacts, with a manifest beside them.
 
     Returns:
         The manifest's entries by network.
 
     Raises:
         ValueError: when a network's ONNX file does not do what torch does.
+        OSError: when the folder cannot be written.
     """
+    target = artifacts_of(folder)
+    target.mkdir(exist_ok=True)
     entries: dict[str, dict[str, Any]] = {}
     for network in learned_networks(folder):
         weights = weights_of(folder, network)
@@ -120,7 +123,7 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
         if not (measured["output"] <= limit and measured["state"] <= TOLERANCE):
             raise ValueError(f"{network}: the ONNX file differs from torch by {measured}")
         file = f"{network}.onnx"
-        (folder / file).write_bytes(data)
+        _write(target / file, data)
         entries[network] = {
             "file": file,
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -131,9 +134,13 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
             "inputs": {spec.name: list(spec.shape) for spec in tick.inputs},
             "parity": {key: float(f"{value:.3g}") for key, value in measured.items()},
         }
-    manifest = read_manifest(folder)
-    manifest.setdefault("artifacts", {})["onnxruntime"] = entries
-    part = folder / "manifest.json.part"
-    part.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(folder / "manifest.json")
+    text = json.dumps({"schema": SCHEMA, "onnxruntime": entries}, indent=2, sort_keys=True) + "\n"
+    _write(target / "manifest.json", text.encode())
     return entries
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of a file or nothing, also where two exports meet."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        part.write(data)
+    Path(part.name).replace(path)

@@ -6,25 +6,17 @@ al. 2022).
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.partials import CodecConfig, PartialsDecoder, PartialsEncoder
-from models.seanet import SeanetConfig, SeanetDecoder, SeanetEncoder
-
-
-def codec_config(values: dict[str, Any]) -> CodecConfig | SeanetConfig:
-    """A configuration from a manifest's plain values; those of the first bundles name ratios."""
-    return SeanetConfig.from_dict(values) if "ratios" in values else CodecConfig.from_dict(values)
 
 
 class ResidualQuantizer(nn.Module):
     """Residual vector quantization (SoundStream, section III-C); codebooks learned by exponential moving averages."""
 
-    def __init__(self, config: CodecConfig | SeanetConfig) -> None:
+    def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.num_codebooks = config.num_codebooks
         self.codebooks = nn.Buffer(torch.randn(config.num_codebooks, config.cardinality, config.latent_dim) * 0.1)
@@ -60,16 +52,10 @@ class Codec(nn.Module):
         config: the sizes.
     """
 
-    encoder: PartialsEncoder | SeanetEncoder
-    decoder: PartialsDecoder | SeanetDecoder
-
-    def __init__(self, config: CodecConfig | SeanetConfig | None = None) -> None:
+    def __init__(self, config: CodecConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or CodecConfig()
-        if isinstance(config, SeanetConfig):
-            self.encoder, self.decoder = SeanetEncoder(config), SeanetDecoder(config)
-        else:
-            self.encoder, self.decoder = PartialsEncoder(config), PartialsDecoder(config)
+        self.encoder, self.decoder = PartialsEncoder(config), PartialsDecoder(config)
         self.quantizer = ResidualQuantizer(config)
 
     def encode(self, pcm: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from models.codec import Codec, codec_config
+from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
+from models.partials import CodecConfig
 from models.translator import Translator, TranslatorConfig
 
 
@@ -26,7 +27,7 @@ def _embedding(values: dict[str, Any]) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "codec": lambda values: Codec(codec_config(values)),
+    "codec": lambda values: Codec(CodecConfig.from_dict(values)),
     "embedding": _embedding,
     "latent": lambda values: Latent(LatentConfig.from_dict(values)),
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),

@@ -37,8 +37,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     record: str = "recordings"
     report: str = ""
     seed: int = 0
-    temperature: float = 0.8
+    temperature: float = 0.4
     voice: str = "auto"
-    guidance: float = 1.0
+    guidance: float = 1.5
     quiet: bool = False
     links: Links = msgspec.field(default_factory=Links)

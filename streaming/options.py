@@ -141,9 +141,14 @@ def _add_show(parser: _Parser) -> None:
     add("--report", metavar="FILE.json", help="write what was measured")
     add("--config", metavar="FILE.toml", help="any of these options; those of the command line win")
     add("--seed", type=int, metavar="N", help="where all randomness starts; default: 0")
-    add("--temperature", type=float, metavar="T", help="0 to 2: how freely tokens are chosen; default: 0.8")
+    add("--temperature", type=float, metavar="T", help="0 to 2: how freely tokens are chosen; default: 0.4")
     add("--voice", metavar="NAME", help="auto (as it is played), or one of the bundle's voices: strings, keys, drums …")
-    add("--guidance", type=float, metavar="G", help="0 to 4: how much what is seen counts, 1 as it was learned")
+    add(
+        "--guidance",
+        type=float,
+        metavar="G",
+        help="0 to 4: how much what is seen counts, 1 as it was learned; default: 1.5",
+    )
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")
     add("--awake", action="store_true", help="keep the cores from halting (idle machines wake up late)")
     add("--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.codec import Codec, ResidualQuantizer, nearest
-from models.partials import PartialsDecoder, PartialsEncoder, begin
+from models.partials import begin
 from training.checkpoint import load_extra
 from training.corpus import CLIP_S, build_corpus
 from training.device import Device
@@ -106,17 +106,6 @@ def _some(x: Tensor, count: int) -> Tensor:
     return x[torch.randint(x.shape[0], (count,), device=x.device)]
 
 
-def sides_of(codec: Codec) -> tuple[PartialsEncoder, PartialsDecoder]:
-    """Encoder and decoder of a codec that can be trained.
-
-    Raises:
-        ValueError: for one of the first bundles' codecs.
-    """
-    if not (isinstance(codec.encoder, PartialsEncoder) and isinstance(codec.decoder, PartialsDecoder)):
-        raise ValueError("--from: a codec of the first bundles is not trained further; begin a new one without --from")
-    return codec.encoder, codec.decoder
-
-
 class CodecTraining(SpeakingTraining[Codec]):
     """A codec, what trains it, and where it stands.
 
@@ -130,9 +119,8 @@ class CodecTraining(SpeakingTraining[Codec]):
     def __init__(
         self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
     ) -> None:
-        self.encoder, decoder = sides_of(codec)
-        self.encoder.requires_grad_(not recipe.freeze_encoder)
-        super().__init__(recipe, codec, decoder, corpus, device)
+        codec.encoder.requires_grad_(not recipe.freeze_encoder)
+        super().__init__(recipe, codec, codec.decoder, corpus, device)
         self.how = recipe
         self.codec = codec
         self.quantize = QuantizerTrainer(codec.quantizer, device=self.device)
@@ -177,9 +165,9 @@ class CodecTraining(SpeakingTraining[Codec]):
 
     @torch.no_grad()
     def _begin(self, rng: np.random.Generator) -> None:
-        listening = self.encoder.listening
+        listening = self.codec.encoder.listening
         heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.many(rng, 80)]
-        begin(self.encoder, self.judge.decoder, torch.cat(heard))
+        begin(self.codec.encoder, self.judge.decoder, torch.cat(heard))
         self.device.same(self.codec)
 
     @torch.no_grad()
@@ -212,7 +200,6 @@ def train_codec(
     device = device or Device()
     torch.manual_seed(0)
     codec = Codec(getattr(start, "config", None))
-    sides_of(codec)  # before a corpus is rendered for nothing
     if start is not None:
         codec.load_state_dict(start.state_dict())
     with device.main_first():

@@ -11,7 +11,7 @@ from engines.bundles import find_bundle
 from engines.contract import EngineError
 from training.bundling import write_scores
 from training.codec_scores import evaluate_codec
-from training.forward import ANSWER_TEMPERATURE, evaluate_forward
+from training.forward import ANSWER_GUIDANCE, ANSWER_TEMPERATURE, Setting, evaluate_footage, evaluate_forward
 from training.latent_scores import evaluate_latent
 
 
@@ -21,9 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     what = parser.add_subparsers(dest="what", required=True)
     forward = what.add_parser("forward", help="held-out performers in, music out, through the causal path")
     forward.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    forward.add_argument("--clips", type=int, default=50, help="how many held-out clips (at least 2)")
+    forward.add_argument("--clips", default="50", metavar="N|DIR", help="how many held-out clips, or a folder of films")
     forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE)
-    forward.add_argument("--guidance", type=float, default=1.0, help="0 to 4: how much what is seen counts")
+    forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help="0 to 4: how much what is seen counts")
+    forward.add_argument("--periodic", action="store_true", help="performers who repeat one gesture at every beat")
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="0, 40, 80 or 120")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus")
     codec.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
@@ -37,24 +38,33 @@ def main(arguments: list[str] | None = None) -> int:
         each.add_argument("--page", type=Path, metavar="DIR", help="make a page with plots and players there")
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
-    if options.clips < 2:
+    folder = Path(options.clips) if options.what == "forward" and not options.clips.lstrip("-").isdigit() else None
+    clips = 0 if folder else int(options.clips)
+    if not folder and clips < 2:
         parser.error("--clips: at least 2, or nothing can be compared")
     try:
         if options.what == "forward":
-            figures, answers = evaluate_forward(
-                options.bundle, options.clips, options.temperature, options.anticipation_ms / 1e3, options.guidance
+            setting = Setting(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
+            if folder:
+                figures, answers = evaluate_footage(setting, folder)
+            else:
+                figures, answers = evaluate_forward(setting, clips, periodic=options.periodic)
+            settings = (
+                "--periodic " * options.periodic + f"--temperature {options.temperature} --guidance {options.guidance}"
             )
-            settings = f"--temperature {options.temperature} --guidance {options.guidance}"
+            settings += f" --anticipation-ms {options.anticipation_ms:g}" * bool(options.anticipation_ms)
         elif options.what == "latent":
-            figures, pairs = evaluate_latent(options.bundle, options.clips)
+            figures, pairs = evaluate_latent(options.bundle, clips)
             settings = ""
         else:
-            figures, sounds = evaluate_codec(options.bundle, options.clips, options.recordings)
+            figures, sounds = evaluate_codec(options.bundle, clips, options.recordings)
             settings = "--recordings FOLDER" if options.recordings else ""
     except (EngineError, FileNotFoundError, NotADirectoryError) as error:
         print(error, file=sys.stderr)
         return 2
-    figures["command"] = f"python -m training.evaluate {options.what} --clips {options.clips} {settings}".rstrip()
+    figures["command"] = (
+        f"python -m training.evaluate {options.what} --clips {'FOLDER' if folder else clips} {settings}".rstrip()
+    )
     text = json.dumps(figures, indent=2)
     print(text)
     if options.json:
@@ -70,7 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
             path = codec_page(options.page, figures, sounds, options.bundle)
         print(f"page: {path}", file=sys.stderr)
     if options.into_bundle:
-        write_scores(find_bundle(options.bundle), options.what, figures)
+        name = "footage" if folder else options.what
+        if options.what == "forward" and options.periodic:
+            name = "anticipation"
+        write_scores(find_bundle(options.bundle), name, figures)
     return 0
 
 

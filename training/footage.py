@@ -238,6 +238,12 @@ def pictures(footage: Footage) -> Iterator[Picture]:
             shown = image
 
 
+def captured(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Every picture as a camera sends it, uint8 [H, W, 3] BGR upright, and when: in seconds from time 0."""
+    with av.open(str(footage.path)) as container:
+        yield from _upright(footage, container)
+
+
 def _upright(footage: Footage, container: Any) -> Iterator[tuple[NDArray[np.uint8], float]]:
     stream = _stream(container, "video")
     aspect = float(stream.codec_context.sample_aspect_ratio or 1)

@@ -15,6 +15,7 @@ Signal = NDArray[np.float32]
 HOP_S = 0.005
 WINDOW = 1024
 BANDS = 64
+ONSET_THRESHOLD = 0.2
 
 
 def flux(x: Signal, rate: int = 32_000) -> NDArray[np.float64]:
@@ -35,7 +36,7 @@ def flux(x: Signal, rate: int = 32_000) -> NDArray[np.float64]:
     return rise
 
 
-def detect_onsets(x: Signal, rate: int = 32_000, threshold: float = 0.2) -> NDArray[np.float64]:
+def detect_onsets(x: Signal, rate: int = 32_000, threshold: float = ONSET_THRESHOLD) -> NDArray[np.float64]:
     """Onset times in seconds.
 
     Args:

@@ -13,7 +13,6 @@ from training.forward import Answer
 from training.latent_scores import GROUP, LARGEST_SHIFT, Pair, match, shift_errors
 from training.opus import through_opus
 from training.page import Page, bars, compare
-from training.performances import performer_of
 
 EXAMPLES = 2
 """Clips of each kind to listen to."""
@@ -25,7 +24,8 @@ BY_KIND = {
 
 def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page:
     page = Page(folder, title)
-    page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
+    seeds = ", seeds {} to {}".format(*figures["seeds"]) if "seeds" in figures else ""
+    page.text(f"{figures['split']}{seeds}. Made by:")
     page.command(str(figures.get("command", "")))
     page.scores(figures)
     if kinds := figures.get("by_kind"):
@@ -35,6 +35,12 @@ def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page
         page.table(
             ["kind", "clips", *names], [[k, row["n_clips"], *(row[n] for n in names)] for k, row in kinds.items()]
         )
+    if films := figures.get("by_film"):
+        columns = list(next(iter(films.values())))
+        page.heading("By film")
+        page.table(["film", *columns], [[film, *(row[n] for n in columns)] for film, row in films.items()])
+    for name, reason in figures.get("refused", {}).items():
+        page.text(f"{name} was not used: {reason}")
     return page
 
 
@@ -47,8 +53,7 @@ def forward_page(folder: Path, figures: dict[str, Any], answers: list[Answer]) -
         heard[one.kind] = heard.get(one.kind, 0) + 1
         if heard[one.kind] > EXAMPLES:
             continue
-        onsets = performer_of(one.seed).score.onsets_s
-        page.plot(compare(one.played, one.music, onsets), f"{one.kind}, clip {one.seed}")
+        page.plot(compare(one.played, one.music, one.onsets), f"{one.kind}, {one.name}")
         page.sounds({"played": one.played, "made": one.music})
     return page.write()
 

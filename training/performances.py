@@ -6,6 +6,7 @@ a room; at each tick the newest frame's motion is taken, as it is live.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,14 +60,14 @@ def kind_of(seed: int) -> str:
     return KINDS[seed % len(KINDS)]
 
 
-def performer_of(seed: int, size: tuple[int, int] = SIZE) -> SyntheticPerformer:
-    """The performer of a clip."""
-    return SyntheticPerformer(kind_of(seed), seed, size=size, duration_s=CLIP_S)
+def performer_of(seed: int, size: tuple[int, int] = SIZE, *, periodic: bool = False) -> SyntheticPerformer:
+    """The performer of a clip; `periodic` as in `streaming.performer.score.draw_score`."""
+    return SyntheticPerformer(kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic)
 
 
-def sound_of(seed: int, voice: str = "") -> NDArray[np.float32]:
+def sound_of(seed: int, voice: str = "", *, periodic: bool = False) -> NDArray[np.float32]:
     """What the performer of a clip plays, or the same notes by another voice: float32 [T * 1280]."""
-    score = draw_score(kind_of(seed), seed, CLIP_S)
+    score = draw_score(kind_of(seed), seed, CLIP_S, periodic=periodic)
     return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: TICKS * TICK_SAMPLES]
 
 
@@ -99,34 +100,54 @@ class Eye:
         """Nothing to forget."""
 
 
-def watch(seed: int, embedding: Engine, steady: bool = False) -> Clip:
+def watch(seed: int, embedding: Engine, steady: bool = False, *, periodic: bool = False) -> Clip:
     """Render a clip and read its motion through the live path's own code.
 
     Args:
         seed: which clip.
         embedding: the visual network's engine.
         steady: frames exactly at the ticks, for evaluation.
+        periodic: the performer repeats one gesture.
     """
-    performer = performer_of(seed)
-    reader = MotionReader(open_engine("flow"), embedding)
+    performer = performer_of(seed, periodic=periodic)
     times = frame_times(seed, steady)
-    flow = np.zeros((TICKS, 2, FLOW_GRID, FLOW_GRID), np.float16)
-    speed = np.zeros((TICKS, FLOW_GRID, FLOW_GRID), np.float16)
-    seen = np.zeros((TICKS, EMBEDDING_DIM), np.float16)
-    age = np.zeros(TICKS, np.float32)
+    seen = ((performer.frame(max(0.0, time)), float(time)) for time in times)
+    flow, speed, embedded, age = read_motion(seen, TICKS, embedding)
+    return Clip(seed, performer.kind, flow, speed, embedded, age, sound_of(seed, periodic=periodic))
+
+
+def read_motion(
+    frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, embedding: Engine
+) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float16], NDArray[np.float32]]:
+    """What the live path knows at each tick of frames that come one after the other: the newest one's motion.
+
+    Args:
+        frames: pictures uint8 [H, W, 3] and when they were captured, in seconds; none is looked at before its time.
+        ticks: how many.
+        embedding: the visual network's engine.
+
+    Returns:
+        Flow [T, 2, 16, 16], speed [T, 16, 16], embedding [T, 128] and age in seconds [T], as in `Clip`.
+    """
+    reader = MotionReader(open_engine("flow"), embedding)
+    flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
+    speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
+    seen = np.zeros((ticks, EMBEDDING_DIM), np.float16)
+    age = np.zeros(ticks, np.float32)
     motion: Motion | None = None
-    taken = 0
     captured = 0.0
-    for tick in range(TICKS):
+    coming = iter(frames)
+    after = next(coming, None)
+    for tick in range(ticks):
         now = tick / TICKS_PER_SECOND
-        while taken < times.size and times[taken] <= now + 1e-6:
-            captured = float(times[taken])
-            motion = reader.read(performer.frame(max(0.0, captured)), int((captured + 10.0) * 1e9)) or motion
-            taken += 1
+        while after is not None and after[1] <= now + 1e-6:
+            image, captured = after
+            motion = reader.read(image, int((captured + 10.0) * 1e9)) or motion
+            after = next(coming, None)
         if motion is not None:
             flow[tick], speed[tick], seen[tick] = motion.flow, motion.speed, motion.embedding
         age[tick] = max(0.0, now - captured)
-    return Clip(seed, performer.kind, flow, speed, seen, age, sound_of(seed))
+    return flow, speed, seen, age
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:

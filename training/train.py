@@ -24,6 +24,11 @@ from training.dataset import DatasetError
 from training.device import PRECISIONS, Device
 
 
+def command_of(arguments: list[str]) -> str:
+    """The command for a manifest, which goes where no one has this machine's folders: of a path only the name."""
+    return " ".join(["python -m training.train", *(Path(one).name if "/" in one else one for one in arguments)])
+
+
 def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
     """Put a checkpoint's averaged weights into a bundle."""
     tensors = averages_of(path)
@@ -65,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     work = options.work / options.network
-    command = "python -m training.train " + " ".join(arguments if arguments is not None else sys.argv[1:])
+    command = command_of(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
     device = Device(options.precision)
     start = None

@@ -62,6 +62,7 @@ class SyntheticPerformer:
         seed: the same kind, seed and duration give the same performance and the same pictures.
         size: width and height of the frames in pixels.
         duration_s: length of the performance; afterwards the player stands still.
+        periodic: play the same gesture at every beat.
 
     Raises:
         ValueError: for an unknown kind, a size below 16 x 16, or a duration that is not positive.
@@ -73,13 +74,15 @@ class SyntheticPerformer:
         seed: int = 0,
         size: tuple[int, int] = (640, 480),
         duration_s: float = 3600.0,
+        *,
+        periodic: bool = False,
     ) -> None:
         if min(size) < 16:
             raise ValueError(f"frames of at least 16 x 16 pixels, not {size[0]} x {size[1]}")
         chosen = kind if kind is not None else KINDS[int(np.random.default_rng([seed, 303]).integers(len(KINDS)))]
         self.kind: str = chosen
         self.seed, self.size = seed, size
-        self.score: Score = draw_score(chosen, seed, duration_s)
+        self.score: Score = draw_score(chosen, seed, duration_s, periodic=periodic)
         self.body = Body(self.score, seed)
         self.scene = Scene(seed, chosen)
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)

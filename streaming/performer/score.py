@@ -181,13 +181,31 @@ def _dance(rng: np.random.Generator, score_s: float, beat: float, rests: tuple[t
     return notes
 
 
-def draw_score(kind: str, seed: int, duration_s: float) -> Score:
+def _periodic(kind: str, rng: np.random.Generator, score_s: float, beat: float) -> list[Note]:
+    """The same gesture at every beat: two pitches or two sides in turn, always as strong."""
+    strength = float(rng.uniform(0.5, 0.9))
+    low, high = PITCH_RANGE.get(kind, (1.0, 1.0))
+    first = float(rng.integers(int(low), max(int(low), int(high) - 7) + 1))
+    notes = []
+    for index in range(int((score_s - 0.3) / beat)):
+        onset = 0.5 * beat + index * beat
+        if kind == "dance":
+            notes.append(Note(onset, 0.2, low, strength, FOOT))
+        elif kind == "drums":
+            notes.append(Note(onset, 0.1, first, strength, (LEFT, RIGHT)[index % 2]))
+        else:
+            notes.append(Note(onset, beat, first + 7.0 * (index % 2), strength, RIGHT))
+    return notes
+
+
+def draw_score(kind: str, seed: int, duration_s: float, *, periodic: bool = False) -> Score:
     """Draw a performance.
 
     Args:
         kind: one of `KINDS`.
         seed: any non-negative integer.
         duration_s: length in seconds, positive.
+        periodic: the same gesture at every beat and no rests, so that what comes can be known.
 
     Returns:
         The score; the same arguments always give the same one.
@@ -201,8 +219,10 @@ def draw_score(kind: str, seed: int, duration_s: float) -> Score:
         raise ValueError(f"duration must be positive, not {duration_s}")
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     beat = float(rng.uniform(0.42, 0.75))
-    rests = _rests(rng, duration_s)
-    if kind == "drums":
+    rests = () if periodic else _rests(rng, duration_s)
+    if periodic:
+        notes = _periodic(kind, rng, duration_s, beat)
+    elif kind == "drums":
         notes = _drums(rng, duration_s, beat, rests)
     elif kind == "dance":
         notes = _dance(rng, duration_s, beat, rests)

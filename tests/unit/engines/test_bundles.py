@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engines.bundles import InvalidBundleError, artifact_entry, find_bundle, read_manifest
+from engines.bundles import InvalidBundleError, artifact_entry, artifacts_of, find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import choose, open_engine
 from models.codec import Codec
@@ -122,11 +122,10 @@ def test_auto_takes_torch_where_nothing_was_exported(bundle: Path) -> None:
 
 
 def test_an_artifact_of_other_weights_is_stale(bundle: Path) -> None:
-    path = bundle / "manifest.json"
-    manifest = json.loads(path.read_text())
-    source = manifest["networks"]["codec"]["sha256"]
-    manifest["artifacts"] = {"onnxruntime": {"decoder": {"file": "decoder.onnx", "source_sha256": source}}}
-    path.write_text(json.dumps(manifest))
+    source = read_manifest(bundle)["networks"]["codec"]["sha256"]
+    made = {"schema": 1, "onnxruntime": {"decoder": {"file": "decoder.onnx", "source_sha256": source}}}
+    artifacts_of(bundle).mkdir()
+    (artifacts_of(bundle) / "manifest.json").write_text(json.dumps(made))
     assert artifact_entry(bundle, "onnxruntime", "decoder") is not None
     torch.manual_seed(9)
     write_network(bundle, "codec", Codec(TINY), {"command": "again"})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.codec import Codec, codec_config, nearest
+from models.codec import Codec, nearest
 from models.partials import CodecConfig
-from models.seanet import SeanetConfig
 
 TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=16)
 
@@ -55,11 +54,3 @@ def test_a_configuration_survives_json() -> None:
     assert CodecConfig.from_dict({**TINY.as_dict(), "decoder_dilations": [1, 2]}) == TINY
     with pytest.raises(TypeError):
         CodecConfig.from_dict({"unknown": 1})
-
-
-def test_the_first_bundles_codecs_are_still_read() -> None:
-    old = SeanetConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16)
-    assert codec_config(old.as_dict()) == old
-    assert codec_config(TINY.as_dict()) == TINY
-    with torch.no_grad():
-        assert Codec(old).decode(torch.zeros(1, 4, 3, dtype=torch.int64)).shape == (1, 1, 640 * 3)

@@ -10,7 +10,6 @@ import torch
 
 from models.codec import Codec, ResidualQuantizer
 from models.partials import CodecConfig
-from models.seanet import SeanetConfig
 from training.codec import CodecRecipe, CodecTraining, QuantizerTrainer
 from training.corpus import CROP, RATE, batch_of
 
@@ -80,12 +79,6 @@ def test_training_lowers_the_loss_and_freezing_keeps_the_encoder() -> None:
     frozen.advance()
     changed = {name.split(".")[0] for name, value in frozen.codec.state_dict().items() if not value.equal(before[name])}
     assert changed == {"decoder"}
-
-
-def test_a_codec_of_the_first_bundles_is_not_trained_further() -> None:
-    old = Codec(SeanetConfig(channels=(4, 6, 8, 8), latent_dim=4, cardinality=16))
-    with pytest.raises(ValueError, match="begin a new one"):
-        CodecTraining(CodecRecipe(), old, corpus())
 
 
 def test_the_rate_rises_holds_and_falls() -> None:

@@ -81,7 +81,12 @@ def test_its_sound_is_a_corpus(footage: Path) -> None:
 
 
 def test_another_codecs_tokens_are_refused(footage: Path, bundle: Path) -> None:
-    write_network(bundle, "codec", Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)), {})
+    write_network(
+        bundle,
+        "codec",
+        Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)),
+        {},
+    )
     with pytest.raises(DatasetError, match="prepare it again"):
         examples_of(footage, bundle)
     about = {"schema": SCHEMA, "networks": networks_hash(bundle), "splits": dict.fromkeys(LENGTHS, "test")}

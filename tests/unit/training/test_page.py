@@ -47,7 +47,7 @@ def test_plots_and_sounds_are_files_beside_the_page(tmp_path: Path) -> None:
 
 def test_the_forward_page_has_clips_to_listen_to(tmp_path: Path) -> None:
     seeds = [TEST_SEED, TEST_SEED + 1]
-    answers = [Answer(s, kind_of(s), sound_of(s), sound_of(s), np.array([1.0])) for s in seeds]
+    answers = [Answer(str(s), kind_of(s), sound_of(s), sound_of(s), np.array([1.0]), np.array([1.1])) for s in seeds]
     page = forward_page(tmp_path, score(answers) | ABOUT, answers)
     assert len([name for name in linked(page) if name.endswith(".wav")]) == 4
     assert "&lt;FILE&gt;" in page.read_text()
