@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from streaming.messages import SAMPLE_RATE, TICK_SAMPLES
 from training import spectral
 from training.corpus import TEST_SEED, render_clip
 from training.opus import through_opus
+from training.pool import open_executor
 from training.statistics import interval
 
 OPUS_KBITS = (6, 8, 12, 24)
@@ -145,7 +145,7 @@ def evaluate_codec(
     groups = {"renders": renders(clips)}
     if folder is not None:
         groups["recordings"] = recordings(folder)
-    with ProcessPoolExecutor(workers) as pool:
+    with open_executor(workers) as pool:
         for name, samples in groups.items():
             rows = list(
                 tqdm(

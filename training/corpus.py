@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from streaming.performer.score import KINDS, draw_score
 from training.instruments import render_sound
 from training.palette import draw_sound
+from training.pool import open_executor
 
 RATE = 32_000
 CLIP_S = 8.0
@@ -72,7 +72,7 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
     if not path.exists():
         unfinished = path.with_suffix(".part")
         rows = np.lib.format.open_memmap(unfinished, "w+", np.int16, (clips, round(CLIP_S * RATE)))
-        with ProcessPoolExecutor(workers) as pool:
+        with open_executor(workers) as pool:
             rendered = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
             for row, sound in enumerate(tqdm(rendered, total=clips, desc="corpus", mininterval=5)):
                 rows[row] = sound

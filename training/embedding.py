@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from streaming.performer.performer import LABEL_NAMES, SyntheticPerformer
 from streaming.performer.score import KINDS
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
+from training.pool import open_executor
 from training.run import Plan, run
 
 SEED = 4_000_000
@@ -57,7 +57,7 @@ def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[n
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"images-{scenes}.npz"
     if not path.exists():
-        with ProcessPoolExecutor(workers) as pool:
+        with open_executor(workers) as pool:
             jobs = pool.map(sample_scene, range(SEED, SEED + scenes), chunksize=16)
             found = list(tqdm(jobs, total=scenes, desc="scenes", mininterval=5))
         np.savez(path, images=np.concatenate([f for f, _ in found]), facts=np.concatenate([y for _, y in found]))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from training.bundling import load_network, sounding_of
 from training.onsets import detect_onsets
 from training.performances import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
 from training.pitch import pitch_track
+from training.pool import open_executor
 
 MEL_BANDS = 24
 FRAMES = 2
@@ -147,7 +147,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
 
 
 def _prepared(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
-    with ProcessPoolExecutor(workers) as pool:
+    with open_executor(workers) as pool:
         yield from tqdm(
             pool.map(partial(_prepare, bundle=bundle), paths), total=len(paths), desc="prepared", mininterval=5
         )

@@ -6,7 +6,6 @@ music scored against another clip's score (videos shuffled), and the simplest ru
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from training.footage import MASTER_RATE, FootageError, captured, examine, sound
 from training.onsets import ONSET_THRESHOLD, correlation, detect_onsets, level_db, match_onsets, stillness_drops
 from training.performances import TEST_SEED, Clip, performer_of, read_motion, watch
 from training.pitch import agreement, pitch_track
+from training.pool import open_executor
 from training.statistics import interval
 
 ANSWER_TEMPERATURE, ANSWER_GUIDANCE = 0.4, 1.5
@@ -220,7 +220,7 @@ def evaluate_forward(
         The figures, whole and by kind, with the seeds and settings used; and the answers.
     """
     seeds = range(TEST_SEED, TEST_SEED + clips)
-    with ProcessPoolExecutor(workers) as pool:
+    with open_executor(workers) as pool:
         jobs = pool.map(partial(answer, setting=setting, periodic=periodic), seeds)
         answers = list(tqdm(jobs, total=clips, desc="clips", mininterval=5))
     kinds = sorted({a.kind for a in answers})
@@ -246,7 +246,7 @@ def evaluate_footage(setting: Setting, folder: Path, workers: int = 2) -> tuple[
     """
     films = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILMS) if folder.is_dir() else []
     answers, refused = [], {}
-    with ProcessPoolExecutor(workers) as pool:
+    with open_executor(workers) as pool:
         jobs = [(path, pool.submit(answer_footage, path, setting)) for path in films]
         for path, job in tqdm(jobs, desc="films", mininterval=5):
             try:

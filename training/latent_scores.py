@@ -6,7 +6,6 @@ simplest rule, the correlation of the flow's energy with the rise of the loudnes
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from engines.registry import open_engine
 from streaming.messages import TICK_SAMPLES
 from training.onsets import level_db
 from training.performances import TEST_SEED, watch
+from training.pool import open_executor
 from training.statistics import interval
 
 Table = NDArray[np.float64]
@@ -127,7 +127,7 @@ def score_pairs(pairs: list[Pair]) -> dict[str, Any]:
 def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[Pair]]:
     """See and hear the first `clips` held-out clips: the figures, whole and by kind, and the clips."""
     seeds = range(TEST_SEED, TEST_SEED + clips)
-    with ProcessPoolExecutor(workers) as pool:
+    with open_executor(workers) as pool:
         pairs = list(tqdm(pool.map(partial(observe, bundle=bundle), seeds), total=clips, desc="clips", mininterval=5))
     kinds = sorted({pair.kind for pair in pairs})
     groups = {kind: [pair for pair in pairs if pair.kind == kind] for kind in kinds}

@@ -7,7 +7,6 @@ a room; at each tick the newest frame's motion is taken, as it is live.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from streaming.performer.performer import SyntheticPerformer
 from streaming.performer.score import draw_score
 from streaming.stages.motion import MotionReader
 from training.instruments import render_sound
+from training.pool import open_executor
 
 CLIP_S = 8.0
 TICKS = int(CLIP_S * TICKS_PER_SECOND)
@@ -179,7 +179,7 @@ def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"performance-{TRAIN_SEED + i}.npz" for i in range(clips)]
     missing = [path for path in paths if not path.exists()]
-    with ProcessPoolExecutor(workers) as pool, tqdm(total=clips, desc="performances", mininterval=5) as bar:
+    with open_executor(workers) as pool, tqdm(total=clips, desc="performances", mininterval=5) as bar:
         bar.update(clips - len(missing))
         seeds = [int(path.stem.split("-")[1]) for path in missing]
         for path, data in zip(missing, pool.map(_record, seeds), strict=True):
