@@ -57,21 +57,23 @@ def run(command: Command) -> int:
 
 
 def prepare(backend: str, bundle: str) -> None:
-    """Export the bundle once for the runtime that is fastest here; where that fails the show goes on in torch."""
+    """Export the bundle once for the runtime that is fastest here; where that fails, `auto` takes torch."""
+    from engines.bundles import find_bundle
     from engines.contract import EngineError
     from engines.registry import wants_export
 
     try:
         if not wants_export(backend, bundle):
             return
+        folder = find_bundle(bundle).resolve()
     except EngineError:
         return  # said in one line by whoever opens the bundle
-    print(f"exporting {bundle} for ONNX Runtime, once; about half a minute", file=sys.stderr)
-    export = [sys.executable, "-m", "export", bundle]
+    print(f"exporting {bundle} for ONNX Runtime, once; it takes some ten seconds", file=sys.stderr)
+    export = [sys.executable, "-m", "export", str(folder)]
     done = subprocess.run(export, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        print(f"the export failed ({reason}); performing with torch, which is slower", file=sys.stderr)
+        print(f"the export failed ({reason}); going on without it, which is slower", file=sys.stderr)
 
 
 if __name__ == "__main__":

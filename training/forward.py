@@ -171,11 +171,11 @@ def score(answers: list[Answer], early_s: float = 0.0) -> dict[str, Any]:
     ]
     levels = [(level_db(a.music), level_db(a.played)) for a in answers]
     loud = [correlation(m, p) for m, p in levels]
-    loud_shuffled = [_correlation_of(levels[i][0], levels[(i + 1) % len(levels)][1]) for i in range(len(levels))]
+    loud_shuffled = [correlation(levels[i][0], levels[(i + 1) % len(levels)][1]) for i in range(len(levels))]
     lags = [(lag - early_s) * 1e3 for match in own for lag in match.lags_s]
     pitched = [(pitch_track(a.music), pitch_track(a.played)) for a in answers if a.kind in PITCHED]
     in_tune = [agreement(*track) for track in pitched]
-    in_tune_shuffled = [_agreement_of(pitched[i][0], pitched[(i + 1) % len(pitched)][1]) for i in range(len(pitched))]
+    in_tune_shuffled = [agreement(pitched[i][0], pitched[(i + 1) % len(pitched)][1]) for i in range(len(pitched))]
     drops = [d for a in answers for d in stillness_drops(a.music, a.rests)]
     f1 = [own[i].f1 for i in with_onsets]
     return {
@@ -197,18 +197,6 @@ def score(answers: list[Answer], early_s: float = 0.0) -> dict[str, Any]:
         "stillness_drop_db": round(float(np.median(drops)), 2) if drops else None,
         "n_rests": len(drops),
     }
-
-
-def _correlation_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """The correlation over the ticks that both clips have."""
-    both = min(one.size, other.size)
-    return correlation(one[:both], other[:both])
-
-
-def _agreement_of(got: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
-    """The agreement over the frames that both clips have."""
-    both = min(got.size, wanted.size)
-    return agreement(got[:both], wanted[:both])
 
 
 def evaluate_forward(

@@ -70,7 +70,12 @@ def _dip(curve: NDArray[np.float64], shortest: int) -> float | None:
 
 
 def agreement(got: NDArray[np.float64], wanted: NDArray[np.float64], cents: float = 50.0) -> float:
-    """Share of the frames voiced in `wanted` in which `got` is voiced and within so many cents; NaN for none."""
+    """Share of the frames voiced in `wanted` in which `got` is voiced and within so many cents; NaN for none.
+
+    Of two tracks that are not equally long, the frames that both have are compared.
+    """
+    both = min(got.size, wanted.size)
+    got, wanted = got[:both], wanted[:both]
     voiced = ~np.isnan(wanted)
     if not voiced.any():
         return float("nan")
