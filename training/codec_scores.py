@@ -26,6 +26,10 @@ CODEC_KBITS = 50 * 4 * 11 / 1000
 LONGEST_S = 20.0
 
 
+ELSEWHERE = 613
+"""Samples after a border at which the same jump is taken for comparison."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A sound to score with: its name, and float32 [n] at 32 kHz in whole ticks."""
@@ -48,13 +52,20 @@ def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
     return 10.0 * float(np.log10((part @ part + 1e-12) / (((estimate - part) ** 2).sum() + 1e-12)))
 
 
-def seam(sound: NDArray[np.float32]) -> float:
-    """The jump at the borders of ticks over the local rms; the median of the borders where something sounds."""
-    borders = np.arange(TICK_SAMPLES, sound.size - TICK_SAMPLES, TICK_SAMPLES)
-    rms = np.array([np.sqrt(float((sound[b - 160 : b + 160].astype(np.float64) ** 2).mean())) for b in borders])
-    jumps = np.abs(sound[borders] - sound[borders - 1])
+def jumps(sound: NDArray[np.float32], off: int = 0) -> NDArray[np.float64]:
+    """The jump from the last sample of a tick to the first of the next, over the rms of the 10 ms about it.
+
+    Args:
+        sound: float32 [n].
+        off: so many samples after the borders instead, where nothing is joined.
+
+    Returns:
+        float64 [m], one of each border at which something sounds (rms above -60 dBFS).
+    """
+    places = np.arange(TICK_SAMPLES + off, sound.size - TICK_SAMPLES, TICK_SAMPLES)
+    rms = np.array([np.sqrt(float((sound[p - 160 : p + 160].astype(np.float64) ** 2).mean())) for p in places])
     loud = rms > 1e-3
-    return float(np.median(jumps[loud] / rms[loud])) if loud.any() else 0.0
+    return np.asarray(np.abs(sound[places] - sound[places - 1])[loud] / rms[loud], np.float64)
 
 
 def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32]:
@@ -64,21 +75,32 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
     return np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
 
 
-def score_sample(sample: Sample, bundle: str) -> dict[str, float]:
+@dataclass(frozen=True)
+class Scored:
+    """One sound's figures, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
+
+    row: dict[str, float]
+    jumps: dict[str, NDArray[np.float64]]
+
+
+def score_sample(sample: Sample, bundle: str) -> Scored:
     """All figures of one sound."""
     torch.set_num_threads(1)
     heard = through_codec(sample.sound, bundle)
     row = {
         "mel": mel_distance(heard, sample.sound),
         "si_sdr_db": si_sdr_db(heard, sample.sound),
-        "seam": seam(heard),
-        "seam_of_original": seam(sample.sound),
     }
     for kbits in OPUS_KBITS:
         opus = through_opus(sample.sound, SAMPLE_RATE, 1000 * kbits)
         row[f"opus_{kbits}_mel"] = mel_distance(opus, sample.sound)
         row[f"opus_{kbits}_si_sdr_db"] = si_sdr_db(opus, sample.sound)
-    return row
+    all_jumps = {
+        "seam": jumps(heard),
+        "seam_of_original": jumps(sample.sound),
+        "seam_elsewhere": jumps(heard, ELSEWHERE),
+    }
+    return Scored(row, all_jumps)
 
 
 def renders(count: int) -> list[Sample]:
@@ -123,13 +145,20 @@ def recordings(folder: Path) -> list[Sample]:
     return out
 
 
-def _mean(rows: list[dict[str, float]]) -> dict[str, Any]:
-    figures: dict[str, Any] = {"n_clips": len(rows)}
-    for name in rows[0]:
-        values = [row[name] for row in rows]
+def pooled(scored: list[Scored]) -> dict[str, Any]:
+    """Means over sounds; of jumps the mean and the median over all borders, so that each border counts the same."""
+    figures: dict[str, Any] = {"n_clips": len(scored)}
+    for name in scored[0].row:
+        values = [one.row[name] for one in scored]
         figures[name] = round(float(np.mean(values)), 4)
         if name in ("mel", "opus_6_mel", "opus_12_mel"):
             figures[f"{name}_interval"] = interval(values)
+    for name in scored[0].jumps:
+        every = np.concatenate([one.jumps[name] for one in scored])
+        if every.size:
+            figures[name] = round(float(every.mean()), 4)
+            figures[f"{name}_interval"] = interval(every.tolist())
+            figures[f"{name}_median"] = round(float(np.median(every)), 4)
     return figures
 
 
@@ -155,11 +184,11 @@ def evaluate_codec(
                     mininterval=5,
                 )
             )
-            figures[name] = _mean(rows)
+            figures[name] = pooled(rows)
             if name == "recordings":
                 figures["by_recording"] = {
-                    sample.name: {k: round(v, 3) for k, v in row.items()}
-                    for sample, row in zip(samples, rows, strict=True)
+                    sample.name: {k: round(v, 3) for k, v in one.row.items()}
+                    for sample, one in zip(samples, rows, strict=True)
                 }
     silence = through_codec(np.zeros(50 * TICK_SAMPLES, np.float32), bundle)
     figures["silence_db"] = round(20.0 * float(np.log10(np.abs(silence).max() + 1e-9)), 1)

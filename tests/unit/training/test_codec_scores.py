@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streaming.messages import TICK_SAMPLES
-from training.codec_scores import mel_distance, recordings, seam, si_sdr_db
+from training.codec_scores import ELSEWHERE, Scored, jumps, mel_distance, pooled, recordings, si_sdr_db
 from training.opus import in_line, through_opus
 
 RATE = 32_000
@@ -42,8 +42,10 @@ def test_a_jump_at_the_borders_shows(notes: np.ndarray) -> None:
     whole = notes[: notes.size // TICK_SAMPLES * TICK_SAMPLES]
     ticks = whole.reshape(-1, TICK_SAMPLES).copy()
     ticks[::2] += 0.1
-    assert seam(ticks.ravel()) > 3 * seam(whole)
-    assert seam(np.zeros(10 * TICK_SAMPLES, np.float32)) == 0.0
+    stepped = ticks.ravel()
+    assert jumps(stepped).mean() > 3 * jumps(whole).mean()
+    assert jumps(stepped, ELSEWHERE).mean() < 1.5 * jumps(whole, ELSEWHERE).mean(), "and nowhere else"
+    assert jumps(np.zeros(10 * TICK_SAMPLES, np.float32)).size == 0, "silence has no border"
 
 
 @pytest.mark.parametrize("lag", [0, 37, 312, -50])
@@ -81,3 +83,12 @@ def _empty(folder: Path) -> Path:
     empty = folder / "empty"
     empty.mkdir()
     return empty
+
+
+def test_every_border_counts_the_same() -> None:
+    """A clip that sounds for a moment has few borders, and must not weigh as much as one that plays throughout."""
+    rows = [Scored({"mel": 1.0}, {"seam": np.full(count, value)}) for count, value in ((99, 0.1), (1, 0.9))]
+    figures = pooled(rows)
+    assert figures["mel"] == 1.0
+    assert figures["seam"] == pytest.approx(0.108)
+    assert figures["seam_median"] == pytest.approx(0.1)
