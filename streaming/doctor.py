@@ -20,7 +20,7 @@ from streaming.child import CHECKOUT, ENVIRONMENT
 from streaming.config import Show
 from streaming.edges.cameras import webcams
 from streaming.edges.live_capture import webcam
-from streaming.edges.speakers import list_outputs, load_sounddevice
+from streaming.edges.portaudio import list_devices, load_sounddevice
 from streaming.errors import UserError
 from streaming.machine import describe_host
 from streaming.metrics import Metrics
@@ -100,7 +100,7 @@ def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int
     examinations: Sequence[Callable[[], list[Finding]]] = (
         machine,
         cameras,
-        lambda: sound(show, load_sounddevice, list_outputs),
+        lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
         lambda: runtimes(show, installed(RUNTIMES), try_engines),
         lambda: folders(show),
     )

@@ -97,6 +97,26 @@ class Speaker(Message, kw_only=True):
     level_db: float = -120.0
 
 
+class Microphone(Message, kw_only=True):
+    """What was heard in one tick: float32 [1280], -1..1, 32 kHz mono.
+
+    `tick`: counted from the start of the performance; with the speaker's sound as the microphone, the speaker's ticks.
+    `capture_ns`: when its first sample arrived, or leaves the speaker.
+    """
+
+    tick: int
+    pcm: np.ndarray
+    level_db: float = -120.0
+
+
+class Hearing(Message, kw_only=True):
+    """What a tick of sound is in the coordinated latent space: float32 [D]. `level_db`: how loud it was."""
+
+    tick: int
+    latent: np.ndarray
+    level_db: float = -120.0
+
+
 class Hello(msgspec.Struct, kw_only=True, tag="hello"):
     """A stage's first word to the supervisor."""
 

@@ -1,4 +1,4 @@
-"""The map that moves a still: it goes with the flow, comes back to rest, and never tears, fades or blurs the picture."""
+"""The map that moves a still: it goes with the flow, comes back to rest, and never tears, fades or blurs it."""
 
 from __future__ import annotations
 

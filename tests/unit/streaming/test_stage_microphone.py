@@ -1,0 +1,150 @@
+"""The microphone stage: whole ticks of the input's clock, numbered from the start, also after a loss or a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streaming.config import Show
+from streaming.edges.inputs import Intake
+from streaming.errors import StageError
+from streaming.messages import Microphone, Sound, Speaker
+from streaming.metrics import Metrics
+from streaming.stage import Context, Inputs
+from streaming.stages.microphone import MicrophoneStage
+
+MS = 1_000_000
+
+
+class FakeInput:
+    """An input of any rate that hands over what a test says."""
+
+    def __init__(self, rate: int) -> None:
+        self.name, self.samplerate = "fake", rate
+        self.overruns, self.ended, self.there = 0, False, True
+        self.intake: Intake | None = None
+
+    def start(self, intake: Intake) -> None:
+        self.intake = intake
+
+    def alive(self) -> bool:
+        return self.there
+
+    def close(self) -> None:
+        self.there = False
+
+
+class Listening:
+    """A stage on virtual time: `pass_ms` lets time pass and the input hear a steady tone."""
+
+    def __init__(self, rate: int = 32_000, memo: dict[str, Any] | None = None, **show: Any) -> None:
+        self.input, self.metrics, self.now, self.given = FakeInput(rate), Metrics(), 5_000 * MS, 0
+        self.finished: list[str] = []
+        self.stage = MicrophoneStage(lambda spec: (self.input, ""), lambda: self.now)
+        settings = {"direction": "music-to-video", "duration_s": None, **show}
+        self.context = Context(
+            Show(**settings), self.metrics, memo=memo or {}, now_ns=self.now, finish=self.finished.append
+        )
+        self.stage.setup(self.context)
+        self.started = False
+
+    def pass_ms(self, milliseconds: int, step: bool = True) -> list[Microphone]:
+        heard: list[Any] = []
+        for _ in range(milliseconds // 5):
+            self.now += 5 * MS
+            count = self.input.samplerate // 200
+            tone = 0.5 * np.sin(2 * np.pi * 250 * (self.given + np.arange(count)) / self.input.samplerate)
+            assert self.input.intake is not None
+            self.input.intake(tone.astype(np.float32), 5 * MS)
+            self.given += count
+            if step:
+                heard += self.stage.step(Inputs(started=self.started), self.now)
+        return heard
+
+
+@pytest.mark.parametrize("rate", [32_000, 44_100, 48_000])
+def test_every_tick_after_the_start_is_published_with_its_time(rate: int) -> None:
+    show = Listening(rate)
+    assert show.pass_ms(100) == []
+    show.started = True
+    begun = show.now
+    heard = show.pass_ms(1000)
+    assert [message.tick for message in heard] == list(range(len(heard)))
+    assert 24 <= len(heard) <= 25
+    for message in heard:
+        assert message.pcm.shape == (1280,)
+        assert message.pcm.dtype == np.float32
+        assert message.capture_ns == pytest.approx(begun + message.tick * 40 * MS, abs=7 * MS)
+    assert heard[-1].level_db == pytest.approx(-9.0, abs=0.1)
+    joined = np.concatenate([message.pcm for message in heard[2:]])
+    assert np.abs(np.diff(joined)).max() < 0.5 * 2 * np.pi * 250 / 32_000 * 1.05, "no seam between ticks"
+
+
+def test_ticks_that_could_not_be_taken_leave_a_gap() -> None:
+    show = Listening()
+    show.started = True
+    before = show.pass_ms(400)
+    show.pass_ms(2500, step=False)
+    after = show.pass_ms(200)
+    assert after[0].tick > before[-1].tick + 1
+    assert after[-1].tick == pytest.approx(before[-1].tick + 67, abs=1), "they are counted on"
+    assert show.metrics.take().counters["samples_lost"] % 1280 == 0
+
+
+def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
+    first = Listening()
+    first.started = True
+    last = first.pass_ms(400)[-1]
+    second = Listening(memo=dict(first.context.memo))
+    second.now = first.now + 1000 * MS
+    second.started = True
+    again = second.pass_ms(200)[0]
+    assert again.tick == pytest.approx(last.tick + 26, abs=2)
+
+
+def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:
+    show = Listening(duration_s=1.0)
+    show.started = True
+    heard = show.pass_ms(1500)
+    assert [heard[0].tick, heard[-1].tick] == [0, 24]
+    assert show.finished == ["duration heard"]
+    show = Listening()
+    show.started = True
+    show.pass_ms(100)
+    assert show.finished == []
+    show.input.ended = True
+    show.pass_ms(100)
+    assert show.finished == ["the microphone's file is over"]
+    both = Listening(direction="both")
+    both.started = both.input.ended = True
+    both.pass_ms(100)
+    assert both.finished == [], "the speaker says when"
+
+
+def test_a_device_that_has_gone_ends_the_stage_and_overruns_are_counted() -> None:
+    show = Listening()
+    show.started = True
+    show.input.overruns = 3
+    show.pass_ms(50)
+    assert show.metrics.take().counters["overruns"] == 3
+    show.input.there = False
+    with pytest.raises(StageError, match="has stopped"):
+        show.pass_ms(50)
+
+
+def test_the_show_itself_is_heard_with_the_time_at_which_it_is_played() -> None:
+    metrics = Metrics()
+    stage = MicrophoneStage(lambda spec: pytest.fail("no device is opened"))
+    stage.setup(Context(Show(microphone="self"), metrics))
+    assert stage.wake_ns() is None
+    pcm = np.full(1280, 0.1, np.float32)
+    early = stage.step(Inputs({"sound": [Sound(tick=0, pcm=pcm)]}), 0)
+    assert early[0].capture_ns == 0, "nobody knows yet"
+    speaker = Speaker(tick=7, dac_ns=10_000 * MS)
+    both = {"speaker": [speaker], "sound": [Sound(tick=9, pcm=pcm), Sound(tick=10, pcm=pcm[:5])]}
+    (heard,) = stage.step(Inputs(both), 0)  # type: ignore[arg-type]
+    assert isinstance(heard, Microphone)
+    assert (heard.tick, heard.capture_ns) == (9, 10_080 * MS)
+    assert heard.level_db == pytest.approx(-20.0, abs=0.01)
