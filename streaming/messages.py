@@ -117,6 +117,25 @@ class Hearing(Message, kw_only=True):
     level_db: float = -120.0
 
 
+class Picture(Message, kw_only=True):
+    """What the reverse loop shows for one tick: uint8 [H, W, 3], BGR.
+
+    `capture_ns`: when the sound that it belongs to arrived, or will be heard.
+    """
+
+    tick: int
+    image: np.ndarray
+
+
+class Screen(Message, kw_only=True):
+    """That the picture of a tick was shown at `shown_ns` (monotonic); `shown`, `missed`: ticks so far."""
+
+    tick: int
+    shown_ns: int
+    shown: int = 0
+    missed: int = 0
+
+
 class Hello(msgspec.Struct, kw_only=True, tag="hello"):
     """A stage's first word to the supervisor."""
 

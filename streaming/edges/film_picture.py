@@ -95,6 +95,8 @@ class Spectrogram:
 class Composer:
     """Draws the film's picture; keeps the spectrogram and the meter between ticks."""
 
+    size = (WIDTH, HEIGHT)
+
     def __init__(self) -> None:
         self._canvas = _template()
         self._spectrogram = Spectrogram(_SOUND_W, _SOUND_H)
