@@ -105,7 +105,8 @@ class Mobile:
             layer = self._placed(thing, how)
             canvas *= 1.0 - layer[..., 3:]
             canvas += layer[..., :3]
-        return np.clip(canvas * self._finish[0] + self._finish[1], 0, 255).astype(np.uint8)
+        shown: Image = np.clip(canvas * self._finish[0] + self._finish[1], 0, 255).astype(np.uint8)
+        return shown
 
     def flow(self, pose: Field, after: Field) -> Field:
         """What is seen to move between two poses 40 ms apart: float32 [2, H, W], longer sides per second."""
@@ -259,7 +260,8 @@ def _surface(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
         share = spots
     else:
         share = np.zeros((side, side))
-    return (first * (1.0 - share[..., None]) + second * share[..., None]).astype(np.float32)
+    surface: NDArray[np.float32] = (first * (1.0 - share[..., None]) + second * share[..., None]).astype(np.float32)
+    return surface
 
 
 def _painted(rng: np.random.Generator, image: Image) -> Image:
