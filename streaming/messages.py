@@ -117,6 +117,18 @@ class Hearing(Message, kw_only=True):
     level_db: float = -120.0
 
 
+class Flow(Message, kw_only=True):
+    """How the prior image shall move in one tick.
+
+    flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
+    in the square in whose middle the picture lies; `level_db`: how loud what moves it is.
+    """
+
+    tick: int
+    flow: np.ndarray
+    level_db: float = -120.0
+
+
 class Picture(Message, kw_only=True):
     """What the reverse loop shows for one tick: uint8 [H, W, 3], BGR.
 
