@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
@@ -32,6 +33,7 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "latent": lambda values: Latent(LatentConfig.from_dict(values)),
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
     "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
+    "animator": lambda values: Animator(AnimatorConfig.from_dict(values)),
 }
 """Network name -> what makes it from its configuration in a manifest."""
 
