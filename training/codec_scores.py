@@ -24,8 +24,6 @@ from training.statistics import interval
 OPUS_KBITS = (6, 8, 12, 24)
 CODEC_KBITS = 50 * 4 * 11 / 1000
 LONGEST_S = 20.0
-
-
 ELSEWHERE = 613
 """Samples after a border at which the same jump is taken for comparison."""
 
