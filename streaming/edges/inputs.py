@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,15 +106,17 @@ class Input(Protocol):
         samplerate: Hz.
         overruns: how often the device lost samples before it could hand them over.
         ended: True when nothing more will come: a file is over.
+        waits: True for what can begin at any time and anywhere: a file. A device is heard from when it is opened on.
     """
 
     name: str
     samplerate: int
     overruns: int
     ended: bool
+    waits: bool
 
-    def start(self, intake: Intake) -> None:
-        """Begin to hand samples over."""
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
+        """Begin to hand samples over; what waits leaves out so many seconds of its beginning."""
 
     def alive(self) -> bool:
         """False when the device has stopped by itself."""
@@ -139,13 +142,15 @@ class PacedInput:
         self.samplerate = SAMPLE_RATE
         self.overruns = 0
         self.ended = False
+        self.waits = True
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, intake: Intake) -> None:
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to hand over 5 ms every 5 ms."""
-        self._thread = threading.Thread(target=self._run, args=(intake,), name="microphone-device", daemon=True)
+        left_out = round(skip_s / BLOCK_S)
+        self._thread = threading.Thread(target=self._run, args=(intake, left_out), name="microphone-device", daemon=True)
         self._thread.start()
 
     def alive(self) -> bool:
@@ -162,11 +167,11 @@ class PacedInput:
         """What comes, in blocks of a size; silence after its end."""
         yield from ()
 
-    def _run(self, intake: Intake) -> None:
+    def _run(self, intake: Intake, left_out: int) -> None:
         size = round(self.samplerate * BLOCK_S)
         silence = np.zeros(size, np.float32)
-        blocks = self._blocks(size)
         begun_ns, given = self._now_ns(), 0
+        blocks = itertools.islice(self._blocks(size), left_out, None)
         while not self._stop.is_set():
             block = next(blocks, None)
             if block is None:

@@ -34,7 +34,7 @@ class SoundDeviceInput:
         info = find_device(sd, "input", device)
         self.name = f"{info.name} ({info.hostapi})"
         self.overruns = 0
-        self.ended = False
+        self.ended = self.waits = False
         self._intake: Intake | None = None
         self._mono = np.zeros(_MAX_BLOCK, np.float32)
         self._stream, self.samplerate = self._open(info)
@@ -42,7 +42,7 @@ class SoundDeviceInput:
         self._fallback_ns = round((latency if 0.0 < latency < 2.0 else BLOCK_S) * 1e9)
         self._started = False
 
-    def start(self, intake: Intake) -> None:
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to hand samples over, from the device's own thread.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ SHORT_SIDE = 512
 """The shorter side of the screen in pixels."""
 WIDEST = 2.4
 """No screen is wider, or higher, than so many of its shorter sides."""
+SHIPPED = Path(__file__).with_name("prior.jpg")
 _DARK = 64.0
 _FIX = f"give --prior a PNG, JPEG or WebP of at most {MAX_PIXELS // 1_000_000} megapixels"
 
@@ -32,7 +34,7 @@ def load_prior(path: str) -> NDArray[np.uint8]:
     black, or on white where what can be seen is itself dark. Of several pictures in a file the first is taken.
 
     Args:
-        path: a PNG, JPEG, WebP, TIFF or BMP file.
+        path: a PNG, JPEG, WebP, TIFF or BMP file; "" for the shipped one.
 
     Returns:
         uint8 [H, W, 3] BGR, no side above `MAX_SIDE`.
@@ -40,6 +42,7 @@ def load_prior(path: str) -> NDArray[np.uint8]:
     Raises:
         SourceError: for what is no picture, is damaged, or is too large; nothing large is decoded to find out.
     """
+    path = path or str(SHIPPED)
     try:
         with warnings.catch_warnings():
             # Its size is looked at here, more strictly.

@@ -65,6 +65,13 @@ class MicrophoneStage:
             context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
             return
         self._input, line = self._opener(show.microphone)
+        if line and show.direction == "both":
+            # Where nothing else can be heard, there is the show's own music.
+            self._input.close()
+            self._input = None
+            context.note(f"{line.partition(';')[0]}; the picture moves to what the show plays")
+            context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
+            return
         if line:
             context.note(line)
         rate = self._input.samplerate
@@ -72,7 +79,8 @@ class MicrophoneStage:
         self._resampler = TickResampler(rate, SAMPLE_RATE, self._size)
         self._device = DeviceClock(float(rate))
         self._intake = Intake(rate, self._intake_clock) if self._intake_clock else Intake(rate)
-        self._input.start(self._intake)
+        if not self._input.waits:
+            self._input.start(self._intake)
         context.info.update(device=self._input.name, samplerate=rate)
         self._wake_ns = context.now_ns + WAKE_NS
 
@@ -91,11 +99,13 @@ class MicrophoneStage:
         self._wake_ns = now_ns + WAKE_NS
         for position, at_ns in self._intake.drain():
             self._device.observe(position, at_ns)
-        if not inputs.started or not self._device.ready:
+        if not inputs.started:
             self._intake.skip_to(self._intake.written)
             return []
         if self._tick < 0:
             self._begin(now_ns)
+        if not self._device.ready:
+            return []
         heard = []
         while (taken := self._intake.take(self._size)) is not None:
             heard.append(self._tick_of(*taken))
@@ -115,6 +125,8 @@ class MicrophoneStage:
         passed = (now_ns - int(memo["capture_ns"])) // TICK_NS if "tick" in memo else 0
         self._tick = int(memo.get("tick", 0)) + passed
         self._first = self._tick
+        if self._input is not None and self._input.waits:
+            self._input.start(self._intake, self._tick * TICK_NS / 1e9)
 
     def _tick_of(self, position: int, sound: NDArray[np.float32]) -> Microphone:
         pcm = np.clip(np.nan_to_num(self._resampler.step(sound)), -1.0, 1.0).astype(np.float32)

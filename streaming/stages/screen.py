@@ -10,7 +10,7 @@ import numpy as np
 from streaming import clock
 from streaming.edges.screens import Screen as Surface
 from streaming.edges.screens import open_screen
-from streaming.messages import TICK_NS, Message, Microphone, Picture, Screen
+from streaming.messages import TICK_NS, TICKS_PER_SECOND, Message, Microphone, Picture, Screen
 from streaming.stage import Context, Inputs
 
 WAKE_NS = 20_000_000
@@ -101,8 +101,11 @@ class ScreenStage:
         self._surface.show(due.tick, due.image)
         shown_ns = self._now_ns()
         if self._last_tick is not None and due.tick > self._last_tick + 1:
-            self._missed += due.tick - self._last_tick - 1
-            metrics.count("pictures_missed", due.tick - self._last_tick - 1)
+            missed = due.tick - self._last_tick - 1
+            self._missed += missed
+            metrics.count("pictures_missed", missed)
+            if self._shown < TICKS_PER_SECOND:
+                metrics.count("pictures_missed_start", missed)
         self._last_tick = due.tick
         self._shown += 1
         metrics.count("pictures_shown")

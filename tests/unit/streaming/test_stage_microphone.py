@@ -23,11 +23,12 @@ class FakeInput:
 
     def __init__(self, rate: int) -> None:
         self.name, self.samplerate = "fake", rate
-        self.overruns, self.ended, self.there = 0, False, True
+        self.overruns, self.ended, self.there, self.waits = 0, False, True, False
         self.intake: Intake | None = None
+        self.skipped_s = 0.0
 
-    def start(self, intake: Intake) -> None:
-        self.intake = intake
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
+        self.intake, self.skipped_s = intake, skip_s
 
     def alive(self) -> bool:
         return self.there
@@ -102,6 +103,35 @@ def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
     second.started = True
     again = second.pass_ms(200)[0]
     assert again.tick == pytest.approx(last.tick + 26, abs=2)
+
+
+def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_a_restart() -> None:
+    show = Listening()
+    show.input.waits, show.input.intake = True, None
+    first = MicrophoneStage(lambda spec: (show.input, ""), lambda: show.now)
+    context = Context(Show(direction="music-to-video"), Metrics(), now_ns=show.now)
+    first.setup(context)
+    assert show.input.intake is None, "it does not play to nobody"
+    first.step(Inputs(started=True), show.now)
+    assert show.input.intake is not None
+    assert show.input.skipped_s == 0.0
+    second = MicrophoneStage(lambda spec: (show.input, ""), lambda: show.now)
+    memo = {"tick": 100, "capture_ns": show.now - 400 * MS}
+    second.setup(Context(Show(direction="music-to-video"), Metrics(), memo=memo, now_ns=show.now))
+    second.step(Inputs(started=True), show.now)
+    assert show.input.skipped_s == pytest.approx(4.4)
+
+
+def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
+    opened = Listening().input
+    notes: list[str] = []
+    stage = MicrophoneStage(lambda spec: (opened, "no microphone (none found); nothing is heard"))
+    stage.setup(Context(Show(direction="both"), Metrics(), note=notes.append))
+    assert not opened.there, "it is closed"
+    assert notes == ["no microphone (none found); the picture moves to what the show plays"]
+    (heard,) = stage.step(Inputs({"sound": [Sound(tick=3, pcm=np.zeros(1280, np.float32))]}), 0)
+    assert isinstance(heard, Microphone)
+    assert heard.tick == 3
 
 
 def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:

@@ -104,7 +104,12 @@ def test_the_newest_that_is_due_is_shown_and_what_it_passes_over_is_counted() ->
     show.step(picture(0, show.now))
     (shown,) = show.step(*(picture(tick, show.now - (5 - tick) * 40 * MS) for tick in (1, 2, 3)))
     assert (shown.tick, shown.shown, shown.missed) == (3, 2, 2)
-    assert show.metrics.take().counters == {"drops": 2, "pictures_shown": 2, "pictures_missed": 2}
+    assert show.metrics.take().counters == {
+        "drops": 2,
+        "pictures_shown": 2,
+        "pictures_missed": 2,
+        "pictures_missed_start": 2,
+    }
 
 
 def test_what_waits_is_bounded_and_a_mad_stamp_is_not_believed() -> None:
