@@ -265,7 +265,9 @@ def _check_pictures(show: Show, command: str) -> list[str]:
         return []  # said in one line by whoever opens the bundle
     if show.direction == "both":
         return [NO_PICTURES]
-    raise UserError("has no animator", f"--bundle {show.bundle}", "use a bundle with one, or --direction video-to-music")
+    raise UserError(
+        "has no animator", f"--bundle {show.bundle}", "use a bundle with one, or --direction video-to-music"
+    )
 
 
 def _check_microphone(show: Show) -> None:

@@ -261,7 +261,8 @@ class Supervisor:
         if slot.silent_from_ns is not None and health.counters.get(PUBLISHED):
             record.output_ms.append((now_ns - slot.silent_from_ns) / MS)
             slot.silent_from_ns = None
-        if self.record.start_ns is not None and self.record.end_ns is None:
+        # While the last sounds are played out, what has nothing left to do is not to look slow.
+        if self.record.start_ns is not None and self.record.end_ns is None and self._end_at_ns is None:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
             record.first = record.first or record.last
             if record.rss_mb_start is None:

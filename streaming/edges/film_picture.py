@@ -48,7 +48,7 @@ class Snapshot:
         tick: the tick's number.
         camera: uint8 [H, W, 3] BGR, or None before the first frame.
         flow: float32 [2, 16, 16] in frame sides per second, or None before the first motion.
-        latency_ms: motion-to-sound, None when it is not known.
+        latency_ms: motion-to-sound, without a camera sound-to-picture; None when it is not known.
         picture: what the reverse loop shows, uint8 [H, W, 3] BGR; None where there is none. Without a camera the flow is
             the picture's.
     """

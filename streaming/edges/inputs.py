@@ -150,7 +150,9 @@ class PacedInput:
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to hand over 5 ms every 5 ms."""
         left_out = round(skip_s / BLOCK_S)
-        self._thread = threading.Thread(target=self._run, args=(intake, left_out), name="microphone-device", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(intake, left_out), name="microphone-device", daemon=True
+        )
         self._thread.start()
 
     def alive(self) -> bool:

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streaming import clock
+from streaming.edges.prior import load_prior, screen_size
 from streaming.edges.screens import Screen as Surface
 from streaming.edges.screens import open_screen
+from streaming.errors import UserError
 from streaming.messages import TICK_NS, TICKS_PER_SECOND, Message, Microphone, Picture, Screen
 from streaming.stage import Context, Inputs
 
@@ -27,10 +30,16 @@ class ScreenStage:
     Args:
         opener: opens what `--screen` says; see `open_screen`.
         now_ns: reads the clock, for the moment at which a picture has been shown.
+        loader: reads the prior image; see `load_prior`.
     """
 
-    def __init__(self, opener: Callable[..., Surface] = open_screen, now_ns: Callable[[], int] = clock.now_ns) -> None:
-        self._opener, self._now_ns = opener, now_ns
+    def __init__(
+        self,
+        opener: Callable[..., Surface] = open_screen,
+        now_ns: Callable[[], int] = clock.now_ns,
+        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+    ) -> None:
+        self._opener, self._now_ns, self._loader = opener, now_ns, loader
         self._surface: Surface | None = None
         self._waiting: deque[Picture] = deque()
         self._last_tick: int | None = None
@@ -38,9 +47,18 @@ class ScreenStage:
         self._wake_ns: int | None = None
 
     def setup(self, context: Context) -> None:
-        """Nothing is opened before the first picture, whose size the screen has."""
+        """Open the screen, which has the prior image's shape; where that cannot be read here, with the first picture.
+
+        Raises:
+            UserError: when the screen cannot be opened.
+        """
         self._context = context
         self._wake_ns = context.now_ns + WAKE_NS
+        try:
+            size = screen_size(self._loader(context.show.prior))
+        except UserError:
+            return  # said by the stages that draw it
+        self._open(size)
 
     def wake_ns(self) -> int | None:
         """When the next picture is due, and every 20 ms."""
@@ -70,6 +88,11 @@ class ScreenStage:
         if self._surface is not None:
             self._surface.close()
 
+    def _open(self, size: tuple[int, int]) -> None:
+        context = self._context
+        self._surface = self._opener(context.show.screen, size, context.note, context.metrics.count)
+        context.info.update(device=self._surface.name, size=list(size))
+
     def _take(self, picture: Picture, now_ns: int) -> None:
         image = picture.image
         if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -78,11 +101,7 @@ class ScreenStage:
         if picture.capture_ns > now_ns + LATEST_NS:
             picture.capture_ns = now_ns
         if self._surface is None:
-            size = image.shape[1], image.shape[0]
-            self._surface = self._opener(
-                self._context.show.screen, size, self._context.note, self._context.metrics.count
-            )
-            self._context.info.update(device=self._surface.name, size=list(size))
+            self._open((image.shape[1], image.shape[0]))
         self._waiting.append(picture)
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()

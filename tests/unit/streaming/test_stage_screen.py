@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streaming.config import Show
+from streaming.errors import UserError
 from streaming.messages import Message, Microphone, Picture, Screen
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
@@ -42,13 +43,19 @@ class FakeSurface:
 class Showing:
     """A stage with a fake screen on virtual time."""
 
-    def __init__(self) -> None:
+    def __init__(self, prior: bool = True) -> None:
         self.surface, self.metrics, self.now = FakeSurface(), Metrics(), 1_000 * MS
+        self.prior = prior
         self.opened: list[Any] = []
         self.finished: list[str] = []
-        self.stage = ScreenStage(self._open, lambda: self.now)
+        self.stage = ScreenStage(self._open, lambda: self.now, self._load)
         self.context = Context(Show(screen="web"), self.metrics, now_ns=self.now, finish=self.finished.append)
         self.stage.setup(self.context)
+
+    def _load(self, path: str) -> np.ndarray:
+        if not self.prior:
+            raise UserError("there is no such file", path, "give another")
+        return np.zeros((100, 200, 3), np.uint8)
 
     def _open(self, spec: str, size: tuple[int, int], *_: Any) -> FakeSurface:
         self.opened.append((spec, size))
@@ -68,7 +75,7 @@ def picture(tick: int, capture_ns: int) -> Picture:
 
 
 def test_what_was_heard_is_shown_at_once() -> None:
-    show = Showing()
+    show = Showing(prior=False)
     assert show.step() == []
     assert show.opened == [], "not before it is known how large"
     heard_ns = show.now - 50 * MS
@@ -82,6 +89,14 @@ def test_what_was_heard_is_shown_at_once() -> None:
     assert health.counters == {"pictures_shown": 2}
     show.stage.close()
     assert show.surface.closed
+
+
+def test_it_is_opened_before_the_show_in_the_shape_of_the_prior() -> None:
+    show = Showing()
+    assert show.opened == [("web", (1024, 512))]
+    assert show.context.info == {"device": "fake", "size": [1024, 512]}
+    show.step(picture(0, show.now))
+    assert len(show.opened) == 1
 
 
 def test_what_is_yet_to_be_heard_waits_for_its_moment() -> None:
