@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 FORWARD = ("video-to-music", "both")
 REVERSE = ("music-to-video", "both")
 

@@ -292,9 +292,7 @@ class Supervisor:
         name = slot.process.name
         if finished.reason:
             self._note(named(name, finished.reason))
-        if name == "speaker":
-            self._end_at_ns = now_ns
-        elif name == "screen":
+        if name == "speaker" or name == "screen":
             self._end_at_ns = now_ns
         elif (name == "camera" and self._show.duration_s is None) or (
             name == "microphone" and self._show.direction == "music-to-video"

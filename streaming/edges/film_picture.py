@@ -49,8 +49,8 @@ class Snapshot:
         camera: uint8 [H, W, 3] BGR, or None before the first frame.
         flow: float32 [2, 16, 16] in frame sides per second, or None before the first motion.
         latency_ms: motion-to-sound, without a camera sound-to-picture; None when it is not known.
-        picture: what the reverse loop shows, uint8 [H, W, 3] BGR; None where there is none. Without a camera the flow is
-            the picture's.
+        picture: what the reverse loop shows, uint8 [H, W, 3] BGR; None where there is none. Without a camera the flow
+            is the picture's.
     """
 
     tick: int
