@@ -93,6 +93,17 @@ class AnimatorEngine(TickEngine):
         return {"flow": self._runner.run(rows)[0]}
 
 
+class PainterEngine(TickEngine):
+    """What is to be added to a moved picture; no state, chance comes from outside."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One picture; inputs and output as in `engines.contract.NETWORKS`."""
+        rows = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
+        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "noise")}
+        rows["imagination"] = np.array([inputs["imagination"]], np.float32)
+        return {"change": self._runner.run(rows)[0]}
+
+
 def _sent(frames: Array) -> Array:
     """Frames of a runner [1, ...] as they travel: int16 or float32."""
     sent: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
@@ -173,6 +184,7 @@ def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engi
         "decoder": DecoderEngine,
         "still": StillEngine,
         "animator": AnimatorEngine,
+        "painter": PainterEngine,
     }
     if network not in kinds:
         raise EngineError(f"{network!r} is not a learned network")

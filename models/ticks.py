@@ -16,6 +16,7 @@ from models.embedding import SIDE, VisualEmbedding
 from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
 from models.mel import Vocoder
+from models.painter import Painter, Sitting
 from models.translator import Seen, Translator
 
 
@@ -262,6 +263,42 @@ class AnimatorTick(Tick):
         return (self.network.sample(moment, noise), *after)
 
 
+class PainterTick(Tick):
+    """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
+
+    output = "change"
+
+    def __init__(self, network: Painter) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        side, cells = config.side, config.side // 8
+        self.inputs = (
+            Spec("warped", (1, side, side, 3), torch.uint8),
+            Spec("prior", (1, side, side, 3), torch.uint8),
+            Spec("where", (1, 2, cells, cells)),
+            Spec("flow", (1, 2, cells, cells)),
+            Spec("heard", (1, config.latent_dim)),
+            Spec("imagination", (1,)),
+            Spec("noise", (1, 3, side, side)),
+        )
+
+    def forward(
+        self,
+        warped: Tensor,
+        prior: Tensor,
+        where: Tensor,
+        flow: Tensor,
+        heard: Tensor,
+        imagination: Tensor,
+        noise: Tensor,
+    ) -> Any:
+        """One picture."""
+        seen, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
+        painted = self.network.paint(Sitting(seen, still, where, flow, heard, imagination), noise)
+        return (127.5 * (painted - seen).permute(0, 2, 3, 1),)
+
+
 def tick_of(network: str, module: nn.Module) -> Tick:
     """The tick module of a network ("embedding", "translator", "encoder", ...) around its weights.
 
@@ -284,4 +321,6 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return StillTick(module).eval()
     if network == "animator" and isinstance(module, Animator):
         return AnimatorTick(module).eval()
+    if network == "painter" and isinstance(module, Painter):
+        return PainterTick(module).eval()
     raise TypeError(f"{type(module).__name__} is not the network {network!r}")

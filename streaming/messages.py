@@ -121,12 +121,14 @@ class Flow(Message, kw_only=True):
     """How the prior image shall move in one tick.
 
     flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
-    in the square in whose middle the picture lies; `level_db`: how loud what moves it is.
+    in the square in whose middle the picture lies; `level_db`: how loud what moves it is; heard: float32 [D], what that
+    is in the coordinated latent space, [1] where nobody said.
     """
 
     tick: int
     flow: np.ndarray
     level_db: float = -120.0
+    heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
 
 
 class Picture(Message, kw_only=True):

@@ -29,6 +29,8 @@ PERFORMERS = ("strings", "keys", "drums", "air", "dance")
 MAX_ANTICIPATION_MS = 120.0
 MAX_GUIDANCE = 4.0
 MAX_TEMPERATURE = 2.0
+DIALS = {"imagination": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
+"""The live controls of the picture, and their ranges."""
 MAX_SEED = 2**63 - 1
 HELP = "see python run_live.py --help"
 NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
@@ -152,6 +154,9 @@ def _add_show(parser: _Parser) -> None:
         metavar="G",
         help="0 to 4: how much what is seen counts, 1 as it was learned; default: 1.5",
     )
+    add("--imagination", type=float, metavar="I", help="0 (the prior moved, nothing else) to 1 (free); default: 0.25")
+    add("--motion", type=float, metavar="M", help="0 to 4: how far the picture moves; default: 1")
+    add("--anchoring", type=float, metavar="A", help="0.05 to 10: how fast it comes back to the prior; default: 1.2")
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")
     add("--awake", action="store_true", help="keep the cores from halting (idle machines wake up late)")
     add("--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own")
@@ -234,6 +239,8 @@ def check(show: Show, command: str = "play") -> list[str]:
         _positive(show.duration_s, "--duration")
     _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
     _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
+    for name, (low, high) in DIALS.items():
+        _in_range(getattr(show, name), low, high, f"--{name}")
     _in_range(show.seed, 0, MAX_SEED, "--seed")
     _check_anticipation(show.anticipation)
     _check_camera(show.camera)

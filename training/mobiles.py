@@ -98,15 +98,28 @@ class Mobile:
             out[tick] = state[0]
         return out
 
-    def frame(self, pose: Field) -> Image:
-        """The picture [H, W, 3] with its things displaced: pose [K, 4], all zeros for the still."""
+    def frame(self, pose: Field, glow: Field | None = None) -> Image:
+        """The picture [H, W, 3] with its things displaced: pose [K, 4], all zeros for the still.
+
+        Args:
+            pose: how each thing is displaced.
+            glow: how much brighter each thing is than it is painted, [K]; None for not at all.
+        """
         canvas = self._ground.copy()
-        for thing, how in zip(self.things, pose, strict=True):
+        for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
             layer = self._placed(thing, how)
             canvas *= 1.0 - layer[..., 3:]
-            canvas += layer[..., :3]
+            canvas += layer[..., :3] * np.float32(1.0 if glow is None else 1.0 + glow[index])
         shown: Image = np.clip(canvas * self._finish[0] + self._finish[1], 0, 255).astype(np.uint8)
         return shown
+
+    def owners(self, pose: Field) -> NDArray[np.int32]:
+        """Which thing is seen at each pixel, counted from 0; -1 for the ground: [H, W]."""
+        width, height = self.size
+        seen = np.full((height, width), -1, np.int32)
+        for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
+            seen[self._placed(thing, how)[..., 3] > 0.5] = index
+        return seen
 
     def flow(self, pose: Field, after: Field) -> Field:
         """What is seen to move between two poses 40 ms apart: float32 [2, H, W], longer sides per second."""

@@ -84,6 +84,12 @@ def pooled(field: NDArray[np.float32], grid: int = FLOW_GRID) -> NDArray[np.floa
     return np.moveaxis(cv2.resize(square, (grid, grid), interpolation=cv2.INTER_AREA), -1, 0)
 
 
+def mobile_of(seed: int) -> Mobile:
+    """The mobile of a seed, in one of four shapes."""
+    shapes = ((128, 96), (96, 128), (128, 128), (128, 72))
+    return Mobile(seed, shapes[int(np.random.default_rng([seed, 809]).integers(4))])
+
+
 def record_mobile(seed: int) -> dict[str, NDArray[Any]]:
     """A mobile and the sound that moves it, as arrays for a file."""
     rng = np.random.default_rng([seed, 808])
@@ -91,8 +97,7 @@ def record_mobile(seed: int) -> dict[str, NDArray[Any]]:
     if (peak := float(np.abs(sound).max())) > 0.02:
         # However loud a piece was recorded, it moves what it moves.
         sound = sound / peak * float(rng.uniform(0.3, 0.9))
-    size = ((128, 96), (96, 128), (128, 128), (128, 72))[int(rng.integers(4))]
-    mobile = Mobile(seed, size)
+    mobile = mobile_of(seed)
     pose = mobile.sway(push_of(sound))
     rest = np.zeros_like(pose[0])
     flow = np.zeros((TICKS, 2, FLOW_GRID, FLOW_GRID), np.float16)

@@ -15,6 +15,7 @@ from streaming.drift import Drift
 from streaming.edges.prior import load_prior
 from streaming.errors import UserError
 from streaming.features import fit_square
+from streaming.levels import opened
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
 from streaming.stage import Context, Inputs
 
@@ -25,8 +26,6 @@ SPREAD = 0.5
 """How far chance may lead from the likeliest motion; 1 as it was learned."""
 KEPT = 0.85
 """How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
-SILENT_DB, QUIET_DB = -66.0, -54.0
-"""Below the first nothing moves, above the second everything does as it was learned."""
 _WARM_UP_STEPS = 3
 
 Field = NDArray[np.float32]
@@ -102,8 +101,7 @@ class FlowStage:
             metrics.count("nan")
             self._engine.reset()
             flow = np.zeros_like(flow)
-        open_by = min(1.0, max(0.0, (heard.level_db - SILENT_DB) / (QUIET_DB - SILENT_DB)))
-        flow = (flow * open_by).astype(np.float32)
+        flow = (flow * opened(heard.level_db)).astype(np.float32)
         self._before = flow
         self._map.move(flow, TICK_NS / 1e9, ANCHORING)
         metrics.gauge("speed", float(np.abs(flow).mean()))
@@ -111,6 +109,7 @@ class FlowStage:
             tick=heard.tick,
             flow=flow,
             level_db=heard.level_db,
+            heard=heard.latent,
             capture_ns=heard.capture_ns,
             stamps=dict(heard.stamps),
         )

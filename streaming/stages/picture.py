@@ -1,4 +1,4 @@
-"""The stage that draws: it carries the prior image along the flow, and lets a new prior fade in."""
+"""The stage that draws: it carries the prior image along the flow, has it mended, and lets a new prior fade in."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.config import Show
 from streaming.drift import Drift
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
+from streaming.imagination import Brush, open_brush
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
+from streaming.options import DIALS
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25
 """A new prior image takes a second to come."""
 MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
-ANCHORING = 1.2
-"""How fast the picture is drawn back to the prior when nobody says otherwise, 1/s."""
-DIALS = {"anchoring": (0.05, 10.0), "motion": (0.0, 4.0)}
-"""Live controls, and their ranges."""
+NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
 
 
 @dataclass
@@ -39,10 +39,15 @@ class PictureStage:
 
     Args:
         loader: reads a prior image; see `load_prior`.
+        brush_opener: opens the painter; see `open_brush`.
     """
 
-    def __init__(self, loader: Callable[[str], NDArray[np.uint8]] = load_prior) -> None:
-        self._loader = loader
+    def __init__(
+        self,
+        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+        brush_opener: Callable[[Show], Brush | None] = open_brush,
+    ) -> None:
+        self._loader, self._open_brush = loader, brush_opener
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
@@ -51,19 +56,22 @@ class PictureStage:
         self._coming: Future[NDArray[np.uint8]] | None = None
         self._coming_path = ""
         self._tick: int | None = None
-        self._dials = {"anchoring": ANCHORING, "motion": 1.0}
+        self._dials: dict[str, float] = {}
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
 
         Raises:
             UserError: when it cannot be read.
+            EngineError: when the painter cannot be opened.
         """
         self._context = context
         cv2.setNumThreads(1)
         memo = context.memo
-        for name in self._dials:
-            self._dials[name] = float(memo.get(name, self._dials[name]))
+        self._dials = {name: float(memo.get(name, getattr(context.show, name))) for name in DIALS}
+        self._brush = self._open_brush(context.show)
+        if self._brush is None and self._dials["imagination"]:
+            context.note(NO_PAINTER)
         image = self._loader(str(memo.get("prior", context.show.prior)))
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
@@ -104,6 +112,8 @@ class PictureStage:
         if seconds > TICK_NS / 1e9:
             self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
         image = self._drawn(self._still)
+        if self._brush is not None:
+            image = self._brush.paint(image, self._still.image, self._still.drift, flow, self._dials["imagination"])
         if self._before is not None:
             image = self._faded(field, image)
         return [

@@ -14,6 +14,7 @@ from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
+from models.painter import Painter, PainterConfig
 from models.partials import CodecConfig
 from models.ticks import tick_of
 from models.translator import Translator, TranslatorConfig
@@ -38,6 +39,10 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         animator = Animator(small).eval()
         nn.init.normal_(animator.end.weight, std=0.2)
         return animator
+    if name == "painter":
+        painter = Painter(PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, moment=16)).eval()
+        nn.init.normal_(painter.leave.weight, std=0.2)
+        return painter
     if name in ("sight", "hearing"):
         latent = Latent(LatentConfig(dim=16, hidden=24, embedding_dim=16, codec_dim=4, mel_dim=mel_dim)).eval()
         latent.codebooks.normal_()
@@ -49,7 +54,7 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 
 @pytest.mark.parametrize("mel_dim", [0, MEL.dim])
 @pytest.mark.parametrize(
-    "name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator"]
+    "name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "painter"]
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = tick_of(name, network(name, mel_dim))

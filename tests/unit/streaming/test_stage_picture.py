@@ -31,10 +31,11 @@ def load(path: str) -> np.ndarray:
 class Drawing:
     """A stage with priors from memory."""
 
-    def __init__(self, memo: dict[str, Any] | None = None) -> None:
+    def __init__(self, memo: dict[str, Any] | None = None, brush: Any = None) -> None:
+        self.brush = brush
         self.metrics, self.notes = Metrics(), list[str]()
         self.context = Context(Show(prior="one"), self.metrics, memo=memo or {}, note=self.notes.append)
-        self.stage = PictureStage(load)
+        self.stage = PictureStage(load, lambda show: self.brush)
         self.stage.setup(self.context)
         self.tick = -1
 
@@ -109,7 +110,7 @@ def test_a_new_prior_fades_in_and_a_bad_one_is_refused() -> None:
     shown = show.step(0.0)
     assert shown is not None
     assert shown.image[256, 384].mean() == 200.0
-    assert "no picture" in show.notes[0]
+    assert "no picture" in show.notes[-1]
 
 
 def test_a_restarted_stage_has_its_prior_its_screen_and_its_dials_again() -> None:
@@ -154,3 +155,28 @@ def test_a_prior_that_takes_long_to_read_holds_up_no_picture() -> None:
     show.step()
     assert show.context.memo["prior"] == "other"
     show.stage.close()
+
+
+class Reddening:
+    """A brush that makes everything red, and remembers with how much imagination."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, imagination: float) -> np.ndarray:
+        self.asked.append(imagination)
+        return np.full_like(image, (0, 0, 250))
+
+
+def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
+    brush = Reddening()
+    show = Drawing(brush=brush)
+    shown = show.step(0.1)
+    assert shown is not None
+    assert shown.image[5, 5].tolist() == [0, 0, 250]
+    show.step(0.1, imagination=0.8)
+    show.step(0.1, imagination=7.0)
+    assert brush.asked == [0.25, 0.8, 0.8]
+    assert show.metrics.take().counters["dials_refused"] == 1
+    assert show.notes == []
+    assert "no painter" in Drawing().notes[0]
