@@ -98,7 +98,7 @@ class PainterEngine(TickEngine):
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One picture; inputs and output as in `engines.contract.NETWORKS`."""
-        rows = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
+        rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
         rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "noise")}
         rows["imagination"] = np.array([inputs["imagination"]], np.float32)
         return {"change": self._runner.run(rows)[0]}

@@ -108,8 +108,8 @@ class Painter(nn.Module):
         self.inside = nn.ModuleList(_Block(config.inner, config.moment) for _ in range(config.blocks))
         self.up = nn.Conv2d(config.inner, config.width, 1)
         self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
 
     def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""

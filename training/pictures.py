@@ -151,7 +151,7 @@ def _file(job: tuple[int, Path, Path], kind: str) -> Path:
     made = paint_mobile(source, seed) if kind == "mobile" else paint_performer(source, seed)
     part = target.with_suffix(".part")
     with part.open("wb") as out:
-        np.savez(out, allow_pickle=False, **made)  # type: ignore[arg-type]
+        np.savez(out, allow_pickle=False, **made)
     part.replace(target)
     return target
 
@@ -184,7 +184,7 @@ def load_pictures(kind: str, sources: list[Path], heard: Tensor, folder: Path, w
 
 
 def pictures_of(work: Path, played: Scenes, hung: Scenes) -> tuple[Pictures, Pictures]:
-    """The moments of the clips that the animator learns from, see `training.scenes.load_scenes`: performers, mobiles."""
+    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
     performers = record_dataset(work / "translator", len(played.level))
     mobiles = record_mobiles(work / "animator", len(hung.level))
     return (

@@ -1,4 +1,4 @@
-"""The painter at work: it adds in the picture's own shape, as much as imagination says, and nothing once all is quiet."""
+"""The painter at work: it adds in the picture's own shape, as much as imagination says, and nothing in silence."""
 
 from __future__ import annotations
 
