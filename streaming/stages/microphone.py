@@ -11,6 +11,7 @@ from streaming.clock import DeviceClock
 from streaming.edges.inputs import Input, Intake
 from streaming.edges.microphones import SELF, open_input
 from streaming.errors import StageError
+from streaming.guard import EchoGuard, Played
 from streaming.levels import decibels
 from streaming.messages import (
     SAMPLE_RATE,
@@ -51,6 +52,8 @@ class MicrophoneStage:
         self._tick = -1
         self._overruns = self._lost = self._errors = 0
         self._finished = False
+        self._guard: EchoGuard | None = None
+        self._played = Played()
 
     def setup(self, context: Context) -> None:
         """Open the input; it is heard from the start of the performance on.
@@ -81,6 +84,8 @@ class MicrophoneStage:
         self._intake = Intake(rate, self._intake_clock) if self._intake_clock else Intake(rate)
         if not self._input.waits:
             self._input.start(self._intake)
+            # What the show plays is heard by its own microphone, and would be answered.
+            self._guard = EchoGuard() if show.direction == "both" else None
         context.info.update(device=self._input.name, samplerate=rate)
         self._wake_ns = context.now_ns + WAKE_NS
 
@@ -97,6 +102,11 @@ class MicrophoneStage:
         if self._input is None:
             return self._of_the_show(inputs)
         self._wake_ns = now_ns + WAKE_NS
+        for sound in inputs.all(Sound):
+            if sound.pcm.shape == (TICK_SAMPLES,):
+                self._played.add(sound.tick, sound.pcm)
+        if (speaker := inputs.latest(Speaker)) is not None:
+            self._played.set(speaker)
         for position, at_ns in self._intake.drain():
             self._device.observe(position, at_ns)
         if not inputs.started:
@@ -133,6 +143,11 @@ class MicrophoneStage:
         # Ticks that were lost before they could be taken leave a gap in the numbers.
         self._tick = self._first + (position - self._origin) // self._size
         captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
+        if self._guard is not None:
+            pcm = self._guard.step(pcm, self._played.at(captured_ns))
+            for name in ("gain_db", "left_db"):
+                if (value := getattr(self._guard, name)) is not None:
+                    self._context.metrics.gauge(f"loop_{name}", value)
         level = decibels(pcm)
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
         self._context.metrics.gauge("level_db", level)

@@ -134,6 +134,29 @@ def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
     assert heard.tick == 3
 
 
+def test_what_the_show_plays_into_its_own_microphone_is_taken_out() -> None:
+    def heard_with(direction: str) -> float:
+        show = Listening(direction=direction)
+        show.started = True
+        rng = np.random.default_rng(0)
+        tones, levels = [], []
+        for tick in range(150):
+            tones.append(0.1 * rng.normal(size=1280).astype(np.float32))
+            speaker = Speaker(tick=tick, dac_ns=show.now)
+            for message in show.stage.step(
+                Inputs({"sound": [Sound(tick=tick, pcm=tones[-1])], "speaker": [speaker]}, started=True), show.now
+            ):
+                levels.append(message.level_db)  # type: ignore[attr-defined]
+            for part in range(8):
+                show.now += 5 * MS
+                assert show.input.intake is not None
+                show.input.intake(tones[-1][part * 160 : (part + 1) * 160], 5 * MS)
+        return float(np.mean(levels[-40:]))
+
+    assert heard_with("music-to-video") > -23.0, "nothing is played by that show: all that is heard counts"
+    assert heard_with("both") < -40.0
+
+
 def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:
     show = Listening(duration_s=1.0)
     show.started = True
