@@ -62,7 +62,7 @@ class Played:
                 line[low:high] = pcm[low - start : high - start]
         # Between two samples along a line: the clocks drift past each other without a step.
         share = np.float32(begin - first)
-        return (1.0 - share) * line[:-1] + share * line[1:]
+        return np.asarray((1.0 - share) * line[:-1] + share * line[1:], np.float32)
 
 
 class EchoGuard:
@@ -139,4 +139,4 @@ class EchoGuard:
         left_db = 10.0 * float(np.log10(left / out))
         turned_down_db = min(0.0, LIMIT_DB - left_db)
         self.left_db = left_db + turned_down_db
-        return rest * 10.0 ** (turned_down_db / 20.0)
+        return np.asarray(rest * 10.0 ** (turned_down_db / 20.0))

@@ -1,6 +1,7 @@
 """What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
 
-Mobiles, whose things glow a little with the sound that pushes them, and performers a few ticks after a still of them.
+Mobiles, whose things glow a little with the sound that pushes them, and performers some time after a still of them:
+a few ticks, where moving the still nearly suffices, or seconds, where only what is heard says what is to be seen.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, reco
 
 PER_CLIP = 8
 """Moments of each clip."""
-FARTHEST_TICKS = 8
-"""A performer is painted at most so long after its still: their flow, added up, leads astray."""
+NEAR_TICKS, FAR_TICKS = 8, 150
+"""How long after its still a performer is painted, one half each."""
 GLOW = 0.25
 """How much brighter a full push makes a thing."""
 LAYOUT = 1
@@ -128,12 +129,15 @@ def paint_performer(path: Path, seed: int) -> dict[str, NDArray[Any]]:
 
     rng = np.random.default_rng([seed, 910])
     rows: dict[str, list[Any]] = {name: [] for name in ("prior", "warped", "wanted", "where", "flow", "tick")}
-    for _ in range(PER_CLIP):
-        start = int(rng.integers(0, TICKS - FARTHEST_TICKS))
-        end = start + int(rng.integers(1, FARTHEST_TICKS + 1))
+    for index in range(PER_CLIP):
+        farthest = NEAR_TICKS if index % 2 else FAR_TICKS
+        start = int(rng.integers(0, TICKS - farthest))
+        end = start + int(rng.integers(1, farthest + 1))
+        # From afar the show's own anchoring has long drawn the still back.
+        anchoring = 0.0 if index % 2 else float(rng.uniform(0.5, 2.0))
         drift = Drift((STILL_SIDE, STILL_SIDE))
         for tick in range(start + 1, end + 1):
-            drift.move(data["flow"][tick].astype(np.float32), 1.0 / TICKS_PER_SECOND, 0.0)
+            drift.move(data["flow"][tick].astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
         where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
         prior = view(start)
         rows["prior"].append(prior)

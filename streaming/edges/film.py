@@ -95,7 +95,7 @@ class Film:
         # The other cores belong to the instrument.
         cv2.setNumThreads(1)
         self._composer = pictures or Composer()
-        self._muxer = _Muxer(path, self._composer.size)
+        self._muxer = FilmFile(path, self._composer.size)
         self._thread = threading.Thread(target=self._run, name="film", daemon=True)
         self._thread.start()
 
@@ -184,7 +184,7 @@ class Film:
             self._note(f"the still could not be saved: {_reason(error)} ({path})")
 
 
-class _Muxer:
+class FilmFile:
     """H.264 and AAC in a fragmented MP4; tick n of the film is shown at n × 40 ms, where its sound begins."""
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:

@@ -23,7 +23,7 @@ STILL_SIDE = 128
 """Side of the square in which the networks see the prior image."""
 ANCHORING = 1.2
 SPREAD = 0.5
-"""How far chance may lead from the likeliest motion; 1 as it was learned."""
+"""How far chance leads in a show: with all of it much trembles."""
 KEPT = 0.85
 """How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
 _WARM_UP_STEPS = 3
@@ -37,14 +37,16 @@ class FlowStage:
     Args:
         engine_opener: opens the networks; see `engines.registry.open_engine`.
         loader: reads a prior image; see `load_prior`.
+        spread: how far chance may lead from the likeliest motion; 1 as it was learned.
     """
 
     def __init__(
         self,
         engine_opener: Callable[..., Engine] = open_engine,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+        spread: float = SPREAD,
     ) -> None:
-        self._open_engine, self._loader = engine_opener, loader
+        self._open_engine, self._loader, self._spread = engine_opener, loader, spread
         self._map = Drift((512, 512))
         self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="prior")
@@ -122,7 +124,7 @@ class FlowStage:
             shown=self._shown,
             where=np.ascontiguousarray(np.moveaxis(where, -1, 0)),
             before=self._before,
-            noise=np.float32(SPREAD) * self._noise,
+            noise=np.float32(self._spread) * self._noise,
         )
         return np.asarray(found["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
 
