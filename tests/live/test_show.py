@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engines.registry import choose
-from tests.live.place import Stage, output_of, wait_for
+from tests.live.place import CHECKOUT, Stage, output_of, wait_for
 
 pytestmark = pytest.mark.live
 
