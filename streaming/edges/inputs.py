@@ -215,6 +215,16 @@ class FileInput(PacedInput):
         except StopIteration:
             raise SourceError("has no sound in it that can be read", str(path), "give another --microphone") from None
 
+    def samples(self, most: int) -> Samples:
+        """The file's beginning at once, float32 [n]: so many samples, or all that there are."""
+        kept, total = [], 0
+        for block in self._blocks(round(self.samplerate * BLOCK_S)):
+            kept.append(block)
+            total += block.size
+            if total >= most:
+                break
+        return np.concatenate(kept)[:most]
+
     def _blocks(self, size: int) -> Iterator[Samples]:
         left = self._first
         while True:
