@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,7 @@ def moments_of(sound: NDArray[np.float32], count: int) -> list[int]:
     ticks = sound.size // TICK_SAMPLES
     levels = [decibels(part) for part in sound[: ticks * TICK_SAMPLES].reshape(ticks, TICK_SAMPLES)]
     edges = np.linspace(0, ticks, count + 1).astype(int)
-    found = [low + int(np.argmax(levels[low:high])) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    found = [low + int(np.argmax(levels[low:high])) for low, high in pairwise(edges)]
     return [min(ticks - 1, tick + 8) for tick in found]
 
 
@@ -56,8 +57,8 @@ def sheet(sound: NDArray[np.float32], priors: list[str], show: Show) -> NDArray[
     rows = []
     for path in priors:
         still = load_prior(path)
-        kept = {tick: m.picture for tick, m in enumerate(animate(sound, still, show)) if tick in wanted}
-        rows.append(np.hstack([cell(still), *(cell(kept[tick]) for tick in wanted if kept[tick] is not None)]))
+        shown = [moment.picture for tick, moment in enumerate(animate(sound, still, show)) if tick in wanted]
+        rows.append(np.hstack([cell(still), *(cell(image) for image in shown if image is not None)]))
     return np.vstack(rows)
 
 
