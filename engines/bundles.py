@@ -172,7 +172,7 @@ def weights_of(folder: Path, network: str) -> str:
     """
     if network in ("encoder", "decoder"):
         return SOUNDING[representation(folder)]
-    return {"sight": "latent", "hearing": "latent"}.get(network, network)
+    return {"sight": "latent", "hearing": "latent", "still": "animator"}.get(network, network)
 
 
 def representation(folder: Path) -> str:

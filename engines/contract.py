@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-NETWORKS = ("flow", "embedding", "sight", "hearing", "translator", "encoder", "decoder")
+NETWORKS = (
+    *("flow", "embedding", "sight", "hearing", "translator", "encoder", "decoder"),
+    *("still", "animator", "painter"),
+)
 """The networks; a bundle need not have them all.
 
 name        one step takes -> gives
@@ -22,6 +25,13 @@ translator  latent: float32 [D] of what is seen, age_s: how old that is at the t
             temperature, anticipation_s, guidance (all float64 scalars), voice: int -> frames
 encoder     pcm: float32 [1280] -> frames
 decoder     frames -> pcm: float32 [1280]
+still       still: uint8 [128, 128, 3] BGR, a prior image -> shown: float32 [C, 16, 16], what in it could move
+animator    latent: float32 [D] of what is heard, time_s: the tick's time, shown, where: float32 [2, 16, 16], where each
+            cell comes from in the prior image, before: the last tick's flow, noise: float32 [2, 16, 16]
+            -> flow: float32 [2, 16, 16], velocities in longer sides of the picture per second
+painter     warped, prior: uint8 [128, 128, 3] BGR, the moved picture and the still, where, flow: float32 [2, 16, 16],
+            heard: float32 [D], imagination: 0 to 1, noise: float32 [3, 128, 128] -> change: float32 [128, 128, 3], what
+            is to be added to the moved picture
 
 Frames are a tick's sound in the bundle's representation: the codec's tokens, int16 [4, 2], or the two columns of a
 log-mel spectrogram, float32 [D, 2].

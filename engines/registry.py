@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from engines.bundles import find_bundle, not_exported, verify_together
+from engines.bundles import find_bundle, not_exported, read_manifest, verify_together
 from engines.contract import NETWORKS, Engine, EngineError
 
 RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
@@ -45,6 +45,15 @@ def choose(backend: str, bundle: str = "default") -> str:
     if not _installed(backend):
         raise EngineError(f"{backend} is not installed here; run: pip install {RUNTIMES[backend][0]}")
     return backend
+
+
+def has(network: str, bundle: str = "default") -> bool:
+    """Whether a bundle has a network.
+
+    Raises:
+        EngineError: when the bundle cannot be read.
+    """
+    return isinstance(read_manifest(find_bundle(bundle))["networks"].get(network), dict)
 
 
 def wants_export(backend: str, bundle: str = "default") -> bool:

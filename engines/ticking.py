@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,6 +72,36 @@ class HearingEngine(TickEngine):
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """Frames -> latent: float32 [D]."""
         return {"latent": self._runner.run({"heard": _taken(inputs["frames"])[None, None]})[0, 0]}
+
+
+class StillEngine(TickEngine):
+    """What a prior image shows; no state."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """still: uint8 [128, 128, 3] BGR -> shown: float32 [C, 16, 16]."""
+        return {"shown": self._runner.run({"still": np.asarray(inputs["still"], np.uint8)[None]})[0]}
+
+
+class AnimatorEngine(TickEngine):
+    """What is heard to how the prior image moves; chance comes from outside."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        rows = {name: np.asarray(inputs[name], np.float32)[None] for name in ("shown", "where", "before", "noise")}
+        rows["latent"] = np.asarray(inputs["latent"], np.float32)[None, None]
+        rows["time_s"] = np.array([[inputs["time_s"]]], np.float64)
+        return {"flow": self._runner.run(rows)[0]}
+
+
+class PainterEngine(TickEngine):
+    """What is to be added to a moved picture; no state, chance comes from outside."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One picture; inputs and output as in `engines.contract.NETWORKS`."""
+        rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
+        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "noise")}
+        rows["imagination"] = np.array([inputs["imagination"]], np.float32)
+        return {"change": self._runner.run(rows)[0]}
 
 
 def _sent(frames: Array) -> Array:
@@ -145,12 +176,15 @@ def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engi
     """The engine of a learned network around a runner."""
     if network == "translator":
         return TranslatorEngine(runner, spec, seed)
-    kinds: dict[str, type[EmbeddingEngine | EncoderEngine | DecoderEngine | SightEngine | HearingEngine]] = {
+    kinds: dict[str, Callable[[Runner, EngineSpec], Engine]] = {
         "embedding": EmbeddingEngine,
         "sight": SightEngine,
         "hearing": HearingEngine,
         "encoder": EncoderEngine,
         "decoder": DecoderEngine,
+        "still": StillEngine,
+        "animator": AnimatorEngine,
+        "painter": PainterEngine,
     }
     if network not in kinds:
         raise EngineError(f"{network!r} is not a learned network")

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from models.animator import Animator, Moment, moved
 from models.codec import Codec
 from models.embedding import SIDE, VisualEmbedding
 from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
 from models.mel import Vocoder
+from models.painter import Painter, Sitting
 from models.translator import Seen, Translator
 
 
@@ -206,6 +208,97 @@ class HearingTick(Tick):
         return (latent, *after)
 
 
+class StillTick(Tick):
+    """A prior image uint8 [1, S, S, 3] -> what it shows [1, shown, G, G]; looked at once."""
+
+    output = "shown"
+
+    def __init__(self, network: Animator) -> None:
+        super().__init__()
+        self.network = network.eyes
+        side = network.config.side
+        self.inputs = (Spec("still", (1, side, side, 3), torch.uint8),)
+
+    def forward(self, still: Tensor) -> Any:
+        """One image."""
+        return (self.network(still),)
+
+
+class AnimatorTick(Tick):
+    """A tick's audio latent -> how the still moves, [1, 2, G, G]; chance is an input."""
+
+    output = "flow"
+
+    def __init__(self, network: Animator) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        field = (1, 2, config.grid, config.grid)
+        self.inputs = (
+            Spec("latent", (1, 1, config.latent_dim)),
+            Spec("time_s", (1, 1), torch.float64),
+            Spec("shown", (1, config.shown, config.grid, config.grid)),
+            Spec("where", field),
+            Spec("before", field),
+            Spec("noise", field),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The empty windows."""
+        return self.network.init_state(1)
+
+    def forward(
+        self,
+        latent: Tensor,
+        time_s: Tensor,
+        shown: Tensor,
+        where: Tensor,
+        before: Tensor,
+        noise: Tensor,
+        *state: Tensor,
+    ) -> Any:
+        """One tick: the transformer's step, then from noise to a field."""
+        context, after = self.network.step(latent, time_s, shown, state)
+        moment = Moment(context[:, 0], moved(shown, where), where, before)
+        return (self.network.sample(moment, noise), *after)
+
+
+class PainterTick(Tick):
+    """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
+
+    output = "change"
+
+    def __init__(self, network: Painter) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        side, cells = config.side, config.side // 8
+        self.inputs = (
+            Spec("warped", (1, side, side, 3), torch.uint8),
+            Spec("prior", (1, side, side, 3), torch.uint8),
+            Spec("where", (1, 2, cells, cells)),
+            Spec("flow", (1, 2, cells, cells)),
+            Spec("heard", (1, config.latent_dim)),
+            Spec("imagination", (1,)),
+            Spec("noise", (1, 3, side, side)),
+        )
+
+    def forward(
+        self,
+        warped: Tensor,
+        prior: Tensor,
+        where: Tensor,
+        flow: Tensor,
+        heard: Tensor,
+        imagination: Tensor,
+        noise: Tensor,
+    ) -> Any:
+        """One picture."""
+        seen, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
+        painted = self.network.paint(Sitting(seen, still, where, flow, heard, imagination), noise)
+        return (127.5 * (painted - seen).permute(0, 2, 3, 1),)
+
+
 def tick_of(network: str, module: nn.Module) -> Tick:
     """The tick module of a network ("embedding", "translator", "encoder", ...) around its weights.
 
@@ -224,4 +317,10 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return SightTick(module).eval()
     if network == "hearing" and isinstance(module, Latent):
         return HearingTick(module).eval()
+    if network == "still" and isinstance(module, Animator):
+        return StillTick(module).eval()
+    if network == "animator" and isinstance(module, Animator):
+        return AnimatorTick(module).eval()
+    if network == "painter" and isinstance(module, Painter):
+        return PainterTick(module).eval()
     raise TypeError(f"{type(module).__name__} is not the network {network!r}")

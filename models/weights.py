@@ -10,10 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
+from models.painter import Painter, PainterConfig
 from models.partials import CodecConfig
 from models.translator import Translator, TranslatorConfig
 
@@ -32,6 +34,8 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "latent": lambda values: Latent(LatentConfig.from_dict(values)),
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
     "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
+    "animator": lambda values: Animator(AnimatorConfig.from_dict(values)),
+    "painter": lambda values: Painter(PainterConfig.from_dict(values)),
 }
 """Network name -> what makes it from its configuration in a manifest."""
 

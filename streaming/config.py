@@ -40,5 +40,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     temperature: float = 0.4
     voice: str = "auto"
     guidance: float = 1.5
+    imagination: float = 0.25
+    motion: float = 1.0
+    anchoring: float = 1.2
     quiet: bool = False
     links: Links = msgspec.field(default_factory=Links)

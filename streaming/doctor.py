@@ -16,11 +16,15 @@ from typing import Any
 
 import psutil
 
+from engines.contract import EngineError
+from engines.registry import has
 from streaming.child import CHECKOUT, ENVIRONMENT
 from streaming.config import Show
 from streaming.edges.cameras import webcams
 from streaming.edges.live_capture import webcam
-from streaming.edges.speakers import list_outputs, load_sounddevice
+from streaming.edges.portaudio import list_devices, load_sounddevice
+from streaming.edges.prior import load_prior
+from streaming.edges.screens import has_display
 from streaming.errors import UserError
 from streaming.machine import describe_host
 from streaming.metrics import Metrics
@@ -100,7 +104,8 @@ def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int
     examinations: Sequence[Callable[[], list[Finding]]] = (
         machine,
         cameras,
-        lambda: sound(show, load_sounddevice, list_outputs),
+        lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
+        lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
         lambda: runtimes(show, installed(RUNTIMES), try_engines),
         lambda: folders(show),
     )
@@ -192,6 +197,30 @@ def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence
             found.append(Finding(f"input {index}", str(device["name"])))
     chosen = next((output for output in outputs if output.default), outputs[0] if outputs else None)
     return [*found, Finding("speaker auto", chosen.name if chosen else f"{instead}, as there is no audio output")]
+
+
+def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
+    """What the reverse loop would hear with, show and move, and whether the bundle can."""
+    try:
+        lacks = [name for name in ("animator", "painter") if not has(name, show.bundle)]
+    except EngineError:
+        return []  # said where the networks are tried
+    text = f"not with this bundle: it has no {' and no '.join(lacks)}" if lacks else "the bundle makes them"
+    found = [Finding("pictures", text)]
+    try:
+        inputs = list(inputs_of())
+    except UserError:
+        inputs = []
+    chosen = next((device for device in inputs if device.default), inputs[0] if inputs else None)
+    alone = "what the show itself plays, as there is no audio input"
+    found.append(Finding("microphone auto", chosen.name if chosen else alone))
+    shown = "a window" if has_display() else "nothing, as there is no display; --screen web shows it in a browser"
+    found.append(Finding("screen auto", shown))
+    try:
+        height, width = load_prior(show.prior).shape[:2]
+    except UserError as error:
+        return [*found, Finding("prior", error.what, fix=str(error))]
+    return [*found, Finding("prior", f"{show.prior or 'the shipped one'}, {width} x {height}")]
 
 
 def sound_servers() -> list[str]:

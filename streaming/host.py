@@ -19,7 +19,7 @@ from streaming.config import Show
 from streaming.errors import StageError, UserError, WireError
 from streaming.messages import Control, Failed, Finished, Health, Hello, Message, Ready, Report, Set, Start, Stop
 from streaming.metrics import Metrics
-from streaming.processes import Process
+from streaming.processes import Process, inputs_of
 from streaming.stage import Context, Inputs, Stage
 from streaming.topics import TOPICS, Policy
 
@@ -159,7 +159,7 @@ class Host:
         if process.output is not None:
             # Bound before the stage opens anything, so that a second instance is refused at once.
             self._publisher = Publisher(process.output, addresses(links, process.output, bind=True), security)
-        inputs = {topic: addresses(links, topic) for topic in process.inputs}
+        inputs = {topic: addresses(links, topic) for topic in inputs_of(process, self._show.direction)}
         self._context.now_ns = clock.now_ns()
         self._setting_up = True
         try:

@@ -97,6 +97,59 @@ class Speaker(Message, kw_only=True):
     level_db: float = -120.0
 
 
+class Microphone(Message, kw_only=True):
+    """What was heard in one tick: float32 [1280], -1..1, 32 kHz mono.
+
+    `tick`: counted from the start of the performance; with the speaker's sound as the microphone, the speaker's ticks.
+    `capture_ns`: when its first sample arrived, or leaves the speaker.
+    """
+
+    tick: int
+    pcm: np.ndarray
+    level_db: float = -120.0
+
+
+class Hearing(Message, kw_only=True):
+    """What a tick of sound is in the coordinated latent space: float32 [D]. `level_db`: how loud it was."""
+
+    tick: int
+    latent: np.ndarray
+    level_db: float = -120.0
+
+
+class Flow(Message, kw_only=True):
+    """How the prior image shall move in one tick.
+
+    flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
+    in the square in whose middle the picture lies; `level_db`: how loud what moves it is; heard: float32 [D], what that
+    is in the coordinated latent space, [1] where nobody said.
+    """
+
+    tick: int
+    flow: np.ndarray
+    level_db: float = -120.0
+    heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
+
+
+class Picture(Message, kw_only=True):
+    """What the reverse loop shows for one tick: uint8 [H, W, 3], BGR.
+
+    `capture_ns`: when the sound that it belongs to arrived, or will be heard.
+    """
+
+    tick: int
+    image: np.ndarray
+
+
+class Screen(Message, kw_only=True):
+    """That the picture of a tick was shown at `shown_ns` (monotonic); `shown`, `missed`: ticks so far."""
+
+    tick: int
+    shown_ns: int
+    shown: int = 0
+    missed: int = 0
+
+
 class Hello(msgspec.Struct, kw_only=True, tag="hello"):
     """A stage's first word to the supervisor."""
 

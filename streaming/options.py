@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from engines.contract import EngineError
-from engines.registry import choose
+from engines.registry import choose, has
 from streaming.config import Links, Show
 from streaming.errors import UserError
 from streaming.processes import PROCESSES
@@ -29,9 +29,11 @@ PERFORMERS = ("strings", "keys", "drums", "air", "dance")
 MAX_ANTICIPATION_MS = 120.0
 MAX_GUIDANCE = 4.0
 MAX_TEMPERATURE = 2.0
+DIALS = {"imagination": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
+"""The live controls of the picture, and their ranges."""
 MAX_SEED = 2**63 - 1
 HELP = "see python run_live.py --help"
-PICTURE_NOTE = "the picture side is not in this version: of both directions, video-to-music is performed"
+NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
 EPILOG = """commands:
   play (default)       perform
   doctor               what is here, what would be used, what is missing and how to get it
@@ -99,13 +101,16 @@ def parse(argv: Sequence[str]) -> Command:
         settings = {"direction": "video-to-music", "record": "", **settings}
     show = _show({**settings, "links": links})
     notes = check(show, name)
+    if NO_PICTURES in notes:
+        show = msgspec.structs.replace(show, direction="video-to-music")
     return Command(name, show, awake, target, seconds, history, tuple(notes))
 
 
 def _parser(name: str) -> _Parser:
     parser = _Parser(
         prog="run_live.py" if name == "play" else f"run_live.py {name}",
-        description="A camera sees a performer and the machine answers with music, live.",
+        description="A camera sees a performer and the machine answers with music; a microphone hears music and the "
+        "machine answers with moving pictures grown from one still image. Live.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
@@ -132,7 +137,7 @@ def _add_show(parser: _Parser) -> None:
     add("--speaker", metavar="SINK", help="auto | DEVICE | file:PATH.wav | none")
     add("--microphone", metavar="SOURCE", help="auto | DEVICE | FILE | self | none")
     add("--prior", metavar="IMAGE", help="the still image that the reverse loop animates")
-    add("--screen", metavar="SINK", help="auto | window | web | file:PATH.mp4 | none")
+    add("--screen", metavar="SINK", help="auto | window[:MONITOR] | web[:PORT] | file:PATH.mp4 | none")
     add("--bundle", metavar="NAME_OR_DIR", help="what is performed with; default: default")
     add("--backend", choices=BACKENDS, help="the runtime of the networks; default: auto")
     add("--anticipation", metavar="MS", help="auto, or 0 to 120 ms; default: auto")
@@ -149,6 +154,9 @@ def _add_show(parser: _Parser) -> None:
         metavar="G",
         help="0 to 4: how much what is seen counts, 1 as it was learned; default: 1.5",
     )
+    add("--imagination", type=float, metavar="I", help="0 (the prior moved, nothing else) to 1 (free); default: 0.25")
+    add("--motion", type=float, metavar="M", help="0 to 4: how far the picture moves; default: 1")
+    add("--anchoring", type=float, metavar="A", help="0.05 to 10: how fast it comes back to the prior; default: 1.2")
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")
     add("--awake", action="store_true", help="keep the cores from halting (idle machines wake up late)")
     add("--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own")
@@ -221,7 +229,7 @@ def check(show: Show, command: str = "play") -> list[str]:
     Raises:
         UserError: for the first thing that is wrong.
     """
-    _check_direction(show.direction)
+    _check_choice(show.direction, DIRECTIONS, "--direction")
     _check_choice(show.backend, BACKENDS, "--backend")
     try:
         choose(show.backend, show.bundle)
@@ -231,14 +239,15 @@ def check(show: Show, command: str = "play") -> list[str]:
         _positive(show.duration_s, "--duration")
     _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
     _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
+    for name, (low, high) in DIALS.items():
+        _in_range(getattr(show, name), low, high, f"--{name}")
     _in_range(show.seed, 0, MAX_SEED, "--seed")
     _check_anticipation(show.anticipation)
     _check_camera(show.camera)
     _check_speaker(show.speaker)
     _check_screen(show.screen)
     _check_file(show.prior, "--prior", "an image")
-    if os.sep in show.microphone:
-        _check_file(show.microphone, "--microphone", "an audio file")
+    _check_microphone(show)
     if os.sep in show.bundle and not Path(show.bundle).is_dir():
         raise UserError(
             "there is no such folder", show.bundle, "give --bundle a bundle's folder, or a shipped one's name"
@@ -249,14 +258,35 @@ def check(show: Show, command: str = "play") -> list[str]:
             check_writable(show.report, "--report")
         if show.record:
             _check_folder(show.record)
-    return [PICTURE_NOTE] if show.direction == "both" and command == "play" else []
+    return _check_pictures(show, command)
 
 
-def _check_direction(direction: str) -> None:
-    _check_choice(direction, DIRECTIONS, "--direction")
-    if direction == "music-to-video":
-        what = "the picture side is not in this version"
-        raise UserError(what, "--direction music-to-video", "perform with --direction video-to-music")
+def _check_pictures(show: Show, command: str) -> list[str]:
+    """Whether the bundle can make pictures, where some are asked for."""
+    if show.direction == "video-to-music" or command not in ("play", "bench"):
+        return []
+    try:
+        if has("animator", show.bundle):
+            return []
+    except EngineError:
+        return []  # said in one line by whoever opens the bundle
+    if show.direction == "both":
+        return [NO_PICTURES]
+    raise UserError(
+        "has no animator", f"--bundle {show.bundle}", "use a bundle with one, or --direction video-to-music"
+    )
+
+
+def _check_microphone(show: Show) -> None:
+    name = show.microphone
+    if name == "self" and show.direction == "music-to-video":
+        fix = "use --direction both, or another --microphone"
+        raise UserError("nothing is played that could be heard", "--microphone self", fix)
+    if not name:
+        raise UserError("names nothing", "--microphone", "use auto, a device, a sound file, self or none")
+    path = name.removeprefix("file:")
+    if path != name or os.sep in name:
+        _check_file(path, "--microphone", "an audio file")
 
 
 def _check_choice(value: str, choices: Sequence[str], option: str) -> None:
@@ -302,11 +332,13 @@ def _check_speaker(speaker: str) -> None:
 
 
 def _check_screen(screen: str) -> None:
-    if screen in ("auto", "window", "web", "none"):
+    kind, _, number = screen.partition(":")
+    if screen in ("auto", "none") or (kind in ("window", "web") and (number.isdigit() or screen == kind)):
         return
     path = screen.removeprefix("file:")
     if path == screen or not path.lower().endswith(".mp4"):
-        raise UserError("is no screen", f"--screen {screen}", "use auto, window, web, file:PATH.mp4 or none")
+        fix = "use auto, window[:MONITOR], web[:PORT], file:PATH.mp4 or none"
+        raise UserError("is no screen", f"--screen {screen}", fix)
     check_writable(path, "--screen")
 
 

@@ -38,7 +38,8 @@ def rows_for(show: Show) -> list[Process]:
     Without a folder to record into there is no recorder, and a stage whose address is another machine's runs there
     (`run_live.py stage NAME`).
     """
-    rows = [process for process in processes_of(show.direction) if process.name != "recorder" or show.record]
+    left_out = () if show.record else ("recorder",)
+    rows = [process for process in processes_of(show.direction) if process.name not in left_out]
     return [row for row in rows if row.name not in show.links.addresses or is_here(show.links.addresses[row.name])]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FORWARD = ("video-to-music", "both")
+REVERSE = ("music-to-video", "both")
+
 
 @dataclass(frozen=True)
 class Process:
@@ -18,7 +21,7 @@ class Process:
         directions: the directions of a show it belongs to.
         understudied: a spare process with everything imported stands ready to become it when it dies.
         restarts: how many times it is restarted within `restart_window_s` before the show says it is lost.
-        essential: the show ends when it is lost; otherwise it goes on degraded and says so.
+        essential_to: the directions of a show that ends when it is lost; another goes on degraded and says so.
         nice: scheduling niceness asked for.
         realtime: real-time priority (SCHED_FIFO) asked for where the system has it and permits it; 0 for none. What
             must be done before a tick is played goes before what may wait: drawing, filming, watching.
@@ -30,11 +33,11 @@ class Process:
     inputs: tuple[str, ...] = ()
     wakes_on: tuple[str, ...] = ()
     output: str | None = None
-    directions: tuple[str, ...] = ("video-to-music", "both")
+    directions: tuple[str, ...] = FORWARD
     understudied: bool = True
     restarts: int = 5
     restart_window_s: float = 60.0
-    essential: bool = True
+    essential_to: tuple[str, ...] = FORWARD
     nice: int = 0
     realtime: int = 0
     setup_timeout_s: float = 60.0
@@ -49,11 +52,60 @@ PROCESSES: dict[str, Process] = {
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
         Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
         Process(
+            "microphone",
+            "streaming.stages.microphone",
+            ("sound", "speaker"),
+            ("sound",),
+            "microphone",
+            REVERSE,
+            essential_to=("music-to-video",),
+            realtime=4,
+        ),
+        Process(
+            "hearing",
+            "streaming.stages.hearing",
+            ("microphone",),
+            ("microphone",),
+            "hearing",
+            REVERSE,
+            essential_to=("music-to-video",),
+            realtime=3,
+        ),
+        Process(
+            "flow",
+            "streaming.stages.flow",
+            ("hearing",),
+            ("hearing",),
+            "flow",
+            REVERSE,
+            essential_to=("music-to-video",),
+            realtime=2,
+        ),
+        Process(
+            "picture",
+            "streaming.stages.picture",
+            ("flow",),
+            ("flow",),
+            "picture",
+            REVERSE,
+            essential_to=("music-to-video",),
+        ),
+        Process(
+            "screen",
+            "streaming.stages.screen",
+            ("picture", "microphone"),
+            ("picture", "microphone"),
+            "screen",
+            REVERSE,
+            essential_to=("music-to-video",),
+        ),
+        Process(
             "recorder",
             "streaming.stages.recorder",
-            ("camera", "motion", "sound", "speaker"),
-            ("camera", "motion", "sound", "speaker"),
-            essential=False,
+            ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
+            ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
+            directions=("video-to-music", "music-to-video", "both"),
+            essential_to=(),
             understudied=False,
             nice=10,
         ),
@@ -64,3 +116,9 @@ PROCESSES: dict[str, Process] = {
 def processes_of(direction: str) -> list[Process]:
     """The rows that take part in a show of this direction."""
     return [process for process in PROCESSES.values() if direction in process.directions]
+
+
+def inputs_of(process: Process, direction: str) -> tuple[str, ...]:
+    """The topics that a row reads in a show of this direction: those that somebody publishes in it."""
+    published = {row.output for row in processes_of(direction)}
+    return tuple(topic for topic in process.inputs if topic in published)

@@ -138,6 +138,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "stolen_percent": _rounded(record.stolen_percent),
         "ticks": _ticks(stages.get("speaker")),
         "audio": _audio(stages.get("speaker")),
+        "pictures": _pictures(stages.get("screen")),
         "fps": {
             **{name: _rounded(rate) for name, rate in rates.items()},
             **{name: _rounded(stages[name].rate_hz()) if name in stages else None for name in ("picture", "screen")},
@@ -167,6 +168,16 @@ def _ticks(speaker: StageRecord | None) -> dict[str, int | None]:
     counts: dict[str, int | None] = {name: totals.counter(f"ticks.{name}") for name in names}
     late = totals.counter("ticks.concealed") - totals.counter("ticks.concealed_start")
     return {**counts, "concealed_after_first_second": late}
+
+
+def _pictures(screen: StageRecord | None) -> dict[str, Any]:
+    names = ("shown", "missed", "missed_after_first_second")
+    if screen is None or not screen.totals.counter("pictures_shown"):
+        return dict.fromkeys((*names, "device"))
+    totals = screen.totals
+    missed = totals.counter("pictures_missed")
+    counts = (totals.counter("pictures_shown"), missed, missed - totals.counter("pictures_missed_start"))
+    return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
 
 
 def _audio(speaker: StageRecord | None) -> dict[str, Any]:

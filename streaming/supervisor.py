@@ -32,10 +32,10 @@ LATE_NS = 1_000 * MS
 STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
 SETUP_RESTARTS = 1
 """A stage that dies in its first setup most likely dies again."""
-CAMERA_TAIL_NS = 400 * MS
-"""After the last frame of a file, until its music has been played."""
+TAIL_NS = 400 * MS
+"""After the last frame or sound of a file, until what it leads to has been played or shown."""
 OVERTIME_NS = 10_000 * MS
-"""A show that its speaker does not end is ended by the supervisor this long after its duration."""
+"""A show that its device's clock does not end is ended by the supervisor this long after its duration."""
 PUBLISHED = "published"
 """The runner's counter of messages sent."""
 
@@ -218,7 +218,7 @@ class Supervisor:
     def _on_lost(self, slot: Slot, child: Child, cause: str) -> None:
         slot.record.state = "lost"
         name = slot.process.name
-        if not slot.process.essential:
+        if self._show.direction not in slot.process.essential_to:
             self._note(f"{named(name, cause)}; it is given up, the performance goes on without it (log: {child.log})")
             return
         tail = "".join(f"\n  {line}" for line in child.last_lines())
@@ -261,7 +261,8 @@ class Supervisor:
         if slot.silent_from_ns is not None and health.counters.get(PUBLISHED):
             record.output_ms.append((now_ns - slot.silent_from_ns) / MS)
             slot.silent_from_ns = None
-        if self.record.start_ns is not None and self.record.end_ns is None:
+        # While the last sounds are played out, what has nothing left to do is not to look slow.
+        if self.record.start_ns is not None and self.record.end_ns is None and self._end_at_ns is None:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
             record.first = record.first or record.last
             if record.rss_mb_start is None:
@@ -291,10 +292,12 @@ class Supervisor:
         name = slot.process.name
         if finished.reason:
             self._note(named(name, finished.reason))
-        if name == "speaker":
+        if name == "speaker" or name == "screen":
             self._end_at_ns = now_ns
-        elif name == "camera" and self._show.duration_s is None:
-            self._end_at_ns = min(self._end_at_ns or now_ns + CAMERA_TAIL_NS, now_ns + CAMERA_TAIL_NS)
+        elif (name == "camera" and self._show.duration_s is None) or (
+            name == "microphone" and self._show.direction == "music-to-video"
+        ):
+            self._end_at_ns = min(self._end_at_ns or now_ns + TAIL_NS, now_ns + TAIL_NS)
 
     # The beginning and the end.
 
@@ -329,7 +332,8 @@ class Supervisor:
         elif started is not None and self._show.duration_s is not None:
             over_ns = now_ns - started - round(self._show.duration_s * 1e9)
             if over_ns > OVERTIME_NS:
-                line = f"the speaker did not end the show, {over_ns / 1e9:.0f} s after its duration"
+                clock = "microphone" if self._show.direction == "music-to-video" else "speaker"
+                line = f"the {clock} did not end the show, {over_ns / 1e9:.0f} s after its duration"
                 self._ending = Ending(1, line)
 
     def _stop(self) -> None:

@@ -46,5 +46,10 @@ TOPICS: dict[str, Topic] = {
         Topic("tokens", messages.Tokens, 25.0, Policy.ORDERED, 4_096, 64),
         Topic("sound", messages.Sound, 25.0, Policy.ORDERED, 16_384, 64),
         Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
+        Topic("microphone", messages.Microphone, 25.0, Policy.ORDERED, 16_384, 64),
+        Topic("hearing", messages.Hearing, 25.0, Policy.ORDERED, 4_096, 64),
+        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4),
+        Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4),
+        Topic("screen", messages.Screen, 25.0, Policy.LATEST, 4_096, 16),
     )
 }

@@ -62,6 +62,10 @@ LAYOUTS: dict[type[Message], dict[str, Layout | tuple[Layout, ...]]] = {
         )
     },
     messages.Sound: {"pcm": Layout("float32", (messages.TICK_SAMPLES,))},
+    messages.Microphone: {"pcm": Layout("float32", (messages.TICK_SAMPLES,))},
+    messages.Hearing: {"latent": Layout("float32", (None,))},
+    messages.Flow: {"flow": Layout("float32", (2, _GRID, _GRID)), "heard": Layout("float32", (None,))},
+    messages.Picture: {"image": Layout("uint8", (None, None, 3))},
 }
 """Message type -> field -> layout, or several of different types of which one must fit.
 

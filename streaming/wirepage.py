@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from streaming import messages, wire
-from streaming.processes import PROCESSES
+from streaming.processes import PROCESSES, Process
 from streaming.topics import TOPICS, Policy
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "wire.md"
@@ -100,10 +100,19 @@ def _processes() -> str:
     lines += [
         f"| `{p.name}` | `{p.module}` | {_names(p.inputs)} | {_names(p.wakes_on)} "
         f"| {_names((p.output,) if p.output else ())} | {p.restarts} in {p.restart_window_s:g} s "
-        f"| {'the show ends' if p.essential else 'the show goes on without it'} |"
+        f"| {ended_by(p)} |"
         for p in PROCESSES.values()
     ]
     return "\n".join([*lines, ""])
+
+
+def ended_by(process: Process) -> str:
+    """What the loss of a process means."""
+    if not process.essential_to:
+        return "the show goes on without it"
+    if set(process.directions) <= set(process.essential_to):
+        return "the show ends"
+    return f"the show ends with `--direction {process.essential_to[0]}`, else it goes on without it"
 
 
 def _messages() -> str:

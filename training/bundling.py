@@ -14,7 +14,12 @@ from models.codec import Codec
 from models.mel import Vocoder
 from models.weights import network_from, pack_weights
 
-NEEDS = {"latent": ("codec", "vocoder", "embedding"), "translator": ("codec", "vocoder", "embedding", "latent")}
+NEEDS = {
+    "latent": ("codec", "vocoder", "embedding"),
+    "translator": ("codec", "vocoder", "embedding", "latent"),
+    "animator": ("codec", "vocoder", "latent"),
+    "painter": ("codec", "vocoder", "latent"),
+}
 """Networks that only make sense with the very others that they were trained with."""
 
 

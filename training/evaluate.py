@@ -1,4 +1,7 @@
-"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec,latent}`."""
+"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec,latent,reverse}`.
+
+`python -m training.evaluate roundtrip VIDEO --out DIR` sends a video through both loops: to music, and back.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from engines.bundles import find_bundle
 from engines.contract import EngineError
 from training.bundling import write_scores
 from training.codec_scores import evaluate_codec
+from training.footage import FootageError
 from training.forward import ANSWER_GUIDANCE, ANSWER_TEMPERATURE, Setting, evaluate_footage, evaluate_forward
 from training.latent_scores import evaluate_latent
+from training.reverse_scores import evaluate_reverse
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,15 +38,38 @@ def main(arguments: list[str] | None = None) -> int:
     latent = what.add_parser("latent", help="which sound belongs to a video, and by how much they are apart")
     latent.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     latent.add_argument("--clips", type=int, default=64, help="how many held-out clips (at least 2)")
-    for each in (forward, codec, latent):
+    reverse = what.add_parser("reverse", help="held-out music and a still in, flow and pictures out")
+    reverse.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    reverse.add_argument("--clips", type=int, default=40, help="how many held-out clips (at least 4)")
+    around = what.add_parser(
+        "roundtrip", help="a video to music, and that music with its first picture back to pictures"
+    )
+    around.add_argument("video", type=Path, help="any video that FFmpeg reads")
+    around.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    around.add_argument("--out", type=Path, required=True, metavar="DIR", help="the page and the film go there")
+    around.add_argument("--seconds", type=float, default=30.0, help="of the video, at most")
+    for each in (forward, codec, latent, reverse):
         each.add_argument("--json", type=Path, help="write the figures here")
         each.add_argument("--page", type=Path, metavar="DIR", help="make a page with plots and players there")
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
+    if options.what == "roundtrip":
+        from training.roundtrip import roundtrip
+
+        try:
+            print(f"page: {roundtrip(options.video, options.out, options.bundle, options.seconds)}")
+        except FootageError as error:
+            print(f"{options.video}: {error}; give another video", file=sys.stderr)
+            return 2
+        except (EngineError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 2
+        return 0
     folder = Path(options.clips) if options.what == "forward" and not options.clips.lstrip("-").isdigit() else None
     clips = 0 if folder else int(options.clips)
-    if not folder and clips < 2:
-        parser.error("--clips: at least 2, or nothing can be compared")
+    least = 4 if options.what == "reverse" else 2
+    if not folder and clips < least:
+        parser.error(f"--clips: at least {least}, or nothing can be compared")
     try:
         if options.what == "forward":
             setting = Setting(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
@@ -53,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
                 "--periodic " * options.periodic + f"--temperature {options.temperature} --guidance {options.guidance}"
             )
             settings += f" --anticipation-ms {options.anticipation_ms:g}" * bool(options.anticipation_ms)
+        elif options.what == "reverse":
+            figures, reenacted = evaluate_reverse(options.bundle, clips)
+            settings = ""
         elif options.what == "latent":
             figures, pairs = evaluate_latent(options.bundle, clips)
             settings = ""
@@ -70,10 +101,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.page:
-        from training.pages import codec_page, forward_page, latent_page
+        from training.pages import codec_page, forward_page, latent_page, reverse_page
 
         if options.what == "forward":
             path = forward_page(options.page, figures, answers)
+        elif options.what == "reverse":
+            path = reverse_page(options.page, figures, reenacted)
         elif options.what == "latent":
             path = latent_page(options.page, figures, pairs)
         else:

@@ -7,6 +7,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,11 +20,11 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c; }
 table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .25rem .75rem; text-align: right; }
 th { border-bottom: 1px solid #999; } td:first-child, th:first-child { text-align: left; }
-tr:nth-child(even) td { background: #f4f4f1; } img { max-width: 100%; } audio { width: 100%; height: 2.2rem; }
+tr:nth-child(even) td { background: #f4f4f1; } img, video { max-width: 100%; } audio { width: 100%; height: 2.2rem; }
 figure { margin: 1rem 0; } figcaption { color: #555; } .grid { display: grid; gap: 1rem 2rem;
 grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); } code { background: #f4f4f1; padding: 0 .25rem; }
 """
-CONTROLS = ("shuffled", "rule", "chance", "of_true_sound")
+CONTROLS = ("shuffled", "rule", "chance", "of_true_sound", "still", "constant", "of_truth")
 """Endings of the names of figures that another figure is to be compared with."""
 BANDS = 80
 WINDOW = 1024
@@ -99,6 +100,20 @@ class Page:
                 f'<figure><figcaption>{html.escape(caption)}</figcaption><audio controls src="{name}"></audio></figure>'
             )
         self._parts.append(f'<div class="grid">{"".join(players)}</div>')
+
+    def picture(self, image: NDArray[np.uint8], caption: str) -> None:
+        """A picture, uint8 [H, W, 3] BGR."""
+        name = self._name("png")
+        cv2.imwrite(str(self._folder / name), image)
+        text = html.escape(caption)
+        self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
+
+    def film(self, name: str, caption: str) -> None:
+        """A film that lies in the page's folder."""
+        text = html.escape(caption)
+        self._parts.append(
+            f'<figure><video controls src="{html.escape(name)}"></video><figcaption>{text}</figcaption></figure>'
+        )
 
     def write(self) -> Path:
         """Write the page; returns its path."""

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from streaming.messages import TICKS_PER_SECOND
 from training.codec_scores import OPUS_KBITS, Sample, mel_distance, through_codec
 from training.forward import Answer
 from training.latent_scores import GROUP, LARGEST_SHIFT, Pair, match, shift_errors
 from training.opus import through_opus
 from training.page import Page, bars, compare
+from training.reverse_scores import Reenacted, energy_of
 
 EXAMPLES = 2
 """Clips of each kind to listen to."""
@@ -82,6 +84,28 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
                 {f"{sample.name}": sample.sound, f"codec, {mel_distance(coded, sample.sound):.2f}": coded}
                 | {f"Opus {k} kbit/s, {mel_distance(x, sample.sound):.2f}": x for k, x in opus.items()}
             )
+    return page.write()
+
+
+def reverse_page(folder: Path, figures: dict[str, Any], clips: list[Reenacted]) -> Path:
+    """How what is heard moves a still, beside how what was heard had moved."""
+    page = Page(folder, "Music to pictures")
+    page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
+    page.command(str(figures.get("command", "")))
+    for name in ("performers", "mobiles", "hidden"):
+        if name in figures:
+            page.heading(name)
+            page.scores(figures[name])
+    page.heading("How much moves")
+    for clip in [*clips[:5], *clips[-2:]]:
+        figure = Figure(figsize=(9, 2.6))
+        axes = figure.subplots()
+        seconds = np.arange(len(clip.true)) / TICKS_PER_SECOND
+        for label, flow in (("true", clip.true), ("drawn", clip.drawn), ("likeliest", clip.likeliest)):
+            axes.plot(seconds, energy_of(flow), label=label, linewidth=1.0)
+        axes.plot(seconds, np.maximum(clip.loud_db, -60.0) / 20.0, label="loudness, dB / 20", color="0.7")
+        axes.legend(frameon=False, fontsize=8, ncol=4)
+        page.plot(figure, f"{clip.kind}, {clip.name}: log of the mean speed")
     return page.write()
 
 

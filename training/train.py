@@ -23,6 +23,9 @@ from training.checkpoint import averages_of, config_of, step_of
 from training.dataset import DatasetError
 from training.device import PRECISIONS, Device
 
+REVERSE = {"flow": "animator", "picture": "painter"}
+"""What is trained by the name of its stage -> the network."""
+
 
 def command_of(arguments: list[str]) -> str:
     """The command for a manifest, which goes where no one has this machine's folders: of a path only the name."""
@@ -43,7 +46,8 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
 def main(arguments: list[str] | None = None) -> int:
     """Train one network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    parser.add_argument("network", choices=("codec", "vocoder", "embedding", "latent", "translator"))
+    names = ("codec", "vocoder", "embedding", "latent", "translator", *REVERSE)
+    parser.add_argument("network", choices=names, help="flow: the animator; picture: the painter")
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
     parser.add_argument("--data", type=Path, help="a prepared data set; without it, synthetic performers are watched")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
@@ -69,14 +73,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    work = options.work / options.network
+    network = REVERSE.get(options.network, options.network)
+    work = options.work / network
     command = command_of(arguments if arguments is not None else sys.argv[1:])
     notes: dict[str, Any] = {}
     device = Device(options.precision)
     start = None
     try:
         if options.start:
-            start = load_network(options.start, options.network).requires_grad_(True)
+            start = load_network(options.start, network).requires_grad_(True)
             if device.main and options.start.resolve() != options.out.resolve():
                 take_over(options.start, options.out)
         if options.network == "codec":
@@ -92,6 +97,20 @@ def main(arguments: list[str] | None = None) -> int:
             given = {"steps": options.steps, "clips": options.clips}
             how = SpeakingRecipe(**{name: value for name, value in given.items() if value})
             path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
+        elif network == "animator":
+            from training.animator import AnimatorRecipe, train_animator
+
+            moving = AnimatorRecipe(steps=options.steps or AnimatorRecipe.steps)
+            path = train_animator(
+                options.work, options.out, moving, minutes=options.minutes, start=start, device=device
+            )
+        elif network == "painter":
+            from training.painter import PainterRecipe, train_painter
+
+            painting = PainterRecipe(steps=options.steps or PainterRecipe.steps)
+            path = train_painter(
+                options.work, options.out, painting, minutes=options.minutes, start=start, device=device
+            )
         elif options.network == "latent":
             from training.latent import LatentRecipe, train_latent
 
@@ -143,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if device.main:
-        export(options.network, path, options.out, command, notes)
+        export(network, path, options.out, command, notes)
         print(f"written: {options.out}")
     return 0
 

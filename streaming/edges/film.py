@@ -1,4 +1,4 @@
-"""The film: camera, flow, spectrogram and sound in one MP4, written tick by tick in a thread of its own."""
+"""Films: pictures and sound in one MP4, written tick by tick in a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import av.error
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming import clock
-from streaming.edges.film_picture import HEIGHT, WIDTH, Composer, Snapshot
+from streaming.edges.film_picture import Composer, Snapshot
 from streaming.errors import UserError
 from streaming.messages import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
 
@@ -38,6 +38,22 @@ _MUXER_OPTIONS = {
 }
 
 
+class Pictures(Protocol):
+    """What makes a film's pictures; called in the writing thread.
+
+    Attributes:
+        size: width and height of them all, even numbers.
+    """
+
+    size: tuple[int, int]
+
+    def hear(self, pcm: NDArray[np.float32]) -> None:
+        """Take in the sound of the next tick, float32 [1280]."""
+
+    def compose(self, shot: Snapshot) -> NDArray[np.uint8]:
+        """The picture of the tick whose sound was heard last, uint8 [H, W, 3]."""
+
+
 @dataclass(frozen=True)
 class _Tick:
     pcm: NDArray[np.float32]
@@ -50,6 +66,7 @@ class Film:
 
     Args:
         path: the MP4 to write; must not exist.
+        pictures: makes its pictures; None for camera, flow and spectrogram side by side.
         note: says one line to the user; called from the writing thread.
         count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`.
         observe: takes a duration in ms: `compose_ms`, `encode_ms`.
@@ -61,6 +78,7 @@ class Film:
     def __init__(
         self,
         path: Path,
+        pictures: Pictures | None = None,
         *,
         note: Callable[[str], None],
         count: Callable[[str, int], None] = lambda name, by: None,
@@ -76,7 +94,8 @@ class Film:
         self.stopped = ""
         # The other cores belong to the instrument.
         cv2.setNumThreads(1)
-        self._muxer = _Muxer(path)
+        self._composer = pictures or Composer()
+        self._muxer = FilmFile(path, self._composer.size)
         self._thread = threading.Thread(target=self._run, name="film", daemon=True)
         self._thread.start()
 
@@ -127,10 +146,9 @@ class Film:
     # What follows runs in the writing thread.
 
     def _run(self) -> None:
-        composer = Composer()
         try:
             while (tick := self._queue.get()) is not None and not self.stopped:
-                self._write(composer, tick)
+                self._write(tick)
         except (av.error.FFmpegError, OSError) as error:
             self._stop(_reason(error))
         finally:
@@ -139,7 +157,8 @@ class Film:
             except (av.error.FFmpegError, OSError) as error:
                 self._stop(_reason(error))
 
-    def _write(self, composer: Composer, tick: _Tick) -> None:
+    def _write(self, tick: _Tick) -> None:
+        composer = self._composer
         begun_ns = clock.now_ns()
         composer.hear(tick.pcm)
         if tick.shot is None:
@@ -165,10 +184,10 @@ class Film:
             self._note(f"the still could not be saved: {_reason(error)} ({path})")
 
 
-class _Muxer:
+class FilmFile:
     """H.264 and AAC in a fragmented MP4; tick n of the film is shown at n × 40 ms, where its sound begins."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
         av.logging.set_level(None)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +201,8 @@ class _Muxer:
                 "give another folder with --record DIR, or --record none",
             ) from error
         self._video = self._container.add_stream("libx264", rate=TICKS_PER_SECOND, options=dict(_VIDEO_OPTIONS))
-        self._video.width, self._video.height, self._video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        self._video.width, self._video.height = size
+        self._video.pix_fmt = "yuv420p"
         self._video.codec_context.gop_size = TICKS_PER_SECOND
         self._video.codec_context.time_base = Fraction(1, TICKS_PER_SECOND)
         self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=128_000)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.edges.outputs import BLOCK_S, Feed, FileOutput, NullOutput, Output
+from streaming.edges.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
 from streaming.errors import SourceError, UserError
-from streaming.messages import SAMPLE_RATE
 
-RATES = (SAMPLE_RATE, 48_000, 44_100)
-"""Device rates in the order they are tried; at the codec's own there is nothing to resample."""
 _MAX_BLOCK = 8_192
 
 
@@ -32,7 +28,7 @@ class SoundDeviceOutput:
 
     def __init__(self, device: str = "auto") -> None:
         self._sd = sd = load_sounddevice()
-        info = _find(sd, device)
+        info = find_device(sd, "output", device)
         self.name = f"{info.name} ({info.hostapi})"
         self.underruns = 0
         self.blocks = 0
@@ -53,7 +49,7 @@ class SoundDeviceOutput:
         try:
             self._stream.start()
         except self._sd.PortAudioError as error:
-            raise SourceError(f"cannot be started ({_reason(error)})", self.name, "choose another --speaker") from error
+            raise SourceError(f"cannot be started ({reason(error)})", self.name, "choose another --speaker") from error
         self._started = True
         self.latency_s = self._checked_latency()
         self._fallback_ns = round(self.latency_s * 1e9)
@@ -82,10 +78,10 @@ class SoundDeviceOutput:
         latency = float(self._stream.latency)
         return latency if 0.0 < latency < 2.0 else BLOCK_S
 
-    def _open(self, info: OutputInfo) -> tuple[Any, int, int]:
+    def _open(self, info: DeviceInfo) -> tuple[Any, int, int]:
         """Open at the first rate and channel count that the device takes."""
         sd = self._sd
-        rates = [*RATES, *((info.samplerate,) if info.samplerate not in RATES and info.samplerate % 25 == 0 else ())]
+        rates = rates_of(info)
         # Two channels first: a mono stream is heard on the left only with JACK and some others.
         layouts = [count for count in (2, 1) if count <= info.channels] or [1]
         refused = ""
@@ -104,7 +100,7 @@ class SoundDeviceOutput:
                         dither_off=True,
                     )
                 except (sd.PortAudioError, ValueError) as error:
-                    refused = _reason(error)
+                    refused = reason(error)
                     continue
                 return stream, rate, channels
         raise SourceError(
@@ -133,102 +129,6 @@ class SoundDeviceOutput:
         except Exception:
             # An exception would end the stream; a silent block does not.
             out.fill(0.0)
-
-
-@dataclass(frozen=True)
-class OutputInfo:
-    """An audio output of this machine.
-
-    Attributes:
-        index: PortAudio's number of it.
-        name: the device's name.
-        hostapi: the audio system it belongs to.
-        channels: output channels.
-        samplerate: its default rate in Hz.
-        default: True for the default output.
-    """
-
-    index: int
-    name: str
-    hostapi: str
-    channels: int
-    samplerate: int
-    default: bool
-
-
-def load_sounddevice() -> ModuleType:
-    """Import sounddevice.
-
-    Raises:
-        UserError: when it or the PortAudio library is missing.
-    """
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:
-        raise UserError(
-            f"the PortAudio library cannot be loaded ({_reason(error)})",
-            "audio",
-            "install it: 'sudo apt install libportaudio2' on Debian and Ubuntu, 'brew install portaudio' on macOS, "
-            "'pip install --force-reinstall sounddevice' on Windows; or use --speaker file:out.wav",
-        ) from error
-    module: ModuleType = sounddevice
-    return module
-
-
-def list_outputs() -> list[OutputInfo]:
-    """The audio outputs of this machine, empty when there are none.
-
-    Raises:
-        UserError: when PortAudio is missing.
-    """
-    return _outputs(load_sounddevice())
-
-
-def _outputs(sd: ModuleType) -> list[OutputInfo]:
-    try:
-        devices, hosts = sd.query_devices(), sd.query_hostapis()
-        default = int(sd.default.device[1])
-    except sd.PortAudioError:
-        return []
-    if default < 0 and hosts:
-        default = next((int(host["default_output_device"]) for host in hosts if host["default_output_device"] >= 0), -1)
-    return [
-        OutputInfo(
-            index,
-            str(device["name"]),
-            str(hosts[device["hostapi"]]["name"]),
-            int(device["max_output_channels"]),
-            round(device["default_samplerate"]),
-            index == default,
-        )
-        for index, device in enumerate(devices)
-        if device["max_output_channels"] > 0
-    ]
-
-
-def _find(sd: ModuleType, device: str) -> OutputInfo:
-    """The output that a user means.
-
-    Raises:
-        SourceError: when there is none; it lists what there is.
-    """
-    outputs = _outputs(sd)
-    listing = ", ".join(f"{info.index}: {info.name}" for info in outputs) or "no audio output at all"
-    if device == "auto":
-        found = [info for info in outputs if info.default] or outputs[:1]
-    elif device.isdigit():
-        found = [info for info in outputs if info.index == int(device)]
-    else:
-        wanted = device.casefold()
-        exact = [info for info in outputs if info.name.casefold() == wanted]
-        found = exact or [info for info in outputs if wanted in f"{info.name} {info.hostapi}".casefold()]
-    if not found:
-        raise SourceError(
-            f"there is no such audio output; this machine has {listing}",
-            f"--speaker {device}",
-            "choose one of these by number or name, or file:PATH.wav, or none",
-        )
-    return found[0]
 
 
 def open_output(spec: str, record: str = "", resume: str = "") -> tuple[Output, str]:
@@ -272,12 +172,7 @@ def _free_name(folder: Path) -> Path:
         taken = {entry.name for entry in folder.iterdir()}
     except OSError as error:
         raise SourceError(
-            f"cannot be written ({_reason(error)})", f"--record {folder}", "choose another folder or free this one"
+            f"cannot be written ({reason(error)})", f"--record {folder}", "choose another folder or free this one"
         ) from error
     number = next(number for number in range(1, len(taken) + 2) if f"speaker-{number:03d}.wav" not in taken)
     return folder / f"speaker-{number:03d}.wav"
-
-
-def _reason(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200]

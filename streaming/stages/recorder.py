@@ -1,4 +1,4 @@
-"""The recorder stage: hands every tick's sound, with the newest picture and motion, to the film."""
+"""The recorder stage: hands every tick's sound, with the newest pictures and motion, to the film."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from streaming import clock
 from streaming.edges.film import Film, film_path
 from streaming.edges.film_picture import Snapshot
-from streaming.messages import SAMPLE_RATE, TICK_SAMPLES, Camera, Message, Motion, Sound, Speaker
+from streaming.messages import (
+    SAMPLE_RATE,
+    TICK_SAMPLES,
+    Camera,
+    Flow,
+    Message,
+    Microphone,
+    Motion,
+    Picture,
+    Sound,
+    Speaker,
+)
 from streaming.stage import Context, Inputs, Stage
 
 _MAX_PARTS = 100
@@ -23,6 +34,7 @@ class RecorderStage:
         self._film: Film | None = None
         self._image: NDArray[np.uint8] | None = None
         self._flow: NDArray[np.float32] | None = None
+        self._picture: NDArray[np.uint8] | None = None
         self._speaker: Speaker | None = None
         self._latency_ms: float | None = None
 
@@ -33,6 +45,7 @@ class RecorderStage:
             UserError: when it cannot be made.
         """
         self._context = context
+        self._reverse_only = context.show.direction == "music-to-video"
         folder = context.show.record
         if folder in ("", "none"):
             context.info["film"] = "none"
@@ -58,16 +71,22 @@ class RecorderStage:
                 self._save_still(str(control.value))
         if self._film is None:
             return ()
-        camera, motion = inputs.latest(Camera), inputs.latest(Motion)
+        camera, picture = inputs.latest(Camera), inputs.latest(Picture)
         if camera is not None:
             self._image = camera.image
+        if picture is not None:
+            self._picture = picture.image
+        # The camera's flow; without a camera that of the picture.
+        motion = inputs.latest(Flow) if self._reverse_only else inputs.latest(Motion)
         if motion is not None:
             self._flow = motion.flow
         self._speaker = inputs.latest(Speaker) or self._speaker
-        for sound in inputs.all(Sound):
-            if sound.fresh:
+        heard = inputs.all(Microphone) if self._reverse_only else inputs.all(Sound)
+        for sound in heard:
+            if isinstance(sound, Sound) and sound.fresh:
                 self._latency_ms = self._latency_of(sound)
-            self._film.add(sound.pcm, Snapshot(sound.tick, self._image, self._flow, self._latency_ms))
+            shot = Snapshot(sound.tick, self._image, self._flow, self._latency_ms, self._picture)
+            self._film.add(sound.pcm, shot)
         return ()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
 from models.latent import Latent, LatentConfig, Motions
 from models.mel import MelConfig, Vocoder
@@ -217,3 +218,20 @@ def test_an_hour_of_ticks_keeps_the_state_the_same_size() -> None:
     assert [t.shape for t in (*state, *words)] == sizes
     assert samples == 3000 * 1280
     assert bool(torch.isfinite(context).all())
+
+
+@pytest.mark.parametrize("start_s", [0.0, 36_000.0])
+def test_animator_obeys_the_law_also_after_ten_hours(start_s: float) -> None:
+    torch.manual_seed(6)
+    model = Animator(AnimatorConfig(latent_dim=12, dim=40, heads=2, window=7, shown=16)).eval()
+    shown = torch.randn(1, 16, 16, 16).expand(2, -1, -1, -1)
+    times = (start_s + torch.arange(40, dtype=torch.float64) * 0.04).expand(2, 40).contiguous()
+    verify_contract(
+        lambda i: model(i[0], i[1], shown[: i[0].shape[0]]),
+        lambda i, s: model.step(i[0], i[1], shown[: i[0].shape[0]], s),
+        model.init_state,
+        [torch.randn(2, 40, 12), times],
+        time_dims=[1, 1],
+        out_dim=1,
+        poison=30.0,
+    )

@@ -2,94 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from engines.registry import choose
+from tests.live.place import CHECKOUT, Stage, output_of, wait_for
 
 pytestmark = pytest.mark.live
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-RUNNER_MARK = "streaming.runner"
-
-
-@dataclass
-class Stage:
-    """A place to perform in, and what is left of it."""
-
-    folder: Path
-
-    @property
-    def run_dir(self) -> Path:
-        return self.folder / "run"
-
-    def command(self, *argv: str) -> list[str]:
-        common = ["--run-dir", str(self.run_dir), "--record", str(self.folder / "films")]
-        return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", "video-to-music", *common, *argv]
-
-    def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*argv), capture_output=True, text=True, timeout=200, cwd=self.folder, check=False
-        )
-
-    def begin(self, *argv: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.command(*argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
-        )
-
-    def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "r.json").read_text())
-        return found
-
-    def pid_of(self, stage: str) -> int:
-        return int((self.run_dir / f"{stage}.pid").read_text())
-
-    def sounding(self) -> bool:
-        """Whether the performance has begun: its file of sound grows."""
-        path = self.folder / "out.wav"
-        return path.exists() and path.stat().st_size > 64_000
-
-    def left_over(self) -> list[str]:
-        """Files of the run folder and stage processes that are left."""
-        files = [path.name for path in self.run_dir.iterdir() if path.is_socket() or path.suffix == ".pid"]
-        mine = []
-        for process in psutil.process_iter(["cmdline", "environ"]):
-            words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
-            if RUNNER_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
-                mine.append(f"process {process.pid}")
-        return files + mine
-
-
-@pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    # Known in the environment of every process of this show, so that strays are found.
-    monkeypatch.setenv("ANTIPHON_TEST", str(tmp_path))
-    place = Stage(tmp_path)
-    yield place
-    assert not place.run_dir.exists() or place.left_over() == []
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    for _ in range(round(seconds / 0.05)):
-        if condition():
-            return
-        signal.sigtimedwait([], 0.05)
-    raise AssertionError("it never happened")
-
-
-def output_of(stage: Stage) -> list[str]:
-    return ["--speaker", f"file:{stage.folder / 'out.wav'}", "--report", str(stage.folder / "r.json")]
 
 
 def test_a_performance_is_heard_filmed_and_reported(stage: Stage) -> None:
@@ -188,7 +114,6 @@ def test_a_film_that_cannot_be_played_is_one_line(stage: Stage, make: Callable[[
     [
         ["--speaker", "no such device"],
         ["--bundle", "no-such-bundle"],
-        ["--direction", "music-to-video"],
         ["--camera", "/dev/video77"],
         ["--duration", "-3"],
     ],

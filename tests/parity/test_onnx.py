@@ -9,10 +9,12 @@ from torch import nn
 from engines.onnx_runtime import OnnxRunner
 from engines.registry import open_engine
 from export.onnx import TOLERANCE, difference, parity, to_onnx
+from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
 from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
+from models.painter import Painter, PainterConfig
 from models.partials import CodecConfig
 from models.ticks import tick_of
 from models.translator import Translator, TranslatorConfig
@@ -32,6 +34,15 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         model = Translator(config).eval()
         model.codebooks.normal_()
         return model
+    if name in ("still", "animator"):
+        small = AnimatorConfig(latent_dim=8, dim=32, heads=2, window=7, shown=16, inside=16, widths=(8, 8, 16, 16))
+        animator = Animator(small).eval()
+        nn.init.normal_(animator.end.weight, std=0.2)
+        return animator
+    if name == "painter":
+        painter = Painter(PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, moment=16)).eval()
+        nn.init.normal_(painter.leave.weight, std=0.2)
+        return painter
     if name in ("sight", "hearing"):
         latent = Latent(LatentConfig(dim=16, hidden=24, embedding_dim=16, codec_dim=4, mel_dim=mel_dim)).eval()
         latent.codebooks.normal_()
@@ -42,7 +53,9 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 
 
 @pytest.mark.parametrize("mel_dim", [0, MEL.dim])
-@pytest.mark.parametrize("name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder"])
+@pytest.mark.parametrize(
+    "name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "painter"]
+)
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = tick_of(name, network(name, mel_dim))
     measured = parity(tick, to_onnx(tick), ticks=40)

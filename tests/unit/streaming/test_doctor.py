@@ -50,6 +50,19 @@ def test_a_missing_sound_library_stops_only_a_chosen_device() -> None:
     assert Diagnosis(doctor.sound(Show(speaker="Scarlett"), missing, list)).exit_code() == 1
 
 
+def test_what_the_pictures_would_be_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "has", lambda network, bundle: network == "animator")
+    monkeypatch.setattr(doctor, "has_display", lambda: False)
+    found = {f.topic: f for f in doctor.pictures(Show(), lambda: [output("other", False), output("room", True)])}
+    assert "no painter" in found["pictures"].text
+    assert found["microphone auto"].text == "room"
+    assert "--screen web" in found["screen auto"].text
+    assert "the shipped one" in found["prior"].text
+    none = doctor.pictures(Show(prior="nowhere.png"), list)
+    assert "what the show itself plays" in none[1].text
+    assert Diagnosis(none).exit_code() == 1
+
+
 def test_a_network_that_cannot_be_opened_must_be_mended() -> None:
     works = doctor.runtimes(Show(), {"torch": "2"}, lambda bundle, backend: [("decoder", "torch on cpu", "")])
     assert Diagnosis(works).exit_code() == 0

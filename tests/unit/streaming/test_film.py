@@ -246,6 +246,19 @@ def test_flow_colours_lie_where_the_movement_is() -> None:
     assert saturation[:, 300:].max() == 0
 
 
+def test_what_is_shown_stands_beside_the_camera_or_beside_its_own_flow() -> None:
+    composer = Composer()
+    composer.hear(np.zeros(TICK_SAMPLES, np.float32))
+    red, blue = (np.full((512, 640, 3), colour, np.uint8) for colour in ((0, 0, 200), (200, 0, 0)))
+    flow = np.zeros((2, 16, 16), np.float32)
+    both = composer.compose(Snapshot(0, red, flow, None, blue)).copy()
+    assert both[200, 200].tolist() == [0, 0, 200]
+    assert both[200, 760].tolist() == [200, 0, 0]
+    alone = composer.compose(Snapshot(1, None, flow, None, blue))
+    assert alone[200, 760].tolist() == [200, 0, 0]
+    assert alone[200, 200].tolist() != [0, 0, 200], "no camera is left where there is none"
+
+
 def test_one_canvas_for_every_shape_of_camera() -> None:
     composer = Composer()
     composer.hear(np.zeros(TICK_SAMPLES, np.float32))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streaming.errors import UserError
-from streaming.options import PICTURE_NOTE, parse
+from streaming.options import NO_PICTURES, parse
 
 
 def line_for(*argv: str) -> str:
@@ -20,11 +20,21 @@ def line_for(*argv: str) -> str:
 
 def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("streaming.options.has", lambda network, bundle: True)
     command = parse([])
     assert (command.name, command.show.direction, command.show.camera) == ("play", "both", "auto")
     assert command.show.record == "recordings"
-    assert command.notes == (PICTURE_NOTE,)
+    assert command.notes == ()
     assert parse(["--direction", "video-to-music"]).notes == ()
+
+
+def test_a_bundle_that_makes_no_pictures_performs_what_it_can(tmp_path: Path) -> None:
+    bundle = tmp_path / "small"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text('{"schema": 1, "networks": {}}')
+    command = parse(["--bundle", str(bundle), "--backend", "torch", "--record", "none"])
+    assert (command.show.direction, command.notes) == ("video-to-music", (NO_PICTURES,))
+    assert "no animator" in line_for(*["--bundle", str(bundle), "--backend", "torch", "--direction", "music-to-video"])
 
 
 def test_every_option_arrives(tmp_path: Path) -> None:
@@ -53,7 +63,9 @@ def test_cameras_that_are_known(camera: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--direction", "music-to-video"], "not in this version"),
+        (["--direction", "music-to-video", "--microphone", "self"], "nothing is played"),
+        (["--microphone", "./none.wav"], "there is no such file"),
+        (["--screen", "window:x"], "is no screen"),
         (["--direction", "sideways"], "invalid choice"),
         (["--camera", "none.mp4"], "there is no such file"),
         (["--camera", "/tmp"], "is a folder"),

@@ -14,6 +14,7 @@ import pytest
 
 from streaming.edges import speakers, wavfile
 from streaming.edges.outputs import Feed, FileOutput, NullOutput
+from streaming.edges.portaudio import list_devices
 from streaming.edges.speakers import SoundDeviceOutput, open_output
 from streaming.edges.wavfile import WavWriter
 from streaming.errors import SourceError, UserError
@@ -267,7 +268,7 @@ def test_devices_that_cannot_be_used_say_what_there_is(portaudio: Any, tmp_path:
     portaudio([], ())
     with pytest.raises(SourceError, match="no audio output at all"):
         SoundDeviceOutput("3")
-    assert speakers._outputs(fake_portaudio([], ())) == []
+    assert list_devices(fake_portaudio([], ()), "output") == []
     output, line = open_output("auto", str(tmp_path / "shows"))
     assert isinstance(output, FileOutput)
     assert "speaker-001.wav" in line

@@ -10,7 +10,7 @@ import pytest
 
 from streaming.config import Show
 from streaming.errors import UserError
-from streaming.messages import TICK_SAMPLES, Camera, Motion, Set, Sound, Speaker
+from streaming.messages import TICK_SAMPLES, Camera, Flow, Microphone, Motion, Picture, Set, Sound, Speaker
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
 from streaming.stages import recorder
@@ -49,6 +49,20 @@ def test_a_film_is_left_with_picture_and_sound(tmp_path: Path) -> None:
         assert len(list(container.decode(video=0))) == 6
     with av.open(str(path)) as container:
         assert sum(frame.samples for frame in container.decode(audio=0)) >= 6 * TICK_SAMPLES - 1_024
+
+
+def test_without_a_camera_what_is_heard_and_shown_is_filmed(tmp_path: Path) -> None:
+    stage = RecorderStage()
+    context = Context(Show(record=str(tmp_path), direction="music-to-video"), Metrics())
+    stage.setup(context)
+    picture = Picture(tick=0, image=np.full((64, 64, 3), 120, np.uint8))
+    flow = Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32))
+    stage.step(Inputs({"picture": [picture], "flow": [flow]}), 0)
+    for tick in range(5):
+        stage.step(Inputs({"microphone": [Microphone(tick=tick, pcm=np.zeros(TICK_SAMPLES, np.float32))]}), 0)
+    stage.close()
+    with av.open(context.info["film"]) as container:
+        assert len(list(container.decode(video=0))) == 5
 
 
 def test_every_part_after_a_restart_has_its_own_name(tmp_path: Path) -> None:

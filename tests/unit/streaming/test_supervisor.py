@@ -245,7 +245,7 @@ def test_a_budget_counts_only_the_window(tmp_path: Path) -> None:
 
 def test_the_show_goes_on_without_a_stage_that_is_not_essential(tmp_path: Path) -> None:
     world = World()
-    show = supervisor(world, tmp_path, table(restarts=0, essential=False), duration_s=20.0)
+    show = supervisor(world, tmp_path, table(restarts=0, essential_to=()), duration_s=20.0)
     world.at(5.0, lambda: world.of("sound").kill())
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
@@ -360,6 +360,30 @@ def test_late_words_of_a_dead_process_count_but_do_not_keep_its_successor_alive(
     assert show.record.stages["sound"].totals.counter("published") > 1_000
     third = world.of("sound")
     assert third.line["memo"] == {"pid": [child for child in world.children if child.stage == "sound"][1].pid}
+
+
+@pytest.mark.parametrize(("name", "after_s"), [("microphone", 0.4), ("screen", 0.0)])
+def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
+    tmp_path: Path, name: str, after_s: float
+) -> None:
+    world = World()
+    rows = [Process(row, "x", understudied=False) for row in ("microphone", "screen")]
+    show = supervisor(world, tmp_path, rows, direction="music-to-video")
+    world.at(20.0, lambda: world.of(name).say(Finished(stage=name)))
+    assert show.run() == Ending(0)
+    assert show.record.end_ns is not None
+    assert show.record.end_ns / 1e9 == pytest.approx(120.0 + after_s, abs=0.1)
+
+
+@pytest.mark.parametrize(("direction", "code"), [("music-to-video", 1), ("both", 0)])
+def test_losing_a_stage_ends_only_the_directions_that_need_it(tmp_path: Path, direction: str, code: int) -> None:
+    world = World()
+    needed = Process("picture", "x", understudied=False, restarts=0, essential_to=("music-to-video",))
+    rows = [needed, Process("speaker", "x", understudied=False)]
+    show = supervisor(world, tmp_path, rows, direction=direction, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world.of("picture"), "status", -9))
+    world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == code
 
 
 def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage() -> None:

@@ -14,7 +14,23 @@ import pytest
 
 from streaming import messages, wire
 from streaming.errors import WireError
-from streaming.messages import Camera, Health, Message, Motion, Set, Sound, Speaker, Start, Stop, Tokens
+from streaming.messages import (
+    Camera,
+    Flow,
+    Health,
+    Hearing,
+    Message,
+    Microphone,
+    Motion,
+    Picture,
+    Screen,
+    Set,
+    Sound,
+    Speaker,
+    Start,
+    Stop,
+    Tokens,
+)
 from streaming.topics import TOPICS, Policy, Topic
 
 
@@ -33,6 +49,16 @@ def samples() -> dict[str, Message]:
         "tokens": Tokens(tick=11, frames=rng.integers(0, 2048, (4, 2)).astype(np.int16), fresh=True, **common),
         "sound": Sound(tick=11, pcm=rng.uniform(-1, 1, 1280).astype(np.float32), **common),
         "speaker": Speaker(tick=12, dac_ns=99, rate_hz=31_999.2, slack_ms=None, played=3, level_db=-20.5, **common),
+        "microphone": Microphone(tick=1, pcm=rng.uniform(-1, 1, 1280).astype(np.float32), level_db=-9.5, **common),
+        "hearing": Hearing(tick=1, latent=rng.normal(size=128).astype(np.float32), level_db=-9.5, **common),
+        "flow": Flow(
+            tick=1,
+            flow=rng.normal(size=(2, 16, 16)).astype(np.float32),
+            heard=rng.normal(size=128).astype(np.float32),
+            **common,
+        ),
+        "picture": Picture(tick=2, image=rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), **common),
+        "screen": Screen(tick=2, shown_ns=77, shown=3, missed=1, **common),
     }
 
 
@@ -71,7 +97,7 @@ def test_round_trip(topic: str) -> None:
 @pytest.mark.parametrize("topic", sorted(TOPICS))
 def test_the_largest_nominal_message_fits(topic: str) -> None:
     message = samples()[topic]
-    if isinstance(message, Camera):
+    if isinstance(message, (Camera, Picture)):
         message.image = np.zeros((720, 1280, 3), np.uint8)
     wire.pack(message, TOPICS[topic])
 

@@ -1,0 +1,155 @@
+"""The painter: repairs what moving a still has torn, and re-imagines it as far as it is told to.
+
+A still that is moved shows nothing that was hidden in it: where a thing has moved away its ground is missing, and its
+edges are smeared. The painter carries the moved picture, with noise mixed into it, to the picture that it should be, in
+one or a few steps along straight paths (flow matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and
+Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown what it starts from, is `imagination`:
+with none of either it mends, with all of both it paints anew what it hears.
+
+Pictures are squares of `side` pixels, BGR, -1 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.config import Sizes
+
+COARSE = 8
+"""With full imagination the painter is shown what it starts from in blocks of so many pixels."""
+
+
+@dataclass(frozen=True)
+class PainterConfig(Sizes):
+    """The sizes.
+
+    Attributes:
+        side: of the square pictures, in pixels.
+        patch: pixels along the side of a patch, which becomes one cell.
+        latent_dim: width of an audio latent.
+        width, inner: channels at a cell's size and at twice that.
+        blocks: residual blocks at the inner size; there is one before and one after them.
+        moment: width of what is known of a moment.
+        steps: from the moved picture to the painted one.
+    """
+
+    side: int = 128
+    patch: int = 4
+    latent_dim: int = 128
+    width: int = 32
+    inner: int = 64
+    blocks: int = 3
+    moment: int = 96
+    steps: int = 2
+
+
+class Sitting(NamedTuple):
+    """What the painter knows of one moment, a row each.
+
+    warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
+    `models.animator`; heard [N, latent_dim]; imagination [N], 0 to 1.
+    """
+
+    warped: Tensor
+    prior: Tensor
+    where: Tensor
+    flow: Tensor
+    heard: Tensor
+    imagination: Tensor
+
+
+def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
+    """Pictures [N, 3, S, S] shown coarsely: how_much [N], 0 as they are, 1 in blocks."""
+    blocks = F.interpolate(F.avg_pool2d(picture, COARSE), scale_factor=float(COARSE), mode="nearest")
+    share = how_much[:, None, None, None]
+    return (1.0 - share) * picture + share * blocks
+
+
+class _Block(nn.Module):
+    """Two convolutions turned by the moment (FiLM, Perez et al. 2018); residual."""
+
+    def __init__(self, width: int, moment: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
+        self.film = nn.Linear(moment, 2 * width)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor, moment: Tensor) -> Tensor:
+        """X [N, width, h, w], moment [N, M] -> x."""
+        gain, shift = self.film(moment)[..., None, None].chunk(2, 1)
+        y = self.first(F.gelu(self.norm(x)))
+        out: Tensor = self.second(F.gelu(y * (1.0 + gain) + shift))
+        return x + out
+
+
+class Painter(nn.Module):
+    """The network; no memory.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: PainterConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or PainterConfig()
+        cell = config.patch * config.patch
+        self.enter = nn.Conv2d(9 * cell + 4, config.width, 1)
+        self.moment = nn.Sequential(
+            nn.Linear(config.latent_dim + 2, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
+        )
+        self.before, self.after = (_Block(config.width, config.moment) for _ in range(2))
+        self.down = nn.Conv2d(config.width, config.inner, 3, 2, 1)
+        self.inside = nn.ModuleList(_Block(config.inner, config.moment) for _ in range(config.blocks))
+        self.up = nn.Conv2d(config.inner, config.width, 1)
+        self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
+
+    def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
+        """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""
+        share = sitting.imagination[:, None, None, None]
+        return (1.0 - share) * sitting.warped + share * noise
+
+    def way(self, sitting: Sitting, picture: Tensor, share: Tensor) -> Tensor:
+        """Where a picture [N, 3, S, S] should go that is at a share [N] of its way: [N, 3, S, S]."""
+        how = sitting.imagination
+        shown = [picture, coarsened(sitting.warped, how), coarsened(sitting.prior, how)]
+        cells = F.pixel_unshuffle(torch.cat(shown, 1), self.config.patch)
+        fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
+        fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
+        x = self.enter(torch.cat([cells, fields], 1))
+        moment = self.moment(torch.cat([sitting.heard, share[:, None], how[:, None]], -1))
+        x = self.before(x, moment)
+        y = self.down(x)
+        for block in self.inside:
+            y = block(y, moment)
+        x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
+        out: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
+        return out
+
+    def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+        """What is minimized: the error of the way to the wanted picture [N, 3, S, S], per row [N].
+
+        Absolute errors as well as squared ones, and those of gradients: edges are what is missed.
+        """
+        begin = self.begin(sitting, noise)
+        at = share[:, None, None, None]
+        picture = (1.0 - at) * begin + at * wanted
+        reached = picture + (1.0 - at) * self.way(sitting, picture, share)
+        error = reached - wanted
+        slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
+        return error.square().mean((1, 2, 3)) + 0.5 * error.abs().mean((1, 2, 3)) + 0.5 * slopes
+
+    def paint(self, sitting: Sitting, noise: Tensor) -> Tensor:
+        """The painted picture [N, 3, S, S]."""
+        picture = self.begin(sitting, noise)
+        for step in range(self.config.steps):
+            share = torch.full_like(sitting.imagination, step / self.config.steps)
+            picture = picture + self.way(sitting, picture, share) / self.config.steps
+        return picture.clamp(-1.0, 1.0)

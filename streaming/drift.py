@@ -1,0 +1,115 @@
+"""Moves a still image: flow is added up to a map of where each point comes from, which is drawn back to rest.
+
+The map is carried with the flow (semi-Lagrangian, Stam 1999), so what has been moved goes on moving, and every pixel
+that is shown is a pixel of the prior: nothing is painted over itself, nothing fades, however long it goes on. Anchoring
+lets the map decay; without flow the picture is the prior again, exactly.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+CELLS = 64
+"""Cells of the map along the picture's longer side."""
+FARTHEST = 0.22
+"""No point comes from farther away than this, in longer sides of the picture."""
+TORN = 0.6
+"""From this gradient on the map is smoothed; at 1 it would fold over."""
+PASSES = 4
+STILL = 0.02
+"""A map that moves nothing by more than so many pixels shows the prior itself."""
+
+Map = NDArray[np.float32]
+
+
+class Drift:
+    """The map of one screen, from rest.
+
+    Args:
+        size: width and height of the screen in pixels.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = width, height = size
+        longer = max(width, height)
+        self.shape = max(4, round(CELLS * height / longer)), max(4, round(CELLS * width / longer))
+        self.where: Map = np.zeros((*self.shape, 2), np.float32)
+        rows, columns = np.mgrid[0 : self.shape[0], 0 : self.shape[1]].astype(np.float32)
+        self._home = np.stack([columns, rows], -1)
+        # Cells of the map in one longer side of the picture, along x and y.
+        self._cells = np.array([self.shape[1] * longer / width, self.shape[0] * longer / height], np.float32)
+        pixels_y, pixels_x = np.mgrid[0:height, 0:width].astype(np.float32)
+        self._pixels = np.ascontiguousarray(np.stack([pixels_x, pixels_y], -1))
+
+    def move(self, flow: Map, seconds: float, anchoring: float) -> None:
+        """Carry the map on.
+
+        Args:
+            flow: float32 [2, G, G], velocities (x right, y down) in longer sides per second, of the square in whose
+                middle the picture lies.
+            seconds: how long.
+            anchoring: by which part the map decays in a second (a rate, 1/s).
+        """
+        velocity = np.nan_to_num(self._of_picture(flow), posinf=0.0, neginf=0.0)
+        back = -seconds * velocity
+        source = self._home + back * self._cells
+        carried = cv2.remap(
+            self.where, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        where = (carried + back) * np.float32(np.exp(-seconds * anchoring))
+        reach = np.sqrt((where**2).sum(-1, keepdims=True))
+        where *= np.minimum(1.0, FARTHEST / np.maximum(reach, 1e-6))
+        self.where = np.ascontiguousarray(self._mended(where), np.float32)
+
+    def rest(self) -> None:
+        """Forget all movement at once."""
+        self.where = np.zeros_like(self.where)
+
+    def render(self, prior: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The prior [height, width, 3] as the map has moved it; the prior itself where nothing is moved."""
+        scale = np.float32(max(self.size))
+        if float(np.abs(self.where).max()) * scale < STILL:
+            return prior
+        source = cv2.resize(self.where, self.size, interpolation=cv2.INTER_CUBIC)
+        source *= scale
+        source += self._pixels
+        moved = cv2.remap(prior, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(moved, np.uint8)
+
+    def stretched(self) -> Map:
+        """How much less of the prior a cell [rows, columns] shows than its own size: 0 none, 1 a single point."""
+        by_x, by_y = self._gradients(self.where)
+        area = (1.0 + by_x[..., 0]) * (1.0 + by_y[..., 1]) - by_x[..., 1] * by_y[..., 0]
+        return np.asarray(np.clip(1.0 - area, 0.0, 1.0), np.float32)
+
+    def _of_picture(self, flow: Map) -> Map:
+        """The part of a square's flow that lies in the picture, at the map's cells: [rows, columns, 2]."""
+        side = flow.shape[-1]
+        width, height = self.size
+        longer = max(width, height)
+        x = ((self._home[..., 0] + 0.5) / self.shape[1] * width + 0.5 * (longer - width)) / longer * side - 0.5
+        y = ((self._home[..., 1] + 0.5) / self.shape[0] * height + 0.5 * (longer - height)) / longer * side - 0.5
+        square = np.ascontiguousarray(np.moveaxis(flow, 0, -1), np.float32)
+        # From 16 cells to 64 along a cubic: the edges of large cells must not show in the picture.
+        found = cv2.remap(
+            square, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(found, np.float32)
+
+    def _gradients(self, where: Map) -> tuple[Map, Map]:
+        """Change of the map per unit of length along x and y, each [rows, columns, 2]."""
+        by_y, by_x = np.gradient(where, axis=(0, 1))
+        return by_x * self._cells[0], by_y * self._cells[1]
+
+    def _mended(self, where: Map) -> Map:
+        """Smoothed where it would fold over, more than once after a violent flow."""
+        for _ in range(PASSES):
+            by_x, by_y = self._gradients(where)
+            steep = np.sqrt((by_x**2).sum(-1) + (by_y**2).sum(-1))
+            if float(steep.max()) < TORN:
+                break
+            much = cv2.GaussianBlur(np.clip(2.0 * (steep / TORN - 1.0), 0.0, 1.0), (0, 0), 1.0)[..., None]
+            where = where + much * (cv2.GaussianBlur(where, (0, 0), 1.5) - where)
+        return where

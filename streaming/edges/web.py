@@ -1,0 +1,148 @@
+"""A page that shows the newest picture in any browser: motion JPEG from a small server on this machine only."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.errors import SourceError
+
+QUALITY = 90
+MOST = 8
+"""Browsers that may look at once."""
+_WAIT_S = 1.0
+_PAGE = b"""<!doctype html><meta charset="utf-8"><title>Antiphon</title>
+<style>html,body{margin:0;height:100%;background:#000}img{width:100%;height:100%;object-fit:contain;cursor:none}</style>
+<img src="picture" alt="what the music moves" onclick="document.documentElement.requestFullscreen()">"""
+_BORDER = b"antiphon"
+
+
+class PictureServer:
+    """Serves `/`, a page, and `/picture`, which every browser shows as a moving picture.
+
+    Whoever looks gets the newest picture when the last one is through: a slow browser misses pictures, and holds up
+    nobody. Nothing is encoded while nobody looks.
+
+    Args:
+        port: of 127.0.0.1; 0 for any.
+
+    Raises:
+        SourceError: when the port cannot be had.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._changed = threading.Condition()
+        self._picture: NDArray[np.uint8] | None = None
+        self._encoded: tuple[int, bytes] = (0, b"")
+        self._number = 0
+        self._looking = 0
+        self._ended = False
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
+        except OSError as error:
+            fix = "end what else uses it, or choose another: --screen web:PORT"
+            raise SourceError(f"the port cannot be had ({error.strerror})", f"127.0.0.1:{port}", fix) from error
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="web", daemon=True)
+        self._thread.start()
+
+    def offer(self, picture: NDArray[np.uint8]) -> None:
+        """Make this the newest picture, uint8 [H, W, 3]; it must not be written to afterwards."""
+        with self._changed:
+            self._picture = picture
+            self._number += 1
+            self._changed.notify_all()
+
+    def newer(self, than: int) -> tuple[int, bytes] | None:
+        """The newest picture as JPEG with its number, once there is a newer one; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._number > than or self._ended, _WAIT_S)
+            if self._ended:
+                return None
+            number, picture = self._number, self._picture
+            if picture is None or number <= than:
+                return than, b""
+            if self._encoded[0] == number:
+                return self._encoded
+        done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        encoded = (number, data.tobytes() if done else b"")
+        with self._changed:
+            if number > self._encoded[0]:
+                self._encoded = encoded
+        return encoded
+
+    def begin(self) -> bool:
+        """Count one more who looks; False when there are too many."""
+        with self._changed:
+            if self._looking >= MOST:
+                return False
+            self._looking += 1
+            return True
+
+    def end(self) -> None:
+        """One fewer looks."""
+        with self._changed:
+            self._looking -= 1
+
+    def close(self) -> None:
+        """Let everyone go and close the port."""
+        with self._changed:
+            ended, self._ended = self._ended, True
+            self._changed.notify_all()
+        if not ended:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join(2.0)
+
+
+def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
+    """The class that answers requests to one server."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10.0
+
+        def log_message(self, *_: Any) -> None:
+            """The terminal belongs to the show."""
+
+        def do_GET(self) -> None:
+            if self.path in ("/", "/index.html"):
+                self._send("text/html; charset=utf-8", _PAGE)
+            elif self.path.partition("?")[0] == "/picture":
+                self._stream()
+            else:
+                self.send_error(404)
+
+        def _send(self, kind: str, data: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _stream(self) -> None:
+            if not server.begin():
+                self.send_error(503, "too many are looking")
+                return
+            try:
+                self.send_response(200)
+                self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BORDER.decode()}")
+                self.send_header("Cache-Control", "no-store")
+                self.end_headers()
+                number = 0
+                while (newer := server.newer(number)) is not None:
+                    number, data = newer
+                    if data:
+                        head = b"--%b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (_BORDER, len(data))
+                        self.wfile.write(head + data + b"\r\n")
+            except OSError:
+                return  # Whoever looked has gone.
+            finally:
+                server.end()
+
+    return Handler

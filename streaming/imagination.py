@@ -1,0 +1,124 @@
+"""The painter at work on the screen: what it changes is computed small and added to the picture at its full size.
+
+What a still shows sharply stays sharp: the painter adds, it does not replace. In silence, once the picture has come to
+rest, it adds nothing, and the picture is the prior image again.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.contract import Engine
+from engines.registry import has, open_engine
+from streaming.config import Show
+from streaming.drift import Drift
+from streaming.features import fit_square
+from streaming.levels import opened
+from streaming.messages import FLOW_GRID, Flow
+
+SIDE = 128
+"""Side of the square in which it paints."""
+KEPT = 0.9
+"""How much of a tick's chance the next one keeps."""
+FULL_FROM = 0.1
+"""From this imagination on all that it says is added; below, a part, down to nothing."""
+MOVED = 0.004
+"""A picture that is moved by this part of its longer side is mended in full."""
+_WARM_UP_STEPS = 3
+
+Image = NDArray[np.uint8]
+
+
+class Brush:
+    """Paints on pictures of one show.
+
+    Args:
+        engine: the painter's.
+        seed: where chance starts.
+    """
+
+    def __init__(self, engine: Engine, seed: int) -> None:
+        self._engine = engine
+        self._chance = np.random.default_rng([seed, 77])
+        self._noise = self._drawn()
+        self._still: Image | None = None
+        self._small = np.zeros((SIDE, SIDE, 3), np.uint8)
+        self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
+
+    def paint(self, image: Image, still: Image, drift: Drift, flow: Flow, imagination: float) -> Image:
+        """A picture with what the painter adds.
+
+        Args:
+            image: the moved picture, uint8 [H, W, 3].
+            still: the prior in the screen's shape.
+            drift: what has moved it.
+            flow: what was heard, and how it moves.
+            imagination: 0 to 1; with 0 the picture stays as it is.
+
+        Returns:
+            uint8 [H, W, 3].
+        """
+        self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
+        reach = float(np.abs(drift.where).max())
+        awake = max(opened(flow.level_db), min(1.0, reach / MOVED))
+        much = min(1.0, imagination / FULL_FROM) * awake
+        if much <= 0.0:
+            return image
+        if still is not self._still:
+            self._still, self._small = still, fit_square(still, SIDE)
+        heard = flow.heard if flow.heard.shape == self._deaf.shape else self._deaf
+        change = self._engine.step(
+            warped=fit_square(image, SIDE),
+            prior=self._small,
+            where=_in_square(drift),
+            flow=flow.flow,
+            heard=heard,
+            imagination=imagination,
+            noise=self._noise,
+        )["change"]
+        if not np.isfinite(change).all():
+            return image
+        height, width = image.shape[:2]
+        rows, columns = (max(1, round(SIDE * length / max(height, width))) for length in (height, width))
+        top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
+        part = np.ascontiguousarray(change[top : top + rows, left : left + columns], np.float32) * np.float32(much)
+        added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
+
+    def warm_up(self) -> None:
+        """Run it before the show."""
+        blank = np.zeros((SIDE, SIDE, 3), np.uint8)
+        still = Drift((SIDE, SIDE))
+        still.where += np.float32(MOVED)
+        silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
+        for _ in range(_WARM_UP_STEPS):
+            self.paint(blank, blank, still, silence, 0.5)
+
+    def _drawn(self) -> NDArray[np.float32]:
+        return self._chance.standard_normal((3, SIDE, SIDE), np.float32)
+
+
+def _in_square(drift: Drift) -> NDArray[np.float32]:
+    """The map of a screen as cells [2, G, G] of the square in whose middle it lies."""
+    rows, columns = drift.shape
+    side = max(rows, columns)
+    square = np.zeros((side, side, 2), np.float32)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    square[top : top + rows, left : left + columns] = drift.where
+    small = cv2.resize(square, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(np.moveaxis(small, -1, 0))
+
+
+def open_brush(show: Show) -> Brush | None:
+    """The painter of a show's bundle, run warm; None where the bundle has none.
+
+    Raises:
+        EngineError: when it cannot be opened.
+    """
+    if not has("painter", show.bundle):
+        return None
+    brush = Brush(open_engine("painter", bundle=show.bundle, backend=show.backend), show.seed)
+    brush.warm_up()
+    return brush

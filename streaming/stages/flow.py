@@ -1,0 +1,159 @@
+"""The stage that moves: what is heard, and what the prior image shows, become a flow field for every tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.contract import Engine
+from engines.registry import open_engine
+from streaming.drift import Drift
+from streaming.edges.prior import load_prior
+from streaming.errors import UserError
+from streaming.features import fit_square
+from streaming.levels import opened
+from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
+from streaming.stage import Context, Inputs
+
+STILL_SIDE = 128
+"""Side of the square in which the networks see the prior image."""
+ANCHORING = 1.2
+SPREAD = 0.5
+"""How far chance leads in a show: with all of it much trembles."""
+KEPT = 0.85
+"""How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
+_WARM_UP_STEPS = 3
+
+Field = NDArray[np.float32]
+
+
+class FlowStage:
+    """Publishes how the prior image shall move, tick by tick; the same seed, sound and image move the same.
+
+    Args:
+        engine_opener: opens the networks; see `engines.registry.open_engine`.
+        loader: reads a prior image; see `load_prior`.
+        spread: how far chance may lead from the likeliest motion; 1 as it was learned.
+    """
+
+    def __init__(
+        self,
+        engine_opener: Callable[..., Engine] = open_engine,
+        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+        spread: float = SPREAD,
+    ) -> None:
+        self._open_engine, self._loader, self._spread = engine_opener, loader, spread
+        self._map = Drift((512, 512))
+        self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="prior")
+        self._coming: Future[NDArray[np.uint8]] | None = None
+        self._tick: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Read the prior image, open the networks and run them warm.
+
+        Raises:
+            UserError: when the image cannot be read.
+            EngineError: when a network cannot be opened.
+        """
+        show = context.show
+        self._context = context
+        path = str(context.memo.get("prior", show.prior))
+        self._eyes = self._open_engine("still", bundle=show.bundle, backend=show.backend)
+        self._engine = self._open_engine("animator", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        self._chance = np.random.default_rng([show.seed, 99])
+        self._noise = self._drawn()
+        self._shown = self._look(fit_square(self._loader(path), STILL_SIDE))
+        width = int(self._engine.spec.config.get("latent_dim", 128))
+        for _ in range(_WARM_UP_STEPS):
+            self._animate(np.zeros(width, np.float32), 0.0)
+        self._engine.reset()
+        spec = self._engine.spec
+        context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
+
+    def wake_ns(self) -> int | None:
+        """Only what is heard makes it step."""
+        return None
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Move with every tick that was heard."""
+        self._arrive()
+        for control in inputs.controls:
+            if control.name == "prior":
+                self._ask(str(control.value))
+        return [self._move(heard) for heard in inputs.all(Hearing)]
+
+    def close(self) -> None:
+        """Wait for no prior that is still being read."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def _move(self, heard: Hearing) -> Flow:
+        metrics = self._context.metrics
+        if self._tick is not None and heard.tick > self._tick + 1:
+            metrics.count("gaps", heard.tick - self._tick - 1)
+        self._tick = heard.tick
+        self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
+        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9)
+        if not np.isfinite(flow).all():
+            # A state that has gone bad would stay so: begin anew, from stillness.
+            metrics.count("nan")
+            self._engine.reset()
+            flow = np.zeros_like(flow)
+        flow = (flow * opened(heard.level_db)).astype(np.float32)
+        self._before = flow
+        self._map.move(flow, TICK_NS / 1e9, ANCHORING)
+        metrics.gauge("speed", float(np.abs(flow).mean()))
+        return Flow(
+            tick=heard.tick,
+            flow=flow,
+            level_db=heard.level_db,
+            heard=heard.latent,
+            capture_ns=heard.capture_ns,
+            stamps=dict(heard.stamps),
+        )
+
+    def _animate(self, latent: NDArray[np.float32], time_s: float) -> Field:
+        where = cv2.resize(self._map.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+        found = self._engine.step(
+            latent=latent,
+            time_s=time_s,
+            shown=self._shown,
+            where=np.ascontiguousarray(np.moveaxis(where, -1, 0)),
+            before=self._before,
+            noise=np.float32(self._spread) * self._noise,
+        )
+        return np.asarray(found["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
+
+    def _drawn(self) -> Field:
+        return self._chance.standard_normal((2, FLOW_GRID, FLOW_GRID), np.float32)
+
+    def _look(self, still: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(self._eyes.step(still=still)["shown"], np.float32)
+
+    def _ask(self, path: str) -> None:
+        """Have another prior read, aside."""
+        if self._coming is not None:
+            self._coming.cancel()
+        self._coming = self._reader.submit(lambda: fit_square(self._loader(path), STILL_SIDE))
+        self._asked = path
+
+    def _arrive(self) -> None:
+        """Look at a prior that was read; the stage that draws says what is wrong with one that was not."""
+        if self._coming is None or not self._coming.done():
+            return
+        coming, self._coming = self._coming, None
+        try:
+            self._shown = self._look(coming.result())
+        except UserError:
+            return
+        self._map.rest()
+        self._context.memo["prior"] = self._asked
+
+
+def build() -> FlowStage:
+    """The stage, for the runner."""
+    return FlowStage()

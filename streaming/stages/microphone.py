@@ -1,0 +1,207 @@
+"""The stage that listens: cuts what a microphone hears, or what the show itself plays, into ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.clock import DeviceClock
+from streaming.edges.inputs import Input, Intake
+from streaming.edges.microphones import SELF, open_input
+from streaming.errors import StageError
+from streaming.guard import EchoGuard, Played
+from streaming.levels import decibels
+from streaming.messages import (
+    SAMPLE_RATE,
+    TICK_NS,
+    TICK_SAMPLES,
+    TICKS_PER_SECOND,
+    Message,
+    Microphone,
+    Sound,
+    Speaker,
+)
+from streaming.resample import TickResampler
+from streaming.stage import Context, Inputs
+
+WAKE_NS = 5_000_000
+
+
+class MicrophoneStage:
+    """Publishes every tick that is heard.
+
+    Its ticks are those of the input's own clock; where the show listens to itself, those of the speaker.
+
+    Args:
+        opener: opens what `--microphone` says; see `open_input`.
+        intake_clock: reads the clock for the device's thread; None for the real one.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[str], tuple[Input, str]] = open_input,
+        intake_clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._opener = opener
+        self._intake_clock = intake_clock
+        self._input: Input | None = None
+        self._speaker: Speaker | None = None
+        self._wake_ns: int | None = None
+        self._tick = -1
+        self._overruns = self._lost = self._errors = 0
+        self._finished = False
+        self._guard: EchoGuard | None = None
+        self._played = Played()
+
+    def setup(self, context: Context) -> None:
+        """Open the input; it is heard from the start of the performance on.
+
+        Raises:
+            UserError: when the input cannot be used.
+        """
+        self._context = context
+        show = context.show
+        self._end_tick = None if show.duration_s is None else round(show.duration_s * TICKS_PER_SECOND)
+        if show.microphone == SELF:
+            context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
+            return
+        self._input, line = self._opener(show.microphone)
+        if line and show.direction == "both":
+            # Where nothing else can be heard, there is the show's own music.
+            self._input.close()
+            self._input = None
+            context.note(f"{line.partition(';')[0]}; the picture moves to what the show plays")
+            context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
+            return
+        if line:
+            context.note(line)
+        rate = self._input.samplerate
+        self._size = rate // TICKS_PER_SECOND
+        self._resampler = TickResampler(rate, SAMPLE_RATE, self._size)
+        self._device = DeviceClock(float(rate))
+        self._intake = Intake(rate, self._intake_clock) if self._intake_clock else Intake(rate)
+        if not self._input.waits:
+            self._input.start(self._intake)
+            # What the show plays is heard by its own microphone, and would be answered.
+            self._guard = EchoGuard() if show.direction == "both" else None
+        context.info.update(device=self._input.name, samplerate=rate)
+        self._wake_ns = context.now_ns + WAKE_NS
+
+    def wake_ns(self) -> int | None:
+        """Every 5 ms; never by time where the show listens to itself."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Publish the ticks that are complete.
+
+        Raises:
+            StageError: when the device has stopped by itself; a restart opens it anew.
+        """
+        if self._input is None:
+            return self._of_the_show(inputs)
+        self._wake_ns = now_ns + WAKE_NS
+        for sound in inputs.all(Sound):
+            if sound.pcm.shape == (TICK_SAMPLES,):
+                self._played.add(sound.tick, sound.pcm)
+        if (speaker := inputs.latest(Speaker)) is not None:
+            self._played.set(speaker)
+        for position, at_ns in self._intake.drain():
+            self._device.observe(position, at_ns)
+        if not inputs.started:
+            self._intake.skip_to(self._intake.written)
+            return []
+        if self._tick < 0:
+            self._begin(now_ns)
+        if not self._device.ready:
+            return []
+        heard = []
+        while (taken := self._intake.take(self._size)) is not None:
+            heard.append(self._tick_of(*taken))
+        self._watch()
+        return [message for message in heard if self._end_tick is None or message.tick < self._end_tick]
+
+    def close(self) -> None:
+        """Close the input."""
+        if self._input is not None:
+            self._input.close()
+
+    def _begin(self, now_ns: int) -> None:
+        """Number the first tick; after a restart as if time had run on."""
+        self._origin = self._intake.written
+        self._intake.skip_to(self._origin)
+        memo = self._context.memo
+        passed = (now_ns - int(memo["capture_ns"])) // TICK_NS if "tick" in memo else 0
+        self._tick = int(memo.get("tick", 0)) + passed
+        self._first = self._tick
+        if self._input is not None and self._input.waits:
+            self._input.start(self._intake, self._tick * TICK_NS / 1e9)
+
+    def _tick_of(self, position: int, sound: NDArray[np.float32]) -> Microphone:
+        pcm = np.clip(np.nan_to_num(self._resampler.step(sound)), -1.0, 1.0).astype(np.float32)
+        # Ticks that were lost before they could be taken leave a gap in the numbers.
+        self._tick = self._first + (position - self._origin) // self._size
+        captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
+        if self._guard is not None:
+            pcm = self._guard.step(pcm, self._played.at(captured_ns))
+            for name in ("gain_db", "left_db"):
+                if (value := getattr(self._guard, name)) is not None:
+                    self._context.metrics.gauge(f"loop_{name}", value)
+        level = decibels(pcm)
+        self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
+        self._context.metrics.gauge("level_db", level)
+        return Microphone(tick=self._tick, pcm=pcm, level_db=level, capture_ns=captured_ns)
+
+    def _of_the_show(self, inputs: Inputs) -> Sequence[Message]:
+        """The sound that goes to the speaker, with the time at which it will be heard."""
+        self._speaker = inputs.latest(Speaker) or self._speaker
+        heard = []
+        for sound in inputs.all(Sound):
+            if sound.pcm.shape != (TICK_SAMPLES,):
+                continue
+            level = decibels(sound.pcm)
+            self._context.metrics.gauge("level_db", level)
+            heard.append(
+                Microphone(tick=sound.tick, pcm=sound.pcm, level_db=level, capture_ns=self._leaves_ns(sound.tick))
+            )
+        return heard
+
+    def _leaves_ns(self, tick: int) -> int:
+        """When a tick's first sample leaves the speaker; 0 while nobody knows."""
+        speaker = self._speaker
+        if speaker is None or speaker.rate_hz <= 0:
+            return 0
+        return speaker.dac_ns + round((tick - speaker.tick) * TICK_SAMPLES / speaker.rate_hz * 1e9)
+
+    def _watch(self) -> None:
+        """Count what was lost, and end when there is nothing more to hear."""
+        source, metrics = self._input, self._context.metrics
+        if source is None:
+            return
+        if source.overruns > self._overruns:
+            metrics.count("overruns", source.overruns - self._overruns)
+            self._overruns = source.overruns
+        if self._intake.lost > self._lost:
+            metrics.count("samples_lost", self._intake.lost - self._lost)
+            self._lost = self._intake.lost
+        if self._intake.errors > self._errors:
+            metrics.count("bad", self._intake.errors - self._errors)
+            self._errors = self._intake.errors
+        if self._end_tick is not None and self._tick + 1 >= self._end_tick:
+            self._finish("duration heard")
+        elif self._end_tick is None and source.ended:
+            self._finish("the microphone's file is over")
+        if not source.alive():
+            raise StageError(f"{source.name}: the microphone has stopped")
+
+    def _finish(self, reason: str) -> None:
+        # Where there is a speaker, it says when the show ends.
+        if not self._finished and self._context.show.direction == "music-to-video":
+            self._finished = True
+            self._context.finish(reason)
+
+
+def build() -> MicrophoneStage:
+    """The stage, for the runner."""
+    return MicrophoneStage()

@@ -1,0 +1,178 @@
+"""The stage that draws: it carries the prior image along the flow, has it mended, and lets a new prior fade in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.config import Show
+from streaming.drift import Drift
+from streaming.edges.prior import fit_screen, load_prior, screen_size
+from streaming.errors import UserError
+from streaming.imagination import Brush, open_brush
+from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
+from streaming.options import DIALS
+from streaming.stage import Context, Inputs
+
+FADE_TICKS = 25
+"""A new prior image takes a second to come."""
+MAX_GAP_TICKS = 25
+"""After a longer gap the picture goes on from where it was."""
+NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
+
+
+@dataclass
+class _Still:
+    """A prior image on the screen: the image, and the map that moves it."""
+
+    image: NDArray[np.uint8]
+    drift: Drift
+
+
+class PictureStage:
+    """Publishes a picture for every flow; flows that were passed over are made up for by time.
+
+    Args:
+        loader: reads a prior image; see `load_prior`.
+        brush_opener: opens the painter; see `open_brush`.
+    """
+
+    def __init__(
+        self,
+        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+        brush_opener: Callable[[Show], Brush | None] = open_brush,
+    ) -> None:
+        self._loader, self._open_brush = loader, brush_opener
+        self._still: _Still | None = None
+        self._before: _Still | None = None
+        self._fade = 0
+        # A large photograph takes a second to read: that is done aside, and no picture is late for it.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="prior")
+        self._coming: Future[NDArray[np.uint8]] | None = None
+        self._coming_path = ""
+        self._tick: int | None = None
+        self._dials: dict[str, float] = {}
+
+    def setup(self, context: Context) -> None:
+        """Read the prior image; the screen has its shape from then on.
+
+        Raises:
+            UserError: when it cannot be read.
+            EngineError: when the painter cannot be opened.
+        """
+        self._context = context
+        cv2.setNumThreads(1)
+        memo = context.memo
+        self._dials = {name: float(memo.get(name, getattr(context.show, name))) for name in DIALS}
+        self._brush = self._open_brush(context.show)
+        if self._brush is None and self._dials["imagination"]:
+            context.note(NO_PAINTER)
+        image = self._loader(str(memo.get("prior", context.show.prior)))
+        size = memo.get("size")
+        self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
+        memo["size"] = list(self._size)
+        self._still = _Still(fit_screen(image, self._size), Drift(self._size))
+        context.info.update(size=list(self._size))
+
+    def wake_ns(self) -> int | None:
+        """Only flow makes it step."""
+        return None
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Obey the controls, then move and draw."""
+        self._arrive()
+        for control in inputs.controls:
+            if control.name == "prior":
+                self._ask(str(control.value))
+            elif control.name in DIALS:
+                self._turn(control.name, control.value)
+        flow = inputs.latest(Flow)
+        if flow is None or self._still is None:
+            return []
+        field = flow.flow
+        if not isinstance(field, np.ndarray) or field.shape != (2, FLOW_GRID, FLOW_GRID) or field.dtype.kind != "f":
+            self._context.metrics.count("bad")
+            field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
+        passed = 1 if self._tick is None else flow.tick - self._tick
+        if passed <= 0:
+            passed = 1 if passed < -MAX_GAP_TICKS else 0
+        if passed == 0:
+            self._context.metrics.count("repeats")
+            return []
+        self._tick = flow.tick
+        seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
+        # A velocity holds for its own tick; what was passed over only decays.
+        field = field.astype(np.float32) * np.float32(self._dials["motion"])
+        self._still.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
+        if seconds > TICK_NS / 1e9:
+            self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
+        image = self._drawn(self._still)
+        if self._brush is not None:
+            image = self._brush.paint(image, self._still.image, self._still.drift, flow, self._dials["imagination"])
+        if self._before is not None:
+            image = self._faded(field, image)
+        return [
+            Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps)),
+        ]
+
+    def close(self) -> None:
+        """Wait for no prior that is still being read."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def _drawn(self, still: _Still) -> NDArray[np.uint8]:
+        return still.drift.render(still.image)
+
+    def _faded(self, field: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Between the prior that goes and the one that comes; both move."""
+        before = self._before
+        if before is None:
+            return image
+        before.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
+        share = self._fade / FADE_TICKS
+        share = share * share * (3.0 - 2.0 * share)
+        mixed = cv2.addWeighted(image, share, self._drawn(before), 1.0 - share, 0.0)
+        self._fade += 1
+        if self._fade > FADE_TICKS:
+            self._before = None
+        return np.asarray(mixed, np.uint8)
+
+    def _ask(self, path: str) -> None:
+        """Have another prior read; of several that are asked for at once the last one counts."""
+        if self._coming is not None:
+            self._coming.cancel()
+        size = self._size
+        self._coming = self._reader.submit(lambda: fit_screen(self._loader(path), size))
+        self._coming_path = path
+
+    def _arrive(self) -> None:
+        """Let a prior that was read fade in; one that cannot be is said, and the present one stays."""
+        if self._coming is None or not self._coming.done():
+            return
+        coming, self._coming = self._coming, None
+        try:
+            image = coming.result()
+        except UserError as error:
+            self._context.note(str(error))
+            self._context.metrics.count("priors_refused")
+            return
+        self._before, self._fade = self._still, 1
+        self._still = _Still(image, Drift(self._size))
+        self._context.memo["prior"] = self._coming_path
+
+    def _turn(self, name: str, value: object) -> None:
+        low, high = DIALS[name]
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            self._dials[name] = float(value)
+            self._context.memo[name] = float(value)
+        else:
+            self._context.metrics.count("dials_refused")
+
+
+def build() -> PictureStage:
+    """The stage, for the runner."""
+    return PictureStage()

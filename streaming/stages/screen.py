@@ -1,0 +1,149 @@
+"""The stage that shows: every picture at its moment, and none of them late because of another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming import clock
+from streaming.edges.prior import load_prior, screen_size
+from streaming.edges.screens import Screen as Surface
+from streaming.edges.screens import open_screen
+from streaming.errors import UserError
+from streaming.messages import TICK_NS, TICKS_PER_SECOND, Message, Microphone, Picture, Screen
+from streaming.stage import Context, Inputs
+
+WAKE_NS = 20_000_000
+"""A window wants to be asked what was typed now and then."""
+MAX_WAITING = 8
+"""Pictures that may wait for their moment: those of a show that listens to itself come before they are heard."""
+LATEST_NS = 250_000_000
+"""A picture that would have to wait longer than this has a stamp that is not to be believed."""
+
+
+class ScreenStage:
+    """Shows a picture when its sound is heard, or at once when that has been.
+
+    Args:
+        opener: opens what `--screen` says; see `open_screen`.
+        now_ns: reads the clock, for the moment at which a picture has been shown.
+        loader: reads the prior image; see `load_prior`.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[..., Surface] = open_screen,
+        now_ns: Callable[[], int] = clock.now_ns,
+        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
+    ) -> None:
+        self._opener, self._now_ns, self._loader = opener, now_ns, loader
+        self._surface: Surface | None = None
+        self._waiting: deque[Picture] = deque()
+        self._last_tick: int | None = None
+        self._shown = self._missed = 0
+        self._wake_ns: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Open the screen, which has the prior image's shape; where that cannot be read here, with the first picture.
+
+        Raises:
+            UserError: when the screen cannot be opened.
+        """
+        self._context = context
+        self._wake_ns = context.now_ns + WAKE_NS
+        try:
+            size = screen_size(self._loader(context.show.prior))
+        except UserError:
+            return  # said by the stages that draw it
+        self._open(size)
+
+    def wake_ns(self) -> int | None:
+        """When the next picture is due, and every 20 ms."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Show what is due.
+
+        Raises:
+            UserError: when the screen cannot be opened.
+        """
+        for picture in inputs.all(Picture):
+            self._take(picture, now_ns)
+        shown = self._show_due(now_ns)
+        if self._surface is not None:
+            for heard in inputs.all(Microphone):
+                self._surface.hear(heard.tick, heard.pcm)
+            if "quit" in self._surface.wishes():
+                self._context.finish("the window was closed")
+        self._wake_ns = now_ns + WAKE_NS
+        if self._waiting:
+            self._wake_ns = min(self._wake_ns, self._waiting[0].capture_ns)
+        return shown
+
+    def close(self) -> None:
+        """Close the screen."""
+        if self._surface is not None:
+            self._surface.close()
+
+    def _open(self, size: tuple[int, int]) -> None:
+        context = self._context
+        self._surface = self._opener(context.show.screen, size, context.note, context.metrics.count)
+        context.info.update(device=self._surface.name, size=list(size))
+
+    def _take(self, picture: Picture, now_ns: int) -> None:
+        image = picture.image
+        if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            self._context.metrics.count("bad")
+            return
+        if picture.capture_ns > now_ns + LATEST_NS:
+            picture.capture_ns = now_ns
+        if self._surface is None:
+            self._open((image.shape[1], image.shape[0]))
+        self._waiting.append(picture)
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popleft()
+            self._context.metrics.count("drops")
+
+    def _show_due(self, now_ns: int) -> Sequence[Message]:
+        """The newest picture whose moment has come; older ones that came too late are passed over."""
+        due: Picture | None = None
+        while self._waiting and self._waiting[0].capture_ns <= now_ns:
+            if due is not None:
+                self._context.metrics.count("drops")
+            due = self._waiting.popleft()
+        if due is None or self._surface is None:
+            return []
+        metrics = self._context.metrics
+        self._surface.show(due.tick, due.image)
+        shown_ns = self._now_ns()
+        if self._last_tick is not None and due.tick > self._last_tick + 1:
+            missed = due.tick - self._last_tick - 1
+            self._missed += missed
+            metrics.count("pictures_missed", missed)
+            if self._shown < TICKS_PER_SECOND:
+                metrics.count("pictures_missed_start", missed)
+        self._last_tick = due.tick
+        self._shown += 1
+        metrics.count("pictures_shown")
+        if due.capture_ns:
+            metrics.observe("sound_to_picture_ms", (shown_ns - due.capture_ns) / 1e6)
+        if shown_ns - now_ns > TICK_NS:
+            metrics.count("slow")
+        return [
+            Screen(
+                tick=due.tick,
+                shown_ns=shown_ns,
+                shown=self._shown,
+                missed=self._missed,
+                capture_ns=due.capture_ns,
+                stamps=dict(due.stamps),
+            )
+        ]
+
+
+def build() -> ScreenStage:
+    """The stage, for the runner."""
+    return ScreenStage()

@@ -1,0 +1,19 @@
+"""The place that every performance of these tests has, and that nothing is left in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.place import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    # Known in the environment of every process of this show, so that strays are found.
+    monkeypatch.setenv("ANTIPHON_TEST", str(tmp_path))
+    place = Stage(tmp_path)
+    yield place
+    assert not place.run_dir.exists() or place.left_over() == []

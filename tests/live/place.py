@@ -1,0 +1,77 @@
+"""A place to perform in by the real command: its folder, its processes, and what is left of them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RUNNER_MARK = "streaming.runner"
+
+
+@dataclass
+class Stage:
+    """A place to perform in, and what is left of it."""
+
+    folder: Path
+    direction: str = "video-to-music"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.folder / "run"
+
+    def command(self, *argv: str) -> list[str]:
+        common = ["--run-dir", str(self.run_dir), "--record", str(self.folder / "films")]
+        return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", self.direction, *common, *argv]
+
+    def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*argv), capture_output=True, text=True, timeout=200, cwd=self.folder, check=False
+        )
+
+    def begin(self, *argv: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
+        )
+
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "r.json").read_text())
+        return found
+
+    def pid_of(self, stage: str) -> int:
+        return int((self.run_dir / f"{stage}.pid").read_text())
+
+    def sounding(self) -> bool:
+        """Whether the performance has begun: its file of sound grows."""
+        path = self.folder / "out.wav"
+        return path.exists() and path.stat().st_size > 64_000
+
+    def left_over(self) -> list[str]:
+        """Files of the run folder and stage processes that are left."""
+        files = [path.name for path in self.run_dir.iterdir() if path.is_socket() or path.suffix == ".pid"]
+        mine = []
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
+            if RUNNER_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
+                mine.append(f"process {process.pid}")
+        return files + mine
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    for _ in range(round(seconds / 0.05)):
+        if condition():
+            return
+        signal.sigtimedwait([], 0.05)
+    raise AssertionError("it never happened")
+
+
+def output_of(stage: Stage) -> list[str]:
+    return ["--speaker", f"file:{stage.folder / 'out.wav'}", "--report", str(stage.folder / "r.json")]

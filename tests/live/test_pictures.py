@@ -1,0 +1,133 @@
+"""Whole performances with pictures by the real command; the networks that make them are as they begin, untaught."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from engines.bundles import find_bundle
+from models.animator import Animator
+from models.painter import Painter
+from tests.live.place import CHECKOUT, Stage, output_of, wait_for
+from training.bundling import write_network
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped bundle, with an animator and a painter that move and change things at random."""
+    folder = tmp_path_factory.mktemp("bundles") / "random"
+    shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
+    torch.manual_seed(0)
+    animator, painter = Animator(), Painter()
+    nn.init.normal_(animator.end.weight, std=0.02)
+    nn.init.normal_(painter.leave.weight, std=0.003)
+    write_network(folder, "animator", animator, {})
+    write_network(folder, "painter", painter, {})
+    subprocess.run([sys.executable, "-m", "export", str(folder)], cwd=CHECKOUT, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Six seconds: a tone that comes and goes, then silence."""
+    path = tmp_path / "music.wav"
+    t = np.arange(6 * 48_000) / 48_000
+    sound = 0.4 * np.sin(2 * np.pi * 330 * t) * (np.sin(2 * np.pi * 1.5 * t) > 0) * (t < 3.0)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes((sound * 32767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def prior(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8), (800, 600), interpolation=cv2.INTER_CUBIC)
+    path = tmp_path / "prior.png"
+    cv2.imwrite(str(path), image)
+    return path
+
+
+def pictures_of(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+
+
+def test_music_moves_the_prior_image_and_silence_gives_it_back(
+    stage: Stage, bundle: Path, music: Path, prior: Path
+) -> None:
+    stage.direction = "music-to-video"
+    shown = stage.folder / "shown.mp4"
+    words = ["--bundle", str(bundle), "--microphone", str(music), "--prior", str(prior), "--screen", f"file:{shown}"]
+    done = stage.perform(*words, "--duration", "6", "--report", str(stage.folder / "r.json"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    report = stage.report()
+    assert report["direction"] == "music-to-video"
+    assert report["sound_to_picture_ms"]["n"] > 100
+    assert report["pictures"]["shown"] + report["pictures"]["missed"] >= 148
+    assert report["motion_to_sound_ms"]["n"] is None
+    assert report["ticks"]["expected"] is None
+    pictures = pictures_of(shown)
+    assert abs(len(pictures) - 150) <= 3
+    assert pictures[0].shape == (512, 688, 3)
+    still = cv2.resize(cv2.imread(str(prior)), (688, 512), interpolation=cv2.INTER_CUBIC).astype(float)
+    away = [float(np.abs(picture - still).mean()) for picture in pictures]
+    assert max(away[:75]) > 3.0 * away[-1]
+    assert away[-1] < 8.0, "what H.264 makes of it"
+    assert [path.suffix for path in (stage.folder / "films").glob("*.mp4")] == [".mp4"]
+
+
+@pytest.mark.parametrize("victim", ["microphone", "hearing", "flow", "picture", "screen"])
+def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
+    stage: Stage, bundle: Path, victim: str
+) -> None:
+    stage.direction = "both"
+    words = ["--bundle", str(bundle), "--microphone", "self", "--screen", "none", "--camera", "performer:keys@1"]
+    with stage.begin(*words, *output_of(stage), "--duration", "8") as show:
+        wait_for(stage.sounding)
+        os.kill(stage.pid_of(victim), signal.SIGKILL)
+        _, errors = show.communicate(timeout=120)
+    assert show.returncode == 0, errors
+    report = stage.report()
+    assert report["stages"][victim]["restarts"] == 1
+    assert report["stages"][victim]["recovery_ms"][0] < 2_000.0
+    assert report["audio"]["underruns"] == 0
+    assert report["ticks"]["expected"] == 200
+    assert report["pictures"]["shown"] > 100
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--prior", "music.wav"],
+        ["--microphone", "prior.png"],
+        ["--microphone", "no such device"],
+        ["--screen", "window:9"],
+        ["--imagination", "2"],
+    ],
+)
+def test_bad_words_are_one_line(stage: Stage, bundle: Path, music: Path, prior: Path, argv: list[str]) -> None:
+    stage.direction = "music-to-video"
+    named = [str(stage.folder / word) if "." in word else word for word in argv]
+    usual = ["--microphone", str(music), "--prior", str(prior), "--screen", "none"]
+    done = stage.perform("--bundle", str(bundle), *usual, *named)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,53 @@
+"""The painter: no imagination changes nothing that it has not learned to, chance counts only with imagination."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from models.painter import Painter, PainterConfig, Sitting, coarsened
+
+SMALL = PainterConfig(side=32, latent_dim=4, width=16, inner=16, blocks=1, moment=8)
+
+
+def sitting(count: int, imagination: float) -> Sitting:
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(2, count, 3, 32, 32, generator=generator) * 2.0 - 1.0
+    fields = 0.1 * torch.randn(2, count, 2, 4, 4, generator=generator)
+    heard = torch.randn(count, 4, generator=generator)
+    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, torch.full((count,), imagination))
+
+
+def test_an_untaught_painter_leaves_the_picture_as_it_is() -> None:
+    known = sitting(2, 0.0)
+    torch.testing.assert_close(Painter(SMALL).paint(known, torch.randn(2, 3, 32, 32)), known.warped)
+
+
+def test_chance_counts_as_much_as_imagination_lets_it() -> None:
+    torch.manual_seed(0)
+    painter = Painter(SMALL)
+    nn.init.normal_(painter.leave.weight, std=0.05)
+    apart = []
+    for imagination in (0.0, 0.3, 1.0):
+        known = sitting(2, imagination)
+        one, other = (painter.paint(known, torch.randn(2, 3, 32, 32)).detach() for _ in range(2))
+        assert one.shape == (2, 3, 32, 32)
+        assert float(one.abs().max()) <= 1.0
+        apart.append(float((one - other).abs().mean()))
+    assert apart[0] == 0.0
+    assert 0.0 < apart[1] < apart[2]
+
+
+def test_what_it_starts_from_is_shown_coarsely_to_a_free_imagination() -> None:
+    picture = torch.rand(1, 3, 32, 32)
+    assert torch.equal(coarsened(picture, torch.zeros(1)), picture)
+    blocks = coarsened(picture, torch.ones(1))
+    assert float(blocks.unfold(3, 8, 8).unfold(2, 8, 8).var((-1, -2)).max()) < 1e-9
+
+
+def test_the_loss_is_zero_only_where_the_way_leads_to_the_picture() -> None:
+    known = sitting(3, 0.0)
+    painter = Painter(SMALL)
+    noise, share = torch.zeros_like(known.warped), torch.zeros(3)
+    assert float(painter.loss(known, known.warped, noise, share).max()) == 0.0
+    assert float(painter.loss(known, known.prior, noise, share).min()) > 0.1

@@ -1,0 +1,94 @@
+"""The painter at work: it adds in the picture's own shape, as much as imagination says, and nothing in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engines.contract import EngineSpec
+from streaming.drift import Drift
+from streaming.imagination import MOVED, Brush
+from streaming.messages import Flow
+
+SIZE = (640, 512)
+
+
+class FakePainter:
+    """Adds 50 to the left half of the picture; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.spec = EngineSpec("painter", "fake", config={"latent_dim": 4})
+        self.told: list[dict[str, Any]] = []
+        self.change = np.zeros((128, 128, 3), np.float32)
+        self.change[:, :64] = 50.0
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.told.append(inputs)
+        return {"change": self.change}
+
+    def reset(self) -> None:
+        pass
+
+
+def flow(level_db: float = -20.0) -> Flow:
+    return Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), level_db=level_db, heard=np.ones(4, np.float32))
+
+
+def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> tuple[np.ndarray, FakePainter]:
+    engine = FakePainter()
+    drift = Drift(SIZE)
+    drift.where += np.float32(moved)
+    image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
+    return Brush(engine, 0).paint(image, image, drift, flow(level_db), imagination), engine
+
+
+def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
+    image, engine = painted(0.5)
+    assert image.shape == (512, 640, 3)
+    assert (image[:, :300] == 150).all()
+    assert (image[:, 340:] == 100).all()
+    told = engine.told[0]
+    assert told["warped"].shape == told["prior"].shape == (128, 128, 3)
+    assert told["where"].shape == (2, 16, 16)
+    assert told["heard"].tolist() == [1.0] * 4
+    assert told["imagination"] == 0.5
+
+
+def test_without_imagination_it_is_not_even_asked() -> None:
+    image, engine = painted(0.0)
+    assert (image == 100).all()
+    assert engine.told == []
+
+
+def test_a_little_imagination_adds_a_part() -> None:
+    assert painted(0.05)[0][100, 100, 0] == 125
+
+
+def test_in_silence_it_mends_what_is_still_moved_and_then_nothing() -> None:
+    assert painted(0.5, level_db=-90.0, moved=2 * MOVED)[0][100, 100, 0] == 150
+    image, engine = painted(0.5, level_db=-90.0)
+    assert (image == 100).all()
+    assert engine.told == []
+
+
+def test_a_broken_painter_changes_nothing() -> None:
+    engine = FakePainter()
+    engine.change[0, 0, 0] = np.nan
+    image = np.full((512, 512, 3), 7, np.uint8)
+    brush = Brush(engine, 0)
+    assert np.array_equal(brush.paint(image, image, Drift((512, 512)), flow(), 0.5), image)
+
+
+def test_chance_changes_slowly_and_is_the_seeds() -> None:
+    noises = []
+    for seed in (1, 1, 2):
+        engine = FakePainter()
+        brush = Brush(engine, seed)
+        image = np.zeros((512, 512, 3), np.uint8)
+        for _ in range(2):
+            brush.paint(image, image, Drift((512, 512)), flow(), 0.5)
+        noises.append([told["noise"] for told in engine.told])
+    assert np.array_equal(noises[0], noises[1])
+    assert not np.array_equal(noises[0], noises[2])
+    assert np.corrcoef(noises[0][0].ravel(), noises[0][1].ravel())[0, 1] > 0.8

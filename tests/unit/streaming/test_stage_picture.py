@@ -1,0 +1,182 @@
+"""The picture stage: it moves with the flow and with the dials, comes back to the prior, and lets another fade in."""
+
+from __future__ import annotations
+
+from concurrent.futures import wait
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streaming.config import Show
+from streaming.errors import SourceError
+from streaming.messages import Flow, Picture, Set
+from streaming.metrics import Metrics
+from streaming.stage import Context, Inputs
+from streaming.stages.picture import FADE_TICKS, PictureStage
+
+PRIORS = {
+    "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
+    "other": np.full((300, 300, 3), 200, np.uint8),
+}
+
+
+def load(path: str) -> np.ndarray:
+    if path not in PRIORS:
+        raise SourceError("is no picture that can be read", path, "give another")
+    return PRIORS[path]
+
+
+class Drawing:
+    """A stage with priors from memory."""
+
+    def __init__(self, memo: dict[str, Any] | None = None, brush: Any = None) -> None:
+        self.brush = brush
+        self.metrics, self.notes = Metrics(), list[str]()
+        self.context = Context(Show(prior="one"), self.metrics, memo=memo or {}, note=self.notes.append)
+        self.stage = PictureStage(load, lambda show: self.brush)
+        self.stage.setup(self.context)
+        self.tick = -1
+
+    def step(self, speed: float = 0.0, by: int = 1, **controls: Any) -> Picture | None:
+        self.tick += by
+        flow = np.zeros((2, 16, 16), np.float32)
+        flow[0] = speed
+        message = Flow(tick=self.tick, flow=flow, capture_ns=5, stamps={"flow": 1})
+        asked = [Set(name=name, value=value) for name, value in controls.items()]
+        found = self.stage.step(Inputs({"flow": [message]}, controls=asked), 0)
+        if self.stage._coming is not None:
+            wait([self.stage._coming], 5.0)
+        return found[0] if found else None  # type: ignore[return-value]
+
+
+def test_without_flow_the_prior_is_shown_itself() -> None:
+    show = Drawing()
+    shown = show.step()
+    assert shown is not None
+    assert np.array_equal(shown.image, PRIORS["one"])
+    assert (shown.tick, shown.capture_ns, shown.stamps) == (0, 5, {"flow": 1})
+    assert show.context.info["size"] == [768, 512]
+
+
+def test_it_moves_with_the_flow_and_the_dials_and_comes_back() -> None:
+    plain, wild, calm = Drawing(), Drawing(), Drawing()
+    wild.step(0.0, motion=2.0, anchoring=0.05)
+    calm.step(0.0, motion=0.0)
+    for _ in range(10):
+        for show in (plain, wild, calm):
+            show.step(0.3)
+    still = calm.step(0.0)
+    assert still is not None
+    assert np.array_equal(still.image, PRIORS["one"])
+
+    def far(show: Drawing) -> float:
+        assert show.stage._still is not None
+        return float(np.abs(show.stage._still.drift.where).max())
+
+    assert far(wild) > 1.8 * far(plain) > 0.05
+    for _ in range(250):
+        last = plain.step(0.0)
+    assert last is not None
+    assert np.array_equal(last.image, PRIORS["one"]), "10 s later"
+
+
+def test_ticks_that_were_passed_over_are_made_up_for_and_repeats_left_out() -> None:
+    show = Drawing()
+    show.step(0.5)
+    show.step(0.0, by=1000)
+    assert show.stage._still is not None
+    assert np.abs(show.stage._still.drift.where).max() < 0.02
+    assert show.step(0.5, by=0) is None
+    assert show.step(0.5, by=-1) is None
+    assert show.metrics.take().counters == {"repeats": 2}
+    assert show.step(0.5, by=-900) is not None, "the sound's clock has begun anew"
+
+
+def test_a_new_prior_fades_in_and_a_bad_one_is_refused() -> None:
+    show = Drawing()
+    show.step()
+    levels = []
+    for tick in range(FADE_TICKS + 6):
+        shown = show.step(0.0, **({"prior": "other"} if tick == 0 else {}))
+        assert shown is not None
+        levels.append(float(shown.image[256, 384].mean()) if tick else float("nan"))
+    steps = np.abs(np.diff(levels[1:]))
+    assert steps.max() < 20.0, "no jump"
+    assert levels[-1] == 200.0
+    assert shown.image.shape == (512, 768, 3), "the screen keeps its shape"
+    show.step(0.0, prior="missing")
+    shown = show.step(0.0)
+    assert shown is not None
+    assert shown.image[256, 384].mean() == 200.0
+    assert "no picture" in show.notes[-1]
+
+
+def test_a_restarted_stage_has_its_prior_its_screen_and_its_dials_again() -> None:
+    show = Drawing()
+    show.step(0.0, prior="other", motion=3.0)
+    show.step(0.0)
+    again = Drawing(dict(show.context.memo))
+    shown = again.step()
+    assert shown is not None
+    assert shown.image.shape == (512, 768, 3)
+    assert shown.image[256, 384].mean() == 200.0
+    assert again.stage._dials["motion"] == 3.0
+
+
+@pytest.mark.parametrize("value", [-1.0, 99.0, "loud", True, None])
+def test_a_dial_beyond_its_range_is_not_turned(value: Any) -> None:
+    show = Drawing()
+    show.step(0.0, motion=value)
+    assert show.stage._dials["motion"] == 1.0
+    assert show.metrics.take().counters == {"dials_refused": 1}
+
+
+def test_what_is_no_flow_moves_nothing() -> None:
+    show = Drawing()
+    found = show.stage.step(Inputs({"flow": [Flow(tick=0, flow=np.zeros((3, 4), np.float32))]}), 0)
+    assert len(found) == 1
+    assert show.metrics.take().counters == {"bad": 1}
+
+
+def test_a_prior_that_takes_long_to_read_holds_up_no_picture() -> None:
+    show = Drawing()
+    gate = Event()
+    show.stage._loader = lambda path: load(path) if gate.wait(10.0) else load("missing")
+    show.stage.step(Inputs(controls=[Set(name="prior", value="other")]), 0)
+    coming = show.stage._coming
+    assert coming is not None
+    show.stage._coming = None
+    assert show.step() is not None, "while it is being read"
+    show.stage._coming = coming
+    gate.set()
+    wait([coming], 5.0)
+    show.step()
+    assert show.context.memo["prior"] == "other"
+    show.stage.close()
+
+
+class Reddening:
+    """A brush that makes everything red, and remembers with how much imagination."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, imagination: float) -> np.ndarray:
+        self.asked.append(imagination)
+        return np.full_like(image, (0, 0, 250))
+
+
+def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
+    brush = Reddening()
+    show = Drawing(brush=brush)
+    shown = show.step(0.1)
+    assert shown is not None
+    assert shown.image[5, 5].tolist() == [0, 0, 250]
+    show.step(0.1, imagination=0.8)
+    show.step(0.1, imagination=7.0)
+    assert brush.asked == [0.25, 0.8, 0.8]
+    assert show.metrics.take().counters["dials_refused"] == 1
+    assert show.notes == []
+    assert "no painter" in Drawing().notes[0]

@@ -1,0 +1,84 @@
+"""The painter's training: what is hidden is found, interruptions change nothing, and gaps are learned to be filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.painter import Painter, PainterConfig
+from training.mobiles import Mobile
+from training.painter import PainterRecipe, PainterTraining, draw_batch, errors_of
+from training.pictures import Pictures, hidden_in, warped_by
+
+SMALL = PainterConfig(latent_dim=4, width=16, inner=16, blocks=1, moment=8, steps=1)
+RECIPE = PainterRecipe(steps=120, batch=4)
+
+
+def toy(count: int = 30) -> Pictures:
+    """A grey still in whose middle the moved one has a hole that should be red."""
+    generator = torch.Generator().manual_seed(0)
+    prior = torch.full((count, 128, 128, 3), 128, dtype=torch.uint8)
+    warped, wanted = prior.clone(), prior.clone()
+    hidden = torch.zeros(count, 128, 128, dtype=torch.bool)
+    for row in range(count):
+        y, x = torch.randint(8, 88, (2,), generator=generator).tolist()
+        warped[row, y : y + 32, x : x + 32] = 0
+        wanted[row, y : y + 32, x : x + 32] = torch.tensor([40, 40, 220], dtype=torch.uint8)
+        hidden[row, y : y + 32, x : x + 32] = True
+    fields_of = torch.zeros(2, count, 2, 16, 16).half()
+    return Pictures(prior, warped, wanted, fields_of[0], fields_of[1], torch.zeros(count, 4).half(), hidden)
+
+
+def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
+    mobile = Mobile(3, (128, 96))
+    rest = np.zeros((len(mobile.things), 4), np.float32)
+    assert not hidden_in(mobile, rest).any()
+    pose = rest.copy()
+    pose[:, 0] = 0.1
+    hidden = hidden_in(mobile, pose)
+    now, then = mobile.owners(pose), mobile.owners(rest)
+    assert hidden[(now == -1) & (then != -1)].all(), "the ground where a thing was"
+    assert 0.0 < hidden.mean() < 0.5
+    assert not hidden[(now == -1) & (then == -1)].any()
+
+
+def test_a_still_is_warped_as_the_screen_does_it() -> None:
+    still = np.zeros((128, 128, 3), np.uint8)
+    still[40:60, 40:60] = 255
+    where = np.zeros((2, 16, 16), np.float32)
+    where[0] = -0.1
+    moved = warped_by(still, where)
+    columns = np.flatnonzero(moved[50, :, 0] > 127)
+    np.testing.assert_allclose([columns[0], columns[-1]], [52.8, 72.8], atol=2.0)
+
+
+def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
+    data = toy(8)
+    data.where[:, 0] = 0.1
+    batch, wanted = draw_batch(data, np.random.default_rng(0), RECIPE)
+    assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
+    holes = (batch.warped - batch.prior).abs().mean(1) > 0.1
+    assert bool(((wanted - batch.prior).abs().mean(1) > 0.02)[holes].all())
+
+
+def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    one = PainterTraining(RECIPE, Painter(SMALL), toy())
+    one.advance()
+    one.save(tmp_path / "p.safetensors")
+    straight = one.advance()
+    two = PainterTraining(RECIPE, Painter(SMALL), toy())
+    two.load(tmp_path / "p.safetensors")
+    assert two.advance() == straight
+
+
+def test_it_learns_to_fill_what_is_torn() -> None:
+    torch.manual_seed(2)
+    data = toy()
+    training = PainterTraining(RECIPE, Painter(SMALL), data)
+    for _ in range(RECIPE.steps):
+        training.advance()
+    errors = errors_of(training.model.eval(), data, seed=0, imagination=0.0)
+    assert errors["painted_error_hidden"] < 0.4 * errors["moved_error_hidden"]

@@ -1,0 +1,240 @@
+"""Trains the animator: from the latents of sound and a still to how the still's parts move, as a distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.animator import TICK_S, Animator, AnimatorConfig, Moment, moved
+from training.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.device import Device
+from training.run import Plan, run
+from training.scenes import STARTS, Scenes, load_scenes, together
+
+HELD_PART = 25
+"""One clip of so many is held out for the curves."""
+
+
+@dataclass(frozen=True)
+class AnimatorRecipe:
+    """How the animator is trained.
+
+    Attributes:
+        steps: in all.
+        performers, mobiles: how many clips of each.
+        batch, length, chosen: clips of a step, ticks of each, and how many of them are learned.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        unsure: spread of the noise on the field of the tick before; forgotten: how often it is not given.
+    """
+
+    steps: int = 6_000
+    performers: int = 1_600
+    mobiles: int = 800
+    batch: int = 12
+    length: int = 48
+    chosen: int = 8
+    learning_rate: float = 1e-3
+    unsure: float = 0.03
+    forgotten: float = 0.2
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
+
+
+class Batch(NamedTuple):
+    """Clips of one step.
+
+    heard [B, T, D]; time_s float64 [B, T]; still uint8 [B, 128, 128, 3]; rows, ticks int64 [N]: the chosen moments;
+    where, before, flow [N, 2, G, G] of those moments.
+    """
+
+    heard: Tensor
+    time_s: Tensor
+    still: Tensor
+    rows: Tensor
+    ticks: Tensor
+    where: Tensor
+    before: Tensor
+    flow: Tensor
+
+
+def carried(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
+    """A map [B, 2, G, G] after a tick of flow [B, 2, G, G], drawn back to a share keep [B]; as `streaming.drift`."""
+    back = -TICK_S * flow
+    return (moved(where, back) + back) * keep[:, None, None, None]
+
+
+def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -> Batch:
+    """Stretches of clips, some seen in a mirror, with the map that their own flow makes."""
+    count, total = data.level.shape
+    clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
+    begun = torch.from_numpy(rng.integers(0, len(STARTS), recipe.batch))
+    start = torch.tensor(STARTS)[begun]
+    length = min(recipe.length, total - max(STARTS))
+    flow = data.flow[clip[:, None], start[:, None] + torch.arange(length)].float()
+    where, still = data.where[clip, begun].float(), data.stills[clip, begun]
+    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5)
+    turn = torch.tensor([-1.0, 1.0])[:, None, None]
+    flow[mirrored] = flow[mirrored].flip(-1) * turn
+    where[mirrored] = where[mirrored].flip(-1) * turn
+    still = torch.where(mirrored[:, None, None, None], still.flip(2), still)
+    keep = torch.from_numpy(np.exp(-TICK_S * rng.uniform(0.1, 2.0, recipe.batch))).float()
+    maps = []
+    for tick in range(length):
+        maps.append(where)
+        where = carried(where, flow[:, tick], keep)
+    chosen = torch.from_numpy(np.stack([rng.choice(length, recipe.chosen, False) for _ in range(recipe.batch)]))
+    rows = torch.arange(recipe.batch).repeat_interleave(recipe.chosen)
+    ticks = chosen.flatten()
+    before = torch.where((ticks > 0)[:, None, None, None], flow[rows, (ticks - 1).clamp_min(0)], 0.0)
+    before = before + recipe.unsure * torch.from_numpy(rng.normal(size=tuple(before.shape))).float()
+    before = before * torch.from_numpy(rng.random(rows.numel()) >= recipe.forgotten).float()[:, None, None, None]
+    seconds = torch.arange(total, dtype=torch.float64) * TICK_S + torch.from_numpy(
+        rng.uniform(0, 3600, (recipe.batch, 1))
+    )
+    return Batch(
+        data.heard[clip].float(),
+        seconds,
+        still,
+        rows,
+        start[rows] + ticks,
+        torch.stack(maps, 1)[rows, ticks],
+        before,
+        flow[rows, ticks],
+    )
+
+
+def moments(model: Animator, batch: Batch) -> Moment:
+    """What the field network knows of the chosen moments."""
+    shown = model.eyes(batch.still)
+    context = model(batch.heard, batch.time_s, shown)
+    return Moment(context[batch.rows, batch.ticks], moved(shown[batch.rows], batch.where), batch.where, batch.before)
+
+
+def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """The mean squared error of the way from noise to the flow."""
+    noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
+    share = torch.from_numpy(rng.random(len(batch.flow))).float().to(batch.flow.device)
+    return model.loss(moments(model, batch), batch.flow, noise, share).mean()
+
+
+class AnimatorTraining:
+    """The animator, what trains it, and where it stands; see `training.run.Training`.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        data: clips; the last part is held out.
+        device: where; None for one process.
+    """
+
+    def __init__(self, recipe: AnimatorRecipe, model: Animator, data: Scenes, device: Device | None = None) -> None:
+        self.recipe = recipe
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
+        held = max(1, len(data.level) // HELD_PART)
+        # Performers and mobiles lie one after the other: the held-out ones are of both.
+        order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
+        mixed = Scenes(*(getattr(data, name)[order] for name in ("heard", "level", "flow", "stills", "where")))
+        self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
+        self.step = 0
+
+    def _draw(self, data: Scenes, rng: np.random.Generator) -> Batch:
+        return Batch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its loss."""
+        rng = np.random.default_rng([self.step, 31 + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        batch = self._draw(self._train, rng)
+        self.model.train()
+        with self.device.autocast():
+            loss = loss_of(self.model, batch, rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(loss, self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return {"loss": float(loss.detach())}
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model on held-out clips, always on the same moments, beside a picture that stands still.
+
+        `still`: what standing still would cost in end-point error; `likeliest`, `drawn`: what its likeliest field and
+        one drawn at half the spread cost.
+        """
+        model = Animator(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        model.eval()
+        rng = np.random.default_rng(1)
+        rows: dict[str, list[float]] = {"loss": [], "still": [], "likeliest": [], "drawn": []}
+        for _ in range(8):
+            batch = self._draw(self._held, rng)
+            moment = moments(model, batch)
+            noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
+            rows["loss"].append(float(model.loss(moment, batch.flow, noise, torch.rand(len(noise))).mean()))
+            rows["still"].append(float(epe(torch.zeros_like(batch.flow), batch.flow)))
+            rows["likeliest"].append(float(epe(model.sample(moment, 0.0 * noise), batch.flow)))
+            rows["drawn"].append(float(epe(model.sample(moment, 0.5 * noise), batch.flow)))
+        return {name: float(np.mean(values)) for name, values in rows.items()}
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+
+
+def epe(got: Tensor, want: Tensor) -> Tensor:
+    """End-point error of fields [N, 2, G, G]: the mean length of their difference, longer sides per second."""
+    return (got - want).square().sum(1).sqrt().mean()
+
+
+def train_animator(
+    work: Path,
+    bundle: Path,
+    recipe: AnimatorRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+) -> Path:
+    """Train or go on training with a bundle's codec, visual network and latent space.
+
+    Args:
+        work: folder with `translator/` and `animator/`: what was recorded, the checkpoint and the curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained animator to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    with device.main_first():
+        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
+    data = together(played, hung)
+    model = Animator(getattr(start, "config", AnimatorConfig(latent_dim=data.heard.shape[-1])))
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    training = AnimatorTraining(recipe, model, data, device)
+    plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
+    return run(training, work / "animator", "animator", plan)

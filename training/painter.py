@@ -1,0 +1,202 @@
+"""Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.painter import Painter, PainterConfig, Sitting
+from training.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.device import Device
+from training.pictures import Pictures, pictures_of
+from training.run import Plan, run
+from training.scenes import load_scenes
+
+HELD_PART = 25
+"""One moment of so many is held out for the curves; clips are held out for the evaluation."""
+MENDING = 0.5
+"""How often it learns with little imagination: that is how it is mostly used."""
+
+
+@dataclass(frozen=True)
+class PainterRecipe:
+    """How the painter is trained.
+
+    Attributes:
+        steps: in all.
+        performers, mobiles: how many clips of each.
+        batch: moments of a step.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        deaf: how often it is not told what is heard.
+    """
+
+    steps: int = 6_000
+    performers: int = 400
+    mobiles: int = 800
+    batch: int = 24
+    learning_rate: float = 1e-3
+    deaf: float = 0.1
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
+
+
+def signed(pictures: Tensor) -> Tensor:
+    """Pictures uint8 [N, S, S, 3] -> float [N, 3, S, S], -1 to 1."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
+    """What the painter is told of moments."""
+    return Sitting(
+        signed(data.warped), signed(data.prior), data.where.float(), data.flow.float(), data.heard.float(), imagination
+    )
+
+
+def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor]:
+    """Moments, some seen in a mirror, in other light: what is known of them, and the wanted pictures."""
+    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch)))
+    little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
+    imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
+    sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
+    turn = torch.tensor([-1.0, 1.0])[:, None, None]
+    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5)[:, None, None, None]
+    where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (sitting.where, sitting.flow))
+    light = torch.from_numpy(rng.uniform(0.7, 1.0, (recipe.batch, 3, 1, 1)).astype(np.float32))
+    warped, prior, wanted = (
+        (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
+    )
+    told = torch.from_numpy((rng.random((recipe.batch, 1)) >= recipe.deaf).astype(np.float32))
+    return Sitting(warped, prior, where, flow, sitting.heard * told, sitting.imagination), wanted
+
+
+class PainterTraining:
+    """The painter, what trains it, and where it stands; see `training.run.Training`.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        data: moments; a part is held out.
+        device: where; None for one process.
+    """
+
+    def __init__(self, recipe: PainterRecipe, model: Painter, data: Pictures, device: Device | None = None) -> None:
+        self.recipe = recipe
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
+        order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.prior)))
+        held = max(1, len(order) // HELD_PART)
+        self._train, self._held = data.rows(order[:-held]), data.rows(order[-held:])
+        self.step = 0
+
+    def _loss(self, data: Pictures, rng: np.random.Generator) -> Tensor:
+        where = self.device.device
+        sitting, wanted = draw_batch(data, rng, self.recipe)
+        noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
+        share = torch.from_numpy(np.where(rng.random(len(wanted)) < 0.4, 0.0, rng.random(len(wanted)))).float()
+        known = Sitting(*(x.to(where) for x in sitting))
+        return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where)).mean()
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its loss."""
+        rng = np.random.default_rng([self.step, 41 + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        self.model.train()
+        with self.device.autocast():
+            loss = self._loss(self._train, rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(loss, self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return {"loss": float(loss.detach())}
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`."""
+        model = Painter(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        return errors_of(model.eval(), self._held.rows(slice(0, 200)), seed=1)
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+
+
+@torch.no_grad()
+def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.15) -> dict[str, float]:
+    """Mean absolute error of painted pictures and of their gradients, and the moved still's; where hidden and in all.
+
+    In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only.
+    """
+    where = next(model.parameters()).device
+    rng = np.random.default_rng(seed)
+    sums: dict[str, list[float]] = {}
+    for part in torch.arange(len(data.prior)).split(50):
+        rows = data.rows(part)
+        sitting = sitting_of(rows, torch.full((len(part),), imagination))
+        noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
+        painted = model.paint(Sitting(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
+        wanted, hidden = signed(rows.wanted), rows.hidden[:, None]
+        for name, picture in (("painted", painted), ("moved", sitting.warped)):
+            error = (picture - wanted).abs().mean(1, keepdim=True) / 2.0
+            slopes = sum(
+                nn.functional.pad((picture - wanted).diff(dim=dim).abs(), pad).mean(1, keepdim=True) / 2.0
+                for dim, pad in ((-1, (0, 1, 0, 0)), (-2, (0, 0, 0, 1)))
+            )
+            for kind, values in (("error", error), ("gradient", slopes)):
+                assert isinstance(values, Tensor)
+                sums.setdefault(f"{name}_{kind}", []).append(float(values.mean()))
+                if hidden.any():
+                    sums.setdefault(f"{name}_{kind}_hidden", []).append(float(values[hidden].mean()))
+    return {name: float(np.mean(values)) for name, values in sums.items()}
+
+
+def train_painter(
+    work: Path,
+    bundle: Path,
+    recipe: PainterRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+) -> Path:
+    """Train or go on training with a bundle's codec, visual network and latent space.
+
+    Args:
+        work: folder with `translator/`, `animator/` and `painter/`: what was recorded, the checkpoint and the curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained painter to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    with device.main_first():
+        parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles))
+    data = Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
+    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1])))
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    training = PainterTraining(recipe, model, data, device)
+    plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
+    return run(training, work / "painter", "painter", plan)

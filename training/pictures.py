@@ -1,0 +1,197 @@
+"""What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
+
+Mobiles, whose things glow a little with the sound that pushes them, and performers some time after a still of them:
+a few ticks, where moving the still nearly suffices, or seconds, where only what is heard says what is to be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from streaming.drift import Drift
+from streaming.features import fit_square
+from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
+from training.mobiles import Mobile
+from training.performances import TICKS, record_dataset
+from training.pool import open_executor
+from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
+
+PER_CLIP = 8
+"""Moments of each clip."""
+NEAR_TICKS, FAR_TICKS = 8, 150
+"""How long after its still a performer is painted, one half each."""
+GLOW = 0.25
+"""How much brighter a full push makes a thing."""
+LAYOUT = 1
+"""Raised when a made file holds something else than before."""
+
+
+@dataclass
+class Pictures:
+    """Moments as tensors, one row each.
+
+    Attributes:
+        prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
+        where, flow: float16 [N, 2, G, G]; see `models.animator`.
+        heard: float16 [N, D], the audio latent.
+        hidden: bool [N, S, S], what the still does not show: it was behind something there.
+    """
+
+    prior: Tensor
+    warped: Tensor
+    wanted: Tensor
+    where: Tensor
+    flow: Tensor
+    heard: Tensor
+    hidden: Tensor
+
+    def rows(self, which: Any) -> Pictures:
+        """Some of the moments."""
+        return Pictures(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
+    side = prior.shape[0]
+    drift = Drift((side, side))
+    # A flow that makes this map in one tick: the screen's own way, its enlarging and mending included.
+    drift.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
+    return drift.render(prior)
+
+
+def hidden_in(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """What of a pose's picture the still does not show, [H, W]: it lies behind something else there, or outside."""
+    rest = np.zeros_like(pose)
+    width, height = mobile.size
+    now, then = mobile.owners(pose), mobile.owners(rest)
+    way = mobile.flow(pose, rest) * (mobile.longer / TICKS_PER_SECOND)
+    rows, columns = np.mgrid[0:height, 0:width]
+    x, y = np.rint(columns + way[0]).astype(int), np.rint(rows + way[1]).astype(int)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    found = then[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return np.asarray(~inside | (found != now))
+
+
+def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
+    """Moments of a recorded mobile, as arrays for a file; `tick` is when."""
+    with np.load(path) as file:
+        sound = file["sound"].astype(np.float32) / 32767.0
+        flow = file["flow"]
+    mobile = mobile_of(seed)
+    push = push_of(sound)
+    poses = mobile.sway(push)
+    rest = np.zeros_like(poses[0])
+    rng = np.random.default_rng([seed, 909])
+    # Mostly moments of movement: what stands still has nothing to be repaired.
+    moving = np.abs(poses).max((1, 2)) + 1e-4
+    ticks = np.sort(rng.choice(TICKS, PER_CLIP, replace=False, p=moving / moving.sum()))
+    still = fit_square(mobile.frame(rest), STILL_SIDE)
+    rows: dict[str, list[Any]] = {name: [] for name in ("warped", "wanted", "where", "hidden")}
+    for tick in ticks:
+        pose = poses[tick]
+        where = pooled(mobile.flow(pose, rest)) / TICKS_PER_SECOND
+        glow = GLOW * np.clip([push[tick][thing.band] for thing in mobile.things], 0.0, 1.0)
+        gap = hidden_in(mobile, pose).astype(np.uint8) * 255
+        rows["where"].append(where.astype(np.float16))
+        rows["warped"].append(warped_by(still, where))
+        rows["wanted"].append(fit_square(mobile.frame(pose, glow.astype(np.float32)), STILL_SIDE))
+        rows["hidden"].append(_fit_mask(gap))
+    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    return {**stacked, "prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks}
+
+
+def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    fitted = fit_square(np.repeat(mask[..., None], 3, -1), STILL_SIDE)
+    height, width = mask.shape
+    outside = fit_square(np.zeros((height, width, 3), np.uint8), STILL_SIDE)[..., 0] > 0
+    return np.asarray((fitted[..., 0] > 127) & ~outside)
+
+
+def paint_performer(path: Path, seed: int) -> dict[str, NDArray[Any]]:
+    """Moments of a recorded performer some ticks after a still, moved along what flowed meanwhile."""
+    with np.load(path) as file:
+        data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view", "flow")}
+    parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
+
+    def view(tick: int) -> NDArray[np.uint8]:
+        seen = np.asarray(cv2.imdecode(parts[int(data["view"][tick])], cv2.IMREAD_COLOR), np.uint8)
+        return np.asarray(cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+    rng = np.random.default_rng([seed, 910])
+    rows: dict[str, list[Any]] = {name: [] for name in ("prior", "warped", "wanted", "where", "flow", "tick")}
+    for index in range(PER_CLIP):
+        farthest = NEAR_TICKS if index % 2 else FAR_TICKS
+        start = int(rng.integers(0, TICKS - farthest))
+        end = start + int(rng.integers(1, farthest + 1))
+        # From afar the show's own anchoring has long drawn the still back.
+        anchoring = 0.0 if index % 2 else float(rng.uniform(0.5, 2.0))
+        drift = Drift((STILL_SIDE, STILL_SIDE))
+        for tick in range(start + 1, end + 1):
+            drift.move(data["flow"][tick].astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
+        where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+        prior = view(start)
+        rows["prior"].append(prior)
+        rows["warped"].append(drift.render(prior))
+        rows["wanted"].append(view(end))
+        rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
+        rows["flow"].append(data["flow"][end])
+        rows["tick"].append(end)
+    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    return {**stacked, "hidden": np.zeros((PER_CLIP, STILL_SIDE, STILL_SIDE), bool)}
+
+
+def _file(job: tuple[int, Path, Path], kind: str) -> Path:
+    seed, source, target = job
+    made = paint_mobile(source, seed) if kind == "mobile" else paint_performer(source, seed)
+    part = target.with_suffix(".part")
+    with part.open("wb") as out:
+        np.savez(out, allow_pickle=False, **made)
+    part.replace(target)
+    return target
+
+
+def load_pictures(kind: str, sources: list[Path], heard: Tensor, folder: Path, workers: int = 2) -> Pictures:
+    """Make what is missing, and stack the moments of clips.
+
+    Args:
+        kind: "mobile" or "performer".
+        sources: their recordings; a name ends with the seed and a version.
+        heard: audio latents of the clips, [N, T, D].
+        folder: where what was made is kept.
+        workers: processes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(int(path.stem.split("-")[1]), path, folder / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
+    missing = [job for job in jobs if not job[2].exists()]
+    with open_executor(workers) as pool, tqdm(total=len(jobs), desc=f"pictures of {kind}s", mininterval=5) as bar:
+        bar.update(len(jobs) - len(missing))
+        for _ in pool.map(partial(_file, kind=kind), missing):
+            bar.update()
+    names = [field.name for field in fields(Pictures) if field.name != "heard"]
+    columns: dict[str, list[Tensor]] = {name: [] for name in (*names, "heard")}
+    for row, (_, _, path) in enumerate(jobs):
+        with np.load(path) as file:
+            for name in names:
+                columns[name].append(torch.from_numpy(file[name]))
+            columns["heard"].append(heard[row, torch.from_numpy(file["tick"]).long()])
+    return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
+
+
+def pictures_of(work: Path, played: Scenes, hung: Scenes) -> tuple[Pictures, Pictures]:
+    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
+    performers = record_dataset(work / "translator", len(played.level))
+    mobiles = record_mobiles(work / "animator", len(hung.level))
+    return (
+        load_pictures("performer", performers, played.heard, work / "painter"),
+        load_pictures("mobile", mobiles, hung.heard, work / "painter"),
+    )
