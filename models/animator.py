@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from models.attention import WindowAttention, rotary
 from models.config import Sizes
+from models.modulated import Modulated
 from models.streaming import State
 
 STEEP = 12.0
@@ -148,24 +149,6 @@ class _Layer(nn.Module):
         return x + fed, state
 
 
-class _FieldBlock(nn.Module):
-    """Two convolutions, the first of them turned by the moment (FiLM, Perez et al. 2018); residual."""
-
-    def __init__(self, width: int, moment: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
-        self.film = nn.Linear(moment, 2 * width)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor, moment: Tensor) -> Tensor:
-        """X [N, width, G, G], moment [N, M] -> x."""
-        gain, shift = self.film(moment)[..., None, None].chunk(2, 1)
-        y = self.first(F.gelu(self.norm(x)))
-        out: Tensor = self.second(F.gelu(y * (1.0 + gain) + shift))
-        return x + out
-
-
 class Animator(nn.Module):
     """The still's eyes, the listening transformer, and the field network.
 
@@ -184,7 +167,7 @@ class Animator(nn.Module):
         self.begin = nn.Conv2d(config.shown + 6, config.inside, 3, 1, 1)
         self.place_of_cell = nn.Parameter(torch.zeros(config.inside, config.grid, config.grid))
         self.how_far = nn.Sequential(nn.Linear(1, 32), nn.GELU(), nn.Linear(32, 32))
-        self.blocks = nn.ModuleList(_FieldBlock(config.inside, config.dim + 32) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(Modulated(config.inside, config.dim + 32) for _ in range(config.blocks))
         self.end = nn.Conv2d(config.inside, 2, 3, 1, 1)
         nn.init.zeros_(self.end.weight)
 

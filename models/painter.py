@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import Sizes
+from models.modulated import Modulated
 
 COARSE = 8
 """With full imagination the painter is shown what it starts from in blocks of so many pixels."""
@@ -70,24 +71,6 @@ def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
     return (1.0 - share) * picture + share * blocks
 
 
-class _Block(nn.Module):
-    """Two convolutions turned by the moment (FiLM, Perez et al. 2018); residual."""
-
-    def __init__(self, width: int, moment: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
-        self.film = nn.Linear(moment, 2 * width)
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, x: Tensor, moment: Tensor) -> Tensor:
-        """X [N, width, h, w], moment [N, M] -> x."""
-        gain, shift = self.film(moment)[..., None, None].chunk(2, 1)
-        y = self.first(F.gelu(self.norm(x)))
-        out: Tensor = self.second(F.gelu(y * (1.0 + gain) + shift))
-        return x + out
-
-
 class Painter(nn.Module):
     """The network; no memory.
 
@@ -103,9 +86,9 @@ class Painter(nn.Module):
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 2, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
-        self.before, self.after = (_Block(config.width, config.moment) for _ in range(2))
+        self.before, self.after = (Modulated(config.width, config.moment) for _ in range(2))
         self.down = nn.Conv2d(config.width, config.inner, 3, 2, 1)
-        self.inside = nn.ModuleList(_Block(config.inner, config.moment) for _ in range(config.blocks))
+        self.inside = nn.ModuleList(Modulated(config.inner, config.moment) for _ in range(config.blocks))
         self.up = nn.Conv2d(config.inner, config.width, 1)
         self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
         for parameter in self.leave.parameters():

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.animator import TICK_S, Animator, AnimatorConfig, Moment, moved
-from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
+from training.learning import Learning
 from training.run import Plan, run
 from training.scenes import STARTS, Scenes, load_scenes, together
 
@@ -124,8 +124,8 @@ def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
     return model.loss(moments(model, batch), batch.flow, noise, share).mean()
 
 
-class AnimatorTraining:
-    """The animator, what trains it, and where it stands; see `training.run.Training`.
+class AnimatorTraining(Learning[Animator]):
+    """The animator, what trains it, and where it stands.
 
     Args:
         recipe: how.
@@ -135,39 +135,20 @@ class AnimatorTraining:
     """
 
     def __init__(self, recipe: AnimatorRecipe, model: Animator, data: Scenes, device: Device | None = None) -> None:
+        super().__init__(recipe, model, device, salt=31)
         self.recipe = recipe
-        self.device = device or Device()
-        self.model = model.to(self.device.device)
-        self.device.same(self.model)
-        self.average = Average(self.model, 0.998)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
         held = max(1, len(data.level) // HELD_PART)
         # Performers and mobiles lie one after the other: the held-out ones are of both.
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
         mixed = Scenes(*(getattr(data, name)[order] for name in ("heard", "level", "flow", "stills", "where")))
         self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
-        self.step = 0
 
     def _draw(self, data: Scenes, rng: np.random.Generator) -> Batch:
         return Batch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
 
-    def advance(self) -> dict[str, float]:
-        """One step; returns its loss."""
-        rng = np.random.default_rng([self.step, 31 + self.device.rank])
-        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
-        batch = self._draw(self._train, rng)
-        self.model.train()
-        with self.device.autocast():
-            loss = loss_of(self.model, batch, rng)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.device.backward(loss, self.model.parameters())
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate_at(self.step)
-        self.optimizer.step()
-        self.average.update(self.model)
-        self.step += 1
-        return {"loss": float(loss.detach())}
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        """The mean squared error of the way from noise to the flow, of a batch."""
+        return loss_of(self.model, self._draw(self._train, rng), rng)
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
@@ -176,9 +157,7 @@ class AnimatorTraining:
         `still`: what standing still would cost in end-point error; `likeliest`, `drawn`: what its likeliest field and
         one drawn at half the spread cost.
         """
-        model = Animator(self.model.config).to(self.device.device)
-        model.load_state_dict(self.average.tensors)
-        model.eval()
+        model = self.averaged()
         rng = np.random.default_rng(1)
         rows: dict[str, list[float]] = {"loss": [], "still": [], "likeliest": [], "drawn": []}
         for _ in range(8):
@@ -190,14 +169,6 @@ class AnimatorTraining:
             rows["likeliest"].append(float(epe(model.sample(moment, 0.0 * noise), batch.flow)))
             rows["drawn"].append(float(epe(model.sample(moment, 0.5 * noise), batch.flow)))
         return {name: float(np.mean(values)) for name, values in rows.items()}
-
-    def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
-        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
-
-    def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
-        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
 
 
 def epe(got: Tensor, want: Tensor) -> Tensor:

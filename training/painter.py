@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from models.painter import Painter, PainterConfig, Sitting
-from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
+from training.learning import Learning
 from training.pictures import Pictures, pictures_of
 from training.run import Plan, run
 from training.scenes import load_scenes
@@ -75,8 +75,8 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) 
     return Sitting(warped, prior, where, flow, sitting.heard * told, sitting.imagination), wanted
 
 
-class PainterTraining:
-    """The painter, what trains it, and where it stands; see `training.run.Training`.
+class PainterTraining(Learning[Painter]):
+    """The painter, what trains it, and where it stands.
 
     Args:
         recipe: how.
@@ -86,56 +86,25 @@ class PainterTraining:
     """
 
     def __init__(self, recipe: PainterRecipe, model: Painter, data: Pictures, device: Device | None = None) -> None:
+        super().__init__(recipe, model, device, salt=41)
         self.recipe = recipe
-        self.device = device or Device()
-        self.model = model.to(self.device.device)
-        self.device.same(self.model)
-        self.average = Average(self.model, 0.998)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.prior)))
         held = max(1, len(order) // HELD_PART)
         self._train, self._held = data.rows(order[:-held]), data.rows(order[-held:])
-        self.step = 0
 
-    def _loss(self, data: Pictures, rng: np.random.Generator) -> Tensor:
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
-        sitting, wanted = draw_batch(data, rng, self.recipe)
+        sitting, wanted = draw_batch(self._train, rng, self.recipe)
         noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(len(wanted)) < 0.4, 0.0, rng.random(len(wanted)))).float()
         known = Sitting(*(x.to(where) for x in sitting))
         return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where)).mean()
 
-    def advance(self) -> dict[str, float]:
-        """One step; returns its loss."""
-        rng = np.random.default_rng([self.step, 41 + self.device.rank])
-        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
-        self.model.train()
-        with self.device.autocast():
-            loss = self._loss(self._train, rng)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.device.backward(loss, self.model.parameters())
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate_at(self.step)
-        self.optimizer.step()
-        self.average.update(self.model)
-        self.step += 1
-        return {"loss": float(loss.detach())}
-
     @torch.no_grad()
     def test(self) -> dict[str, float]:
         """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`."""
-        model = Painter(self.model.config).to(self.device.device)
-        model.load_state_dict(self.average.tensors)
-        return errors_of(model.eval(), self._held.rows(slice(0, 200)), seed=1)
-
-    def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
-        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
-
-    def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
-        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+        return errors_of(self.averaged(), self._held.rows(slice(0, 200)), seed=1)
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from streaming.errors import UserError
 from streaming.features import fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
+from streaming.prior_reader import PriorReader
 from streaming.stage import Context, Inputs
 
 STILL_SIDE = 128
@@ -49,8 +49,7 @@ class FlowStage:
         self._open_engine, self._loader, self._spread = engine_opener, loader, spread
         self._map = Drift((512, 512))
         self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="prior")
-        self._coming: Future[NDArray[np.uint8]] | None = None
+        self._reader = PriorReader(lambda path: fit_square(loader(path), STILL_SIDE))
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -84,12 +83,12 @@ class FlowStage:
         self._arrive()
         for control in inputs.controls:
             if control.name == "prior":
-                self._ask(str(control.value))
+                self._reader.ask(str(control.value))
         return [self._move(heard) for heard in inputs.all(Hearing)]
 
     def close(self) -> None:
         """Wait for no prior that is still being read."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._reader.close()
 
     def _move(self, heard: Hearing) -> Flow:
         metrics = self._context.metrics
@@ -134,24 +133,16 @@ class FlowStage:
     def _look(self, still: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(self._eyes.step(still=still)["shown"], np.float32)
 
-    def _ask(self, path: str) -> None:
-        """Have another prior read, aside."""
-        if self._coming is not None:
-            self._coming.cancel()
-        self._coming = self._reader.submit(lambda: fit_square(self._loader(path), STILL_SIDE))
-        self._asked = path
-
     def _arrive(self) -> None:
         """Look at a prior that was read; the stage that draws says what is wrong with one that was not."""
-        if self._coming is None or not self._coming.done():
-            return
-        coming, self._coming = self._coming, None
         try:
-            self._shown = self._look(coming.result())
+            arrived = self._reader.arrived()
         except UserError:
             return
-        self._map.rest()
-        self._context.memo["prior"] = self._asked
+        if arrived is not None:
+            self._context.memo["prior"], still = arrived
+            self._shown = self._look(still)
+            self._map.rest()
 
 
 def build() -> FlowStage:

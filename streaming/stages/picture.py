@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +16,7 @@ from streaming.errors import UserError
 from streaming.imagination import Brush, open_brush
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
 from streaming.options import DIALS
+from streaming.prior_reader import PriorReader
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25
@@ -51,10 +51,7 @@ class PictureStage:
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
-        # A large photograph takes a second to read: that is done aside, and no picture is late for it.
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="prior")
-        self._coming: Future[NDArray[np.uint8]] | None = None
-        self._coming_path = ""
+        self._reader = PriorReader(lambda path: fit_screen(loader(path), self._size))
         self._tick: int | None = None
         self._dials: dict[str, float] = {}
 
@@ -88,7 +85,7 @@ class PictureStage:
         self._arrive()
         for control in inputs.controls:
             if control.name == "prior":
-                self._ask(str(control.value))
+                self._reader.ask(str(control.value))
             elif control.name in DIALS:
                 self._turn(control.name, control.value)
         flow = inputs.latest(Flow)
@@ -122,7 +119,7 @@ class PictureStage:
 
     def close(self) -> None:
         """Wait for no prior that is still being read."""
-        self._reader.shutdown(wait=False, cancel_futures=True)
+        self._reader.close()
 
     def _drawn(self, still: _Still) -> NDArray[np.uint8]:
         return still.drift.render(still.image)
@@ -141,28 +138,18 @@ class PictureStage:
             self._before = None
         return np.asarray(mixed, np.uint8)
 
-    def _ask(self, path: str) -> None:
-        """Have another prior read; of several that are asked for at once the last one counts."""
-        if self._coming is not None:
-            self._coming.cancel()
-        size = self._size
-        self._coming = self._reader.submit(lambda: fit_screen(self._loader(path), size))
-        self._coming_path = path
-
     def _arrive(self) -> None:
         """Let a prior that was read fade in; one that cannot be is said, and the present one stays."""
-        if self._coming is None or not self._coming.done():
-            return
-        coming, self._coming = self._coming, None
         try:
-            image = coming.result()
+            arrived = self._reader.arrived()
         except UserError as error:
             self._context.note(str(error))
             self._context.metrics.count("priors_refused")
             return
-        self._before, self._fade = self._still, 1
-        self._still = _Still(image, Drift(self._size))
-        self._context.memo["prior"] = self._coming_path
+        if arrived is not None:
+            self._context.memo["prior"], image = arrived
+            self._before, self._fade = self._still, 1
+            self._still = _Still(image, Drift(self._size))
 
     def _turn(self, name: str, value: object) -> None:
         low, high = DIALS[name]

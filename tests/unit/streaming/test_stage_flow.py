@@ -57,8 +57,8 @@ class Moving:
         heard = Hearing(tick=tick, latent=latent, level_db=level_db, capture_ns=9, stamps={"hearing": 1})
         asked = [Set(name=name, value=setting) for name, setting in controls.items()]
         (flow,) = self.stage.step(Inputs({"hearing": [heard]}, controls=asked), 0)
-        if self.stage._coming is not None:
-            wait([self.stage._coming], 5.0)
+        if self.stage._reader.coming is not None:
+            wait([self.stage._reader.coming], 5.0)
         assert isinstance(flow, Flow)
         return flow
 

@@ -46,8 +46,8 @@ class Drawing:
         message = Flow(tick=self.tick, flow=flow, capture_ns=5, stamps={"flow": 1})
         asked = [Set(name=name, value=value) for name, value in controls.items()]
         found = self.stage.step(Inputs({"flow": [message]}, controls=asked), 0)
-        if self.stage._coming is not None:
-            wait([self.stage._coming], 5.0)
+        if self.stage._reader.coming is not None:
+            wait([self.stage._reader.coming], 5.0)
         return found[0] if found else None  # type: ignore[return-value]
 
 
@@ -145,11 +145,11 @@ def test_a_prior_that_takes_long_to_read_holds_up_no_picture() -> None:
     gate = Event()
     show.stage._loader = lambda path: load(path) if gate.wait(10.0) else load("missing")
     show.stage.step(Inputs(controls=[Set(name="prior", value="other")]), 0)
-    coming = show.stage._coming
+    coming = show.stage._reader.coming
     assert coming is not None
-    show.stage._coming = None
+    show.stage._reader.coming = None
     assert show.step() is not None, "while it is being read"
-    show.stage._coming = coming
+    show.stage._reader.coming = coming
     gate.set()
     wait([coming], 5.0)
     show.step()

@@ -1,0 +1,29 @@
+"""A residual block of two convolutions that a vector turns, for the networks that draw fields and pictures."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Modulated(nn.Module):
+    """Two convolutions, the first of them turned by what is known of the moment (FiLM, Perez et al. 2018); residual.
+
+    Args:
+        width: channels.
+        moment: width of what is known.
+    """
+
+    def __init__(self, width: int, moment: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
+        self.film = nn.Linear(moment, 2 * width)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor, moment: Tensor) -> Tensor:
+        """X [N, width, h, w], moment [N, M] -> x."""
+        gain, shift = self.film(moment)[..., None, None].chunk(2, 1)
+        y = self.first(F.gelu(self.norm(x)))
+        out: Tensor = self.second(F.gelu(y * (1.0 + gain) + shift))
+        return x + out
