@@ -46,7 +46,7 @@ class PainterConfig(Sizes):
     inner: int = 64
     blocks: int = 3
     moment: int = 96
-    steps: int = 2
+    steps: int = 1
 
 
 class Sitting(NamedTuple):
