@@ -1,4 +1,4 @@
-"""The one command: perform (the default), bench, doctor, one stage by hand, keys for links between machines."""
+"""The one command: perform (the default), bench, doctor, one stage by hand, live controls, keys for other machines."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def run(command: Command) -> int:
         from streaming.runner import run_alone
 
         return run_alone(command.target, command.show, print)
+    if command.name == "set":
+        from streaming.wishes import wish
+
+        print("\n".join(wish(command.show.links, command.target, command.value)))
+        return 0
     if command.name == "keys":
         from streaming.bus import make_keys
 

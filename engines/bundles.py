@@ -14,6 +14,8 @@ from typing import Any
 from engines.contract import NETWORKS, EngineError
 
 SCHEMA = 1
+EXPORT_VERSION = 2
+"""Counts up whenever the networks' code makes of the same weights another function; older artifacts are stale."""
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""
 SUFFIXES = (".safetensors", ".onnx")
@@ -60,12 +62,13 @@ def _manifest(path: Path, part: str, fix: str) -> dict[str, Any]:
     return manifest
 
 
-def read_file(folder: Path, entry: Any) -> bytes:
+def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> bytes:
     """A file of the bundle, after checking its name, size and hash.
 
     Args:
         folder: the bundle.
         entry: a manifest's entry with `file` and `sha256`.
+        fix: what to do about a file that is not right.
 
     Raises:
         InvalidBundleError: for a path outside the bundle, another kind of file, one that cannot be read, a wrong hash.
@@ -73,19 +76,19 @@ def read_file(folder: Path, entry: Any) -> bytes:
     name = str(entry.get("file", "")) if isinstance(entry, dict) else ""
     path = folder / name
     if not name.endswith(SUFFIXES) or path.resolve().parent != folder.resolve():
-        raise InvalidBundleError(f"{name!r} is no safetensors or ONNX file of the bundle", folder, "restore the bundle")
+        raise InvalidBundleError(f"{name!r} is no safetensors or ONNX file of the bundle", folder, fix)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidBundleError("the file is implausibly large", path, "restore the bundle")
+            raise InvalidBundleError("the file is implausibly large", path, fix)
         data = path.read_bytes()
     except OSError as error:
-        raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, "restore the bundle") from error
+        raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, fix) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != entry.get("sha256"):
         raise InvalidBundleError(
             f"the hash does not match the manifest ({digest[:12]} is not {str(entry.get('sha256'))[:12]})",
             path,
-            "the file was changed or damaged: restore the bundle",
+            f"the file was changed or damaged: {fix}",
         )
     return data
 
@@ -132,7 +135,7 @@ def artifacts_of(folder: Path) -> Path:
 def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
     """What is known of an artifact exported for a runtime; None where there is none or it is stale.
 
-    An artifact is stale when it was exported from other weights than the bundle has now.
+    An artifact is stale when it was exported from other weights than the bundle has now, or from other code.
     """
     source = read_manifest(folder)["networks"].get(weights_of(folder, network), {})
     path = artifacts_of(folder) / "manifest.json"
@@ -140,7 +143,9 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
         entry = _manifest(path, runtime, "export the bundle again")[runtime].get(network)
     except InvalidBundleError:
         return None
-    if not isinstance(entry, dict) or entry.get("source_sha256") != source.get("sha256"):
+    if not isinstance(entry, dict):
+        return None
+    if entry.get("source_sha256") != source.get("sha256") or entry.get("version") != EXPORT_VERSION:
         return None
     return entry
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnxruntime as ort
 
@@ -32,14 +34,17 @@ class OnnxRunner:
 
     Args:
         data: the ONNX file.
+        threads: that share a tick's work.
 
     Raises:
         EngineError: when the runtime does not accept it.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, threads: int = 1) -> None:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = 1  # the show has many processes
+        options.intra_op_num_threads = threads
+        # A thread that waits for work must not keep a core from the show's other processes.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -70,6 +75,11 @@ class OnnxRunner:
         return found
 
 
+def _threads_for(network: str) -> int:
+    """The show has many processes, and each network a thread; only what is seen is worth two, where there are two."""
+    return min(2, os.cpu_count() or 1) if network == "embedding" else 1
+
+
 def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
     """Open one network of a bundle.
 
@@ -85,9 +95,9 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
             f"run: python -m export {bundle} --backend onnxruntime",
         )
     config = network_entry(folder, weights_of(folder, network)).get("config", {})
-    data = read_file(artifacts_of(folder), artifact)
+    data = read_file(artifacts_of(folder), artifact, f"export it again: python -m export {bundle}")
     try:
-        runner = OnnxRunner(data)
+        runner = OnnxRunner(data, _threads_for(network))
     except EngineError as error:
         path = artifacts_of(folder) / str(artifact.get("file"))
         raise InvalidBundleError(str(error), path, f"run: python -m export {bundle} --backend onnxruntime") from error

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.bundles import SCHEMA, artifacts_of, learned_networks, network_entry, read_file, weights_of
+from engines.bundles import (
+    EXPORT_VERSION,
+    SCHEMA,
+    artifacts_of,
+    learned_networks,
+    network_entry,
+    read_file,
+    weights_of,
+)
 from engines.onnx_runtime import STATE, OnnxRunner
 from engines.torch_runtime import TorchRunner
 from models.ticks import Spec, Tick, tick_of
@@ -128,6 +136,7 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
             "file": file,
             "sha256": hashlib.sha256(data).hexdigest(),
             "source_sha256": source["sha256"],
+            "version": EXPORT_VERSION,
             "precision": "fp32",
             "opset": OPSET,
             "torch": torch.__version__.partition("+")[0],

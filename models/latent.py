@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import Sizes
+from models.reading import READ, PlaceReader
 from models.streaming import CausalConv1d, Chain, Pointwise, Residual, State
 
 LOWEST_PITCH = 36
@@ -31,6 +32,8 @@ class LatentConfig(Sizes):
         hidden: width inside the encoders.
         dilations: of the convolutions over past ticks, 3 taps each; 1, 2, 4, 8 reach back 1.2 s.
         embedding_dim, grid: of a motion.
+        points: of how many points the embedding tells first, for the reader of pitches; 0 for another embedding.
+        reader_hidden: width inside the reader.
         codec_dim, frames: of a tick of sound: frames x codec_dim numbers, the codec's quantized latents.
         mel_dim: bands of a spectrogram's frame where that is what is heard; 0 for the codec's tokens.
         num_codebooks, cardinality: of the codec.
@@ -44,6 +47,8 @@ class LatentConfig(Sizes):
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     embedding_dim: int = 128
     grid: int = 16
+    points: int = 0
+    reader_hidden: int = 256
     codec_dim: int = 32
     frames: int = 2
     mel_dim: int = 0
@@ -125,7 +130,18 @@ class VideoLatents(_Encoder):
         self.cells = nn.Sequential(
             nn.Conv2d(4, 24, 3, 2, 1), nn.GELU(), nn.Conv2d(24, 48, 3, 2, 1), nn.GELU(), nn.Flatten()
         )
-        self.enter = nn.Linear(48 * (config.grid // 4) ** 2 + config.embedding_dim + 2, config.hidden)
+        # A pitch is where points lie to each other: more than a sum of what each of them says.
+        self.view = nn.Sequential(
+            nn.Linear(config.embedding_dim, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.GELU(),
+        )
+        self.reader = PlaceReader(config.points, config.reader_hidden, config.pitches) if config.points else None
+        read = len(READ) * config.pitches if config.points else 0
+        self.enter = nn.Linear(
+            48 * (config.grid // 4) ** 2 + config.embedding_dim + config.hidden + 2 + read, config.hidden
+        )
 
     def step(self, seen: Motions, state: State) -> tuple[Tensor, State]:
         """A block of ticks -> (latents [B, T, dim], state)."""
@@ -134,8 +150,10 @@ class VideoLatents(_Encoder):
         planes = torch.cat([compress(8.0 * seen.flow), compress(8.0 * speed), compress(80.0 * speed)], dim=2)
         cells = self.cells(planes.flatten(0, 1)).view(batch, length, -1)
         energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
-        x = self.enter(torch.cat([cells, seen.embedding, 10.0 * seen.age_s[..., None], energy], dim=-1))
-        return self._finish(x, state)
+        parts = [cells, seen.embedding, self.view(seen.embedding), 10.0 * seen.age_s[..., None], energy]
+        if self.reader is not None:
+            parts.append(self.reader(seen.embedding))
+        return self._finish(self.enter(torch.cat(parts, dim=-1)), state)
 
     def forward(self, seen: Motions) -> Tensor:
         """The whole sequence at once."""

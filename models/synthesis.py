@@ -24,6 +24,10 @@ STEP = 80
 STEPS, HOPS = FRAME // STEP, FRAME // HOP
 LOOP = 64
 """The noise repeats after so many token frames: 1.28 s."""
+TURN = 1271
+"""Where in its loop the noise begins, in samples. It passes the joints of ticks at the same 32 places for ever, and
+is turned until it is calm there: of all turns this one makes the worst of the jumps smallest, for white, pink and
+narrow noise; they are 0.7 to 0.8 of those elsewhere (unturned 1.2)."""
 
 
 class Levels(NamedTuple):
@@ -39,7 +43,7 @@ def _noise() -> Tensor:
     white = np.fft.rfft(np.random.RandomState(2).standard_normal(length))
     bands = np.fft.irfft(white[None] * np.sqrt(mel_bank(length, BANDS, SAMPLE_RATE).double().numpy()), length)
     bands /= np.sqrt((bands**2).mean(1, keepdims=True))
-    table = torch.from_numpy(bands.astype(np.float32)).reshape(BANDS, LOOP, STEPS, STEP)
+    table = torch.from_numpy(np.roll(bands, -TURN, 1).astype(np.float32)).reshape(BANDS, LOOP, STEPS, STEP)
     return table.permute(1, 2, 0, 3).contiguous()
 
 

@@ -37,6 +37,7 @@ class TranslatorConfig(Sizes):
         num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
         latent_dim: width of the codec's codebooks.
         sight_dim: width of a video latent.
+        pitches: classes of the latent space's pitch head, whose answers are shown too; 0 to show the latent alone.
         mel_dim: bands of a spectrogram's frame where that is what is played; 0 for the codec's tokens.
         voice_names: the voices that can be asked for, numbered from 1; voice 0 is "as it is played".
         memory: share of the ticks at which it hears its own past when it performs; less makes it look more.
@@ -55,6 +56,7 @@ class TranslatorConfig(Sizes):
     frames: int = 2
     latent_dim: int = 32
     sight_dim: int = 128
+    pitches: int = 0
     mel_dim: int = 0
     voice_names: tuple[str, ...] = ("drums", "strings", "air", "keys", "dance")
     memory: float = 0.5
@@ -279,7 +281,12 @@ class Translator(nn.Module):
         self.history = nn.Linear(config.frames * (config.mel_dim or config.latent_dim), config.dim)
         self.unknown = nn.Parameter(torch.zeros(config.dim))
         self.blind = nn.Parameter(torch.zeros(config.sight_dim))
-        self.video = nn.Sequential(nn.Linear(config.sight_dim + 1, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
+        # What a latent says of onsets and pitches, by the heads of the latent space: odds, which no layer of so small a
+        # network makes of a latent by itself.
+        told = config.frames * (1 + config.pitches) if config.pitches else 0
+        self.heads = nn.Buffer(torch.zeros(told, config.sight_dim + 1), persistent=bool(told))
+        seen = config.sight_dim + 1 + told
+        self.video = nn.Sequential(nn.Linear(seen, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
         self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
         self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
@@ -311,6 +318,18 @@ class Translator(nn.Module):
             return self.head.sample(context, uniforms, temperature, guidance)
         return self.from_emission_order(self.head.sample(context, self.codebooks, uniforms, temperature, guidance))
 
+    def see_with(self, attack: nn.Linear, pitch: nn.Linear) -> None:
+        """Take the heads of a latent space."""
+        rows = [torch.cat([head.weight, head.bias[:, None]], 1) for head in (attack, pitch)]
+        self.heads.copy_(torch.cat(rows))
+
+    def told(self, latent: Tensor) -> Tensor:
+        """Latents [..., sight_dim] -> odds of an onset and of each pitch, of each token frame [..., frames + ...]."""
+        said = F.linear(latent, self.heads[:, :-1], self.heads[:, -1])
+        frames, pitches = self.config.frames, self.config.pitches
+        odds = said[..., frames:].unflatten(-1, (frames, pitches)).softmax(-1).flatten(-2)
+        return torch.cat([said[..., :frames].sigmoid(), odds], -1)
+
     def latents_of(self, codes: Tensor) -> Tensor:
         """Frames [B, T, *frame_shape] -> what they stand for [B, T, frames * width]: latents, or themselves."""
         if self.config.mel_dim:
@@ -333,7 +352,10 @@ class Translator(nn.Module):
             Context [B, T, dim] for the depth transformer, and the new state.
         """
         latent = torch.where(seen.open[..., None] > 0, seen.latent, self.blind)
-        video = self.video(torch.cat([latent, 10.0 * seen.age_s[..., None]], dim=-1))
+        parts = [latent, 10.0 * seen.age_s[..., None]]
+        if self.config.pitches:
+            parts.append(seen.open[..., None] * self.told(seen.latent))
+        video = self.video(torch.cat(parts, dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
         x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float()) + self.voice(seen.voice)
         head_dim = self.config.dim // self.config.heads

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+DIALS = {"imagination": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
+"""The live controls of the picture, and their ranges."""
+LIVE = ("temperature", "guidance", "voice", "anticipation", *DIALS, "prior")
+"""The settings that may be changed while a show runs."""
+
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the sockets are.
@@ -45,3 +50,25 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     anchoring: float = 1.2
     quiet: bool = False
     links: Links = msgspec.field(default_factory=Links)
+
+
+class Dials:
+    """The live controls of the picture, as a stage that obeys them has them.
+
+    Args:
+        show: what they begin with.
+    """
+
+    def __init__(self, show: Show) -> None:
+        self._values = {name: float(getattr(show, name)) for name in DIALS}
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def turn(self, name: str, value: object) -> bool:
+        """Turn a dial; False for a value that is no number in its range, which changes nothing."""
+        low, high = DIALS[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            return False
+        self._values[name] = float(value)
+        return True

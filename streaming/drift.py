@@ -21,7 +21,26 @@ PASSES = 4
 STILL = 0.02
 """A map that moves nothing by more than so many pixels shows the prior itself."""
 
+FINER = 2
+"""Points of a texture in one pixel of its image, along each side."""
+
 Map = NDArray[np.float32]
+
+
+class Texture:
+    """A still image that can be drawn moved.
+
+    It is kept twice as fine: a linear look-up in that is nearly as crisp as a cubic one in the image, for a third of
+    the time.
+
+    Args:
+        image: uint8 [height, width, 3].
+    """
+
+    def __init__(self, image: NDArray[np.uint8]) -> None:
+        self.image = image
+        fine = cv2.resize(image, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LANCZOS4)
+        self.fine = np.asarray(fine, np.uint8)
 
 
 class Drift:
@@ -41,7 +60,8 @@ class Drift:
         # Cells of the map in one longer side of the picture, along x and y.
         self._cells = np.array([self.shape[1] * longer / width, self.shape[0] * longer / height], np.float32)
         pixels_y, pixels_x = np.mgrid[0:height, 0:width].astype(np.float32)
-        self._pixels = np.ascontiguousarray(np.stack([pixels_x, pixels_y], -1))
+        # The middle of each pixel, in the points of a texture.
+        self._pixels = np.ascontiguousarray(FINER * np.stack([pixels_x, pixels_y], -1) + 0.5 * (FINER - 1))
 
     def move(self, flow: Map, seconds: float, anchoring: float) -> None:
         """Carry the map on.
@@ -67,15 +87,16 @@ class Drift:
         """Forget all movement at once."""
         self.where = np.zeros_like(self.where)
 
-    def render(self, prior: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The prior [height, width, 3] as the map has moved it; the prior itself where nothing is moved."""
+    def render(self, prior: Texture) -> NDArray[np.uint8]:
+        """The prior as the map has moved it, [height, width, 3]; the prior's image itself where nothing is moved."""
         scale = np.float32(max(self.size))
         if float(np.abs(self.where).max()) * scale < STILL:
-            return prior
-        source = cv2.resize(self.where, self.size, interpolation=cv2.INTER_CUBIC)
-        source *= scale
+            return prior.image
+        source = cv2.resize(np.float32(FINER) * scale * self.where, self.size, interpolation=cv2.INTER_CUBIC)
         source += self._pixels
-        moved = cv2.remap(prior, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        # Whole numbers and 32nds: half the time of floating point.
+        whole, part = cv2.convertMaps(source, None, cv2.CV_16SC2)
+        moved = cv2.remap(prior.fine, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         return np.asarray(moved, np.uint8)
 
     def stretched(self) -> Map:

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from streaming.messages import FLOW_GRID
 
-FLOW_SIDE = 256
-"""Side in pixels of the grey view that optical flow is computed on."""
-EMBEDDING_SIDE = 128
-"""Side in pixels of the colour view that the embedding is computed on."""
+VIEW_SIDE = 256
+"""Side in pixels of the square view that the embedding is computed on, and in grey the optical flow."""
 
 
 def fit_square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -159,7 +159,9 @@ class Host:
         if process.output is not None:
             # Bound before the stage opens anything, so that a second instance is refused at once.
             self._publisher = Publisher(process.output, addresses(links, process.output, bind=True), security)
-        inputs = {topic: addresses(links, topic) for topic in inputs_of(process, self._show.direction)}
+        inputs = {
+            topic: addresses(links, topic) for topic in inputs_of(process, self._show.direction, self._show.camera)
+        }
         self._context.now_ns = clock.now_ns()
         self._setting_up = True
         try:
@@ -212,7 +214,7 @@ class Host:
                 self._stopping.set()
             elif isinstance(control, Start):
                 told, self._started = told or not self._started, True
-            else:
+            elif isinstance(control, Set):
                 self._controls.append(control)
                 told = True
         return told

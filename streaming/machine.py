@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +78,12 @@ class StolenTime:
         # The guests' time is part of the user's.
         spent = sum(now[:8]) - sum(before[:8])
         return 100.0 * (now.steal - before.steal) / spent if spent > 0 else None
+
+
+def be_modest() -> None:
+    """Let this thread wait for everything else: what it does may take its time."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

@@ -194,7 +194,18 @@ class Finished(msgspec.Struct, kw_only=True, tag="finished"):
     reason: str = ""
 
 
-Report = Hello | Ready | Health | Failed | Finished
+class Wish(msgspec.Struct, kw_only=True, tag="wish"):
+    """What somebody beside the show wants of it: that a live control be set to `value`, or "" to hear how all are.
+
+    `stage`: who asks.
+    """
+
+    stage: str
+    name: str = ""
+    value: str = ""
+
+
+Report = Hello | Ready | Health | Failed | Finished | Wish
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 
@@ -215,5 +226,12 @@ class Stop(msgspec.Struct, kw_only=True, tag="stop"):
     """Close politely."""
 
 
-Control = Start | Set | Stop
+class Answer(msgspec.Struct, kw_only=True, tag="answer"):
+    """What became of a wish: lines for a person; if it was `refused`, what is wrong, where, and how to fix it."""
+
+    lines: list[str] = msgspec.field(default_factory=list)
+    refused: bool = False
+
+
+Control = Start | Set | Stop | Answer
 """What the supervisor says to a stage (over the control link, never dropped)."""

@@ -14,14 +14,15 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import choose, has
-from streaming.config import Links, Show
+from streaming.config import DIALS, LIVE, Links, Show
 from streaming.errors import UserError
 from streaming.processes import PROCESSES
 from streaming.report import check_writable
 
-COMMANDS = ("play", "bench", "doctor", "stage", "keys")
+COMMANDS = ("play", "bench", "doctor", "stage", "set", "keys")
 BENCHES = ("latency", "soak", "throughput")
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", "torch", "onnxruntime", "tensorrt")
@@ -29,8 +30,6 @@ PERFORMERS = ("strings", "keys", "drums", "air", "dance")
 MAX_ANTICIPATION_MS = 120.0
 MAX_GUIDANCE = 4.0
 MAX_TEMPERATURE = 2.0
-DIALS = {"imagination": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
-"""The live controls of the picture, and their ranges."""
 MAX_SEED = 2**63 - 1
 HELP = "see python run_live.py --help"
 NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
@@ -41,6 +40,7 @@ EPILOG = """commands:
   bench throughput     step times of every stage             [--seconds S] [--history]
   bench soak           memory and dropouts over a long time  [--minutes M] [--history]
   stage NAME           one stage by hand, on this or another machine
+  set [NAME VALUE]     change a live control of the show that runs, or list them
   keys DIR             make the keys for links between machines
 
 exit status: 0 it ran and closed cleanly, 2 bad arguments or unusable inputs (one line says how to fix it), 1 else"""
@@ -54,10 +54,11 @@ class Command:
         name: one of `COMMANDS`.
         show: the settings of the performance.
         awake: keep the machine's cores from halting meanwhile.
-        target: the stage of `stage`, the folder of `keys`, the benchmark of `bench`.
+        target: the stage of `stage`, the control of `set`, the folder of `keys`, the benchmark of `bench`.
         seconds: how long a benchmark takes, None for its default.
         history: append the benchmark's result to the history.
         notes: lines for the user.
+        value: what `set` sets.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Command:
     seconds: float | None = None
     history: bool = False
     notes: tuple[str, ...] = ()
+    value: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,6 +91,8 @@ def parse(argv: Sequence[str]) -> Command:
     minutes, history = given.pop("minutes", None), given.pop("history", False)
     if name == "keys":
         return Command(name, target=target)
+    if name == "set":
+        return _set_command(target, **given)
     seconds = _positive(60.0 * minutes, "--minutes") if minutes is not None else seconds
     if seconds is not None:
         _positive(seconds, "--seconds")
@@ -118,6 +122,11 @@ def _parser(name: str) -> _Parser:
     )
     if name == "keys":
         parser.add_argument("target", metavar="DIR", help="folder for the keys, made if it does not exist")
+        return parser
+    if name == "set":
+        parser.add_argument("target", metavar="NAME", nargs="?", default="", help=", ".join(LIVE))
+        parser.add_argument("value", metavar="VALUE", nargs="?", default=None, help="what it becomes")
+        _add_run_dir(parser)
         return parser
     if name == "stage":
         parser.add_argument("target", metavar="NAME", choices=list(PROCESSES), help=", ".join(PROCESSES))
@@ -159,10 +168,24 @@ def _add_show(parser: _Parser) -> None:
     add("--anchoring", type=float, metavar="A", help="0.05 to 10: how fast it comes back to the prior; default: 1.2")
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")
     add("--awake", action="store_true", help="keep the cores from halting (idle machines wake up late)")
-    add("--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own")
+    _add_run_dir(parser)
     add("--keys", metavar="DIR", help="keys for links between machines, made by: run_live.py keys DIR")
     add("--address", metavar="STAGE=tcp://HOST:PORT", action="append", help="a stage reached over a network")
     add("--allow-remote", action="store_true", help="permit binding beyond loopback")
+
+
+def _add_run_dir(parser: _Parser) -> None:
+    parser.add_argument(
+        "--run-dir", metavar="DIR", help="folder of the sockets; a second performance at once needs its own"
+    )
+
+
+def _set_command(name: str, value: str | None, run_dir: str = "") -> Command:
+    if name and value is None:
+        raise UserError("has no value", f"set {name}", "write set NAME VALUE, or set alone to see them all")
+    if name == "prior" and value:
+        value = os.path.abspath(value)
+    return Command("set", Show(links=Links(run_dir=run_dir)), target=name, value=value or "")
 
 
 def _links(settings: dict[str, Any], addresses: Sequence[str]) -> dict[str, Any]:
@@ -237,16 +260,11 @@ def check(show: Show, command: str = "play") -> list[str]:
         raise UserError(str(error), f"--backend {show.backend}", "or leave it out") from error
     if show.duration_s is not None:
         _positive(show.duration_s, "--duration")
-    _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
-    _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
-    for name, (low, high) in DIALS.items():
-        _in_range(getattr(show, name), low, high, f"--{name}")
     _in_range(show.seed, 0, MAX_SEED, "--seed")
-    _check_anticipation(show.anticipation)
+    check_live(show)
     _check_camera(show.camera)
     _check_speaker(show.speaker)
     _check_screen(show.screen)
-    _check_file(show.prior, "--prior", "an image")
     _check_microphone(show)
     if os.sep in show.bundle and not Path(show.bundle).is_dir():
         raise UserError(
@@ -259,6 +277,57 @@ def check(show: Show, command: str = "play") -> list[str]:
         if show.record:
             _check_folder(show.record)
     return _check_pictures(show, command)
+
+
+def check_live(show: Show) -> None:
+    """Check the live controls.
+
+    Raises:
+        UserError: for the first one that is wrong.
+    """
+    _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
+    _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
+    for name, (low, high) in DIALS.items():
+        _in_range(getattr(show, name), low, high, f"--{name}")
+    _check_anticipation(show.anticipation)
+    _check_file(show.prior, "--prior", "an image")
+    _check_voice(show)
+
+
+def turned(show: Show, name: str, value: str) -> Show:
+    """The settings with one live control changed.
+
+    Args:
+        show: the settings.
+        name: one of `LIVE`.
+        value: as it would be written after the option of that name.
+
+    Raises:
+        UserError: when there is no such control, or the value is none for it.
+    """
+    if name not in LIVE:
+        raise UserError("is no live control", name, f"use one of {', '.join(LIVE)}")
+    kind = type(getattr(Show(), name))
+    try:
+        changed = msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UserError("is no number", f"--{name} {value}", "give one") from error
+    show = msgspec.structs.replace(show, **{name: changed})
+    check_live(show)
+    return show
+
+
+def _check_voice(show: Show) -> None:
+    if show.voice == "auto":
+        return
+    try:
+        there = read_manifest(find_bundle(show.bundle))["networks"]
+    except EngineError:
+        return  # said in one line by whoever opens the bundle
+    names = [str(name) for name in there.get("translator", {}).get("config", {}).get("voice_names", ())]
+    if show.voice not in names:
+        known = ", ".join(["auto", *names])
+        raise UserError("is no voice of the bundle", f"--voice {show.voice}", f"use one of {known}")
 
 
 def _check_pictures(show: Show, command: str) -> list[str]:

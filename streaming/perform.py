@@ -18,6 +18,7 @@ from streaming.config import Show
 from streaming.console import open_view
 from streaming.links import host_of, is_loopback
 from streaming.machine import StolenTime, describe_host
+from streaming.options import turned
 from streaming.processes import Process, processes_of
 from streaming.report import build_report, check_writable, write_report
 from streaming.rundir import RunDir
@@ -91,6 +92,7 @@ def perform(
             hub,
             rows_for(show) if processes is None else processes,
             now_ns=clock.now_ns,
+            turned=turned,
             view=view,
             watch=run_dir.watch,
             runner=runner,

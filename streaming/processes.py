@@ -47,7 +47,7 @@ PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
         Process("camera", "streaming.stages.camera", ("tokens",), (), "camera"),
-        Process("motion", "streaming.stages.motion", ("camera",), ("camera",), "motion", realtime=5),
+        Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=5),
         Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
         Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
@@ -118,7 +118,17 @@ def processes_of(direction: str) -> list[Process]:
     return [process for process in PROCESSES.values() if direction in process.directions]
 
 
-def inputs_of(process: Process, direction: str) -> tuple[str, ...]:
-    """The topics that a row reads in a show of this direction: those that somebody publishes in it."""
+def inputs_of(process: Process, direction: str, camera: str = "auto") -> tuple[str, ...]:
+    """The topics that a row reads in a show of this direction and camera: those that somebody publishes in it.
+
+    A rendered performer and a film do not see the screen: for them nobody looks for it.
+    """
     published = {row.output for row in processes_of(direction)}
+    if process.name == "motion" and not sees_the_room(camera):
+        published.discard("picture")
     return tuple(topic for topic in process.inputs if topic in published)
+
+
+def sees_the_room(camera: str) -> bool:
+    """Whether a camera, as named on the command line, may see what the show's screen shows."""
+    return camera == "auto" or camera.isdigit() or "://" in camera

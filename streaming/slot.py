@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.child import Child
+from streaming.config import Show
 from streaming.processes import Process
 from streaming.report import StageRecord
 
@@ -28,6 +29,7 @@ class Slot:
     kill_at_ns: int | None = None
     cause: str = ""
     memo: dict[str, Any] = field(default_factory=dict)
+    told: Show | None = None
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     back_from_ns: int | None = None
     silent_from_ns: int | None = None

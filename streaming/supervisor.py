@@ -12,9 +12,9 @@ from typing import Protocol
 import msgspec
 
 from streaming.child import RUNNER, Child, log_folder
-from streaming.config import Show
-from streaming.errors import StageError
-from streaming.messages import Control, Failed, Finished, Health, Hello, Ready, Report, Start, Stop
+from streaming.config import LIVE, Show
+from streaming.errors import StageError, UserError
+from streaming.messages import Answer, Control, Failed, Finished, Health, Hello, Ready, Report, Set, Start, Stop, Wish
 from streaming.processes import Process
 from streaming.report import ShowRecord, StageRecord
 from streaming.slot import Slot, cause_of
@@ -74,6 +74,7 @@ class Supervisor:
         processes: the rows of the table that take part.
         view: where the state is shown.
         now_ns: reads the clock.
+        turned: gives the settings with a live control changed; raises `UserError` for what cannot be.
         spawn: makes a process: arguments, log file -> child.
         watch: is told the name and id of each process, none of which must outlive this one.
         awake: noted in the record.
@@ -86,6 +87,7 @@ class Supervisor:
         processes: Sequence[Process],
         *,
         now_ns: Callable[[], int],
+        turned: Callable[[Show, str, str], Show],
         view: View | None = None,
         spawn: Callable[[Sequence[str], Path], Child] = Child,
         watch: Callable[[str, int], None] = lambda name, pid: None,
@@ -93,6 +95,7 @@ class Supervisor:
         awake: bool = False,
     ) -> None:
         self._show, self._hub, self._view, self._now = show, hub, view, now_ns
+        self._turned = turned
         self._spawn_child, self._watch, self._runner = spawn, watch, tuple(runner)
         self._logs = log_folder(show.record, Path(show.links.run_dir))
         self.record = ShowRecord(show=show, awake=awake)
@@ -195,6 +198,7 @@ class Supervisor:
             }
         )
         slot.incarnation += 1
+        slot.told = self._show
 
     def _on_death(self, slot: Slot, child: Child, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
@@ -228,11 +232,15 @@ class Supervisor:
 
     def _hear(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
+        if isinstance(report, Wish):
+            self._tell(identity, self._grant(report))
+            return
         slot = self._slots.get(report.stage)
         if slot is None:
             return
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
+            self._tell_controls(slot)
         # A dead process's last words still count in the sums, but do not make its successor look alive.
         current = slot.child is not None and slot.identity == identity
         if current:
@@ -247,6 +255,30 @@ class Supervisor:
             self._on_failed(slot, report, now_ns)
         elif isinstance(report, Finished):
             self._on_finished(slot, report, now_ns)
+
+    def _grant(self, wish: Wish) -> Answer:
+        """Set a live control for every stage, also for those that will be started again."""
+        if not wish.name:
+            return Answer(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
+        try:
+            self._show = self._turned(self._show, wish.name, wish.value)
+        except UserError as error:
+            return Answer(lines=[error.what, error.where, error.fix], refused=True)
+        for slot in self._slots.values():
+            self._tell_controls(slot)
+        line = f"{wish.name} is now {getattr(self._show, wish.name)}"
+        self._note(line)
+        return Answer(lines=[line])
+
+    def _tell_controls(self, slot: Slot) -> None:
+        """Tell a process of the live controls that were changed since it was last told."""
+        if slot.identity is None or slot.told is None or slot.done():
+            return
+        for name in LIVE:
+            value = getattr(self._show, name)
+            if value != getattr(slot.told, name):
+                self._tell(slot.identity, Set(name=name, value=value))
+        slot.told = self._show
 
     def _on_health(self, slot: Slot, health: Health, now_ns: int, *, current: bool) -> None:
         record = slot.record

@@ -1,10 +1,19 @@
-"""The same movement before another camera."""
+"""The same movement before another camera, seen a little less surely."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
+
+UNSURE = 0.004
+"""Noise of an embedding, in its places' unit of half a picture: more would hide a semitone."""
+
+
+def unsure(embedding: Tensor, rng: np.random.Generator) -> Tensor:
+    """Embeddings [..., E] of any precision with a little noise, as float32."""
+    noise = rng.normal(0.0, UNSURE, tuple(embedding.shape)).astype(np.float32)
+    return embedding.float() + torch.from_numpy(noise)
 
 
 def vary(flow: Tensor, speed: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

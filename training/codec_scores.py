@@ -24,7 +24,7 @@ from training.statistics import interval
 OPUS_KBITS = (6, 8, 12, 24)
 CODEC_KBITS = 50 * 4 * 11 / 1000
 LONGEST_S = 20.0
-ELSEWHERE = 613
+ELSEWHERE = (101, 223, 349, 491, 613, 743, 887, 1013, 1151)
 """Samples after a border at which the same jump is taken for comparison."""
 
 
@@ -50,17 +50,18 @@ def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
     return 10.0 * float(np.log10((part @ part + 1e-12) / (((estimate - part) ** 2).sum() + 1e-12)))
 
 
-def jumps(sound: NDArray[np.float32], off: int = 0) -> NDArray[np.float64]:
+def jumps(sound: NDArray[np.float32], off: tuple[int, ...] = (0,)) -> NDArray[np.float64]:
     """The jump from the last sample of a tick to the first of the next, over the rms of the 10 ms about it.
 
     Args:
         sound: float32 [n].
-        off: so many samples after the borders instead, where nothing is joined.
+        off: so many samples after the borders, where nothing is joined.
 
     Returns:
-        float64 [m], one of each border at which something sounds (rms above -60 dBFS).
+        float64 [m], one of each such place at which something sounds (rms above -60 dBFS).
     """
-    places = np.arange(TICK_SAMPLES + off, sound.size - TICK_SAMPLES, TICK_SAMPLES)
+    borders = np.arange(TICK_SAMPLES, sound.size - TICK_SAMPLES, TICK_SAMPLES)
+    places = (borders[:, None] + np.array(off)).ravel()
     rms = np.array([np.sqrt(float((sound[p - 160 : p + 160].astype(np.float64) ** 2).mean())) for p in places])
     loud = rms > 1e-3
     return np.asarray(np.abs(sound[places] - sound[places - 1])[loud] / rms[loud], np.float64)

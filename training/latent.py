@@ -13,14 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.codec import Codec
+from models.embedding import VisualEmbedding
 from models.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
 from models.mel import Vocoder
-from training.augment import vary
-from training.bundling import sounding_of
+from training.augment import unsure, vary
+from training.bundling import load_network, sounding_of
 from training.checkpoint import Average, load_checkpoint, save_checkpoint
 from training.device import Device
 from training.examples import MEL_BANDS, Examples, load_examples, taken
 from training.own import examples_of
+from training.reading import load_players, train_reader
 from training.run import Plan, run
 
 NEAR = 1
@@ -39,6 +41,10 @@ class LatentRecipe:
         clips: how many recorded performances.
         batch, length: clips of a step, and how many ticks of each.
         learning_rate: of AdamW; it rises for 200 steps and falls to nothing along a cosine.
+        players, reading_steps: how many players the reader of pitches is taught with first, and for how long; at most
+            8 and 2 for each step, so that a short trial is short.
+        reading_rate: the share of the learning rate that the reader, once taught, goes on with: what it learned from
+            many players is not to be forgotten for the few that were recorded.
     """
 
     steps: int = 6_000
@@ -46,6 +52,9 @@ class LatentRecipe:
     batch: int = 24
     length: int = 100
     learning_rate: float = 1e-3
+    players: int = 24_000
+    reading_steps: int = 6_000
+    reading_rate: float = 0.02
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -87,8 +96,7 @@ def draw_batch(
     at = (rows[:, None], start[:, None] + torch.arange(recipe.length))
     plain = data.speed[at].float()
     flow, speed = vary(data.flow[at].float(), plain.clone(), rng)
-    noise = rng.normal(0, 0.04, (*speed.shape[:2], data.embedding.shape[-1])).astype(np.float32)
-    seen = Motions(flow, speed, data.embedding[at].float() + torch.from_numpy(noise), data.age[at])
+    seen = Motions(flow, speed, unsure(data.embedding[at], rng), data.age[at])
     return Batch(
         seen,
         sound[at].float(),
@@ -155,7 +163,12 @@ class LatentTraining:
         self.model = model.to(self.device.device)
         self.device.same(self.model)
         self.average = Average(self.model, 0.998)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
+        taught = [] if self.model.video.reader is None else list(self.model.video.reader.parameters())
+        others = [p for p in self.model.parameters() if not any(p is other for other in taught)]
+        groups = [{"params": others, "share": 1.0}, {"params": taught, "share": recipe.reading_rate}]
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02
+        )
         held = max(1, min(len(sound) // 4, max(8, len(sound) // HELD_PART)))
         self._train = (data.rows(slice(None, -held)), sound[:-held])
         self._test = (data.rows(slice(-held, None)), sound[-held:])
@@ -177,7 +190,7 @@ class LatentTraining:
         self.device.backward(torch.stack(list(parts.values())).sum(), self.model.parameters())
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate_at(self.step)
+            group["lr"] = self.recipe.rate_at(self.step) * group["share"]
         self.optimizer.step()
         self.average.update(self.model)
         self.step += 1
@@ -230,11 +243,14 @@ def train_latent(
     device = device or Device()
     sounding = sounding_of(bundle)
     torch.manual_seed(0)
+    eyes = load_network(bundle, "embedding")
+    points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
     if isinstance(sounding, Vocoder):
-        config = LatentConfig(mel_bands=MEL_BANDS, mel_dim=sounding.config.dim)
+        config = LatentConfig(points=points, mel_bands=MEL_BANDS, mel_dim=sounding.config.dim)
     else:
         heard = sounding.config
         config = LatentConfig(
+            points=points,
             mel_bands=MEL_BANDS,
             codec_dim=heard.latent_dim,
             num_codebooks=heard.num_codebooks,
@@ -245,6 +261,10 @@ def train_latent(
         model.hear_with(sounding.quantizer.codebooks)
     if start is not None:
         model.load_state_dict(start.state_dict())
+    elif model.video.reader is not None and not (work / "latent.safetensors").exists():
+        with device.main_first():
+            players = load_players(recordings, min(recipe.players, 8 * recipe.steps))
+        print(train_reader(model.video.reader, players, min(recipe.reading_steps, 2 * recipe.steps)))
     with device.main_first():
         data = examples_of(footage, bundle) if footage else load_examples(recordings, recipe.clips, bundle)
     training = LatentTraining(recipe, model, data, sounds_of(model, data.codes[:, 0]), device)

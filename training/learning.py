@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ class Rated(Protocol):
         """The learning rate of a step."""
 
 
-class Learning(Generic[Network]):
+class Learning(ABC, Generic[Network]):
     """A network, what trains it, and where it stands; see `training.run.Training`.
 
     Args:
@@ -41,9 +42,9 @@ class Learning(Generic[Network]):
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
         self.step = 0
 
+    @abstractmethod
     def loss(self, rng: np.random.Generator) -> Tensor:
         """What a batch that is drawn costs."""
-        raise NotImplementedError
 
     def advance(self) -> dict[str, float]:
         """One step; returns its loss."""

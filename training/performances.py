@@ -34,6 +34,8 @@ TEST_SEED = 9_500_000
 """Seeds from here on are never trained on."""
 KINDS = ("drums", "strings", "air", "keys", "dance")
 SIZE = (256, 192)
+RECORDING = 3
+"""Raised when a performer, or what is kept of it, is another than before: older recordings are then not taken up."""
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Eye:
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, NDArray[Any]]:
         """Keep the view; its number, counted from 0, is all that the embedding says."""
-        done, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 92])
+        done, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not done:
             raise RuntimeError("OpenCV cannot write JPEG")
         self.views.append(data)
@@ -177,7 +179,7 @@ def embed(data: dict[str, NDArray[Any]], network: nn.Module) -> NDArray[np.float
 def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:
     """Watch the training clips, a file each, going on where an earlier call was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"performance-{TRAIN_SEED + i}.npz" for i in range(clips)]
+    paths = [folder / f"performance-{TRAIN_SEED + i}-v{RECORDING}.npz" for i in range(clips)]
     missing = [path for path in paths if not path.exists()]
     with open_executor(workers) as pool, tqdm(total=clips, desc="performances", mininterval=5) as bar:
         bar.update(clips - len(missing))

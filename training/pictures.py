@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from streaming.drift import Drift
+from streaming.drift import Drift, Texture
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
 from training.mobiles import Mobile
@@ -66,7 +66,7 @@ def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[
     drift = Drift((side, side))
     # A flow that makes this map in one tick: the screen's own way, its enlarging and mending included.
     drift.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
-    return drift.render(prior)
+    return drift.render(Texture(prior))
 
 
 def hidden_in(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -141,7 +141,7 @@ def paint_performer(path: Path, seed: int) -> dict[str, NDArray[Any]]:
         where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
         prior = view(start)
         rows["prior"].append(prior)
-        rows["warped"].append(drift.render(prior))
+        rows["warped"].append(drift.render(Texture(prior)))
         rows["wanted"].append(view(end))
         rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
         rows["flow"].append(data["flow"][end])

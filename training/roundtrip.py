@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import cv2
@@ -32,13 +33,15 @@ SHEET = 5
 
 def pictures_at_ticks(seen: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
     """The newest picture at each tick; the first one before it was taken."""
-    source = iter(seen)
-    newest, _ = coming = next(source)
-    for tick in range(ticks):
-        while coming is not None and coming[1] <= tick / TICKS_PER_SECOND + 1e-6:
-            newest = coming[0]
-            coming = next(source, None)  # type: ignore[assignment]
-        yield newest
+    newest: Image | None = None
+    tick = 0
+    for image, at_s in seen:
+        while newest is not None and tick < ticks and tick / TICKS_PER_SECOND + 1e-6 < at_s:
+            yield newest
+            tick += 1
+        newest = image
+    if newest is not None:
+        yield from repeat(newest, ticks - tick)
 
 
 def panel(image: Image, name: str) -> Image:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def interval(values: Sequence[float], seed: int = 0, draws: int = 1000) -> list[float]:
-    """95 % bootstrap interval of the mean (Efron 1979): [low, high]; values that are NaN are left out."""
+def interval(values: Sequence[float], seed: int = 0, draws: int = 1000) -> list[float] | None:
+    """95 % bootstrap interval of the mean (Efron 1979): [low, high], None of nothing; NaN is left out."""
     data = np.asarray([value for value in values if not np.isnan(value)], np.float64)
     if data.size == 0:
-        return [float("nan"), float("nan")]
+        return None
     rng = np.random.default_rng(seed)
     means = data[rng.integers(0, data.size, (draws, data.size))].mean(1)
     return [round(float(value), 4) for value in np.percentile(means, [2.5, 97.5])]

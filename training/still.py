@@ -19,6 +19,12 @@ Colour = tuple[float, float, float]
 Canvas = NDArray[np.float32]
 
 
+def _darker(colour: Colour, by: float) -> Colour:
+    """A share of a colour's light."""
+    blue, green, red = colour
+    return by * blue, by * green, by * red
+
+
 def _blend(canvas: Canvas, mask: Canvas, colour: Colour, how_much: float = 1.0) -> None:
     """Lay a colour (BGR, 0 to 1) on a canvas [H, W, 3] where a mask [H, W] is."""
     canvas += (mask * how_much)[..., None] * (np.array(colour, np.float32) - canvas)
@@ -141,19 +147,19 @@ def _lanterns(canvas: Canvas, rng: np.random.Generator) -> None:
         wide, high = size * width, 1.15 * size * width
         _blend(canvas, _glow(shape, x, at + high, 2.3 * wide), colour, 0.38)
         body = _disc(shape, x, at + high, wide, high)
-        _blend(canvas, body, tuple(0.62 * c for c in colour))  # type: ignore[arg-type]
+        _blend(canvas, body, _darker(colour, 0.62))
         _blend(canvas, body * _glow(shape, x, at + 1.1 * high, 0.62 * wide), (0.72, 0.93, 1.0), 0.95)
         for rib in np.linspace(-0.85, 0.85, 8):
             reach = math.sqrt(1.0 - rib * rib)
             ring = np.zeros(shape, np.float32)
             centre = round(x), round(at + high + rib * high)
             cv2.ellipse(ring, centre, (round(wide * reach), round(0.10 * wide)), 0, 0, 180, 1.0, 3, cv2.LINE_AA)
-            _blend(canvas, ring, tuple(0.35 * c for c in colour), 0.55)  # type: ignore[arg-type]
+            _blend(canvas, ring, _darker(colour, 0.35), 0.55)
         for edge in (at, at + 2 * high):
             _blend(canvas, _disc(shape, x, edge, 0.38 * wide, 0.10 * high), (0.05, 0.06, 0.09))
         for thread in np.linspace(-0.15, 0.15, 5):
             hang = np.stack([x + np.linspace(1, 1.6, 6) * thread * wide, at + high * np.linspace(2.0, 2.75, 6)], 1)
-            _blend(canvas, _strand(shape, hang, 4.0), tuple(0.7 * c for c in colour))  # type: ignore[arg-type]
+            _blend(canvas, _strand(shape, hang, 4.0), _darker(colour, 0.7))
 
 
 def _reeds(canvas: Canvas, rng: np.random.Generator) -> None:

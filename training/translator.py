@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from models.codec import Codec
 from models.latent import Latent, Motions
 from models.mel import Vocoder
 from models.translator import Seen, Translator, TranslatorConfig
 from streaming.messages import TICKS_PER_SECOND
-from training.augment import vary
+from training.augment import unsure, vary
 from training.bundling import load_network, sounding_of
 from training.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
 from training.device import Device
@@ -24,8 +25,8 @@ from training.own import examples_of
 from training.rollout import play
 from training.run import Plan, run
 
-LEAD = 32
-"""Ticks that are seen before a stretch begins, so that the video latents have their past."""
+CAMERAS = 3
+"""Ways in which each clip is seen."""
 AHEAD = 3
 """Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
 HELD_PART = 50
@@ -175,30 +176,31 @@ def draw_places(data: Examples, rng: np.random.Generator, recipe: TranslatorReci
 
 
 @torch.no_grad()
-def look(sight: nn.Module, data: Examples, places: Places, rng: np.random.Generator) -> Tensor:
-    """What a varied camera sees of stretches: latents [B, L, sight_dim]; before a clip begins, it stands still."""
-    start = places.seen[:, :1]
-    ticks = torch.cat([start - LEAD + torch.arange(LEAD), places.seen], 1)
-    there = (ticks >= 0).float()
-    at = (places.clip[:, None], ticks.clamp_min(0))
-    flow, speed = vary(data.flow[at].float(), data.speed[at].float(), rng)
-    noise = rng.normal(0, 0.04, (*ticks.shape, data.embedding.shape[-1])).astype(np.float32)
-    seen = Motions(
-        flow * there[:, :, None, None, None],
-        speed * there[:, :, None, None],
-        data.embedding[at].float() + torch.from_numpy(noise),
-        data.age[at],
-    )
+def glimpses(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int = 0, chunk: int = 16) -> Tensor:
+    """What so many varied cameras see of each clip: latents float16 [N, count, T, sight_dim].
+
+    Seen once and not anew in every step: the network that sees does not learn here, and took a fifth of the time.
+    """
     where = next(sight.parameters()).device
-    latents: Tensor = sight(Motions(*(x.to(where) for x in seen)))
-    return latents[:, LEAD:]
+    rows = []
+    for first in tqdm(range(0, len(data.age), chunk), desc="seen", mininterval=5, disable=len(data.age) < 100):
+        part = slice(first, first + chunk)
+        takes = []
+        for camera in range(count):
+            rng = np.random.default_rng([seed, first, camera])
+            flow, speed = vary(data.flow[part].float(), data.speed[part].float(), rng)
+            seen = Motions(flow, speed, unsure(data.embedding[part], rng), data.age[part])
+            takes.append(sight(Motions(*(x.to(where) for x in seen))).cpu().half())
+        rows.append(torch.stack(takes, 1))
+    return torch.cat(rows)
 
 
 def draw_batch(
-    sight: nn.Module, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
+    seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
 ) -> Batch:
-    """Draw stretches of clips, each with a voice, an anticipation and a kind of past."""
+    """Draw stretches of clips, each seen by a camera (see `glimpses`), with a voice, an anticipation and a past."""
     places, ahead = draw_places(data, rng, recipe)
+    camera = torch.from_numpy(rng.integers(0, seen_of.shape[1], recipe.batch))
     previous, known = history.draw(rng, places)
     batch, length = places.seen.shape
     shares = recipe.shares
@@ -209,7 +211,7 @@ def draw_batch(
     attack = data.attack[places.clip[:, None], places.sounding].any(2)
     share = torch.where(attack, shares.attack, shares.depth)
     seen = Seen(
-        look(sight, data, places, rng),
+        seen_of[places.clip[:, None], camera[:, None], places.seen].float(),
         data.age[places.clip[:, None], places.seen],
         places.seen / TICKS_PER_SECOND + hour,
         (ahead[:, None] / TICKS_PER_SECOND).expand(batch, length).float(),
@@ -249,17 +251,18 @@ class TranslatorTraining:
         self.device = device or Device()
         self.model = model.to(self.device.device)
         self.device.same(self.model)
-        self.sight = sight.to(self.device.device).eval().requires_grad_(False)
+        sight = sight.to(self.device.device).eval().requires_grad_(False)
         self.average = Average(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
         held = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
         self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
+        self._train_seen, self._held_seen = (glimpses(sight, part) for part in (self._train, self._held))
         self.history = History(self._train, recipe.shares)
         self._held_history = History(self._held, recipe.shares)
         self.step = 0
 
-    def _draw(self, data: Examples, history: History, rng: np.random.Generator) -> Batch:
-        batch = draw_batch(self.sight, data, history, rng, self.recipe)
+    def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> Batch:
+        batch = draw_batch(seen_of, data, history, rng, self.recipe)
         where = self.device.device
         seen = Seen(*(x.to(where) for x in batch.seen))
         return Batch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
@@ -269,16 +272,15 @@ class TranslatorTraining:
         model = Translator(self.model.config).to(self.device.device)
         model.load_state_dict(self.average.tensors)
         data = self._train
-        count, total = data.age.shape
+        count = len(data.age)
         clip = torch.from_numpy(rng.choice(count, min(self.recipe.own_clips, count), replace=False))
         take = torch.from_numpy(np.where(rng.random(clip.numel()) < self.recipe.shares.other, 1, 0))
         take[data.voice[clip, take] == 0] = 0
         ahead = draw_ahead(rng, clip.numel())
-        ticks = torch.arange(total).expand(clip.numel(), total)
+        camera = torch.from_numpy(rng.integers(0, self._train_seen.shape[1], clip.numel()))
         where = self.device.device
         for rows in torch.arange(clip.numel()).split(100):
-            places = Places(clip[rows], take[rows], ticks[rows], ticks[rows])
-            latents = look(self.sight, data, places, rng)
+            latents = self._train_seen[clip[rows], camera[rows]].float().to(where)
             voice = torch.where(take[rows] > 0, data.voice[clip[rows], take[rows]], 0).to(where)
             played = play(model, latents, data.age[clip[rows]].to(where), voice, ahead[rows].to(where), rng)
             self.history.remember(clip[rows], take[rows], ahead[rows], played.cpu())
@@ -290,7 +292,7 @@ class TranslatorTraining:
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         if self.step >= recipe.own_from and self.step % recipe.own_every == 0:
             self._play(rng)
-        batch = self._draw(self._train, self.history, rng)
+        batch = self._draw(self._train_seen, self._train, self.history, rng)
         self.model.train()
         with self.device.autocast():
             parts = loss_of(self.model, batch)
@@ -310,7 +312,9 @@ class TranslatorTraining:
         model = Translator(self.model.config).to(self.device.device)
         model.load_state_dict(self.average.tensors)
         rng = np.random.default_rng(1)
-        parts = [loss_of(model.eval(), self._draw(self._held, self._held_history, rng)) for _ in range(6)]
+        parts = [
+            loss_of(model.eval(), self._draw(self._held_seen, self._held, self._held_history, rng)) for _ in range(6)
+        ]
         return _figures(torch.stack(parts).mean(0))
 
     def save(self, path: Path) -> None:
@@ -360,7 +364,7 @@ def train_translator(
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
     torch.manual_seed(0)
-    common: dict[str, Any] = {"sight_dim": latent.config.dim, "voice_names": VOICES}
+    common: dict[str, Any] = {"sight_dim": latent.config.dim, "pitches": latent.config.pitches, "voice_names": VOICES}
     if isinstance(sounding, Vocoder):
         config = TranslatorConfig(mel_dim=sounding.config.dim, **common)
     else:
@@ -373,6 +377,8 @@ def train_translator(
         model.codebooks.copy_(heard_with(sounding))
     if start is not None:
         model.load_state_dict(start.state_dict())
+    if model.config.pitches:
+        model.see_with(latent.attack, latent.pitch)
     with device.main_first():
         data = examples_of(footage, bundle) if footage else load_examples(work, recipe.clips, bundle)
     training = TranslatorTraining(recipe, model, latent.video, data, device)

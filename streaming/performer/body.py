@@ -161,8 +161,7 @@ class Body:
         self.gesture.fill(t_s, points, extras)
         if self.kind != "strings":
             points[J["frog"]] = points[J["right_hand"]]
-            for name in ("low_end", "high_end", "side"):
-                points[J[name]] = points[J["left_hand"]]
+            points[J["side"]] = points[J["left_hand"]]
         if self.kind != "drums":
             points[J["beater"]] = points[J["right_foot"]]
         self._bend(points)

@@ -22,8 +22,9 @@ JOINTS = (
     *("left_toe", "right_toe", "left_tip", "right_tip", "low_end", "high_end", "side", "frog", "beater"),
 )
 """Names of a pose's points. `tip`: end of the stick, of the bow (right) or of the fingers; `low_end`, `high_end` and
-`side`: the axis and the width direction of an instrument that is held; `frog`: the bow's end in the hand; `beater`: the
-head of the kick drum's beater. Points that an instrument has not got lie on the hand or foot that would hold them."""
+`side`: the axis and the width direction of an instrument that is held; elsewhere the ends are where the lowest and the
+highest pitch are played, on a drum kit the snare and the hi-hat, of a dancer pelvis and head; `frog`: the bow's end in
+the hand; `beater`: the head of the kick drum's beater. What an instrument has not got lies on a hand or foot."""
 J = {name: index for index, name in enumerate(JOINTS)}
 
 Points = NDArray[np.float64]
@@ -39,6 +40,10 @@ DRUM_PLACES: tuple[Vector, ...] = (
 """Where the stick's tip meets each of `DRUM_PIECES`; for the kick, the middle of the head that the beater meets."""
 KEY_HEIGHT, KEY_DEPTH, KEYBOARD_WIDTH = 0.43, 0.24, 0.66
 """Height of the keys, their distance from the body, and the width over which `PITCH_RANGE` is spread."""
+AIR_HEIGHT, AIR_REACH = 0.44, 0.54
+"""Height of the right hand at the lowest pitch of the air, and the height over which the others are spread."""
+AIR_ROD = -0.37, 0.20
+"""Where the upright antenna stands, x and z: its lower and its upper ball are as high as the ends of that reach."""
 STICK_LENGTH = 0.20
 BEATER_LENGTH = 0.13
 
@@ -140,6 +145,7 @@ class Drums:
             wanted[0] = 0.75 * wanted[0] + 0.25 * points[J[f"{side}_shoulder"], 0]
             points[J[f"{side}_tip"]] = tip
             points[J[f"{side}_hand"]] = tip + STICK_LENGTH * unit(wanted - tip)
+        points[J["low_end"]], points[J["high_end"]] = DRUM_PLACES[1], DRUM_PLACES[2]
         lift = self.foot.at(t_s)[1]
         points[J["right_foot"], 1] += lift
         points[J["right_toe"], 1] += 0.45 * lift
@@ -190,6 +196,8 @@ class Keys:
 
     def fill(self, t_s: float, points: Points, extras: Extras) -> None:
         """Finger tips on or above their keys, and how far those are pressed."""
+        points[J["low_end"]] = 0.5 * KEYBOARD_WIDTH, KEY_HEIGHT, KEY_DEPTH
+        points[J["high_end"]] = -0.5 * KEYBOARD_WIDTH, KEY_HEIGHT, KEY_DEPTH
         for side, limb in (("left", LEFT), ("right", RIGHT)):
             tip = np.array(self.hands[limb].at(t_s))
             above = tip[1] - KEY_HEIGHT
@@ -198,8 +206,23 @@ class Keys:
             extras.pressed[limb] = max(0.0, 1.0 - above / 0.012)
 
 
+OPEN_STRING, STRING_STEP, STRINGS = 55.0, 7.0, 4
+"""MIDI pitch of the lowest string, the fifth to the next, and how many there are."""
+STRING_ANGLE = 0.26
+"""Radians by which the bow turns from one string to the next."""
+
+
+def string_and_stop(pitch: float) -> tuple[int, float]:
+    """On which string (0 is the lowest) a pitch is played, and how many semitones above the open string."""
+    string = min(STRINGS - 1, max(0, int((pitch - OPEN_STRING) // STRING_STEP)))
+    return string, pitch - OPEN_STRING - STRING_STEP * string
+
+
 class Strings:
-    """A bow whose direction changes at each onset, and a hand whose place on the fingerboard is the pitch."""
+    """A bow whose direction changes at each onset; which string it is on and where that is stopped is the pitch.
+
+    After a rest the bow is lifted and laid on the string at the onset, as players breathe before they enter.
+    """
 
     def __init__(self, score: Score, rng: np.random.Generator) -> None:
         self.cello = bool(rng.random() < 0.45)
@@ -210,14 +233,18 @@ class Strings:
         self.bow_length = float(rng.uniform(0.34, 0.40)) if not self.cello else float(rng.uniform(0.38, 0.44))
         self.drawn = self._bow(score, float(rng.uniform(1.1, 1.45)))
         keys: list[Key] = []
-        before = 0.3
-        last = -1.0
+        before = (1.5, 2.0)
+        last, ended = -1.0, -1.0
+        entries: list[Strike] = []
         for note in score.notes:
-            place = place_of(note, "strings")
+            fingered = string_and_stop(note.pitch)
             lead = min(0.15, 0.45 * (note.onset_s - last))
-            keys += [(note.onset_s - lead, (before,), SMOOTH), (note.onset_s - 0.25 * lead, (place,), SMOOTH)]
-            before, last = place, note.onset_s
-        self.stop = Track(keys or [(0.0, (before,), SMOOTH)])
+            keys += [(note.onset_s - lead, before, SMOOTH), (note.onset_s - 0.25 * lead, fingered, SMOOTH)]
+            if note.onset_s - ended > 0.2:
+                entries.append(Strike(note.onset_s, (0.0, 0.0, 0.0), (0.0, 0.03 + 0.03 * note.velocity, 0.0)))
+            before, last, ended = fingered, note.onset_s, note.end_s
+        self.stop = Track(keys or [(0.0, before, SMOOTH)])
+        self.entry = strike_track(entries, (0.0, 0.0, 0.0), rebound=0.0)
         trembling: list[Key] = [(0.0, (0.0,), SMOOTH)]
         for note in score.notes:
             trembling += [(note.onset_s, trembling[-1][1], SMOOTH), (note.onset_s + 0.1, (1.0,), SMOOTH)]
@@ -276,25 +303,33 @@ class Strings:
     def fill(self, t_s: float, points: Points, extras: Extras) -> None:
         """The instrument, the bow across it and the finger on it."""
         low, axis, bow, length = self._axes(points)
-        place = self.stop.at(t_s)[0] + 0.012 * self.vibrato.at(t_s)[0] * math.sin(2.0 * math.pi * 5.6 * t_s)
+        string, stop = self.stop.at(t_s)
+        stop += 0.25 * self.vibrato.at(t_s)[0] * math.sin(2.0 * math.pi * 5.6 * t_s)
+        across = bow
         # The bow changes to the string of the pitch: a turn about the instrument's axis.
         lift = unit(axis[[1, 2, 0]] * bow[[2, 0, 1]] - axis[[2, 0, 1]] * bow[[1, 2, 0]])
         if lift[2 if self.cello else 1] < 0:
             lift = -lift
-        bow = unit(bow + lift * (0.24 * (0.5 - place)))
-        touch = low + axis * (0.27 * length) + lift * 0.03
+        angle = STRING_ANGLE * (0.5 * (STRINGS - 1) - string)
+        bow = bow * math.cos(angle) + lift * math.sin(angle)
+        touch = low + axis * (0.27 * length) + lift * (0.03 + self.entry.at(t_s)[1])
         drawn = self.drawn.at(t_s)[0]
         frog = touch + bow * (self.bow_length * (0.04 + 0.92 * drawn))
-        points[J["low_end"]], points[J["high_end"]], points[J["side"]] = low, low + axis * length, low + bow
+        points[J["low_end"]], points[J["high_end"]], points[J["side"]] = low, low + axis * length, low + across
         points[J["frog"]], points[J["right_tip"]] = frog, frog - bow * self.bow_length
         points[J["right_hand"]] = frog + bow * 0.02 + lift * 0.012
-        finger = low + axis * (length * (0.88 - 0.40 * place)) + lift * 0.015
+        # From the nut towards the bridge, where a string's length is halved for each octave.
+        stopped = 0.55 * (1.0 - 2.0 ** (-stop / 12.0))
+        finger = low + axis * (length * (0.88 - stopped)) + across * (0.006 * (1.5 - string)) + lift * 0.015
         points[J["left_tip"]] = finger
         points[J["left_hand"]] = off(finger, 0.022, -0.012, -0.01) if self.cello else off(finger, 0.012, -0.03, 0.0)
 
 
 class Air:
     """Two hands in the air before a box with antennas: height is pitch, size and speed of the sweeps are strength.
+
+    The right hand keeps its height while it sweeps, over nearly the whole reach of an arm, beside an antenna as high as
+    that reach, so that it can be read.
 
     A note begins as a conductor's beat does: the hands lift, fall, and are stopped in the air at its moment, the right
     one already at the new pitch. A gesture that only began with the sound could be answered by nobody in time.
@@ -326,11 +361,13 @@ class Air:
         """Both hands in their sweeps."""
         place, radius = self.base.at(t_s)
         angle, lift = self.angle.at(t_s)[0], self.beat.at(t_s)[1]
-        height = 0.56 + 0.36 * place
+        height = AIR_HEIGHT + AIR_REACH * place
         across, up = radius * math.cos(angle), radius * math.sin(angle)
-        right = (-0.21 * self.spread - across, height + 0.35 * up + lift, 0.20 + 0.35 * up)
+        right = (-0.21 * self.spread - across, height + 0.03 * up + lift, 0.20 + 0.3 * up)
         left = (0.20 * self.spread + 0.8 * across, 0.60 + 0.22 * place - 0.9 * up + 0.8 * lift, 0.20 + 0.3 * across)
         points[J["right_hand"]], points[J["left_hand"]] = right, left
+        points[J["low_end"]] = AIR_ROD[0], AIR_HEIGHT, AIR_ROD[1]
+        points[J["high_end"]] = AIR_ROD[0], AIR_HEIGHT + AIR_REACH, AIR_ROD[1]
         points[J["right_tip"]] = off(points[J["right_hand"]], 0.012, 0.018, 0.04)
         points[J["left_tip"]] = off(points[J["left_hand"]], 0.0, -0.008, 0.045)
 
@@ -391,6 +428,7 @@ class Dance:
 
     def fill(self, t_s: float, points: Points, extras: Extras) -> None:
         """Hands and feet, carried by the body."""
+        points[J["low_end"]], points[J["high_end"]] = points[J["pelvis"]], points[J["head"]]
         x, y = self.bounce.at(t_s)
         for side, track, outward in (("left", self.left, 1.0), ("right", self.right, -1.0)):
             hand = off(np.array(track.at(t_s)), x, y, 0.0)

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.performer.body import Pose
-from streaming.performer.gestures import DRUM_PLACES, KEY_DEPTH, KEY_HEIGHT, KEYBOARD_WIDTH, J
+from streaming.performer.gestures import (
+    AIR_HEIGHT,
+    AIR_REACH,
+    AIR_ROD,
+    DRUM_PLACES,
+    KEY_DEPTH,
+    KEY_HEIGHT,
+    KEYBOARD_WIDTH,
+    J,
+)
 from streaming.performer.paint import (
     CIRCLE,
     Canvas,
@@ -253,7 +262,7 @@ class Kit:
         limb(canvas, tip, end, 0.006 * unit, 0.005 * unit, self.hair)
 
     def air(self, canvas: Canvas, project: Project, unit: float) -> None:
-        """A box on a stand, an upright antenna at the player's right and a loop at the left."""
+        """A box on a stand with a loop at the player's left, and at the right an antenna with a ball at each end."""
         half, height = self.box
         y, z = 0.52, 0.27
         legs = np.array(
@@ -269,8 +278,13 @@ class Kit:
         knobs = project(np.array([[x, y - 0.5 * height, z + 0.051] for x in (-0.06, -0.02, 0.02, 0.06)]))
         for knob in knobs:
             disc(canvas, knob, 0.009 * unit, (30, 30, 32))
-        rod = project(np.array([[-half + 0.01, y, z], [-half - 0.005, y + 0.33, z]]))
-        limb(canvas, rod[0], rod[1], 0.008 * unit, 0.006 * unit, self.metal)
+        x, depth = AIR_ROD
+        heights = (0.0, AIR_HEIGHT, AIR_HEIGHT + AIR_REACH)
+        rod = project(np.array([[x, height, depth] for height in heights]))
+        lines(canvas, [rod[:2]], 0.012 * unit, self.stand)
+        limb(canvas, rod[1], rod[2], 0.010 * unit, 0.010 * unit, self.metal)
+        for end in rod[1:]:
+            disc(canvas, end, 0.017 * unit, self.metal)
         loop = 0.045 * CIRCLE * np.array([1.5, 0.6])
         ring = np.stack([half + 0.06 + loop[:, 0], np.full(24, y - 0.4 * height), z + loop[:, 1]], axis=1)
         lines(canvas, [project(ring)], 0.011 * unit, self.metal, closed=True)

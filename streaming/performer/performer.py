@@ -13,16 +13,19 @@ from streaming.performer.gestures import J, place_of
 from streaming.performer.scene import Scene
 from streaming.performer.score import KINDS, Score, draw_score
 
-_PLACES = ("left_hand", "right_hand", "left_tip", "right_tip", "head", "left_foot", "right_foot")
+_PLACES = (
+    *("left_hand", "right_hand", "left_tip", "right_tip", "head", "left_foot", "right_foot"),
+    *("neck", "pelvis", "left_shoulder", "right_shoulder", "low_end", "high_end", "frog"),
+)
 LABEL_NAMES: tuple[str, ...] = (
     *(f"{place}_{axis}" for place in _PLACES for axis in ("x", "y")),
     *(f"is_{kind}" for kind in KINDS),
     "pitch",
 )
-"""What each of a label's 20 numbers is.
+"""What each of a label's 34 numbers is.
 
-0..13: x (rightwards) and y (downwards) of seven points in sides of the square that `streaming.features.fit_square`
-makes of the frame, clipped to 0..1; 14..18: one-hot kind; 19: place of the last pitch begun in its kind's range, 0 for
+0..27: x (rightwards) and y (downwards) of fourteen points in sides of the square that `streaming.features.fit_square`
+makes of the frame, clipped to 0..1; 28..32: one-hot kind; 33: place of the last pitch begun in its kind's range, 0 for
 drums and before the first note. In a mirrored picture left and right keep their part in the playing (the right hand is
 the one with the bow), except for a dancer, whose left and right are those that are seen.
 """
@@ -105,7 +108,7 @@ class SyntheticPerformer:
             t_s: seconds from the start of the performance.
 
         Returns:
-            float32 [20], 0..1, laid out as `LABEL_NAMES`.
+            float32 [34], 0..1, laid out as `LABEL_NAMES`.
         """
         names = list(_PLACES)
         if self.kind == "dance" and self.scene.mirror:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTH, STRIKE, BOUNCE, BOW = range(4)
-"""Shapes of a segment: at rest at both ends; fastest at its end; fastest at its start; an even draw with a swell that
-starts and stops within 6 % of its length."""
+"""Shapes of a segment: at rest at both ends; fastest at its end; fastest at its start; an even draw with a swell."""
 
 LEAD_S = 0.25
 """A limb starts to prepare at most this long before its note."""
 DESCENT_S = 0.08
 """The fast last part of a strike."""
-_RAMP = 0.06
+_RAMP, _RAMP_S, _LONGEST_RAMP = 0.06, 0.06, 0.3
+"""How an even draw starts and stops: within this share of its length, or within so many seconds if that is more."""
 _SWELL = 0.3
 
 Vector = tuple[float, float, float]
@@ -25,20 +25,21 @@ Key = tuple[float, Sequence[float], int]
 """Time in seconds, value, and the shape of the segment that leads to it."""
 
 
-def ease(shape: int, s: float) -> float:
-    """Fraction of the way at fraction `s` (0..1) of a segment's time."""
+def ease(shape: int, s: float, length_s: float = 1.0) -> float:
+    """Fraction of the way at fraction `s` (0..1) of a segment's time, which lasts `length_s` seconds."""
     if shape == SMOOTH:
         return s * s * (3.0 - 2.0 * s)
     if shape == STRIKE:
         return s * s
     if shape == BOUNCE:
         return s * (2.0 - s)
-    if s < _RAMP:
-        even = s * s / (2.0 * _RAMP * (1.0 - _RAMP))
-    elif s > 1.0 - _RAMP:
-        even = 1.0 - (1.0 - s) ** 2 / (2.0 * _RAMP * (1.0 - _RAMP))
+    ramp = min(_LONGEST_RAMP, max(_RAMP, _RAMP_S / length_s))
+    if s < ramp:
+        even = s * s / (2.0 * ramp * (1.0 - ramp))
+    elif s > 1.0 - ramp:
+        even = 1.0 - (1.0 - s) ** 2 / (2.0 * ramp * (1.0 - ramp))
     else:
-        even = (s - _RAMP / 2.0) / (1.0 - _RAMP)
+        even = (s - ramp / 2.0) / (1.0 - ramp)
     return (1.0 - _SWELL) * even + _SWELL * (s - math.sin(2.0 * math.pi * s) / (2.0 * math.pi))
 
 
@@ -69,7 +70,7 @@ class Track:
         if first == second:
             return list(first)
         start, end = self._times[index - 1], self._times[index]
-        part = ease(self._shapes[index], (t_s - start) / (end - start))
+        part = ease(self._shapes[index], (t_s - start) / (end - start), end - start)
         return [a + (b - a) * part for a, b in zip(first, second, strict=True)]
 
 

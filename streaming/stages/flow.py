@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import open_engine
+from streaming.config import DIALS, Dials
 from streaming.drift import Drift
 from streaming.edges.prior import load_prior
 from streaming.errors import UserError
 from streaming.features import fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
-from streaming.prior_reader import PriorReader
+from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
 
 STILL_SIDE = 128
 """Side of the square in which the networks see the prior image."""
-ANCHORING = 1.2
 SPREAD = 0.5
 """How far chance leads in a show: with all of it much trembles."""
 KEPT = 0.85
@@ -61,12 +61,12 @@ class FlowStage:
         """
         show = context.show
         self._context = context
-        path = str(context.memo.get("prior", show.prior))
+        self._dials = Dials(show)
         self._eyes = self._open_engine("still", bundle=show.bundle, backend=show.backend)
         self._engine = self._open_engine("animator", bundle=show.bundle, backend=show.backend, seed=show.seed)
         self._chance = np.random.default_rng([show.seed, 99])
         self._noise = self._drawn()
-        self._shown = self._look(fit_square(self._loader(path), STILL_SIDE))
+        self._shown = self._look(fit_square(first_prior(self._loader, context), STILL_SIDE))
         width = int(self._engine.spec.config.get("latent_dim", 128))
         for _ in range(_WARM_UP_STEPS):
             self._animate(np.zeros(width, np.float32), 0.0)
@@ -84,6 +84,8 @@ class FlowStage:
         for control in inputs.controls:
             if control.name == "prior":
                 self._reader.ask(str(control.value))
+            elif control.name in DIALS:
+                self._dials.turn(control.name, control.value)
         return [self._move(heard) for heard in inputs.all(Hearing)]
 
     def close(self) -> None:
@@ -104,7 +106,8 @@ class FlowStage:
             flow = np.zeros_like(flow)
         flow = (flow * opened(heard.level_db)).astype(np.float32)
         self._before = flow
-        self._map.move(flow, TICK_NS / 1e9, ANCHORING)
+        # The map is the screen's: it is moved as far, and drawn back as fast.
+        self._map.move(np.float32(self._dials["motion"]) * flow, TICK_NS / 1e9, self._dials["anchoring"])
         metrics.gauge("speed", float(np.abs(flow).mean()))
         return Flow(
             tick=heard.tick,

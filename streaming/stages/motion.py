@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from engines.contract import Engine, EngineError
 from engines.registry import open_engine
 from streaming.errors import BundleError
-from streaming.features import EMBEDDING_SIDE, FLOW_SIDE, fit_square, pool_flow
-from streaming.messages import FLOW_GRID, Camera, Message, Motion
+from streaming.features import VIEW_SIDE, fit_square, pool_flow
+from streaming.in_sight import ScreenInSight
+from streaming.messages import FLOW_GRID, Camera, Message, Motion, Picture
 from streaming.stage import Context, Inputs, Stage
 
 MIN_INTERVAL_S = 0.005
@@ -23,7 +24,7 @@ CUT_SIDE = 16
 CUT_DIFFERENCE = 45.0
 """Mean grey difference of 16x16 thumbnails above which the picture was cut; a fast player's frames reach 20."""
 
-CHANGE_SIDE = FLOW_SIDE // 2
+CHANGE_SIDE = VIEW_SIDE // 2
 LOWEST_CHANGE, HIGHEST_CHANGE = 1.0, 3.0
 """Bounds of the change in grey levels, smoothed, below which nothing has moved: an 8-bit step, and the noise of a
 webcam in the dark (8 levels per pixel)."""
@@ -54,7 +55,7 @@ def moved(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArra
     floor = max(1.6 * float(np.percentile(change[::4, ::4], 25)), LOWEST_CHANGE)
     floor = floor if floor <= HIGHEST_CHANGE else LOWEST_CHANGE
     weight = np.clip(change / np.float32(floor) - 1.0, 0.0, 1.0)
-    return np.asarray(cv2.resize(weight, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(weight, (VIEW_SIDE, VIEW_SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class MotionReader:
@@ -80,19 +81,27 @@ class MotionReader:
         self._flow.reset()
         self._embedding.reset()
 
-    def read(self, image: NDArray[np.uint8], capture_ns: int) -> Motion:
+    def read(
+        self,
+        image: NDArray[np.uint8],
+        capture_ns: int,
+        foreign: Callable[[NDArray[np.uint8]], NDArray[np.float32] | None] | None = None,
+    ) -> Motion:
         """Read one frame; the first one, and one after a gap, a cut or a change of size, does not move.
 
         Args:
             image: uint8 [H, W, 3], BGR.
             capture_ns: when it was captured.
+            foreign: tells which part of the grey view counts, see `ScreenInSight.foreign`; None for all of it.
 
         Returns:
             Its motion, with `capture_ns` set.
         """
-        grey = cv2.cvtColor(fit_square(image, FLOW_SIDE), cv2.COLOR_BGR2GRAY)
+        view = fit_square(image, VIEW_SIDE)
+        grey = cv2.cvtColor(view, cv2.COLOR_BGR2GRAY)
         thumbnail = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
         calm = smoothed(grey) if self._gate else None
+        counts = foreign(grey) if foreign is not None else None
         interval_s = (capture_ns - self._capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         speed = np.zeros((FLOW_GRID, FLOW_GRID), np.float32)
@@ -100,8 +109,10 @@ class MotionReader:
             dense = self._flow.step(previous=self._grey, current=grey)["flow"]
             if calm is not None and self._smoothed is not None:
                 dense = dense * moved(self._smoothed, calm)
+            if counts is not None:
+                dense = dense * cv2.resize(counts, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
-        embedding = self._embedding.step(image=fit_square(image, EMBEDDING_SIDE))["embedding"]
+        embedding = self._embedding.step(image=view)["embedding"]
         interval_ms = interval_s * 1e3 if self._grey is not None else 0.0
         self._grey, self._thumbnail, self._smoothed = grey, thumbnail, calm
         self._shape, self._capture_ns = image.shape, capture_ns
@@ -130,9 +141,12 @@ class MotionStage:
     def __init__(self, reader: MotionReader | None = None) -> None:
         self._reader = reader
         self._last_ns: int | None = None
+        self._screen = ScreenInSight()
+        self._found = False
 
     def setup(self, context: Context) -> None:
         """Open the engines and run them once, so that the first frame is not late."""
+        self._context = context
         show = context.show
         if self._reader is None:
             try:
@@ -155,17 +169,29 @@ class MotionStage:
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Read the newest frame; the same frame again yields nothing."""
+        for picture in inputs.all(Picture):
+            self._screen.show(picture.image)
         camera = inputs.latest(Camera)
         if camera is None or self._reader is None or camera.capture_ns == self._last_ns:
             return ()
         self._last_ns = camera.capture_ns
-        motion = self._reader.read(camera.image, camera.capture_ns)
+        motion = self._reader.read(camera.image, camera.capture_ns, self._screen.foreign)
+        self._tell()
         motion.stamps = dict(camera.stamps)
         return (motion,)
 
     def close(self) -> None:
         """Let the engines go."""
+        self._screen.close()
         self._reader = None
+
+    def _tell(self) -> None:
+        """Say once when the screen comes into sight, or goes."""
+        if self._screen.found != self._found:
+            self._found = self._screen.found
+            now = "sees the screen: what it shows does not count as movement" if self._found else "sees no screen now"
+            self._context.note(f"the camera {now}")
+        self._context.metrics.gauge("screen_in_sight", float(self._found))
 
 
 def build() -> Stage:

@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.config import Show
-from streaming.drift import Drift
+from streaming.config import DIALS, Dials, Show
+from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
 from streaming.imagination import Brush, open_brush
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
-from streaming.options import DIALS
-from streaming.prior_reader import PriorReader
+from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25
@@ -28,9 +27,9 @@ NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor im
 
 @dataclass
 class _Still:
-    """A prior image on the screen: the image, and the map that moves it."""
+    """A prior image on the screen, and the map that moves it."""
 
-    image: NDArray[np.uint8]
+    prior: Texture
     drift: Drift
 
 
@@ -51,9 +50,8 @@ class PictureStage:
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
-        self._reader = PriorReader(lambda path: fit_screen(loader(path), self._size))
+        self._reader = PriorReader(lambda path: Texture(fit_screen(loader(path), self._size)))
         self._tick: int | None = None
-        self._dials: dict[str, float] = {}
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -65,15 +63,15 @@ class PictureStage:
         self._context = context
         cv2.setNumThreads(1)
         memo = context.memo
-        self._dials = {name: float(memo.get(name, getattr(context.show, name))) for name in DIALS}
+        self._dials = Dials(context.show)
         self._brush = self._open_brush(context.show)
         if self._brush is None and self._dials["imagination"]:
             context.note(NO_PAINTER)
-        image = self._loader(str(memo.get("prior", context.show.prior)))
+        image = first_prior(self._loader, context)
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
         memo["size"] = list(self._size)
-        self._still = _Still(fit_screen(image, self._size), Drift(self._size))
+        self._still = _Still(Texture(fit_screen(image, self._size)), Drift(self._size))
         context.info.update(size=list(self._size))
 
     def wake_ns(self) -> int | None:
@@ -86,8 +84,8 @@ class PictureStage:
         for control in inputs.controls:
             if control.name == "prior":
                 self._reader.ask(str(control.value))
-            elif control.name in DIALS:
-                self._turn(control.name, control.value)
+            elif control.name in DIALS and not self._dials.turn(control.name, control.value):
+                self._context.metrics.count("dials_refused")
         flow = inputs.latest(Flow)
         if flow is None or self._still is None:
             return []
@@ -110,7 +108,8 @@ class PictureStage:
             self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
         image = self._drawn(self._still)
         if self._brush is not None:
-            image = self._brush.paint(image, self._still.image, self._still.drift, flow, self._dials["imagination"])
+            prior, drift = self._still.prior.image, self._still.drift
+            image = self._brush.paint(image, prior, drift, flow, self._dials["imagination"])
         if self._before is not None:
             image = self._faded(field, image)
         return [
@@ -122,7 +121,7 @@ class PictureStage:
         self._reader.close()
 
     def _drawn(self, still: _Still) -> NDArray[np.uint8]:
-        return still.drift.render(still.image)
+        return still.drift.render(still.prior)
 
     def _faded(self, field: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Between the prior that goes and the one that comes; both move."""
@@ -147,17 +146,9 @@ class PictureStage:
             self._context.metrics.count("priors_refused")
             return
         if arrived is not None:
-            self._context.memo["prior"], image = arrived
+            self._context.memo["prior"], prior = arrived
             self._before, self._fade = self._still, 1
-            self._still = _Still(image, Drift(self._size))
-
-    def _turn(self, name: str, value: object) -> None:
-        low, high = DIALS[name]
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            self._dials[name] = float(value)
-            self._context.memo[name] = float(value)
-        else:
-            self._context.metrics.count("dials_refused")
+            self._still = _Still(prior, Drift(self._size))
 
 
 def build() -> PictureStage:

@@ -6,6 +6,8 @@ shipped weights are put through it in `tests/contract/test_bundle_law.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -70,14 +72,15 @@ def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float =
     )
 
 
-@pytest.mark.parametrize("mel_dim", [0, 12])
+@pytest.mark.parametrize(("mel_dim", "pitches"), [(0, 0), (12, 5)])
 @pytest.mark.parametrize("start_s", [0.0, 36_000.0])
-def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: int) -> None:
+def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: int, pitches: int) -> None:
     torch.manual_seed(1)
-    sizes = {"dim": 48, "heads": 2, "window": 7, "video_window": 5, "cardinality": 64}
-    config = TranslatorConfig(**sizes, depth_dim=16, depth_heads=2, mel_dim=mel_dim)  # type: ignore[arg-type]
+    small = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    config = replace(small, mel_dim=mel_dim, pitches=pitches)
     model = Translator(config).eval()
     model.codebooks.normal_()
+    model.heads.normal_()
     previous, known, seen = seen_for(config, 2, 40, start_s)
     if mel_dim:
         previous = torch.randn(2, 40, mel_dim, config.frames)
@@ -94,6 +97,28 @@ def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: 
         out_dim=1,
         poison=30.0,
     )
+
+
+def test_translator_is_told_what_the_heads_of_the_latent_space_say_and_nothing_with_closed_eyes() -> None:
+    torch.manual_seed(6)
+    small = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(replace(small, pitches=5)).eval()
+    attack, pitch = torch.nn.Linear(128, 2), torch.nn.Linear(128, 10)
+    model.see_with(attack, pitch)
+    previous, known, seen = seen_for(model.config, 2, 30)
+    latent = seen.latent
+    with torch.no_grad():
+        told = model.told(latent)
+        assert torch.allclose(told[..., :2], attack(latent).sigmoid())
+        assert torch.allclose(told[..., 7:], pitch(latent)[..., 5:].softmax(-1), atol=1e-6)
+        before = model(previous, known, seen)
+        model.heads.zero_()
+        after = model(previous, known, seen)
+        blind = seen._replace(open=torch.zeros_like(seen.open))
+        closed = model(previous, known, blind)
+        model.heads.normal_()
+        assert torch.equal(model(previous, known, blind), closed)
+    assert float((before - after).abs().max()) > 1e-3
 
 
 def test_positions_are_relative_so_an_hour_changes_nothing() -> None:
@@ -122,11 +147,12 @@ def test_depth_transformer_samples_what_its_logits_say() -> None:
     assert torch.equal(logits.argmax(-1), greedy)
 
 
-def test_the_latent_space_obeys_the_law() -> None:
+@pytest.mark.parametrize("points", [0, 15])
+def test_the_latent_space_obeys_the_law(points: int) -> None:
     torch.manual_seed(6)
-    config = LatentConfig(dim=16, hidden=24, embedding_dim=8, codec_dim=4)
+    config = LatentConfig(dim=16, hidden=24, embedding_dim=32, codec_dim=4, points=points, reader_hidden=16)
     model = Latent(config).eval()
-    seen = [torch.randn(2, 40, 2, 16, 16), torch.rand(2, 40, 16, 16), torch.randn(2, 40, 8), torch.rand(2, 40) * 0.04]
+    seen = [torch.randn(2, 40, 2, 16, 16), torch.rand(2, 40, 16, 16), torch.randn(2, 40, 32), torch.rand(2, 40) * 0.04]
     verify_contract(
         lambda i: model.video(Motions(*i)),
         lambda i, s: model.video.step(Motions(*i), s),

@@ -65,6 +65,27 @@ def test_ctrl_c_is_a_clean_end(stage: Stage) -> None:
     assert stage.report()["duration_s"] > 0
 
 
+def test_a_live_control_is_set_from_another_terminal(stage: Stage) -> None:
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(CHECKOUT / "run_live.py"), "set", *words, "--run-dir", str(stage.run_dir)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=stage.folder, check=False)
+
+    nobody = ask()
+    assert (nobody.returncode, nobody.stdout) == (2, "")
+    assert "no show runs here" in nobody.stderr
+    with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
+        wait_for(stage.sounding)
+        assert ask("temperature", "0.9").stdout == "temperature is now 0.9\n"
+        assert "temperature 0.9\n" in ask().stdout
+        refused = ask("voice", "kazoo")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith("--voice kazoo: ")
+        show.send_signal(signal.SIGINT)
+        _, errors = show.communicate(timeout=60)
+    assert show.returncode == 0, errors
+    assert all(found["restarts"] == 0 for found in stage.report()["stages"].values())
+
+
 def test_nothing_outlives_a_killed_command(stage: Stage) -> None:
     with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
         wait_for(stage.sounding)

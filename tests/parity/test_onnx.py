@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -27,12 +29,13 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
     if mel_dim and name in ("encoder", "decoder"):
         return Vocoder(MEL).eval()
     if name == "embedding":
-        return VisualEmbedding(EmbeddingConfig(points=4, dim=16, widths=(4, 4, 8, 8, 8))).eval()
+        return VisualEmbedding(EmbeddingConfig(points=16, dim=48, widths=(4, 4, 8, 8, 8), window=32)).eval()
     if name == "translator":
-        sizes = {"dim": 32, "heads": 2, "layers": 2, "window": 7, "video_window": 5, "depth_dim": 16, "depth_heads": 2}
-        config = TranslatorConfig(**sizes, mel_dim=mel_dim)  # type: ignore[arg-type]
+        small = TranslatorConfig(dim=32, heads=2, layers=2, window=7, video_window=5, depth_dim=16, depth_heads=2)
+        config = replace(small, mel_dim=mel_dim, pitches=4)
         model = Translator(config).eval()
         model.codebooks.normal_()
+        model.heads.normal_()
         return model
     if name in ("still", "animator"):
         small = AnimatorConfig(latent_dim=8, dim=32, heads=2, window=7, shown=16, inside=16, widths=(8, 8, 16, 16))
@@ -44,7 +47,8 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         nn.init.normal_(painter.leave.weight, std=0.2)
         return painter
     if name in ("sight", "hearing"):
-        latent = Latent(LatentConfig(dim=16, hidden=24, embedding_dim=16, codec_dim=4, mel_dim=mel_dim)).eval()
+        sizes = {"dim": 16, "hidden": 24, "embedding_dim": 48, "points": 16, "reader_hidden": 16, "codec_dim": 4}
+        latent = Latent(LatentConfig(**sizes, mel_dim=mel_dim)).eval()
         latent.codebooks.normal_()
         return latent
     return Codec(

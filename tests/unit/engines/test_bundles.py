@@ -10,7 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engines.bundles import InvalidBundleError, artifact_entry, artifacts_of, find_bundle, read_manifest
+from engines.bundles import (
+    EXPORT_VERSION,
+    InvalidBundleError,
+    artifact_entry,
+    artifacts_of,
+    find_bundle,
+    read_file,
+    read_manifest,
+)
 from engines.contract import EngineError
 from engines.registry import choose, open_engine
 from models.codec import Codec
@@ -53,6 +61,12 @@ def test_wrong_hash_is_refused(bundle: Path) -> None:
     weights.write_bytes(bytes(data))
     with pytest.raises(InvalidBundleError, match="hash does not match"):
         load_network(bundle, "codec")
+
+
+def test_a_damaged_artifact_is_to_be_exported_again(bundle: Path) -> None:
+    (bundle / "decoder.onnx").write_bytes(b"not what it was")
+    with pytest.raises(InvalidBundleError, match=r"damaged: export it again: python -m export mine"):
+        read_file(bundle, {"file": "decoder.onnx", "sha256": "0" * 64}, "export it again: python -m export mine")
 
 
 def test_missing_tensor_is_named(bundle: Path) -> None:
@@ -121,11 +135,17 @@ def test_auto_takes_torch_where_nothing_was_exported(bundle: Path) -> None:
         open_engine("decoder", bundle=str(bundle), backend="onnxruntime")
 
 
-def test_an_artifact_of_other_weights_is_stale(bundle: Path) -> None:
+def test_an_artifact_of_other_weights_or_of_other_code_is_stale(bundle: Path) -> None:
+    def made(version: int) -> None:
+        entry = {"file": "decoder.onnx", "source_sha256": source, "version": version}
+        written = {"schema": 1, "onnxruntime": {"decoder": entry}}
+        (artifacts_of(bundle) / "manifest.json").write_text(json.dumps(written))
+
     source = read_manifest(bundle)["networks"]["codec"]["sha256"]
-    made = {"schema": 1, "onnxruntime": {"decoder": {"file": "decoder.onnx", "source_sha256": source}}}
     artifacts_of(bundle).mkdir()
-    (artifacts_of(bundle) / "manifest.json").write_text(json.dumps(made))
+    made(EXPORT_VERSION - 1)
+    assert artifact_entry(bundle, "onnxruntime", "decoder") is None
+    made(EXPORT_VERSION)
     assert artifact_entry(bundle, "onnxruntime", "decoder") is not None
     torch.manual_seed(9)
     write_network(bundle, "codec", Codec(TINY), {"command": "again"})

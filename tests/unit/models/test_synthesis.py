@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from models.analysis import FRAME, HOP, SAMPLE_RATE, frequencies
 from models.synthesis import BANDS, CHANNELS, HOPS, LOOP, STEPS, Levels, Synthesizer
+from training.codec_scores import ELSEWHERE, jumps
 
 
 def levels(frames: int, channel: int | None = None, band: int | None = None, level: float = 0.5) -> Levels:
@@ -64,3 +66,12 @@ def test_noise_lies_in_its_band_and_is_not_heard_to_repeat_within_a_second() -> 
 def test_silence_is_silent() -> None:
     synthesizer = Synthesizer()
     assert float(synthesizer.step(levels(4), synthesizer.init_state(1))[0].abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("tilt", [0.0, -3.0, 3.0])
+def test_noise_is_calmer_at_the_joints_of_ticks_than_elsewhere(tilt: float) -> None:
+    said = levels(LOOP + 2)
+    said.noise[:] = 0.1 * 10.0 ** (tilt * torch.linspace(0.0, 1.0, BANDS))
+    synthesizer = Synthesizer()
+    sound = synthesizer.step(said, synthesizer.init_state(1))[0][0, 0].numpy()
+    assert jumps(sound).mean() < 0.9 * jumps(sound, ELSEWHERE).mean()

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from streaming.drift import FARTHEST, Drift
+from streaming.drift import FARTHEST, Drift, Texture
+from streaming.edges.prior import fit_screen, load_prior, screen_size
 
 SIZE = (320, 192)
 TICK = 0.04
@@ -41,24 +42,24 @@ def test_the_picture_goes_with_the_flow(size: tuple[int, int], way: tuple[float,
     image, drift = still(size), Drift(size)
     for _ in range(12):
         drift.move(even(*way), TICK, 0.0)
-    went = spot(drift.render(image)) - spot(image)
+    went = spot(drift.render(Texture(image))) - spot(image)
     np.testing.assert_allclose(went, np.array(way) * 12 * TICK * max(size), atol=1.0)
 
 
 def test_without_flow_it_is_the_prior_itself_again() -> None:
     image, drift = still(), Drift(SIZE)
     rng = np.random.default_rng(1)
-    assert drift.render(image) is image
+    assert drift.render(Texture(image)) is image
     for _ in range(50):
         drift.move(wild(rng, 0.5), TICK, 1.5)
-    assert np.abs(drift.render(image).astype(int) - image).max() > 50
+    assert np.abs(drift.render(Texture(image)).astype(int) - image).max() > 50
     for _ in range(125):
         drift.move(even(0, 0), TICK, 1.5)
-    error = ((drift.render(image).astype(float) - image) ** 2).mean()
+    error = ((drift.render(Texture(image)).astype(float) - image) ** 2).mean()
     assert 10 * np.log10(255**2 / max(error, 1e-6)) > 35.0, "5 s later"
     for _ in range(250):
         drift.move(even(0, 0), TICK, 1.5)
-    assert drift.render(image) is image
+    assert drift.render(Texture(image)) is image
 
 
 def test_only_the_part_of_the_square_that_the_picture_fills_counts() -> None:
@@ -87,7 +88,7 @@ def test_any_storm_leaves_a_whole_picture() -> None:
         least.append(1.0 - float(drift.stretched().max()))
         assert np.sqrt((drift.where**2).sum(-1)).max() <= FARTHEST + 1e-5
         if tick % 50 == 0:
-            shown = drift.render(image)
+            shown = drift.render(Texture(image))
             light.append(shown.mean() / image.mean())
             sharp.append(sharpness(shown) / sharpness(image))
     assert np.mean(np.array(least) > 0.0) > 0.999, "it hardly ever folds"
@@ -112,3 +113,24 @@ def test_stretching_is_seen_where_the_picture_is_drawn_apart() -> None:
     stretched = drift.stretched()
     assert stretched[32, 32] > 0.4
     assert stretched[2, 2] < 0.05
+
+
+def test_a_moved_picture_is_as_crisp_as_the_prior() -> None:
+    """Half a pixel's shift both ways, the worst case: the shipped prior keeps what a cubic look-up would keep of it."""
+    prior = load_prior("")
+    width, height = size = screen_size(prior)
+    image, drift = fit_screen(prior, size), Drift(size)
+    drift.where[:] = 0.5 / max(size)
+    shown = drift.render(Texture(image))
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
+    cubic, linear = (
+        cv2.remap(image, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
+        for how in (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+    )
+
+    def sharpness(picture: np.ndarray) -> float:
+        return float(np.abs(cv2.Laplacian(picture[8:-8, 8:-8].astype(np.float32), -1)).mean())
+
+    assert sharpness(shown) > 0.9 * sharpness(cubic)
+    assert sharpness(linear) < 0.8 * sharpness(cubic)
+    assert 10 * np.log10(255**2 / ((shown.astype(float) - cubic) ** 2)[8:-8, 8:-8].mean()) > 40.0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 
 import psutil
 import pytest
 
-from streaming.machine import StolenTime, describe_host
+from streaming.machine import StolenTime, be_modest, describe_host
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
 
@@ -48,3 +50,19 @@ def test_memory_is_held_where_it_may_be_and_nothing_is_claimed_where_not() -> No
     held, locked_kb = done.stdout.split()
     # What is touched later is held too; nothing is held where it is not permitted.
     assert (int(locked_kb) > 8_000) == (held == "1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_a_modest_thread_waits_and_the_others_do_not() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    found = []
+
+    def work() -> None:
+        be_modest()
+        found.append((os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [(os.SCHED_OTHER, max(15, before))]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from streaming.config import LIVE, Show
 from streaming.errors import UserError
-from streaming.options import NO_PICTURES, parse
+from streaming.options import NO_PICTURES, parse, turned
 
 
 def line_for(*argv: str) -> str:
@@ -146,3 +147,32 @@ def test_the_other_commands() -> None:
     with pytest.raises(SystemExit) as caught:
         parse(["--help"])
     assert caught.value.code == 0
+
+
+def test_a_live_control_is_set_by_its_name_and_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = parse(["set", "imagination", "0.5", "--run-dir", "there"])
+    assert (told.name, told.target, told.value, told.show.links.run_dir) == ("set", "imagination", "0.5", "there")
+    assert parse(["set", "prior", "a.png"]).value == str(tmp_path / "a.png")
+    assert (parse(["set"]).target, parse(["set"]).value) == ("", "")
+    with pytest.raises(UserError, match="has no value"):
+        parse(["set", "motion"])
+
+
+def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
+    still = tmp_path / "a.png"
+    still.write_bytes(b"x")
+    values = {"temperature": "0.7", "guidance": "2", "voice": "keys", "anticipation": "80", "imagination": "1"}
+    values |= {"motion": "0", "anchoring": "0.05", "prior": str(still)}
+    assert set(values) == set(LIVE)
+    show = Show()
+    for name, value in values.items():
+        show = turned(show, name, value)
+        found = getattr(show, name)
+        assert found == (value if isinstance(found, str) else float(value))
+    for name, value in [("motion", "fast"), ("motion", "nan"), ("imagination", "1.1"), ("temperature", "-1")]:
+        with pytest.raises(UserError, match=f"--{name}"):
+            turned(show, name, value)
+    for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("prior", "nowhere.png"), ("camera", "1")]:
+        with pytest.raises(UserError):
+            turned(show, name, value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from streaming.errors import SourceError
 from streaming.performer.body import Body
-from streaming.performer.gestures import DRUM_PLACES, KEY_HEIGHT, Air, Keys, Strings, place_of
+from streaming.performer.gestures import DRUM_PLACES, KEY_HEIGHT, Air, Keys, Strings, place_of, string_and_stop
 from streaming.performer.performer import LABEL_NAMES, SyntheticPerformer, parse_performer
 from streaming.performer.score import FOOT, KINDS, LEFT, RIGHT, Note, Score, draw_score
 
@@ -89,13 +91,29 @@ def test_bow_frog_is_in_the_right_hand_and_the_bow_keeps_its_length() -> None:
     assert np.ptp(lengths) < 1e-9
 
 
-def test_fingering_is_monotonic_in_pitch_and_early() -> None:
+def test_string_and_finger_are_those_of_the_pitch_and_early() -> None:
     score, body = _body("strings", 5)
     bow = body.gesture
     assert isinstance(bow, Strings)
     for note in score.notes:
         for early in (0.0, 0.02):
-            assert bow.stop.at(note.onset_s - early)[0] == pytest.approx(place_of(note, "strings"), abs=1e-6)
+            assert bow.stop.at(note.onset_s - early) == pytest.approx(string_and_stop(note.pitch), abs=1e-6)
+    assert {string_and_stop(note.pitch)[0] for note in score.notes} >= {1, 2}
+    assert string_and_stop(55.0) == (0, 0.0)
+    assert string_and_stop(62.0) == (1, 0.0)
+    assert string_and_stop(84.0) == (3, 8.0)
+
+
+def test_bow_is_laid_on_the_string_for_an_entry_and_turns_from_string_to_string() -> None:
+    notes = (Note(1.0, 0.5, 55.0, 0.8, RIGHT), Note(1.5, 0.5, 83.0, 0.8, RIGHT), Note(3.0, 0.5, 55.0, 0.8, RIGHT))
+    body = Body(Score("strings", 0, 5.0, 0.5, notes, ()), 0)
+    bow = body.gesture
+    assert isinstance(bow, Strings)
+    assert bow.entry.at(2.9)[1] > 0.02 > bow.entry.at(3.0)[1] == 0.0
+    assert bow.entry.at(1.45)[1] == 0.0
+    low, high = (body.pose(t)["right_tip"] - body.pose(t)["frog"] for t in (1.3, 1.8))
+    turn = math.degrees(math.acos(float(low @ high) / float(np.linalg.norm(low) * np.linalg.norm(high))))
+    assert 35.0 < turn < 55.0
 
 
 def test_fingers_land_on_the_right_key_at_the_onset_and_stay() -> None:
@@ -212,15 +230,15 @@ def test_labels_are_in_range_and_say_the_kind(size: tuple[int, int]) -> None:
     for kind in KINDS:
         player = SyntheticPerformer(kind, 6, size, 20.0)
         rows = np.stack([player.labels(t) for t in np.arange(0.0, 20.0, 0.5)])
-        assert rows.shape[1] == len(LABEL_NAMES) == 20
+        assert rows.shape[1] == len(LABEL_NAMES) == 34
         assert rows.dtype == np.float32
         assert rows.min() >= 0.0
         assert rows.max() <= 1.0
         assert rows[0, LABEL_NAMES.index(f"is_{kind}")] == 1.0
-        assert (rows[:, 14:19].sum(1) == 1.0).all()
+        assert (rows[:, 28:33].sum(1) == 1.0).all()
         assert np.ptp(rows[:, 2:4]) > 0.01
         if kind != "drums":
-            assert player.labels(20.0)[19] == pytest.approx(place_of(player.score.notes[-1], kind))
+            assert player.labels(20.0)[33] == pytest.approx(place_of(player.score.notes[-1], kind))
 
 
 def test_labels_point_at_what_is_drawn() -> None:
@@ -268,3 +286,19 @@ def test_size_and_kind_are_checked() -> None:
         SyntheticPerformer("air", 0, (8, 8))
     with pytest.raises(ValueError, match="harp"):
         SyntheticPerformer("harp", 0)
+
+
+@pytest.mark.parametrize(("kind", "off"), [("keys", 0.001), ("air", 0.05)])
+def test_a_pitch_lies_between_the_ends_of_its_instrument(kind: str, off: float) -> None:
+    performer = SyntheticPerformer(kind, 12, duration_s=12.0)
+    seen = 0
+    for note in performer.score.notes:
+        pose = performer.body.pose(note.onset_s + 0.03)
+        low, high = pose["low_end"], pose["high_end"]
+        place = low + place_of(note, kind) * (high - low)
+        hands = ("left_tip", "right_tip") if kind == "keys" else ("right_hand",)
+        axis = int(np.argmax(np.abs(high - low)))
+        if note.duration_s > 0.06:
+            seen += 1
+            assert min(abs(pose[hand][axis] - place[axis]) for hand in hands) < off
+    assert seen > 5

@@ -45,11 +45,11 @@ def load(path: str) -> np.ndarray:
 
 
 class Moving:
-    def __init__(self, seed: int = 0, memo: dict[str, Any] | None = None) -> None:
+    def __init__(self, seed: int = 0, memo: dict[str, Any] | None = None, prior: str = "one") -> None:
         self.networks = {name: FakeNetwork(name) for name in ("still", "animator")}
         self.metrics = Metrics()
         self.stage = FlowStage(lambda network, **_: self.networks[network], load)
-        self.context = Context(Show(prior="one", seed=seed), self.metrics, memo=memo or {})
+        self.context = Context(Show(prior=prior, seed=seed), self.metrics, memo=memo or {})
         self.stage.setup(self.context)
 
     def step(self, tick: int, value: float = 0.2, level_db: float = -20.0, **controls: Any) -> Flow:
@@ -117,7 +117,7 @@ def test_another_prior_is_looked_at_and_remembered() -> None:
     show.step(2, prior="missing")
     show.step(3)
     assert show.networks["animator"].given["shown"].mean() == 200.0
-    assert Moving(memo=dict(show.context.memo)).stage._shown.mean() == 200.0
+    assert Moving(memo=dict(show.context.memo), prior="missing").stage._shown.mean() == 200.0
     show.stage.close()
 
 
@@ -128,3 +128,17 @@ def test_a_state_that_has_gone_bad_is_forgotten() -> None:
     assert show.networks["animator"].resets == resets + 1
     assert show.step(1).flow.any()
     assert show.metrics.take().counters == {"nan": 1}
+
+
+def test_its_map_is_moved_as_far_and_drawn_back_as_fast_as_the_screens() -> None:
+    def reached(**controls: float) -> float:
+        show = Moving()
+        for tick in range(10):
+            show.step(tick, **(controls if tick == 0 else {}))
+        return float(np.abs(show.networks["animator"].given["where"]).mean())
+
+    usual = reached()
+    assert reached(motion=0.0) == 0.0
+    assert reached(motion=2.0) > 1.5 * usual
+    assert reached(anchoring=10.0) < 0.5 * usual
+    assert reached(anchoring=99.0) == usual, "out of its range"

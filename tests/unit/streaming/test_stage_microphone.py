@@ -10,7 +10,7 @@ import pytest
 from streaming.config import Show
 from streaming.edges.inputs import Intake
 from streaming.errors import StageError
-from streaming.messages import Microphone, Sound, Speaker
+from streaming.messages import Message, Microphone, Sound, Speaker
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
 from streaming.stages.microphone import MicrophoneStage
@@ -143,8 +143,8 @@ def test_what_the_show_plays_into_its_own_microphone_is_taken_out() -> None:
         for tick in range(150):
             tones.append(0.1 * rng.normal(size=1280).astype(np.float32))
             speaker = Speaker(tick=tick, dac_ns=show.now)
-            messages = {"sound": [Sound(tick=tick, pcm=tones[-1])], "speaker": [speaker]}
-            heard = show.stage.step(Inputs(messages, started=True), show.now)  # type: ignore[arg-type]
+            messages: dict[str, list[Message]] = {"sound": [Sound(tick=tick, pcm=tones[-1])], "speaker": [speaker]}
+            heard = show.stage.step(Inputs(messages, started=True), show.now)
             levels += [message.level_db for message in heard if isinstance(message, Microphone)]
             for part in range(8):
                 show.now += 5 * MS

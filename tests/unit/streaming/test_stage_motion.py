@@ -12,7 +12,7 @@ from engines.contract import EngineSpec
 from engines.opencv_flow import DisFlow
 from streaming.config import Show
 from streaming.errors import BundleError
-from streaming.features import EMBEDDING_SIDE
+from streaming.features import VIEW_SIDE
 from streaming.messages import EMBEDDING_DIM, Camera, Motion
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
@@ -151,7 +151,7 @@ def test_shapes_and_types(reader: MotionReader) -> None:
     assert {array.dtype for array in (read.flow, read.speed, read.embedding)} == {np.dtype(np.float32)}
     embedding = reader._embedding
     assert isinstance(embedding, FakeEmbedding)
-    assert embedding.shapes == {(EMBEDDING_SIDE, EMBEDDING_SIDE, 3)}
+    assert embedding.shapes == {(VIEW_SIDE, VIEW_SIDE, 3)}
 
 
 def test_the_stage_carries_capture_time_and_stamps(reader: MotionReader) -> None:

@@ -31,10 +31,12 @@ def load(path: str) -> np.ndarray:
 class Drawing:
     """A stage with priors from memory."""
 
-    def __init__(self, memo: dict[str, Any] | None = None, brush: Any = None) -> None:
+    def __init__(self, memo: dict[str, Any] | None = None, brush: Any = None, **changes: Any) -> None:
         self.brush = brush
         self.metrics, self.notes = Metrics(), list[str]()
-        self.context = Context(Show(prior="one"), self.metrics, memo=memo or {}, note=self.notes.append)
+        self.context = Context(
+            Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
+        )
         self.stage = PictureStage(load, lambda show: self.brush)
         self.stage.setup(self.context)
         self.tick = -1
@@ -113,16 +115,29 @@ def test_a_new_prior_fades_in_and_a_bad_one_is_refused() -> None:
     assert "no picture" in show.notes[-1]
 
 
-def test_a_restarted_stage_has_its_prior_its_screen_and_its_dials_again() -> None:
+def test_a_restarted_stage_has_its_prior_and_its_screen_again() -> None:
     show = Drawing()
     show.step(0.0, prior="other", motion=3.0)
     show.step(0.0)
-    again = Drawing(dict(show.context.memo))
+    again = Drawing(dict(show.context.memo), prior="other", motion=3.0)
     shown = again.step()
     assert shown is not None
     assert shown.image.shape == (512, 768, 3)
     assert shown.image[256, 384].mean() == 200.0
     assert again.stage._dials["motion"] == 3.0
+
+
+def test_a_restarted_stage_whose_newest_prior_is_none_shows_the_last_that_was() -> None:
+    show = Drawing()
+    show.step(0.0, prior="other")
+    show.step(0.0)
+    again = Drawing(dict(show.context.memo), prior="missing")
+    shown = again.step()
+    assert shown is not None
+    assert shown.image[256, 384].mean() == 200.0
+    assert "no picture" in again.notes[-1]
+    with pytest.raises(SourceError):
+        Drawing(prior="missing")
 
 
 @pytest.mark.parametrize("value", [-1.0, 99.0, "loud", True, None])

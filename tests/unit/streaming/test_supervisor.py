@@ -15,7 +15,8 @@ import pytest
 
 from streaming.config import Links, Show
 from streaming.errors import StageError, UserError
-from streaming.messages import Control, Failed, Finished, Health, Hello, Ready, Report, Start, Stop
+from streaming.messages import Answer, Control, Failed, Finished, Health, Hello, Ready, Report, Set, Start, Stop, Wish
+from streaming.options import turned
 from streaming.perform import perform, rows_for
 from streaming.processes import Process
 from streaming.rundir import RunDir
@@ -37,6 +38,7 @@ class World:
         self.reports: list[tuple[bytes, Report]] = []
         self.said: list[tuple[int, bytes, Control]] = []
         self.deaf: set[str] = set()
+        self.before_hello: dict[str, tuple[bytes, Report]] = {}
         self.plans: list[tuple[int, object]] = []
 
     def at(self, after_s: float, act: object) -> None:
@@ -91,6 +93,8 @@ class FakeChild:
     def assign(self, line: dict[str, object]) -> None:
         self.line, self.stage = line, str(line["process"])
         self.identity = f"{self.stage}:{self.pid}".encode()
+        if self.stage in self.world.before_hello:
+            self.world.reports.append(self.world.before_hello.pop(self.stage))
         self.say(Hello(stage=self.stage, pid=self.pid))
         preloaded = "--preload" in self.command
         self.next_ns = self.world.now_ns + (SETUP_NS // 5 if preloaded else SETUP_NS)
@@ -152,7 +156,7 @@ def table(**changes: object) -> list[Process]:
 
 def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
     settings = Show(record="", links=Links(run_dir=str(tmp_path)), **show)  # type: ignore[arg-type]
-    return Supervisor(settings, world, rows or table(), now_ns=world.now, spawn=world.spawn)  # type: ignore[arg-type]
+    return Supervisor(settings, world, rows or table(), now_ns=world.now, turned=turned, spawn=world.spawn)  # type: ignore[arg-type]
 
 
 def starts(world: World, stage: str) -> list[int]:
@@ -188,6 +192,46 @@ def test_a_killed_stage_is_back_with_its_memo_and_told_to_start(tmp_path: Path) 
     assert second.line["incarnation"] == 1
     assert len(starts(world, "sound")) == 2
     assert "SIGKILL" in " ".join(show.record.notes)
+
+
+def told(world: World, stage: str) -> list[tuple[str, object]]:
+    sets = [said for _, identity, said in world.said if identity.startswith(stage.encode()) and isinstance(said, Set)]
+    return [(said.name, said.value) for said in sets]
+
+
+def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def ask(**wish: str) -> None:
+        world.reports.append((b"set:7", Wish(stage="set:7", **wish)))
+
+    world.at(3.0, lambda: ask(name="temperature", value="0.7"))
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(8.0, lambda: ask(name="temperature", value="hot"))
+    world.at(9.0, lambda: ask(name="camera", value="2"))
+    world.at(10.0, ask)
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert all(told(world, row.name) == [("temperature", 0.7)] for row in table())
+    told_again = world.of("sound").line["show"]
+    assert isinstance(told_again, dict)
+    assert told_again["temperature"] == 0.7
+    answers = [said for _, identity, said in world.said if identity == b"set:7" and isinstance(said, Answer)]
+    assert [answer.refused for answer in answers] == [False, True, True, False]
+    assert answers[0].lines == ["temperature is now 0.7"]
+    assert "temperature is now 0.7" in show.record.notes
+    assert answers[1].lines == ["is no number", "--temperature hot", "give one"]
+    assert "temperature 0.7" in answers[3].lines
+
+
+def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_path: Path) -> None:
+    world = World()
+    world.before_hello["sound"] = (b"set:7", Wish(stage="set:7", name="motion", value="2"))
+    show = supervisor(world, tmp_path, duration_s=5.0)
+    world.at(6.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert told(world, "sound") == [("motion", 2.0)]
 
 
 def test_the_understudy_takes_over_and_another_one_follows(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from training.own import examples_of, sounds_of
 from training.performances import TICKS
 from training.prepare import networks_hash
 
+TINY = CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)
 LENGTHS = {"long": 450, "short": 120}
 
 
@@ -27,7 +28,7 @@ LENGTHS = {"long": 450, "short": 120}
 def bundle(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     folder = tmp_path / "bundle"
-    codec = Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16))
+    codec = Codec(TINY)
     codec.quantizer.codebooks.normal_()
     write_network(folder, "codec", codec, {})
     write_network(folder, "embedding", VisualEmbedding(EmbeddingConfig(widths=(4, 4, 8, 8, 8))), {})
@@ -84,7 +85,7 @@ def test_another_codecs_tokens_are_refused(footage: Path, bundle: Path) -> None:
     write_network(
         bundle,
         "codec",
-        Codec(CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)),
+        Codec(TINY),
         {},
     )
     with pytest.raises(DatasetError, match="prepare it again"):

@@ -23,7 +23,7 @@ from training.translator import (
     TranslatorTraining,
     draw_batch,
     draw_places,
-    look,
+    glimpses,
     loss_of,
 )
 
@@ -69,7 +69,7 @@ def sight() -> torch.nn.Module:
 
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torch.nn.Module) -> None:
     history = History(examples, Shares(wrong=0.0))
-    batch = draw_batch(sight, examples, history, np.random.default_rng(2), RECIPE)
+    batch = draw_batch(glimpses(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
     assert batch.previous.shape == (8, 40, 4, FRAMES)
     ahead = (batch.seen.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
@@ -84,7 +84,7 @@ def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torc
 def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: torch.nn.Module) -> None:
     history, rng, seen = History(examples, Shares()), np.random.default_rng(3), set()
     for _ in range(12):
-        batch = draw_batch(sight, examples, history, rng, RECIPE)
+        batch = draw_batch(glimpses(sight, examples), examples, history, rng, RECIPE)
         for row in range(8):
             clip, take = int(batch.codes[row, 0, 1, 0]), int(batch.codes[row, 0, 2, 0])
             voice = int(batch.seen.voice[row, 0])
@@ -98,7 +98,8 @@ def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
     examples: Examples, sight: torch.nn.Module
 ) -> None:
     history, rng = History(examples, Shares()), np.random.default_rng(4)
-    batches = [draw_batch(sight, examples, history, rng, RECIPE) for _ in range(60)]
+    seen = glimpses(sight, examples)
+    batches = [draw_batch(seen, examples, history, rng, RECIPE) for _ in range(60)]
     never = float((torch.cat([batch.known for batch in batches]).sum(1) == 0).float().mean())
     assert abs(never - Shares().hidden) < 0.07
     eyes = torch.cat([batch.seen.open for batch in batches])
@@ -106,13 +107,14 @@ def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
     assert ((eyes == 0).all(1) | (eyes == 1).all(1)).all(), "for the whole stretch"
 
 
-def test_what_is_seen_has_its_past(examples: Examples, sight: torch.nn.Module) -> None:
-    places, _ = draw_places(examples, np.random.default_rng(1), RECIPE)
-    places = places._replace(seen=torch.arange(60, 100).expand(8, 40))
-    whole = places._replace(seen=torch.arange(0, 100).expand(8, 100))
-    quiet = [look(sight, examples, p, np.random.default_rng(5)) for p in (places, whole)]
-    assert quiet[0].shape == (8, 40, 16)
-    assert not quiet[0].requires_grad
+def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: torch.nn.Module) -> None:
+    seen = glimpses(sight, examples, 2)
+    assert seen.shape == (CLIPS, 2, TICKS, 16)
+    assert not seen.requires_grad
+    assert not torch.equal(seen[:, 0], seen[:, 1])
+    assert torch.equal(seen, glimpses(sight, examples, 2)), "a training that goes on sees the same"
+    batch = draw_batch(seen, examples, History(examples, Shares()), np.random.default_rng(0), RECIPE)
+    assert batch.seen.latent.shape == (8, 40, 16)
 
 
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
@@ -143,7 +145,9 @@ def test_a_rollout_hears_only_itself_and_is_reproducible() -> None:
 
 def test_the_loss_teaches_to_look(examples: Examples, sight: torch.nn.Module) -> None:
     model = small()
-    batch = draw_batch(sight, examples, History(examples, Shares()), np.random.default_rng(7), RECIPE)
+    batch = draw_batch(
+        glimpses(sight, examples), examples, History(examples, Shares()), np.random.default_rng(7), RECIPE
+    )
     parts = loss_of(model, batch)
     assert parts.shape == (8,)
     parts.mean().backward()

@@ -1,0 +1,36 @@
+"""The reader of pitches: odds, and what a camera does not change."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from models.reading import READ, TAUGHT, PlaceReader
+
+
+def test_every_instrument_has_odds_that_sum_to_one() -> None:
+    torch.manual_seed(0)
+    reader = PlaceReader(20, 16, 10)
+    odds = reader(torch.rand(2, 5, 48) * 2.0 - 1.0)
+    assert odds.shape == (2, 5, len(READ) * 10)
+    torch.testing.assert_close(odds.view(2, 5, len(READ), 10).sum(-1), torch.ones(2, 5, len(READ)))
+
+
+def test_an_instrument_without_length_is_read_without_a_nan() -> None:
+    reader = PlaceReader(TAUGHT, 16, 10)
+    assert torch.isfinite(reader(torch.zeros(1, 2 * TAUGHT))).all()
+
+
+def test_only_the_places_themselves_change_when_the_camera_turns() -> None:
+    torch.manual_seed(1)
+    reader = PlaceReader(TAUGHT, 16, 10)
+    with torch.no_grad():
+        # Nothing is read from where in the picture the points are, nor from the offsets that turn with it.
+        first = reader.layers[0]
+        assert isinstance(first, torch.nn.Linear)
+        first.weight[:, : 4 * TAUGHT] = 0.0
+    places = torch.rand(4, TAUGHT, 2) - 0.5
+    turned = places @ torch.tensor([[math.cos(0.4), math.sin(0.4)], [-math.sin(0.4), math.cos(0.4)]]) * 0.8 + 0.1
+    before, after = (reader.logits(at[..., 0], at[..., 1]) for at in (places, turned))
+    torch.testing.assert_close(before, after, atol=2e-3, rtol=1e-3)
