@@ -150,13 +150,24 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
     return entry
 
 
-def not_exported(folder: Path, runtime: str) -> list[str]:
+def not_exported(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
     """The learned networks of which a runtime has no artifact, or a stale one.
+
+    Args:
+        folder: the bundle's.
+        runtime: whose artifacts.
+        precision: that the visual network's artifact must have; None for any.
 
     Raises:
         InvalidBundleError: when the bundle's manifest cannot be read.
     """
-    return [network for network in learned_networks(folder) if artifact_entry(folder, runtime, network) is None]
+    missing = []
+    for network in learned_networks(folder):
+        entry = artifact_entry(folder, runtime, network)
+        other = precision is not None and network == "embedding" and entry and entry.get("precision") != precision
+        if entry is None or other:
+            missing.append(network)
+    return missing
 
 
 def learned_networks(folder: Path) -> list[str]:

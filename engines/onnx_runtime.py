@@ -101,4 +101,6 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
     except EngineError as error:
         path = artifacts_of(folder) / str(artifact.get("file"))
         raise InvalidBundleError(str(error), path, f"run: python -m export {bundle} --backend onnxruntime") from error
-    return engine_of(network, runner, EngineSpec(network, "onnxruntime", config=dict(config)), seed)
+    precision = str(artifact.get("precision", "fp32"))
+    spec = EngineSpec(network, "onnxruntime", precision=precision, config=dict(config))
+    return engine_of(network, runner, spec, seed)

@@ -25,10 +25,12 @@ from engines.bundles import (
 )
 from engines.onnx_runtime import STATE, OnnxRunner
 from engines.torch_runtime import TorchRunner
+from export import int8
 from models.ticks import Spec, Tick, tick_of
 from models.weights import network_from
 
 OPSET = 17
+PRECISIONS = ("fp32", "int8")
 TOLERANCE = 1e-4
 """Largest relative difference from torch that is accepted; measured 1e-7 to 2e-6."""
 
@@ -108,8 +110,12 @@ def parity(tick: Tick, data: bytes, ticks: int = 80) -> dict[str, float]:
     return {"output": max(worst, wrong), "state": state}
 
 
-def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
+def export_bundle(folder: Path, precision: str = "fp32") -> dict[str, dict[str, Any]]:
     """Export every learned network of a bundle into its folder of artifacts, with a manifest beside them.
+
+    Args:
+        folder: the bundle's.
+        precision: "fp32", or "int8" for 8-bit integers in the networks that `export.int8.ROUNDED` names.
 
     Returns:
         The manifest's entries by network.
@@ -130,6 +136,12 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
         limit = 0.01 if tick.output == "frames" else TOLERANCE
         if not (measured["output"] <= limit and measured["state"] <= TOLERANCE):
             raise ValueError(f"{network}: the ONNX file differs from torch by {measured}")
+        small = precision == "int8" and network in int8.ROUNDED
+        if small:
+            data = int8.rounded(tick, data)
+            measured = int8.parity(tick, data)
+            if not measured["output"] <= int8.TOLERANCE:
+                raise ValueError(f"{network}: the 8-bit ONNX file differs from torch by {measured}; export it in fp32")
         file = f"{network}.onnx"
         _write(target / file, data)
         entries[network] = {
@@ -137,7 +149,7 @@ def export_bundle(folder: Path) -> dict[str, dict[str, Any]]:
             "sha256": hashlib.sha256(data).hexdigest(),
             "source_sha256": source["sha256"],
             "version": EXPORT_VERSION,
-            "precision": "fp32",
+            "precision": "int8" if small else "fp32",
             "opset": OPSET,
             "torch": torch.__version__.partition("+")[0],
             "inputs": {spec.name: list(spec.shape) for spec in tick.inputs},

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-UNSURE = 0.004
+UNSURE = 0.0025
 """Noise of an embedding, in its places' unit of half a picture: more would hide a semitone."""
 
 

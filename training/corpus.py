@@ -22,6 +22,8 @@ TRAIN_SEED = 1_000_000
 TEST_SEED = 9_000_000
 """Seeds from here on are never trained on."""
 QUIETEST_DB = -50.0
+COLOUR_DB, DARK_SHARE, PLAIN_SHARE = 2.5, 0.3, 0.3
+"""Spread of each of the four waves of a recording's colour, and how many crops have no highs, or no colour."""
 CROP = RATE
 """Samples of a stretch that a step learns from."""
 HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
@@ -81,8 +83,28 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
+def coloured(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Crops [B, n] as rooms, microphones and old recordings colour them: a smooth curve, and for some no highs at all.
+
+    What is rendered has its highs where its instruments put them; a recorded drum or piano has few. A codec that never
+    heard that adds them: on real recordings it was up to 4 dB too loud above 9 kHz.
+    """
+    size, length = x.shape
+    hz = np.fft.rfftfreq(length, 1.0 / RATE)
+    octaves = np.log2(np.maximum(hz, 20.0) / 20.0) / 10.0
+    waves = np.cos(np.pi * np.arange(1, 5)[:, None] * octaves)
+    decibels = rng.normal(0.0, COLOUR_DB, (size, 4)) @ waves
+    # A second-order low pass for some, at 1.5 to 12 kHz.
+    corner = 1_500.0 * 8.0 ** rng.random((size, 1))
+    dark = rng.random((size, 1)) < DARK_SHARE
+    decibels = decibels - np.where(dark, 10.0 * np.log10(1.0 + (hz / corner) ** 4), 0.0)
+    plain = rng.random((size, 1)) < PLAIN_SHARE
+    gain = 10.0 ** (np.where(plain, 0.0, decibels) / 20.0)
+    return np.fft.irfft(np.fft.rfft(x) * gain, length).astype(np.float32)
+
+
 def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
-    """Random crops at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
+    """Random crops, coloured and at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
 
     def crops() -> NDArray[np.float32]:
         rows = rng.integers(0, corpus.shape[0], size)
@@ -91,7 +113,7 @@ def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> 
         return np.asarray(taken / 32768, dtype=np.float32)
 
     second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
-    x = crops() + crops() * second[:, None]
+    x = coloured(crops() + crops() * second[:, None], rng)
     gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
     gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
     return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]

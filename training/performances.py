@@ -13,9 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 from tqdm import tqdm
 
 from engines.contract import Engine, EngineSpec
@@ -167,13 +165,12 @@ def _record(seed: int) -> dict[str, NDArray[Any]]:
     }
 
 
-@torch.inference_mode()
-def embed(data: dict[str, NDArray[Any]], network: nn.Module) -> NDArray[np.float16]:
+def embed(data: dict[str, NDArray[Any]], seeing: Engine) -> NDArray[np.float16]:
     """Embed a recorded clip's views: float16 [T, 128]."""
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
-    images = np.stack([np.asarray(cv2.imdecode(part, cv2.IMREAD_COLOR)) for part in parts])
-    seen = torch.cat([network(torch.from_numpy(images[i : i + 8])) for i in range(0, len(images), 8)])
-    return np.asarray(seen.numpy()[data["view"]], dtype=np.float16)
+    views = (np.asarray(cv2.imdecode(part, cv2.IMREAD_COLOR)) for part in parts)
+    seen = np.stack([seeing.step(image=view)["embedding"] for view in views])
+    return np.asarray(seen[data["view"]], dtype=np.float16)
 
 
 def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:

@@ -158,6 +158,7 @@ class MotionStage:
             self._reader = MotionReader(*engines)
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
+            context.info["precision"] = engines[1].spec.precision
         blank = np.full((480, 640, 3), 127, np.uint8)
         for capture_ns in (1, 40_000_000):
             self._reader.read(blank, capture_ns)

@@ -128,6 +128,7 @@ class ScreenStage:
         self._last_tick = due.tick
         self._shown += 1
         metrics.count("pictures_shown")
+        metrics.gauge("tick", due.tick)
         if due.capture_ns:
             metrics.observe("sound_to_picture_ms", (shown_ns - due.capture_ns) / 1e6)
         if shown_ns - now_ns > TICK_NS:

@@ -110,7 +110,9 @@ def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
     assert report["stages"][victim]["recovery_ms"][0] < 2_000.0
     assert report["audio"]["underruns"] == 0
     assert report["ticks"]["expected"] == 200
-    assert report["pictures"]["shown"] > 100
+    screen = report["stages"]["screen"]
+    assert screen["gauges"]["tick"] >= 200 - 13, "pictures go on to the end, but for what had no time to be reported"
+    assert report["pictures"]["shown"] > 50
 
 
 @pytest.mark.parametrize(

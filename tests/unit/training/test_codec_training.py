@@ -11,7 +11,7 @@ import torch
 from models.codec import Codec, ResidualQuantizer
 from models.partials import CodecConfig
 from training.codec import CodecRecipe, CodecTraining, QuantizerTrainer
-from training.corpus import CROP, RATE, batch_of
+from training.corpus import CROP, RATE, batch_of, coloured
 
 
 def test_codebooks_learn_and_gradients_pass_straight_through() -> None:
@@ -95,3 +95,17 @@ def test_crops_are_in_range_and_at_many_levels() -> None:
     assert float(x.abs().max()) <= 1.0
     peaks = x.abs().amax((1, 2))
     assert float(peaks.min()) < 0.1 * float(peaks.max())
+
+
+def test_crops_are_coloured_smoothly_and_some_have_no_highs() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, CROP)).astype(np.float32)
+    spectra = [np.abs(np.fft.rfft(y)) for y in (x, coloured(x, rng))]
+    gain = 20.0 * np.log10(spectra[1] / spectra[0])
+    octaves = [gain[:, CROP // RATE * hz : CROP // RATE * hz * 11 // 10].mean(1) for hz in (100, 1_000, 10_000)]
+    plain = np.abs(gain[:, 100:15_000]).max(1) < 0.1
+    assert 0.15 < plain.mean() < 0.45
+    assert (octaves[2] < -15.0).mean() > 0.05
+    for at in octaves[:2]:
+        assert 1.0 < at[~plain].std() < 12.0
+    assert np.abs(np.diff(gain[:, 200:12_000], axis=1)).max() < 0.5, "no sharp filters, which would ring"

@@ -1,0 +1,102 @@
+"""A network in 8-bit integers, where that is faster and as good: what sees, whose work is convolutions.
+
+Weights and what flows between the convolutions are rounded to 256 steps, whose ranges are taken from pictures of
+rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact, and everything after the
+last convolution, where a place is read to a fraction of a pixel, stays in single precision.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.onnx_runtime import OnnxRunner
+from engines.torch_runtime import TorchRunner
+from models.ticks import Tick
+from streaming.features import fit_square
+from streaming.performer.performer import SyntheticPerformer
+from streaming.performer.score import KINDS
+
+ROUNDED = ("embedding",)
+"""The networks of which an 8-bit file is made; the others are small matrices, and what they remember must not drift."""
+TOLERANCE = 0.06
+"""Largest mean difference of an output's numbers from torch, relative to their spread over pictures."""
+CALIBRATION_SEED, PARITY_SEED = 7_000_000, 7_100_000
+_CALIBRATED, _COMPARED = 100, 40
+_SIZE = (256, 192)
+
+
+def views(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of rendered performers in all light, as the networks are given them: uint8 [1, side, side, 3]."""
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        performer = SyntheticPerformer(KINDS[index % len(KINDS)], seed + index, size=_SIZE, duration_s=4.0)
+        picture = performer.frame(float(rng.uniform(0.2, 3.8))) * rng.uniform(0.5, 1.3)
+        yield fit_square(np.clip(picture, 0, 255).astype(np.uint8), side)[None]
+
+
+def rounded(tick: Tick, data: bytes) -> bytes:
+    """An exported network that looks at pictures, in 8-bit integers.
+
+    Args:
+        tick: the network, whose one input is a picture.
+        data: its ONNX file in single precision.
+    """
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    (image,) = tick.inputs
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._pictures = views(CALIBRATION_SEED, _CALIBRATED, image.shape[1])
+
+        def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+            picture = next(self._pictures, None)
+            return None if picture is None else {image.name: picture}
+
+    talk = logging.getLogger()
+    before = talk.level
+    talk.setLevel(logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            whole, prepared, small = (Path(folder) / name for name in ("whole.onnx", "prepared.onnx", "small.onnx"))
+            whole.write_bytes(data)
+            quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
+            quantization.quantize_static(
+                str(prepared),
+                str(small),
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Add", "Relu"],
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
+            return small.read_bytes()
+    finally:
+        talk.setLevel(before)
+
+
+def parity(tick: Tick, data: bytes) -> dict[str, float]:
+    """Compare with torch on pictures that nothing was calibrated on.
+
+    Returns:
+        `output`: the mean difference of each of the output's numbers over its spread over the pictures, the mean of
+        these; `worst`: the largest of them.
+    """
+    ours, theirs = TorchRunner(tick, torch.device("cpu")), OnnxRunner(data)
+    (image,) = tick.inputs
+    want, got = [], []
+    for picture in views(PARITY_SEED, _COMPARED, image.shape[1]):
+        want.append(ours.run({image.name: picture}).reshape(-1))
+        got.append(theirs.run({image.name: picture}).reshape(-1))
+    spread = np.std(want, 0)
+    share = np.abs(np.subtract(got, want)).mean(0) / (spread + 1e-3 * spread.max())
+    return {"output": float(share.mean()), "worst": float(share.max())}
