@@ -31,10 +31,12 @@ class Average:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                self.tensors[name].lerp_(value, 1 - decay)
-            else:
+            if not value.is_floating_point():
                 self.tensors[name].copy_(value)
+            elif not torch.equal(self.tensors[name], value):
+                # What is not trained stays what it is to the bit, the sign of a zero included: a codec's tokens are
+                # known to be the same by the hash of its encoder.
+                self.tensors[name].lerp_(value, 1 - decay)
 
 
 def save_checkpoint(

@@ -43,6 +43,12 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
+def scenes_of(steps: int, clips: int) -> dict[str, int]:
+    """What the command line says of the recipes that learn from performers and mobiles; half as many of these."""
+    given = {"steps": steps, "performers": clips, "mobiles": clips // 2}
+    return {name: value for name, value in given.items() if value}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Train one network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
@@ -100,14 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
         elif network == "animator":
             from training.animator import AnimatorRecipe, train_animator
 
-            moving = AnimatorRecipe(steps=options.steps or AnimatorRecipe.steps)
+            moving = AnimatorRecipe(**scenes_of(options.steps, options.clips))
             path = train_animator(
                 options.work, options.out, moving, minutes=options.minutes, start=start, device=device
             )
         elif network == "painter":
             from training.painter import PainterRecipe, train_painter
 
-            painting = PainterRecipe(steps=options.steps or PainterRecipe.steps)
+            painting = PainterRecipe(**scenes_of(options.steps, options.clips))
             path = train_painter(
                 options.work, options.out, painting, minutes=options.minutes, start=start, device=device
             )

@@ -51,3 +51,16 @@ def test_the_average_follows() -> None:
     for _ in range(20_000):
         average.update(module)
     torch.testing.assert_close(average.tensors["0.weight"], weight)
+
+
+def test_what_is_not_trained_stays_what_it_is_to_the_bit() -> None:
+    module = nn.Linear(4, 2)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[-0.0, 0.1, 1e-7, 3.0], [0.0, -0.3, 2.0, -1e-7]]))
+    average = Average(module)
+    for _ in range(50):
+        with torch.no_grad():
+            module.bias.add_(0.1)
+        average.update(module)
+    assert average.tensors["weight"].view(torch.int32).equal(module.weight.detach().view(torch.int32))
+    assert not average.tensors["bias"].equal(module.bias.detach())
