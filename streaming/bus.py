@@ -428,6 +428,12 @@ class _LinkWatch:
         return True
 
     def close(self) -> None:
+        """Stop watching. What was not read is read first: a full monitor holds ZeroMQ's thread, and with it this one.
+
+        A refused link is tried 50 times a second, with five events each time; 2,000 of them fill it.
+        """
+        while self._monitor.poll(0):
+            self._monitor.recv_multipart()
         self._link.disable_monitor()
         self._monitor.close(0)
 

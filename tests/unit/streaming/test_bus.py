@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -404,7 +405,19 @@ def test_curve_lets_in_who_is_allowed_and_nobody_else(tmp_path: Path, closing: A
     for tick in range(30):
         publisher.send(speaker(tick))
         collect(allowed, bool)
-    assert plain.drain() == unknown.drain() == astray.drain() == {}
+        assert plain.drain() == unknown.drain() == astray.drain() == {}
     own = closing(Subscriber(address, Metrics(), server))
     join(publisher, own, speaker)
     assert plain.drain() == unknown.drain() == astray.drain() == {}
+
+
+def test_a_link_that_was_refused_for_long_and_never_looked_at_closes(tmp_path: Path, closing: Any) -> None:
+    server = make_keys(tmp_path / "server")
+    publisher = closing(Publisher("speaker", "tcp://127.0.0.1:0", server))
+    refused = Subscriber({"speaker": publisher.address}, Metrics(), make_keys(tmp_path / "stranger"))
+    # As many events as fill the monitor: ZeroMQ's thread then waits, and waited for the monitor's reader for ever.
+    time.sleep(10.0)
+    closer = threading.Thread(target=refused.close, daemon=True)
+    closer.start()
+    closer.join(5.0)
+    assert not closer.is_alive()
