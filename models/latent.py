@@ -34,6 +34,7 @@ class LatentConfig(Sizes):
         embedding_dim, grid: of a motion.
         points: of how many points the embedding tells first, for the reader of pitches; 0 for another embedding.
         reader_hidden: width inside the reader.
+        reader_memory: width of what the reader remembers; 0 for a reader of single pictures.
         codec_dim, frames: of a tick of sound: frames x codec_dim numbers, the codec's quantized latents.
         mel_dim: bands of a spectrogram's frame where that is what is heard; 0 for the codec's tokens.
         num_codebooks, cardinality: of the codec.
@@ -49,6 +50,7 @@ class LatentConfig(Sizes):
     grid: int = 16
     points: int = 0
     reader_hidden: int = 256
+    reader_memory: int = 0
     codec_dim: int = 32
     frames: int = 2
     mel_dim: int = 0
@@ -137,11 +139,21 @@ class VideoLatents(_Encoder):
             nn.Linear(config.hidden, config.hidden),
             nn.GELU(),
         )
-        self.reader = PlaceReader(config.points, config.reader_hidden, config.pitches) if config.points else None
+        self.reader = (
+            PlaceReader(config.points, config.reader_hidden, config.pitches, config.reader_memory)
+            if config.points
+            else None
+        )
         read = len(READ) * config.pitches if config.points else 0
+        self._pasts = len(self.past.init_state(1))
         self.enter = nn.Linear(
             48 * (config.grid // 4) ** 2 + config.embedding_dim + config.hidden + 2 + read, config.hidden
         )
+
+    def init_state(self, batch: int) -> State:
+        """Nothing was seen; what the reader remembers comes last."""
+        read = self.reader.init_state(batch) if self.reader is not None else ()
+        return (*self.past.init_state(batch), *read)
 
     def step(self, seen: Motions, state: State) -> tuple[Tensor, State]:
         """A block of ticks -> (latents [B, T, dim], state)."""
@@ -151,9 +163,12 @@ class VideoLatents(_Encoder):
         cells = self.cells(planes.flatten(0, 1)).view(batch, length, -1)
         energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
         parts = [cells, seen.embedding, self.view(seen.embedding), 10.0 * seen.age_s[..., None], energy]
+        past, memory = state[: self._pasts], state[self._pasts :]
         if self.reader is not None:
-            parts.append(self.reader(seen.embedding))
-        return self._finish(self.enter(torch.cat(parts, dim=-1)), state)
+            odds, memory = self.reader.step(seen.embedding, memory)
+            parts.append(odds)
+        latents, past = self._finish(self.enter(torch.cat(parts, dim=-1)), past)
+        return latents, (*past, *memory)
 
     def forward(self, seen: Motions) -> Tensor:
         """The whole sequence at once."""

@@ -122,6 +122,37 @@ class Pointwise(StreamingModule):
         return self.module(x), ()
 
 
+class Gated(StreamingModule):
+    """A memory that learns what to keep and for how long (GRU, Cho et al. 2014); the state is one vector [B, D]."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.width = out_channels
+        self.heard = nn.Linear(in_channels, 3 * out_channels)
+        self.kept = nn.Linear(out_channels, 3 * out_channels)
+        for rows in self.kept.weight.data.split(out_channels):
+            nn.init.orthogonal_(rows)
+        nn.init.zeros_(self.kept.bias)
+
+    def init_state(self, batch: int) -> State:
+        """Nothing is remembered."""
+        return (self.kept.weight.new_zeros(batch, self.width),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """X [B, C, T] -> y [B, D, T], within -1..1."""
+        # What does not depend on the memory is worked out for the whole block at once.
+        heard = self.heard(x.transpose(1, 2)).unbind(1)
+        memory, memories = state[0], list[Tensor]()
+        for now in heard:
+            forget, renew, new = now.chunk(3, -1)
+            kept_forget, kept_renew, kept_new = self.kept(memory).chunk(3, -1)
+            fresh = torch.tanh(new + torch.sigmoid(renew + kept_renew) * kept_new)
+            share = torch.sigmoid(forget + kept_forget)
+            memory = share * memory + (1.0 - share) * fresh
+            memories.append(memory)
+        return torch.stack(memories, -1), (memory,)
+
+
 class Chain(StreamingModule):
     """Streaming modules one after the other; the state is theirs, concatenated."""
 

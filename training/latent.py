@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,21 +39,24 @@ class LatentRecipe:
     Attributes:
         steps: in all.
         clips: how many recorded performances.
-        batch, length: clips of a step, and how many ticks of each.
+        batch, length: clips of a step, and how many ticks of each; whole ones, as what the reader remembers begins with
+            the performance.
         learning_rate: of AdamW; it rises for 200 steps and falls to nothing along a cosine.
         players, reading_steps: how many players the reader of pitches is taught with first, and for how long; at most
             8 and 2 for each step, so that a short trial is short.
+        memory: width of what the reader remembers.
         reading_rate: the share of the learning rate that the reader, once taught, goes on with: what it learned from
             many players is not to be forgotten for the few that were recorded.
     """
 
     steps: int = 6_000
     clips: int = 1_600
-    batch: int = 24
-    length: int = 100
+    batch: int = 12
+    length: int = 200
     learning_rate: float = 1e-3
-    players: int = 24_000
-    reading_steps: int = 6_000
+    players: int = 16_000
+    reading_steps: int = 4_000
+    memory: int = 256
     reading_rate: float = 0.02
 
     def rate_at(self, step: int) -> float:
@@ -245,16 +248,13 @@ def train_latent(
     torch.manual_seed(0)
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
+    config = LatentConfig(points=points, reader_memory=recipe.memory if points else 0, mel_bands=MEL_BANDS)
     if isinstance(sounding, Vocoder):
-        config = LatentConfig(points=points, mel_bands=MEL_BANDS, mel_dim=sounding.config.dim)
+        config = replace(config, mel_dim=sounding.config.dim)
     else:
         heard = sounding.config
-        config = LatentConfig(
-            points=points,
-            mel_bands=MEL_BANDS,
-            codec_dim=heard.latent_dim,
-            num_codebooks=heard.num_codebooks,
-            cardinality=heard.cardinality,
+        config = replace(
+            config, codec_dim=heard.latent_dim, num_codebooks=heard.num_codebooks, cardinality=heard.cardinality
         )
     model = Latent(getattr(start, "config", config))
     if isinstance(sounding, Codec):

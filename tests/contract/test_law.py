@@ -17,7 +17,7 @@ from models.codec import Codec
 from models.latent import Latent, LatentConfig, Motions
 from models.mel import MelConfig, Vocoder
 from models.partials import CodecConfig
-from models.streaming import CausalConv1d, Proof, State, StreamingModule, verify_contract
+from models.streaming import CausalConv1d, Gated, Proof, State, StreamingModule, verify_contract
 from models.translator import Seen, Translator, TranslatorConfig
 
 
@@ -147,11 +147,15 @@ def test_depth_transformer_samples_what_its_logits_say() -> None:
     assert torch.equal(logits.argmax(-1), greedy)
 
 
-@pytest.mark.parametrize("points", [0, 15])
-def test_the_latent_space_obeys_the_law(points: int) -> None:
+@pytest.mark.parametrize(("points", "memory"), [(0, 0), (15, 0), (15, 8)])
+def test_the_latent_space_obeys_the_law(points: int, memory: int) -> None:
     torch.manual_seed(6)
-    config = LatentConfig(dim=16, hidden=24, embedding_dim=32, codec_dim=4, points=points, reader_hidden=16)
+    sizes = {"points": points, "reader_hidden": 16, "reader_memory": memory}
+    config = LatentConfig(dim=16, hidden=24, embedding_dim=32, codec_dim=4, **sizes)
     model = Latent(config).eval()
+    if model.video.reader is not None and model.video.reader.recall is not None:
+        # What is remembered counts for nothing until it is taught.
+        torch.nn.init.normal_(model.video.reader.recall.weight)
     seen = [torch.randn(2, 40, 2, 16, 16), torch.rand(2, 40, 16, 16), torch.randn(2, 40, 32), torch.rand(2, 40) * 0.04]
     verify_contract(
         lambda i: model.video(Motions(*i)),
@@ -190,6 +194,13 @@ def test_guidance_of_one_is_no_guidance_and_more_moves_away_from_blindness() -> 
         logits = [model.head(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
         wanted = (logits[1] + 3.0 * (logits[0] - logits[1])).argmax()
         assert int(draw(3.0)[0, 0]) == int(wanted)
+
+
+def test_a_gated_memory_obeys_the_law_and_stays_bounded() -> None:
+    torch.manual_seed(9)
+    memory = Gated(3, 5)
+    prove(memory, torch.randn(2, 3, 40), 1)
+    assert float(memory(1e3 * torch.randn(1, 3, 500)).detach().abs().max()) <= 1.0
 
 
 class Leaky(CausalConv1d):

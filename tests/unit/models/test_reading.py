@@ -12,14 +12,31 @@ from models.reading import READ, TAUGHT, PlaceReader
 def test_every_instrument_has_odds_that_sum_to_one() -> None:
     torch.manual_seed(0)
     reader = PlaceReader(20, 16, 10)
-    odds = reader(torch.rand(2, 5, 48) * 2.0 - 1.0)
+    odds, state = reader.step(torch.rand(2, 5, 48) * 2.0 - 1.0, reader.init_state(2))
+    assert state == ()
     assert odds.shape == (2, 5, len(READ) * 10)
     torch.testing.assert_close(odds.view(2, 5, len(READ), 10).sum(-1), torch.ones(2, 5, len(READ)))
 
 
 def test_an_instrument_without_length_is_read_without_a_nan() -> None:
     reader = PlaceReader(TAUGHT, 16, 10)
-    assert torch.isfinite(reader(torch.zeros(1, 2 * TAUGHT))).all()
+    assert torch.isfinite(reader.step(torch.zeros(1, 1, 2 * TAUGHT), ())[0]).all()
+
+
+def test_memory_is_of_what_was_seen_before_and_adds_nothing_until_taught() -> None:
+    torch.manual_seed(2)
+    reader = PlaceReader(TAUGHT, 16, 10, memory=6)
+    x, y = torch.rand(2, 2, 7, TAUGHT) * 2.0 - 1.0
+    at_once, (state,) = reader.follow(x, y, reader.init_state(2))
+    alone = reader.logits(x.flatten(0, 1), y.flatten(0, 1)).view(at_once.shape)
+    torch.testing.assert_close(at_once, alone)
+    assert state.shape == (2, 6)
+    assert reader.recall is not None
+    torch.nn.init.normal_(reader.recall.weight)
+    other = x.clone()
+    other[:, 0] += 0.3
+    before, after = (reader.follow(seen, y, reader.init_state(2))[0] for seen in (x, other))
+    assert not torch.equal(before[:, -1], after[:, -1])
 
 
 def test_only_the_places_themselves_change_when_the_camera_turns() -> None:
