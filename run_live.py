@@ -47,7 +47,7 @@ def run(command: Command) -> int:
         print("\n".join(wish(command.show.links, command.target, command.value)))
         return 0
     if command.name == "keys":
-        from streaming.bus import make_keys
+        from streaming.sockets import make_keys
 
         keys = make_keys(command.target)
         print(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")

@@ -14,12 +14,14 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming import clock
-from streaming.bus import ControlLink, Poller, Publisher, Subscriber, Waker, addresses, security_of
+from streaming.bus import ControlLink, Publisher, Subscriber
 from streaming.config import Show
 from streaming.errors import StageError, UserError, WireError
+from streaming.links import addresses, security_of
 from streaming.messages import Control, Failed, Finished, Health, Hello, Message, Ready, Report, Set, Start, Stop
 from streaming.metrics import Metrics
 from streaming.processes import Process, inputs_of
+from streaming.sockets import Poller, Waker
 from streaming.stage import Context, Inputs, Stage
 from streaming.topics import TOPICS, Policy
 

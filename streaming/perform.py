@@ -12,13 +12,13 @@ import msgspec
 import psutil
 
 from streaming import clock
-from streaming.bus import CONTROL, ControlHub, addresses
+from streaming.bus import ControlHub
+from streaming.checks import turned
 from streaming.child import RUNNER
 from streaming.config import Show
 from streaming.console import open_view
-from streaming.links import host_of, is_loopback
+from streaming.links import CONTROL, addresses, host_of, is_loopback
 from streaming.machine import StolenTime, describe_host
-from streaming.options import turned
 from streaming.processes import Process, processes_of
 from streaming.report import build_report, check_writable, write_report
 from streaming.rundir import RunDir

@@ -23,10 +23,11 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming import clock
-from streaming.bus import CONTROL, ControlLink, addresses
+from streaming.bus import ControlLink
 from streaming.config import Links, Show
 from streaming.errors import UserError
 from streaming.host import Host, Port
+from streaming.links import CONTROL, addresses
 from streaming.machine import hold_memory
 from streaming.messages import Failed, Finished, Health, Ready, Report
 from streaming.metrics import Metrics, Totals

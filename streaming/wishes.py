@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from streaming import clock
-from streaming.bus import CONTROL, ControlLink, Poller, addresses
+from streaming.bus import ControlLink
 from streaming.config import Links
 from streaming.errors import UserError
+from streaming.links import CONTROL, addresses
 from streaming.messages import Answer, Wish
 from streaming.rundir import default_run_dir
+from streaming.sockets import Poller
 
 PATIENCE_S = 3.0
 """A supervisor answers within one turn, some 20 ms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -93,23 +94,17 @@ def seen_otherwise(places: Tensor, rng: np.random.Generator) -> Tensor:
     return (moved + how * error).clamp(-1.0, 1.0)
 
 
-class _Players:
+class _Players(NamedTuple):
     """Players as tensors: places [N, T, 14, 2] in -1..1, class of the pitch [N, T] or -1, instrument [N, T]."""
 
-    def __init__(self, rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int) -> None:
-        whole = torch.from_numpy(rows.astype(np.int32))
-        self.places = (whole[..., :PLACES] * (2.0 / PLACE_STEPS) - 1.0).unflatten(-1, (len(POINTS), 2))
-        pitch = whole[..., PLACES].long()
-        self.pitch = torch.where(pitch > 0, (pitch - LOWEST_PITCH + 1).clamp(1, pitches - 1), -1)
-        self.kind = torch.from_numpy(kind)[:, None].expand(pitch.shape)
+    places: Tensor
+    pitch: Tensor
+    kind: Tensor
 
     def followed_by(self, other: _Players, at: int) -> _Players:
         """These until a tick, and others from their own start."""
-        both = _Players.__new__(_Players)
-        for name in ("places", "pitch", "kind"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            setattr(both, name, torch.cat([mine[:, :at], theirs[:, : mine.shape[1] - at]], 1))
-        return both
+        length = self.pitch.shape[1]
+        return _Players(*(torch.cat([a[:, :at], b[:, : length - at]], 1) for a, b in zip(self, other, strict=True)))
 
     def read_by(self, reader: PlaceReader, rng: np.random.Generator) -> Tensor:
         """Logits [N, T, pitches] of their own instrument's pitches, from the first tick on."""
@@ -117,6 +112,15 @@ class _Players:
         logits, _ = reader.follow(shown[..., 0], shown[..., 1], reader.init_state(len(shown)))
         own = self.kind[..., None, None].expand(*self.kind.shape, 1, reader.pitches)
         return logits.gather(2, own)[:, :, 0]
+
+
+def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int) -> _Players:
+    """Rows of `sample_player` [N, T, 29] and their instruments [N] as tensors."""
+    whole = torch.from_numpy(rows.astype(np.int32))
+    places = (whole[..., :PLACES] * (2.0 / PLACE_STEPS) - 1.0).unflatten(-1, (len(POINTS), 2))
+    pitch = whole[..., PLACES].long()
+    named = torch.where(pitch > 0, (pitch - LOWEST_PITCH + 1).clamp(1, pitches - 1), -1)
+    return _Players(places, named, torch.from_numpy(kind)[:, None].expand(pitch.shape))
 
 
 def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
@@ -132,7 +136,7 @@ def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, s
 
     def drawn(count: int) -> _Players:
         at = rng.integers(0, len(players) - held, count)
-        return _Players(players[at], kinds[at], reader.pitches)
+        return _players_of(players[at], kinds[at], reader.pitches)
 
     optimizer = torch.optim.AdamW(reader.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
     progress = tqdm(range(steps), desc="reader", mininterval=5)
@@ -149,7 +153,7 @@ def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, s
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
         optimizer.step()
         progress.set_postfix(loss=float(loss.detach()), refresh=False)
-    test = _Players(players[-held:], kinds[-held:], reader.pitches)
+    test = _players_of(players[-held:], kinds[-held:], reader.pitches)
     with torch.no_grad():
         right = test.read_by(reader, rng).argmax(-1) == test.pitch
     later = torch.arange(right.shape[1]) >= right.shape[1] * 3 // 4

@@ -18,22 +18,13 @@ import pytest
 import zmq
 
 from streaming import clock, wire
-from streaming.bus import (
-    CONTROL,
-    ControlHub,
-    ControlLink,
-    Poller,
-    Publisher,
-    Subscriber,
-    Waker,
-    addresses,
-    load_keys,
-    make_keys,
-)
+from streaming.bus import ControlHub, ControlLink, Publisher, Subscriber
 from streaming.config import Links
 from streaming.errors import UserError
+from streaming.links import CONTROL, addresses, load_keys
 from streaming.messages import Health, Hello, Message, Set, Sound, Speaker, Start, Stop
 from streaming.metrics import Metrics
+from streaming.sockets import Poller, Waker, make_keys
 from streaming.topics import TOPICS
 
 PATIENCE_NS = 20_000_000_000

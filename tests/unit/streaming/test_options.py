@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from streaming.checks import NO_PICTURES, turned
 from streaming.config import LIVE, Show
 from streaming.errors import UserError
-from streaming.options import NO_PICTURES, parse, turned
+from streaming.options import parse
 
 
 def line_for(*argv: str) -> str:
@@ -21,7 +22,7 @@ def line_for(*argv: str) -> str:
 
 def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("streaming.options.has", lambda network, bundle: True)
+    monkeypatch.setattr("streaming.checks.has", lambda network, bundle: True)
     command = parse([])
     assert (command.name, command.show.direction, command.show.camera) == ("play", "both", "auto")
     assert command.show.record == "recordings"

@@ -1,25 +1,19 @@
-"""The supervisor in virtual time (fake processes, hours in milliseconds), then with tiny stages in real processes."""
+"""The supervisor in virtual time: fake processes, hours in milliseconds."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
+from streaming.checks import turned
 from streaming.config import Links, Show
-from streaming.errors import StageError, UserError
+from streaming.errors import StageError
 from streaming.messages import Answer, Control, Failed, Finished, Health, Hello, Ready, Report, Set, Start, Stop, Wish
-from streaming.options import turned
-from streaming.perform import perform, rows_for
+from streaming.perform import rows_for
 from streaming.processes import Process
-from streaming.rundir import RunDir
 from streaming.supervisor import SILENT_NS, Ending, Supervisor
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -438,111 +432,3 @@ def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage(
     names = [row.name for row in rows_for(Show(direction="video-to-music", links=links))]
     assert "motion" not in names
     assert "camera" in names
-
-
-# Real processes.
-
-
-def real_rows() -> list[Process]:
-    return [Process(name, f"fake_{name}", output=name, understudied=False) for name in ("camera", "speaker")]
-
-
-@pytest.fixture
-def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FAKE_MOODS", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    return tmp_path
-
-
-def run_real(tmp_path: Path, duration_s: float | None = 1.0) -> tuple[Ending, dict[str, object]]:
-    run_dir = tmp_path / "run"
-    show = Show(
-        direction="video-to-music", record="", duration_s=duration_s, quiet=True, links=Links(run_dir=str(run_dir))
-    )
-    done = perform(show, processes=real_rows(), runner=FAKE_RUNNER)
-    assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
-    assert no_process_of(tmp_path)
-    return done.ending, done.report
-
-
-def no_process_of(tmp_path: Path) -> bool:
-    script, mine = FAKE_RUNNER[1], psutil.Process().children(recursive=True)
-    return not [child for child in mine if child.status() != psutil.STATUS_ZOMBIE and script in child.cmdline()]
-
-
-def test_a_real_show_runs_and_reports(real: Path) -> None:
-    ending, report = run_real(real)
-    assert ending == Ending(0)
-    assert report["ticks"]["played"] >= 25  # type: ignore[index]
-    assert report["audio"]["samples_played"] == report["ticks"]["played"] * 1_280  # type: ignore[index]
-    assert report["motion_to_sound_ms"]["p50"] == pytest.approx(70.0)  # type: ignore[index]
-
-
-def test_a_real_users_error_is_one_line(real: Path) -> None:
-    (real / "camera").write_text("user")
-    assert run_real(real)[0] == Ending(2, "camera 7: cannot be opened; plug it in")
-
-
-def test_a_real_stage_that_dies_in_setup_ends_with_its_cause(real: Path) -> None:
-    (real / "camera").write_text("die")
-    ending, _ = run_real(real)
-    assert ending.code == 1
-    assert "SIGKILL" in ending.line
-
-
-def test_a_real_film_ends_the_show(real: Path) -> None:
-    (real / "camera").write_text("ended")
-    assert run_real(real, duration_s=None)[0] == Ending(0)
-
-
-def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
-    run_dir = real / "run"
-    code = (
-        "import sys\n"
-        f"sys.path.insert(0, {str(CHECKOUT)!r})\n"
-        "from streaming.config import Links, Show\n"
-        "from streaming.perform import perform\n"
-        "from streaming.processes import Process\n"
-        "rows = [Process(n, f'fake_{n}', output=n, understudied=False) for n in ('camera', 'speaker')]\n"
-        f"show = Show(direction='video-to-music', record='', quiet=True, links=Links(run_dir={str(run_dir)!r}))\n"
-        f"perform(show, processes=rows, runner={FAKE_RUNNER!r}, notes=['x'])\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as show:
-        try:
-            wait_for(lambda: (run_dir / "camera.sock").exists() and len(psutil.Process(show.pid).children()) == 3)
-            family = psutil.Process(show.pid).children()
-        finally:
-            show.kill()
-        with pytest.raises(UserError, match="another performance"):
-            RunDir(run_dir)
-        assert psutil.wait_procs(family, timeout=20)[1] == []
-    assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
-    RunDir(run_dir).close()
-
-
-def wait_for(condition: object, turns: int = 1_000) -> None:
-    for _ in range(turns):
-        if condition():  # type: ignore[operator]
-            return
-        signal.sigtimedwait([], 0.02)
-    raise AssertionError("it never happened")
-
-
-def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(folder / "camera.sock"))
-    with RunDir(folder):
-        assert not (folder / "camera.sock").exists()
-        with pytest.raises(UserError, match=f"process {os.getpid()}"):
-            RunDir(folder)
-    RunDir(folder).close()
-    folder.chmod(0o777)
-    with pytest.raises(UserError, match="chmod 700"):
-        RunDir(folder)
-    with pytest.raises(UserError, match="too long"):
-        RunDir(tmp_path / ("x" * 120))
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="run folder"):
-        RunDir(tmp_path / "file")

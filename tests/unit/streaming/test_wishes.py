@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from streaming.bus import CONTROL, ControlHub, addresses
+from streaming.bus import ControlHub
 from streaming.config import Links
 from streaming.errors import UserError
+from streaming.links import CONTROL, addresses
 from streaming.messages import Answer, Report, Wish
 from streaming.wishes import wish
 
