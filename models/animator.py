@@ -204,8 +204,12 @@ class Animator(nn.Module):
         """The whole sequence at once: context [B, T, dim]."""
         return self.step(heard, time_s, shown, self.init_state(heard.shape[0]))[0]
 
-    def way(self, moment: Moment, field: Tensor, share: Tensor) -> Tensor:
-        """Where a field [N, 2, G, G] should go that is at a share [N] of its way from noise: [N, 2, G, G]."""
+    def end_of(self, moment: Moment, field: Tensor, share: Tensor) -> Tensor:
+        """Where the way of a field [N, 2, G, G] ends that is at a share [N] of it from noise: [N, 2, G, G], squashed.
+
+        It says the end, not the direction (Li and He 2025): most of a picture stands still, and a network says
+        "nothing" exactly, which to a direction would be the noise, cell by cell, that it is to take away.
+        """
         x = torch.cat([moment.shown, 8.0 * moment.where, squash(moment.before), field], 1)
         x = self.begin(x) + self.place_of_cell
         how = torch.cat([moment.context, self.how_far(share[:, None])], -1)
@@ -215,16 +219,19 @@ class Animator(nn.Module):
         return out
 
     def loss(self, moment: Moment, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-        """What is minimized: the squared error of the way from noise to the true flow [N, 2, G, G], per row [N]."""
+        """What is minimized: the squared error of the end of the way from noise to the true flow, per row [N].
+
+        flow, noise: [N, 2, G, G]; share [N].
+        """
         end = squash(flow)
         at = share[:, None, None, None]
-        said = self.way(moment, (1.0 - at) * noise + at * end, share)
-        return (said - (end - noise)).square().mean((1, 2, 3))
+        return (self.end_of(moment, (1.0 - at) * noise + at * end, share) - end).square().mean((1, 2, 3))
 
     def sample(self, moment: Moment, noise: Tensor) -> Tensor:
         """A field [N, 2, G, G], velocities, from noise of spread 1 (less: nearer to what is likeliest)."""
         field = noise
         for step in range(self.config.steps):
             share = field.new_full((field.shape[0],), step / self.config.steps)
-            field = field + self.way(moment, field, share) / self.config.steps
+            # As far along the straight way to where it ends as one step leads; the last one arrives.
+            field = field + (self.end_of(moment, field, share) - field) / (self.config.steps - step)
         return unsquash(field)

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.animator import Animator
 from models.painter import Painter, PainterConfig, Sitting
+from training.bundling import load_network
 from training.device import Device
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
@@ -145,7 +147,7 @@ def train_painter(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec, visual network and latent space.
+    """Train or go on training with a bundle's codec, latent space and animator.
 
     Args:
         work: folder with `translator/`, `animator/` and `painter/`: what was recorded, the checkpoint and the curves.
@@ -161,7 +163,10 @@ def train_painter(
     device = device or Device()
     torch.manual_seed(0)
     with device.main_first():
-        parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles))
+        animator = load_network(bundle, "animator")
+        if not isinstance(animator, Animator):
+            raise TypeError("the bundle's animator is of another class")
+        parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles), animator)
     data = Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
     model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1])))
     if start is not None:

@@ -1,13 +1,15 @@
 """What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
 
-Mobiles, whose things glow a little with the sound that pushes them, and performers some time after a still of them:
-a few ticks, where moving the still nearly suffices, or seconds, where only what is heard says what is to be seen.
+Mobiles, whose things glow a little with the sound that pushes them and truly move as they are shown; and performers up
+to eight seconds after a still of them, which the animator has moved meanwhile: there only what is heard says what is to
+be seen.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from models.animator import Animator
+from models.weights import pack_weights
 from streaming.drift import Drift, Texture
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
+from training.enacting import Enacted, enact
 from training.mobiles import Mobile
 from training.performances import TICKS, record_dataset
 from training.pool import open_executor
@@ -28,11 +33,9 @@ from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, reco
 
 PER_CLIP = 8
 """Moments of each clip."""
-NEAR_TICKS, FAR_TICKS = 8, 150
-"""How long after its still a performer is painted, one half each."""
 GLOW = 0.25
 """How much brighter a full push makes a thing."""
-LAYOUT = 1
+LAYOUT = 2
 """Raised when a made file holds something else than before."""
 
 
@@ -117,10 +120,10 @@ def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray((fitted[..., 0] > 127) & ~outside)
 
 
-def paint_performer(path: Path, seed: int) -> dict[str, NDArray[Any]]:
-    """Moments of a recorded performer some ticks after a still, moved along what flowed meanwhile."""
+def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str, NDArray[Any]]:
+    """Moments of a recorded performer, whose still was moved as the animator heard it to be."""
     with np.load(path) as file:
-        data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view", "flow")}
+        data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view")}
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
 
     def view(tick: int) -> NDArray[np.uint8]:
@@ -129,57 +132,52 @@ def paint_performer(path: Path, seed: int) -> dict[str, NDArray[Any]]:
 
     rng = np.random.default_rng([seed, 910])
     rows: dict[str, list[Any]] = {name: [] for name in ("prior", "warped", "wanted", "where", "flow", "tick")}
-    for index in range(PER_CLIP):
-        farthest = NEAR_TICKS if index % 2 else FAR_TICKS
-        start = int(rng.integers(0, TICKS - farthest))
-        end = start + int(rng.integers(1, farthest + 1))
-        # From afar the show's own anchoring has long drawn the still back.
-        anchoring = 0.0 if index % 2 else float(rng.uniform(0.5, 2.0))
-        drift = Drift((STILL_SIDE, STILL_SIDE))
-        for tick in range(start + 1, end + 1):
-            drift.move(data["flow"][tick].astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
-        where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
-        prior = view(start)
-        rows["prior"].append(prior)
-        rows["warped"].append(drift.render(Texture(prior)))
-        rows["wanted"].append(view(end))
-        rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
-        rows["flow"].append(data["flow"][end])
-        rows["tick"].append(end)
+    for start, anchoring, flow in ways:
+        prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
+        texture = Texture(prior)
+        chosen = set(rng.choice(len(flow), PER_CLIP // len(ways), replace=False).tolist())
+        for index, field in enumerate(flow):
+            drift.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
+            if index not in chosen:
+                continue
+            where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+            rows["prior"].append(prior)
+            rows["warped"].append(drift.render(texture))
+            rows["wanted"].append(view(start + 1 + index))
+            rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
+            rows["flow"].append(field)
+            rows["tick"].append(start + 1 + index)
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
-    return {**stacked, "hidden": np.zeros((PER_CLIP, STILL_SIDE, STILL_SIDE), bool)}
+    return {**stacked, "hidden": np.zeros((len(rows["tick"]), STILL_SIDE, STILL_SIDE), bool)}
 
 
-def _file(job: tuple[int, Path, Path], kind: str) -> Path:
-    seed, source, target = job
-    made = paint_mobile(source, seed) if kind == "mobile" else paint_performer(source, seed)
+def _write(target: Path, made: dict[str, NDArray[Any]]) -> None:
     part = target.with_suffix(".part")
     with part.open("wb") as out:
         np.savez(out, allow_pickle=False, **made)
     part.replace(target)
-    return target
 
 
-def load_pictures(kind: str, sources: list[Path], heard: Tensor, folder: Path, workers: int = 2) -> Pictures:
-    """Make what is missing, and stack the moments of clips.
+def _performer_file(job: tuple[Path, Path, Sequence[Enacted]]) -> None:
+    source, target, ways = job
+    _write(target, paint_performer(source, seed_of(source), ways))
 
-    Args:
-        kind: "mobile" or "performer".
-        sources: their recordings; a name ends with the seed and a version.
-        heard: audio latents of the clips, [N, T, D].
-        folder: where what was made is kept.
-        workers: processes.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(int(path.stem.split("-")[1]), path, folder / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
-    missing = [job for job in jobs if not job[2].exists()]
-    with open_executor(workers) as pool, tqdm(total=len(jobs), desc=f"pictures of {kind}s", mininterval=5) as bar:
-        bar.update(len(jobs) - len(missing))
-        for _ in pool.map(partial(_file, kind=kind), missing):
-            bar.update()
+
+def _mobile_file(job: tuple[Path, Path]) -> None:
+    source, target = job
+    _write(target, paint_mobile(source, seed_of(source)))
+
+
+def seed_of(recording: Path) -> int:
+    """A recording's name ends with the seed and a version."""
+    return int(recording.stem.split("-")[1])
+
+
+def stack(files: Sequence[Path], heard: Tensor) -> Pictures:
+    """The moments of clips, one file each, with what was heard in them: heard [N, T, D]."""
     names = [field.name for field in fields(Pictures) if field.name != "heard"]
     columns: dict[str, list[Tensor]] = {name: [] for name in (*names, "heard")}
-    for row, (_, _, path) in enumerate(jobs):
+    for row, path in enumerate(files):
         with np.load(path) as file:
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
@@ -187,11 +185,44 @@ def load_pictures(kind: str, sources: list[Path], heard: Tensor, folder: Path, w
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
 
 
-def pictures_of(work: Path, played: Scenes, hung: Scenes) -> tuple[Pictures, Pictures]:
+def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: Path, workers: int = 2) -> Pictures:
+    """Make what is missing of performers, and stack it.
+
+    Args:
+        folder: of their recordings.
+        played: what was recorded.
+        animator: moves their stills.
+        kept: folder for what is made, under names with the animator's hash.
+        workers: processes.
+    """
+    sources = record_dataset(folder, len(played.level))
+    made_by = hashlib.sha256(pack_weights(animator)).hexdigest()[:8]
+    files = [kept / f"{path.stem}-picture-v{LAYOUT}-{made_by}.npz" for path in sources]
+    if not all(path.exists() for path in files):
+        kept.mkdir(parents=True, exist_ok=True)
+        jobs = list(zip(sources, files, enact(animator, played), strict=True))
+        _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
+    return stack(files, played.heard)
+
+
+def mobiles_painted(folder: Path, hung: Scenes, kept: Path, workers: int = 2) -> Pictures:
+    """Make what is missing of mobiles, and stack it; see `performers_painted`."""
+    sources = record_mobiles(folder, len(hung.level))
+    kept.mkdir(parents=True, exist_ok=True)
+    jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
+    _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
+    return stack([path for _, path in jobs], hung.heard)
+
+
+def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:
+    with open_executor(workers) as pool:
+        for _ in tqdm(pool.map(work, jobs), total=len(jobs), desc=name, mininterval=5):
+            pass
+
+
+def pictures_of(work: Path, played: Scenes, hung: Scenes, animator: Animator) -> tuple[Pictures, Pictures]:
     """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
-    performers = record_dataset(work / "translator", len(played.level))
-    mobiles = record_mobiles(work / "animator", len(hung.level))
     return (
-        load_pictures("performer", performers, played.heard, work / "painter"),
-        load_pictures("mobile", mobiles, hung.heard, work / "painter"),
+        performers_painted(work / "translator", played, animator, work / "painter"),
+        mobiles_painted(work / "animator", hung, work / "painter"),
     )

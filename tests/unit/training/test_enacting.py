@@ -1,0 +1,73 @@
+"""What an animator makes of clips: from each start on, the same for the same seed, and drawn as a show draws it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from models.animator import Animator, AnimatorConfig
+from training.enacting import enact
+from training.pictures import PER_CLIP, paint_performer
+from training.scenes import STARTS, Scenes
+
+SMALL = AnimatorConfig(latent_dim=4, shown=8, widths=(8, 8, 8, 8), dim=8, heads=1, layers=1, inside=8, blocks=1)
+TICKS = 160
+
+
+def clips(count: int) -> Scenes:
+    """Noise that was heard, and grey stills."""
+    generator = torch.Generator().manual_seed(0)
+    heard = torch.randn(count, TICKS, 4, generator=generator).half()
+    stills = torch.randint(0, 255, (count, len(STARTS), 128, 128, 3), dtype=torch.uint8, generator=generator)
+    fields = torch.zeros(count, TICKS, 2, 16, 16).half()
+    return Scenes(heard, torch.zeros(count, TICKS).half(), fields, stills, torch.zeros(count, 4, 2, 16, 16).half())
+
+
+def moving() -> Animator:
+    """One that moves, trained or not."""
+    torch.manual_seed(1)
+    model = Animator(SMALL).eval()
+    nn.init.normal_(model.end.weight, std=0.2)
+    return model
+
+
+def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
+    ways = enact(moving(), clips(3))
+    assert [len(pair) for pair in ways] == [2, 2, 2]
+    for first, later in ways:
+        assert first.start == 0
+        assert later.start in STARTS[1:]
+        for way in (first, later):
+            assert way.flow.shape == (TICKS - way.start - 1, 2, 16, 16)
+            assert 0.5 <= way.anchoring <= 2.0
+            assert np.abs(way.flow[0]).max() > 0.0
+
+
+def test_the_same_seed_moves_the_same_and_another_does_not() -> None:
+    model, data = moving(), clips(2)
+    one, two, other = enact(model, data, 5), enact(model, data, 5), enact(model, data, 6)
+    assert np.array_equal(one[0][0].flow, two[0][0].flow)
+    assert not np.array_equal(one[0][0].flow, other[0][0].flow)
+
+
+def test_moments_are_what_the_screen_shows_of_the_way(tmp_path: Path) -> None:
+    pictures = [np.full((60, 80, 3), shade, np.uint8) for shade in range(0, TICKS)]
+    encoded = [cv2.imencode(".jpg", picture)[1].ravel() for picture in pictures]
+    path = tmp_path / "performance-7-v3.npz"
+    sizes = np.array([len(one) for one in encoded])
+    np.savez(path, jpeg=np.concatenate(encoded), jpeg_bytes=sizes, view=np.arange(TICKS))
+    (ways,) = enact(moving(), clips(1))
+    made = paint_performer(path, 7, ways)
+    assert len(made["tick"]) == PER_CLIP
+    assert made["wanted"].shape == (PER_CLIP, 128, 128, 3)
+    for row, tick in enumerate(made["tick"]):
+        way = ways[0] if row < PER_CLIP // 2 else ways[1]
+        assert tick > way.start
+        assert abs(int(made["wanted"][row].mean()) - tick) <= 1
+        assert abs(int(made["prior"][row].mean()) - way.start) <= 1
+        assert np.array_equal(made["flow"][row], way.flow[tick - way.start - 1])
+        assert not made["hidden"][row].any()

@@ -1,0 +1,93 @@
+"""What a trained animator makes of many clips at once: how each one's still is moved from a start to the clip's end.
+
+The painter must mend what it will be shown, and that is not how the players truly moved but how the animator moves
+their stills. The steps are the show's own (`streaming.stages.flow`): chance that lasts, its own last field before it,
+and a map that is drawn back to rest.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.animator import TICK_S, Animator, Moment, moved
+from streaming.stages.flow import KEPT, SPREAD
+from training.animator import carried
+from training.scenes import STARTS, Scenes
+
+ANCHORING = 0.5, 2.0
+"""Range of the show's dial, 1/s."""
+ROWS = 120
+
+
+class Enacted(NamedTuple):
+    """One still's way through a clip.
+
+    start: the tick at which it was taken; anchoring: by which part its map decays in a second; flow: float16
+    [T - start, 2, G, G], what was said from the next tick on.
+    """
+
+    start: int
+    anchoring: float
+    flow: NDArray[np.float16]
+
+
+@torch.inference_mode()
+def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
+    """Move the first still of every clip, and one of its later ones; all follows from the seed.
+
+    Args:
+        model: a trained animator.
+        clips: N of them.
+        seed: of chance and of what is chosen.
+
+    Returns:
+        Two ways for each clip, the first one from its start.
+    """
+    count, total = clips.level.shape
+    rng = np.random.default_rng(seed)
+    later = rng.integers(1, len(STARTS), count)
+    ways: list[list[Enacted]] = [[] for _ in range(count)]
+    batches = [np.arange(count)[at : at + ROWS] for at in range(0, count, ROWS)]
+    for rows in tqdm(batches, desc="enacted", mininterval=5):
+        for which in (np.zeros(len(rows), np.int64), later[rows]):
+            # Those with a later still begin with the others and are cut: what came before it is not used.
+            starts = np.array(STARTS)[which]
+            anchoring = rng.uniform(*ANCHORING, len(rows))
+            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, total, rng)
+            for row, start, rate, said in zip(rows, starts, anchoring, flow, strict=True):
+                ways[row].append(Enacted(int(start), float(rate), said[start + 1 :]))
+    return ways
+
+
+def _enact(
+    model: Animator,
+    heard: torch.Tensor,
+    stills: torch.Tensor,
+    starts: NDArray[np.int64],
+    anchoring: NDArray[np.float64],
+    total: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float16]:
+    """Fields float16 [N, total, 2, G, G] of stills that begin to move after their starts."""
+    count, grid = len(heard), model.config.grid
+    shown = model.eyes(stills)
+    seconds = torch.arange(total, dtype=torch.float64).expand(count, -1) * TICK_S
+    context = model(heard.float(), seconds, shown)
+    keep = torch.from_numpy(np.exp(-TICK_S * anchoring)).float()
+    where, before = torch.zeros(2, count, 2, grid, grid)
+    noise = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
+    said = np.zeros((count, total, 2, grid, grid), np.float16)
+    begun = torch.from_numpy(starts)
+    for tick in range(int(starts.min()) + 1, total):
+        fresh = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
+        noise = KEPT * noise + (1.0 - KEPT**2) ** 0.5 * fresh
+        moment = Moment(context[:, tick], moved(shown, where), where, before)
+        flow = model.sample(moment, SPREAD * noise) * (tick > begun)[:, None, None, None]
+        said[:, tick] = flow.numpy()
+        where, before = carried(where, flow, keep), flow
+    return said
