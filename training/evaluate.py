@@ -1,4 +1,4 @@
-"""Scores a bundle, every figure beside its control: `python -m training.evaluate {forward,codec,latent,reverse}`.
+"""Scores a bundle, figures beside controls: `python -m training.evaluate {forward,codec,latent,reverse,endurance}`.
 
 `python -m training.evaluate roundtrip VIDEO --out DIR` sends a video through both loops: to music, and back.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engines.bundles import find_bundle
 from engines.contract import EngineError
+from streaming.errors import UserError
 from training.bundling import write_scores
 from training.codec_scores import evaluate_codec
 from training.footage import FootageError
@@ -48,9 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
     around.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     around.add_argument("--out", type=Path, required=True, metavar="DIR", help="the page and the film go there")
     around.add_argument("--seconds", type=float, default=30.0, help="of the video, at most")
+    endurance = what.add_parser("endurance", help="silence, an hour of music, silence: what becomes of the picture")
+    endurance.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    endurance.add_argument("--minutes", type=float, default=60.0, help="of music")
+    endurance.add_argument("--silence-minutes", type=float, default=10.0, help="of silence before it")
+    endurance.add_argument("--prior", default="", help="a still; the shipped one where none is named")
     for each in (forward, codec, latent, reverse):
-        each.add_argument("--json", type=Path, help="write the figures here")
         each.add_argument("--page", type=Path, metavar="DIR", help="make a page with plots and players there")
+    for each in (forward, codec, latent, reverse, endurance):
+        each.add_argument("--json", type=Path, help="write the figures here")
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
     if options.what == "roundtrip":
@@ -65,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 2
         return 0
+    if options.what == "endurance":
+        return _endure(options)
     folder = Path(options.clips) if options.what == "forward" and not options.clips.lstrip("-").isdigit() else None
     clips = 0 if folder else int(options.clips)
     least = 4 if options.what == "reverse" else 2
@@ -117,6 +126,30 @@ def main(arguments: list[str] | None = None) -> int:
         if options.what == "forward" and options.periodic:
             name = "anticipation"
         write_scores(find_bundle(options.bundle), name, figures)
+    return 0
+
+
+def _endure(options: argparse.Namespace) -> int:
+    if options.minutes <= 0 or options.silence_minutes < 0:
+        print("--minutes must be more than 0, --silence-minutes not less; give others", file=sys.stderr)
+        return 2
+    from training.endurance import evaluate_endurance
+
+    try:
+        figures = evaluate_endurance(options.bundle, options.minutes, options.silence_minutes, options.prior)
+    except (EngineError, UserError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    figures["command"] = (
+        f"python -m training.evaluate endurance --minutes {options.minutes:g} "
+        f"--silence-minutes {options.silence_minutes:g}{' --prior IMAGE' * bool(options.prior)}"
+    )
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.into_bundle:
+        write_scores(find_bundle(options.bundle), "endurance", figures)
     return 0
 
 
