@@ -1,4 +1,4 @@
-"""Levels of sound: the meter, and the limiter that leaves everything below it untouched."""
+"""Levels of sound: the meter, what is loud for a piece, and the limiter that leaves everything below it untouched."""
 
 from __future__ import annotations
 
@@ -23,6 +23,27 @@ def decibels(pcm: NDArray[np.float32]) -> float:
 def opened(level_db: float) -> float:
     """How much a sound of this level may move, 0 to 1."""
     return min(1.0, max(0.0, (level_db - STILL_DB) / (QUIET_DB - STILL_DB)))
+
+
+class Loudness:
+    """How loud a tick is beside the loudest of the last while, 0 to 1: however soft a piece is, it has its own forte.
+
+    The loudest is forgotten by 1 dB a second, and is never less than -45 dB of full scale: noise is no forte.
+    """
+
+    RANGE_DB = 30.0
+    FALL_DB_PER_S = 1.0
+    LEAST_DB = -45.0
+
+    def __init__(self) -> None:
+        self._loudest_db = self.LEAST_DB
+
+    def hear(self, level_db: float, seconds: float) -> float:
+        """Take the next level (dB of full scale), so many seconds after the last one."""
+        if not math.isfinite(level_db):
+            return 0.0
+        self._loudest_db = max(level_db, self.LEAST_DB, self._loudest_db - seconds * self.FALL_DB_PER_S)
+        return max(0.0, 1.0 + (level_db - self._loudest_db) / self.RANGE_DB)
 
 
 def limited(pcm: NDArray[np.float32]) -> NDArray[np.float32]:

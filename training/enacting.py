@@ -2,7 +2,7 @@
 
 The painter must mend what it will be shown, and that is not how the players truly moved but how the animator moves
 their stills. The steps are the show's own (`streaming.stages.flow`): chance that lasts, its own last field before it,
-and a map that is drawn back to rest.
+and a map that is drawn back to rest; with all of a show's chance, or less of it, down to the likeliest motion.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.animator import TICK_S, Animator, Moment, moved
-from streaming.stages.flow import KEPT, SPREAD
+from streaming.levels import Loudness
+from streaming.stages.flow import KEPT, LOUD_SPREAD, SOFT_SPREAD
 from training.animator import carried
 from training.scenes import STARTS, Scenes
 
@@ -48,7 +49,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
     Returns:
         Two ways for each clip, the first one from its start.
     """
-    count, total = clips.level.shape
+    count = len(clips.level)
     rng = np.random.default_rng(seed)
     later = rng.integers(1, len(STARTS), count)
     ways: list[list[Enacted]] = [[] for _ in range(count)]
@@ -58,10 +59,19 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
             # Those with a later still begin with the others and are cut: what came before it is not used.
             starts = np.array(STARTS)[which]
             anchoring = rng.uniform(*ANCHORING, len(rows))
-            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, total, rng)
+            spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
+            spread *= rng.uniform(0.0, 1.0, (len(rows), 1)).astype(np.float32)
+            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, spread, rng)
             for row, start, rate, said in zip(rows, starts, anchoring, flow, strict=True):
                 ways[row].append(Enacted(int(start), float(rate), said[start + 1 :]))
     return ways
+
+
+def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far chance leads at each tick of a clip with these levels [T] in dB."""
+    loudness = Loudness()
+    heard = [loudness.hear(float(level), TICK_S) for level in level_db]
+    return np.asarray(SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * np.array(heard), np.float32)
 
 
 def _enact(
@@ -70,11 +80,12 @@ def _enact(
     stills: torch.Tensor,
     starts: NDArray[np.int64],
     anchoring: NDArray[np.float64],
-    total: int,
+    spread: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> NDArray[np.float16]:
     """Fields float16 [N, total, 2, G, G] of stills that begin to move after their starts."""
-    count, grid = len(heard), model.config.grid
+    count, total, grid = *spread.shape, model.config.grid
+    spreads = torch.from_numpy(spread)[..., None, None, None]
     shown = model.eyes(stills)
     seconds = torch.arange(total, dtype=torch.float64).expand(count, -1) * TICK_S
     context = model(heard.float(), seconds, shown)
@@ -87,7 +98,7 @@ def _enact(
         fresh = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
         noise = KEPT * noise + (1.0 - KEPT**2) ** 0.5 * fresh
         moment = Moment(context[:, tick], moved(shown, where), where, before)
-        flow = model.sample(moment, SPREAD * noise) * (tick > begun)[:, None, None, None]
+        flow = model.sample(moment, spreads[:, tick] * noise) * (tick > begun)[:, None, None, None]
         said[:, tick] = flow.numpy()
         where, before = carried(where, flow, keep), flow
     return said

@@ -37,6 +37,9 @@ MENDING = 0.25
 FLOOR_DB = -60.0
 FIRST_TICKS = 5
 """Ticks after a clip's beginning that are not scored: nothing was heard before."""
+BEGUN_DB = -50.0
+"""Players wait before they begin, all about as long: from here on a clip has begun. Waiting is like waiting, and would
+make any two clips' courses alike."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
     amplitude = 10.0 ** (loud_db / 20.0)
     field = np.einsum("t,tcyx->cyx", amplitude, true) / max(1e-12, float((amplitude**2).sum()))
     return np.asarray(amplitude[:, None, None, None] * field, np.float32)
+
+
+def begun(loud_db: NDArray[np.float64]) -> int:
+    """The first tick of a clip that sounds; 0 where none does."""
+    return int(np.argmax(loud_db > BEGUN_DB))
 
 
 def energy_of(flow: Field) -> NDArray[np.float64]:
@@ -101,7 +109,7 @@ def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.fl
 
 def _reenact(sound: NDArray[np.float32], still: NDArray[np.uint8], bundle: str, seed: int) -> tuple[Field, Field, Any]:
     show = Show(bundle=bundle, seed=seed)
-    likeliest = [m.flow for m in animate(sound, still, show, spread=0.0, pictures=False)]
+    likeliest = [m.flow for m in animate(sound, still, show, chance=0.0, pictures=False)]
     moments = list(animate(sound, still, show))
     return np.stack(likeliest), np.stack([m.flow for m in moments]), [m.picture for m in moments]
 
@@ -204,11 +212,12 @@ def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
         for name, field in fields.items():
             errors.setdefault(name, []).append(end_point_error(field, true))
         other = clips[(index + 1) % len(clips)]
-        loud, others = (np.maximum(c.loud_db[cut], FLOOR_DB) for c in (clip, other))
-        moved = energy_of(clip.drawn[cut])
+        played = slice(max(FIRST_TICKS, begun(clip.loud_db), begun(other.loud_db)), None)
+        loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
+        moved = energy_of(clip.drawn[played])
         errors.setdefault("envelope_correlation", []).append(together(moved, loud))
         errors.setdefault("envelope_correlation_shuffled", []).append(together(moved, others))
-        errors.setdefault("envelope_correlation_of_truth", []).append(together(energy_of(true), loud))
+        errors.setdefault("envelope_correlation_of_truth", []).append(together(energy_of(clip.true[played]), loud))
         errors.setdefault("psnr_gain_db", []).append(clip.psnr - clip.psnr_still)
     figures: dict[str, Any] = {}
     for name, values in errors.items():

@@ -15,15 +15,16 @@ from streaming.drift import Drift
 from streaming.edges.prior import load_prior
 from streaming.errors import UserError
 from streaming.features import fit_square
-from streaming.levels import opened
+from streaming.levels import Loudness, opened
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
 from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
 
 STILL_SIDE = 128
 """Side of the square in which the networks see the prior image."""
-SPREAD = 0.5
-"""How far chance leads in a show: with all of it much trembles."""
+SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.1
+"""How far chance leads when nothing is heard, and when what is heard is as loud as it gets; 1 as it was learned. Below
+0.7 next to nothing moves, above 1.1 what moves runs away: so it is loudness that lets things go."""
 KEPT = 0.85
 """How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
 _WARM_UP_STEPS = 3
@@ -37,19 +38,20 @@ class FlowStage:
     Args:
         engine_opener: opens the networks; see `engines.registry.open_engine`.
         loader: reads a prior image; see `load_prior`.
-        spread: how far chance may lead from the likeliest motion; 1 as it was learned.
+        chance: how far chance may lead from the likeliest motion, in parts of what a show lets it.
     """
 
     def __init__(
         self,
         engine_opener: Callable[..., Engine] = open_engine,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-        spread: float = SPREAD,
+        chance: float = 1.0,
     ) -> None:
-        self._open_engine, self._loader, self._spread = engine_opener, loader, spread
+        self._open_engine, self._loader, self._share = engine_opener, loader, chance
         self._map = Drift((512, 512))
         self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         self._reader = PriorReader(lambda path: fit_square(loader(path), STILL_SIDE))
+        self._loudness = Loudness()
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -69,7 +71,7 @@ class FlowStage:
         self._shown = self._look(fit_square(first_prior(self._loader, context), STILL_SIDE))
         width = int(self._engine.spec.config.get("latent_dim", 128))
         for _ in range(_WARM_UP_STEPS):
-            self._animate(np.zeros(width, np.float32), 0.0)
+            self._animate(np.zeros(width, np.float32), 0.0, 0.0)
         self._engine.reset()
         spec = self._engine.spec
         context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
@@ -98,7 +100,9 @@ class FlowStage:
             metrics.count("gaps", heard.tick - self._tick - 1)
         self._tick = heard.tick
         self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
-        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9)
+        loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
+        spread = self._share * (SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness)
+        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, spread)
         if not np.isfinite(flow).all():
             # A state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")
@@ -118,7 +122,7 @@ class FlowStage:
             stamps=dict(heard.stamps),
         )
 
-    def _animate(self, latent: NDArray[np.float32], time_s: float) -> Field:
+    def _animate(self, latent: NDArray[np.float32], time_s: float, spread: float) -> Field:
         where = cv2.resize(self._map.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
         found = self._engine.step(
             latent=latent,
@@ -126,7 +130,7 @@ class FlowStage:
             shown=self._shown,
             where=np.ascontiguousarray(np.moveaxis(where, -1, 0)),
             before=self._before,
-            noise=np.float32(self._spread) * self._noise,
+            noise=np.float32(spread) * self._noise,
         )
         return np.asarray(found["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
 

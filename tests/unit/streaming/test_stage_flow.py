@@ -14,7 +14,7 @@ from streaming.errors import SourceError
 from streaming.messages import Flow, Hearing, Set
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
-from streaming.stages.flow import FlowStage
+from streaming.stages.flow import LOUD_SPREAD, SOFT_SPREAD, FlowStage
 
 
 class FakeNetwork:
@@ -105,7 +105,7 @@ def test_chance_changes_slowly() -> None:
         noises.append(show.networks["animator"].given["noise"].ravel())
     together = [float(np.corrcoef(a, b)[0, 1]) for a, b in zip(noises[1:], noises, strict=False)]
     assert np.mean(together) == pytest.approx(0.85, abs=0.05)
-    assert np.std(noises) == pytest.approx(0.5, abs=0.05)
+    assert np.std(noises) == pytest.approx(LOUD_SPREAD, abs=0.1), "a level that stays is as loud as it gets"
 
 
 def test_another_prior_is_looked_at_and_remembered() -> None:
@@ -142,3 +142,13 @@ def test_its_map_is_moved_as_far_and_drawn_back_as_fast_as_the_screens() -> None
     assert reached(motion=2.0) > 1.5 * usual
     assert reached(anchoring=10.0) < 0.5 * usual
     assert reached(anchoring=99.0) == usual, "out of its range"
+
+
+def test_what_is_soft_for_the_piece_is_moved_by_less_chance() -> None:
+    show = Moving()
+    spreads = []
+    for tick in range(60):
+        show.step(tick, level_db=-20.0 if tick % 2 else -50.0)
+        spreads.append(np.abs(show.networks["animator"].given["noise"]).mean())
+    ratio = np.mean(spreads[2::2]) / np.mean(spreads[3::2])
+    assert ratio == pytest.approx(SOFT_SPREAD / LOUD_SPREAD, rel=0.1)
