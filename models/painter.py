@@ -3,8 +3,10 @@
 A still that is moved shows nothing that was hidden in it: where a thing has moved away its ground is missing, and its
 edges are smeared. The painter carries the moved picture, with noise mixed into it, to the picture that it should be, in
 one or a few steps along straight paths (flow matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and
-Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown what it starts from, is `imagination`:
-with none of either it mends, with all of both it paints anew what it hears.
+Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown what it starts from, follows from
+`imagination`: up to a quarter there is none of either and it mends, with all of both it paints anew what it hears.
+
+It says where its way ends, as what is to be added to the moved picture: what needs no mending is left to the bit.
 
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
@@ -21,6 +23,8 @@ from torch import Tensor, nn
 from models.config import Sizes
 from models.modulated import Modulated
 
+MENDED = 0.25
+"""Up to this imagination it mends; from here on it is free to paint anew."""
 COARSE = 8
 """With full imagination the painter is shown what it starts from in blocks of so many pixels."""
 
@@ -71,6 +75,11 @@ def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
     return (1.0 - share) * picture + share * blocks
 
 
+def freedom(imagination: Tensor) -> Tensor:
+    """How much of what it starts from is noise, and how coarsely the rest is shown: 0 to 1."""
+    return ((imagination - MENDED) / (1.0 - MENDED)).clamp(0.0, 1.0)
+
+
 class Painter(nn.Module):
     """The network; no memory.
 
@@ -96,13 +105,14 @@ class Painter(nn.Module):
 
     def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""
-        share = sitting.imagination[:, None, None, None]
+        share = freedom(sitting.imagination)[:, None, None, None]
         return (1.0 - share) * sitting.warped + share * noise
 
-    def way(self, sitting: Sitting, picture: Tensor, share: Tensor) -> Tensor:
-        """Where a picture [N, 3, S, S] should go that is at a share [N] of its way: [N, 3, S, S]."""
-        how = sitting.imagination
-        shown = [picture, coarsened(sitting.warped, how), coarsened(sitting.prior, how)]
+    def end_of(self, sitting: Sitting, picture: Tensor, share: Tensor) -> Tensor:
+        """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S]."""
+        how, free = sitting.imagination, freedom(sitting.imagination)
+        base = coarsened(sitting.warped, free)
+        shown = [picture, base, coarsened(sitting.prior, free)]
         cells = F.pixel_unshuffle(torch.cat(shown, 1), self.config.patch)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
@@ -113,19 +123,18 @@ class Painter(nn.Module):
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
-        out: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
-        return out
+        added: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
+        return base + added
 
     def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-        """What is minimized: the error of the way to the wanted picture [N, 3, S, S], per row [N].
+        """What is minimized: the error of where the way to the wanted picture [N, 3, S, S] ends, per row [N].
 
         Absolute errors as well as squared ones, and those of gradients: edges are what is missed.
         """
         begin = self.begin(sitting, noise)
         at = share[:, None, None, None]
         picture = (1.0 - at) * begin + at * wanted
-        reached = picture + (1.0 - at) * self.way(sitting, picture, share)
-        error = reached - wanted
+        error = self.end_of(sitting, picture, share) - wanted
         slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
         return error.square().mean((1, 2, 3)) + 0.5 * error.abs().mean((1, 2, 3)) + 0.5 * slopes
 
@@ -134,5 +143,5 @@ class Painter(nn.Module):
         picture = self.begin(sitting, noise)
         for step in range(self.config.steps):
             share = torch.full_like(sitting.imagination, step / self.config.steps)
-            picture = picture + self.way(sitting, picture, share) / self.config.steps
+            picture = picture + (self.end_of(sitting, picture, share) - picture) / (self.config.steps - step)
         return picture.clamp(-1.0, 1.0)

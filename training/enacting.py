@@ -2,7 +2,8 @@
 
 The painter must mend what it will be shown, and that is not how the players truly moved but how the animator moves
 their stills. The steps are the show's own (`streaming.stages.flow`): chance that lasts, its own last field before it,
-and a map that is drawn back to rest; with all of a show's chance, or less of it, down to the likeliest motion.
+and a map that is drawn back to rest; but with little of a show's chance, or none: where chance has led a hand, no
+player's hand was, and the painter would learn to undo what the animator does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from training.scenes import STARTS, Scenes
 
 ANCHORING = 0.5, 2.0
 """Range of the show's dial, 1/s."""
+CHANCE = 0.5
+"""The most of a show's chance."""
 ROWS = 120
 
 
@@ -60,7 +63,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
             starts = np.array(STARTS)[which]
             anchoring = rng.uniform(*ANCHORING, len(rows))
             spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
-            spread *= rng.uniform(0.0, 1.0, (len(rows), 1)).astype(np.float32)
+            spread *= rng.uniform(0.0, CHANCE, (len(rows), 1)).astype(np.float32)
             flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, spread, rng)
             for row, start, rate, said in zip(rows, starts, anchoring, flow, strict=True):
                 ways[row].append(Enacted(int(start), float(rate), said[start + 1 :]))

@@ -20,6 +20,8 @@ from training.scenes import load_scenes
 
 HELD_PART = 25
 """One moment of so many is held out for the curves; clips are held out for the evaluation."""
+BEGINNING = 0.7
+"""How often it learns the way from its beginning: a show goes it in one step."""
 MENDING = 0.5
 """How often it learns with little imagination: that is how it is mostly used."""
 
@@ -99,7 +101,7 @@ class PainterTraining(Learning[Painter]):
         where = self.device.device
         sitting, wanted = draw_batch(self._train, rng, self.recipe)
         noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
-        share = torch.from_numpy(np.where(rng.random(len(wanted)) < 0.4, 0.0, rng.random(len(wanted)))).float()
+        share = torch.from_numpy(np.where(rng.random(len(wanted)) < BEGINNING, 0.0, rng.random(len(wanted)))).float()
         known = Sitting(*(x.to(where) for x in sitting))
         return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where)).mean()
 
