@@ -46,7 +46,8 @@ make any two clips' courses alike."""
 class Reenacted:
     """A clip: what truly flowed, what was predicted as likeliest and drawn [T, 2, G, G], how loud it is [T] in dB.
 
-    psnr, psnr_still: of the shown pictures and of the prior held still, dB, over the clip; NaN without true pictures.
+    psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior held
+    still, dB, over the clip; NaN without true pictures.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Reenacted:
     drawn: Field
     loud_db: NDArray[np.float64]
     psnr: float
+    psnr_drawn: float
     psnr_still: float
 
 
@@ -107,11 +109,18 @@ def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.fl
     return np.asarray((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
 
 
-def _reenact(sound: NDArray[np.float32], still: NDArray[np.uint8], bundle: str, seed: int) -> tuple[Field, Field, Any]:
-    show = Show(bundle=bundle, seed=seed)
-    likeliest = [m.flow for m in animate(sound, still, show, chance=0.0, pictures=False)]
-    moments = list(animate(sound, still, show))
-    return np.stack(likeliest), np.stack([m.flow for m in moments]), [m.picture for m in moments]
+@dataclass(frozen=True)
+class _Shown:
+    """A sound's fields [T, 2, G, G] and, where some were drawn, pictures [T, h, w, 3] of the size of the true ones."""
+
+    flow: Field
+    pictures: NDArray[np.uint8]
+
+
+def _show(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, chance: float, *, pictures: bool) -> _Shown:
+    moments = list(animate(sound, still, show, chance=chance, pictures=pictures))
+    shown = [_small(m.picture, still.shape) for m in moments if m.picture is not None]
+    return _Shown(np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8))
 
 
 def reenact_performer(seed: int, bundle: str) -> Reenacted:
@@ -119,19 +128,19 @@ def reenact_performer(seed: int, bundle: str) -> Reenacted:
     clip = watch(seed, Eye(), steady=True)
     performer = performer_of(seed)
     first = performer.frame(0.0)
-    likeliest, drawn, shown = _reenact(clip.sound, first, bundle, seed)
-    true = [performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(shown))]
-    got, want = (np.stack([_small(image, first.shape) for image in images]) for images in (shown, true))
+    show = Show(bundle=bundle, seed=seed)
+    likeliest, drawn = (_show(clip.sound, first, show, chance, pictures=True) for chance in (0.0, 1.0))
+    true = [performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(drawn.flow))]
+    want = np.stack([_small(image, first.shape) for image in true])
     held = np.repeat(_small(first, first.shape)[None], len(want), 0)
     return Reenacted(
         clip.kind,
         str(seed),
         clip.flow.astype(np.float32),
-        likeliest,
-        drawn,
+        likeliest.flow,
+        drawn.flow,
         level_db(clip.sound),
-        psnr(got[FIRST_TICKS:], want[FIRST_TICKS:]),
-        psnr(held[FIRST_TICKS:], want[FIRST_TICKS:]),
+        *(psnr(got[FIRST_TICKS:], want[FIRST_TICKS:]) for got in (likeliest.pictures, drawn.pictures, held)),
     )
 
 
@@ -139,9 +148,10 @@ def reenact_mobile(seed: int, bundle: str) -> Reenacted:
     """A held-out mobile's sound and still."""
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
-    likeliest, drawn, _ = _reenact(sound, data["still"], bundle, seed)
+    show = Show(bundle=bundle, seed=seed)
+    likeliest, drawn = (_show(sound, data["still"], show, chance, pictures=False).flow for chance in (0.0, 1.0))
     true = data["flow"].astype(np.float32)
-    return Reenacted("mobile", str(seed), true, likeliest, drawn, level_db(sound), float("nan"), float("nan"))
+    return Reenacted("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
 
 
 def _small(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -219,6 +229,7 @@ def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
         errors.setdefault("envelope_correlation_shuffled", []).append(together(moved, others))
         errors.setdefault("envelope_correlation_of_truth", []).append(together(energy_of(clip.true[played]), loud))
         errors.setdefault("psnr_gain_db", []).append(clip.psnr - clip.psnr_still)
+        errors.setdefault("psnr_gain_db_drawn", []).append(clip.psnr_drawn - clip.psnr_still)
     figures: dict[str, Any] = {}
     for name, values in errors.items():
         if np.isnan(values).all():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from training.reverse_scores import (
     Reenacted,
+    begun,
     best_constant,
     end_point_error,
     energy_of,
@@ -28,7 +31,7 @@ def clip(seed: int, *, right: bool = True) -> Reenacted:
     true[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
     true += rng.normal(0, 1e-4, true.shape).astype(np.float32)
     said = true.copy() if right else rng.normal(0, 0.05, true.shape).astype(np.float32)
-    return Reenacted("keys", str(seed), true, said, said, loud_db, 25.0, 22.0)
+    return Reenacted("keys", str(seed), true, said, said, loud_db, 25.0, 24.0, 22.0)
 
 
 def test_a_right_answer_beats_its_controls_and_a_wrong_one_does_not() -> None:
@@ -40,6 +43,7 @@ def test_a_right_answer_beats_its_controls_and_a_wrong_one_does_not() -> None:
     assert bad["flow_error"] > bad["flow_error_still"]
     assert abs(bad["envelope_correlation"]) < 0.2
     assert good["psnr_gain_db"] == 3.0
+    assert good["psnr_gain_db_drawn"] == 2.0
     assert good["n_clips"] == 6
 
 
@@ -48,6 +52,15 @@ def test_the_constant_control_fits_a_field_that_follows_the_loudness_exactly() -
     true = np.ones((50, 2, 16, 16), np.float32) * (10 ** (loud_db / 20))[:, None, None, None].astype(np.float32)
     assert end_point_error(best_constant(true, loud_db), true) < 1e-6
     assert end_point_error(np.zeros_like(true), true) > 0.1
+
+
+def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
+    late = clip(1)
+    late.loud_db[:30] = -90.0
+    late.drawn[:30] = 0.0
+    assert begun(late.loud_db) == 30
+    alike = figures_of([late, replace(clip(2), loud_db=np.r_[np.full(30, -90.0), clip(2).loud_db[30:]])])
+    assert abs(alike["envelope_correlation_shuffled"]) < 0.4 < alike["envelope_correlation"]
 
 
 def test_what_never_changes_goes_together_with_nothing() -> None:
