@@ -46,8 +46,8 @@ make any two clips' courses alike."""
 class Reenacted:
     """A clip: what truly flowed, what was predicted as likeliest and drawn [T, 2, G, G], how loud it is [T] in dB.
 
-    psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior held
-    still, dB, over the clip; NaN without true pictures.
+    psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior
+    held still, dB, over the clip; NaN without true pictures.
     """
 
     kind: str

@@ -55,12 +55,17 @@ def test_the_constant_control_fits_a_field_that_follows_the_loudness_exactly() -
 
 
 def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
-    late = clip(1)
-    late.loud_db[:30] = -90.0
-    late.drawn[:30] = 0.0
-    assert begun(late.loud_db) == 30
-    alike = figures_of([late, replace(clip(2), loud_db=np.r_[np.full(30, -90.0), clip(2).loud_db[30:]])])
-    assert abs(alike["envelope_correlation_shuffled"]) < 0.4 < alike["envelope_correlation"]
+    clips = []
+    for seed in range(4):
+        loud_db = np.r_[np.full(30, -90.0), np.random.default_rng(seed).normal(-30.0, 5.0, TICKS - 30)]
+        drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
+        drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
+        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+    assert begun(clips[0].loud_db) == 30
+    waiting = together(energy_of(clips[0].drawn), np.maximum(clips[1].loud_db, -60.0))
+    figures = figures_of(clips)
+    assert abs(figures["envelope_correlation_shuffled"]) < 0.3 < 0.6 < waiting
+    assert figures["envelope_correlation"] > 0.8
 
 
 def test_what_never_changes_goes_together_with_nothing() -> None:
