@@ -14,6 +14,7 @@ Pictures are squares of `side` pixels, BGR, -1 to 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,8 @@ from models.modulated import Modulated
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
+SQUARES, LENGTHS, SLOPES = 2.0, 0.25, 0.25
+"""Weights of squared errors, absolute ones, and those of gradients."""
 COARSE = 8
 """With full imagination the painter is shown what it starts from in blocks of so many pixels."""
 
@@ -39,6 +42,7 @@ class PainterConfig(Sizes):
         latent_dim: width of an audio latent.
         width, inner: channels at a cell's size and at twice that.
         blocks: residual blocks at the inner size; there is one before and one after them.
+        deep: channels at further halvings of the size, one block each: how far the network sees about a cell.
         moment: width of what is known of a moment.
         steps: from the moved picture to the painted one.
     """
@@ -49,6 +53,7 @@ class PainterConfig(Sizes):
     width: int = 32
     inner: int = 64
     blocks: int = 3
+    deep: tuple[int, ...] = ()
     moment: int = 96
     steps: int = 1
 
@@ -99,6 +104,10 @@ class Painter(nn.Module):
         self.down = nn.Conv2d(config.width, config.inner, 3, 2, 1)
         self.inside = nn.ModuleList(Modulated(config.inner, config.moment) for _ in range(config.blocks))
         self.up = nn.Conv2d(config.inner, config.width, 1)
+        sizes = list(pairwise((config.inner, *config.deep)))
+        self.deeper = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in sizes)
+        self.deep = nn.ModuleList(Modulated(b, config.moment) for _, b in sizes)
+        self.higher = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in sizes)
         self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
@@ -119,12 +128,22 @@ class Painter(nn.Module):
         x = self.enter(torch.cat([cells, fields], 1))
         moment = self.moment(torch.cat([sitting.heard, share[:, None], how[:, None]], -1))
         x = self.before(x, moment)
-        y = self.down(x)
+        y = self._from_afar(self.down(x), moment)
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
         added: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
         return base + added
+
+    def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:
+        """What lies farther away is seen at smaller sizes and added: [N, inner, h, w] -> the same."""
+        levels = []
+        for deeper, block in zip(self.deeper, self.deep, strict=True):
+            levels.append(x)
+            x = block(deeper(x), moment)
+        for higher, above in zip(reversed(self.higher), reversed(levels), strict=True):
+            x = above + F.interpolate(higher(x), scale_factor=2.0, mode="nearest")
+        return x
 
     def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor) -> Tensor:
         """What is minimized: the error of where the way to the wanted picture [N, 3, S, S] ends, per row [N].
@@ -136,7 +155,7 @@ class Painter(nn.Module):
         picture = (1.0 - at) * begin + at * wanted
         error = self.end_of(sitting, picture, share) - wanted
         slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
-        return error.square().mean((1, 2, 3)) + 0.5 * error.abs().mean((1, 2, 3)) + 0.5 * slopes
+        return SQUARES * error.square().mean((1, 2, 3)) + LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
 
     def paint(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """The painted picture [N, 3, S, S]."""

@@ -2,8 +2,8 @@
 
 The painter must mend what it will be shown, and that is not how the players truly moved but how the animator moves
 their stills. The steps are the show's own (`streaming.stages.flow`): chance that lasts, its own last field before it,
-and a map that is drawn back to rest; but with little of a show's chance, or none: where chance has led a hand, no
-player's hand was, and the painter would learn to undo what the animator does.
+and a map that is drawn back to rest. With little of a show's chance, or none, what the player truly looked like can be
+asked for; where chance has led a hand no player's hand was, and all that can be asked is to leave it there.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from training.scenes import STARTS, Scenes
 
 ANCHORING = 0.5, 2.0
 """Range of the show's dial, 1/s."""
-CHANCE = 0.5
-"""The most of a show's chance."""
+LITTLE, MUCH = (0.0, 0.5), (0.8, 1.0)
+"""How much of a show's chance leads a still; with more than `LITTLE` it goes where no player went."""
 ROWS = 120
 
 
 class Enacted(NamedTuple):
     """One still's way through a clip.
 
-    start: the tick at which it was taken; anchoring: by which part its map decays in a second; flow: float16
-    [T - start, 2, G, G], what was said from the next tick on.
+    start: the tick at which it was taken; chance: in parts of a show's; anchoring: by which part its map decays in a
+    second; flow: float16 [T - start, 2, G, G], what was said from the next tick on.
     """
 
     start: int
+    chance: float
     anchoring: float
     flow: NDArray[np.float16]
 
 
 @torch.inference_mode()
 def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
-    """Move the first still of every clip, and one of its later ones; all follows from the seed.
+    """Move the first still of every clip and one of its later ones with little chance, and the first one with much.
 
     Args:
         model: a trained animator.
@@ -50,7 +51,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
         seed: of chance and of what is chosen.
 
     Returns:
-        Two ways for each clip, the first one from its start.
+        Three ways for each clip; all follow from the seed.
     """
     count = len(clips.level)
     rng = np.random.default_rng(seed)
@@ -58,15 +59,17 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
     ways: list[list[Enacted]] = [[] for _ in range(count)]
     batches = [np.arange(count)[at : at + ROWS] for at in range(0, count, ROWS)]
     for rows in tqdm(batches, desc="enacted", mininterval=5):
-        for which in (np.zeros(len(rows), np.int64), later[rows]):
+        first = np.zeros(len(rows), np.int64)
+        for which, range_of in ((first, LITTLE), (later[rows], LITTLE), (first, MUCH)):
             # Those with a later still begin with the others and are cut: what came before it is not used.
             starts = np.array(STARTS)[which]
             anchoring = rng.uniform(*ANCHORING, len(rows))
             spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
-            spread *= rng.uniform(0.0, CHANCE, (len(rows), 1)).astype(np.float32)
+            chance = rng.uniform(*range_of, len(rows))
+            spread *= chance[:, None].astype(np.float32)
             flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, spread, rng)
-            for row, start, rate, said in zip(rows, starts, anchoring, flow, strict=True):
-                ways[row].append(Enacted(int(start), float(rate), said[start + 1 :]))
+            for row, start, led, rate, said in zip(rows, starts, chance, anchoring, flow, strict=True):
+                ways[row].append(Enacted(int(start), float(led), float(rate), said[start + 1 :]))
     return ways
 
 

@@ -20,6 +20,8 @@ from training.scenes import load_scenes
 
 HELD_PART = 25
 """One moment of so many is held out for the curves; clips are held out for the evaluation."""
+DEEP = (96, 128)
+"""Channels of the network's smallest sizes; see `models.painter`."""
 BEGINNING = 0.7
 """How often it learns the way from its beginning: a show goes it in one step."""
 MENDING = 0.5
@@ -170,7 +172,7 @@ def train_painter(
             raise TypeError("the bundle's animator is of another class")
         parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles), animator)
     data = Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
-    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1])))
+    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1], deep=DEEP)))
     if start is not None:
         model.load_state_dict(start.state_dict())
     training = PainterTraining(recipe, model, data, device)

@@ -1,8 +1,8 @@
 """What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
 
 Mobiles, whose things glow a little with the sound that pushes them and truly move as they are shown; and performers up
-to eight seconds after a still of them, which the animator has moved meanwhile: there only what is heard says what is to
-be seen.
+to eight seconds after a still of them, which the animator has moved meanwhile: with little chance, and what is heard
+must say what is to be seen; with much, and it is to stay as it is.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from models.weights import pack_weights
 from streaming.drift import Drift, Texture
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
-from training.enacting import Enacted, enact
+from training.enacting import LITTLE, Enacted, enact
 from training.mobiles import Mobile
 from training.performances import TICKS, record_dataset
 from training.pool import open_executor
 from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
 
-PER_CLIP = 8
-"""Moments of each clip."""
+PER_CLIP, PER_WAY = 8, 4
+"""Moments of each mobile, and of each way of a performer's still."""
 GLOW = 0.25
 """How much brighter a full push makes a thing."""
-LAYOUT = 2
+LAYOUT = 3
 """Raised when a made file holds something else than before."""
 
 
@@ -132,10 +132,10 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
 
     rng = np.random.default_rng([seed, 910])
     rows: dict[str, list[Any]] = {name: [] for name in ("prior", "warped", "wanted", "where", "flow", "tick")}
-    for start, anchoring, flow in ways:
+    for start, chance, anchoring, flow in ways:
         prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
         texture = Texture(prior)
-        chosen = set(rng.choice(len(flow), PER_CLIP // len(ways), replace=False).tolist())
+        chosen = set(rng.choice(len(flow), PER_WAY, replace=False).tolist())
         for index, field in enumerate(flow):
             drift.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
             if index not in chosen:
@@ -143,7 +143,8 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
             where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
             rows["prior"].append(prior)
             rows["warped"].append(drift.render(texture))
-            rows["wanted"].append(view(start + 1 + index))
+            # Where chance has led it there is no true picture: what is moved is to stay as it is.
+            rows["wanted"].append(view(start + 1 + index) if chance <= LITTLE[1] else rows["warped"][-1])
             rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
             rows["flow"].append(field)
             rows["tick"].append(start + 1 + index)

@@ -33,7 +33,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
     torch.manual_seed(0)
     animator, painter = Animator(), Painter()
-    nn.init.normal_(animator.end.weight, std=0.02)
+    nn.init.normal_(animator.end.weight, std=0.1)
     nn.init.normal_(painter.leave.weight, std=0.003)
     write_network(folder, "animator", animator, {})
     write_network(folder, "painter", painter, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
 
 SMALL = PainterConfig(side=32, latent_dim=4, width=16, inner=16, blocks=1, moment=8)
@@ -51,3 +52,23 @@ def test_the_loss_is_zero_only_where_the_way_leads_to_the_picture() -> None:
     noise, share = torch.zeros_like(known.warped), torch.zeros(3)
     assert float(painter.loss(known, known.warped, noise, share).max()) == 0.0
     assert float(painter.loss(known, known.prior, noise, share).min()) > 0.1
+
+
+def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
+    """The convolutions' own reach: norms, which look at all of a picture, are taken out."""
+    said = []
+    for deep in ((), (16, 16)):
+        torch.manual_seed(0)
+        painter = Painter(PainterConfig(side=128, latent_dim=4, width=16, inner=16, blocks=1, deep=deep, moment=8))
+        for parameter in painter.parameters():
+            nn.init.normal_(parameter, std=0.1)
+        for module in painter.modules():
+            if isinstance(module, Modulated):
+                module.norm = nn.Identity()  # type: ignore[assignment]
+        prior = torch.rand(1, 3, 128, 128, requires_grad=True)
+        fields = torch.zeros(1, 2, 16, 16)
+        known = Sitting(prior.detach(), prior, fields, fields, torch.zeros(1, 4), torch.zeros(1))
+        end = painter.end_of(known, known.warped, torch.zeros(1))
+        (slope,) = torch.autograd.grad(end[..., :8].sum(), prior)
+        said.append(float(slope[..., 72:96].abs().sum()))
+    assert said[0] == 0.0 < said[1]

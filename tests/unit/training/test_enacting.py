@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from models.animator import Animator, AnimatorConfig
-from training.enacting import enact
-from training.pictures import PER_CLIP, paint_performer
+from training.enacting import LITTLE, MUCH, enact
+from training.pictures import PER_WAY, paint_performer
 from training.scenes import STARTS, Scenes
 
 SMALL = AnimatorConfig(latent_dim=4, shown=8, widths=(8, 8, 8, 8), dim=8, heads=1, layers=1, inside=8, blocks=1)
@@ -37,11 +37,12 @@ def moving() -> Animator:
 
 def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
     ways = enact(moving(), clips(3))
-    assert [len(pair) for pair in ways] == [2, 2, 2]
-    for first, later in ways:
-        assert first.start == 0
+    assert [len(three) for three in ways] == [3, 3, 3]
+    for first, later, led in ways:
+        assert (first.start, led.start) == (0, 0)
         assert later.start in STARTS[1:]
-        for way in (first, later):
+        assert max(first.chance, later.chance) <= LITTLE[1] < MUCH[0] <= led.chance
+        for way in (first, later, led):
             assert way.flow.shape == (TICKS - way.start - 1, 2, 16, 16)
             assert 0.5 <= way.anchoring <= 2.0
             assert np.abs(way.flow[0]).max() > 0.0
@@ -62,12 +63,14 @@ def test_moments_are_what_the_screen_shows_of_the_way(tmp_path: Path) -> None:
     np.savez(path, jpeg=np.concatenate(encoded), jpeg_bytes=sizes, view=np.arange(TICKS))
     (ways,) = enact(moving(), clips(1))
     made = paint_performer(path, 7, ways)
-    assert len(made["tick"]) == PER_CLIP
-    assert made["wanted"].shape == (PER_CLIP, 128, 128, 3)
+    assert made["wanted"].shape == (3 * PER_WAY, 128, 128, 3)
     for row, tick in enumerate(made["tick"]):
-        way = ways[0] if row < PER_CLIP // 2 else ways[1]
+        way = ways[row // PER_WAY]
         assert tick > way.start
-        assert abs(int(made["wanted"][row].mean()) - tick) <= 1
+        if way.chance > LITTLE[1]:
+            assert np.array_equal(made["wanted"][row], made["warped"][row])
+        else:
+            assert abs(int(made["wanted"][row].mean()) - tick) <= 1
         assert abs(int(made["prior"][row].mean()) - way.start) <= 1
         assert np.array_equal(made["flow"][row], way.flow[tick - way.start - 1])
         assert not made["hidden"][row].any()
