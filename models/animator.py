@@ -26,6 +26,8 @@ from models.streaming import State
 
 STEEP = 12.0
 """Velocities are seen on a scale that is linear to about one twelfth of a picture per second, logarithmic beyond."""
+SMOOTH = 0.1
+"""Errors below this count by their square, those beyond by their length, on the scale of `squash`."""
 TICK_S = 0.04
 
 
@@ -219,13 +221,17 @@ class Animator(nn.Module):
         return out
 
     def loss(self, moment: Moment, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-        """What is minimized: the squared error of the end of the way from noise to the true flow, per row [N].
+        """What is minimized: the error of the end of the way from noise to the true flow, per row [N].
+
+        Each cell's error counts by its length, smoothed (pseudo-Huber, as Song and Dhariwal 2023 use it): the mean of
+        what might move is a little everywhere, and most cells stand still.
 
         flow, noise: [N, 2, G, G]; share [N].
         """
         end = squash(flow)
         at = share[:, None, None, None]
-        return (self.end_of(moment, (1.0 - at) * noise + at * end, share) - end).square().mean((1, 2, 3))
+        error = self.end_of(moment, (1.0 - at) * noise + at * end, share) - end
+        return ((error.square().sum(1) + SMOOTH**2).sqrt() - SMOOTH).mean((1, 2))
 
     def sample(self, moment: Moment, noise: Tensor) -> Tensor:
         """A field [N, 2, G, G], velocities, from noise of spread 1 (less: nearer to what is likeliest)."""
