@@ -22,9 +22,9 @@ from streaming.stage import Context, Inputs
 
 STILL_SIDE = 128
 """Side of the square in which the networks see the prior image."""
-SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.1
+SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.25
 """How far chance leads when nothing is heard, and when what is heard is as loud as it gets; 1 as it was learned. Below
-0.7 next to nothing moves, above 1.1 what moves runs away: so it is loudness that lets things go."""
+0.7 next to nothing moves, above 1.3 what moves runs away: so it is loudness that lets things go."""
 KEPT = 0.85
 """How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
 _WARM_UP_STEPS = 3

@@ -134,3 +134,16 @@ def test_a_moved_picture_is_as_crisp_as_the_prior() -> None:
     assert sharpness(shown) > 0.9 * sharpness(cubic)
     assert sharpness(linear) < 0.8 * sharpness(cubic)
     assert 10 * np.log10(255**2 / ((shown.astype(float) - cubic) ** 2)[8:-8, 8:-8].mean()) > 40.0
+
+
+def test_what_rests_stays_sharp_while_a_part_moves() -> None:
+    """A pixel lies between the points of a finer texture: their mean must be the pixel."""
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    image = cv2.addWeighted(cv2.GaussianBlur(image, (0, 0), 0.7), 1.0, image, 0.0, 0.0)
+    drift = Drift((128, 96))
+    drift.where[:8, :8] = 0.03
+    moved = drift.render(Texture(image)).astype(float)
+    rest = np.s_[40:, 60:]
+    assert np.abs(moved[rest] - image[rest]).mean() < 1.0
+    assert np.abs(moved[:10, :10] - image[:10, :10]).mean() > 5.0
