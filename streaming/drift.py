@@ -27,10 +27,6 @@ FINER = 2
 Map = NDArray[np.float32]
 
 
-BACK_PROJECTIONS = 1
-"""Times that what the fine points miss of the pixels is given back to them (Irani and Peleg 1991)."""
-
-
 def _finer(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """An image [H, W, 3] with `FINER` points for each pixel along each side."""
     return np.asarray(cv2.resize(image, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LANCZOS4), np.float32)
@@ -49,10 +45,10 @@ class Texture:
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
-        wanted, size = image.astype(np.float32), image.shape[1::-1]
+        wanted = image.astype(np.float32)
         fine = _finer(wanted)
-        for _ in range(BACK_PROJECTIONS):
-            fine += _finer(wanted - cv2.resize(fine, size, interpolation=cv2.INTER_AREA))
+        # What their means miss of the pixels is given back once (Irani and Peleg 1991); more often is too sharp.
+        fine += _finer(wanted - cv2.resize(fine, image.shape[1::-1], interpolation=cv2.INTER_AREA))
         self.fine = np.asarray(np.clip(np.rint(fine), 0, 255), np.uint8)
 
 

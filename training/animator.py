@@ -120,7 +120,7 @@ def moments(model: Animator, batch: Batch) -> Moment:
 
 
 def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
-    """The mean squared error of where the way from noise to the flow ends."""
+    """The mean error of where the way from noise to the flow ends; see `Animator.loss`."""
     noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
     # The first step, from nothing but noise, is what every field begins with.
     share = torch.from_numpy(np.where(rng.random(len(noise)) < FROM_NOISE, 0.0, rng.random(len(noise)))).float()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from models.animator import TICK_S, Animator, Moment, moved
 from streaming.levels import Loudness
-from streaming.stages.flow import KEPT, LOUD_SPREAD, SOFT_SPREAD
+from streaming.stages.flow import KEPT, spread_of
 from training.animator import carried
 from training.scenes import STARTS, Scenes
 
@@ -60,14 +60,14 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
     batches = [np.arange(count)[at : at + ROWS] for at in range(0, count, ROWS)]
     for rows in tqdm(batches, desc="enacted", mininterval=5):
         first = np.zeros(len(rows), np.int64)
+        spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
         for which, range_of in ((first, LITTLE), (later[rows], LITTLE), (first, MUCH)):
             # Those with a later still begin with the others and are cut: what came before it is not used.
             starts = np.array(STARTS)[which]
             anchoring = rng.uniform(*ANCHORING, len(rows))
-            spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
-            chance = rng.uniform(*range_of, len(rows))
-            spread *= chance[:, None].astype(np.float32)
-            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, spread, rng)
+            chance = rng.uniform(*range_of, len(rows)).astype(np.float32)
+            led_by = chance[:, None] * spread
+            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, led_by, rng)
             for row, start, led, rate, said in zip(rows, starts, chance, anchoring, flow, strict=True):
                 ways[row].append(Enacted(int(start), float(led), float(rate), said[start + 1 :]))
     return ways
@@ -76,8 +76,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
 def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far chance leads at each tick of a clip with these levels [T] in dB."""
     loudness = Loudness()
-    heard = [loudness.hear(float(level), TICK_S) for level in level_db]
-    return np.asarray(SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * np.array(heard), np.float32)
+    return np.array([spread_of(loudness.hear(float(level), TICK_S)) for level in level_db], np.float32)
 
 
 def _enact(

@@ -41,12 +41,12 @@ def near(image: Image, prior: Image) -> float:
     return float(cv2.PSNR(image, prior)) if np.any(image != prior) else 99.0
 
 
-def rests_after(psnr: NDArray[np.float64]) -> float:
-    """Seconds until a course of PSNRs (dB, one a tick) is above `RESTED_DB` for good; infinite where it never is."""
+def rests_after(psnr: NDArray[np.float64]) -> float | None:
+    """Seconds until a course of PSNRs (dB, one a tick) is above `RESTED_DB` for good; None where it never is."""
     moving = np.flatnonzero(psnr < RESTED_DB)
     if not moving.size:
         return 0.0
-    return float("inf") if moving[-1] == psnr.size - 1 else float(moving[-1] + 1) / TICKS_PER_SECOND
+    return None if moving[-1] == psnr.size - 1 else float(moving[-1] + 1) / TICKS_PER_SECOND
 
 
 def piece(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
@@ -99,7 +99,7 @@ def evaluate_endurance(bundle: str, minutes: float, silence_minutes: float, prio
         "silence_minutes": silence_minutes,
         "silence_psnr_db_least": round(float(psnr[:before].min()), 2) if before else None,
         "music_psnr_db_mean": round(float(music.mean()), 2),
-        "rest_after_s": round(rests_after(psnr[ticks - after :]), 2),
+        "rest_after_s": rests_after(psnr[ticks - after :]),
         "rest_psnr_db_last": round(float(psnr[-1]), 2),
         "brightness_change": round(float(change[0]), 4),
         "saturation_change": round(float(change[1]), 4),

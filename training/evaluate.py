@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from engines.bundles import find_bundle
 from engines.contract import EngineError
@@ -105,10 +106,6 @@ def main(arguments: list[str] | None = None) -> int:
     figures["command"] = (
         f"python -m training.evaluate {options.what} --clips {'FOLDER' if folder else clips} {settings}".rstrip()
     )
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
     if options.page:
         from training.pages import codec_page, forward_page, latent_page, reverse_page
 
@@ -121,11 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             path = codec_page(options.page, figures, sounds, options.bundle)
         print(f"page: {path}", file=sys.stderr)
-    if options.into_bundle:
-        name = "footage" if folder else options.what
-        if options.what == "forward" and options.periodic:
-            name = "anticipation"
-        write_scores(find_bundle(options.bundle), name, figures)
+    name = "footage" if folder else options.what
+    if options.what == "forward" and options.periodic:
+        name = "anticipation"
+    _tell(figures, name, options)
     return 0
 
 
@@ -144,13 +140,18 @@ def _endure(options: argparse.Namespace) -> int:
         f"python -m training.evaluate endurance --minutes {options.minutes:g} "
         f"--silence-minutes {options.silence_minutes:g}{' --prior IMAGE' * bool(options.prior)}"
     )
+    _tell(figures, "endurance", options)
+    return 0
+
+
+def _tell(figures: dict[str, Any], name: str, options: argparse.Namespace) -> None:
+    """Print figures, and write them where they are wanted."""
     text = json.dumps(figures, indent=2)
     print(text)
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.into_bundle:
-        write_scores(find_bundle(options.bundle), "endurance", figures)
-    return 0
+        write_scores(find_bundle(options.bundle), name, figures)
 
 
 if __name__ == "__main__":

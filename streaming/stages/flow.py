@@ -32,6 +32,11 @@ _WARM_UP_STEPS = 3
 Field = NDArray[np.float32]
 
 
+def spread_of(loudness: float) -> float:
+    """How far chance leads at a loudness of 0 to 1; see `levels.Loudness`."""
+    return SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness
+
+
 class FlowStage:
     """Publishes how the prior image shall move, tick by tick; the same seed, sound and image move the same.
 
@@ -101,8 +106,7 @@ class FlowStage:
         self._tick = heard.tick
         self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
-        spread = self._share * (SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness)
-        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, spread)
+        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._share * spread_of(loudness))
         if not np.isfinite(flow).all():
             # A state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")

@@ -64,7 +64,7 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
             nn.init.normal_(parameter, std=0.1)
         for module in painter.modules():
             if isinstance(module, Modulated):
-                module.norm = nn.Identity()  # type: ignore[assignment]
+                module.add_module("norm", nn.Identity())
         prior = torch.rand(1, 3, 128, 128, requires_grad=True)
         fields = torch.zeros(1, 2, 16, 16)
         known = Sitting(prior.detach(), prior, fields, fields, torch.zeros(1, 4), torch.zeros(1))

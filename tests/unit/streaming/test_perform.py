@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -32,7 +34,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run_real(tmp_path: Path, duration_s: float | None = 1.0) -> tuple[Ending, dict[str, object]]:
+def run_real(tmp_path: Path, duration_s: float | None = 1.0) -> tuple[Ending, dict[str, Any]]:
     run_dir = tmp_path / "run"
     show = Show(
         direction="video-to-music", record="", duration_s=duration_s, quiet=True, links=Links(run_dir=str(run_dir))
@@ -51,9 +53,9 @@ def no_process_of(tmp_path: Path) -> bool:
 def test_a_real_show_runs_and_reports(real: Path) -> None:
     ending, report = run_real(real)
     assert ending == Ending(0)
-    assert report["ticks"]["played"] >= 25  # type: ignore[index]
-    assert report["audio"]["samples_played"] == report["ticks"]["played"] * 1_280  # type: ignore[index]
-    assert report["motion_to_sound_ms"]["p50"] == pytest.approx(70.0)  # type: ignore[index]
+    assert report["ticks"]["played"] >= 25
+    assert report["audio"]["samples_played"] == report["ticks"]["played"] * 1_280
+    assert report["motion_to_sound_ms"]["p50"] == pytest.approx(70.0)
 
 
 def test_a_real_users_error_is_one_line(real: Path) -> None:
@@ -98,9 +100,9 @@ def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
     RunDir(run_dir).close()
 
 
-def wait_for(condition: object, turns: int = 1_000) -> None:
+def wait_for(condition: Callable[[], bool], turns: int = 1_000) -> None:
     for _ in range(turns):
-        if condition():  # type: ignore[operator]
+        if condition():
             return
         signal.sigtimedwait([], 0.02)
     raise AssertionError("it never happened")
