@@ -72,7 +72,7 @@ class MicrophoneStage:
             # Where nothing else can be heard, there is the show's own music.
             self._input.close()
             self._input = None
-            context.note(f"{line.partition(';')[0]}; the picture moves to what the show plays")
+            context.note(f"{line.rpartition(';')[0]}; the picture moves to what the show plays")
             context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
             return
         if line:

@@ -125,10 +125,10 @@ def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_
 def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
     opened = Listening().input
     notes: list[str] = []
-    stage = MicrophoneStage(lambda spec: (opened, "no microphone (none found); nothing is heard"))
+    stage = MicrophoneStage(lambda spec: (opened, "no microphone (none; none found); nothing is heard"))
     stage.setup(Context(Show(direction="both"), Metrics(), note=notes.append))
     assert not opened.there, "it is closed"
-    assert notes == ["no microphone (none found); the picture moves to what the show plays"]
+    assert notes == ["no microphone (none; none found); the picture moves to what the show plays"]
     (heard,) = stage.step(Inputs({"sound": [Sound(tick=3, pcm=np.zeros(1280, np.float32))]}), 0)
     assert isinstance(heard, Microphone)
     assert heard.tick == 3
