@@ -100,7 +100,7 @@ class PainterEngine(TickEngine):
         """One picture; inputs and output as in `engines.contract.NETWORKS`."""
         rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
         rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "noise")}
-        rows["imagination"] = np.array([inputs["imagination"]], np.float32)
+        rows |= {name: np.array([inputs[name]], np.float32) for name in ("imagination", "chance")}
         return {"change": self._runner.run(rows)[0]}
 
 

@@ -53,8 +53,8 @@ class PainterConfig(Sizes):
     width: int = 32
     inner: int = 64
     blocks: int = 3
-    deep: tuple[int, ...] = ()
-    moment: int = 96
+    deep: tuple[int, ...] = (96, 128)
+    moment: int = 128
     steps: int = 1
 
 
@@ -62,7 +62,8 @@ class Sitting(NamedTuple):
     """What the painter knows of one moment, a row each.
 
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
-    `models.animator`; heard [N, latent_dim]; imagination [N], 0 to 1.
+    `models.animator`; heard [N, latent_dim]; imagination [N], 0 to 1; chance [N], 0 to 1: how far chance has led what
+    is moved. With none the painter says what is likeliest to be seen; where chance has led, nobody can be gone by.
     """
 
     warped: Tensor
@@ -71,6 +72,7 @@ class Sitting(NamedTuple):
     flow: Tensor
     heard: Tensor
     imagination: Tensor
+    chance: Tensor
 
 
 def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
@@ -98,10 +100,12 @@ class Painter(nn.Module):
         cell = config.patch * config.patch
         self.enter = nn.Conv2d(9 * cell + 4, config.width, 1)
         self.moment = nn.Sequential(
-            nn.Linear(config.latent_dim + 2, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
+            nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
         self.before, self.after = (Modulated(config.width, config.moment) for _ in range(2))
         self.down = nn.Conv2d(config.width, config.inner, 3, 2, 1)
+        cells = config.side // (2 * config.patch)
+        self.place = nn.Parameter(torch.zeros(config.inner, cells, cells))
         self.inside = nn.ModuleList(Modulated(config.inner, config.moment) for _ in range(config.blocks))
         self.up = nn.Conv2d(config.inner, config.width, 1)
         sizes = list(pairwise((config.inner, *config.deep)))
@@ -126,9 +130,10 @@ class Painter(nn.Module):
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
         x = self.enter(torch.cat([cells, fields], 1))
-        moment = self.moment(torch.cat([sitting.heard, share[:, None], how[:, None]], -1))
+        known = [share[:, None], how[:, None], sitting.chance[:, None]]
+        moment = self.moment(torch.cat([sitting.heard, *known], -1))
         x = self.before(x, moment)
-        y = self._from_afar(self.down(x), moment)
+        y = self._from_afar(self.down(x) + self.place, moment)
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")

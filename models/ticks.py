@@ -280,6 +280,7 @@ class PainterTick(Tick):
             Spec("flow", (1, 2, cells, cells)),
             Spec("heard", (1, config.latent_dim)),
             Spec("imagination", (1,)),
+            Spec("chance", (1,)),
             Spec("noise", (1, 3, side, side)),
         )
 
@@ -291,11 +292,12 @@ class PainterTick(Tick):
         flow: Tensor,
         heard: Tensor,
         imagination: Tensor,
+        chance: Tensor,
         noise: Tensor,
     ) -> Any:
         """One picture."""
         seen, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
-        painted = self.network.paint(Sitting(seen, still, where, flow, heard, imagination), noise)
+        painted = self.network.paint(Sitting(seen, still, where, flow, heard, imagination, chance), noise)
         return (127.5 * (painted - seen).permute(0, 2, 3, 1),)
 
 

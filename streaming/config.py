@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-DIALS = {"imagination": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
+DIALS = {"imagination": (0.0, 1.0), "chance": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
 """The live controls of the picture, and their ranges."""
 LIVE = ("temperature", "guidance", "voice", "anticipation", *DIALS, "prior")
 """The settings that may be changed while a show runs."""
@@ -46,6 +46,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     voice: str = "auto"
     guidance: float = 1.5
     imagination: float = 0.25
+    chance: float = 1.0
     motion: float = 1.0
     anchoring: float = 1.2
     quiet: bool = False

@@ -47,7 +47,7 @@ class Brush:
         self._small = np.zeros((SIDE, SIDE, 3), np.uint8)
         self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
 
-    def paint(self, image: Image, still: Image, drift: Drift, flow: Flow, imagination: float) -> Image:
+    def paint(self, image: Image, still: Image, drift: Drift, flow: Flow, imagination: float, chance: float) -> Image:
         """A picture with what the painter adds.
 
         Args:
@@ -56,6 +56,7 @@ class Brush:
             drift: what has moved it.
             flow: what was heard, and how it moves.
             imagination: 0 to 1; with 0 the picture stays as it is.
+            chance: 0 to 1; how far it led what is moved.
 
         Returns:
             uint8 [H, W, 3].
@@ -76,6 +77,7 @@ class Brush:
             flow=flow.flow,
             heard=heard,
             imagination=imagination,
+            chance=chance,
             noise=self._noise,
         )["change"]
         if not np.isfinite(change).all():
@@ -94,7 +96,7 @@ class Brush:
         still.where += np.float32(MOVED)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
         for _ in range(_WARM_UP_STEPS):
-            self.paint(blank, blank, still, silence, 0.5)
+            self.paint(blank, blank, still, silence, 0.5, 1.0)
 
     def _drawn(self) -> NDArray[np.float32]:
         return self._chance.standard_normal((3, SIDE, SIDE), np.float32)

@@ -150,6 +150,7 @@ def _add_show(parser: _Parser) -> None:
         help="0 to 4: how much what is seen counts, 1 as it was learned; default: 1.5",
     )
     add("--imagination", type=float, metavar="I", help="0 (the prior moved, nothing else) to 1 (free); default: 0.25")
+    add("--chance", type=float, metavar="C", help="0 (what is likeliest to be seen) to 1 (a show's chance); default: 1")
     add("--motion", type=float, metavar="M", help="0 to 4: how far the picture moves; default: 1")
     add("--anchoring", type=float, metavar="A", help="0.05 to 10: how fast it comes back to the prior; default: 1.2")
     add("--quiet", action="store_true", help="a plain line every 5 s in place of the live table")

@@ -32,6 +32,7 @@ class AnimatorRecipe:
         batch, length, chosen: clips of a step, ticks of each, and how many of them are learned.
         learning_rate: of AdamW; it rises for 200 steps and falls along a line.
         unsure: spread of the noise on the field of the tick before; forgotten: how often it is not given.
+        timid: how often what it is told of its past moved less than what truly did, as what it moves itself does.
     """
 
     steps: int = 6_000
@@ -43,6 +44,7 @@ class AnimatorRecipe:
     learning_rate: float = 1e-3
     unsure: float = 0.03
     forgotten: float = 0.5
+    timid: float = 0.5
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -81,21 +83,23 @@ def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -
     length = min(recipe.length, total - max(STARTS))
     flow = data.flow[clip[:, None], start[:, None] + torch.arange(length)].float()
     where, still = data.where[clip, begun].float(), data.stills[clip, begun]
-    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5)
+    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5) & data.turns[clip]
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
     flow[mirrored] = flow[mirrored].flip(-1) * turn
     where[mirrored] = where[mirrored].flip(-1) * turn
     still = torch.where(mirrored[:, None, None, None], still.flip(2), still)
     keep = torch.from_numpy(np.exp(-TICK_S * rng.uniform(0.1, 2.0, recipe.batch))).float()
-    maps = []
+    timid = np.where(rng.random(recipe.batch) < recipe.timid, rng.random(recipe.batch), 1.0)
+    share = torch.from_numpy(timid).float()[:, None, None, None]
+    maps, where = [], share * where
     for tick in range(length):
         maps.append(where)
-        where = carried(where, flow[:, tick], keep)
+        where = carried(where, share * flow[:, tick], keep)
     chosen = torch.from_numpy(np.stack([rng.choice(length, recipe.chosen, False) for _ in range(recipe.batch)]))
     rows = torch.arange(recipe.batch).repeat_interleave(recipe.chosen)
     ticks = chosen.flatten()
     before = torch.where((ticks > 0)[:, None, None, None], flow[rows, (ticks - 1).clamp_min(0)], 0.0)
-    before = before + recipe.unsure * torch.from_numpy(rng.normal(size=tuple(before.shape))).float()
+    before = share[rows] * before + recipe.unsure * torch.from_numpy(rng.normal(size=tuple(before.shape))).float()
     before = before * torch.from_numpy(rng.random(rows.numel()) >= recipe.forgotten).float()[:, None, None, None]
     seconds = torch.arange(total, dtype=torch.float64) * TICK_S + torch.from_numpy(
         rng.uniform(0, 3600, (recipe.batch, 1))
@@ -144,7 +148,7 @@ class AnimatorTraining(Learning[Animator]):
         held = max(1, len(data.level) // HELD_PART)
         # Performers and mobiles lie one after the other: the held-out ones are of both.
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
-        mixed = Scenes(*(getattr(data, name)[order] for name in ("heard", "level", "flow", "stills", "where")))
+        mixed = Scenes(*(getattr(data, name)[order] for name in Scenes.__dataclass_fields__))
         self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
 
     def _draw(self, data: Scenes, rng: np.random.Generator) -> Batch:

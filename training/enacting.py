@@ -23,8 +23,8 @@ from training.scenes import STARTS, Scenes
 
 ANCHORING = 0.5, 2.0
 """Range of the show's dial, 1/s."""
-LITTLE, MUCH = (0.0, 0.5), (0.8, 1.0)
-"""How much of a show's chance leads a still; with more than `LITTLE` it goes where no player went."""
+LITTLE, MUCH = 0.5, 0.8
+"""How much of a show's chance leads a still, at most and at least; with more than a little it goes where none went."""
 ROWS = 120
 
 
@@ -61,11 +61,13 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
     for rows in tqdm(batches, desc="enacted", mininterval=5):
         first = np.zeros(len(rows), np.int64)
         spread = np.stack([spreads_of(clips.level[row].float().numpy()) for row in rows])
-        for which, range_of in ((first, LITTLE), (later[rows], LITTLE), (first, MUCH)):
+        for which, little in ((first, True), (later[rows], True), (first, False)):
             # Those with a later still begin with the others and are cut: what came before it is not used.
             starts = np.array(STARTS)[which]
             anchoring = rng.uniform(*ANCHORING, len(rows))
-            chance = rng.uniform(*range_of, len(rows)).astype(np.float32)
+            chance = rng.random(len(rows), np.float32)
+            # Most often next to none: what is likeliest to be seen is what the painter has to know.
+            chance = LITTLE * chance**2 if little else MUCH + (1.0 - MUCH) * chance
             led_by = chance[:, None] * spread
             flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, led_by, rng)
             for row, start, led, rate, said in zip(rows, starts, chance, anchoring, flow, strict=True):

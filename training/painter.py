@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,15 +14,14 @@ from models.animator import Animator
 from models.painter import Painter, PainterConfig, Sitting
 from training.bundling import load_network
 from training.device import Device
+from training.enacting import LITTLE
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
 from training.run import Plan, run
 from training.scenes import load_scenes
 
 HELD_PART = 25
-"""One moment of so many is held out for the curves; clips are held out for the evaluation."""
-DEEP = (96, 128)
-"""Channels of the network's smallest sizes; see `models.painter`."""
+"""One clip of so many is held out for the curves."""
 BEGINNING = 0.7
 """How often it learns the way from its beginning: a show goes it in one step."""
 MENDING = 0.5
@@ -59,9 +59,8 @@ def signed(pictures: Tensor) -> Tensor:
 
 def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     """What the painter is told of moments."""
-    return Sitting(
-        signed(data.warped), signed(data.prior), data.where.float(), data.flow.float(), data.heard.float(), imagination
-    )
+    where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
+    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance)
 
 
 def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor]:
@@ -71,14 +70,14 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) 
     imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
     sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
-    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5)[:, None, None, None]
+    mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
     where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (sitting.where, sitting.flow))
     light = torch.from_numpy(rng.uniform(0.7, 1.0, (recipe.batch, 3, 1, 1)).astype(np.float32))
     warped, prior, wanted = (
         (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
     )
     told = torch.from_numpy((rng.random((recipe.batch, 1)) >= recipe.deaf).astype(np.float32))
-    return Sitting(warped, prior, where, flow, sitting.heard * told, sitting.imagination), wanted
+    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow, heard=sitting.heard * told), wanted
 
 
 class PainterTraining(Learning[Painter]):
@@ -87,16 +86,17 @@ class PainterTraining(Learning[Painter]):
     Args:
         recipe: how.
         model: what to train.
-        data: moments; a part is held out.
+        data: moments; held: moments of other clips.
         device: where; None for one process.
     """
 
-    def __init__(self, recipe: PainterRecipe, model: Painter, data: Pictures, device: Device | None = None) -> None:
+    def __init__(
+        self, recipe: PainterRecipe, model: Painter, data: Pictures, held: Pictures, device: Device | None = None
+    ) -> None:
         super().__init__(recipe, model, device, salt=41)
         self.recipe = recipe
-        order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.prior)))
-        held = max(1, len(order) // HELD_PART)
-        self._train, self._held = data.rows(order[:-held]), data.rows(order[-held:])
+        self._train = data
+        self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         """The error of the way to the wanted pictures, of a batch."""
@@ -110,24 +110,39 @@ class PainterTraining(Learning[Painter]):
     @torch.no_grad()
     def test(self) -> dict[str, float]:
         """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`."""
-        return errors_of(self.averaged(), self._held.rows(slice(0, 200)), seed=1)
+        return errors_of(self.averaged(), self._held, seed=1)
+
+
+def split(data: Pictures) -> tuple[Pictures, Pictures]:
+    """Moments that lie clip by clip: those to learn from, and those of the last clips."""
+    held = max(1, len(data.prior) // HELD_PART)
+    return data.rows(slice(None, -held)), data.rows(slice(-held, None))
+
+
+def joined(parts: Sequence[Pictures]) -> Pictures:
+    """Several sets as one."""
+    return Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
 
 
 @torch.no_grad()
 def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.15) -> dict[str, float]:
     """Mean absolute error of painted pictures and of their gradients, and the moved still's; where hidden and in all.
 
-    In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only.
+    In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only. `gain_db`:
+    by how much what is painted of performers is nearer to what was to be seen than the still held (PSNR).
     """
     where = next(model.parameters()).device
     rng = np.random.default_rng(seed)
     sums: dict[str, list[float]] = {}
+    squares = torch.zeros(2)
     for part in torch.arange(len(data.prior)).split(50):
         rows = data.rows(part)
         sitting = sitting_of(rows, torch.full((len(part),), imagination))
         noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
         painted = model.paint(Sitting(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
         wanted, hidden = signed(rows.wanted), rows.hidden[:, None]
+        told = ~rows.turns & (rows.chance <= LITTLE)
+        squares += torch.stack([(x - wanted)[told].square().sum() for x in (painted, sitting.prior)])
         for name, picture in (("painted", painted), ("moved", sitting.warped)):
             error = (picture - wanted).abs().mean(1, keepdim=True) / 2.0
             slopes = sum(
@@ -139,7 +154,8 @@ def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.
                 sums.setdefault(f"{name}_{kind}", []).append(float(values.mean()))
                 if hidden.any():
                     sums.setdefault(f"{name}_{kind}_hidden", []).append(float(values[hidden].mean()))
-    return {name: float(np.mean(values)) for name, values in sums.items()}
+    means = {name: float(np.mean(values)) for name, values in sums.items()}
+    return means | ({"gain_db": 10.0 * float(torch.log10(squares[1] / squares[0]))} if squares.min() > 0 else {})
 
 
 def train_painter(
@@ -171,10 +187,10 @@ def train_painter(
         if not isinstance(animator, Animator):
             raise TypeError("the bundle's animator is of another class")
         parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles), animator)
-    data = Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
-    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1], deep=DEEP)))
+    data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
+    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1])))
     if start is not None:
         model.load_state_dict(start.state_dict())
-    training = PainterTraining(recipe, model, data, device)
+    training = PainterTraining(recipe, model, data, held, device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work / "painter", "painter", plan)

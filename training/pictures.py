@@ -31,11 +31,11 @@ from training.performances import TICKS, record_dataset
 from training.pool import open_executor
 from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
 
-PER_CLIP, PER_WAY = 8, 4
+PER_CLIP, PER_WAY = 8, 6
 """Moments of each mobile, and of each way of a performer's still."""
 GLOW = 0.25
 """How much brighter a full push makes a thing."""
-LAYOUT = 3
+LAYOUT = 4
 """Raised when a made file holds something else than before."""
 
 
@@ -48,6 +48,8 @@ class Pictures:
         where, flow: float16 [N, 2, G, G]; see `models.animator`.
         heard: float16 [N, D], the audio latent.
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
+        chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
+        turns: bool [N], whether it may be learned from in a mirror; see `training.scenes.Scenes`.
     """
 
     prior: Tensor
@@ -57,6 +59,8 @@ class Pictures:
     flow: Tensor
     heard: Tensor
     hidden: Tensor
+    chance: Tensor
+    turns: Tensor
 
     def rows(self, which: Any) -> Pictures:
         """Some of the moments."""
@@ -110,7 +114,9 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
         rows["wanted"].append(fit_square(mobile.frame(pose, glow.astype(np.float32)), STILL_SIDE))
         rows["hidden"].append(_fit_mask(gap))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
-    return {**stacked, "prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks}
+    any_chance, turns = rng.random(PER_CLIP, np.float32), np.ones(PER_CLIP, bool)
+    known = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks}
+    return {**stacked, **known, "chance": any_chance, "turns": turns}
 
 
 def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -131,7 +137,8 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
         return np.asarray(cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
     rng = np.random.default_rng([seed, 910])
-    rows: dict[str, list[Any]] = {name: [] for name in ("prior", "warped", "wanted", "where", "flow", "tick")}
+    names = ("prior", "warped", "wanted", "where", "flow", "tick", "chance")
+    rows: dict[str, list[Any]] = {name: [] for name in names}
     for start, chance, anchoring, flow in ways:
         prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
         texture = Texture(prior)
@@ -144,12 +151,14 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
             rows["prior"].append(prior)
             rows["warped"].append(drift.render(texture))
             # Where chance has led it there is no true picture: what is moved is to stay as it is.
-            rows["wanted"].append(view(start + 1 + index) if chance <= LITTLE[1] else rows["warped"][-1])
+            rows["wanted"].append(view(start + 1 + index) if chance <= LITTLE else rows["warped"][-1])
             rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
             rows["flow"].append(field)
             rows["tick"].append(start + 1 + index)
+            rows["chance"].append(np.float32(chance))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
-    return {**stacked, "hidden": np.zeros((len(rows["tick"]), STILL_SIDE, STILL_SIDE), bool)}
+    count = len(rows["tick"])
+    return {**stacked, "hidden": np.zeros((count, STILL_SIDE, STILL_SIDE), bool), "turns": np.zeros(count, bool)}
 
 
 def _write(target: Path, made: dict[str, NDArray[Any]]) -> None:

@@ -32,7 +32,6 @@ def animate(
     still: NDArray[np.uint8],
     show: Show,
     *,
-    chance: float = 1.0,
     pictures: bool = True,
 ) -> Iterator[Moment]:
     """Play a sound to the reverse loop, a tick at a time.
@@ -41,11 +40,10 @@ def animate(
         sound: float32 [n], 32 kHz; what is left of a tick at its end is not heard.
         still: the prior image, uint8 [H, W, 3] BGR.
         show: the bundle, the seed and the dials.
-        chance: how far chance may lead from the likeliest motion, in parts of what a show lets it.
         pictures: whether pictures are drawn.
     """
     show = msgspec.structs.replace(show, direction="music-to-video", prior="")
-    hearing, moving = HearingStage(), FlowStage(loader=lambda path: still, chance=chance)
+    hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
     drawing = PictureStage(loader=lambda path: still)
     stages = (hearing, moving, drawing) if pictures else (hearing, moving)
     for stage in stages:

@@ -35,6 +35,8 @@ Field = NDArray[np.float32]
 MENDING = 0.25
 """Imagination with which the painter is scored: a show's own when nothing is said."""
 FLOOR_DB = -60.0
+ELSEWHERE = 16
+"""From so many places another clip's sound is begun."""
 FIRST_TICKS = 5
 """Ticks after a clip's beginning that are not scored: nothing was heard before."""
 BEGUN_DB = -50.0
@@ -117,8 +119,8 @@ class _Shown:
     pictures: NDArray[np.uint8]
 
 
-def _show(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, chance: float, *, pictures: bool) -> _Shown:
-    moments = list(animate(sound, still, show, chance=chance, pictures=pictures))
+def _show(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Shown:
+    moments = list(animate(sound, still, show, pictures=pictures))
     shown = [_small(m.picture, still.shape) for m in moments if m.picture is not None]
     return _Shown(np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8))
 
@@ -128,8 +130,8 @@ def reenact_performer(seed: int, bundle: str) -> Reenacted:
     clip = watch(seed, Eye(), steady=True)
     performer = performer_of(seed)
     first = performer.frame(0.0)
-    show = Show(bundle=bundle, seed=seed)
-    likeliest, drawn = (_show(clip.sound, first, show, chance, pictures=True) for chance in (0.0, 1.0))
+    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    likeliest, drawn = (_show(clip.sound, first, show, pictures=True) for show in shows)
     true = [performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(drawn.flow))]
     want = np.stack([_small(image, first.shape) for image in true])
     held = np.repeat(_small(first, first.shape)[None], len(want), 0)
@@ -148,8 +150,8 @@ def reenact_mobile(seed: int, bundle: str) -> Reenacted:
     """A held-out mobile's sound and still."""
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
-    show = Show(bundle=bundle, seed=seed)
-    likeliest, drawn = (_show(sound, data["still"], show, chance, pictures=False).flow for chance in (0.0, 1.0))
+    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    likeliest, drawn = (_show(sound, data["still"], show, pictures=False).flow for show in shows)
     true = data["flow"].astype(np.float32)
     return Reenacted("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
 
@@ -184,6 +186,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
             flow=rows["flow"][row],
             heard=heard[int(rows["tick"][row])],
             imagination=MENDING,
+            chance=1.0,
             noise=noise,
         )["change"]
         painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
@@ -207,6 +210,26 @@ def _heard(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.float32]]
     return [np.asarray(hearing.step(frames=encoder.step(pcm=pcm)["frames"])["latent"]) for pcm in parts]
 
 
+def _envelopes(clip: Reenacted, other: Reenacted, seed: int) -> dict[str, float]:
+    """How the energy of motion goes with loudness: the clip's own, and the other's, begun anywhere in it.
+
+    Players rest in the middle of a clip, all about then, and any two clips' courses are alike in that. So the other
+    clip's sound begins elsewhere (and goes on from its beginning); `_in_step` has it from where it began, and
+    `_of_pieces` says what the two sounds' loudness alone have in common then.
+    """
+    played = slice(max(FIRST_TICKS, begun(clip.loud_db), begun(other.loud_db)), None)
+    loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
+    moved = energy_of(clip.drawn[played])
+    elsewhere = np.random.default_rng(seed).integers(0, len(others), ELSEWHERE)
+    return {
+        "": together(moved, loud),
+        "_shuffled": float(np.mean([together(moved, np.roll(others, int(by))) for by in elsewhere])),
+        "_in_step": together(moved, others),
+        "_of_pieces": together(loud, others),
+        "_of_truth": together(energy_of(clip.true[played]), loud),
+    }
+
+
 def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
     """The figures of clips, each with its controls and a bootstrap interval."""
     cut = slice(FIRST_TICKS, None)
@@ -221,13 +244,8 @@ def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
         }
         for name, field in fields.items():
             errors.setdefault(name, []).append(end_point_error(field, true))
-        other = clips[(index + 1) % len(clips)]
-        played = slice(max(FIRST_TICKS, begun(clip.loud_db), begun(other.loud_db)), None)
-        loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
-        moved = energy_of(clip.drawn[played])
-        errors.setdefault("envelope_correlation", []).append(together(moved, loud))
-        errors.setdefault("envelope_correlation_shuffled", []).append(together(moved, others))
-        errors.setdefault("envelope_correlation_of_truth", []).append(together(energy_of(clip.true[played]), loud))
+        for name, value in _envelopes(clip, clips[(index + 1) % len(clips)], index).items():
+            errors.setdefault(f"envelope_correlation{name}", []).append(value)
         errors.setdefault("psnr_gain_db", []).append(clip.psnr - clip.psnr_still)
         errors.setdefault("psnr_gain_db_drawn", []).append(clip.psnr_drawn - clip.psnr_still)
     figures: dict[str, Any] = {}

@@ -45,6 +45,7 @@ class Scenes:
         flow: float16 [N, T, 2, G, G], how what is seen moves, longer sides per second.
         stills: uint8 [N, S, 128, 128, 3], the still to begin from at each of `STARTS`.
         where: float16 [N, S, 2, G, G], where each cell comes from in it at that tick; see `models.animator`.
+        turns: bool [N], whether it may be learned from in a mirror: no piano's low keys are to the right.
     """
 
     heard: Tensor
@@ -52,6 +53,7 @@ class Scenes:
     flow: Tensor
     stills: Tensor
     where: Tensor
+    turns: Tensor
 
     def rows(self, which: slice) -> Scenes:
         """Some of the clips."""
@@ -165,7 +167,8 @@ def performed(folder: Path, clips: int, bundle: Path, latent: Latent) -> Scenes:
     # The mean of a token frame's loudest bands says its level well enough to compare ticks.
     level = 10.0 * data.mel.float().amax(-1)
     where = torch.zeros(clips, len(STARTS), 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
-    return Scenes(_heard(data.codes[:, 0], latent), level.half(), data.flow, torch.from_numpy(stills), where)
+    heard, turns = _heard(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
+    return Scenes(heard, level.half(), data.flow, torch.from_numpy(stills), where, turns)
 
 
 @torch.inference_mode()
@@ -185,7 +188,7 @@ def moved_by_sound(paths: list[Path], bundle: Path, latent: Latent) -> Scenes:
             columns["where"].append(torch.from_numpy(file["where"]))
     stacked = {name: torch.stack(parts) for name, parts in columns.items()}
     heard = _heard(stacked.pop("codes"), latent)
-    return Scenes(heard, stacked["level"], stacked["flow"], stacked["stills"], stacked["where"])
+    return Scenes(heard, **stacked, turns=torch.ones(len(paths), dtype=torch.bool))
 
 
 def together(*parts: Scenes) -> Scenes:

@@ -43,16 +43,14 @@ class FlowStage:
     Args:
         engine_opener: opens the networks; see `engines.registry.open_engine`.
         loader: reads a prior image; see `load_prior`.
-        chance: how far chance may lead from the likeliest motion, in parts of what a show lets it.
     """
 
     def __init__(
         self,
         engine_opener: Callable[..., Engine] = open_engine,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-        chance: float = 1.0,
     ) -> None:
-        self._open_engine, self._loader, self._share = engine_opener, loader, chance
+        self._open_engine, self._loader = engine_opener, loader
         self._map = Drift((512, 512))
         self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         self._reader = PriorReader(lambda path: fit_square(loader(path), STILL_SIDE))
@@ -106,7 +104,7 @@ class FlowStage:
         self._tick = heard.tick
         self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
-        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._share * spread_of(loudness))
+        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._dials["chance"] * spread_of(loudness))
         if not np.isfinite(flow).all():
             # A state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")

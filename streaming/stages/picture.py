@@ -109,7 +109,7 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None:
             prior, drift = self._still.prior.image, self._still.drift
-            image = self._brush.paint(image, prior, drift, flow, self._dials["imagination"])
+            image = self._brush.paint(image, prior, drift, flow, self._dials["imagination"], self._dials["chance"])
         if self._before is not None:
             image = self._faded(field, image)
         return [

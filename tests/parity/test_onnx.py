@@ -43,7 +43,9 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         nn.init.normal_(animator.end.weight, std=0.2)
         return animator
     if name == "painter":
-        painter = Painter(PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, moment=16)).eval()
+        painter = Painter(
+            PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, deep=(16,), moment=16)
+        ).eval()
         nn.init.normal_(painter.leave.weight, std=0.2)
         return painter
     if name in ("sight", "hearing"):

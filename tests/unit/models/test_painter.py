@@ -8,7 +8,7 @@ from torch import nn
 from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
 
-SMALL = PainterConfig(side=32, latent_dim=4, width=16, inner=16, blocks=1, moment=8)
+SMALL = PainterConfig(side=32, latent_dim=4, width=16, inner=16, blocks=1, deep=(), moment=8)
 
 
 def sitting(count: int, imagination: float) -> Sitting:
@@ -16,7 +16,8 @@ def sitting(count: int, imagination: float) -> Sitting:
     pictures = torch.rand(2, count, 3, 32, 32, generator=generator) * 2.0 - 1.0
     fields = 0.1 * torch.randn(2, count, 2, 4, 4, generator=generator)
     heard = torch.randn(count, 4, generator=generator)
-    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, torch.full((count,), imagination))
+    dials = torch.full((count,), imagination), torch.ones(count)
+    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials)
 
 
 def test_an_untaught_painter_leaves_the_picture_as_it_is() -> None:
@@ -67,7 +68,7 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
                 module.add_module("norm", nn.Identity())
         prior = torch.rand(1, 3, 128, 128, requires_grad=True)
         fields = torch.zeros(1, 2, 16, 16)
-        known = Sitting(prior.detach(), prior, fields, fields, torch.zeros(1, 4), torch.zeros(1))
+        known = Sitting(prior.detach(), prior, fields, fields, torch.zeros(1, 4), torch.zeros(1), torch.zeros(1))
         end = painter.end_of(known, known.warped, torch.zeros(1))
         (slope,) = torch.autograd.grad(end[..., :8].sum(), prior)
         said.append(float(slope[..., 72:96].abs().sum()))

@@ -40,7 +40,7 @@ def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> 
     drift = Drift(SIZE)
     drift.where += np.float32(moved)
     image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
-    return Brush(engine, 0).paint(image, image, drift, flow(level_db), imagination), engine
+    return Brush(engine, 0).paint(image, image, drift, flow(level_db), imagination, 1.0), engine
 
 
 def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
@@ -77,7 +77,7 @@ def test_a_broken_painter_changes_nothing() -> None:
     engine.change[0, 0, 0] = np.nan
     image = np.full((512, 512, 3), 7, np.uint8)
     brush = Brush(engine, 0)
-    assert np.array_equal(brush.paint(image, image, Drift((512, 512)), flow(), 0.5), image)
+    assert np.array_equal(brush.paint(image, image, Drift((512, 512)), flow(), 0.5, 1.0), image)
 
 
 def test_chance_changes_slowly_and_is_the_seeds() -> None:
@@ -87,7 +87,7 @@ def test_chance_changes_slowly_and_is_the_seeds() -> None:
         brush = Brush(engine, seed)
         image = np.zeros((512, 512, 3), np.uint8)
         for _ in range(2):
-            brush.paint(image, image, Drift((512, 512)), flow(), 0.5)
+            brush.paint(image, image, Drift((512, 512)), flow(), 0.5, 1.0)
         noises.append([told["noise"] for told in engine.told])
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])

@@ -164,7 +164,7 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     still = tmp_path / "a.png"
     still.write_bytes(b"x")
     values = {"temperature": "0.7", "guidance": "2", "voice": "keys", "anticipation": "80", "imagination": "1"}
-    values |= {"motion": "0", "anchoring": "0.05", "prior": str(still)}
+    values |= {"chance": "0.5", "motion": "0", "anchoring": "0.05", "prior": str(still)}
     assert set(values) == set(LIVE)
     show = Show()
     for name, value in values.items():

@@ -144,6 +144,16 @@ def test_its_map_is_moved_as_far_and_drawn_back_as_fast_as_the_screens() -> None
     assert reached(anchoring=99.0) == usual, "out of its range"
 
 
+def test_without_chance_it_says_what_is_likeliest() -> None:
+    show = Moving()
+    show.step(0, chance=0.0)
+    assert not show.networks["animator"].given["noise"].any()
+    show.step(1, chance=0.5)
+    half = np.abs(show.networks["animator"].given["noise"]).mean()
+    show.step(2, chance=1.0)
+    assert np.abs(show.networks["animator"].given["noise"]).mean() == pytest.approx(2.0 * half, rel=0.3)
+
+
 def test_what_is_soft_for_the_piece_is_moved_by_less_chance() -> None:
     show = Moving()
     spreads = []

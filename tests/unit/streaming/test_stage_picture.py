@@ -176,10 +176,10 @@ class Reddening:
     """A brush that makes everything red, and remembers with how much imagination."""
 
     def __init__(self) -> None:
-        self.asked: list[float] = []
+        self.asked: list[tuple[float, ...]] = []
 
-    def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, imagination: float) -> np.ndarray:
-        self.asked.append(imagination)
+    def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, *dials: float) -> np.ndarray:
+        self.asked.append(dials)
         return np.full_like(image, (0, 0, 250))
 
 
@@ -189,9 +189,9 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     shown = show.step(0.1)
     assert shown is not None
     assert shown.image[5, 5].tolist() == [0, 0, 250]
-    show.step(0.1, imagination=0.8)
+    show.step(0.1, imagination=0.8, chance=0.5)
     show.step(0.1, imagination=7.0)
-    assert brush.asked == [0.25, 0.8, 0.8]
+    assert brush.asked == [(0.25, 1.0), (0.8, 0.5), (0.8, 0.5)]
     assert show.metrics.take().counters["dials_refused"] == 1
     assert show.notes == []
     assert "no painter" in Drawing().notes[0]

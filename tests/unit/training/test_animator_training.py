@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ def toy(count: int = 30, ticks: int = 200) -> Scenes:
     flow[:, :, 0] = 0.1 * heard[:, :, 0, None, None]
     stills = torch.randint(0, 255, (count, len(STARTS), 128, 128, 3), generator=generator, dtype=torch.uint8)
     where = torch.zeros(count, len(STARTS), 2, 16, 16).half()
-    return Scenes(heard.half(), torch.zeros(count, ticks).half(), flow.half(), stills, where)
+    turns = torch.ones(count, dtype=torch.bool)
+    return Scenes(heard.half(), torch.zeros(count, ticks).half(), flow.half(), stills, where, turns)
 
 
 def test_the_map_is_carried_as_the_screen_carries_it() -> None:
@@ -56,6 +58,24 @@ def test_a_mirrored_stretch_moves_the_other_way() -> None:
     assert bool(same.any())
     assert bool(other.any())
     assert float(batch.where[:, 1].abs().max()) == 0.0
+    data.turns[:] = False
+    batch = draw_batch(data, rng, RECIPE)
+    seen = batch.flow[:, 0].mean((1, 2))
+    assert bool(((seen - batch.heard[batch.rows, batch.ticks, 0] * 0.1).abs() < 2e-3).all()), "as it was recorded"
+
+
+def test_what_is_told_of_the_past_may_have_moved_less_than_what_comes() -> None:
+    data = toy()
+    data.flow[:] = 0.0
+    data.flow[:, :, 0] = 0.1
+    recipe = replace(RECIPE, unsure=0.0, forgotten=0.0)
+    for timid, least in ((0.0, 0.099), (1.0, 0.0)):
+        batch = draw_batch(data, np.random.default_rng(4), replace(recipe, timid=timid))
+        speeds = batch.before[batch.ticks > min(STARTS)][:, 0].mean((1, 2)).abs()
+        told = speeds[speeds > 0]
+        assert float(batch.flow[:, 0].abs().min()) > 0.099, "what is wanted is the truth"
+        assert float(told.min()) >= least
+        assert bool((told < 0.09).any()) == (timid > 0.0)
 
 
 def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:

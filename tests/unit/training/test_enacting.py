@@ -24,7 +24,8 @@ def clips(count: int) -> Scenes:
     heard = torch.randn(count, TICKS, 4, generator=generator).half()
     stills = torch.randint(0, 255, (count, len(STARTS), 128, 128, 3), dtype=torch.uint8, generator=generator)
     fields = torch.zeros(count, TICKS, 2, 16, 16).half()
-    return Scenes(heard, torch.zeros(count, TICKS).half(), fields, stills, torch.zeros(count, 4, 2, 16, 16).half())
+    level, where = torch.zeros(count, TICKS).half(), torch.zeros(count, 4, 2, 16, 16).half()
+    return Scenes(heard, level, fields, stills, where, torch.zeros(count, dtype=torch.bool))
 
 
 def moving() -> Animator:
@@ -41,7 +42,7 @@ def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
     for first, later, led in ways:
         assert (first.start, led.start) == (0, 0)
         assert later.start in STARTS[1:]
-        assert max(first.chance, later.chance) <= LITTLE[1] < MUCH[0] <= led.chance
+        assert max(first.chance, later.chance) <= LITTLE < MUCH <= led.chance
         for way in (first, later, led):
             assert way.flow.shape == (TICKS - way.start - 1, 2, 16, 16)
             assert 0.5 <= way.anchoring <= 2.0
@@ -67,10 +68,12 @@ def test_moments_are_what_the_screen_shows_of_the_way(tmp_path: Path) -> None:
     for row, tick in enumerate(made["tick"]):
         way = ways[row // PER_WAY]
         assert tick > way.start
-        if way.chance > LITTLE[1]:
+        if way.chance > LITTLE:
             assert np.array_equal(made["wanted"][row], made["warped"][row])
         else:
             assert abs(int(made["wanted"][row].mean()) - tick) <= 1
         assert abs(int(made["prior"][row].mean()) - way.start) <= 1
         assert np.array_equal(made["flow"][row], way.flow[tick - way.start - 1])
-        assert not made["hidden"][row].any()
+        assert made["chance"][row] == np.float32(way.chance)
+    assert not made["hidden"].any()
+    assert not made["turns"].any()

@@ -9,10 +9,10 @@ import torch
 
 from models.painter import Painter, PainterConfig
 from training.mobiles import Mobile
-from training.painter import PainterRecipe, PainterTraining, draw_batch, errors_of
+from training.painter import HELD_PART, PainterRecipe, PainterTraining, draw_batch, errors_of, joined, split
 from training.pictures import Pictures, hidden_in, warped_by
 
-SMALL = PainterConfig(latent_dim=4, width=16, inner=16, blocks=1, moment=8, steps=1)
+SMALL = PainterConfig(latent_dim=4, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
 
 
@@ -27,8 +27,9 @@ def toy(count: int = 30) -> Pictures:
         warped[row, y : y + 32, x : x + 32] = 0
         wanted[row, y : y + 32, x : x + 32] = torch.tensor([40, 40, 220], dtype=torch.uint8)
         hidden[row, y : y + 32, x : x + 32] = True
-    fields_of = torch.zeros(2, count, 2, 16, 16).half()
-    return Pictures(prior, warped, wanted, fields_of[0], fields_of[1], torch.zeros(count, 4).half(), hidden)
+    where, flow = torch.zeros(2, count, 2, 16, 16).half()
+    heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
+    return Pictures(prior, warped, wanted, where, flow, heard, hidden, torch.zeros(count), turns)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -59,17 +60,35 @@ def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     data.where[:, 0] = 0.1
     batch, wanted = draw_batch(data, np.random.default_rng(0), RECIPE)
     assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
+    data.turns[:] = False
+    assert set(draw_batch(data, np.random.default_rng(0), RECIPE)[0].where[:, 0].mean((1, 2)).sign().tolist()) == {1.0}
     holes = (batch.warped - batch.prior).abs().mean(1) > 0.1
     assert bool(((wanted - batch.prior).abs().mean(1) > 0.02)[holes].all())
 
 
+def test_the_last_clips_are_held_out() -> None:
+    data = toy(2 * HELD_PART)
+    train, held = split(data)
+    assert len(held.prior) == 2
+    assert torch.equal(joined([train, held]).warped, data.warped)
+
+
+def test_of_players_it_is_said_how_much_nearer_than_the_still_they_are() -> None:
+    data = toy(8)
+    data.warped = data.wanted
+    assert "gain_db" not in errors_of(Painter(SMALL), data, seed=0)
+    data.turns[:] = False
+    data.warped = ((data.prior.float() + data.wanted.float()) / 2.0).to(torch.uint8)
+    assert abs(errors_of(Painter(SMALL), data, seed=0, imagination=0.0)["gain_db"] - 6.0) < 0.1
+
+
 def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    one = PainterTraining(RECIPE, Painter(SMALL), toy())
+    one = PainterTraining(RECIPE, Painter(SMALL), toy(), toy(2))
     one.advance()
     one.save(tmp_path / "p.safetensors")
     straight = one.advance()
-    two = PainterTraining(RECIPE, Painter(SMALL), toy())
+    two = PainterTraining(RECIPE, Painter(SMALL), toy(), toy(2))
     two.load(tmp_path / "p.safetensors")
     assert two.advance() == straight
 
@@ -77,7 +96,7 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
 def test_it_learns_to_fill_what_is_torn() -> None:
     torch.manual_seed(2)
     data = toy()
-    training = PainterTraining(RECIPE, Painter(SMALL), data)
+    training = PainterTraining(RECIPE, Painter(SMALL), data, data)
     for _ in range(RECIPE.steps):
         training.advance()
     errors = errors_of(training.model.eval(), data, seed=0, imagination=0.0)

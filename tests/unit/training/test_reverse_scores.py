@@ -68,6 +68,19 @@ def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
     assert figures["envelope_correlation"] > 0.8
 
 
+def test_a_rest_that_all_pieces_have_is_no_likeness_of_two_clips() -> None:
+    clips = []
+    for seed in range(4):
+        loud_db = np.random.default_rng(seed).normal(-30.0, 5.0, TICKS)
+        loud_db[40:60] = -55.0
+        drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
+        drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
+        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+    figures = figures_of(clips)
+    assert abs(figures["envelope_correlation_shuffled"]) < 0.2
+    assert min(figures["envelope_correlation_in_step"], figures["envelope_correlation_of_pieces"]) > 0.5
+
+
 def test_what_never_changes_goes_together_with_nothing() -> None:
     course = np.sin(np.arange(50.0))
     assert together(course, np.ones(50)) == 0.0
