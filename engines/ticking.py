@@ -99,7 +99,9 @@ class PainterEngine(TickEngine):
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One picture; inputs and output as in `engines.contract.NETWORKS`."""
         rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
-        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "noise")}
+        rows |= {
+            name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "seen", "noise")
+        }
         rows |= {name: np.array([inputs[name]], np.float32) for name in ("imagination", "chance")}
         return {"change": self._runner.run(rows)[0]}
 

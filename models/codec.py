@@ -6,17 +6,20 @@ al. 2022).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.partials import CodecConfig, PartialsDecoder, PartialsEncoder
+from models.streaming import StreamingModule
 
 
 class ResidualQuantizer(nn.Module):
     """Residual vector quantization (SoundStream, section III-C); codebooks learned by exponential moving averages."""
 
-    def __init__(self, config: CodecConfig) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.num_codebooks = config.num_codebooks
         self.codebooks = nn.Buffer(torch.randn(config.num_codebooks, config.cardinality, config.latent_dim) * 0.1)
@@ -45,24 +48,46 @@ def nearest(x: Tensor, codebook: Tensor) -> Tensor:
     return scores.argmax(-1)
 
 
-class Codec(nn.Module):
-    """Encoder, quantizer and decoder.
+class TokenCodec(nn.Module):
+    """Encoder, quantizer and decoder of a codec that says sound in tokens.
+
+    Args:
+        config: the sizes; at least `hop`, `num_codebooks`, `cardinality`, `latent_dim`.
+        encoder, decoder: streams, with a `latency` in output frames.
+        quantizer: between the two.
+    """
+
+    def __init__(
+        self, config: Any, encoder: StreamingModule, decoder: StreamingModule, quantizer: ResidualQuantizer
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder, self.decoder = encoder, decoder
+        self.quantizer = quantizer
+
+    def encode(self, pcm: Tensor) -> Tensor:
+        """Pcm [B, 1, hop T] in -1..1 -> codes [B, K, T]."""
+        return self.quantizer.encode(self.encoder(pcm))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, K, T] -> pcm [B, 1, hop T]."""
+        sound: Tensor = self.decoder(self.quantizer.decode(codes))
+        return sound
+
+
+class Codec(TokenCodec):
+    """The shipped kind of codec: bodies of partials; nothing looks ahead.
 
     Args:
         config: the sizes.
     """
 
+    config: CodecConfig
+    encoder: PartialsEncoder
+    decoder: PartialsDecoder
+
     def __init__(self, config: CodecConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or CodecConfig()
-        self.encoder, self.decoder = PartialsEncoder(config), PartialsDecoder(config)
-        self.quantizer = ResidualQuantizer(config)
-
-    def encode(self, pcm: Tensor) -> Tensor:
-        """Pcm [B, 1, 640 T] in -1..1 -> codes [B, K, T]."""
-        return self.quantizer.encode(self.encoder(pcm))
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes [B, K, T] -> pcm [B, 1, 640 T]."""
-        sound: Tensor = self.decoder(self.quantizer.decode(codes))
-        return sound
+        config = config or CodecConfig()
+        # In this order: the seed of a training draws them one after the other.
+        encoder, decoder = PartialsEncoder(config), PartialsDecoder(config)
+        super().__init__(config, encoder, decoder, ResidualQuantizer(config))

@@ -8,6 +8,9 @@ Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown w
 
 It says where its way ends, as what is to be added to the moved picture: what needs no mending is left to the bit.
 
+Where a player's hands are cannot be painted from a sound alone, but it can be said: `Pose` knows from the still's
+embedding where they were and says from what is heard where they are, and the painter is shown both places.
+
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
 
@@ -22,7 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import Sizes
+from models.embedding import POINTS
 from models.modulated import Modulated
+from models.pose import CARRIED, LIMBS, Pose, carried_by, lines, spots
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
@@ -40,6 +45,7 @@ class PainterConfig(Sizes):
         side: of the square pictures, in pixels.
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
+        seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
         width, inner: channels at a cell's size and at twice that.
         blocks: residual blocks at the inner size; there is one before and one after them.
         deep: channels at further halvings of the size, one block each: how far the network sees about a cell.
@@ -50,7 +56,9 @@ class PainterConfig(Sizes):
     side: int = 128
     patch: int = 4
     latent_dim: int = 128
-    width: int = 32
+    seen_dim: int = 128
+    points: int = 32
+    width: int = 48
     inner: int = 64
     blocks: int = 3
     deep: tuple[int, ...] = (96, 128)
@@ -64,6 +72,7 @@ class Sitting(NamedTuple):
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
     `models.animator`; heard [N, latent_dim]; imagination [N], 0 to 1; chance [N], 0 to 1: how far chance has led what
     is moved. With none the painter says what is likeliest to be seen; where chance has led, nobody can be gone by.
+    seen [N, seen_dim]: the still's embedding.
     """
 
     warped: Tensor
@@ -73,6 +82,7 @@ class Sitting(NamedTuple):
     heard: Tensor
     imagination: Tensor
     chance: Tensor
+    seen: Tensor
 
 
 def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
@@ -98,7 +108,10 @@ class Painter(nn.Module):
         super().__init__()
         self.config = config = config or PainterConfig()
         cell = config.patch * config.patch
-        self.enter = nn.Conv2d(9 * cell + 4, config.width, 1)
+        self.pose = Pose(config.latent_dim, config.seen_dim, config.points) if config.points else None
+        shown = 2 * (len(POINTS) + len(LIMBS)) if config.points else 0
+        pictures = 3 + (len(CARRIED) if config.points else 0)
+        self.enter = nn.Conv2d(3 * pictures * cell + 4 + shown, config.width, 1)
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
@@ -125,11 +138,15 @@ class Painter(nn.Module):
         """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S]."""
         how, free = sitting.imagination, freedom(sitting.imagination)
         base = coarsened(sitting.warped, free)
-        shown = [picture, base, coarsened(sitting.prior, free)]
+        still = coarsened(sitting.prior, free)
+        shown, told = [picture, base, still], list[Tensor]()
+        if self.pose is not None:
+            carried, told = self._posed(sitting, still)
+            shown += carried
         cells = F.pixel_unshuffle(torch.cat(shown, 1), self.config.patch)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
-        x = self.enter(torch.cat([cells, fields], 1))
+        x = self.enter(torch.cat([cells, fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
         moment = self.moment(torch.cat([sitting.heard, *known], -1))
         x = self.before(x, moment)
@@ -139,6 +156,17 @@ class Painter(nn.Module):
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
         added: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
         return base + added
+
+    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The still carried with some points, as pictures; and where all points are in it and now, as cells."""
+        assert self.pose is not None
+        cells = self.config.side // self.config.patch
+        before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
+        # The pictures' errors do not say where a hand should be: that is learned from where hands were.
+        at, spread = now.at.detach(), now.spread.detach()
+        carried = [carried_by(still, (at - before)[:, POINTS.index(name)]) for name in CARRIED]
+        told = [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells)]
+        return carried, [*told, lines(before, cells), lines(at, cells)]
 
     def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:
         """What lies farther away is seen at smaller sizes and added: [N, inner, h, w] -> the same."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.animator import Animator, Moment, moved
-from models.codec import Codec
+from models.codec import TokenCodec
 from models.embedding import SIDE, VisualEmbedding
 from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
@@ -34,10 +34,12 @@ class Tick(nn.Module):
     Attributes:
         inputs: the named inputs, in order.
         output: the output's name.
+        latency_samples: of sound, by which the output lags.
     """
 
     inputs: tuple[Spec, ...]
     output: str
+    latency_samples: int = 0
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The state before the first tick."""
@@ -64,10 +66,11 @@ class EncoderTick(Tick):
 
     output = "frames"
 
-    def __init__(self, sounding: Codec | Vocoder) -> None:
+    def __init__(self, sounding: TokenCodec | Vocoder) -> None:
         super().__init__()
         self.sounding = sounding
         self.inputs = (Spec("pcm", (1, 1, 2 * sounding.config.hop)),)
+        self.latency_samples = sounding.encoder.latency * sounding.config.hop
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The encoder's pasts."""
@@ -76,7 +79,7 @@ class EncoderTick(Tick):
     def forward(self, pcm: Tensor, *state: Tensor) -> Any:
         """One tick of sound."""
         heard, after = self.sounding.encoder.step(pcm, state)
-        return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, Codec) else heard, *after)
+        return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, TokenCodec) else heard, *after)
 
 
 class DecoderTick(Tick):
@@ -84,10 +87,11 @@ class DecoderTick(Tick):
 
     output = "pcm"
 
-    def __init__(self, sounding: Codec | Vocoder) -> None:
+    def __init__(self, sounding: TokenCodec | Vocoder) -> None:
         super().__init__()
         self.sounding = sounding
-        if isinstance(sounding, Codec):
+        self.latency_samples = sounding.decoder.latency
+        if isinstance(sounding, TokenCodec):
             self.inputs = (Spec("frames", (1, sounding.config.num_codebooks, 2), torch.int64),)
         else:
             self.inputs = (Spec("frames", (1, sounding.config.dim, 2)),)
@@ -98,7 +102,7 @@ class DecoderTick(Tick):
 
     def forward(self, frames: Tensor, *state: Tensor) -> Any:
         """One tick."""
-        latents = self.sounding.quantizer.decode(frames) if isinstance(self.sounding, Codec) else frames
+        latents = self.sounding.quantizer.decode(frames) if isinstance(self.sounding, TokenCodec) else frames
         sound, after = self.sounding.decoder.step(latents, state)
         return (sound, *after)
 
@@ -281,6 +285,7 @@ class PainterTick(Tick):
             Spec("heard", (1, config.latent_dim)),
             Spec("imagination", (1,)),
             Spec("chance", (1,)),
+            Spec("seen", (1, config.seen_dim)),
             Spec("noise", (1, 3, side, side)),
         )
 
@@ -293,12 +298,14 @@ class PainterTick(Tick):
         heard: Tensor,
         imagination: Tensor,
         chance: Tensor,
+        seen: Tensor,
         noise: Tensor,
     ) -> Any:
         """One picture."""
-        seen, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
-        painted = self.network.paint(Sitting(seen, still, where, flow, heard, imagination, chance), noise)
-        return (127.5 * (painted - seen).permute(0, 2, 3, 1),)
+        moved, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
+        sitting = Sitting(moved, still, where, flow, heard, imagination, chance, seen)
+        painted = self.network.paint(sitting, noise)
+        return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
 
 
 def tick_of(network: str, module: nn.Module) -> Tick:
@@ -311,9 +318,9 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return EmbeddingTick(module).eval()
     if network == "translator" and isinstance(module, Translator):
         return TranslatorTick(module).eval()
-    if network == "encoder" and isinstance(module, (Codec, Vocoder)):
+    if network == "encoder" and isinstance(module, (TokenCodec, Vocoder)):
         return EncoderTick(module).eval()
-    if network == "decoder" and isinstance(module, (Codec, Vocoder)):
+    if network == "decoder" and isinstance(module, (TokenCodec, Vocoder)):
         return DecoderTick(module).eval()
     if network == "sight" and isinstance(module, Latent):
         return SightTick(module).eval()

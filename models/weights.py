@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
 from models.embedding import EmbeddingConfig, VisualEmbedding
+from models.encodec import Encodec, EncodecConfig
 from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
 from models.painter import Painter, PainterConfig
@@ -28,8 +29,14 @@ def _embedding(values: dict[str, Any]) -> nn.Module:
     return PretrainedEmbedding(FrontEndConfig.from_dict(values))
 
 
+def _codec(values: dict[str, Any]) -> nn.Module:
+    if "look_ahead" not in values:
+        return Codec(CodecConfig.from_dict(values))
+    return Encodec(EncodecConfig.from_dict(values))
+
+
 NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "codec": lambda values: Codec(CodecConfig.from_dict(values)),
+    "codec": _codec,
     "embedding": _embedding,
     "latent": lambda values: Latent(LatentConfig.from_dict(values)),
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
@@ -86,10 +93,16 @@ def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module
     return module.eval().requires_grad_(False)
 
 
-def pack_weights(module: nn.Module) -> bytes:
-    """A network as a safetensors file, floating-point tensors in half precision (they are trained to no more)."""
+def pack_weights(module: nn.Module, *, exact: bool = False) -> bytes:
+    """A network as a safetensors file, floating-point tensors in half precision (they are trained to no more).
+
+    Args:
+        module: the network.
+        exact: in single precision, for weights that come from elsewhere.
+    """
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()}
-    data: bytes = save({k: v.to(torch.float16) if v.is_floating_point() else v for k, v in tensors.items()})
+    kept = torch.float32 if exact else torch.float16
+    data: bytes = save({k: v.to(kept) if v.is_floating_point() else v for k, v in tensors.items()})
     return data
 
 

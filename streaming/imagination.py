@@ -6,6 +6,8 @@ rest, it adds nothing, and the picture is the prior image again.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from engines.contract import Engine
 from engines.registry import has, open_engine
 from streaming.config import Show
 from streaming.drift import Drift
-from streaming.features import fit_square
+from streaming.features import VIEW_SIDE, fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, Flow
 
@@ -31,28 +33,44 @@ _WARM_UP_STEPS = 3
 Image = NDArray[np.uint8]
 
 
+class Look(NamedTuple):
+    """What the painter knows of a prior image: uint8 [SIDE, SIDE, 3], and its embedding float32 [E]."""
+
+    small: Image
+    seen: NDArray[np.float32]
+
+
 class Brush:
     """Paints on pictures of one show.
 
     Args:
         engine: the painter's.
+        eyes: what sees, for looking at prior images; None for a painter that needs no embedding.
         seed: where chance starts.
     """
 
-    def __init__(self, engine: Engine, seed: int) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, eyes: Engine | None, seed: int) -> None:
+        self._engine, self._eyes = engine, eyes
+        self._blind = np.zeros(int(engine.spec.config.get("seen_dim", 128)), np.float32)
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
-        self._still: Image | None = None
-        self._small = np.zeros((SIDE, SIDE, 3), np.uint8)
         self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
 
-    def paint(self, image: Image, still: Image, drift: Drift, flow: Flow, imagination: float, chance: float) -> Image:
+    def look(self, still: Image) -> Look:
+        """Look at a prior image once; 10 to 20 ms, in whichever thread reads it."""
+        seen = self._blind
+        if self._eyes is not None:
+            found = np.asarray(self._eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
+            if found.shape == seen.shape and np.isfinite(found).all():
+                seen = found
+        return Look(fit_square(still, SIDE), seen)
+
+    def paint(self, image: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float) -> Image:
         """A picture with what the painter adds.
 
         Args:
             image: the moved picture, uint8 [H, W, 3].
-            still: the prior in the screen's shape.
+            look: at the prior in the screen's shape.
             drift: what has moved it.
             flow: what was heard, and how it moves.
             imagination: 0 to 1; with 0 the picture stays as it is.
@@ -67,17 +85,16 @@ class Brush:
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0:
             return image
-        if still is not self._still:
-            self._still, self._small = still, fit_square(still, SIDE)
         heard = flow.heard if flow.heard.shape == self._deaf.shape else self._deaf
         change = self._engine.step(
             warped=fit_square(image, SIDE),
-            prior=self._small,
+            prior=look.small,
             where=_in_square(drift),
             flow=flow.flow,
             heard=heard,
             imagination=imagination,
             chance=chance,
+            seen=look.seen,
             noise=self._noise,
         )["change"]
         if not np.isfinite(change).all():
@@ -96,7 +113,7 @@ class Brush:
         still.where += np.float32(MOVED)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
         for _ in range(_WARM_UP_STEPS):
-            self.paint(blank, blank, still, silence, 0.5, 1.0)
+            self.paint(blank, self.look(blank), still, silence, 0.5, 1.0)
 
     def _drawn(self) -> NDArray[np.float32]:
         return self._chance.standard_normal((3, SIDE, SIDE), np.float32)
@@ -121,6 +138,9 @@ def open_brush(show: Show) -> Brush | None:
     """
     if not has("painter", show.bundle):
         return None
-    brush = Brush(open_engine("painter", bundle=show.bundle, backend=show.backend), show.seed)
+    painter = open_engine("painter", bundle=show.bundle, backend=show.backend)
+    knows = painter.spec.config.get("points", 0) and has("embedding", show.bundle)
+    eyes = open_engine("embedding", bundle=show.bundle, backend=show.backend) if knows else None
+    brush = Brush(painter, eyes, show.seed)
     brush.warm_up()
     return brush

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from engines.bundles import SCHEMA, SOUNDING, identity, network_entry, read_file, read_manifest, representation
-from models.codec import Codec
+from models.codec import TokenCodec
 from models.mel import Vocoder
 from models.weights import network_from, pack_weights
 
@@ -18,7 +18,7 @@ NEEDS = {
     "latent": ("codec", "vocoder", "embedding"),
     "translator": ("codec", "vocoder", "embedding", "latent"),
     "animator": ("codec", "vocoder", "latent"),
-    "painter": ("codec", "vocoder", "latent"),
+    "painter": ("codec", "vocoder", "latent", "embedding"),
 }
 """Networks that only make sense with the very others that they were trained with."""
 
@@ -44,15 +44,17 @@ def load_network(folder: Path, network: str) -> nn.Module:
     return network_from(network, entry.get("config", {}), read_file(folder, entry))
 
 
-def sounding_of(bundle: Path) -> Codec | Vocoder:
+def sounding_of(bundle: Path) -> TokenCodec | Vocoder:
     """What gives a bundle's representation of sound and gives it a voice."""
     network = load_network(bundle, SOUNDING[representation(bundle)])
-    if not isinstance(network, (Codec, Vocoder)):
+    if not isinstance(network, (TokenCodec, Vocoder)):
         raise TypeError("the bundle's codec or vocoder is of another class")
     return network
 
 
-def write_network(folder: Path, network: str, module: nn.Module, training: dict[str, Any]) -> None:
+def write_network(
+    folder: Path, network: str, module: nn.Module, training: dict[str, Any], *, exact: bool = False
+) -> None:
     """Put a network into a bundle (made if need be): weights, hash, sizes; the scores of older weights are removed.
 
     Args:
@@ -60,6 +62,7 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
         network: "codec", "embedding" or "translator".
         module: the network, with a `config`.
         training: what made it (command, steps, data), for the manifest.
+        exact: keep its weights in single precision; see `pack_weights`.
 
     The manifest also says with which codec and front-end those were trained that are told what they hear and see.
     """
@@ -67,7 +70,7 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
     manifest: dict[str, Any] = {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
     if (folder / "manifest.json").exists():
         manifest = read_manifest(folder)
-    data = pack_weights(module)
+    data = pack_weights(module, exact=exact)
     file = f"{network}.safetensors"
     (folder / file).write_bytes(data)
     config: Any = module.config
@@ -78,7 +81,7 @@ def write_network(folder: Path, network: str, module: nn.Module, training: dict[
         "parameters": sum(v.numel() for v in module.parameters()),
         "training": training,
     }
-    if isinstance(module, Codec):
+    if isinstance(module, TokenCodec):
         # The decoder may be trained further: tokens stay what they are.
         manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
     if needed := NEEDS.get(network):

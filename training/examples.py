@@ -22,7 +22,7 @@ from engines.bundles import SOUNDING, identity, network_entry, representation
 from engines.contract import Engine
 from engines.registry import open_engine
 from models.analysis import mel_bank
-from models.codec import Codec
+from models.codec import TokenCodec
 from models.mel import Vocoder
 from streaming.messages import SAMPLE_RATE
 from training.bundling import sounding_of
@@ -89,7 +89,7 @@ def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 @cache
-def _networks(bundle: Path) -> tuple[Codec | Vocoder, Engine]:
+def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
     """What hears, and what sees: in ONNX Runtime if it was exported in fp32, twice as fast as torch."""
     seeing = open_engine("embedding", bundle=str(bundle))
     if seeing.spec.precision != "fp32":

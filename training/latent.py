@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.codec import Codec
+from models.codec import TokenCodec
 from models.embedding import VisualEmbedding
 from models.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
 from models.mel import Vocoder
@@ -257,7 +257,7 @@ def train_latent(
             config, codec_dim=heard.latent_dim, num_codebooks=heard.num_codebooks, cardinality=heard.cardinality
         )
     model = Latent(getattr(start, "config", config))
-    if isinstance(sounding, Codec):
+    if isinstance(sounding, TokenCodec):
         model.hear_with(sounding.quantizer.codebooks)
     if start is not None:
         model.load_state_dict(start.state_dict())

@@ -1,4 +1,7 @@
-"""Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in."""
+"""Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in.
+
+First where a player's points are while something is heard (`training.posing`), then, with that as it is, to paint.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from models.animator import Animator
-from models.painter import Painter, PainterConfig, Sitting
+from models.embedding import VisualEmbedding
+from models.painter import MENDED, Painter, PainterConfig, Sitting
 from training.bundling import load_network
 from training.device import Device
 from training.enacting import LITTLE
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
+from training.posing import train_pose
 from training.run import Plan, run
-from training.scenes import load_scenes
+from training.scenes import Scenes, load_scenes
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
 BEGINNING = 0.7
 """How often it learns the way from its beginning: a show goes it in one step."""
-MENDING = 0.5
+MENDING = 0.65
 """How often it learns with little imagination: that is how it is mostly used."""
 
 
@@ -37,7 +42,7 @@ class PainterRecipe:
         performers, mobiles: how many clips of each.
         batch: moments of a step.
         learning_rate: of AdamW; it rises for 200 steps and falls along a line.
-        deaf: how often it is not told what is heard.
+        posing: steps of the learning of poses.
     """
 
     steps: int = 6_000
@@ -45,7 +50,7 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 24
     learning_rate: float = 1e-3
-    deaf: float = 0.1
+    posing: int = 4_000
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -60,15 +65,22 @@ def signed(pictures: Tensor) -> Tensor:
 def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     """What the painter is told of moments."""
     where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
-    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance)
+    seen = data.seen.float()
+    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen)
 
 
 def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor]:
-    """Moments, some seen in a mirror, in other light: what is known of them, and the wanted pictures."""
+    """Moments, some seen in a mirror, in other light: what is known of them, and the wanted pictures.
+
+    Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
+    is; with more imagination it is to paint what is heard.
+    """
     rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch)))
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
     imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
     sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
+    stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= MENDED)
+    wanted = torch.where(stays[:, None, None, None], sitting.warped, wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
     mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
     where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (sitting.where, sitting.flow))
@@ -76,8 +88,7 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) 
     warped, prior, wanted = (
         (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
     )
-    told = torch.from_numpy((rng.random((recipe.batch, 1)) >= recipe.deaf).astype(np.float32))
-    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow, heard=sitting.heard * told), wanted
+    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted
 
 
 class PainterTraining(Learning[Painter]):
@@ -158,6 +169,13 @@ def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.
     return means | ({"gain_db": 10.0 * float(torch.log10(squares[1] / squares[0]))} if squares.min() > 0 else {})
 
 
+def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
+    """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
+    eyes = load_network(bundle, "embedding")
+    points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
+    return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
+
+
 def train_painter(
     work: Path,
     bundle: Path,
@@ -186,11 +204,17 @@ def train_painter(
         animator = load_network(bundle, "animator")
         if not isinstance(animator, Animator):
             raise TypeError("the bundle's animator is of another class")
-        parts = pictures_of(work, *load_scenes(work, bundle, recipe.performers, recipe.mobiles), animator)
+        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
+        parts = pictures_of(work, played, hung, animator)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
-    model = Painter(getattr(start, "config", PainterConfig(latent_dim=data.heard.shape[-1])))
+    model = Painter(getattr(start, "config", _sizes(bundle, played)))
     if start is not None:
         model.load_state_dict(start.state_dict())
+    elif model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
+        # The same seeds on every process: the same pose.
+        print(train_pose(model.pose, played, min(recipe.posing, 8 * recipe.steps)))
+    if model.pose is not None:
+        model.pose.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work / "painter", "painter", plan)

@@ -32,10 +32,10 @@ from training.pool import open_executor
 from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
 
 PER_CLIP, PER_WAY = 8, 6
-"""Moments of each mobile, and of each way of a performer's still."""
+"""Moments of each mobile, and of each way of a performer's still; half as many where chance leads."""
 GLOW = 0.25
 """How much brighter a full push makes a thing."""
-LAYOUT = 4
+LAYOUT = 5
 """Raised when a made file holds something else than before."""
 
 
@@ -48,6 +48,7 @@ class Pictures:
         where, flow: float16 [N, 2, G, G]; see `models.animator`.
         heard: float16 [N, D], the audio latent.
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
+        seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
         turns: bool [N], whether it may be learned from in a mirror; see `training.scenes.Scenes`.
     """
@@ -59,6 +60,8 @@ class Pictures:
     flow: Tensor
     heard: Tensor
     hidden: Tensor
+    seen: Tensor
+    now: Tensor
     chance: Tensor
     turns: Tensor
 
@@ -115,7 +118,7 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
         rows["hidden"].append(_fit_mask(gap))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
     any_chance, turns = rng.random(PER_CLIP, np.float32), np.ones(PER_CLIP, bool)
-    known = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks}
+    known = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks, "start": 0 * ticks}
     return {**stacked, **known, "chance": any_chance, "turns": turns}
 
 
@@ -137,12 +140,13 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
         return np.asarray(cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
     rng = np.random.default_rng([seed, 910])
-    names = ("prior", "warped", "wanted", "where", "flow", "tick", "chance")
+    names = ("prior", "warped", "wanted", "where", "flow", "tick", "start", "chance")
     rows: dict[str, list[Any]] = {name: [] for name in names}
     for start, chance, anchoring, flow in ways:
         prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
         texture = Texture(prior)
-        chosen = set(rng.choice(len(flow), PER_WAY, replace=False).tolist())
+        count = PER_WAY if chance <= LITTLE else PER_WAY // 2
+        chosen = set(rng.choice(len(flow), count, replace=False).tolist())
         for index, field in enumerate(flow):
             drift.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
             if index not in chosen:
@@ -150,11 +154,11 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
             where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
             rows["prior"].append(prior)
             rows["warped"].append(drift.render(texture))
-            # Where chance has led it there is no true picture: what is moved is to stay as it is.
-            rows["wanted"].append(view(start + 1 + index) if chance <= LITTLE else rows["warped"][-1])
+            rows["wanted"].append(view(start + 1 + index))
             rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
             rows["flow"].append(field)
             rows["tick"].append(start + 1 + index)
+            rows["start"].append(start)
             rows["chance"].append(np.float32(chance))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
     count = len(rows["tick"])
@@ -183,15 +187,18 @@ def seed_of(recording: Path) -> int:
     return int(recording.stem.split("-")[1])
 
 
-def stack(files: Sequence[Path], heard: Tensor) -> Pictures:
-    """The moments of clips, one file each, with what was heard in them: heard [N, T, D]."""
-    names = [field.name for field in fields(Pictures) if field.name != "heard"]
-    columns: dict[str, list[Tensor]] = {name: [] for name in (*names, "heard")}
+def stack(files: Sequence[Path], clips: Scenes) -> Pictures:
+    """The moments of clips, one file each."""
+    names = [field.name for field in fields(Pictures) if field.name not in ("heard", "seen", "now")]
+    columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
     for row, path in enumerate(files):
         with np.load(path) as file:
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
-            columns["heard"].append(heard[row, torch.from_numpy(file["tick"]).long()])
+            tick, start = (torch.from_numpy(file[name]).long() for name in ("tick", "start"))
+            columns["heard"].append(clips.heard[row, tick])
+            columns["seen"].append(clips.seen[row, start])
+            columns["now"].append(clips.seen[row, tick])
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
 
 
@@ -212,7 +219,7 @@ def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: P
         kept.mkdir(parents=True, exist_ok=True)
         jobs = list(zip(sources, files, enact(animator, played), strict=True))
         _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
-    return stack(files, played.heard)
+    return stack(files, played)
 
 
 def mobiles_painted(folder: Path, hung: Scenes, kept: Path, workers: int = 2) -> Pictures:
@@ -221,7 +228,7 @@ def mobiles_painted(folder: Path, hung: Scenes, kept: Path, workers: int = 2) ->
     kept.mkdir(parents=True, exist_ok=True)
     jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
     _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
-    return stack([path for _, path in jobs], hung.heard)
+    return stack([path for _, path in jobs], hung)
 
 
 def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:

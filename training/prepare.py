@@ -29,7 +29,7 @@ from engines.bundles import SOUNDING, find_bundle, network_entry, representation
 from engines.contract import EngineError
 from engines.registry import open_engine
 from models.analysis import mel_bank
-from models.codec import Codec
+from models.codec import TokenCodec
 from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
 from streaming.stages.motion import MotionReader
 from training.bundling import sounding_of
@@ -188,10 +188,13 @@ def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
     sounding = sounding_of(bundle)
     state = sounding.encoder.init_state(1)
     parts = []
-    for block in torch.from_numpy(view)[None, None].split(250 * TICK_SAMPLES, dim=2):
+    # What an encoder that looks ahead says last, it says after the end.
+    late = sounding.encoder.latency
+    sound = torch.nn.functional.pad(torch.from_numpy(view)[None, None], (0, late * TICK_SAMPLES // 2))
+    for block in sound.split(250 * TICK_SAMPLES, dim=2):
         heard, state = sounding.encoder.step(block, state)
-        parts.append(sounding.quantizer.encode(heard)[0] if isinstance(sounding, Codec) else heard[0])
-    frames = torch.cat(parts, 1).unflatten(1, (-1, 2)).transpose(0, 1).numpy()
+        parts.append(sounding.quantizer.encode(heard)[0] if isinstance(sounding, TokenCodec) else heard[0])
+    frames = torch.cat(parts, 1)[:, late:].unflatten(1, (-1, 2)).transpose(0, 1).numpy()
     return np.asarray(frames, np.float16 if frames.dtype.kind == "f" else np.int16)
 
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from engines.registry import has, open_engine
 from streaming.config import Show
+from streaming.features import VIEW_SIDE, fit_square
 from streaming.messages import TICK_SAMPLES, TICKS_PER_SECOND
 from training.onsets import level_db
 from training.performances import TEST_SEED, Eye, performer_of, watch
@@ -172,7 +173,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
-    heard = _heard(sound, bundle)
+    heard, seen = _heard(sound, bundle), _seen(rows["prior"][0], bundle)
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}
     for row in range(len(rows["warped"])):
@@ -187,6 +188,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
             heard=heard[int(rows["tick"][row])],
             imagination=MENDING,
             chance=1.0,
+            seen=seen,
             noise=noise,
         )["change"]
         painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
@@ -202,6 +204,11 @@ def _slopes(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float
     error = (got.astype(np.float64) - want).mean(-1) / 255.0
     by_y, by_x = np.gradient(error)
     return np.asarray(np.abs(by_x) + np.abs(by_y))
+
+
+def _seen(still: NDArray[np.uint8], bundle: str) -> NDArray[np.float32]:
+    eyes = open_engine("embedding", bundle=bundle)
+    return np.asarray(eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
 
 
 def _heard(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.float32]]:

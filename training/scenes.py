@@ -9,10 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from models.embedding import SIDE
 from models.latent import Latent
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICK_SAMPLES
@@ -45,6 +47,7 @@ class Scenes:
         flow: float16 [N, T, 2, G, G], how what is seen moves, longer sides per second.
         stills: uint8 [N, S, 128, 128, 3], the still to begin from at each of `STARTS`.
         where: float16 [N, S, 2, G, G], where each cell comes from in it at that tick; see `models.animator`.
+        seen: float16 [N, T, E], the embedding of what is seen at each tick; of a mobile, of its still.
         turns: bool [N], whether it may be learned from in a mirror: no piano's low keys are to the right.
     """
 
@@ -53,6 +56,7 @@ class Scenes:
     flow: Tensor
     stills: Tensor
     where: Tensor
+    seen: Tensor
     turns: Tensor
 
     def rows(self, which: slice) -> Scenes:
@@ -168,7 +172,7 @@ def performed(folder: Path, clips: int, bundle: Path, latent: Latent) -> Scenes:
     level = 10.0 * data.mel.float().amax(-1)
     where = torch.zeros(clips, len(STARTS), 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
     heard, turns = _heard(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
-    return Scenes(heard, level.half(), data.flow, torch.from_numpy(stills), where, turns)
+    return Scenes(heard, level.half(), data.flow, torch.from_numpy(stills), where, data.embedding, turns)
 
 
 @torch.inference_mode()
@@ -188,7 +192,19 @@ def moved_by_sound(paths: list[Path], bundle: Path, latent: Latent) -> Scenes:
             columns["where"].append(torch.from_numpy(file["where"]))
     stacked = {name: torch.stack(parts) for name, parts in columns.items()}
     heard = _heard(stacked.pop("codes"), latent)
-    return Scenes(heard, **stacked, turns=torch.ones(len(paths), dtype=torch.bool))
+    seen = embedded(stacked["stills"][:, 0], bundle)[:, None].expand(-1, heard.shape[1], -1)
+    return Scenes(heard, **stacked, seen=seen, turns=torch.ones(len(paths), dtype=torch.bool))
+
+
+@torch.inference_mode()
+def embedded(stills: Tensor, bundle: Path) -> Tensor:
+    """The embeddings of stills uint8 [N, S, S, 3]: float16 [N, E]."""
+    eyes = load_network(bundle, "embedding")
+    parts = []
+    for some in stills.split(32):
+        large = F.interpolate(some.permute(0, 3, 1, 2).float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
+        parts.append(eyes(large.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)).half())
+    return torch.cat(parts)
 
 
 def together(*parts: Scenes) -> Scenes:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.codec import Codec
+from models.codec import TokenCodec
 from models.latent import Latent, Motions
 from models.mel import Vocoder
 from models.translator import Seen, Translator, TranslatorConfig
@@ -373,7 +373,7 @@ def train_translator(
             num_codebooks=heard.num_codebooks, cardinality=heard.cardinality, latent_dim=heard.latent_dim, **common
         )
     model = Translator(getattr(start, "config", config))
-    if isinstance(sounding, Codec):
+    if isinstance(sounding, TokenCodec):
         model.codebooks.copy_(heard_with(sounding))
     if start is not None:
         model.load_state_dict(start.state_dict())
@@ -385,7 +385,7 @@ def train_translator(
     return run(training, work, "translator", Plan(recipe.steps, minutes, test_every=250, silent=not device.main))
 
 
-def heard_with(codec: Codec) -> Tensor:
+def heard_with(codec: TokenCodec) -> Tensor:
     """A codec's codebooks, scaled to a spread of about one."""
     books = codec.quantizer.codebooks
     return books / books[0].std()

@@ -13,7 +13,7 @@ from streaming.config import DIALS, Dials, Show
 from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
-from streaming.imagination import Brush, open_brush
+from streaming.imagination import Brush, Look, open_brush
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
 from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
@@ -27,9 +27,10 @@ NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor im
 
 @dataclass
 class _Still:
-    """A prior image on the screen, and the map that moves it."""
+    """A prior image on the screen, what the painter knows of it, and the map that moves it."""
 
     prior: Texture
+    look: Look | None
     drift: Drift
 
 
@@ -50,7 +51,7 @@ class PictureStage:
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
-        self._reader = PriorReader(lambda path: Texture(fit_screen(loader(path), self._size)))
+        self._reader = PriorReader(lambda path: self._prepared(loader(path)))
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -71,7 +72,7 @@ class PictureStage:
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
         memo["size"] = list(self._size)
-        self._still = _Still(Texture(fit_screen(image, self._size)), Drift(self._size))
+        self._still = _Still(*self._prepared(image), Drift(self._size))
         context.info.update(size=list(self._size))
 
     def wake_ns(self) -> int | None:
@@ -107,9 +108,9 @@ class PictureStage:
         if seconds > TICK_NS / 1e9:
             self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
         image = self._drawn(self._still)
-        if self._brush is not None:
-            prior, drift = self._still.prior.image, self._still.drift
-            image = self._brush.paint(image, prior, drift, flow, self._dials["imagination"], self._dials["chance"])
+        if self._brush is not None and self._still.look is not None:
+            look, drift = self._still.look, self._still.drift
+            image = self._brush.paint(image, look, drift, flow, self._dials["imagination"], self._dials["chance"])
         if self._before is not None:
             image = self._faded(field, image)
         return [
@@ -119,6 +120,10 @@ class PictureStage:
     def close(self) -> None:
         """Wait for no prior that is still being read."""
         self._reader.close()
+
+    def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
+        texture = Texture(fit_screen(image, self._size))
+        return texture, None if self._brush is None else self._brush.look(texture.image)
 
     def _drawn(self, still: _Still) -> NDArray[np.uint8]:
         return still.drift.render(still.prior)
@@ -146,9 +151,9 @@ class PictureStage:
             self._context.metrics.count("priors_refused")
             return
         if arrived is not None:
-            self._context.memo["prior"], prior = arrived
+            self._context.memo["prior"], (prior, look) = arrived
             self._before, self._fade = self._still, 1
-            self._still = _Still(prior, Drift(self._size))
+            self._still = _Still(prior, look, Drift(self._size))
 
 
 def build() -> PictureStage:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.animator import Animator, AnimatorConfig
 from models.codec import Codec
+from models.encodec import EXACT, Encodec, EncodecConfig
 from models.latent import Latent, LatentConfig, Motions
 from models.mel import MelConfig, Vocoder
 from models.partials import CodecConfig
@@ -30,6 +31,7 @@ def prove(module: StreamingModule, x: Tensor, unit: int) -> Proof:
         time_dims=[2],
         out_dim=2,
         unit=unit,
+        latency=module.latency,
     )
 
 
@@ -45,6 +47,29 @@ def test_codec_obeys_the_law(config: CodecConfig) -> None:
     codec = Codec(config).eval()
     prove(codec.encoder, torch.randn(2, 1, 640 * 22), 640)
     prove(codec.decoder, torch.randn(2, config.latent_dim, 22), 1)
+
+
+@pytest.mark.parametrize("mirrored", [True, False])
+@pytest.mark.parametrize(
+    ("look_ahead", "latency", "frames"), [(EXACT, 2402, 4), (2, 1762, 3), (1, 1122, 2), (0, 482, 1)]
+)
+def test_musicgens_codec_obeys_the_law_behind_its_latency(
+    look_ahead: int, latency: int, frames: int, mirrored: bool
+) -> None:
+    torch.manual_seed(0)
+    config = EncodecConfig(num_filters=4, latent_dim=8, cardinality=16, look_ahead=look_ahead, mirrored=mirrored)
+    codec = Encodec(config).eval()
+    assert (codec.decoder.latency, codec.encoder.latency) == (latency, frames)
+    prove(codec.decoder, torch.randn(2, config.latent_dim, 22), 1)
+    prove(codec.encoder, torch.randn(2, 1, 640 * 22), 640)
+
+
+def test_a_causal_published_codec_has_no_latency() -> None:
+    torch.manual_seed(0)
+    sizes = {"num_filters": 4, "latent_dim": 8, "num_residual_layers": 2, "upsampling_ratios": (8, 5, 4, 2)}
+    codec = Encodec(EncodecConfig(**sizes, causal=True, shortcut=True)).eval()  # type: ignore[arg-type]
+    assert (codec.decoder.latency, codec.encoder.latency) == (0, 0)
+    prove(codec.decoder, torch.randn(2, 8, 22), 1)
 
 
 def test_the_mel_representation_obeys_the_law() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
 
-SMALL = PainterConfig(side=32, latent_dim=4, width=16, inner=16, blocks=1, deep=(), moment=8)
+SMALL = PainterConfig(side=32, latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 
 
 def sitting(count: int, imagination: float) -> Sitting:
@@ -17,7 +17,8 @@ def sitting(count: int, imagination: float) -> Sitting:
     fields = 0.1 * torch.randn(2, count, 2, 4, 4, generator=generator)
     heard = torch.randn(count, 4, generator=generator)
     dials = torch.full((count,), imagination), torch.ones(count)
-    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials)
+    seen = torch.rand(count, 40, generator=generator) - 0.5
+    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen)
 
 
 def test_an_untaught_painter_leaves_the_picture_as_it_is() -> None:
@@ -60,7 +61,8 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
     said = []
     for deep in ((), (16, 16)):
         torch.manual_seed(0)
-        painter = Painter(PainterConfig(side=128, latent_dim=4, width=16, inner=16, blocks=1, deep=deep, moment=8))
+        sizes = PainterConfig(side=128, latent_dim=4, points=0, width=16, inner=16, blocks=1, deep=deep, moment=8)
+        painter = Painter(sizes)
         for parameter in painter.parameters():
             nn.init.normal_(parameter, std=0.1)
         for module in painter.modules():
@@ -68,7 +70,9 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
                 module.add_module("norm", nn.Identity())
         prior = torch.rand(1, 3, 128, 128, requires_grad=True)
         fields = torch.zeros(1, 2, 16, 16)
-        known = Sitting(prior.detach(), prior, fields, fields, torch.zeros(1, 4), torch.zeros(1), torch.zeros(1))
+        known = Sitting(
+            prior.detach(), prior, fields, fields, torch.zeros(1, 4), *torch.zeros(2, 1), torch.zeros(1, 128)
+        )
         end = painter.end_of(known, known.warped, torch.zeros(1))
         (slope,) = torch.autograd.grad(end[..., :8].sum(), prior)
         said.append(float(slope[..., 72:96].abs().sum()))

@@ -18,7 +18,7 @@ class FakePainter:
     """Adds 50 to the left half of the picture; remembers what it was told."""
 
     def __init__(self) -> None:
-        self.spec = EngineSpec("painter", "fake", config={"latent_dim": 4})
+        self.spec = EngineSpec("painter", "fake", config={"latent_dim": 4, "seen_dim": 3})
         self.told: list[dict[str, Any]] = []
         self.change = np.zeros((128, 128, 3), np.float32)
         self.change[:, :64] = 50.0
@@ -26,6 +26,21 @@ class FakePainter:
     def step(self, **inputs: Any) -> dict[str, np.ndarray]:
         self.told.append(inputs)
         return {"change": self.change}
+
+    def reset(self) -> None:
+        pass
+
+
+class FakeEyes:
+    """Says the mean colour of what it is shown; remembers how large that was."""
+
+    def __init__(self) -> None:
+        self.spec = EngineSpec("embedding", "fake")
+        self.shown: list[tuple[int, ...]] = []
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.shown.append(inputs["image"].shape)
+        return {"embedding": inputs["image"].mean((0, 1), dtype=np.float32)}
 
     def reset(self) -> None:
         pass
@@ -40,7 +55,8 @@ def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> 
     drift = Drift(SIZE)
     drift.where += np.float32(moved)
     image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
-    return Brush(engine, 0).paint(image, image, drift, flow(level_db), imagination, 1.0), engine
+    brush = Brush(engine, None, 0)
+    return brush.paint(image, brush.look(image), drift, flow(level_db), imagination, 1.0), engine
 
 
 def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
@@ -52,7 +68,8 @@ def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
     assert told["warped"].shape == told["prior"].shape == (128, 128, 3)
     assert told["where"].shape == (2, 16, 16)
     assert told["heard"].tolist() == [1.0] * 4
-    assert told["imagination"] == 0.5
+    assert (told["imagination"], told["chance"]) == (0.5, 1.0)
+    assert told["seen"].tolist() == [0.0] * 3
 
 
 def test_without_imagination_it_is_not_even_asked() -> None:
@@ -76,18 +93,31 @@ def test_a_broken_painter_changes_nothing() -> None:
     engine = FakePainter()
     engine.change[0, 0, 0] = np.nan
     image = np.full((512, 512, 3), 7, np.uint8)
-    brush = Brush(engine, 0)
-    assert np.array_equal(brush.paint(image, image, Drift((512, 512)), flow(), 0.5, 1.0), image)
+    brush = Brush(engine, None, 0)
+    assert np.array_equal(brush.paint(image, brush.look(image), Drift((512, 512)), flow(), 0.5, 1.0), image)
+
+
+def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
+    engine, eyes = FakePainter(), FakeEyes()
+    brush = Brush(engine, eyes, 0)
+    image = np.full((256, 512, 3), 40, np.uint8)
+    look = brush.look(image)
+    for _ in range(3):
+        brush.paint(image, look, Drift((512, 256)), flow(), 0.5, 1.0)
+    assert eyes.shown == [(256, 256, 3)]
+    assert look.small.shape == (128, 128, 3)
+    # Half of the square is the picture, half is grey.
+    assert all(np.allclose(told["seen"], (40 + 127) / 2) for told in engine.told)
 
 
 def test_chance_changes_slowly_and_is_the_seeds() -> None:
     noises = []
     for seed in (1, 1, 2):
         engine = FakePainter()
-        brush = Brush(engine, seed)
+        brush = Brush(engine, None, seed)
         image = np.zeros((512, 512, 3), np.uint8)
         for _ in range(2):
-            brush.paint(image, image, Drift((512, 512)), flow(), 0.5, 1.0)
+            brush.paint(image, brush.look(image), Drift((512, 512)), flow(), 0.5, 1.0)
         noises.append([told["noise"] for told in engine.told])
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])

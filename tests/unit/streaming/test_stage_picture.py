@@ -177,6 +177,11 @@ class Reddening:
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, ...]] = []
+        self.looked: list[tuple[int, ...]] = []
+
+    def look(self, still: np.ndarray) -> np.ndarray:
+        self.looked.append(still.shape)
+        return still
 
     def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, *dials: float) -> np.ndarray:
         self.asked.append(dials)
@@ -192,6 +197,7 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     show.step(0.1, imagination=0.8, chance=0.5)
     show.step(0.1, imagination=7.0)
     assert brush.asked == [(0.25, 1.0), (0.8, 0.5), (0.8, 0.5)]
+    assert brush.looked == [(512, 768, 3)]
     assert show.metrics.take().counters["dials_refused"] == 1
     assert show.notes == []
     assert "no painter" in Drawing().notes[0]

@@ -29,7 +29,15 @@ def toy(count: int = 30, ticks: int = 200) -> Scenes:
     stills = torch.randint(0, 255, (count, len(STARTS), 128, 128, 3), generator=generator, dtype=torch.uint8)
     where = torch.zeros(count, len(STARTS), 2, 16, 16).half()
     turns = torch.ones(count, dtype=torch.bool)
-    return Scenes(heard.half(), torch.zeros(count, ticks).half(), flow.half(), stills, where, turns)
+    return Scenes(
+        heard.half(),
+        torch.zeros(count, ticks).half(),
+        flow.half(),
+        stills,
+        where,
+        torch.zeros(count, ticks, 8).half(),
+        turns,
+    )
 
 
 def test_the_map_is_carried_as_the_screen_carries_it() -> None:

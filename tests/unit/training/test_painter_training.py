@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.painter import Painter, PainterConfig
+from models.painter import MENDED, Painter, PainterConfig
 from training.mobiles import Mobile
 from training.painter import HELD_PART, PainterRecipe, PainterTraining, draw_batch, errors_of, joined, split
 from training.pictures import Pictures, hidden_in, warped_by
 
-SMALL = PainterConfig(latent_dim=4, width=16, inner=16, blocks=1, deep=(), moment=8)
+SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
 
 
@@ -29,7 +29,8 @@ def toy(count: int = 30) -> Pictures:
         hidden[row, y : y + 32, x : x + 32] = True
     where, flow = torch.zeros(2, count, 2, 16, 16).half()
     heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
-    return Pictures(prior, warped, wanted, where, flow, heard, hidden, torch.zeros(count), turns)
+    seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
+    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, torch.zeros(count), turns)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -64,6 +65,21 @@ def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     assert set(draw_batch(data, np.random.default_rng(0), RECIPE)[0].where[:, 0].mean((1, 2)).sign().tolist()) == {1.0}
     holes = (batch.warped - batch.prior).abs().mean(1) > 0.1
     assert bool(((wanted - batch.prior).abs().mean(1) > 0.02)[holes].all())
+
+
+def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
+    data = toy(8)
+    data.turns[:], data.chance[:] = False, 0.9
+    mended, free = [], []
+    for seed in range(20):
+        known, wanted = draw_batch(data, np.random.default_rng(seed), RECIPE)
+        for row in range(len(wanted)):
+            same = torch.equal(wanted[row], known.warped[row])
+            (mended if known.imagination[row] <= MENDED else free).append(same)
+    assert all(mended)
+    assert mended
+    assert not any(free)
+    assert free
 
 
 def test_the_last_clips_are_held_out() -> None:

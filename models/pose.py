@@ -1,0 +1,102 @@
+"""Where a player's hands are while something is heard, said from the sound and a still; and pictures of such places.
+
+What a player plays says where the hands are: which key, how far along the neck, which side of the dance. A network that
+paints finds that out slowly, from pixels; told as points of the embedding it is learned in a minute.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.embedding import POINTS
+
+LIMBS = (
+    *(("left_shoulder", "left_hand"), ("right_shoulder", "right_hand"), ("frog", "right_tip")),
+    *(("pelvis", "left_foot"), ("pelvis", "right_foot"), ("pelvis", "neck")),
+)
+"""What lies between two points, and is shown as a line."""
+CARRIED = ("left_hand", "right_hand", "right_tip")
+"""Points with which the still is carried to where they are said to be: what is about them is found there."""
+SURE = 0.03
+"""A point is shown as a spot of at least this spread, in -1..1."""
+
+
+class Said(NamedTuple):
+    """Where the points of `POINTS` are: at [N, P, 2], x and y in -1..1, and how unsure that is: spread [N, P]."""
+
+    at: Tensor
+    spread: Tensor
+
+
+class Pose(nn.Module):
+    """From what is heard and a still's embedding to where the player's points are now.
+
+    Args:
+        latent_dim, seen_dim: widths of an audio latent and of an embedding.
+        points: how many points the embedding begins with, all x before all y.
+    """
+
+    INSIDE = 256
+
+    def __init__(self, latent_dim: int, seen_dim: int, points: int) -> None:
+        super().__init__()
+        self.points = points
+        inside = self.INSIDE
+        self.net = nn.Sequential(
+            *(nn.Linear(latent_dim + seen_dim, inside), nn.GELU()),
+            *(nn.Linear(inside, inside), nn.GELU(), nn.Linear(inside, inside), nn.GELU()),
+            nn.Linear(inside, 3 * len(POINTS)),
+        )
+        for parameter in self.net[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def begun(self, seen: Tensor) -> Tensor:
+        """Where they are in the still: embeddings [N, seen_dim] -> [N, P, 2]."""
+        count = len(POINTS)
+        return torch.stack([seen[:, :count], seen[:, self.points : self.points + count]], -1)
+
+    def forward(self, heard: Tensor, seen: Tensor) -> Said:
+        """Heard [N, latent_dim], seen [N, seen_dim]."""
+        moved, unsure = self.net(torch.cat([heard, seen], -1)).split([2 * len(POINTS), len(POINTS)], -1)
+        return Said(self.begun(seen) + moved.unflatten(-1, (-1, 2)), 0.3 * torch.sigmoid(unsure))
+
+    def loss(self, said: Said, true: Tensor) -> Tensor:
+        """How unlikely the true points [N, P, 2] are (normal, with a spread each), per row [N]."""
+        spread = said.spread + SURE
+        return ((said.at - true).square().sum(-1) / (2.0 * spread.square()) + 2.0 * spread.log()).mean(-1)
+
+
+def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
+    """Points [N, P, 2] with spreads [N, P] as pictures [N, P, cells, cells], 1 where they are."""
+    x, y = _grid(at, cells)
+    away = (x - at[..., 0, None, None]).square() + (y - at[..., 1, None, None]).square()
+    return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
+
+
+def lines(at: Tensor, cells: int) -> Tensor:
+    """The limbs between points [N, P, 2] as pictures [N, L, cells, cells], 1 on them."""
+    one, other = (at[:, [POINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
+    x, y = _grid(at, cells)
+    way = other - one
+    dx, dy = x - one[..., 0, None, None], y - one[..., 1, None, None]
+    long = way.square().sum(-1).clamp_min(1e-4)[..., None, None]
+    along = ((dx * way[..., 0, None, None] + dy * way[..., 1, None, None]) / long).clamp(0.0, 1.0)
+    away = (dx - along * way[..., 0, None, None]).square() + (dy - along * way[..., 1, None, None]).square()
+    return torch.exp(-away / (2.0 * (2.0 * SURE) ** 2))
+
+
+def _grid(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    place = (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) * (2.0 / cells) - 1.0
+    return place.expand(cells, cells), place[:, None].expand(cells, cells)
+
+
+def carried_by(picture: Tensor, by: Tensor) -> Tensor:
+    """Pictures [N, C, S, S] shifted by [N, 2] in -1..1; at their edges they go on."""
+    side = picture.shape[-1]
+    x, y = _grid(picture, side)
+    source = torch.stack([x - by[:, 0, None, None], y - by[:, 1, None, None]], -1)
+    return F.grid_sample(picture, source, mode="bilinear", padding_mode="border", align_corners=False)

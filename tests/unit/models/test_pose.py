@@ -1,0 +1,56 @@
+"""Poses: spots and lines are where they should be, a still is carried with a point, and an untaught pose stays."""
+
+from __future__ import annotations
+
+import torch
+
+from models.embedding import POINTS
+from models.pose import LIMBS, SURE, Pose, carried_by, lines, spots
+
+SIDE = 32
+
+
+def test_an_untaught_pose_is_the_stills() -> None:
+    pose = Pose(4, 40, 16)
+    seen = torch.rand(3, 40) - 0.5
+    said = pose(torch.randn(3, 4), seen)
+    assert said.at.shape == (3, len(POINTS), 2)
+    torch.testing.assert_close(said.at[..., 0], seen[:, : len(POINTS)])
+    torch.testing.assert_close(said.at[..., 1], seen[:, 16 : 16 + len(POINTS)])
+    assert float(said.spread.min()) > 0.0
+
+
+def test_to_be_sure_and_wrong_costs_most() -> None:
+    pose = Pose(4, 40, 16)
+    at, true = torch.zeros(1, len(POINTS), 2), torch.full((1, len(POINTS), 2), 0.3)
+    sure, unsure = torch.zeros(1, len(POINTS)), torch.full((1, len(POINTS)), 0.27)
+    said = type(pose(torch.zeros(1, 4), torch.zeros(1, 40)))
+    assert float(pose.loss(said(at, sure), true)) > float(pose.loss(said(at, unsure), true))
+    assert float(pose.loss(said(at, sure), at)) < float(pose.loss(said(at, unsure), at))
+
+
+def test_a_spot_lies_at_its_point_and_is_as_wide_as_it_is_unsure() -> None:
+    at = torch.zeros(1, 2, 2)
+    at[0, 0] = torch.tensor([0.5, -0.25])
+    found = spots(at, torch.tensor([[0.0, 0.2]]), SIDE)
+    y, x = divmod(int(found[0, 0].argmax()), SIDE)
+    assert abs((x + 0.5) * 2 / SIDE - 1 - 0.5) < 2 / SIDE
+    assert abs((y + 0.5) * 2 / SIDE - 1 + 0.25) < 2 / SIDE
+    assert float(found[0, 1].sum()) > 10 * float(found[0, 0].sum())
+
+
+def test_a_limb_is_a_line_between_its_ends() -> None:
+    at = torch.full((1, len(POINTS), 2), 0.9)
+    one, other = (POINTS.index(name) for name in LIMBS[0])
+    at[0, one], at[0, other] = torch.tensor([-0.5, 0.0]), torch.tensor([0.5, 0.0])
+    line = lines(at, SIDE)[0, 0]
+    row = line[SIDE // 2]
+    assert float(row[SIDE // 4 + 1 : 3 * SIDE // 4 - 1].min()) > 0.5
+    assert float(row[: SIDE // 4 - 4].max()) < 0.1
+    assert float(line[: SIDE // 2 - 4].max()) < 0.1 + float(torch.exp(torch.tensor(-0.5 * (0.2 / (2 * SURE)) ** 2)))
+
+
+def test_a_still_is_carried_by_whole_pixels_exactly() -> None:
+    picture = torch.rand(1, 3, SIDE, SIDE)
+    moved = carried_by(picture, torch.tensor([[4 * 2 / SIDE, -2 * 2 / SIDE]]))
+    torch.testing.assert_close(moved[..., :-2, 4:], picture[..., 2:, :-4], atol=1e-5, rtol=1e-5)

@@ -1,0 +1,249 @@
+"""Puts a published, pre-trained codec into a bundle, by its name on the model hub or from a folder.
+
+    python -m training.adopt codec facebook/encodec_32khz --out BUNDLE --look-ahead 1
+
+Both of its file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
+(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. Its licence is
+shown first, and has to be accepted. A codec that looks ahead is heard later; how much is said here and in every report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from engines.contract import EngineError
+from models.encodec import EXACT, Encodec, EncodecConfig
+from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
+from models.weights import WeightsError, unpack_weights
+from training.bundling import write_network
+
+TRANSFORMERS = ("config.json", "model.safetensors")
+AUDIOCRAFT = "compression_state_dict.bin"
+CARD = "README.md"
+LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
+SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
+"""What a show's sound is made of."""
+LICENCES = {"facebook/encodec_32khz": "cc-by-nc-4.0", "facebook/musicgen-": "cc-by-nc-4.0"}
+"""Of weights whose card does not say; a name that ends with a dash stands for all that begin so."""
+FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0")
+"""Licences that ask for nothing that could surprise a performer."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published codec: its sizes, its tensors as `models.encodec` names them, and on what terms it may be used."""
+
+    config: EncodecConfig
+    tensors: dict[str, Tensor]
+    licence: str
+    source: str
+
+
+def fetch(source: str, offline: bool) -> Path:
+    """The folder of a published model: a local one, or the hub's copy on this machine, downloaded if need be.
+
+    Raises:
+        PublishedError: when it is not there, or the hub cannot be reached; the text says what can be done.
+    """
+    if Path(source).exists():
+        path = Path(source)
+        return path.parent if path.is_file() else path
+    if source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise PublishedError("no such folder; name one, or a model of the hub as OWNER/NAME")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[frontends]'") from error
+    wanted = [*TRANSFORMERS, AUDIOCRAFT, CARD]
+    try:
+        return Path(snapshot_download(source, allow_patterns=wanted, local_files_only=offline))
+    except LocalEntryNotFoundError as error:
+        why = "it is not on this machine, and --offline was said" if offline else "the hub cannot be reached"
+        raise PublishedError(f"{why}; copy its folder here and name that") from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        line = " ".join(str(error).split())[:160]
+        raise PublishedError(f"the hub did not give it ({line}); copy its folder here and name that") from error
+
+
+def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
+    """Read a published codec, in whichever of the two layouts it has.
+
+    Args:
+        source: a folder, or OWNER/NAME of the hub.
+        look_ahead: see `EncodecConfig`.
+        offline: never ask the hub.
+
+    Raises:
+        PublishedError: when it is not there or cannot be used.
+    """
+    folder = fetch(source, offline)
+    config_path, weights_path = (folder / name for name in TRANSFORMERS)
+    if config_path.is_file() and weights_path.is_file():
+        config = transformers_config(_json(config_path), look_ahead)
+        tensors = codec_tensors(_safetensors(weights_path), config.num_codebooks)
+    elif (folder / AUDIOCRAFT).is_file():
+        package = _package(folder / AUDIOCRAFT)
+        if isinstance(other := package.get("pretrained"), str):
+            # MusicGen's checkpoints say whose codec they use instead of holding it.
+            return read_published(other, look_ahead, offline)
+        config = audiocraft_config(_resolved(package.get("xp.cfg")), look_ahead)
+        state = package.get("best_state")
+        if not isinstance(state, dict):
+            raise PublishedError(f"{AUDIOCRAFT} holds no weights (best_state)")
+        tensors = codec_tensors(state.get("model", state), config.num_codebooks)
+    else:
+        raise PublishedError(f"{folder} has neither {' and '.join(TRANSFORMERS)} nor {AUDIOCRAFT}")
+    return Published(config, tensors, licence_of(source, folder), source)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PublishedError(f"{path.name} cannot be read ({error})") from error
+    if not isinstance(values, dict):
+        raise PublishedError(f"{path.name} is no configuration")
+    return values
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return unpack_weights(path.read_bytes())
+    except (OSError, WeightsError) as error:
+        raise PublishedError(f"{path.name} cannot be read ({error})") from error
+
+
+def _package(path: Path) -> dict[str, Any]:
+    """Audiocraft's checkpoint. It is a pickle: only tensors and plain values are let out of it, nothing in it runs."""
+    try:
+        package = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+    except Exception as error:  # whatever a damaged or hostile archive makes the restricted reader raise
+        line = " ".join(str(error).split())[:120]
+        raise PublishedError(f"{path.name} is no checkpoint of plain tensors ({line})") from error
+    if not isinstance(package, dict):
+        raise PublishedError(f"{path.name} is no checkpoint")
+    return package
+
+
+def _resolved(text: Any) -> dict[str, Any]:
+    """A configuration in YAML, with what it takes over from elsewhere in it (`${encodec.causal}`) put in."""
+    try:
+        values = yaml.safe_load(text) if isinstance(text, str) else text
+    except yaml.YAMLError as error:
+        raise PublishedError("its configuration is no YAML") from error
+    if not isinstance(values, dict):
+        raise PublishedError(f"{AUDIOCRAFT} holds no configuration (xp.cfg)")
+
+    def look_up(name: str) -> Any:
+        found: Any = values
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
+    def put_in(value: Any, depth: int = 0) -> Any:
+        if isinstance(value, dict):
+            return {key: put_in(one, depth) for key, one in value.items()}
+        if isinstance(value, str) and value.startswith("${") and value.endswith("}") and depth < 8:
+            return put_in(look_up(value[2:-1]), depth + 1)
+        return value
+
+    # Only these are looked at: what else a training had there may refer to what is not in the file.
+    names = ("sample_rate", "channels", "encodec", "seanet", "rvq")
+    return {name: put_in(values[name]) for name in names if name in values}
+
+
+def licence_of(source: str, folder: Path) -> str:
+    """What the model's card says of its licence, or what is known of its name; "unknown" otherwise."""
+    card = folder / CARD
+    if card.is_file():
+        parts = card.read_text(encoding="utf-8", errors="replace").split("---")
+        try:
+            told = yaml.safe_load(parts[1]) if len(parts) > 2 else None
+        except yaml.YAMLError:
+            told = None
+        if isinstance(told, dict) and told.get("license"):
+            return str(told["license"])
+    for name, licence in LICENCES.items():
+        if source == name or (name.endswith("-") and source.startswith(name)):
+            return licence
+    return "unknown"
+
+
+def check_fits(config: EncodecConfig) -> None:
+    """Refuse a codec whose sound a show cannot play.
+
+    Raises:
+        PublishedError: with what differs.
+    """
+    found = (config.sample_rate, config.hop, config.num_codebooks, config.cardinality)
+    wanted = (SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY)
+    if found != wanted:
+        names = ("Hz", "samples a frame", "codebooks", "entries")
+        said = ", ".join(f"{value} {name}" for value, name in zip(found, names, strict=True))
+        raise PublishedError(f"it has {said}; a show has 32000 Hz, 640 samples a frame, 4 codebooks, 2048 entries")
+
+
+def encodec_of(published: Published) -> Encodec:
+    """The codec as a network.
+
+    Raises:
+        PublishedError: when its tensors are not those of its sizes.
+    """
+    network = Encodec(published.config)
+    wanted = network.state_dict()
+    if missing := wanted.keys() - published.tensors.keys():
+        raise PublishedError(f"tensor {min(missing)} is missing")
+    if extra := published.tensors.keys() - wanted.keys():
+        raise PublishedError(f"tensor {min(extra)} is unexpected")
+    for name, value in published.tensors.items():
+        if value.shape != wanted[name].shape:
+            raise PublishedError(f"tensor {name} has another shape than its configuration says")
+    network.load_state_dict(published.tensors)
+    return network.eval().requires_grad_(False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Adopt a codec; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
+    parser.add_argument("network", choices=("codec",))
+    parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub")
+    parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
+    parser.add_argument(
+        "--look-ahead",
+        choices=tuple(LOOK_AHEADS),
+        default="exact",
+        help="token frames of 20 ms that it waits for; exact: all that it looks at, 3",
+    )
+    parser.add_argument("--offline", action="store_true", help="never ask the hub: only what is on this machine")
+    parser.add_argument("--accept-licence", action="store_true", help="having read it")
+    options = parser.parse_args(arguments)
+    try:
+        published = read_published(options.source, LOOK_AHEADS[options.look_ahead], options.offline)
+        print(f"{options.source}: licence {published.licence}", flush=True)
+        if published.licence not in FREE and not options.accept_licence:
+            raise PublishedError("read its licence, which may forbid what you do, and say --accept-licence")
+        check_fits(published.config)
+        network = encodec_of(published)
+        training = {"adopted": options.source, "licence": published.licence}
+        write_network(options.out, "codec", network, training, exact=True)
+    except (PublishedError, EngineError, OSError) as error:
+        print(f"{options.source}: {error}", file=sys.stderr)
+        return 2
+    lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
+    print(f"written: {options.out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's")
+    print(f"next: train a translator on it: python -m training.train translator --out {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
