@@ -102,5 +102,6 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
         path = artifacts_of(folder) / str(artifact.get("file"))
         raise InvalidBundleError(str(error), path, f"run: python -m export {bundle} --backend onnxruntime") from error
     precision = str(artifact.get("precision", "fp32"))
-    spec = EngineSpec(network, "onnxruntime", precision=precision, config=dict(config))
+    late = int(artifact.get("latency_samples", 0))
+    spec = EngineSpec(network, "onnxruntime", precision=precision, latency_samples=late, config=dict(config))
     return engine_of(network, runner, spec, seed)

@@ -60,8 +60,10 @@ def open_engine(network: str, *, bundle: str, seed: int = 0) -> Engine:
     except WeightsError as error:
         raise InvalidBundleError(str(error), folder / str(entry.get("file")), "restore the bundle") from error
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    spec = EngineSpec(network, "torch", name, config=dict(entry.get("config", {})))
-    return engine_of(network, TorchRunner(tick_of(network, module), device), spec, seed)
+    tick = tick_of(network, module)
+    config = dict(entry.get("config", {}))
+    spec = EngineSpec(network, "torch", name, latency_samples=tick.latency_samples, config=config)
+    return engine_of(network, TorchRunner(tick, device), spec, seed)
 
 
 def missing() -> str:

@@ -9,7 +9,8 @@ Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown w
 It says where its way ends, as what is to be added to the moved picture: what needs no mending is left to the bit.
 
 Where a player's hands are cannot be painted from a sound alone, but it can be said: `Pose` knows from the still's
-embedding where they were and says from what is heard where they are, and the painter is shown both places.
+embedding where they were and says from what is heard where they are. The painter is shown both places, the still as
+each limb would carry it there, and the still without limbs; and it says of each pixel how much of these to take.
 
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from models.config import Sizes
 from models.embedding import POINTS
 from models.modulated import Modulated
-from models.pose import CARRIED, LIMBS, Pose, carried_by, lines, spots
+from models.pose import LIMBS, Pose, carried, cleared, lines, spots
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
@@ -109,9 +110,9 @@ class Painter(nn.Module):
         self.config = config = config or PainterConfig()
         cell = config.patch * config.patch
         self.pose = Pose(config.latent_dim, config.seen_dim, config.points) if config.points else None
-        shown = 2 * (len(POINTS) + len(LIMBS)) if config.points else 0
-        pictures = 3 + (len(CARRIED) if config.points else 0)
-        self.enter = nn.Conv2d(3 * pictures * cell + 4 + shown, config.width, 1)
+        self.choices = len(LIMBS) + 1 if config.points else 0
+        told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
+        self.enter = nn.Conv2d(9 * cell + 4 + told, config.width, 1)
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
@@ -128,6 +129,11 @@ class Painter(nn.Module):
         self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
+        # Chosen at half the size of the picture: 4 of each cell's 16 pixels.
+        self.choose = nn.Conv2d(config.width, self.choices * cell // 4, 3, 1, 1) if self.choices else None
+        if self.choose is not None:
+            nn.init.normal_(self.choose.weight, std=0.01)
+            nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
 
     def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""
@@ -139,13 +145,10 @@ class Painter(nn.Module):
         how, free = sitting.imagination, freedom(sitting.imagination)
         base = coarsened(sitting.warped, free)
         still = coarsened(sitting.prior, free)
-        shown, told = [picture, base, still], list[Tensor]()
-        if self.pose is not None:
-            carried, told = self._posed(sitting, still)
-            shown += carried
-        cells = F.pixel_unshuffle(torch.cat(shown, 1), self.config.patch)
+        cells = F.pixel_unshuffle(torch.cat([picture, base, still], 1), self.config.patch)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
+        others, told = self._posed(sitting, still)
         x = self.enter(torch.cat([cells, fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
         moment = self.moment(torch.cat([sitting.heard, *known], -1))
@@ -154,19 +157,31 @@ class Painter(nn.Module):
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
-        added: Tensor = F.pixel_shuffle(self.leave(F.gelu(self.after(x, moment))), self.config.patch)
-        return base + added
+        x = F.gelu(self.after(x, moment))
+        added: Tensor = F.pixel_shuffle(self.leave(x), self.config.patch)
+        if self.choose is None:
+            return base + added
+        wish = F.relu(F.pixel_shuffle(self.choose(x), self.config.patch // 2))
+        share = wish / (1.0 + wish.sum(1, keepdim=True))
+        share = F.interpolate(share, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return base + (share[:, :, None] * (others - base[:, None])).sum(1) + added
 
-    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """The still carried with some points, as pictures; and where all points are in it and now, as cells."""
-        assert self.pose is not None
+    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What can be chosen, [N, choices, 3, S, S]; and it and where all points are in the still and now, as cells."""
+        if self.pose is None:
+            return still[:, None], []
         cells = self.config.side // self.config.patch
         before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
         # The pictures' errors do not say where a hand should be: that is learned from where hands were.
         at, spread = now.at.detach(), now.spread.detach()
-        carried = [carried_by(still, (at - before)[:, POINTS.index(name)]) for name in CARRIED]
+        others = torch.cat([carried(still, before, at), cleared(still, before)[:, None]], 1)
         told = [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells)]
-        return carried, [*told, lines(before, cells), lines(at, cells)]
+        return others, [
+            *told,
+            lines(before, cells),
+            lines(at, cells),
+            F.avg_pool2d(others.flatten(1, 2), self.config.patch),
+        ]
 
     def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:
         """What lies farther away is seen at smaller sizes and added: [N, inner, h, w] -> the same."""

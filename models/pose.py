@@ -19,8 +19,10 @@ LIMBS = (
     *(("pelvis", "left_foot"), ("pelvis", "right_foot"), ("pelvis", "neck")),
 )
 """What lies between two points, and is shown as a line."""
-CARRIED = ("left_hand", "right_hand", "right_tip")
-"""Points with which the still is carried to where they are said to be: what is about them is found there."""
+SMALL = 0.02
+"""The shortest limb, in -1..1: what is shorter says nothing of a direction."""
+AROUND = 15
+"""Side in pairs of pixels of what lies about a place."""
 SURE = 0.03
 """A point is shown as a spot of at least this spread, in -1..1."""
 
@@ -94,9 +96,43 @@ def _grid(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
     return place.expand(cells, cells), place[:, None].expand(cells, cells)
 
 
-def carried_by(picture: Tensor, by: Tensor) -> Tensor:
-    """Pictures [N, C, S, S] shifted by [N, 2] in -1..1; at their edges they go on."""
-    side = picture.shape[-1]
+def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    """A picture carried with each limb: where the limb is now, it and what is about it are seen.
+
+    Each limb's two ends say a turn, a size and a place (a similarity; as complex numbers, one product and one sum).
+
+    Args:
+        picture: [N, C, S, S].
+        before: the points in the picture, [N, P, 2].
+        now: where they are to be, [N, P, 2].
+
+    Returns:
+        [N, L, C, S, S], for each of `LIMBS`.
+    """
+    count, channels, side, _ = picture.shape
+    ends = [[POINTS.index(limb[end]) for limb in LIMBS] for end in (0, 1)]
+    (from_one, from_other), (to_one, to_other) = ((at[:, ends[0]], at[:, ends[1]]) for at in (before, now))
+    was, becomes = from_other - from_one, to_other - to_one
+    long = becomes.square().sum(-1).clamp_min(SMALL**2)
+    along = ((was * becomes).sum(-1) / long)[..., None, None]
+    across = ((was[..., 1] * becomes[..., 0] - was[..., 0] * becomes[..., 1]) / long)[..., None, None]
     x, y = _grid(picture, side)
-    source = torch.stack([x - by[:, 0, None, None], y - by[:, 1, None, None]], -1)
-    return F.grid_sample(picture, source, mode="bilinear", padding_mode="border", align_corners=False)
+    dx, dy = x - to_one[..., 0, None, None], y - to_one[..., 1, None, None]
+    source_x = from_one[..., 0, None, None] + along * dx - across * dy
+    source_y = from_one[..., 1, None, None] + across * dx + along * dy
+    source = torch.stack([source_x, source_y], -1).flatten(1, 2)
+    found = F.grid_sample(picture, source, mode="bilinear", padding_mode="border", align_corners=False)
+    return found.view(count, channels, len(LIMBS), side, side).transpose(1, 2)
+
+
+def cleared(picture: Tensor, before: Tensor) -> Tensor:
+    """A picture [N, 3, S, S] without limbs, softly: each place as what lies about it that is on no limb.
+
+    before: the points in it, [N, P, 2]. The trunk, the last of `LIMBS`, stays: arms lie before it.
+    """
+    small = F.avg_pool2d(picture, 2)
+    limbs = lines(before, small.shape[-1])[:, :-1].amax(1, keepdim=True)
+    free = (1.0 - limbs).square()
+    around = [F.avg_pool2d(x, AROUND, 1, AROUND // 2) for x in (small * free, free)]
+    filled = around[0] / (around[1] + 1e-3)
+    return F.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)

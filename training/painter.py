@@ -48,7 +48,7 @@ class PainterRecipe:
     steps: int = 6_000
     performers: int = 400
     mobiles: int = 800
-    batch: int = 24
+    batch: int = 16
     learning_rate: float = 1e-3
     posing: int = 4_000
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.contract import Engine
 from engines.registry import open_engine
-from streaming.messages import TICK_SAMPLES, Hearing, Message, Microphone
+from streaming.messages import SAMPLE_RATE, TICK_SAMPLES, Hearing, Message, Microphone
 from streaming.stage import Context, Inputs
 
 _WARM_UP_STEPS = 3
@@ -41,7 +41,10 @@ class HearingStage:
             self._latent_of(np.zeros(TICK_SAMPLES, np.float32))
         self._reset()
         spec = self._encoder.spec
-        context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
+        self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
+        context.info.update(
+            backend=spec.runtime, device=spec.device, precision=spec.precision, latency_samples=spec.latency_samples
+        )
 
     def wake_ns(self) -> int | None:
         """Only sound makes it step."""
@@ -73,7 +76,8 @@ class HearingStage:
             tick=heard.tick,
             latent=latent,
             level_db=heard.level_db,
-            capture_ns=heard.capture_ns,
+            # An encoder that looks ahead says late what it heard.
+            capture_ns=max(0, heard.capture_ns - self._late_ns),
             stamps=dict(heard.stamps),
         )
 

@@ -13,6 +13,7 @@ from streaming.levels import decibels, limited
 from streaming.messages import (
     CARDINALITY,
     NUM_CODEBOOKS,
+    SAMPLE_RATE,
     TICK_SAMPLES,
     TOKEN_FRAMES_PER_TICK,
     Message,
@@ -58,6 +59,7 @@ class SoundStage:
             self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
+        self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
         context.info.update(
             backend=spec.runtime, device=spec.device, precision=spec.precision, latency_samples=spec.latency_samples
         )
@@ -95,9 +97,9 @@ class SoundStage:
             pcm = np.zeros(TICK_SAMPLES, np.float32)
         pcm = limited(pcm)
         metrics.gauge("level_db", decibels(pcm))
-        return Sound(
-            tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=tokens.capture_ns, stamps=dict(tokens.stamps)
-        )
+        # A decoder that looks ahead speaks late: what sounds in this tick was seen so much earlier.
+        captured_ns = max(0, tokens.capture_ns - self._late_ns)
+        return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
 
 
 def nothing(spec: EngineSpec) -> np.ndarray:

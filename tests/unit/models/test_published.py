@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from transformers import EncodecConfig as TheirConfig
 from transformers import EncodecModel
 
 from models.encodec import EXACT, Encodec
 from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
+from tests.encodecs import as_audiocraft, seeded
 
 SMALL = {
     "upsampling_ratios": [8, 5, 4, 4],
@@ -27,12 +26,7 @@ SMALL = {
 
 
 def theirs(**changes: Any) -> EncodecModel:
-    """A seeded model with codebooks that differ."""
-    torch.manual_seed(0)
-    model = EncodecModel(TheirConfig(**SMALL | changes)).eval()
-    for layer in model.quantizer.layers:
-        layer.codebook.embed.copy_(torch.randn_like(layer.codebook.embed))
-    return model
+    return seeded(SMALL | changes)
 
 
 def ours(model: EncodecModel, look_ahead: int = EXACT) -> Encodec:
@@ -40,43 +34,6 @@ def ours(model: EncodecModel, look_ahead: int = EXACT) -> Encodec:
     codec = Encodec(config).eval()
     codec.load_state_dict(codec_tensors(model.state_dict(), config.num_codebooks))
     return codec
-
-
-def as_audiocraft(model: EncodecModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The same model's tensors and configuration as audiocraft names them."""
-    tensors = {}
-    for name, value in model.state_dict().items():
-        name = name.replace(".parametrizations.weight.original0", ".weight_g")
-        name = name.replace(".parametrizations.weight.original1", ".weight_v")
-        half, _, rest = name.partition(".layers.")
-        if half == "quantizer":
-            number, _, last = rest.partition(".codebook.")
-            tensors[f"quantizer.vq.layers.{number}._codebook.{last}"] = value
-            continue
-        transposed = half == "decoder" and rest.split(".")[0] in ("3", "6", "9", "12")
-        inner = "convtr.convtr." if transposed else "conv.conv."
-        tensors[f"{half}.model.{rest}".replace("conv.", inner)] = value
-    seanet = {
-        "dimension": 16,
-        "n_filters": 4,
-        "n_residual_layers": 1,
-        "ratios": [8, 5, 4, 4],
-        "activation": "ELU",
-        "norm": "weight_norm",
-        "kernel_size": 7,
-        "residual_kernel_size": 3,
-        "last_kernel_size": 7,
-        "dilation_base": 2,
-        "pad_mode": model.config.pad_mode,
-        "true_skip": True,
-        "compress": 2,
-        "lstm": 2,
-        "disable_norm_outer_blocks": 0,
-        "decoder": {"trim_right_ratio": 1.0},
-    }
-    encodec = {"quantizer": "rvq", "causal": False, "renormalize": False}
-    rvq = {"n_q": 4, "bins": 64}
-    return tensors, {"sample_rate": 32_000, "channels": 1, "seanet": seanet, "encodec": encodec, "rvq": rvq}
 
 
 @torch.no_grad()

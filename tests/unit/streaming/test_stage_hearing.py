@@ -78,3 +78,12 @@ def test_bad_sound_is_left_out_and_a_bad_state_forgotten(ready: Any) -> None:
     (anew,) = step(stage, tick(5))
     assert anew.latent[0] == 0.5
     assert metrics.take().counters == {"bad": 2, "nan": 1}
+
+
+def test_what_an_encoder_that_looks_ahead_says_was_heard_earlier() -> None:
+    networks = {name: FakeNetwork(name) for name in ("encoder", "hearing")}
+    networks["encoder"].spec = EngineSpec("encoder", "fake", latency_samples=2560)
+    stage = HearingStage(lambda network, **_: networks[network])
+    stage.setup(Context(Show(), Metrics()))
+    (heard,) = step(stage, tick(0, capture_ns=1_000_000_000))
+    assert heard.capture_ns == 920_000_000

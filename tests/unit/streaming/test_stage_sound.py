@@ -142,3 +142,15 @@ def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> Non
     sounds = step(stage, *(Tokens(tick=n, frames=x) for n, x in enumerate((good, broken, np.zeros((4, 2), np.int16)))))
     assert [float(sound.pcm[0]) for sound in sounds] == [0.25] * 3
     assert metrics.take().counters == {"bad": 2}
+
+
+def test_what_a_decoder_that_looks_ahead_says_was_seen_earlier() -> None:
+    engine = FakeDecoder()
+    engine.spec = EngineSpec("decoder", "fake", latency_samples=2402)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=Metrics()))
+    (sound,) = stage.step(Inputs({"tokens": [tokens(0, capture_ns=1_000_000_000)]}), 0)
+    assert isinstance(sound, Sound)
+    assert sound.capture_ns == 1_000_000_000 - round(2402 / 32_000 * 1e9)
+    (unknown,) = stage.step(Inputs({"tokens": [tokens(1)]}), 0)
+    assert unknown.capture_ns == 0
