@@ -32,8 +32,8 @@ from models.pose import LIMBS, Pose, carried, cleared, lines, spots
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
-SQUARES, LENGTHS, SLOPES = 2.0, 0.25, 0.25
-"""Weights of squared errors, absolute ones, and those of gradients."""
+SQUARES, LENGTHS, SLOPES = 2.0, 0.5, 0.5
+"""Weights of squared errors; and, of what is to be sharp, of absolute ones and those of gradients."""
 COARSE = 8
 """With full imagination the painter is shown what it starts from in blocks of so many pixels."""
 
@@ -47,6 +47,7 @@ class PainterConfig(Sizes):
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
         seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
+        fine: channels at half the picture's size, where edges are; 0 for none.
         width, inner: channels at a cell's size and at twice that.
         blocks: residual blocks at the inner size; there is one before and one after them.
         deep: channels at further halvings of the size, one block each: how far the network sees about a cell.
@@ -59,6 +60,7 @@ class PainterConfig(Sizes):
     latent_dim: int = 128
     seen_dim: int = 128
     points: int = 32
+    fine: int = 0
     width: int = 48
     inner: int = 64
     blocks: int = 3
@@ -126,13 +128,21 @@ class Painter(nn.Module):
         self.deeper = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in sizes)
         self.deep = nn.ModuleList(Modulated(b, config.moment) for _, b in sizes)
         self.higher = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in sizes)
-        self.leave = nn.Conv2d(config.width, 3 * cell, 3, 1, 1)
+        # What it ends at, and how many of the picture's pixels along a side that is one of.
+        last, pixels = (config.fine, 2) if config.fine else (config.width, config.patch)
+        if config.fine:
+            shown = 24 + 3 * self.choices + (2 * len(LIMBS) if config.points else 0)
+            self.look = nn.Conv2d(shown, config.fine, 1)
+            self.looked, self.finish = (Modulated(config.fine, config.moment) for _ in range(2))
+            self.coarser = nn.Conv2d(config.fine, config.width, config.patch // 2, config.patch // 2)
+            self.finer = nn.Conv2d(config.width, config.fine, 1)
+        self.leave = nn.Conv2d(last, 3 * pixels * pixels, 3, 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
-        # Chosen at half the size of the picture: 4 of each cell's 16 pixels.
-        self.choose = nn.Conv2d(config.width, self.choices * cell // 4, 3, 1, 1) if self.choices else None
+        # Chosen at half the size of the picture.
+        self.choose = nn.Conv2d(last, self.choices * pixels * pixels // 4, 3, 1, 1) if self.choices else None
         if self.choose is not None:
-            nn.init.normal_(self.choose.weight, std=0.01)
+            nn.init.normal_(self.choose.weight, std=0.003)
             nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
 
     def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
@@ -152,16 +162,23 @@ class Painter(nn.Module):
         x = self.enter(torch.cat([cells, fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
         moment = self.moment(torch.cat([sitting.heard, *known], -1))
+        fine = self._finely(base, still, others, sitting, moment)
+        if fine is not None:
+            x = x + self.coarser(fine)
         x = self.before(x, moment)
         y = self._from_afar(self.down(x) + self.place, moment)
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
-        x = F.gelu(self.after(x, moment))
-        added: Tensor = F.pixel_shuffle(self.leave(x), self.config.patch)
+        x = self.after(x, moment)
+        if fine is not None:
+            x = fine + F.interpolate(self.finer(F.gelu(x)), size=fine.shape[-2:], mode="nearest")
+            x = self.finish(x, moment)
+        x, pixels = F.gelu(x), 2 if fine is not None else self.config.patch
+        added: Tensor = F.pixel_shuffle(self.leave(x), pixels)
         if self.choose is None:
             return base + added
-        wish = F.relu(F.pixel_shuffle(self.choose(x), self.config.patch // 2))
+        wish = F.relu(F.pixel_shuffle(self.choose(x), pixels // 2))
         share = wish / (1.0 + wish.sum(1, keepdim=True))
         share = F.interpolate(share, scale_factor=2.0, mode="bilinear", align_corners=False)
         return base + (share[:, :, None] * (others - base[:, None])).sum(1) + added
@@ -183,6 +200,22 @@ class Painter(nn.Module):
             F.avg_pool2d(others.flatten(1, 2), self.config.patch),
         ]
 
+    def _finely(self, base: Tensor, still: Tensor, others: Tensor, sitting: Sitting, moment: Tensor) -> Tensor | None:
+        """What is seen at half the picture's size, [N, fine, S / 2, S / 2]."""
+        if not self.config.fine:
+            return None
+        shown = [F.pixel_unshuffle(torch.cat([base, still], 1), 2)]
+        if self.pose is not None:
+            half = self.config.side // 2
+            at = self.pose(sitting.heard, sitting.seen).at.detach()
+            shown += [
+                F.avg_pool2d(others.flatten(1, 2), 2),
+                lines(self.pose.begun(sitting.seen), half),
+                lines(at, half),
+            ]
+        seen: Tensor = self.looked(self.look(torch.cat(shown, 1)), moment)
+        return seen
+
     def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:
         """What lies farther away is seen at smaller sizes and added: [N, inner, h, w] -> the same."""
         levels = []
@@ -193,17 +226,19 @@ class Painter(nn.Module):
             x = above + F.interpolate(higher(x), scale_factor=2.0, mode="nearest")
         return x
 
-    def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+    def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor, sharp: Tensor) -> Tensor:
         """What is minimized: the error of where the way to the wanted picture [N, 3, S, S] ends, per row [N].
 
-        Absolute errors as well as squared ones, and those of gradients: edges are what is missed.
+        Squared errors ask for the mean of what may be seen: that is likeliest of a hand that is somewhere. Of what is
+        `sharp` [N] (1, else 0), absolute errors count too, and those of gradients: edges are what is missed.
         """
         begin = self.begin(sitting, noise)
         at = share[:, None, None, None]
         picture = (1.0 - at) * begin + at * wanted
         error = self.end_of(sitting, picture, share) - wanted
         slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
-        return SQUARES * error.square().mean((1, 2, 3)) + LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
+        edges = LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
+        return SQUARES * error.square().mean((1, 2, 3)) + sharp * edges
 
     def paint(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """The painted picture [N, 3, S, S]."""

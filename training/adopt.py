@@ -63,7 +63,7 @@ def fetch(source: str, offline: bool) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError as error:
-        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[frontends]'") from error
+        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[train]'") from error
     wanted = [*TRANSFORMERS, AUDIOCRAFT, CARD]
     try:
         return Path(snapshot_download(source, allow_patterns=wanted, local_files_only=offline))

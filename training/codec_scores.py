@@ -68,10 +68,12 @@ def jumps(sound: NDArray[np.float32], off: tuple[int, ...] = (0,)) -> NDArray[np
 
 
 def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32]:
-    """Encode and decode through the live engines, a tick at a time; nothing looks ahead, nothing is delayed."""
+    """Encode and decode through the live engines, a tick at a time; what they lag by is taken off again."""
     encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
-    ticks = sound.reshape(-1, TICK_SAMPLES)
-    return np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
+    late = encoder.spec.latency_samples + decoder.spec.latency_samples
+    ticks = np.pad(sound, (0, -(-late // TICK_SAMPLES) * TICK_SAMPLES)).reshape(-1, TICK_SAMPLES)
+    said = np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
+    return said[late : late + sound.size]
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from training.scenes import Scenes, load_scenes
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
-BEGINNING = 0.7
+BEGINNING = 0.9
 """How often it learns the way from its beginning: a show goes it in one step."""
-MENDING = 0.65
+MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
 
 
@@ -69,8 +69,8 @@ def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen)
 
 
-def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor]:
-    """Moments, some seen in a mirror, in other light: what is known of them, and the wanted pictures.
+def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor, Tensor]:
+    """Moments, some seen in a mirror, in other light: what is known of them, the wanted pictures, and what is sharp.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
     is; with more imagination it is to paint what is heard.
@@ -88,7 +88,8 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) 
     warped, prior, wanted = (
         (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
     )
-    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted
+    sharp = (rows.turns | stays).float()
+    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted, sharp
 
 
 class PainterTraining(Learning[Painter]):
@@ -112,11 +113,11 @@ class PainterTraining(Learning[Painter]):
     def loss(self, rng: np.random.Generator) -> Tensor:
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
-        sitting, wanted = draw_batch(self._train, rng, self.recipe)
+        sitting, wanted, sharp = draw_batch(self._train, rng, self.recipe)
         noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(len(wanted)) < BEGINNING, 0.0, rng.random(len(wanted)))).float()
         known = Sitting(*(x.to(where) for x in sitting))
-        return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where)).mean()
+        return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where), sharp.to(where)).mean()
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:

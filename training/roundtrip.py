@@ -91,7 +91,7 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
     drawn, kept = [], []
     errors = np.zeros(2)
     try:
-        moments = animate(music, first, Show(bundle=bundle))
+        moments = animate(music, first, Show(bundle=bundle, chance=0.0))
         for tick, (seen, moment) in enumerate(zip(pictures_at_ticks(captured(footage), ticks), moments, strict=False)):
             four = _four(seen, clip.flow[tick].astype(np.float32), moment)
             film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
+from models.pose import LIMBS
 
 SMALL = PainterConfig(side=32, latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 
@@ -21,9 +24,17 @@ def sitting(count: int, imagination: float) -> Sitting:
     return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen)
 
 
+def untaught(config: PainterConfig = SMALL) -> Painter:
+    """One that chooses nothing and adds nothing."""
+    painter = Painter(config)
+    assert painter.choose is not None
+    nn.init.zeros_(painter.choose.weight)
+    return painter
+
+
 def test_an_untaught_painter_leaves_the_picture_as_it_is() -> None:
     known = sitting(2, 0.0)
-    torch.testing.assert_close(Painter(SMALL).paint(known, torch.randn(2, 3, 32, 32)), known.warped)
+    torch.testing.assert_close(untaught().paint(known, torch.randn(2, 3, 32, 32)), known.warped)
 
 
 def test_chance_counts_as_much_as_imagination_lets_it() -> None:
@@ -50,10 +61,10 @@ def test_what_it_starts_from_is_shown_coarsely_to_a_free_imagination() -> None:
 
 def test_the_loss_is_zero_only_where_the_way_leads_to_the_picture() -> None:
     known = sitting(3, 0.0)
-    painter = Painter(SMALL)
-    noise, share = torch.zeros_like(known.warped), torch.zeros(3)
-    assert float(painter.loss(known, known.warped, noise, share).max()) == 0.0
-    assert float(painter.loss(known, known.prior, noise, share).min()) > 0.1
+    painter = untaught()
+    noise, share, sharp = torch.zeros_like(known.warped), torch.zeros(3), torch.ones(3)
+    assert float(painter.loss(known, known.warped, noise, share, sharp).max()) == 0.0
+    assert float(painter.loss(known, known.prior, noise, share, sharp).min()) > 0.1
 
 
 def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
@@ -77,3 +88,17 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
         (slope,) = torch.autograd.grad(end[..., :8].sum(), prior)
         said.append(float(slope[..., 72:96].abs().sum()))
     assert said[0] == 0.0 < said[1]
+
+
+def test_at_half_size_it_sees_edges_that_a_cell_is_too_large_for() -> None:
+    torch.manual_seed(0)
+    known = sitting(2, 0.0)
+    for fine in (0, 8):
+        painter = untaught(replace(SMALL, fine=fine))
+        torch.testing.assert_close(painter.paint(known, torch.randn(2, 3, 32, 32)), known.warped)
+        nn.init.normal_(painter.leave.weight, std=0.05)
+        nn.init.normal_(painter.choose.weight, std=0.5)  # type: ignore[union-attr]
+        assert painter.paint(known, torch.randn(2, 3, 32, 32)).shape == (2, 3, 32, 32)
+    shares = len(LIMBS) + 1
+    assert painter.choose is not None
+    assert painter.choose.out_channels == shares, "one share for every second pixel"

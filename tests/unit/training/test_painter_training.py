@@ -59,7 +59,7 @@ def test_a_still_is_warped_as_the_screen_does_it() -> None:
 def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     data = toy(8)
     data.where[:, 0] = 0.1
-    batch, wanted = draw_batch(data, np.random.default_rng(0), RECIPE)
+    batch, wanted, _ = draw_batch(data, np.random.default_rng(0), RECIPE)
     assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
     data.turns[:] = False
     assert set(draw_batch(data, np.random.default_rng(0), RECIPE)[0].where[:, 0].mean((1, 2)).sign().tolist()) == {1.0}
@@ -72,7 +72,7 @@ def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
     data.turns[:], data.chance[:] = False, 0.9
     mended, free = [], []
     for seed in range(20):
-        known, wanted = draw_batch(data, np.random.default_rng(seed), RECIPE)
+        known, wanted, _ = draw_batch(data, np.random.default_rng(seed), RECIPE)
         for row in range(len(wanted)):
             same = torch.equal(wanted[row], known.warped[row])
             (mended if known.imagination[row] <= MENDED else free).append(same)
