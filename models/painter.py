@@ -60,7 +60,7 @@ class PainterConfig(Sizes):
     latent_dim: int = 128
     seen_dim: int = 128
     points: int = 32
-    fine: int = 0
+    fine: int = 24
     width: int = 48
     inner: int = 64
     blocks: int = 3
@@ -135,6 +135,7 @@ class Painter(nn.Module):
             self.look = nn.Conv2d(shown, config.fine, 1)
             self.looked, self.finish = (Modulated(config.fine, config.moment) for _ in range(2))
             self.coarser = nn.Conv2d(config.fine, config.width, config.patch // 2, config.patch // 2)
+            nn.init.zeros_(self.coarser.weight)
             self.finer = nn.Conv2d(config.width, config.fine, 1)
         self.leave = nn.Conv2d(last, 3 * pixels * pixels, 3, 1, 1)
         for parameter in self.leave.parameters():

@@ -21,8 +21,10 @@ LIMBS = (
 """What lies between two points, and is shown as a line."""
 SMALL = 0.02
 """The shortest limb, in -1..1: what is shorter says nothing of a direction."""
-AROUND = 15
-"""Side in pairs of pixels of what lies about a place."""
+AROUND = 11
+"""Side in pairs of pixels of what lies about a place; it is looked for twice."""
+SLEEVE = 0.12
+"""Half the width of an arm with what it is dressed in, in -1..1: so much about a limb is cleared away with it."""
 SURE = 0.03
 """A point is shown as a spot of at least this spread, in -1..1."""
 
@@ -79,8 +81,8 @@ def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
     return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
 
 
-def lines(at: Tensor, cells: int) -> Tensor:
-    """The limbs between points [N, P, 2] as pictures [N, L, cells, cells], 1 on them."""
+def lines(at: Tensor, cells: int, width: float = 2.0 * SURE) -> Tensor:
+    """The limbs between points [N, P, 2] as pictures [N, L, cells, cells], 1 on them, less by their sides."""
     one, other = (at[:, [POINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
     x, y = _grid(at, cells)
     way = other - one
@@ -88,7 +90,7 @@ def lines(at: Tensor, cells: int) -> Tensor:
     long = way.square().sum(-1).clamp_min(1e-4)[..., None, None]
     along = ((dx * way[..., 0, None, None] + dy * way[..., 1, None, None]) / long).clamp(0.0, 1.0)
     away = (dx - along * way[..., 0, None, None]).square() + (dy - along * way[..., 1, None, None]).square()
-    return torch.exp(-away / (2.0 * (2.0 * SURE) ** 2))
+    return torch.exp(-away / (2.0 * width**2))
 
 
 def _grid(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
@@ -131,8 +133,10 @@ def cleared(picture: Tensor, before: Tensor) -> Tensor:
     before: the points in it, [N, P, 2]. The trunk, the last of `LIMBS`, stays: arms lie before it.
     """
     small = F.avg_pool2d(picture, 2)
-    limbs = lines(before, small.shape[-1])[:, :-1].amax(1, keepdim=True)
+    limbs = lines(before, small.shape[-1], SLEEVE)[:, :-1].amax(1, keepdim=True)
     free = (1.0 - limbs).square()
-    around = [F.avg_pool2d(x, AROUND, 1, AROUND // 2) for x in (small * free, free)]
-    filled = around[0] / (around[1] + 1e-3)
+    around = torch.cat([small * free, free], 1)
+    for _ in range(2):
+        around = F.avg_pool2d(around, AROUND, 1, AROUND // 2)
+    filled = around[:, :-1] / (around[:, -1:] + 1e-3)
     return F.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)

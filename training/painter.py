@@ -24,6 +24,7 @@ from training.pictures import Pictures, pictures_of
 from training.posing import train_pose
 from training.run import Plan, run
 from training.scenes import Scenes, load_scenes
+from training.views import Views, load_views
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -31,6 +32,10 @@ BEGINNING = 0.9
 """How often it learns the way from its beginning: a show goes it in one step."""
 MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
+
+
+PAIRED = 0.5
+"""How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,18 @@ def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen)
 
 
-def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) -> tuple[Sitting, Tensor, Tensor]:
-    """Moments, some seen in a mirror, in other light: what is known of them, the wanted pictures, and what is sharp.
+def draw_batch(
+    data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None
+) -> tuple[Sitting, Tensor, Tensor]:
+    """Moments, some in a mirror, in other light and colours: what is known, the wanted pictures, and what is sharp.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
     is; with more imagination it is to paint what is heard.
     """
-    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch)))
+    paired = round(PAIRED * recipe.batch) if views is not None else 0
+    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
+    if views is not None:
+        rows = joined([views.pairs(rng, paired), rows])
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
     imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
     sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
@@ -88,6 +98,9 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe) 
     warped, prior, wanted = (
         (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
     )
+    # Other colours for the whole batch: what is red in one is blue in another.
+    hues = torch.from_numpy(rng.permutation(3))
+    warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
     sharp = (rows.turns | stays).float()
     return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted, sharp
 
@@ -98,22 +111,29 @@ class PainterTraining(Learning[Painter]):
     Args:
         recipe: how.
         model: what to train.
-        data: moments; held: moments of other clips.
+        data: moments; held: moments of other clips; views: of which pairs are made too.
         device: where; None for one process.
     """
 
     def __init__(
-        self, recipe: PainterRecipe, model: Painter, data: Pictures, held: Pictures, device: Device | None = None
+        self,
+        recipe: PainterRecipe,
+        model: Painter,
+        data: Pictures,
+        held: Pictures,
+        views: Views | None = None,
+        device: Device | None = None,
     ) -> None:
         super().__init__(recipe, model, device, salt=41)
         self.recipe = recipe
-        self._train = data
+        self._train, self._views = data, views
         self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
-        sitting, wanted, sharp = draw_batch(self._train, rng, self.recipe)
+        with torch.autocast(where.type, enabled=False):
+            sitting, wanted, sharp = draw_batch(self._train, rng, self.recipe, self._views)
         noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(len(wanted)) < BEGINNING, 0.0, rng.random(len(wanted)))).float()
         known = Sitting(*(x.to(where) for x in sitting))
@@ -207,6 +227,8 @@ def train_painter(
             raise TypeError("the bundle's animator is of another class")
         played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
         parts = pictures_of(work, played, hung, animator)
+        learned = len(played.level) - max(1, len(played.level) // HELD_PART)
+        views = load_views(work / "translator", played, learned)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
     model = Painter(getattr(start, "config", _sizes(bundle, played)))
     if start is not None:
@@ -216,6 +238,6 @@ def train_painter(
         print(train_pose(model.pose, played, min(recipe.posing, 8 * recipe.steps)))
     if model.pose is not None:
         model.pose.requires_grad_(False)
-    training = PainterTraining(recipe, model, data, held, device)
+    training = PainterTraining(recipe, model, data, held, views, device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work / "painter", "painter", plan)

@@ -17,7 +17,7 @@ RECIPE = PainterRecipe(steps=120, batch=4)
 
 
 def toy(count: int = 30) -> Pictures:
-    """A grey still in whose middle the moved one has a hole that should be red."""
+    """A grey still in whose middle the moved one has a black hole that should be light."""
     generator = torch.Generator().manual_seed(0)
     prior = torch.full((count, 128, 128, 3), 128, dtype=torch.uint8)
     warped, wanted = prior.clone(), prior.clone()
@@ -25,7 +25,7 @@ def toy(count: int = 30) -> Pictures:
     for row in range(count):
         y, x = torch.randint(8, 88, (2,), generator=generator).tolist()
         warped[row, y : y + 32, x : x + 32] = 0
-        wanted[row, y : y + 32, x : x + 32] = torch.tensor([40, 40, 220], dtype=torch.uint8)
+        wanted[row, y : y + 32, x : x + 32] = 200
         hidden[row, y : y + 32, x : x + 32] = True
     where, flow = torch.zeros(2, count, 2, 16, 16).half()
     heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
