@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from models.embedding import POINTS
-from models.pose import LIMBS, SURE, Pose, carried_by, lines, spots
+from models.pose import LIMBS, SURE, Pose, carried, cleared, lines, spots
 
 SIDE = 32
 
@@ -50,7 +50,32 @@ def test_a_limb_is_a_line_between_its_ends() -> None:
     assert float(line[: SIDE // 2 - 4].max()) < 0.1 + float(torch.exp(torch.tensor(-0.5 * (0.2 / (2 * SURE)) ** 2)))
 
 
-def test_a_still_is_carried_by_whole_pixels_exactly() -> None:
-    picture = torch.rand(1, 3, SIDE, SIDE)
-    moved = carried_by(picture, torch.tensor([[4 * 2 / SIDE, -2 * 2 / SIDE]]))
-    torch.testing.assert_close(moved[..., :-2, 4:], picture[..., 2:, :-4], atol=1e-5, rtol=1e-5)
+def ends(one: tuple[float, float], other: tuple[float, float]) -> torch.Tensor:
+    """All points far away, but the ends of the first limb."""
+    at = torch.full((1, len(POINTS), 2), 0.9)
+    first, second = (POINTS.index(name) for name in LIMBS[0])
+    at[0, first], at[0, second] = torch.tensor(one), torch.tensor(other)
+    return at
+
+
+def test_a_limb_takes_the_still_along_as_it_moves_and_turns() -> None:
+    picture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, SIDE, SIDE), 5, 1, 2)
+    step = 2.0 / SIDE
+    before = ends((-0.5, 0.0), (0.5, 0.0))
+    there = carried(picture, before, before)
+    assert there.shape == (1, len(LIMBS), 3, SIDE, SIDE)
+    torch.testing.assert_close(there[:, 0], picture, atol=1e-4, rtol=0.0)
+    moved = carried(picture, before, before + torch.tensor([4 * step, -2 * step]))[:, 0]
+    torch.testing.assert_close(moved[..., :-2, 4:], picture[..., 2:, :-4], atol=1e-4, rtol=0.0)
+    # A quarter turn about the middle: what was to the right is below.
+    turned = carried(picture, before, ends((0.0, -0.5), (0.0, 0.5)))[:, 0]
+    torch.testing.assert_close(turned, picture.rot90(-1, (2, 3)), atol=1e-4, rtol=0.0)
+
+
+def test_where_a_limb_was_lies_what_is_about_it() -> None:
+    at = ends((-0.5, 0.0), (0.5, 0.0))
+    limb = lines(at, 64)[:, :1] > 0.5
+    picture = torch.where(torch.nn.functional.interpolate(limb.float(), scale_factor=2.0) > 0.5, 1.0, -0.5)
+    empty = cleared(picture.expand(-1, 3, -1, -1), at)
+    assert float(picture[0, 0, 64, 64]) == 1.0
+    assert abs(float(empty[0, 0, 64, 64]) + 0.5) < 0.15
