@@ -11,7 +11,7 @@ import torch
 from engines.contract import EngineError
 from engines.registry import open_engine
 from export.onnx import TOLERANCE, parity, to_onnx
-from models.embedding import places_of
+from models.embedding import SIDE, places_of
 from models.frontends import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, pretrained
 from models.ticks import tick_of
 from training.bundling import load_network, write_network
@@ -54,8 +54,8 @@ def published(name: str, folder: Path) -> Path:
     return folder
 
 
-def images(count: int = 2) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, 128, 128, 3), dtype=np.uint8))
+def images(count: int = 2, side: int = 128) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("name", sorted(FRONT_ENDS))
@@ -89,7 +89,7 @@ def test_a_bundle_holds_all_of_it_and_says_its_name(tmp_path: Path) -> None:
     with torch.no_grad():
         torch.testing.assert_close(again(images()), network(images()), atol=2e-2, rtol=2e-2)  # half precision on disk
     engine = open_engine("embedding", bundle=str(tmp_path / "bundle"), backend="torch")
-    assert engine.step(image=images(1)[0].numpy())["embedding"].shape == (128,)
+    assert engine.step(image=images(1, SIDE)[0].numpy())["embedding"].shape == (128,)
 
 
 def test_a_pickle_an_unknown_name_and_an_empty_folder_are_one_line(tmp_path: Path) -> None:
