@@ -180,25 +180,28 @@ class Painter(nn.Module):
         if self.choose is None:
             return base + added
         wish = F.relu(F.pixel_shuffle(self.choose(x), pixels // 2))
+        # All at half the size: a limb that is carried is blurred by where it might be more than by that.
         share = wish / (1.0 + wish.sum(1, keepdim=True))
-        share = F.interpolate(share, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return base + (share[:, :, None] * (others - base[:, None])).sum(1) + added
+        taken = torch.cat([(share[:, :, None] * others).sum(1), share.sum(1, keepdim=True)], 1)
+        taken = F.interpolate(taken, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return base * (1.0 - taken[:, 3:]) + taken[:, :3] + added
 
     def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What can be chosen, [N, choices, 3, S, S]; and it and where all points are in the still and now, as cells."""
+        """What can be chosen, [N, choices, 3, S / 2, S / 2]; it, and where points were and are, as cells."""
         if self.pose is None:
             return still[:, None], []
         cells = self.config.side // self.config.patch
         before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
         # The pictures' errors do not say where a hand should be: that is learned from where hands were.
         at, spread = now.at.detach(), now.spread.detach()
-        others = torch.cat([carried(still, before, at), cleared(still, before)[:, None]], 1)
+        half = F.avg_pool2d(still, 2)
+        others = torch.cat([carried(half, before, at), cleared(half, before)[:, None]], 1)
         told = [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells)]
         return others, [
             *told,
             lines(before, cells),
             lines(at, cells),
-            F.avg_pool2d(others.flatten(1, 2), self.config.patch),
+            F.avg_pool2d(others.flatten(1, 2), self.config.patch // 2),
         ]
 
     def _finely(self, base: Tensor, still: Tensor, others: Tensor, sitting: Sitting, moment: Tensor) -> Tensor | None:
@@ -210,7 +213,7 @@ class Painter(nn.Module):
             half = self.config.side // 2
             at = self.pose(sitting.heard, sitting.seen).at.detach()
             shown += [
-                F.avg_pool2d(others.flatten(1, 2), 2),
+                others.flatten(1, 2),
                 lines(self.pose.begun(sitting.seen), half),
                 lines(at, half),
             ]

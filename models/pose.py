@@ -22,7 +22,7 @@ LIMBS = (
 SMALL = 0.02
 """The shortest limb, in -1..1: what is shorter says nothing of a direction."""
 AROUND = 11
-"""Side in pairs of pixels of what lies about a place; it is looked for twice."""
+"""Side in pixels of what lies about a place; it is looked for twice."""
 SLEEVE = 0.12
 """Half the width of an arm with what it is dressed in, in -1..1: so much about a limb is cleared away with it."""
 SURE = 0.03
@@ -132,11 +132,9 @@ def cleared(picture: Tensor, before: Tensor) -> Tensor:
 
     before: the points in it, [N, P, 2]. The trunk, the last of `LIMBS`, stays: arms lie before it.
     """
-    small = F.avg_pool2d(picture, 2)
-    limbs = lines(before, small.shape[-1], SLEEVE)[:, :-1].amax(1, keepdim=True)
+    limbs = lines(before, picture.shape[-1], SLEEVE)[:, :-1].amax(1, keepdim=True)
     free = (1.0 - limbs).square()
-    around = torch.cat([small * free, free], 1)
+    around = torch.cat([picture * free, free], 1)
     for _ in range(2):
         around = F.avg_pool2d(around, AROUND, 1, AROUND // 2)
-    filled = around[:, :-1] / (around[:, -1:] + 1e-3)
-    return F.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return around[:, :-1] / (around[:, -1:] + 1e-3)

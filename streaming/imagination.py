@@ -54,6 +54,7 @@ class Brush:
         self._blind = np.zeros(int(engine.spec.config.get("seen_dim", 128)), np.float32)
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
+        self._change: NDArray[np.float32] | None = None
         self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
 
     def look(self, still: Image) -> Look:
@@ -65,7 +66,17 @@ class Brush:
                 seen = found
         return Look(fit_square(still, SIDE), seen)
 
-    def paint(self, image: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float) -> Image:
+    def paint(
+        self,
+        image: Image,
+        look: Look,
+        drift: Drift,
+        flow: Flow,
+        imagination: float,
+        chance: float,
+        *,
+        again: bool = False,
+    ) -> Image:
         """A picture with what the painter adds.
 
         Args:
@@ -75,6 +86,7 @@ class Brush:
             flow: what was heard, and how it moves.
             imagination: 0 to 1; with 0 the picture stays as it is.
             chance: 0 to 1; how far it led what is moved.
+            again: add what was added to the last picture, which costs next to nothing.
 
         Returns:
             uint8 [H, W, 3].
@@ -85,6 +97,22 @@ class Brush:
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0:
             return image
+        change = self._change if again else None
+        if change is None:
+            change = self._asked(image, look, drift, flow, imagination, chance)
+        if not np.isfinite(change).all():
+            return image
+        self._change = change
+        height, width = image.shape[:2]
+        rows, columns = (max(1, round(SIDE * length / max(height, width))) for length in (height, width))
+        top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
+        part = np.ascontiguousarray(change[top : top + rows, left : left + columns], np.float32) * np.float32(much)
+        added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
+
+    def _asked(
+        self, image: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float
+    ) -> NDArray[np.float32]:
         heard = flow.heard if flow.heard.shape == self._deaf.shape else self._deaf
         change = self._engine.step(
             warped=fit_square(image, SIDE),
@@ -97,14 +125,7 @@ class Brush:
             seen=look.seen,
             noise=self._noise,
         )["change"]
-        if not np.isfinite(change).all():
-            return image
-        height, width = image.shape[:2]
-        rows, columns = (max(1, round(SIDE * length / max(height, width))) for length in (height, width))
-        top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
-        part = np.ascontiguousarray(change[top : top + rows, left : left + columns], np.float32) * np.float32(much)
-        added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
+        return np.asarray(change, np.float32)
 
     def warm_up(self) -> None:
         """Run it before the show."""

@@ -178,13 +178,17 @@ class Reddening:
     def __init__(self) -> None:
         self.asked: list[tuple[float, ...]] = []
         self.looked: list[tuple[int, ...]] = []
+        self.again: list[bool] = []
 
     def look(self, still: np.ndarray) -> np.ndarray:
         self.looked.append(still.shape)
         return still
 
-    def paint(self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, *dials: float) -> np.ndarray:
+    def paint(
+        self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, *dials: float, again: bool = False
+    ) -> np.ndarray:
         self.asked.append(dials)
+        self.again.append(again)
         return np.full_like(image, (0, 0, 250))
 
 
@@ -201,3 +205,16 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     assert show.metrics.take().counters["dials_refused"] == 1
     assert show.notes == []
     assert "no painter" in Drawing().notes[0]
+
+
+def test_where_time_is_short_every_second_picture_is_painted_anew() -> None:
+    brush = Reddening()
+    show = Drawing(brush=brush)
+    for _ in range(4):
+        show.step(0.1)
+    assert not any(brush.again)
+    show.step(0.1, by=2)
+    for _ in range(300):
+        show.step(0.1)
+    assert 100 <= sum(brush.again) <= 130
+    assert not any(brush.again[-40:])
