@@ -274,31 +274,35 @@ class Parts(Part):
         for number, part in enumerate(parts):
             self.add_module(str(number), part)
 
+    def parts(self) -> list[Part]:
+        """Them, in order."""
+        return [part for part in self.children() if isinstance(part, Part)]
+
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
         """See `Part`."""
         super().settle(lag, rate)
-        for part in self.children():
-            lag, rate = part.settle(lag, rate)  # type: ignore[operator]
+        for part in self.parts():
+            lag, rate = part.settle(lag, rate)
         self.out_lag = lag
         return lag, rate
 
     def forward(self, x: Tensor) -> Tensor:
         """The whole signal."""
-        for part in self.children():
+        for part in self.parts():
             x = part(x)
         return x
 
     def init_state(self, batch: int) -> State:
         """The parts' states in order."""
-        return tuple(tensor for part in self.children() for tensor in part.init_state(batch))  # type: ignore[operator]
+        return tuple(tensor for part in self.parts() for tensor in part.init_state(batch))
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
         """See `Part`."""
         after: list[Tensor] = []
         place = 0
-        for part in self.children():
-            size = len(part.init_state(1))  # type: ignore[operator]
-            x, new = part.step(x, state[place : place + size], age)  # type: ignore[operator]
+        for part in self.parts():
+            size = len(part.init_state(1))
+            x, new = part.step(x, state[place : place + size], age)
             after.extend(new)
             place += size
         return x, tuple(after)

@@ -143,8 +143,9 @@ class Painter(nn.Module):
         # Chosen at half the size of the picture.
         self.choose = nn.Conv2d(last, self.choices * pixels * pixels // 4, 3, 1, 1) if self.choices else None
         if self.choose is not None:
+            assert self.choose.bias is not None
             nn.init.normal_(self.choose.weight, std=0.003)
-            nn.init.zeros_(self.choose.bias)  # type: ignore[arg-type]
+            nn.init.zeros_(self.choose.bias)
 
     def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""

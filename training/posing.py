@@ -21,7 +21,8 @@ def moments(played: Scenes, rows: Tensor, generator: torch.Generator) -> tuple[T
     # A show begins with a still of before the first note more often than with any other.
     start = torch.where(torch.rand(len(rows), generator=generator) < 0.5, 0, start)
     tick = start + 1 + (torch.rand(len(rows), generator=generator) * (total - 1 - start)).long()
-    return tuple(x.float() for x in (played.heard[rows, tick], played.seen[rows, start], played.seen[rows, tick]))  # type: ignore[return-value]
+    heard, still, now = played.heard[rows, tick], played.seen[rows, start], played.seen[rows, tick]
+    return heard.float(), still.float(), now.float()
 
 
 def train_pose(pose: Pose, played: Scenes, steps: int = 4_000) -> dict[str, float]:

@@ -66,8 +66,8 @@ def test_musicgens_codec_obeys_the_law_behind_its_latency(
 
 def test_a_causal_published_codec_has_no_latency() -> None:
     torch.manual_seed(0)
-    sizes = {"num_filters": 4, "latent_dim": 8, "num_residual_layers": 2, "upsampling_ratios": (8, 5, 4, 2)}
-    codec = Encodec(EncodecConfig(**sizes, causal=True, shortcut=True, mirrored=False)).eval()  # type: ignore[arg-type]
+    small = EncodecConfig(num_filters=4, latent_dim=8, num_residual_layers=2, upsampling_ratios=(8, 5, 4, 2))
+    codec = Encodec(replace(small, causal=True, shortcut=True, mirrored=False)).eval()
     assert (codec.decoder.latency, codec.encoder.latency) == (0, 0)
     prove(codec.decoder, torch.randn(2, 8, 22), 1)
 

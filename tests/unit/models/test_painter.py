@@ -28,7 +28,8 @@ def untaught(config: PainterConfig = SMALL) -> Painter:
     """One that chooses nothing and adds nothing."""
     painter = Painter(config)
     assert painter.choose is not None
-    nn.init.zeros_(painter.choose.weight)
+    for parameter in painter.choose.parameters():
+        nn.init.zeros_(parameter)
     return painter
 
 
@@ -97,7 +98,8 @@ def test_at_half_size_it_sees_edges_that_a_cell_is_too_large_for() -> None:
         painter = untaught(replace(SMALL, fine=fine))
         torch.testing.assert_close(painter.paint(known, torch.randn(2, 3, 32, 32)), known.warped)
         nn.init.normal_(painter.leave.weight, std=0.05)
-        nn.init.normal_(painter.choose.weight, std=0.5)  # type: ignore[union-attr]
+        assert painter.choose is not None
+        nn.init.normal_(painter.choose.weight, std=0.5)
         assert painter.paint(known, torch.randn(2, 3, 32, 32)).shape == (2, 3, 32, 32)
     shares = len(LIMBS) + 1
     assert painter.choose is not None
