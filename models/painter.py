@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from models.config import Sizes
 from models.embedding import POINTS
 from models.modulated import Modulated
-from models.pose import LIMBS, Pose, carried, cleared, lines, spots
+from models.pose import LIMBS, Pose, away_from, carried, cleared, lines, spots
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
@@ -110,11 +110,11 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PainterConfig()
-        cell = config.patch * config.patch
         self.pose = Pose(config.latent_dim, config.seen_dim, config.points) if config.points else None
         self.choices = len(LIMBS) + 1 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
-        self.enter = nn.Conv2d(9 * cell + 4 + told, config.width, 1)
+        self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)
+        self.told = nn.Conv2d(4 + told, config.width, 1)
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
@@ -131,8 +131,9 @@ class Painter(nn.Module):
         # What it ends at, and how many of the picture's pixels along a side that is one of.
         last, pixels = (config.fine, 2) if config.fine else (config.width, config.patch)
         if config.fine:
-            shown = 24 + 3 * self.choices + (2 * len(LIMBS) if config.points else 0)
-            self.look = nn.Conv2d(shown, config.fine, 1)
+            self.look = nn.Conv2d(6, config.fine, 2, 2)
+            chosen = 3 * self.choices + 2 * len(LIMBS)
+            self.look_about = nn.Conv2d(chosen, config.fine, 1, bias=False) if config.points else None
             self.looked, self.finish = (Modulated(config.fine, config.moment) for _ in range(2))
             self.coarser = nn.Conv2d(config.fine, config.width, config.patch // 2, config.patch // 2)
             nn.init.zeros_(self.coarser.weight)
@@ -140,8 +141,8 @@ class Painter(nn.Module):
         self.leave = nn.Conv2d(last, 3 * pixels * pixels, 3, 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
-        # Chosen at half the size of the picture.
-        self.choose = nn.Conv2d(last, self.choices * pixels * pixels // 4, 3, 1, 1) if self.choices else None
+        # Chosen at half the size of the picture: the others, and last how much of the still itself is taken back.
+        self.choose = nn.Conv2d(last, (self.choices + 1) * pixels * pixels // 4, 3, 1, 1) if self.choices else None
         if self.choose is not None:
             assert self.choose.bias is not None
             nn.init.normal_(self.choose.weight, std=0.003)
@@ -157,14 +158,14 @@ class Painter(nn.Module):
         how, free = sitting.imagination, freedom(sitting.imagination)
         base = coarsened(sitting.warped, free)
         still = coarsened(sitting.prior, free)
-        cells = F.pixel_unshuffle(torch.cat([picture, base, still], 1), self.config.patch)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
-        fields = F.interpolate(fields, size=cells.shape[-2:], mode="bilinear", align_corners=False)
-        others, told = self._posed(sitting, still)
-        x = self.enter(torch.cat([cells, fields, *told], 1))
+        cells = self.config.side // self.config.patch
+        fields = F.interpolate(fields, size=(cells, cells), mode="bilinear", align_corners=False)
+        others, told, limbs = self._posed(sitting, still)
+        x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
         moment = self.moment(torch.cat([sitting.heard, *known], -1))
-        fine = self._finely(base, still, others, sitting, moment)
+        fine = self._finely(base, still, [others.flatten(1, 2), *limbs], moment)
         if fine is not None:
             x = x + self.coarser(fine)
         x = self.before(x, moment)
@@ -180,45 +181,38 @@ class Painter(nn.Module):
         added: Tensor = F.pixel_shuffle(self.leave(x), pixels)
         if self.choose is None:
             return base + added
-        wish = F.relu(F.pixel_shuffle(self.choose(x), pixels // 2))
+        wish = F.relu(self.choose(x) if pixels == 2 else F.pixel_shuffle(self.choose(x), pixels // 2))
         # All at half the size: a limb that is carried is blurred by where it might be more than by that.
-        share = wish / (1.0 + wish.sum(1, keepdim=True))
-        taken = torch.cat([(share[:, :, None] * others).sum(1), share.sum(1, keepdim=True)], 1)
+        parts = wish / (1.0 + wish.sum(1, keepdim=True))
+        of_others = (parts[:, :-1, None] * others).sum(1)
+        taken = torch.cat([of_others, parts.sum(1, keepdim=True), parts[:, -1:]], 1)
         taken = F.interpolate(taken, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return base * (1.0 - taken[:, 3:]) + taken[:, :3] + added
+        return base * (1.0 - taken[:, 3:4]) + taken[:, :3] + taken[:, 4:] * still + added
 
-    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What can be chosen, [N, choices, 3, S / 2, S / 2]; it, and where points were and are, as cells."""
+    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
         if self.pose is None:
-            return still[:, None], []
+            return still[:, None], [], []
         cells = self.config.side // self.config.patch
         before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
         # The pictures' errors do not say where a hand should be: that is learned from where hands were.
         at, spread = now.at.detach(), now.spread.detach()
+        side = self.config.side // 2
         half = F.avg_pool2d(still, 2)
-        others = torch.cat([carried(half, before, at), cleared(half, before)[:, None]], 1)
-        told = [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells)]
-        return others, [
-            *told,
-            lines(before, cells),
-            lines(at, cells),
-            F.avg_pool2d(others.flatten(1, 2), self.config.patch // 2),
-        ]
+        was, becomes = (away_from(points, side) for points in (before, at))
+        others = torch.cat([carried(half, before, at), cleared(half, was)[:, None]], 1)
+        limbs = [lines(was), lines(becomes)]
+        shrunk = [F.avg_pool2d(x, self.config.patch // 2) for x in (*limbs, others.flatten(1, 2))]
+        return others, [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells), *shrunk], limbs
 
-    def _finely(self, base: Tensor, still: Tensor, others: Tensor, sitting: Sitting, moment: Tensor) -> Tensor | None:
+    def _finely(self, base: Tensor, still: Tensor, others: list[Tensor], moment: Tensor) -> Tensor | None:
         """What is seen at half the picture's size, [N, fine, S / 2, S / 2]."""
         if not self.config.fine:
             return None
-        shown = [F.pixel_unshuffle(torch.cat([base, still], 1), 2)]
-        if self.pose is not None:
-            half = self.config.side // 2
-            at = self.pose(sitting.heard, sitting.seen).at.detach()
-            shown += [
-                others.flatten(1, 2),
-                lines(self.pose.begun(sitting.seen), half),
-                lines(at, half),
-            ]
-        seen: Tensor = self.looked(self.look(torch.cat(shown, 1)), moment)
+        x = self.look(torch.cat([base, still], 1))
+        if self.look_about is not None:
+            x = x + self.look_about(torch.cat(others, 1))
+        seen: Tensor = self.looked(x, moment)
         return seen
 
     def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:

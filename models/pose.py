@@ -81,15 +81,19 @@ def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
     return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
 
 
-def lines(at: Tensor, cells: int, width: float = 2.0 * SURE) -> Tensor:
-    """The limbs between points [N, P, 2] as pictures [N, L, cells, cells], 1 on them, less by their sides."""
+def away_from(at: Tensor, cells: int) -> Tensor:
+    """How far each place is from each of the limbs between points [N, P, 2], squared: [N, L, cells, cells]."""
     one, other = (at[:, [POINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
     x, y = _grid(at, cells)
     way = other - one
     dx, dy = x - one[..., 0, None, None], y - one[..., 1, None, None]
     long = way.square().sum(-1).clamp_min(1e-4)[..., None, None]
     along = ((dx * way[..., 0, None, None] + dy * way[..., 1, None, None]) / long).clamp(0.0, 1.0)
-    away = (dx - along * way[..., 0, None, None]).square() + (dy - along * way[..., 1, None, None]).square()
+    return (dx - along * way[..., 0, None, None]).square() + (dy - along * way[..., 1, None, None]).square()
+
+
+def lines(away: Tensor, width: float = 2.0 * SURE) -> Tensor:
+    """Limbs from how far places are `away_from` them, as pictures: 1 on them, less by their sides."""
     return torch.exp(-away / (2.0 * width**2))
 
 
@@ -111,28 +115,56 @@ def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
     Returns:
         [N, L, C, S, S], for each of `LIMBS`.
     """
-    count, channels, side, _ = picture.shape
     ends = [[POINTS.index(limb[end]) for limb in LIMBS] for end in (0, 1)]
     (from_one, from_other), (to_one, to_other) = ((at[:, ends[0]], at[:, ends[1]]) for at in (before, now))
     was, becomes = from_other - from_one, to_other - to_one
     long = becomes.square().sum(-1).clamp_min(SMALL**2)
     along = ((was * becomes).sum(-1) / long)[..., None, None]
     across = ((was[..., 1] * becomes[..., 0] - was[..., 0] * becomes[..., 1]) / long)[..., None, None]
-    x, y = _grid(picture, side)
+    x, y = _grid(now, picture.shape[-1])
     dx, dy = x - to_one[..., 0, None, None], y - to_one[..., 1, None, None]
     source_x = from_one[..., 0, None, None] + along * dx - across * dy
     source_y = from_one[..., 1, None, None] + across * dx + along * dy
-    source = torch.stack([source_x, source_y], -1).flatten(1, 2)
-    found = F.grid_sample(picture, source, mode="bilinear", padding_mode="border", align_corners=False)
-    return found.view(count, channels, len(LIMBS), side, side).transpose(1, 2)
+    return sampled(picture, source_x, source_y)
 
 
-def cleared(picture: Tensor, before: Tensor) -> Tensor:
+def sampled(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """What is seen of a picture at places between its pixels (bilinear); beyond its edges, what is at these.
+
+    As `F.grid_sample(padding_mode="border", align_corners=False)`, which takes several times as long in ONNX Runtime:
+    each pixel is laid beside its three neighbours, so that a place is one look-up.
+
+    Args:
+        picture: [N, C, S, S]; nothing is learned through it.
+        x: places along it in -1..1, [N, L, s, s].
+        y: the same, down it.
+
+    Returns:
+        [N, L, C, s, s].
+    """
+    count, channels, side, _ = picture.shape
+    column, row = (((at.flatten(1) + 1.0) * (0.5 * side) - 0.5).clamp(0.0, side - 1.0) for at in (x, y))
+    left, top = column.floor(), row.floor()
+    right, below = (column - left)[:, None], (row - top)[:, None]
+    beyond = F.pad(picture, (0, 1, 0, 1), mode="replicate")
+    corners = [beyond[..., i : i + side, j : j + side] for i in (0, 1) for j in (0, 1)]
+    table = torch.cat(corners, 1).permute(0, 2, 3, 1).reshape(count * side * side, 4 * channels)
+    first = torch.arange(count, device=picture.device)[:, None] * (side * side)
+    index = first + (top * side + left).long()
+    found = table.index_select(0, index.flatten()).view(count, -1, 4 * channels).transpose(1, 2)
+    one, two, three, four = found.split(channels, 1)
+    above = one + right * (two - one)
+    at_places: Tensor = above + below * (three + right * (four - three) - above)
+    return at_places.view(count, channels, *x.shape[1:]).transpose(1, 2)
+
+
+def cleared(picture: Tensor, away: Tensor) -> Tensor:
     """A picture [N, 3, S, S] without limbs, softly: each place as what lies about it that is on no limb.
 
-    before: the points in it, [N, P, 2]. The trunk, the last of `LIMBS`, stays: arms lie before it.
+    away: how far each place is `away_from` them, [N, L, S, S]. The trunk, the last of `LIMBS`, stays: arms lie before
+    it.
     """
-    limbs = lines(before, picture.shape[-1], SLEEVE)[:, :-1].amax(1, keepdim=True)
+    limbs = lines(away[:, :-1].amin(1, keepdim=True), SLEEVE)
     free = (1.0 - limbs).square()
     around = torch.cat([picture * free, free], 1)
     for _ in range(2):

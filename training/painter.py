@@ -34,8 +34,10 @@ MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
 
 
-PAIRED = 0.5
+PAIRED = 0.625
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
+LOOKED_AT = 8
+"""For each performer whose still the animator has moved, so many are looked at for those pairs."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class PainterTraining(Learning[Painter]):
     Args:
         recipe: how.
         model: what to train.
-        data: moments; held: moments of other clips; views: of which pairs are made too.
+        data: moments; held: moments of other clips; views: of which pairs are made too, the last clips held out.
         device: where; None for one process.
     """
 
@@ -126,8 +128,13 @@ class PainterTraining(Learning[Painter]):
     ) -> None:
         super().__init__(recipe, model, device, salt=41)
         self.recipe = recipe
-        self._train, self._views = data, views
+        self._train = data
         self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
+        self._views, self._held_pairs = views, None
+        if views is not None:
+            others = held_out(len(views.seen))
+            self._views = views.rows(slice(None, -others))
+            self._held_pairs = views.rows(slice(-others, None)).pairs(np.random.default_rng(0), 400)
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         """The error of the way to the wanted pictures, of a batch."""
@@ -141,13 +148,25 @@ class PainterTraining(Learning[Painter]):
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
-        """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`."""
-        return errors_of(self.averaged(), self._held, seed=1)
+        """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`.
+
+        `gain_db_paired`: by how much it is nearer than the still where nothing has moved this.
+        """
+        model = self.averaged()
+        found = errors_of(model, self._held, seed=1)
+        if self._held_pairs is not None:
+            found["gain_db_paired"] = errors_of(model, self._held_pairs, seed=1)["gain_db"]
+        return found
+
+
+def held_out(count: int) -> int:
+    """How many of so many are held out."""
+    return max(1, count // HELD_PART)
 
 
 def split(data: Pictures) -> tuple[Pictures, Pictures]:
     """Moments that lie clip by clip: those to learn from, and those of the last clips."""
-    held = max(1, len(data.prior) // HELD_PART)
+    held = held_out(len(data.prior))
     return data.rows(slice(None, -held)), data.rows(slice(-held, None))
 
 
@@ -209,7 +228,8 @@ def train_painter(
     """Train or go on training with a bundle's codec, latent space and animator.
 
     Args:
-        work: folder with `translator/`, `animator/` and `painter/`: what was recorded, the checkpoint and the curves.
+        work: folder with `translator/`, `animator/`, `views/` and `painter/`: what was recorded, the checkpoint and
+            the curves.
         bundle: whose other networks are used.
         recipe: how.
         minutes: stop after this long, whatever the step.
@@ -227,15 +247,14 @@ def train_painter(
             raise TypeError("the bundle's animator is of another class")
         played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
         parts = pictures_of(work, played, hung, animator)
-        learned = len(played.level) - max(1, len(played.level) // HELD_PART)
-        views = load_views(work / "translator", played, learned)
+        views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
     model = Painter(getattr(start, "config", _sizes(bundle, played)))
     if start is not None:
         model.load_state_dict(start.state_dict())
-    elif model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
+    if model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
         # The same seeds on every process: the same pose.
-        print(train_pose(model.pose, played, min(recipe.posing, 8 * recipe.steps)))
+        print(train_pose(model.pose, views.heard, views.known, min(recipe.posing, 8 * recipe.steps)))
     if model.pose is not None:
         model.pose.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)

@@ -7,30 +7,29 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.pose import Pose
-from training.scenes import Scenes
 
 BATCH, RATE = 512, 1e-3
 HELD_PART = 25
 """One clip of so many, the last ones, is held out."""
 
 
-def moments(played: Scenes, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def moments(heard: Tensor, seen: Tensor, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """For clips [N], each at a random tick: what is heard, the embedding of an earlier still, and that of the tick."""
-    total = played.heard.shape[1]
+    total = heard.shape[1]
     start = (torch.rand(len(rows), generator=generator) * (total - 1)).long()
     # A show begins with a still of before the first note more often than with any other.
     start = torch.where(torch.rand(len(rows), generator=generator) < 0.5, 0, start)
     tick = start + 1 + (torch.rand(len(rows), generator=generator) * (total - 1 - start)).long()
-    heard, still, now = played.heard[rows, tick], played.seen[rows, start], played.seen[rows, tick]
-    return heard.float(), still.float(), now.float()
+    return heard[rows, tick].float(), seen[rows, start].float(), seen[rows, tick].float()
 
 
-def train_pose(pose: Pose, played: Scenes, steps: int = 4_000) -> dict[str, float]:
+def train_pose(pose: Pose, heard: Tensor, seen: Tensor, steps: int = 4_000) -> dict[str, float]:
     """Train it on performers; a minute for 4,000 steps.
 
     Args:
         pose: changed in place.
-        played: performers, with their embeddings.
+        heard: the audio latents of clips at ticks that follow one another, [N, T, D].
+        seen: the embeddings of what is seen then, [N, T, E].
         steps: how many, of 512 moments each.
 
     Returns:
@@ -38,14 +37,14 @@ def train_pose(pose: Pose, played: Scenes, steps: int = 4_000) -> dict[str, floa
         `held`, that of where they were in the still.
     """
     generator = torch.Generator().manual_seed(0)
-    count = len(played.heard)
+    count = len(heard)
     train, held = torch.arange(count).split([count - max(1, count // HELD_PART), max(1, count // HELD_PART)])
     optimizer = torch.optim.AdamW(pose.parameters(), lr=RATE, weight_decay=0.05)
     pose.train().requires_grad_(True)
     for step in tqdm(range(steps), desc="pose", mininterval=5):
         rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
-        heard, still, now = moments(played, rows, generator)
-        loss = pose.loss(pose(heard, still), pose.begun(now)).mean()
+        sound, still, now = moments(heard, seen, rows, generator)
+        loss = pose.loss(pose(sound, still), pose.begun(now)).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         for group in optimizer.param_groups:
@@ -54,8 +53,8 @@ def train_pose(pose: Pose, played: Scenes, steps: int = 4_000) -> dict[str, floa
     pose.eval().requires_grad_(False)
     with torch.no_grad():
         rows = held[torch.randint(len(held), (8 * BATCH,), generator=generator)]
-        heard, still, now = moments(played, rows, generator)
+        sound, still, now = moments(heard, seen, rows, generator)
         true = pose.begun(now)
-        missed = (pose(heard, still).at - true).square().sum(-1).mean()
+        missed = (pose(sound, still).at - true).square().sum(-1).mean()
         stayed = (pose.begun(still) - true).square().sum(-1).mean()
     return {"missed": float(missed), "held": float(stayed)}

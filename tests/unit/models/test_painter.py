@@ -101,6 +101,19 @@ def test_at_half_size_it_sees_edges_that_a_cell_is_too_large_for() -> None:
         assert painter.choose is not None
         nn.init.normal_(painter.choose.weight, std=0.5)
         assert painter.paint(known, torch.randn(2, 3, 32, 32)).shape == (2, 3, 32, 32)
-    shares = len(LIMBS) + 1
+    shares = len(LIMBS) + 2
     assert painter.choose is not None
-    assert painter.choose.out_channels == shares, "one share for every second pixel"
+    assert painter.choose.out_channels == shares, "limbs, what is cleared, the still: a share for every second pixel"
+
+
+def test_the_still_itself_can_be_taken_back() -> None:
+    """Where the sound explains no movement, what has been moved is as it was."""
+    painter = untaught(SMALL)
+    assert painter.choose is not None
+    assert painter.choose.bias is not None
+    nn.init.zeros_(painter.choose.weight)
+    painter.choose.bias.data[-1] = 1e4
+    known = sitting(2, 0.0)
+    painted = painter.paint(known, torch.randn(2, 3, 32, 32))
+    torch.testing.assert_close(painted, known.prior, atol=1e-3, rtol=0.0)
+    assert float((known.warped - known.prior).abs().max()) > 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from models.embedding import POINTS
-from models.pose import LIMBS, SURE, Pose, carried, cleared, lines, spots
+from models.pose import LIMBS, SURE, Pose, away_from, carried, cleared, lines, sampled, spots
 
 SIDE = 32
 
@@ -43,7 +43,7 @@ def test_a_limb_is_a_line_between_its_ends() -> None:
     at = torch.full((1, len(POINTS), 2), 0.9)
     one, other = (POINTS.index(name) for name in LIMBS[0])
     at[0, one], at[0, other] = torch.tensor([-0.5, 0.0]), torch.tensor([0.5, 0.0])
-    line = lines(at, SIDE)[0, 0]
+    line = lines(away_from(at, SIDE))[0, 0]
     row = line[SIDE // 2]
     assert float(row[SIDE // 4 + 1 : 3 * SIDE // 4 - 1].min()) > 0.5
     assert float(row[: SIDE // 4 - 4].max()) < 0.1
@@ -72,10 +72,19 @@ def test_a_limb_takes_the_still_along_as_it_moves_and_turns() -> None:
     torch.testing.assert_close(turned, picture.rot90(-1, (2, 3)), atol=1e-4, rtol=0.0)
 
 
+def test_places_between_pixels_are_as_torch_samples_them() -> None:
+    picture = torch.rand(2, 3, 16, 16)
+    x, y = (torch.rand(2, 4, 16, 16) * 2.6 - 1.3 for _ in range(2))
+    places = torch.stack([x, y], -1).flatten(1, 2)
+    want = torch.nn.functional.grid_sample(picture, places, padding_mode="border", align_corners=False)
+    found = sampled(picture, x, y)
+    torch.testing.assert_close(found.transpose(1, 2).flatten(2, 3), want, atol=1e-6, rtol=0.0)
+
+
 def test_where_a_limb_was_lies_what_is_about_it() -> None:
     at = ends((-0.5, 0.0), (0.5, 0.0))
-    limb = lines(at, 64)[:, :1] > 0.5
+    limb = lines(away_from(at, 64))[:, :1] > 0.5
     picture = torch.where(torch.nn.functional.interpolate(limb.float(), scale_factor=2.0) > 0.5, 1.0, -0.5)
-    empty = cleared(picture.expand(-1, 3, -1, -1), at)
+    empty = cleared(picture.expand(-1, 3, -1, -1), away_from(at, 128))
     assert float(picture[0, 0, 64, 64]) == 1.0
     assert abs(float(empty[0, 0, 64, 64]) + 0.5) < 0.15

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+import pytest
 import torch
 
 from training import views as module
-from training.performances import TICKS
-from training.scenes import Scenes
-from training.views import EVERY, GREY, Views, _decoded
+from training.views import GREY, LOOKS, VIEW_SEED, Views, load_views, look
+
+BUNDLE = Path(__file__).parents[3] / "models" / "bundles" / "default"
 
 
 def some(clips: int = 3) -> Views:
-    """Each view is as bright as its number; what is heard is the tick, what is seen too."""
-    count = TICKS // EVERY
-    seen = torch.arange(count, dtype=torch.uint8)[None, :, None, None, None].expand(clips, -1, 96, 128, 3)
-    ticks = torch.arange(TICKS, dtype=torch.float16)[None, :, None].expand(clips, -1, 4)
-    nothing = torch.zeros(clips, TICKS)
-    played = Scenes(ticks, nothing, nothing, nothing, nothing, -ticks, torch.zeros(clips, dtype=torch.bool))
-    return Views(seen, played)
+    """Each view is as bright as its number; what is heard is its number, what is seen too."""
+    seen = torch.arange(LOOKS, dtype=torch.uint8)[None, :, None, None, None].expand(clips, -1, 96, 128, 3)
+    numbers = torch.arange(LOOKS, dtype=torch.float16)[None, :, None].expand(clips, -1, 4)
+    return Views(seen, numbers, -numbers)
 
 
 def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
@@ -29,20 +26,39 @@ def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
     first, then = (x[:, 64, 64, 0].int() for x in (pairs.prior, pairs.wanted))
     assert bool((then > first).all())
     assert 16 < int((first == 0).sum()) < 48, "the first view as often as any other"
-    assert torch.equal(pairs.heard[:, 0].int(), EVERY * then)
-    assert torch.equal(pairs.seen[:, 0].int(), -EVERY * first)
-    assert torch.equal(pairs.now[:, 0].int(), -EVERY * then)
+    assert torch.equal(pairs.heard[:, 0].int(), then)
+    assert torch.equal(pairs.seen[:, 0].int(), -first)
+    assert torch.equal(pairs.now[:, 0].int(), -then)
     assert torch.equal(pairs.prior, pairs.warped)
     assert bool((pairs.prior[:, :16] == GREY).all())
     assert not pairs.turns.any()
 
 
-def test_views_are_the_recordings(tmp_path: Path) -> None:
-    pictures = [np.full((256, 256, 3), tick, np.uint8) for tick in range(TICKS)]
-    encoded = [cv2.imencode(".jpg", picture)[1].ravel() for picture in pictures]
-    path = tmp_path / "performance-7-v3.npz"
-    sizes = np.array([len(one) for one in encoded])
-    np.savez(path, jpeg=np.concatenate(encoded), jpeg_bytes=sizes, view=np.arange(TICKS))
-    found = _decoded(path)
-    assert found.shape == (TICKS // module.EVERY, 96, 128, 3)
-    assert np.abs(found.mean((1, 2, 3)) - np.arange(0, TICKS, EVERY)).max() <= 1.0
+def test_a_look_is_of_one_clip_and_follows_from_its_seed() -> None:
+    one, again, other = (look(seed, BUNDLE) for seed in (VIEW_SEED, VIEW_SEED, VIEW_SEED + 1))
+    for name, values in one.items():
+        assert np.array_equal(values, again[name]), name
+        assert not np.array_equal(values, other[name]), name
+    assert one["seen"].shape == (LOOKS, 96, 128, 3)
+    assert len(one["heard"]) == len(one["known"]) == LOOKS
+    assert np.isfinite(one["heard"].astype(np.float32)).all()
+
+
+def test_files_are_made_once_and_stacked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked(seed: int, _bundle: Path) -> dict[str, np.ndarray]:
+        seen = np.full((LOOKS, 2, 2, 3), seed - VIEW_SEED, np.uint8)
+        heard = np.full((LOOKS, 4), seed - VIEW_SEED, np.float16)
+        return {"seen": seen, "heard": heard, "known": -heard}
+
+    monkeypatch.setattr(module, "look", looked)
+    monkeypatch.setattr(module, "PER_FILE", 3)
+    from concurrent.futures import ThreadPoolExecutor
+
+    monkeypatch.setattr(module, "open_executor", ThreadPoolExecutor)
+    found = load_views(tmp_path, BUNDLE, 7)
+    assert found.seen[:, 0, 0, 0, 0].tolist() == list(range(7))
+    assert found.known[:, 3, 1].tolist() == [-float(i) for i in range(7)]
+    assert len(list(tmp_path.glob("*.npz"))) == 3
+    monkeypatch.setattr(module, "look", None)
+    again = load_views(tmp_path, BUNDLE, 7)
+    assert torch.equal(again.heard, found.heard)
