@@ -1,7 +1,7 @@
 """What was built on this machine for a runtime: files with a manifest beside each, believed only where all of it fits.
 
-`artifacts/<network>.<runtime>.json` says of `<network>.onnx` or `<network>.plan` from which weights and code it was built,
-by what, for which GPU, in which precision, how far it is from torch and how long a tick takes beside torch.
+`artifacts/<network>.<runtime>.json` says of `<network>.onnx` or `<network>.plan` from which weights and code it was
+built, by what, for which GPU, in which precision, how far it is from torch and how long a tick takes beside torch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ SCHEMA = 2
 """Of an artifact's manifest."""
 BUILT = ("onnxruntime", "tensorrt")
 """The runtimes that need an artifact."""
-PRECISIONS = {"onnxruntime": ("fp32", "fp16", "int8"), "tensorrt": ("fp32", "fp16", "bf16"), "torch": ("fp32", "fp16", "bf16")}
+PRECISIONS = {
+    "onnxruntime": ("fp32", "fp16", "int8"),
+    "tensorrt": ("fp32", "fp16", "bf16"),
+    "torch": ("fp32", "fp16", "bf16"),
+}
 """Runtime -> what a network can be had in. Torch needs no file: its manifest says how it is to be run."""
 BOUND = ("tensorrt", "torch")
 """The runtimes whose artifacts are of one version and one GPU's architecture; an ONNX file is of none."""
@@ -103,7 +107,7 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
 
 
 def why_failed(folder: Path, runtime: str, network: str) -> str:
-    """Why a network could not be built for a runtime, with these weights, this code and this machine; "" if it could."""
+    """Why a network could not be built for a runtime, with these weights and code and here; "" if it could."""
     entry = read_entry(folder, runtime, network)
     failed = "" if entry is None else str(entry.get("failed", ""))
     return "" if not failed or why_stale(folder, runtime, network) else failed
@@ -169,5 +173,3 @@ def measured_share(entry: dict[str, Any]) -> float | None:
     if entry.get("measured_on") != here or not step.get("torch"):
         return None
     return float(step["own"]) / float(step["torch"])
-
-

@@ -59,7 +59,9 @@ class OnnxRunner:
             raise EngineError(f"ONNX Runtime does not accept it ({_line(error)})") from error
         self.provider = self._session.get_providers()[0]
         if self.provider != provider:
-            raise EngineError(f"ONNX Runtime cannot use {provider} here; install onnxruntime-gpu and its CUDA libraries")
+            raise EngineError(
+                f"ONNX Runtime cannot use {provider} here; install onnxruntime-gpu and its CUDA libraries"
+            )
         self._device = "cpu" if provider == CPU else "cuda"
         self._bind()
 

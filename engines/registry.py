@@ -32,7 +32,7 @@ RUNTIMES = {
 INSTALL = {"torch": "torch", "onnxruntime": "onnxruntime", "tensorrt": "torch-tensorrt"}
 """Runtime name -> what pip installs it by."""
 RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
-"""How long a tick takes beside torch's where nothing was measured. On two cores ONNX Runtime takes 0.26 to 0.6 of it."""
+"""How long a tick takes beside torch's where nothing was measured. On two cores ONNX Runtime takes 0.2 to 0.6 of it."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +203,7 @@ def open_engine(
         raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild(folder, runtime)}")
     standby = Standby(first, openings, tell)
     if any(why_stale(folder, runtime, network) for runtime in _built_for(backend)):
-        standby.watch(
-            functools.partial(_better, network, folder, backend),
-            lambda: any(why_stale(folder, runtime, network) for runtime in _built_for(backend)),
-        )
+        standby.watch(functools.partial(_better, network, folder, backend, tell))
     engine = engine_of(network, standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:
@@ -243,7 +240,15 @@ def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[
         raise last if isinstance(last, EngineError) else EngineError(f"{network}: {last}")
 
 
-def _better(network: str, folder: Path, backend: str, spec: EngineSpec) -> Opened | None:
-    """A runner in the runtime that is the first choice now, if that is another than a spec's."""
+def _better(
+    network: str, folder: Path, backend: str, tell: Callable[[str], None], spec: EngineSpec
+) -> tuple[Opened | None, bool]:
+    """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
+    awaited = [runtime for runtime in _built_for(backend) if why_stale(folder, runtime, network)]
+    if awaited:
+        return None, True
+    for runtime in _built_for(backend):
+        if failed := why_failed(folder, runtime, network):
+            tell(f"{network}: {runtime} could not be built: {failed}")
     first = ranked(backend, folder, network)[0]
-    return None if first.runtime == spec.runtime else _open(network, folder, first)
+    return (None if first.runtime == spec.runtime else _open(network, folder, first)), False

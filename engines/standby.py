@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -76,14 +79,14 @@ class Standby:
         """Let a runner, which must be warm, take over before the next tick; safe to call from any thread."""
         self._successor = successor
 
-    def watch(self, better: Callable[[EngineSpec], Opened | None], waits: Callable[[], bool]) -> None:
+    def watch(self, better: Callable[[EngineSpec], tuple[Opened | None, bool]]) -> None:
         """Look now and then, in a thread, for a better runner, and let it take over.
 
         Args:
-            better: opens one that is better than what a spec says, None while there is none.
-            waits: whether one may still come.
+            better: opens one that is better than what a spec says, None while there is none; and whether one may still
+                come.
         """
-        threading.Thread(target=_look, args=(weakref.ref(self), better, waits), daemon=True).start()
+        threading.Thread(target=_look, args=(weakref.ref(self), better), daemon=True).start()
 
     @property
     def spec(self) -> EngineSpec:
@@ -101,17 +104,19 @@ class Standby:
         self.on_change(spec)
 
 
-def _look(
-    standby: weakref.ref[Standby], better: Callable[[EngineSpec], Opened | None], waits: Callable[[], bool]
-) -> None:
+def _look(standby: weakref.ref[Standby], better: Callable[[EngineSpec], tuple[Opened | None, bool]]) -> None:
+    if sys.platform == "linux":
+        # A stage's real-time priority is for its ticks. What a runner computes with more threads, which are made here,
+        # has the usual one until the stage is started again.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     pause = threading.Event()
     while not pause.wait(LOOK_EVERY_S):
         present = standby()
         if present is None:
             return
         try:
-            more = waits()
-            found = better(present.spec)
+            found, more = better(present.spec)
             if found is not None:
                 warm(found.runner)
         except EngineError:

@@ -39,9 +39,7 @@ class TorchRunner:
         EngineError: when the device has no memory for it.
     """
 
-    def __init__(
-        self, tick: Tick, device: torch.device, precision: str = "fp32", *, compiled: bool = False
-    ) -> None:
+    def __init__(self, tick: Tick, device: torch.device, precision: str = "fp32", *, compiled: bool = False) -> None:
         self._device, self._lower = device, LOWER.get(precision)
         with _told(device):
             self._tick: Any = tick.to(device)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
+import threading
 
 from engines.artifacts import PRECISIONS, read_entry, why_rebuilt
 from engines.bundles import find_bundle
 from engines.contract import EngineError
+
+NICE = 5
+"""Of a build in the background: what is performed goes first, but a busy machine must not keep it from being done."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--if-needed", action="store_true", help="only what is missing, stale, damaged or of another precision"
     )
-    parser.add_argument("--modest", action="store_true", help="give way to everything else that runs")
+    parser.add_argument(
+        "--background", action="store_true", help="give way to everything else that runs, and end when stdin does"
+    )
     options = parser.parse_args(arguments)
     try:
         return _export(options)
@@ -36,10 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     folder = find_bundle(options.bundle)
-    if options.modest:
-        from streaming.machine import be_modest
-
-        be_modest()
+    if options.background:
+        _give_way()
     reasons = why_rebuilt(folder, options.backend, options.precision)
     if options.if_needed and not reasons:
         return 0
@@ -54,6 +60,20 @@ def _export(options: argparse.Namespace) -> int:
     for line in failed:
         print(line, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _give_way() -> None:
+    """Let others go first; end with whoever began this."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4_096):
+                pass
+        os._exit(0)
+
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

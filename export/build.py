@@ -15,7 +15,7 @@ from engines import machine
 from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, artifacts_of, manifest_of, read_entry
 from engines.bundles import EXPORT_VERSION, learned_networks, network_entry, weights_of
 from engines.contract import EngineError
-from engines.onnx_runtime import CPU, OnnxRunner, providers, threads_for
+from engines.onnx_runtime import OnnxRunner, providers, threads_for
 from engines.ticking import Runner
 from engines.torch_runtime import TorchRunner, device_for, load_tick
 from export import int8
@@ -46,7 +46,8 @@ def build(
 ) -> dict[str, dict[str, Any]]:
     """Build a bundle's learned networks for a runtime, with a manifest beside each.
 
-    A network that cannot be built does not keep the others from it; its manifest says why, so that it is not tried again
+    What is too far from torch in a lower precision is built in single precision; the manifest says so (`kept`). A
+    network that cannot be built does not keep the others from it; its manifest says why, so that it is not tried again
     before something changes.
 
     Args:
@@ -91,7 +92,8 @@ def said_of(network: str, entry: dict[str, Any]) -> str:
     step = entry["step_ms"]
     times = f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}"
     where = entry.get("provider", "").removesuffix("ExecutionProvider")
-    return f"{network:<12} {entry['precision']} {where:<5} {times:<32} parity {entry['parity']}"
+    kept = f" ({entry['kept']})" if "kept" in entry else ""
+    return f"{network:<12} {entry['precision']} {where:<5} {times:<32} parity {entry['parity']}{kept}"
 
 
 def _common(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
@@ -120,18 +122,15 @@ def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compi
     """
     tick = load_tick(network, folder)
     cpu = TorchRunner(load_tick(network, folder), torch.device("cpu"))
-    makers = {"onnxruntime": _for_onnx, "torch": _for_torch}
-    made = (
-        _for_tensorrt(tick, asked, compiler) if runtime == "tensorrt" else makers[runtime](network, tick, asked)
-    )
-    if made.precision == "int8":
-        assert made.data is not None
-        measured, limits = int8.parity(tick, made.data), {"output": int8.TOLERANCE}
-    else:
-        measured, limits = compare(load_tick(network, folder), made.runner), bounds(tick, made.precision)
-    if any(not measured[key] <= limit for key, limit in limits.items()):
-        found = ", ".join(f"{key} {measured[key]:.2g}, allowed {limit:g}" for key, limit in limits.items())
-        raise EngineError(f"in {made.precision} it differs from torch ({found}); use --precision fp32")
+    made = _make(runtime, network, tick, asked, compiler)
+    measured, limits, differs = _measured(load_tick(network, folder), made)
+    if differs and made.precision != "fp32":
+        lower = f"in {made.precision} it {differs}"
+        made = _make(runtime, network, load_tick(network, folder), "fp32", compiler)
+        made.said["kept"] = lower
+        measured, limits, differs = _measured(load_tick(network, folder), made)
+    if differs:
+        raise EngineError(f"in {made.precision} it {differs}; use another --backend")
     place = device_for()
     beside = cpu if place.type == "cpu" else TorchRunner(load_tick(network, folder), place)
     step_ms = timed(tick, {"own": made.runner, "torch": beside})
@@ -155,6 +154,30 @@ def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compi
     return entry
 
 
+def _make(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler) -> Made:
+    """Build one network in one precision.
+
+    Raises:
+        EngineError: when it cannot be built.
+    """
+    if runtime == "tensorrt":
+        return _for_tensorrt(tick, asked, compiler)
+    return _for_onnx(network, tick, asked) if runtime == "onnxruntime" else _for_torch(tick, asked)
+
+
+def _measured(tick: Tick, made: Made) -> tuple[dict[str, float], dict[str, float], str]:
+    """How far it is from torch, how far it may be, and in words what is too far, "" if nothing."""
+    if made.precision == "int8":
+        assert made.data is not None
+        measured, limits = int8.parity(tick, made.data), {"output": int8.TOLERANCE}
+    else:
+        measured, limits = compare(tick, made.runner), bounds(tick, made.precision)
+    over = [
+        f"{key} {measured[key]:.2g}, allowed {limit:g}" for key, limit in limits.items() if not measured[key] <= limit
+    ]
+    return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
+
+
 def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
     """An ONNX file, run where it is the fastest here."""
     data, precision = to_onnx(tick), asked
@@ -173,8 +196,8 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
             why = error
     if not able:
         raise why
-    times = timed(tick, able) if len(able) > 1 else {CPU: 0.0}
-    provider = min(times, key=lambda name: times[name])
+    times = timed(tick, able) if len(able) > 1 else {}
+    provider = min(able, key=lambda name: times.get(name, 0.0))
     return Made(data, able[provider], precision, {"opset": OPSET, "provider": provider, "providers_ms": times})
 
 
@@ -190,7 +213,7 @@ def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:
     return Made(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
 
 
-def _for_torch(network: str, tick: Tick, asked: str) -> Made:
+def _for_torch(tick: Tick, asked: str) -> Made:
     """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
     place = device_for()
     eager: Runner = TorchRunner(tick, place, asked)

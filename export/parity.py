@@ -16,10 +16,12 @@ from streaming import clock
 
 TOLERANCE = 1e-4
 """Largest relative difference from torch that is accepted in single precision; measured 1e-7 to 2e-6."""
-TOLERANCES = {"fp32": TOLERANCE, "fp16": 0.05, "bf16": 0.2}
-"""Precision -> the same; measured on a CPU, whole bundle: fp16 0.0003 to 0.012, bf16 0.005 to 0.05. See `bounds`."""
-CODES = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.2}
-"""Precision -> largest share of codes that may differ: a sum within rounding of a boundary may fall either way."""
+TOLERANCES = {"fp32": TOLERANCE, "fp16": 0.05, "bf16": 0.1}
+"""Precision -> the same. Measured on a CPU, the default bundle: in ONNX Runtime fp16 0.0001 to 0.044, but 0.06 for the
+embedding and 0.35 for the decoder; in torch fp16 0.001 to 0.007, bf16 0.008 to 0.043, the embedding 0.1 and 0.49."""
+CODES = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}
+"""Precision -> largest share of codes that may differ: a sum within rounding of a boundary may fall either way.
+Measured: fp32 0; the translator's 0.03 in fp16 and 0.15 in bf16, the encoder's 0.2 to 0.7 in either."""
 TICKS = 80
 """More than any window is long."""
 _TIMED = 40
@@ -55,8 +57,8 @@ def compare(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
     """Run a runner beside torch in single precision on the CPU.
 
     Returns:
-        `output`: largest relative difference of outputs, or, for codes, the share of codes that differ; `state`: largest
-        relative difference of the states at the end.
+        `output`: largest relative difference of outputs, or, for codes, the share of codes that differ; `state`:
+        largest relative difference of the states at the end.
     """
     ours = TorchRunner(tick, torch.device("cpu"))
     rng = np.random.default_rng(0)
@@ -76,8 +78,7 @@ def compare(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
 
 def bounds(tick: Tick, precision: str) -> dict[str, float]:
     """The most that `compare` may find."""
-    drawn = any(spec.dtype == torch.int64 for spec in tick.inputs) or tick.output == "frames"
-    limit = CODES[precision] if tick.output == "frames" and drawn else TOLERANCES[precision]
+    limit = CODES[precision] if tick.output == "frames" else TOLERANCES[precision]
     return {"output": limit, "state": TOLERANCES[precision]}
 
 

@@ -18,7 +18,9 @@ Compiler = Callable[[ExportedProgram, tuple[torch.Tensor, ...]], bytes]
 """Turns an exported program and example inputs into a plan."""
 
 
-def traced(tick: Tick, precision: str = "fp32", device: str = "cpu") -> tuple[ExportedProgram, tuple[torch.Tensor, ...]]:
+def traced(
+    tick: Tick, precision: str = "fp32", device: str = "cpu"
+) -> tuple[ExportedProgram, tuple[torch.Tensor, ...]]:
     """A tick as the compiler takes it: `aten` operations only, nothing in double precision, lower ones written out.
 
     TensorRT takes each tensor in the type that the program gives it. So what torch would compute in a lower precision
@@ -52,15 +54,16 @@ def _flat(tick: Tick, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
 def bindings(program: ExportedProgram) -> dict[str, list[str]]:
     """What the plan's inputs and outputs are called, in the order of the tick's inputs and state, output and state."""
     signature = program.graph_signature
-    names = {"inputs": list(signature.user_inputs), "outputs": [f"output{n}" for n in range(len(signature.user_outputs))]}
+    names = {
+        "inputs": list(signature.user_inputs),
+        "outputs": [f"output{n}" for n in range(len(signature.user_outputs))],
+    }
     return {key: [str(name) for name in value] for key, value in names.items()}
 
 
 def doubles(program: ExportedProgram) -> list[str]:
     """The operations of a program that are in double precision, which TensorRT has not."""
-    return [
-        node.name for node in program.graph.nodes if getattr(node.meta.get("val"), "dtype", None) == torch.float64
-    ]
+    return [node.name for node in program.graph.nodes if getattr(node.meta.get("val"), "dtype", None) == torch.float64]
 
 
 def compile_plan(program: ExportedProgram, example: tuple[torch.Tensor, ...]) -> bytes:
@@ -99,5 +102,7 @@ def to_plan(
     """
     program, example = traced(tick, precision, device)
     if left := doubles(program):
-        raise EngineError(f"TensorRT has no double precision ({left[0]} and {len(left) - 1} more); use another --backend")
+        raise EngineError(
+            f"TensorRT has no double precision ({left[0]} and {len(left) - 1} more); use another --backend"
+        )
     return compiler(program, example), bindings(program)
