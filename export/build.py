@@ -26,6 +26,10 @@ from models.ticks import Tick
 from streaming.messages import SAMPLE_RATE, TICKS_PER_SECOND
 
 
+COSTLY = ("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "still")
+"""The networks in the order in which they are built: what saves a show that has begun the most time comes first."""
+
+
 class Made(NamedTuple):
     """What was built: the file (None where torch needs none), who runs it, and what only its manifest says."""
 
@@ -67,7 +71,8 @@ def build(
     """
     if precision is not None and precision not in PRECISIONS[runtime]:
         raise EngineError(f"{runtime} has no {precision}; use --precision {', '.join(PRECISIONS[runtime])}")
-    wanted = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
+    there = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
+    wanted = sorted(there, key=COSTLY.index)
     artifacts_of(folder).mkdir(exist_ok=True)
     entries = {}
     for number, network in enumerate(wanted, 1):
