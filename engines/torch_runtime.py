@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.artifacts import artifact_entry
 from engines.bundles import InvalidBundleError, network_entry, read_file, weights_of
@@ -47,8 +48,10 @@ class TorchRunner:
             self._state = tuple(tensor.clone() for tensor in self._zero)
             self._inputs = {spec.name: torch.zeros(spec.shape, dtype=spec.dtype, device=device) for spec in tick.inputs}
         if compiled:
-            # The fused kernels must not capture graphs of their own: the whole tick is one here.
-            self._tick = torch.compile(tick, fullgraph=True, dynamic=False)
+            # What is compiled is the traced tick: plain operations, whatever Python the module is written in.
+            with torch.no_grad(), self._autocast():
+                graph = make_fx(tick)(*self._inputs.values(), *self._state)
+            self._tick = torch.compile(graph, fullgraph=True, dynamic=False)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._output = torch.empty(0)
 
@@ -93,9 +96,12 @@ class TorchRunner:
             found: Array = self._output.cpu().numpy()
         return found
 
-    def _compute(self) -> torch.Tensor:
+    def _autocast(self) -> contextlib.AbstractContextManager[None]:
         lower = self._lower
-        with torch.autocast(self._device.type, lower) if lower is not None else contextlib.nullcontext():
+        return contextlib.nullcontext() if lower is None else torch.autocast(self._device.type, lower)
+
+    def _compute(self) -> torch.Tensor:
+        with self._autocast():
             output, *after = self._tick(*self._inputs.values(), *self._state)
         for own, new in zip(self._state, after, strict=True):
             own.copy_(new)

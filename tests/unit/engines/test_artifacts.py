@@ -131,9 +131,7 @@ def test_another_precision_is_built_where_it_is_asked_for(bundle: Path) -> None:
     made(bundle, network="encoder", asked="fp16")
     assert not_exported(bundle, "onnxruntime") == []
     assert not_exported(bundle, "onnxruntime", "fp16") == ["decoder"], "the encoder is kept in fp32, but it was asked"
-    assert why_rebuilt(bundle, "onnxruntime", "int8") == dict.fromkeys(
-        ("encoder", "decoder"), "it was built in fp32"
-    )
+    assert why_rebuilt(bundle, "onnxruntime", "int8") == dict.fromkeys(("encoder", "decoder"), "it was built in fp32")
 
 
 def test_a_time_of_another_machine_does_not_count(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

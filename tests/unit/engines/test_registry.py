@@ -1,4 +1,4 @@
-"""Which runtime is taken for a network, what is said of it, and that a broken one never ends a show another can play."""
+"""Which runtime is taken for a network, why, and that a broken one never ends a show that another can play."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ def test_what_the_runtime_does_not_accept_is_one_line_and_torch_plays(built: Pat
     assert "ONNX Runtime does not accept it" in told[0]
 
 
-def test_a_plan_for_another_gpu_is_not_taken_and_is_built_again(
-    built: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plan_for_another_gpu_is_not_taken_and_is_built_again(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = read_entry(built, "onnxruntime", "decoder") or {}
     other = {"name": "NVIDIA A100", "architecture": "sm_80", "driver": "1"}
     plan = entry | {"gpu": other, "versions": {"tensorrt": "11.0.0"}, "runtime": "tensorrt"}

@@ -1,4 +1,4 @@
-"""Who runs a network may change between two ticks: nothing is heard of it, and a failure is one line and not the end."""
+"""Who runs a network may change between two ticks: it is not heard, and a failure is one line and not the end."""
 
 from __future__ import annotations
 

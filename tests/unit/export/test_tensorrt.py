@@ -41,9 +41,7 @@ def test_the_program_computes_the_tick_and_has_no_double_precision(network: str)
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp16", torch.float16), ("bf16", torch.bfloat16)])
-def test_lower_precision_is_written_into_the_program_but_not_into_its_ends(
-    precision: str, kind: torch.dtype
-) -> None:
+def test_lower_precision_is_written_into_the_program_but_not_into_its_ends(precision: str, kind: torch.dtype) -> None:
     program, given = traced(load_tick("animator", FOLDER), precision)
     inside = [node for node in program.graph.nodes if getattr(node.meta.get("val"), "dtype", None) == kind]
     assert len(inside) > 50
@@ -98,6 +96,7 @@ def test_a_plan_does_what_torch_does(network: str) -> None:
 
     device = torch.device("cuda")
     tick = load_tick(network, FOLDER)
-    plan, names = to_plan(tick)
-    measured = compare(load_tick(network, FOLDER), PlanRunner(tick, PlanTick(tick.single(), plan, names, device), device))
+    data, names = to_plan(tick)
+    plan = PlanTick(tick.single(), data, names, device)
+    measured = compare(load_tick(network, FOLDER), PlanRunner(tick, plan, device))
     assert all(measured[key] <= limit for key, limit in bounds(tick, "fp32").items()), measured
