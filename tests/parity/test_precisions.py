@@ -30,7 +30,7 @@ from export.parity import bounds, compare
 
 FOLDER = find_bundle("default")
 NETWORKS = learned_networks(FOLDER)
-TICKS = 40
+TICKS = 12
 BEYOND = {
     "fp16": {"embedding", "encoder"},
     "bf16": {"embedding", "encoder", "translator"},
