@@ -12,6 +12,7 @@ from engines import machine
 from engines.artifacts import (
     BUILT,
     artifact_entry,
+    manifest_of,
     measured_share,
     rebuild,
     why_failed,
@@ -196,14 +197,17 @@ def open_engine(
     folder = find_bundle(bundle)
     weights_of(folder, network)
     verify_together(folder, network)
-    openings = _openings(network, folder, ranked(backend, folder, network), tell)
+    choices = ranked(backend, folder, network)
+    before = _stamps(network, folder, backend)
+    openings = _openings(network, folder, choices, tell)
     first = next(openings, None)
     if first is None:
         runtime = backend if backend in BUILT else "onnxruntime"
         raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild(folder, runtime)}")
     standby = Standby(first, openings, tell)
-    if any(why_stale(folder, runtime, network) for runtime in _built_for(backend)):
-        standby.watch(functools.partial(_better, network, folder, backend, tell))
+    lacking = any(why_stale(folder, runtime, network) for runtime in before)
+    if lacking or (before and choices[0].runtime != first.spec.runtime):
+        standby.watch(functools.partial(_better, network, folder, backend, before, tell))
     engine = engine_of(network, standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:
@@ -240,14 +244,23 @@ def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[
         raise last if isinstance(last, EngineError) else EngineError(f"{network}: {last}")
 
 
+def _stamps(network: str, folder: Path, backend: str) -> dict[str, int]:
+    """When a network's manifests were written, for the runtimes that a backend builds for; 0 for never."""
+    found = {}
+    for runtime in _built_for(backend):
+        path = manifest_of(folder, runtime, network)
+        found[runtime] = path.stat().st_mtime_ns if path.exists() else 0
+    return found
+
+
 def _better(
-    network: str, folder: Path, backend: str, tell: Callable[[str], None], spec: EngineSpec
+    network: str, folder: Path, backend: str, before: dict[str, int], tell: Callable[[str], None], spec: EngineSpec
 ) -> tuple[Opened | None, bool]:
     """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
-    awaited = [runtime for runtime in _built_for(backend) if why_stale(folder, runtime, network)]
-    if awaited:
+    now = _stamps(network, folder, backend)
+    if now == before or any(why_stale(folder, runtime, network) for runtime in now):
         return None, True
-    for runtime in _built_for(backend):
+    for runtime in now:
         if failed := why_failed(folder, runtime, network):
             tell(f"{network}: {runtime} could not be built: {failed}")
     first = ranked(backend, folder, network)[0]

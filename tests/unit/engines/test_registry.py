@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from engines import machine, onnx_runtime, registry, torch_runtime
+from engines import machine, onnx_runtime, registry, standby, torch_runtime
 from engines.artifacts import artifacts_of, manifest_of, read_entry
 from engines.contract import EngineError
 from engines.registry import check_backend, choose, open_engine, ranked, wants_export
+from export import build as building
 from export.build import build
 from models.codec import Codec
 from models.partials import CodecConfig
@@ -191,16 +193,19 @@ def test_where_nothing_can_run_it_the_last_reason_is_told(built: Path, monkeypat
         open_engine("decoder", bundle=str(built))
 
 
-def test_what_is_built_in_the_background_takes_over(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    from engines import standby
-
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_is_built_in_the_background_takes_over(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
     monkeypatch.setattr(standby, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(registry, "measured_share", lambda entry: 0.5)
+    if damaged:
+        build(bundle, networks=["decoder"])
+        (artifacts_of(bundle) / "decoder.onnx").write_bytes(b"damaged")
     told: list[str] = []
     engine = open_engine("decoder", bundle=str(bundle), tell=told.append)
     assert engine.spec.runtime == "torch"
+    time.sleep(0.2)  # some looks find nothing new
     build(bundle, networks=["decoder"])
     for _ in range(400):
         engine.step(frames=SILENCE)
@@ -208,4 +213,21 @@ def test_what_is_built_in_the_background_takes_over(bundle: Path, monkeypatch: p
             break
         time.sleep(0.02)
     assert engine.spec.runtime == "onnxruntime"
-    assert told == ["decoder: onnxruntime on cpu is ready: it takes over"]
+    assert told[-1] == "decoder: onnxruntime on cpu is ready: it takes over"
+    assert len(told) == 1 + damaged
+
+
+def test_what_could_not_be_built_in_the_background_is_said(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standby, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(building, "bounds", lambda tick, precision: {"output": -1.0})
+    told: list[str] = []
+    engine = open_engine("decoder", bundle=str(bundle), tell=told.append)
+    build(bundle, networks=["decoder"])
+    for _ in range(200):
+        if told:
+            break
+        time.sleep(0.02)
+    engine.step(frames=SILENCE)
+    assert engine.spec.runtime == "torch"
+    assert len(told) == 1
+    assert "decoder: onnxruntime could not be built: in fp32 it differs from torch" in told[0]
