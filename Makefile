@@ -43,7 +43,7 @@ fi
 endef
 by_hand = sudo apt-get install $(SYSTEM_PACKAGES)
 
-live: venv ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
+live: engines ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
 	@length="--duration 20"; if [ -t 0 ]; then length=; fi; exec $(PY) run_live.py $$length $(ARGS)
 
 engines: venv ## the default bundle's networks for ONNX Runtime, where they are missing or stale

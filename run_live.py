@@ -52,33 +52,35 @@ def run(command: Command) -> int:
         keys = make_keys(command.target)
         print(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
         return 0
+    from streaming.builder import building
     from streaming.perform import perform
 
-    prepare(command.show.backend, command.show.bundle)
-    ending = perform(command.show, awake=command.awake, notes=command.notes).ending
+    with building(command.show.backend, command.show.bundle) as lines:
+        ending = perform(command.show, awake=command.awake, notes=[*command.notes, *lines]).ending
     if ending.line:
         print(ending.line, file=sys.stderr)
     return ending.code
 
 
 def prepare(backend: str, bundle: str) -> None:
-    """Export the bundle once for the runtime that is fastest here; where that fails, `auto` takes torch."""
+    """Build the engines that are missing before something is measured; where that fails, others are taken."""
     from engines.bundles import find_bundle
     from engines.contract import EngineError
     from engines.registry import wants_export
+    from streaming.builder import export_command, reasons
 
     try:
-        if not wants_export(backend, bundle):
-            return
+        wanted = wants_export(backend, bundle)
         folder = find_bundle(bundle).resolve()
     except EngineError:
         return  # said in one line by whoever opens the bundle
-    print(f"exporting {bundle} for ONNX Runtime, once; it takes some ten seconds", file=sys.stderr)
-    export = [sys.executable, "-m", "export", str(folder)]
-    done = subprocess.run(export, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        print(f"the export failed ({reason}); going on without it, which is slower", file=sys.stderr)
+    for runtime, networks in wanted.items():
+        print(f"building engines for {runtime}, once: {reasons(networks)}", file=sys.stderr)
+        command = export_command(folder, runtime)
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            print(f"not all of them could be built ({reason}); going on without", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A bundle on disk: a folder with a manifest, and files that are believed only if their hash is the manifest's.
 
-`manifest.json` names each network's weights (safetensors), `artifacts/manifest.json` the files that were exported from
-them on this machine (ONNX), each with its SHA-256. Nothing else is read, and nothing outside the folder.
+`manifest.json` names each network's weights (safetensors), each with its SHA-256; what was built from them on this
+machine is `engines.artifacts`' concern. Nothing else is read, and nothing outside the folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXPORT_VERSION = 3
 """Counts up whenever the networks' code makes of the same weights another function; older artifacts are stale."""
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""
-SUFFIXES = (".safetensors", ".onnx")
+SUFFIXES = (".safetensors", ".onnx", ".plan")
 MAX_FILE_BYTES = 2_000_000_000
 
 
@@ -48,16 +48,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         InvalidBundleError: when it is missing, malformed or of another schema.
     """
-    return _manifest(folder / "manifest.json", "networks", "restore the bundle")
-
-
-def _manifest(path: Path, part: str, fix: str) -> dict[str, Any]:
+    path = folder / "manifest.json"
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidBundleError(f"the manifest cannot be read ({error})", path, fix) from error
+        raise InvalidBundleError(f"the manifest cannot be read ({error})", path, "restore the bundle") from error
     right = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
-    if not right or not isinstance(manifest.get(part), dict):
+    if not right or not isinstance(manifest.get("networks"), dict):
         raise InvalidBundleError(f"not a manifest of schema {SCHEMA}", path, "use a bundle made for this version")
     return manifest
 
@@ -76,7 +73,7 @@ def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> byte
     name = str(entry.get("file", "")) if isinstance(entry, dict) else ""
     path = folder / name
     if not name.endswith(SUFFIXES) or path.resolve().parent != folder.resolve():
-        raise InvalidBundleError(f"{name!r} is no safetensors or ONNX file of the bundle", folder, fix)
+        raise InvalidBundleError(f"{name!r} is no safetensors, ONNX or plan file of the bundle", folder, fix)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InvalidBundleError("the file is implausibly large", path, fix)
@@ -125,49 +122,6 @@ def verify_together(folder: Path, network: str) -> None:
                 folder,
                 f"restore the {other}, or train the {own} again: python -m training.train {own} --out {folder}",
             )
-
-
-def artifacts_of(folder: Path) -> Path:
-    """Where the files exported from a bundle's weights are; they can be made again at any time."""
-    return folder / "artifacts"
-
-
-def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
-    """What is known of an artifact exported for a runtime; None where there is none or it is stale.
-
-    An artifact is stale when it was exported from other weights than the bundle has now, or from other code.
-    """
-    source = read_manifest(folder)["networks"].get(weights_of(folder, network), {})
-    path = artifacts_of(folder) / "manifest.json"
-    try:
-        entry = _manifest(path, runtime, "export the bundle again")[runtime].get(network)
-    except InvalidBundleError:
-        return None
-    if not isinstance(entry, dict):
-        return None
-    if entry.get("source_sha256") != source.get("sha256") or entry.get("version") != EXPORT_VERSION:
-        return None
-    return entry
-
-
-def not_exported(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
-    """The learned networks of which a runtime has no artifact, or a stale one.
-
-    Args:
-        folder: the bundle's.
-        runtime: whose artifacts.
-        precision: that the visual network's artifact must have; None for any.
-
-    Raises:
-        InvalidBundleError: when the bundle's manifest cannot be read.
-    """
-    missing = []
-    for network in learned_networks(folder):
-        entry = artifact_entry(folder, runtime, network)
-        other = precision is not None and network == "embedding" and entry and entry.get("precision") != precision
-        if entry is None or other:
-            missing.append(network)
-    return missing
 
 
 def learned_networks(folder: Path) -> list[str]:

@@ -53,6 +53,7 @@ class EngineSpec:
         precision: "fp32", "fp16", "bf16" or "int8".
         latency_samples: how many samples the output lags the input (0 for a causal network).
         config: the network's own configuration.
+        why: why this runtime was taken, in a few words.
     """
 
     network: str
@@ -61,6 +62,7 @@ class EngineSpec:
     precision: str = "fp32"
     latency_samples: int = 0
     config: dict[str, Any] = field(default_factory=dict)
+    why: str = ""
 
 
 class Engine(Protocol):

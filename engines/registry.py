@@ -2,49 +2,132 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engines.bundles import find_bundle, not_exported, read_manifest, verify_together
-from engines.contract import NETWORKS, Engine, EngineError
+from engines import machine
+from engines.artifacts import (
+    BUILT,
+    artifact_entry,
+    manifest_of,
+    measured_share,
+    rebuild,
+    why_failed,
+    why_rebuilt,
+    why_stale,
+)
+from engines.bundles import find_bundle, read_manifest, verify_together, weights_of
+from engines.contract import NETWORKS, Engine, EngineError, EngineSpec
+from engines.standby import Opened, Standby, warm
+from engines.ticking import engine_of
 
-RUNTIMES = {"torch": ("torch", "engines.torch_runtime"), "onnxruntime": ("onnxruntime", "engines.onnx_runtime")}
-"""Runtime name -> the package it needs, and the module here with `open_engine(network, bundle, seed) -> Engine`."""
+RUNTIMES = {
+    "torch": ("torch", "engines.torch_runtime"),
+    "onnxruntime": ("onnxruntime", "engines.onnx_runtime"),
+    "tensorrt": ("tensorrt", "engines.tensorrt_runtime"),
+}
+"""Runtime name -> the package it needs, and the module here with `open_runner(network, folder, device)`."""
+INSTALL = {"torch": "torch", "onnxruntime": "onnxruntime", "tensorrt": "torch-tensorrt"}
+"""Runtime name -> what pip installs it by."""
+RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
+"""How long a tick takes beside torch's where nothing was measured. On two cores ONNX Runtime takes 0.2 to 0.6 of it."""
 
 
-def _installed(runtime: str) -> bool:
-    return importlib.util.find_spec(RUNTIMES[runtime][0]) is not None
+@dataclass(frozen=True)
+class Choice:
+    """A runtime that can run a network here, on "auto" (the GPU if it can) or "cpu", and why it has its place."""
+
+    runtime: str
+    why: str
+    device: str = "auto"
 
 
-def _gpu() -> bool:
-    """Whether an NVIDIA GPU is here, found without importing a runtime."""
-    return any(Path("/proc/driver/nvidia/gpus").glob("*")) or Path("/dev/nvidia0").exists()
+def _silent(line: str) -> None:
+    """Nobody is told."""
 
 
-def choose(backend: str, bundle: str = "default") -> str:
-    """The runtime that `auto` means here, or `backend` itself.
+def check_backend(backend: str) -> str:
+    """Refuse a runtime that there is not.
 
-    On a CPU ONNX Runtime is taken where the bundle has its artifacts: measured on two cores, a tick of the translator
-    takes 4 ms there and 10 ms in torch, and it starts in 0.2 s in place of 1.8 s. On a GPU torch is taken.
+    Returns:
+        A line for the user where it is not installed or cannot run here and others are taken in its place; else "".
 
     Raises:
-        EngineError: for a runtime that is unknown or not installed.
+        EngineError: when it is unknown.
     """
-    if backend == "auto":
-        if _installed("onnxruntime") and not (_gpu() and _installed("torch")):
-            try:
-                exported = not not_exported(find_bundle(bundle), "onnxruntime")
-            except EngineError:
-                exported = False
-            if exported or not _installed("torch"):
-                return "onnxruntime"
-        return "torch"
-    if backend not in RUNTIMES:
+    if backend != "auto" and backend not in RUNTIMES:
         raise EngineError(f"{backend} is not available in this version; use one of auto, {', '.join(RUNTIMES)}")
-    if not _installed(backend):
-        raise EngineError(f"{backend} is not installed here; run: pip install {RUNTIMES[backend][0]}")
-    return backend
+    absent = _absent(backend) if backend != "auto" else ""
+    return f"{absent}; what is fastest of the others is taken" if absent else ""
+
+
+def _absent(runtime: str) -> str:
+    """Why a runtime cannot be used on this machine, and the fix; "" if it can."""
+    if not machine.installed(RUNTIMES[runtime][0]):
+        return f"{runtime} is not installed here (pip install {INSTALL[runtime]})"
+    if runtime == "tensorrt" and not machine.has_gpu():
+        return "tensorrt needs an NVIDIA GPU, and there is none"
+    return ""
+
+
+def ranked(backend: str, folder: Path, network: str) -> list[Choice]:
+    """The runtimes that can run a network here, the one to take first.
+
+    What is asked for comes first; then what takes the shortest time for a tick beside torch, as the machine measured it
+    when it built the artifact, or by a rule of thumb. The CPU comes after the GPU.
+
+    Raises:
+        EngineError: when the bundle cannot be read.
+    """
+    shares: list[tuple[float, Choice]] = []
+    if not _absent("torch"):
+        shares.append((1.0, Choice("torch", "")))
+    rule = RULE_GPU if machine.has_gpu() else RULE_CPU
+    lacking = []
+    for runtime in BUILT:
+        if _absent(runtime):
+            continue
+        entry = artifact_entry(folder, runtime, network)
+        if entry is None:
+            failed = why_failed(folder, runtime, network)
+            lacking.append(f"{runtime}: {failed or why_stale(folder, runtime, network)}")
+            continue
+        share = measured_share(entry)
+        if share is None:
+            shares.append((rule[runtime], Choice(runtime, "usually the fastest here; not measured")))
+        else:
+            step = entry["step_ms"]
+            shares.append((share, Choice(runtime, f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}: measured")))
+    shares.sort(key=lambda pair: pair[0])
+    found = [choice for _, choice in shares]
+    timed = "; ".join(f"{choice.runtime} {choice.why}" for choice in found if choice.runtime != "torch")
+    because = "; ".join(filter(None, [timed, *lacking])) or "nothing else is installed"
+    found = [replace(choice, why=because) if choice.runtime == "torch" else choice for choice in found]
+    if backend != "auto":
+        found.sort(key=lambda choice: choice.runtime != backend)
+        if found and found[0].runtime == backend:
+            found[0] = replace(found[0], why="asked for")
+    slow = [replace(choice, device="cpu") for choice in found if choice.runtime != "tensorrt"]
+    return found + (slow if machine.has_gpu() else [])
+
+
+def choose(backend: str, bundle: str = "default", network: str = "translator") -> str:
+    """The runtime that is taken for a network here.
+
+    Raises:
+        EngineError: for a runtime that is unknown, or where none can run it.
+    """
+    check_backend(backend)
+    try:
+        found = ranked(backend, find_bundle(bundle), network)
+    except EngineError:
+        found = []  # said in one line by whoever opens the bundle
+    if found:
+        return found[0].runtime
+    return "torch" if not _absent("torch") else "onnxruntime"
 
 
 def has(network: str, bundle: str = "default") -> bool:
@@ -56,15 +139,24 @@ def has(network: str, bundle: str = "default") -> bool:
     return isinstance(read_manifest(find_bundle(bundle))["networks"].get(network), dict)
 
 
-def wants_export(backend: str, bundle: str = "default") -> bool:
-    """Whether what `backend` would take here is fast only after an export that has not been made.
+def wants_export(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
+    """What `backend` would take here if it were built: runtime -> network -> why it must be built (again).
 
     Raises:
         EngineError: when the bundle cannot be read.
     """
-    here = _installed("onnxruntime") and _installed("torch")
-    asked = backend == "onnxruntime" or (backend == "auto" and not _gpu())
-    return here and asked and bool(not_exported(find_bundle(bundle), "onnxruntime"))
+    folder = find_bundle(bundle)
+    wanted = {runtime: why_rebuilt(folder, runtime) for runtime in _built_for(backend)}
+    return {runtime: networks for runtime, networks in wanted.items() if networks}
+
+
+def _built_for(backend: str) -> list[str]:
+    """The runtimes whose artifacts a backend takes here, and that can be built here."""
+    asked = [runtime for runtime in BUILT if backend in ("auto", runtime)]
+    able = not _absent("torch") and machine.installed("onnx")
+    if backend == "auto" and machine.has_gpu() and not _absent("tensorrt"):
+        asked = ["tensorrt"]
+    return [runtime for runtime in asked if able and not _absent(runtime)]
 
 
 def preload(backend: str = "auto", bundle: str = "default") -> None:
@@ -72,17 +164,28 @@ def preload(backend: str = "auto", bundle: str = "default") -> None:
     importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
 
 
-def open_engine(network: str, *, bundle: str = "default", backend: str = "auto", seed: int = 0) -> Engine:
-    """Open one network of a bundle.
+def open_engine(
+    network: str,
+    *,
+    bundle: str = "default",
+    backend: str = "auto",
+    seed: int = 0,
+    tell: Callable[[str], None] = _silent,
+) -> Engine:
+    """Open one network of a bundle in the best runtime that can run it.
+
+    One that fails, now or in the show, is said and the next best takes its place; one whose artifact is still being
+    built takes over between two ticks when it is there.
 
     Args:
         network: one of `NETWORKS`.
         bundle: the name of a shipped bundle, or a folder.
         backend: "auto" or a runtime's name.
         seed: where sampling starts, for the networks that sample.
+        tell: says one line to the user.
 
     Raises:
-        EngineError: when the runtime or the bundle cannot be used; the text says what, where and the fix.
+        EngineError: when no runtime or not the bundle can be used; the text says what, where and the fix.
     """
     if network not in NETWORKS:
         raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
@@ -90,8 +193,75 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
         from engines.opencv_flow import DisFlow
 
         return DisFlow()
-    runtime = choose(backend, bundle)
-    verify_together(find_bundle(bundle), network)
-    module = importlib.import_module(RUNTIMES[runtime][1])
-    engine: Engine = module.open_engine(network, bundle=bundle, seed=seed)
+    check_backend(backend)
+    folder = find_bundle(bundle)
+    weights_of(folder, network)
+    verify_together(folder, network)
+    choices = ranked(backend, folder, network)
+    before = _stamps(network, folder, backend)
+    openings = _openings(network, folder, choices, tell)
+    first = next(openings, None)
+    if first is None:
+        runtime = backend if backend in BUILT else "onnxruntime"
+        raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild(folder, runtime)}")
+    standby = Standby(first, openings, tell)
+    lacking = any(why_stale(folder, runtime, network) for runtime in before)
+    if lacking or (before and choices[0].runtime != first.spec.runtime):
+        standby.watch(functools.partial(_better, network, folder, backend, before, tell))
+    engine = engine_of(network, standby, first.spec, seed)
+
+    def changed(spec: EngineSpec) -> None:
+        engine.spec = spec
+
+    standby.on_change = changed
     return engine
+
+
+def _open(network: str, folder: Path, choice: Choice) -> Opened:
+    module = importlib.import_module(RUNTIMES[choice.runtime][1])
+    runner, spec = module.open_runner(network, folder, choice.device)
+    return Opened(runner, replace(spec, why=choice.why))
+
+
+def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[[str], None]) -> Iterator[Opened]:
+    """Open a network in one runtime after the other, saying what is wrong with those that cannot.
+
+    Raises:
+        EngineError: the last one's, where none could.
+    """
+    worked, last = False, None
+    for choice in choices:
+        try:
+            opened = _open(network, folder, choice)
+            warm(opened.runner)
+        except (EngineError, ImportError) as error:
+            last = error
+            tell(f"{network}: not in {choice.runtime}: {' '.join(str(error).split())}")
+            continue
+        worked = True
+        yield opened
+    if not worked and last is not None:
+        raise last if isinstance(last, EngineError) else EngineError(f"{network}: {last}")
+
+
+def _stamps(network: str, folder: Path, backend: str) -> dict[str, int]:
+    """When a network's manifests were written, for the runtimes that a backend builds for; 0 for never."""
+    found = {}
+    for runtime in _built_for(backend):
+        path = manifest_of(folder, runtime, network)
+        found[runtime] = path.stat().st_mtime_ns if path.exists() else 0
+    return found
+
+
+def _better(
+    network: str, folder: Path, backend: str, before: dict[str, int], tell: Callable[[str], None], spec: EngineSpec
+) -> tuple[Opened | None, bool]:
+    """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
+    now = _stamps(network, folder, backend)
+    if now == before or any(why_stale(folder, runtime, network) for runtime in now):
+        return None, True
+    for runtime in now:
+        if failed := why_failed(folder, runtime, network):
+            tell(f"{network}: {runtime} could not be built: {failed}")
+    first = ranked(backend, folder, network)[0]
+    return (None if first.runtime == spec.runtime else _open(network, folder, first)), False

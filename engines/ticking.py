@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,13 +11,29 @@ from engines.contract import Array, Engine, EngineError, EngineSpec
 
 
 class Runner(Protocol):
-    """One network's tick in some runtime; the state stays inside (on the device, if the runtime has one)."""
+    """One network's tick in some runtime; the state stays inside (on the device, if the runtime has one).
+
+    Every runtime has the same state, tensor by tensor, so that one can go on where another was.
+    """
 
     def run(self, inputs: dict[str, Array]) -> Array:
-        """Named inputs, as `models.ticks` has them -> the output."""
+        """Named inputs, as `models.ticks` has them -> the output.
+
+        Raises:
+            EngineError: when the runtime cannot go on (a GPU whose memory is full).
+        """
 
     def reset(self) -> None:
         """Back to the initial state."""
+
+    def state(self) -> list[Array]:
+        """The state as it is now, copied."""
+
+    def load(self, state: Sequence[Array]) -> None:
+        """Go on from another runner's state."""
+
+    def blank(self) -> dict[str, Array]:
+        """Inputs of nothing, to run it warm with."""
 
 
 class TickEngine:

@@ -181,7 +181,18 @@ class Animator(nn.Module):
             for tensor in layer.own.init_state(batch)  # type: ignore[union-attr,operator]
         )
 
-    def step(self, heard: Tensor, time_s: Tensor, shown: Tensor, state: State) -> tuple[Tensor, State]:
+    def turns(self, time_s: Tensor) -> tuple[Tensor, Tensor]:
+        """What positions in time are to attention; see `rotary`."""
+        return rotary(time_s, self.config.dim // self.config.heads)
+
+    def step(
+        self,
+        heard: Tensor,
+        time_s: Tensor,
+        shown: Tensor,
+        state: State,
+        turns: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, State]:
         """Listen on.
 
         Args:
@@ -189,13 +200,14 @@ class Animator(nn.Module):
             time_s: float64 [B, T], the ticks' times.
             shown: what the still shows, [B, shown, G, G], from `eyes`.
             state: from `init_state` or the last step.
+            turns: of the ticks' times, where the runtime has no double precision to compute them in; see `turns`.
 
         Returns:
             Context [B, T, dim] for the field network, and the new state.
         """
         cells = (F.avg_pool2d(shown, 2) + self.place).flatten(2).transpose(1, 2)
         x = self.enter(heard)
-        turns = rotary(time_s, self.config.dim // self.config.heads)
+        turns = self.turns(time_s) if turns is None else turns
         after: list[Tensor] = []
         for i, layer in enumerate(self.layers):
             x, new = layer.step(x, cells, turns, state[3 * i : 3 * i + 3])  # type: ignore[operator]

@@ -45,6 +45,14 @@ class Tick(nn.Module):
         """The state before the first tick."""
         return ()
 
+    def single(self) -> Tick:
+        """The same tick for a runtime without double precision: times come as `turns`, see `prepared`."""
+        return self
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The named inputs as a `single` tick takes them."""
+        return inputs
+
 
 class EmbeddingTick(Tick):
     """image uint8 [1, S, S, 3] -> embedding [1, dim]."""
@@ -115,16 +123,18 @@ class TranslatorTick(Tick):
 
     output = "frames"
 
-    def __init__(self, network: Translator) -> None:
+    def __init__(self, network: Translator, *, turned: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._turned = network, turned
         config = network.config
+        pairs = config.dim // config.heads // 2
+        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64)
         self.inputs = (
             Spec("previous", (1, 1, *config.frame_shape), torch.float32 if config.mel_dim else torch.int64),
             Spec("known", (1, 1)),
             Spec("latent", (1, 1, config.sight_dim)),
             Spec("age_s", (1, 1)),
-            Spec("time_s", (1, 1), torch.float64),
+            time,
             Spec("anticipation_s", (1, 1)),
             Spec("voice", (1, 1), torch.int64),
             Spec("uniforms", (1, config.draws)),
@@ -135,6 +145,15 @@ class TranslatorTick(Tick):
     def init_state(self) -> tuple[Tensor, ...]:
         """The empty windows."""
         return self.network.init_state(2)
+
+    def single(self) -> Tick:
+        """Takes turns: [own, video; cos, sin]."""
+        return TranslatorTick(self.network, turned=True).eval()
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With turns."""
+        own, video = self.network.turns(inputs["time_s"], inputs["age_s"])
+        return inputs | {"turns": torch.stack([torch.stack(own), torch.stack(video)])}
 
     def forward(
         self,
@@ -150,15 +169,17 @@ class TranslatorTick(Tick):
         guidance: Tensor,
         *state: Tensor,
     ) -> Any:
-        """One tick: the backbone's step, then the depth transformer's draw."""
+        """One tick: the backbone's step, then the depth transformer's draw; of a turned one `time_s` is its turns."""
         net = self.network
 
         def both(x: Tensor) -> Tensor:
             return torch.cat([x, x])
 
         eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
-        seen = Seen(both(latent), both(age_s), both(time_s), both(anticipation_s), both(voice), eyes)
-        context, after = net.step(both(previous), both(known), seen, state)
+        turns = (time_s[0].unbind(), time_s[1].unbind()) if self._turned else None
+        when = age_s if self._turned else time_s
+        seen = Seen(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
+        context, after = net.step(both(previous), both(known), seen, state, turns)
         return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 
 
@@ -233,14 +254,15 @@ class AnimatorTick(Tick):
 
     output = "flow"
 
-    def __init__(self, network: Animator) -> None:
+    def __init__(self, network: Animator, *, turned: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._turned = network, turned
         config = network.config
+        pairs = config.dim // config.heads // 2
         field = (1, 2, config.grid, config.grid)
         self.inputs = (
             Spec("latent", (1, 1, config.latent_dim)),
-            Spec("time_s", (1, 1), torch.float64),
+            Spec("turns", (2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64),
             Spec("shown", (1, config.shown, config.grid, config.grid)),
             Spec("where", field),
             Spec("before", field),
@@ -250,6 +272,14 @@ class AnimatorTick(Tick):
     def init_state(self) -> tuple[Tensor, ...]:
         """The empty windows."""
         return self.network.init_state(1)
+
+    def single(self) -> Tick:
+        """Takes turns: [cos, sin]."""
+        return AnimatorTick(self.network, turned=True).eval()
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With turns."""
+        return inputs | {"turns": torch.stack(self.network.turns(inputs["time_s"]))}
 
     def forward(
         self,
@@ -262,7 +292,8 @@ class AnimatorTick(Tick):
         *state: Tensor,
     ) -> Any:
         """One tick: the transformer's step, then from noise to a field."""
-        context, after = self.network.step(latent, time_s, shown, state)
+        turns = (time_s[0], time_s[1]) if self._turned else None
+        context, after = self.network.step(latent, time_s, shown, state, turns)
         moment = Moment(context[:, 0], moved(shown, where), where, before)
         return (self.network.sample(moment, noise), *after)
 

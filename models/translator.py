@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -339,7 +339,14 @@ class Translator(nn.Module):
             total = total + F.embedding(codes[:, :, k], self.codebooks[k])
         return total.flatten(2)
 
-    def step(self, previous: Tensor, known: Tensor, seen: Seen, state: State) -> tuple[Tensor, State]:
+    def turns(self, time_s: Tensor, age_s: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """What positions in time are to attention, for the ticks and for what is seen at them; see `rotary`."""
+        head_dim = self.config.dim // self.config.heads
+        return rotary(time_s, head_dim), rotary(time_s - age_s.double(), head_dim)
+
+    def step(
+        self, previous: Tensor, known: Tensor, seen: Seen, state: State, turns: tuple[Any, Any] | None = None
+    ) -> tuple[Tensor, State]:
         """Advance the backbone by a block of ticks.
 
         Args:
@@ -347,6 +354,7 @@ class Translator(nn.Module):
             known: float [B, T], 0 where `previous` is unknown (before the first tick, or hidden in training).
             seen: what is seen at each tick.
             state: from `init_state` or the last step.
+            turns: of the ticks' times, where the runtime has no double precision to compute them in; see `turns`.
 
         Returns:
             Context [B, T, dim] for the depth transformer, and the new state.
@@ -358,12 +366,10 @@ class Translator(nn.Module):
         video = self.video(torch.cat(parts, dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
         x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float()) + self.voice(seen.voice)
-        head_dim = self.config.dim // self.config.heads
-        turns = rotary(seen.time_s, head_dim)
-        video_turns = rotary(seen.time_s - seen.age_s.double(), head_dim)
+        own_turns, video_turns = self.turns(seen.time_s, seen.age_s) if turns is None else turns
         after: list[Tensor] = []
         for i, layer in enumerate(self.layers):
-            x, new = layer.step(x, video, turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
+            x, new = layer.step(x, video, own_turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
             after.extend(new)
         return self.norm(x), tuple(after)
 

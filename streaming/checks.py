@@ -12,7 +12,7 @@ import msgspec
 
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
-from engines.registry import choose, has
+from engines.registry import check_backend, has
 from streaming.config import DIALS, LIVE, Links, Show
 from streaming.errors import UserError
 from streaming.report import check_writable
@@ -36,7 +36,7 @@ def check(show: Show, command: str = "play") -> list[str]:
     _check_choice(show.direction, DIRECTIONS, "--direction")
     _check_choice(show.backend, BACKENDS, "--backend")
     try:
-        choose(show.backend, show.bundle)
+        instead = check_backend(show.backend)
     except EngineError as error:
         raise UserError(str(error), f"--backend {show.backend}", "or leave it out") from error
     if show.duration_s is not None:
@@ -57,7 +57,7 @@ def check(show: Show, command: str = "play") -> list[str]:
             check_writable(show.report, "--report")
         if show.record:
             _check_folder(show.record)
-    return _check_pictures(show, command)
+    return [*([f"--backend {show.backend}: {instead}"] if instead else []), *_check_pictures(show, command)]
 
 
 def check_live(show: Show) -> None:

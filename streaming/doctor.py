@@ -45,8 +45,10 @@ from engines.registry import open_engine
 bundle, backend = sys.argv[1:3]
 for network in sys.argv[3:]:
     try:
-        spec = open_engine(network, bundle=bundle, backend=backend).spec
-        print(json.dumps([network, f"{spec.runtime} on {spec.device}", ""]))
+        told = []
+        spec = open_engine(network, bundle=bundle, backend=backend, tell=told.append).spec
+        where = f"{spec.runtime} on {spec.device}, {spec.precision} ({spec.why})"
+        print(json.dumps([network, "; ".join([where, *told]), ""]))
     except (EngineError, ImportError, OSError) as error:
         print(json.dumps([network, "", " ".join(str(error).split())]))
 """

@@ -6,6 +6,7 @@ rest, it adds nothing, and the picture is the prior image again.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import cv2
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import has, open_engine
-from streaming.config import Show
 from streaming.drift import Drift
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, Flow
+from streaming.stage import Context
 
 SIDE = 128
 """Side of the square in which it paints."""
@@ -151,17 +152,20 @@ def _in_square(drift: Drift) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(small, -1, 0))
 
 
-def open_brush(show: Show) -> Brush | None:
+def open_brush(context: Context) -> Brush | None:
     """The painter of a show's bundle, run warm; None where the bundle has none.
 
     Raises:
         EngineError: when it cannot be opened.
     """
+    show = context.show
     if not has("painter", show.bundle):
         return None
-    painter = open_engine("painter", bundle=show.bundle, backend=show.backend)
+    opener = functools.partial(open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+    painter = opener("painter")
     knows = painter.spec.config.get("points", 0) and has("embedding", show.bundle)
-    eyes = open_engine("embedding", bundle=show.bundle, backend=show.backend) if knows else None
+    eyes = opener("embedding") if knows else None
+    context.opened(*([eyes] if eyes else []), painter)
     brush = Brush(painter, eyes, show.seed)
     brush.warm_up()
     return brush

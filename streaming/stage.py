@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from engines.contract import Engine
 from streaming.config import Show
 from streaming.messages import Message, Set
 
@@ -39,6 +40,14 @@ class Context:
     note: Callable[[str], None] = lambda line: None
     finish: Callable[[str], None] = lambda reason: None
     now_ns: int = 0
+
+    def opened(self, *engines: Engine) -> None:
+        """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""
+        for spec in (engine.spec for engine in engines):
+            because = f" ({spec.why})" if spec.why else ""
+            said = f"{spec.runtime} on {spec.device}, {spec.precision}{because}"
+            self.info.setdefault("engines", {})[spec.network] = said
+            self.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -67,8 +68,9 @@ class FlowStage:
         show = context.show
         self._context = context
         self._dials = Dials(show)
-        self._eyes = self._open_engine("still", bundle=show.bundle, backend=show.backend)
-        self._engine = self._open_engine("animator", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        self._eyes = opener("still")
+        self._engine = opener("animator", seed=show.seed)
         self._chance = np.random.default_rng([show.seed, 99])
         self._noise = self._drawn()
         self._shown = self._look(fit_square(first_prior(self._loader, context), STILL_SIDE))
@@ -76,8 +78,7 @@ class FlowStage:
         for _ in range(_WARM_UP_STEPS):
             self._animate(np.zeros(width, np.float32), 0.0, 0.0)
         self._engine.reset()
-        spec = self._engine.spec
-        context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
+        context.opened(self._eyes, self._engine)
 
     def wake_ns(self) -> int | None:
         """Only what is heard makes it step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -35,16 +36,16 @@ class HearingStage:
         """
         show = context.show
         self._context = context
-        self._encoder = self._open_engine("encoder", bundle=show.bundle, backend=show.backend)
-        self._hearing = self._open_engine("hearing", bundle=show.bundle, backend=show.backend)
+        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        self._encoder = opener("encoder")
+        self._hearing = opener("hearing")
         for _ in range(_WARM_UP_STEPS):
             self._latent_of(np.zeros(TICK_SAMPLES, np.float32))
         self._reset()
         spec = self._encoder.spec
         self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
-        context.info.update(
-            backend=spec.runtime, device=spec.device, precision=spec.precision, latency_samples=spec.latency_samples
-        )
+        context.opened(self._hearing, self._encoder)
+        context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:
         """Only sound makes it step."""

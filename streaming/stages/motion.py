@@ -151,14 +151,15 @@ class MotionStage:
         if self._reader is None:
             try:
                 engines = [
-                    open_engine(name, bundle=show.bundle, backend=show.backend) for name in ("flow", "embedding")
+                    open_engine(name, bundle=show.bundle, backend=show.backend, tell=context.note)
+                    for name in ("flow", "embedding")
                 ]
             except EngineError as error:
                 raise BundleError(str(error), "", "run: python run_live.py doctor") from error
             self._reader = MotionReader(*engines)
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
-            context.info["precision"] = engines[1].spec.precision
+            context.opened(*engines)
         blank = np.full((480, 640, 3), 127, np.uint8)
         for capture_ns in (1, 40_000_000):
             self._reader.read(blank, capture_ns)

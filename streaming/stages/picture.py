@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.config import DIALS, Dials, Show
+from streaming.config import DIALS, Dials
 from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
@@ -47,7 +47,7 @@ class PictureStage:
     def __init__(
         self,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-        brush_opener: Callable[[Show], Brush | None] = open_brush,
+        brush_opener: Callable[[Context], Brush | None] = open_brush,
     ) -> None:
         self._loader, self._open_brush = loader, brush_opener
         self._still: _Still | None = None
@@ -68,7 +68,7 @@ class PictureStage:
         cv2.setNumThreads(1)
         memo = context.memo
         self._dials = Dials(context.show)
-        self._brush = self._open_brush(context.show)
+        self._brush = self._open_brush(context)
         if self._brush is None and self._dials["imagination"]:
             context.note(NO_PAINTER)
         image = first_prior(self._loader, context)

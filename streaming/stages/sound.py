@@ -53,16 +53,15 @@ class SoundStage:
         """
         show = context.show
         self._context = context
-        self._engine = self._open_engine("decoder", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        self._engine = self._open_engine("decoder", bundle=show.bundle, backend=show.backend, tell=context.note)
         self._frames = nothing(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
             self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
         self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
-        context.info.update(
-            backend=spec.runtime, device=spec.device, precision=spec.precision, latency_samples=spec.latency_samples
-        )
+        context.opened(self._engine)
+        context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:
         """Only tokens make it step."""

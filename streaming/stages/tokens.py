@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -116,16 +117,16 @@ class TokensStage:
             speed=np.zeros((FLOW_GRID, FLOW_GRID), np.float32),
             embedding=np.zeros(EMBEDDING_DIM, np.float32),
         )
-        self._sight = self._open_engine("sight", bundle=show.bundle, backend=show.backend)
-        self._engine = self._open_engine("translator", bundle=show.bundle, backend=show.backend, seed=show.seed)
+        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        self._sight = opener("sight")
+        self._engine = opener("translator", seed=show.seed)
         self._voice = _voice(show.voice, self._engine.spec)
         self._guidance = show.guidance
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
         self._engine.reset()
-        spec = self._engine.spec
-        context.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
+        context.opened(self._sight, self._engine)
 
     def wake_ns(self) -> int | None:
         """When the next tick's work begins; None before the device's time is known and after the last tick."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from engines.bundles import artifact_entry, find_bundle, not_exported
+from engines.artifacts import artifact_entry, not_exported
+from engines.bundles import find_bundle
 from engines.registry import open_engine
 from export.__main__ import main
 from export.int8 import TOLERANCE, parity, rounded, views

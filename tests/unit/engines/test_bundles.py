@@ -10,17 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engines.bundles import (
-    EXPORT_VERSION,
-    InvalidBundleError,
-    artifact_entry,
-    artifacts_of,
-    find_bundle,
-    read_file,
-    read_manifest,
-)
+from engines.bundles import InvalidBundleError, find_bundle, read_file, read_manifest
 from engines.contract import EngineError
-from engines.registry import choose, open_engine
+from engines.registry import open_engine
 from models.codec import Codec
 from models.partials import CodecConfig
 from models.weights import WeightsError
@@ -129,39 +121,8 @@ def test_the_engine_says_the_same_line(bundle: Path) -> None:
         open_engine("decoder", bundle=str(bundle), backend="torch")
 
 
-def test_auto_takes_torch_where_nothing_was_exported(bundle: Path) -> None:
-    assert choose("auto", str(bundle)) == "torch"
-    with pytest.raises(EngineError, match="python -m export"):
-        open_engine("decoder", bundle=str(bundle), backend="onnxruntime")
-
-
-def test_an_artifact_of_other_weights_or_of_other_code_is_stale(bundle: Path) -> None:
-    def made(version: int) -> None:
-        entry = {"file": "decoder.onnx", "source_sha256": source, "version": version}
-        written = {"schema": 1, "onnxruntime": {"decoder": entry}}
-        (artifacts_of(bundle) / "manifest.json").write_text(json.dumps(written))
-
-    source = read_manifest(bundle)["networks"]["codec"]["sha256"]
-    artifacts_of(bundle).mkdir()
-    made(EXPORT_VERSION - 1)
-    assert artifact_entry(bundle, "onnxruntime", "decoder") is None
-    made(EXPORT_VERSION)
-    assert artifact_entry(bundle, "onnxruntime", "decoder") is not None
-    torch.manual_seed(9)
-    write_network(bundle, "codec", Codec(TINY), {"command": "again"})
-    assert artifact_entry(bundle, "onnxruntime", "decoder") is None
-
-
 def test_scores_belong_to_the_weights_they_were_measured_on(bundle: Path) -> None:
     write_scores(bundle, "forward", {"onset_f1_50ms": 0.5})
     assert read_manifest(bundle)["scores"]["forward"]["onset_f1_50ms"] == 0.5
     write_network(bundle, "codec", Codec(TINY), {"command": "again"})
     assert "scores" not in read_manifest(bundle)
-
-
-@pytest.mark.parametrize("backend", ["tensorflow", "tensorrt"])
-def test_a_runtime_that_is_not_here_is_one_line(backend: str) -> None:
-    with pytest.raises(EngineError) as caught:
-        choose(backend)
-    assert "\n" not in str(caught.value)
-    assert backend in str(caught.value)

@@ -10,7 +10,8 @@ import torch
 
 from engines.contract import EngineError
 from engines.registry import open_engine
-from export.onnx import TOLERANCE, parity, to_onnx
+from export.onnx import parity, to_onnx
+from export.parity import TOLERANCE
 from models.embedding import SIDE, places_of
 from models.frontends import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, pretrained
 from models.ticks import tick_of

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engines import machine
 from streaming.checks import NO_PICTURES, turned
 from streaming.config import LIVE, Show
 from streaming.errors import UserError
@@ -87,7 +88,6 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--prior", "none.png"], "there is no such file"),
         (["--report", "/none/r.json"], "does not exist"),
         (["--bundle", "/none/bundle"], "no such folder"),
-        (["--backend", "tensorrt"], "not available"),
         (["--address", "motion"], "STAGE=tcp://"),
         (["--address", "motion=tcp://10.0.0.1:5000"], "need keys"),
         (["--keys", "/none"], "there are no keys"),
@@ -177,3 +177,11 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("prior", "nowhere.png"), ("camera", "1")]:
         with pytest.raises(UserError):
             turned(show, name, value)
+
+
+def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "installed", lambda package: package != "tensorrt")
+    command = parse(["--backend", "tensorrt", "--record", "none"])
+    assert command.show.backend == "tensorrt"
+    (line,) = [line for line in command.notes if "tensorrt" in line]
+    assert "is not installed here (pip install torch-tensorrt); what is fastest of the others is taken" in line

@@ -1,0 +1,175 @@
+"""What was built on this machine for a runtime: files with a manifest beside each, believed only where all of it fits.
+
+`artifacts/<network>.<runtime>.json` says of `<network>.onnx` or `<network>.plan` from which weights and code it was
+built, by what, for which GPU, in which precision, how far it is from torch and how long a tick takes beside torch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engines import machine
+from engines.bundles import (
+    EXPORT_VERSION,
+    InvalidBundleError,
+    learned_networks,
+    network_entry,
+    read_file,
+    weights_of,
+)
+
+SCHEMA = 2
+"""Of an artifact's manifest."""
+BUILT = ("onnxruntime", "tensorrt")
+"""The runtimes that need an artifact."""
+PRECISIONS = {
+    "onnxruntime": ("fp32", "fp16", "int8"),
+    "tensorrt": ("fp32", "fp16", "bf16"),
+    "torch": ("fp32", "fp16", "bf16"),
+}
+"""Runtime -> what a network can be had in. Torch needs no file: its manifest says how it is to be run."""
+BOUND = ("tensorrt", "torch")
+"""The runtimes whose artifacts are of one version and one GPU's architecture; an ONNX file is of none."""
+SUFFIX = {"onnxruntime": ".onnx", "tensorrt": ".plan"}
+
+
+def artifacts_of(folder: Path) -> Path:
+    """Where the files built from a bundle's weights are; they can be made again at any time."""
+    return folder / "artifacts"
+
+
+def manifest_of(folder: Path, runtime: str, network: str) -> Path:
+    """Where an artifact's manifest is."""
+    return artifacts_of(folder) / f"{network}.{runtime}.json"
+
+
+def read_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
+    """What an artifact's manifest says, believed or not; None where there is none that can be read."""
+    try:
+        entry = json.loads(manifest_of(folder, runtime, network).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return entry if isinstance(entry, dict) and entry.get("schema") == SCHEMA else None
+
+
+def source_of(folder: Path, network: str) -> str:
+    """The hash of the weights that a network's artifacts must have been built from.
+
+    Raises:
+        InvalidBundleError: when the bundle lacks them.
+    """
+    return str(network_entry(folder, weights_of(folder, network)).get("sha256"))
+
+
+def why_stale(folder: Path, runtime: str, network: str) -> str:
+    """Why a network must be built (again) for a runtime, in a few words; "" where what is there can be used.
+
+    Whether the file is the one that was built (its hash) is seen by whoever reads it; see `why_rebuilt`.
+
+    Raises:
+        InvalidBundleError: when the bundle cannot be read.
+    """
+    entry = read_entry(folder, runtime, network)
+    if entry is None:
+        broken = manifest_of(folder, runtime, network).exists()
+        return "its manifest cannot be read" if broken else "it was not built yet"
+    if entry.get("source_sha256") != source_of(folder, network):
+        return "it was built from other weights"
+    if entry.get("version") != EXPORT_VERSION:
+        return "it was built by another version of the code"
+    return _foreign(entry, runtime) if runtime in BOUND else ""
+
+
+def _foreign(entry: dict[str, Any], runtime: str) -> str:
+    """Why an artifact that is bound to a machine belongs to another one, or ""."""
+    found, here = str(entry.get("versions", {}).get(runtime)), machine.version(runtime)
+    if here and found != here:
+        return f"it was built by {runtime} {found}, here is {here}"
+    board, built = machine.gpu(), entry.get("gpu") or {}
+    architecture = board.architecture if board else None
+    if built.get("architecture") != architecture:
+        return f"it was built for {built.get('name', 'no GPU')}, here is {board.name if board else 'none'}"
+    return ""
+
+
+def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
+    """What is known of an artifact that can be used; None where there is none, it is stale or its building failed.
+
+    Raises:
+        InvalidBundleError: when the bundle cannot be read.
+    """
+    if why_stale(folder, runtime, network):
+        return None
+    entry = read_entry(folder, runtime, network)
+    return None if entry is None or entry.get("failed") else entry
+
+
+def why_failed(folder: Path, runtime: str, network: str) -> str:
+    """Why a network could not be built for a runtime, with these weights and code and here; "" if it could."""
+    entry = read_entry(folder, runtime, network)
+    failed = "" if entry is None else str(entry.get("failed", ""))
+    return "" if not failed or why_stale(folder, runtime, network) else failed
+
+
+def read_artifact(folder: Path, entry: dict[str, Any], runtime: str) -> bytes:
+    """An artifact's bytes.
+
+    Raises:
+        InvalidBundleError: when they are not those that were built.
+    """
+    return read_file(artifacts_of(folder), entry, rebuild(folder, runtime))
+
+
+def rebuild(folder: Path, runtime: str) -> str:
+    """What to do about an artifact that is of no use."""
+    return f"build it again: python -m export {folder} --backend {runtime}"
+
+
+def why_rebuilt(folder: Path, runtime: str, precision: str | None = None) -> dict[str, str]:
+    """The learned networks that must be built (again) for a runtime, each with the reason.
+
+    Args:
+        folder: the bundle's.
+        runtime: whose artifacts.
+        precision: that the artifacts must have, where the network can be built in it; None for any.
+
+    Raises:
+        InvalidBundleError: when the bundle's manifest cannot be read.
+    """
+    found = {}
+    for network in learned_networks(folder):
+        reason = why_stale(folder, runtime, network)
+        entry = read_entry(folder, runtime, network) or {}
+        if not reason and not entry.get("failed"):
+            reason = _why_refused(folder, entry, runtime)
+        if not reason and precision is not None and precision not in (entry.get("precision"), entry.get("asked")):
+            reason = f"it was built in {entry.get('precision')}"
+        if reason:
+            found[network] = reason
+    return found
+
+
+def _why_refused(folder: Path, entry: dict[str, Any], runtime: str) -> str:
+    if runtime not in SUFFIX:
+        return ""
+    try:
+        read_artifact(folder, entry, runtime)
+    except InvalidBundleError:
+        return "its file is missing or damaged"
+    return ""
+
+
+def not_exported(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
+    """The networks of `why_rebuilt`."""
+    return list(why_rebuilt(folder, runtime, precision))
+
+
+def measured_share(entry: dict[str, Any]) -> float | None:
+    """How long an artifact's tick takes beside torch's (1: as long), None where this machine has not measured it."""
+    step, board = entry.get("step_ms") or {}, machine.gpu()
+    here = {"cpu": machine.cpu(), "gpu": board.architecture if board else None}
+    if entry.get("measured_on") != here or not step.get("torch"):
+        return None
+    return float(step["own"]) / float(step["torch"])

@@ -1,0 +1,238 @@
+"""Builds a bundle's artifacts for a runtime, network by network: file, parity with torch, time of a tick, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from engines import machine
+from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, artifacts_of, manifest_of, read_entry
+from engines.bundles import EXPORT_VERSION, learned_networks, network_entry, weights_of
+from engines.contract import EngineError
+from engines.onnx_runtime import OnnxRunner, providers, threads_for
+from engines.ticking import Runner
+from engines.torch_runtime import TorchRunner, device_for, load_tick
+from export import int8
+from export.onnx import OPSET, halved, to_onnx
+from export.parity import bounds, compare, timed
+from export.tensorrt import Compiler, compile_plan, to_plan
+from models.ticks import Tick
+from streaming.messages import SAMPLE_RATE, TICKS_PER_SECOND
+
+COSTLY = ("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "still")
+"""The networks in the order in which they are built: what saves a show that has begun the most time comes first."""
+
+
+class Made(NamedTuple):
+    """What was built: the file (None where torch needs none), who runs it, and what only its manifest says."""
+
+    data: bytes | None
+    runner: Runner
+    precision: str
+    said: dict[str, Any]
+
+
+def build(
+    folder: Path,
+    runtime: str = "onnxruntime",
+    precision: str | None = None,
+    networks: Iterable[str] | None = None,
+    *,
+    say: Callable[[str], None] = lambda line: None,
+    compiler: Compiler = compile_plan,
+) -> dict[str, dict[str, Any]]:
+    """Build a bundle's learned networks for a runtime, with a manifest beside each.
+
+    What is too far from torch in a lower precision is built in single precision; the manifest says so (`kept`). A
+    network that cannot be built does not keep the others from it; its manifest says why, so that it is not tried again
+    before something changes.
+
+    Args:
+        folder: the bundle's.
+        runtime: "onnxruntime", "tensorrt" or "torch".
+        precision: one of `PRECISIONS[runtime]`; None for that of the artifact that is replaced, or single precision.
+        networks: which; None for all of them.
+        say: told before and after each network.
+        compiler: builds plans.
+
+    Returns:
+        The manifests by network.
+
+    Raises:
+        EngineError: for a precision that the runtime has not, or a bundle that cannot be used.
+        OSError: when the folder cannot be written.
+    """
+    if precision is not None and precision not in PRECISIONS[runtime]:
+        raise EngineError(f"{runtime} has no {precision}; use --precision {', '.join(PRECISIONS[runtime])}")
+    there = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
+    wanted = sorted(there, key=COSTLY.index)
+    artifacts_of(folder).mkdir(exist_ok=True)
+    entries = {}
+    for number, network in enumerate(wanted, 1):
+        before = read_entry(folder, runtime, network) or {}
+        asked = precision or str(before.get("asked", "fp32"))
+        say(f"[{number}/{len(wanted)}] {network} for {runtime} in {asked} ...")
+        entry = _common(folder, runtime, network, asked)
+        try:
+            entry |= _built(folder, runtime, network, asked, compiler)
+        except EngineError as error:
+            entry["failed"] = " ".join(str(error).split())
+        _write(manifest_of(folder, runtime, network), (json.dumps(entry, indent=2, sort_keys=True) + "\n").encode())
+        entries[network] = entry
+        say(said_of(network, entry))
+    return entries
+
+
+def said_of(network: str, entry: dict[str, Any]) -> str:
+    """One line on what was built."""
+    if "failed" in entry:
+        return f"{network:<12} not built: {entry['failed']}"
+    step = entry["step_ms"]
+    times = f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}"
+    where = entry.get("provider", "").removesuffix("ExecutionProvider")
+    kept = f" ({entry['kept']})" if "kept" in entry else ""
+    return f"{network:<12} {entry['precision']} {where:<5} {times:<32} parity {entry['parity']}{kept}"
+
+
+def _common(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
+    """What a manifest says whether or not the network can be built."""
+    board = machine.gpu()
+    return {
+        "schema": SCHEMA,
+        "network": network,
+        "runtime": runtime,
+        "asked": asked,
+        "source_sha256": network_entry(folder, weights_of(folder, network))["sha256"],
+        "version": EXPORT_VERSION,
+        "versions": {name: version for name in machine.DISTRIBUTIONS if (version := machine.version(name))},
+        "gpu": None
+        if board is None
+        else {"name": board.name, "architecture": board.architecture, "driver": board.driver},
+        "rates": {"ticks_hz": TICKS_PER_SECOND, "sample_rate_hz": SAMPLE_RATE},
+    }
+
+
+def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compiler) -> dict[str, Any]:
+    """Build one network and measure it.
+
+    Raises:
+        EngineError: when it cannot be built, or does not do what torch does.
+    """
+    tick = load_tick(network, folder)
+    cpu = TorchRunner(load_tick(network, folder), torch.device("cpu"))
+    made = _make(runtime, network, tick, asked, compiler)
+    measured, limits, differs = _measured(load_tick(network, folder), made)
+    if differs and made.precision != "fp32":
+        lower = f"in {made.precision} it {differs}"
+        made = _make(runtime, network, load_tick(network, folder), "fp32", compiler)
+        made.said["kept"] = lower
+        measured, limits, differs = _measured(load_tick(network, folder), made)
+    if differs:
+        raise EngineError(f"in {made.precision} it {differs}; use another --backend")
+    place = device_for()
+    beside = cpu if place.type == "cpu" else TorchRunner(load_tick(network, folder), place)
+    step_ms = timed(tick, {"own": made.runner, "torch": beside})
+    board = machine.gpu()
+    entry = {
+        **made.said,
+        "precision": made.precision,
+        "latency_samples": tick.latency_samples,
+        "inputs": {spec.name: [str(spec.dtype).removeprefix("torch."), list(spec.shape)] for spec in tick.inputs},
+        "state": [list(tensor.shape) for tensor in tick.init_state()],
+        "output": tick.output,
+        "parity": {key: float(f"{value:.3g}") for key, value in measured.items()},
+        "tolerance": limits,
+        "step_ms": step_ms,
+        "measured_on": {"cpu": machine.cpu(), "gpu": board.architecture if board else None},
+    }
+    if made.data is not None:
+        file = network + SUFFIX[runtime]
+        _write(artifacts_of(folder) / file, made.data)
+        entry |= {"file": file, "sha256": hashlib.sha256(made.data).hexdigest()}
+    return entry
+
+
+def _make(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler) -> Made:
+    """Build one network in one precision.
+
+    Raises:
+        EngineError: when it cannot be built.
+    """
+    if runtime == "tensorrt":
+        return _for_tensorrt(tick, asked, compiler)
+    return _for_onnx(network, tick, asked) if runtime == "onnxruntime" else _for_torch(tick, asked)
+
+
+def _measured(tick: Tick, made: Made) -> tuple[dict[str, float], dict[str, float], str]:
+    """How far it is from torch, how far it may be, and in words what is too far, "" if nothing."""
+    if made.precision == "int8":
+        assert made.data is not None
+        measured, limits = int8.parity(tick, made.data), {"output": int8.TOLERANCE}
+    else:
+        measured, limits = compare(tick, made.runner), bounds(tick, made.precision)
+    over = [
+        f"{key} {measured[key]:.2g}, allowed {limit:g}" for key, limit in limits.items() if not measured[key] <= limit
+    ]
+    return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
+
+
+def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
+    """An ONNX file, run where it is the fastest here."""
+    data, precision = to_onnx(tick), asked
+    if asked == "fp16":
+        data = halved(data)
+    elif asked == "int8" and network in int8.ROUNDED:
+        data = int8.rounded(tick, data)
+    elif asked == "int8":
+        precision = "fp32"
+    able: dict[str, Runner] = {}
+    why = EngineError("there is no provider")
+    for provider in providers():
+        try:
+            able[provider] = OnnxRunner(data, threads_for(network), provider)
+        except EngineError as error:
+            why = error
+    if not able:
+        raise why
+    times = timed(tick, able) if len(able) > 1 else {}
+    provider = min(able, key=lambda name: times.get(name, 0.0))
+    return Made(data, able[provider], precision, {"opset": OPSET, "provider": provider, "providers_ms": times})
+
+
+def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:
+    """A plan for this GPU."""
+    place = device_for()
+    if place.type != "cuda":
+        raise EngineError("TensorRT needs an NVIDIA GPU, and there is none; use --backend onnxruntime")
+    from engines.tensorrt_runtime import PlanRunner, PlanTick
+
+    data, names = to_plan(tick, asked, compiler=compiler)
+    single = tick.single()
+    return Made(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
+
+
+def _for_torch(tick: Tick, asked: str) -> Made:
+    """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
+    place = device_for()
+    eager: Runner = TorchRunner(tick, place, asked)
+    try:
+        fused: Runner = TorchRunner(tick, place, asked, compiled=True)
+        times = timed(tick, {"eager": eager, "compiled": fused})
+    except Exception as error:  # the compiler's errors share no base class, and torch runs without it
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        return Made(None, eager, asked, {"compiled": False, "not_compiled": reason})
+    compiled = times["compiled"] < times["eager"]
+    return Made(None, fused if compiled else eager, asked, {"compiled": compiled, "modes_ms": times})
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of a file or nothing, also where two exports meet."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        part.write(data)
+    Path(part.name).replace(path)
