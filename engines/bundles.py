@@ -156,7 +156,7 @@ def not_exported(folder: Path, runtime: str, precision: str | None = None) -> li
     Args:
         folder: the bundle's.
         runtime: whose artifacts.
-        precision: that the visual network's artifact must have; None for any.
+        precision: that the artifacts of networks must have which come in several; None for any.
 
     Raises:
         InvalidBundleError: when the bundle's manifest cannot be read.
@@ -164,10 +164,17 @@ def not_exported(folder: Path, runtime: str, precision: str | None = None) -> li
     missing = []
     for network in learned_networks(folder):
         entry = artifact_entry(folder, runtime, network)
-        other = precision is not None and network == "embedding" and entry and entry.get("precision") != precision
+        other = precision is not None and entry and entry.get("precision") != precision and _in_several(folder, network)
         if entry is None or other:
             missing.append(network)
     return missing
+
+
+def _in_several(folder: Path, network: str) -> bool:
+    """Whether a network is also exported in 8-bit integers: what sees is, and a codec like MusicGen's."""
+    if network in ("encoder", "decoder"):
+        return "look_ahead" in network_entry(folder, weights_of(folder, network)).get("config", {})
+    return network == "embedding"
 
 
 def learned_networks(folder: Path) -> list[str]:

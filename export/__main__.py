@@ -17,8 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--precision",
         choices=("fp32", "int8"),
-        help="int8: what sees in 8-bit integers, about twice as fast on a CPU; the same show then gives other notes "
-        "than in fp32, which is what is exported when nothing is said",
+        help="int8: what sees, and a codec like MusicGen's, in 8-bit integers, about twice as fast on a CPU; the same "
+        "show then gives other notes than in fp32, which is what is exported when nothing is said",
     )
     parser.add_argument(
         "--if-needed", action="store_true", help="only where an artifact is missing, stale or of another precision"

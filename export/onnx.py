@@ -115,7 +115,7 @@ def export_bundle(folder: Path, precision: str = "fp32") -> dict[str, dict[str, 
 
     Args:
         folder: the bundle's.
-        precision: "fp32", or "int8" for 8-bit integers in the networks that `export.int8.ROUNDED` names.
+        precision: "fp32", or "int8" for 8-bit integers in the networks that `export.int8.rounds` names.
 
     Returns:
         The manifest's entries by network.
@@ -136,7 +136,7 @@ def export_bundle(folder: Path, precision: str = "fp32") -> dict[str, dict[str, 
         limit = 0.01 if tick.output == "frames" else TOLERANCE
         if not (measured["output"] <= limit and measured["state"] <= TOLERANCE):
             raise ValueError(f"{network}: the ONNX file differs from torch by {measured}")
-        small = precision == "int8" and network in int8.ROUNDED
+        small = precision == "int8" and int8.rounds(network, tick)
         if small:
             data = int8.rounded(tick, data)
             measured = int8.parity(tick, data)

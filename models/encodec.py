@@ -244,6 +244,7 @@ class Up(Part):
         # What each frame says in its own time, and in the next one's: [B, T + 1, C, 2, stride].
         rings = rings.unflatten(-1, (self.conv.out_channels, 2, stride))
         y = rings[:, 1:, :, 0] + rings[:, :-1, :, 1]
+        assert self.conv.bias is not None
         return y.transpose(1, 2).flatten(2) + self.conv.bias[:, None], (x[..., -1:],)
 
 
@@ -438,6 +439,10 @@ class Encodec(TokenCodec):
     Args:
         config: the sizes.
     """
+
+    config: EncodecConfig
+    encoder: EncodecEncoder
+    decoder: EncodecDecoder
 
     def __init__(self, config: EncodecConfig | None = None) -> None:
         config = config or EncodecConfig()
