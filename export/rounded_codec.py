@@ -25,7 +25,7 @@ from models.encodec import Encodec
 from models.ticks import DecoderTick, EncoderTick, Tick
 
 BLOCK = 32
-"""Numbers that share a scale; 64 are 3% faster and 1 dB noisier."""
+"""Numbers that share a scale; with 128 a product takes 10 to 25% less, and the decoder's error is 1.5 dB louder."""
 COMPUTED_IN_8_BITS = 4
 """`accuracy_level` of the runtime's product: what the weights are multiplied with is rounded, too."""
 DOMAIN = "com.microsoft"
