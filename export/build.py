@@ -187,7 +187,7 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
     data, precision = to_onnx(tick), asked
     if asked == "fp16":
         data = halved(data)
-    elif asked == "int8" and network in int8.ROUNDED:
+    elif asked == "int8" and int8.rounds(network, tick):
         data = int8.rounded(tick, data)
     elif asked == "int8":
         precision = "fp32"

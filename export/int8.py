@@ -1,8 +1,9 @@
-"""A network in 8-bit integers, where that is faster and as good: what sees, whose work is convolutions.
+"""A network in 8-bit integers, where that is faster and as good: what sees, and a codec like MusicGen's.
 
-Weights and what flows between the convolutions are rounded to 256 steps, whose ranges are taken from pictures of
-rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact, and everything after the
-last convolution, where a place is read to a fraction of a pixel, stays in single precision.
+What sees is convolutions. Weights and what flows between them are rounded to 256 steps, whose ranges are taken from
+pictures of rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact, and everything
+after the last convolution, where a place is read to a fraction of a pixel, stays in single precision. The codec is the
+business of `export.rounded_codec`.
 """
 
 from __future__ import annotations
@@ -18,18 +19,25 @@ from numpy.typing import NDArray
 
 from engines.onnx_runtime import OnnxRunner
 from engines.torch_runtime import TorchRunner
+from export import rounded_codec
 from models.ticks import Tick
 from streaming.features import fit_square
 from streaming.performer.performer import SyntheticPerformer
 from streaming.performer.score import KINDS
 
 ROUNDED = ("embedding",)
-"""The networks of which an 8-bit file is made; the others are small matrices, and what they remember must not drift."""
+"""The networks of which an 8-bit file is always made; `rounds` says which others are large enough."""
 TOLERANCE = 0.06
-"""Largest mean difference of an output's numbers from torch, relative to their spread over pictures."""
+"""Largest difference of an output from torch: of numbers, the mean one relative to their spread over pictures; of sound
+and of what tokens say, the loudness relative to the whole's."""
 CALIBRATION_SEED, PARITY_SEED = 7_000_000, 7_100_000
 _CALIBRATED, _COMPARED = 100, 40
 _SIZE = (256, 192)
+
+
+def rounds(network: str, tick: Tick) -> bool:
+    """Whether an 8-bit file is made of it; other networks are small matrices, and what they remember must not drift."""
+    return network in ROUNDED or rounded_codec.rounds(tick)
 
 
 def views(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
@@ -42,12 +50,14 @@ def views(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
 
 
 def rounded(tick: Tick, data: bytes) -> bytes:
-    """An exported network that looks at pictures, in 8-bit integers.
+    """An exported network in 8-bit integers.
 
     Args:
-        tick: the network, whose one input is a picture.
+        tick: the network: half of a codec, or one whose input is a picture.
         data: its ONNX file in single precision.
     """
+    if rounded_codec.rounds(tick):
+        return rounded_codec.rounded(tick, data)
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -85,12 +95,14 @@ def rounded(tick: Tick, data: bytes) -> bytes:
 
 
 def parity(tick: Tick, data: bytes) -> dict[str, float]:
-    """Compare with torch on pictures that nothing was calibrated on.
+    """Compare with torch on pictures that nothing was calibrated on, or as `rounded_codec.parity` does.
 
     Returns:
         `output`: the mean difference of each of the output's numbers over its spread over the pictures, the mean of
         these; `worst`: the largest of them.
     """
+    if rounded_codec.rounds(tick):
+        return rounded_codec.parity(tick, data)
     ours, theirs = TorchRunner(tick, torch.device("cpu")), OnnxRunner(data)
     (image,) = tick.inputs
     want, got = [], []
