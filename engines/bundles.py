@@ -19,6 +19,8 @@ EXPORT_VERSION = 3
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""
 SUFFIXES = (".safetensors", ".onnx")
+READY = ("flow",)
+"""Networks that a bundle holds as their authors made them: nothing is exported from them."""
 MAX_FILE_BYTES = 2_000_000_000
 
 
@@ -171,13 +173,13 @@ def not_exported(folder: Path, runtime: str, precision: str | None = None) -> li
 
 
 def learned_networks(folder: Path) -> list[str]:
-    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has.
+    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has; none that it has as ready files.
 
     Raises:
         InvalidBundleError: when its manifest cannot be read.
     """
     there = read_manifest(folder)["networks"]
-    return [network for network in NETWORKS if weights_of(folder, network) in there]
+    return [network for network in NETWORKS if network not in READY and weights_of(folder, network) in there]
 
 
 def weights_of(folder: Path, network: str) -> str:

@@ -17,7 +17,8 @@ NETWORKS = (
 """The networks; a bundle need not have them all.
 
 name        one step takes -> gives
-flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
+flow        previous, current: uint8 [H, W] grey, or [H, W, 3] BGR where `config` has `colour`
+            -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
 embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
 sight       flow: float32 [2, 16, 16], speed: float32 [16, 16], embedding: float32 [128], age_s -> latent: float32 [D]
 hearing     frames -> latent: float32 [D], comparable with what sight gives at the same tick
@@ -48,7 +49,7 @@ class EngineSpec:
 
     Attributes:
         network: one of `NETWORKS`.
-        runtime: "torch", "onnxruntime", "tensorrt" or "opencv".
+        runtime: "torch", "onnxruntime", "tensorrt", "opencv", "nvidia" (hardware flow) or "diffusers".
         device: "cpu" or a GPU's name.
         precision: "fp32", "fp16", "bf16" or "int8".
         latency_samples: how many samples the output lags the input (0 for a causal network).

@@ -78,7 +78,7 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
     Args:
         network: one of `NETWORKS`.
         bundle: the name of a shipped bundle, or a folder.
-        backend: "auto" or a runtime's name.
+        backend: "auto" or a runtime's name; for the flow also "opencv".
         seed: where sampling starts, for the networks that sample.
 
     Raises:
@@ -87,9 +87,9 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
     if network not in NETWORKS:
         raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
     if network == "flow":
-        from engines.opencv_flow import DisFlow
+        from engines.flows import open_flow
 
-        return DisFlow()
+        return open_flow(bundle, backend)
     runtime = choose(backend, bundle)
     verify_together(find_bundle(bundle), network)
     module = importlib.import_module(RUNTIMES[runtime][1])

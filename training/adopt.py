@@ -1,9 +1,10 @@
-"""Puts a published, pre-trained codec into a bundle, by its name on the model hub or from a folder.
+"""Puts published, pre-trained networks into a bundle, by their names on the model hub or from files.
 
     python -m training.adopt codec facebook/encodec_32khz --out BUNDLE --look-ahead 1
+    python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
 
-Both of its file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
-(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. Its licence is
+Both of the codec's file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
+(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. A licence is
 shown first, and has to be accepted. A codec that looks ahead is heard later; how much is said here and in every report.
 """
 
@@ -21,21 +22,18 @@ import yaml
 from torch import Tensor
 
 from engines.contract import EngineError
+from engines.flow_layout import LAYOUTS
 from models.encodec import EXACT, Encodec, EncodecConfig
 from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
 from training.bundling import write_network
+from training.licences import CARD, agree, licence_of
 
 TRANSFORMERS = ("config.json", "model.safetensors")
 AUDIOCRAFT = "compression_state_dict.bin"
-CARD = "README.md"
 LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
 SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
 """What a show's sound is made of."""
-LICENCES = {"facebook/encodec_32khz": "cc-by-nc-4.0", "facebook/musicgen-": "cc-by-nc-4.0"}
-"""Of weights whose card does not say; a name that ends with a dash stands for all that begin so."""
-FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0")
-"""Licences that ask for nothing that could surprise a performer."""
 
 
 @dataclass(frozen=True)
@@ -162,23 +160,6 @@ def _resolved(text: Any) -> dict[str, Any]:
     return {name: put_in(values[name]) for name in names if name in values}
 
 
-def licence_of(source: str, folder: Path) -> str:
-    """What the model's card says of its licence, or what is known of its name; "unknown" otherwise."""
-    card = folder / CARD
-    if card.is_file():
-        parts = card.read_text(encoding="utf-8", errors="replace").split("---")
-        try:
-            told = yaml.safe_load(parts[1]) if len(parts) > 2 else None
-        except yaml.YAMLError:
-            told = None
-        if isinstance(told, dict) and told.get("license"):
-            return str(told["license"])
-    for name, licence in LICENCES.items():
-        if source == name or (name.endswith("-") and source.startswith(name)):
-            return licence
-    return "unknown"
-
-
 def check_fits(config: EncodecConfig) -> None:
     """Refuse a codec whose sound a show cannot play.
 
@@ -212,36 +193,54 @@ def encodec_of(published: Published) -> Encodec:
     return network.eval().requires_grad_(False)
 
 
+def adopt_codec(source: str, look_ahead: str, out: Path, *, offline: bool, accepted: bool) -> list[str]:
+    """Put a codec into a bundle; returns lines for the user.
+
+    Raises:
+        PublishedError: when it cannot be used, or its licence is not accepted.
+    """
+    published = read_published(source, LOOK_AHEADS[look_ahead], offline)
+    agree(source, published.licence, accepted)
+    check_fits(published.config)
+    network = encodec_of(published)
+    write_network(out, "codec", network, {"adopted": source, "licence": published.licence}, exact=True)
+    lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
+    return [
+        f"written: {out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's",
+        f"next: train a translator on it: python -m training.train translator --out {out}",
+    ]
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Adopt a codec; returns the exit status."""
+    """Adopt a network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
-    parser.add_argument("network", choices=("codec",))
-    parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub")
+    parser.add_argument("network", choices=("codec", "flow"))
+    parser.add_argument("source", help="codec: a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
     parser.add_argument(
         "--look-ahead",
         choices=tuple(LOOK_AHEADS),
         default="exact",
-        help="token frames of 20 ms that it waits for; exact: all that it looks at, 3",
+        help="codec: token frames of 20 ms that it waits for; exact: all that it looks at, 3",
+    )
+    parser.add_argument(
+        "--layout", default="", help=f"flow: {', '.join(LAYOUTS)}, or a JSON manifest; default: FILE.json beside it"
     )
     parser.add_argument("--offline", action="store_true", help="never ask the hub: only what is on this machine")
     parser.add_argument("--accept-licence", action="store_true", help="having read it")
     options = parser.parse_args(arguments)
+    source, out, accepted = options.source, options.out, options.accept_licence
     try:
-        published = read_published(options.source, LOOK_AHEADS[options.look_ahead], options.offline)
-        print(f"{options.source}: licence {published.licence}", flush=True)
-        if published.licence not in FREE and not options.accept_licence:
-            raise PublishedError("read its licence, which may forbid what you do, and say --accept-licence")
-        check_fits(published.config)
-        network = encodec_of(published)
-        training = {"adopted": options.source, "licence": published.licence}
-        write_network(options.out, "codec", network, training, exact=True)
+        if options.network == "flow":
+            from training.adopt_flow import adopt_flow
+
+            lines = adopt_flow(source, options.layout, out, accepted=accepted)
+        else:
+            lines = adopt_codec(source, options.look_ahead, out, offline=options.offline, accepted=accepted)
     except (PublishedError, EngineError, OSError) as error:
-        print(f"{options.source}: {error}", file=sys.stderr)
+        print(f"{source}: {error}", file=sys.stderr)
         return 2
-    lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
-    print(f"written: {options.out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's")
-    print(f"next: train a translator on it: python -m training.train translator --out {options.out}")
+    print("\n".join(lines))
     return 0
 
 

@@ -67,9 +67,7 @@ def write_network(
     The manifest also says with which codec and front-end those were trained that are told what they hear and see.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    manifest: dict[str, Any] = {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
-    if (folder / "manifest.json").exists():
-        manifest = read_manifest(folder)
+    manifest = _manifest_of(folder)
     data = pack_weights(module, exact=exact)
     file = f"{network}.safetensors"
     (folder / file).write_bytes(data)
@@ -91,6 +89,36 @@ def write_network(
     _write(folder, manifest)
 
 
+def write_ready(
+    folder: Path, network: str, files: dict[str, bytes], config: dict[str, Any], training: dict[str, Any]
+) -> None:
+    """Put a network into a bundle (made if need be) as its authors made it; the bundle's own networks stay as they are.
+
+    Args:
+        folder: the bundle.
+        network: one of `engines.bundles.READY`.
+        files: name -> what is in it; the first one is the network's own file.
+        config: what the engine must know of it.
+        training: where it comes from and its licence, for the manifest.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = _manifest_of(folder)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    entries = [{"file": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+    manifest["networks"][network] = {**entries[0], "config": config, "training": training}
+    if entries[1:]:
+        manifest["networks"][network]["more"] = entries[1:]
+    _write(folder, manifest)
+
+
+def _manifest_of(folder: Path) -> dict[str, Any]:
+    """A bundle's manifest, or a new one's."""
+    if (folder / "manifest.json").exists():
+        return read_manifest(folder)
+    return {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
+
+
 def take_over(source: Path, folder: Path) -> list[str]:
     """Copy into a bundle (made if need be) what it lacks of another's networks; returns their names.
 
@@ -108,7 +136,8 @@ def take_over(source: Path, folder: Path) -> list[str]:
     taken = [name for name in theirs["networks"] if name not in manifest["networks"]]
     for name in taken:
         entry = theirs["networks"][name]
-        (folder / entry["file"]).write_bytes(read_file(source, entry))
+        for one in (entry, *entry.get("more", ())):
+            (folder / one["file"]).write_bytes(read_file(source, one))
         manifest["networks"][name] = entry
     _write(folder, manifest)
     return taken
