@@ -53,7 +53,18 @@ def has(network: str, bundle: str = "default") -> bool:
     Raises:
         EngineError: when the bundle cannot be read.
     """
-    return isinstance(read_manifest(find_bundle(bundle))["networks"].get(network), dict)
+    there = read_manifest(find_bundle(bundle))["networks"]
+    return isinstance(there.get(network), dict) or (network == "painter" and isinstance(there.get("diffusion"), dict))
+
+
+def diffuses(bundle: str) -> bool:
+    """Whether a bundle's painter here is its diffusion network: on a GPU, or where there is no other.
+
+    Raises:
+        EngineError: when the bundle cannot be read.
+    """
+    there = read_manifest(find_bundle(bundle))["networks"]
+    return "diffusion" in there and (_gpu() or "painter" not in there)
 
 
 def wants_export(backend: str, bundle: str = "default") -> bool:
@@ -90,6 +101,10 @@ def open_engine(network: str, *, bundle: str = "default", backend: str = "auto",
         from engines.flows import open_flow
 
         return open_flow(bundle, backend)
+    if network == "painter" and diffuses(bundle):
+        from engines.diffusion import open_diffusion
+
+        return open_diffusion(find_bundle(bundle))
     runtime = choose(backend, bundle)
     verify_together(find_bundle(bundle), network)
     module = importlib.import_module(RUNTIMES[runtime][1])

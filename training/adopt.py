@@ -2,6 +2,7 @@
 
     python -m training.adopt codec facebook/encodec_32khz --out BUNDLE --look-ahead 1
     python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
+    python -m training.adopt picture stabilityai/sd-turbo --prompt "a charcoal drawing" --out BUNDLE
 
 Both of the codec's file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
 (`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. A licence is
@@ -27,11 +28,13 @@ from models.encodec import EXACT, Encodec, EncodecConfig
 from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
 from training.bundling import write_network
+from training.hub import fetch
 from training.licences import CARD, agree, licence_of
 
 TRANSFORMERS = ("config.json", "model.safetensors")
 AUDIOCRAFT = "compression_state_dict.bin"
 LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
+AUTOENCODER, PROMPT = "madebyollin/taesd", "an oil painting, rich colours, masterpiece"
 SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
 """What a show's sound is made of."""
 
@@ -46,33 +49,6 @@ class Published:
     source: str
 
 
-def fetch(source: str, offline: bool) -> Path:
-    """The folder of a published model: a local one, or the hub's copy on this machine, downloaded if need be.
-
-    Raises:
-        PublishedError: when it is not there, or the hub cannot be reached; the text says what can be done.
-    """
-    if Path(source).exists():
-        path = Path(source)
-        return path.parent if path.is_file() else path
-    if source.count("/") != 1 or source.startswith((".", "/", "~")):
-        raise PublishedError("no such folder; name one, or a model of the hub as OWNER/NAME")
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[train]'") from error
-    wanted = [*TRANSFORMERS, AUDIOCRAFT, CARD]
-    try:
-        return Path(snapshot_download(source, allow_patterns=wanted, local_files_only=offline))
-    except LocalEntryNotFoundError as error:
-        why = "it is not on this machine, and --offline was said" if offline else "the hub cannot be reached"
-        raise PublishedError(f"{why}; copy its folder here and name that") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        line = " ".join(str(error).split())[:160]
-        raise PublishedError(f"the hub did not give it ({line}); copy its folder here and name that") from error
-
-
 def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
     """Read a published codec, in whichever of the two layouts it has.
 
@@ -84,7 +60,7 @@ def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) 
     Raises:
         PublishedError: when it is not there or cannot be used.
     """
-    folder = fetch(source, offline)
+    folder = fetch(source, offline, (*TRANSFORMERS, AUDIOCRAFT, CARD))
     config_path, weights_path = (folder / name for name in TRANSFORMERS)
     if config_path.is_file() and weights_path.is_file():
         config = transformers_config(_json(config_path), look_ahead)
@@ -214,8 +190,8 @@ def adopt_codec(source: str, look_ahead: str, out: Path, *, offline: bool, accep
 def main(arguments: list[str] | None = None) -> int:
     """Adopt a network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
-    parser.add_argument("network", choices=("codec", "flow"))
-    parser.add_argument("source", help="codec: a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
+    parser.add_argument("network", choices=("codec", "flow", "picture"))
+    parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
     parser.add_argument(
         "--look-ahead",
@@ -226,6 +202,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--layout", default="", help=f"flow: {', '.join(LAYOUTS)}, or a JSON manifest; default: FILE.json beside it"
     )
+    parser.add_argument("--prompt", default=PROMPT, help="picture: in words, what is painted; it cannot change live")
+    parser.add_argument("--autoencoder", default=AUTOENCODER, help="picture: a folder, or OWNER/NAME; default: TAESD")
+    parser.add_argument("--side", type=int, default=512, help="picture: of the squares it paints, in pixels")
     parser.add_argument("--offline", action="store_true", help="never ask the hub: only what is on this machine")
     parser.add_argument("--accept-licence", action="store_true", help="having read it")
     options = parser.parse_args(arguments)
@@ -235,6 +214,11 @@ def main(arguments: list[str] | None = None) -> int:
             from training.adopt_flow import adopt_flow
 
             lines = adopt_flow(source, options.layout, out, accepted=accepted)
+        elif options.network == "picture":
+            from training.adopt_picture import Wish, adopt_picture
+
+            wish = Wish(options.prompt, options.autoencoder, options.side)
+            lines = adopt_picture(source, wish, out, offline=options.offline, accepted=accepted)
         else:
             lines = adopt_codec(source, options.look_ahead, out, offline=options.offline, accepted=accepted)
     except (PublishedError, EngineError, OSError) as error:

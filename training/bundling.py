@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from engines.bundles import SCHEMA, SOUNDING, identity, network_entry, read_file, read_manifest, representation
+from engines.bundles import (
+    SCHEMA,
+    SOUNDING,
+    identity,
+    network_entry,
+    read_file,
+    read_manifest,
+    representation,
+    verified_files,
+)
 from models.codec import TokenCodec
 from models.mel import Vocoder
 from models.weights import network_from, pack_weights
@@ -90,25 +101,30 @@ def write_network(
 
 
 def write_ready(
-    folder: Path, network: str, files: dict[str, bytes], config: dict[str, Any], training: dict[str, Any]
+    folder: Path, network: str, files: Mapping[str, bytes | Path], config: dict[str, Any], training: dict[str, Any]
 ) -> None:
     """Put a network into a bundle (made if need be) as its authors made it; the bundle's own networks stay as they are.
 
     Args:
         folder: the bundle.
-        network: one of `engines.bundles.READY`.
-        files: name -> what is in it; the first one is the network's own file.
+        network: its name there.
+        files: name in the bundle, maybe with folders -> what is in it, or where it is.
         config: what the engine must know of it.
         training: where it comes from and its licence, for the manifest.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     manifest = _manifest_of(folder)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    entries = [{"file": name, "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
-    manifest["networks"][network] = {**entries[0], "config": config, "training": training}
-    if entries[1:]:
-        manifest["networks"][network]["more"] = entries[1:]
+    entries = []
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            path.write_bytes(content)
+        with path.open("rb") as file:
+            entries.append({"file": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+    held: dict[str, Any] = entries[0] if len(entries) == 1 else {"files": entries}
+    manifest["networks"][network] = {**held, "config": config, "training": training}
     _write(folder, manifest)
 
 
@@ -136,8 +152,13 @@ def take_over(source: Path, folder: Path) -> list[str]:
     taken = [name for name in theirs["networks"] if name not in manifest["networks"]]
     for name in taken:
         entry = theirs["networks"][name]
-        for one in (entry, *entry.get("more", ())):
-            (folder / one["file"]).write_bytes(read_file(source, one))
+        if "files" in entry:
+            for path in verified_files(source, entry):
+                own = folder / path.relative_to(source)
+                own.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, own)
+        else:
+            (folder / entry["file"]).write_bytes(read_file(source, entry))
         manifest["networks"][name] = entry
     _write(folder, manifest)
     return taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -41,13 +42,13 @@ class PictureStage:
 
     Args:
         loader: reads a prior image; see `load_prior`.
-        brush_opener: opens the painter; see `open_brush`.
+        brush_opener: opens the painter; None for `open_brush`.
     """
 
     def __init__(
         self,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-        brush_opener: Callable[[Show], Brush | None] = open_brush,
+        brush_opener: Callable[[Show], Brush | None] | None = None,
     ) -> None:
         self._loader, self._open_brush = loader, brush_opener
         self._still: _Still | None = None
@@ -68,9 +69,13 @@ class PictureStage:
         cv2.setNumThreads(1)
         memo = context.memo
         self._dials = Dials(context.show)
-        self._brush = self._open_brush(context.show)
+        said: list[str] = []
+        opener = self._open_brush or partial(open_brush, note=said.append)
+        self._brush = opener(context.show)
         if self._brush is None and self._dials["imagination"]:
-            context.note(NO_PAINTER)
+            said = said or [NO_PAINTER]
+        for line in said:
+            context.note(line)
         image = first_prior(self._loader, context)
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
