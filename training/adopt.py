@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from engines.contract import EngineError
@@ -27,6 +26,7 @@ from engines.flow_layout import LAYOUTS
 from models.encodec import EXACT, Encodec, EncodecConfig
 from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
+from training.audiocrafts import model_of, parts_of, resolved
 from training.bundling import write_network
 from training.hub import fetch
 from training.licences import CARD, agree, licence_of
@@ -41,12 +41,16 @@ SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
 
 @dataclass(frozen=True)
 class Published:
-    """A published codec: its sizes, its tensors as `models.encodec` names them, and on what terms it may be used."""
+    """A published codec: its sizes, its tensors as `models.encodec` names them, and on what terms it may be used.
+
+    A stereo MusicGen has the same mono codec, which it uses on the left and on the right.
+    """
 
     config: EncodecConfig
     tensors: dict[str, Tensor]
     licence: str
     source: str
+    stereo: bool = False
 
 
 def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
@@ -60,24 +64,28 @@ def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) 
     Raises:
         PublishedError: when it is not there or cannot be used.
     """
+    stereo = False
     folder = fetch(source, offline, (*TRANSFORMERS, AUDIOCRAFT, CARD))
     config_path, weights_path = (folder / name for name in TRANSFORMERS)
     if config_path.is_file() and weights_path.is_file():
-        config = transformers_config(_json(config_path), look_ahead)
+        values = _json(config_path)
+        decoder = values.get("decoder")
+        stereo = isinstance(decoder, dict) and decoder.get("audio_channels") == 2
+        config = transformers_config(values, look_ahead)
         tensors = codec_tensors(_safetensors(weights_path), config.num_codebooks)
     elif (folder / AUDIOCRAFT).is_file():
         package = _package(folder / AUDIOCRAFT)
         if isinstance(other := package.get("pretrained"), str):
             # MusicGen's checkpoints say whose codec they use instead of holding it.
             return read_published(other, look_ahead, offline)
-        config = audiocraft_config(_resolved(package.get("xp.cfg")), look_ahead)
+        config = audiocraft_config(resolved(package.get("xp.cfg")), look_ahead)
         state = package.get("best_state")
         if not isinstance(state, dict):
             raise PublishedError(f"{AUDIOCRAFT} holds no weights (best_state)")
         tensors = codec_tensors(state.get("model", state), config.num_codebooks)
     else:
         raise PublishedError(f"{folder} has neither {' and '.join(TRANSFORMERS)} nor {AUDIOCRAFT}")
-    return Published(config, tensors, licence_of(source, folder), source)
+    return Published(config, tensors, licence_of(source, folder), source, stereo)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -107,33 +115,6 @@ def _package(path: Path) -> dict[str, Any]:
     if not isinstance(package, dict):
         raise PublishedError(f"{path.name} is no checkpoint")
     return package
-
-
-def _resolved(text: Any) -> dict[str, Any]:
-    """A configuration in YAML, with what it takes over from elsewhere in it (`${encodec.causal}`) put in."""
-    try:
-        values = yaml.safe_load(text) if isinstance(text, str) else text
-    except yaml.YAMLError as error:
-        raise PublishedError("its configuration is no YAML") from error
-    if not isinstance(values, dict):
-        raise PublishedError(f"{AUDIOCRAFT} holds no configuration (xp.cfg)")
-
-    def look_up(name: str) -> Any:
-        found: Any = values
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
-
-    def put_in(value: Any, depth: int = 0) -> Any:
-        if isinstance(value, dict):
-            return {key: put_in(one, depth) for key, one in value.items()}
-        if isinstance(value, str) and value.startswith("${") and value.endswith("}") and depth < 8:
-            return put_in(look_up(value[2:-1]), depth + 1)
-        return value
-
-    # Only these are looked at: what else a training had there may refer to what is not in the file.
-    names = ("sample_rate", "channels", "encodec", "seanet", "rvq")
-    return {name: put_in(values[name]) for name in names if name in values}
 
 
 def check_fits(config: EncodecConfig) -> None:
@@ -169,19 +150,35 @@ def encodec_of(published: Published) -> Encodec:
     return network.eval().requires_grad_(False)
 
 
-def adopt_codec(source: str, look_ahead: str, out: Path, *, offline: bool, accepted: bool) -> list[str]:
+def from_audiocraft(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
+    """A codec that audiocraft itself, where it is installed, loads by name or file.
+
+    Raises:
+        PublishedError: when it is not there or cannot be used.
+    """
+    if offline and not Path(source).exists():
+        raise PublishedError("audiocraft asks the hub itself, and --offline was said; name a file")
+    config, tensors, stereo = parts_of(model_of(source), look_ahead)
+    return Published(config, tensors, licence_of(source, Path(source).parent), source, stereo)
+
+
+def adopt_codec(
+    source: str, look_ahead: str, out: Path, *, offline: bool, accepted: bool, audiocraft: bool = False
+) -> list[str]:
     """Put a codec into a bundle; returns lines for the user.
 
     Raises:
         PublishedError: when it cannot be used, or its licence is not accepted.
     """
-    published = read_published(source, LOOK_AHEADS[look_ahead], offline)
+    published = (from_audiocraft if audiocraft else read_published)(source, LOOK_AHEADS[look_ahead], offline)
     agree(source, published.licence, accepted)
     check_fits(published.config)
     network = encodec_of(published)
     write_network(out, "codec", network, {"adopted": source, "licence": published.licence}, exact=True)
     lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
+    mono = ["of a stereo MusicGen the codec is mono, one for both sides: that is what was taken; a show is mono"]
     return [
+        *(mono if published.stereo else ()),
         f"written: {out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's",
         f"next: train a translator on it: python -m training.train translator --out {out}",
     ]
@@ -199,6 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
         default="exact",
         help="codec: token frames of 20 ms that it waits for; exact: all that it looks at, 3",
     )
+    parser.add_argument("--audiocraft", action="store_true", help="codec: have the installed audiocraft load it")
     parser.add_argument(
         "--layout", default="", help=f"flow: {', '.join(LAYOUTS)}, or a JSON manifest; default: FILE.json beside it"
     )
@@ -220,7 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
             wish = Wish(options.prompt, options.autoencoder, options.side)
             lines = adopt_picture(source, wish, out, offline=options.offline, accepted=accepted)
         else:
-            lines = adopt_codec(source, options.look_ahead, out, offline=options.offline, accepted=accepted)
+            how = {"offline": options.offline, "accepted": accepted, "audiocraft": options.audiocraft}
+            lines = adopt_codec(source, options.look_ahead, out, **how)
     except (PublishedError, EngineError, OSError) as error:
         print(f"{source}: {error}", file=sys.stderr)
         return 2
