@@ -20,9 +20,8 @@ MS = 1_000_000
 class FakeFlow:
     """A network that is shown colours."""
 
-    spec = EngineSpec("flow", "onnxruntime", config={"colour": True})
-
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self.spec = EngineSpec("flow", "onnxruntime", device, config={"colour": True})
         self.shapes: list[tuple[int, ...]] = []
 
     def step(self, **inputs: Any) -> dict[str, np.ndarray]:
@@ -40,12 +39,18 @@ def clock(took_ms: float) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("took_ms", "kept", "words"),
-    [(8.0, True, ""), (80.0, True, "motion is read 12 times a second"), (550.0, False, "OpenCV's flow is used")],
+    ("device", "took_ms", "kept", "words"),
+    [
+        ("cpu", 8.0, True, ""),
+        ("cpu", 80.0, False, "takes 80 ms a frame on cpu, too slow to play with: OpenCV's flow is used"),
+        ("cuda", 8.0, True, ""),
+        ("cuda", 80.0, True, "motion is read 12 times a second"),
+        ("cuda", 550.0, False, "OpenCV's flow is used"),
+    ],
 )
-def test_what_happens_with_a_slow_one(took_ms: float, kept: bool, words: str) -> None:
+def test_what_happens_with_a_slow_one(device: str, took_ms: float, kept: bool, words: str) -> None:
     notes: list[str] = []
-    flow = FakeFlow()
+    flow = FakeFlow(device)
     found = in_time(flow, notes.append, clock(took_ms))
     assert (found is flow) == kept
     assert found.spec.runtime == ("onnxruntime" if kept else "opencv")
@@ -60,7 +65,7 @@ def test_it_is_measured_warm() -> None:
 
 
 def test_a_network_of_the_bundle_is_measured_and_the_cpus_own_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow = FakeFlow()
+    flow = FakeFlow("cuda")
     monkeypatch.setattr(seeing, "open_engine", lambda network, **_: flow)
     notes: list[str] = []
     assert open_seeing(Show(), notes.append, clock(80.0)) == (flow, flow)
