@@ -19,6 +19,8 @@ EXPORT_VERSION = 3
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""
 SUFFIXES = (".safetensors", ".onnx", ".plan")
+READY = ("flow",)
+"""Networks that a bundle holds as their authors made them: nothing is exported from them."""
 MAX_FILE_BYTES = 2_000_000_000
 
 
@@ -90,6 +92,37 @@ def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> byte
     return data
 
 
+def verified_files(folder: Path, entry: dict[str, Any], fix: str = "restore the bundle") -> list[Path]:
+    """The files of a network that has several, in folders of their own, after checking their names and hashes.
+
+    Args:
+        folder: the bundle.
+        entry: a manifest's entry with `files`, each with `file` and `sha256`.
+        fix: what to do about a file that is not right.
+
+    Raises:
+        InvalidBundleError: for a path outside the bundle, another kind of file, one that cannot be read, a wrong hash.
+    """
+    found = []
+    for one in entry.get("files", ()):
+        path = folder / str(one.get("file", ""))
+        if path.suffix not in (*SUFFIXES, ".json") or not path.resolve().is_relative_to(folder.resolve()):
+            raise InvalidBundleError(f"{one.get('file')!r} is no file that a bundle may have", folder, fix)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, fix) from error
+        if digest != one.get("sha256"):
+            raise InvalidBundleError(
+                "the hash does not match the manifest", path, f"the file was changed or damaged: {fix}"
+            )
+        found.append(path)
+    if not found:
+        raise InvalidBundleError("the manifest names no files of it", folder, fix)
+    return found
+
+
 def network_entry(folder: Path, network: str) -> dict[str, Any]:
     """What the manifest says of a network's weights.
 
@@ -125,13 +158,13 @@ def verify_together(folder: Path, network: str) -> None:
 
 
 def learned_networks(folder: Path) -> list[str]:
-    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has.
+    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has; none that it has as ready files.
 
     Raises:
         InvalidBundleError: when its manifest cannot be read.
     """
     there = read_manifest(folder)["networks"]
-    return [network for network in NETWORKS if weights_of(folder, network) in there]
+    return [network for network in NETWORKS if network not in READY and weights_of(folder, network) in there]
 
 
 def weights_of(folder: Path, network: str) -> str:

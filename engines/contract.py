@@ -17,7 +17,8 @@ NETWORKS = (
 """The networks; a bundle need not have them all.
 
 name        one step takes -> gives
-flow        previous, current: uint8 [H, W] grey -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
+flow        previous, current: uint8 [H, W] grey, or [H, W, 3] BGR where `config` has `colour`
+            -> flow: float32 [2, H, W], displacement in pixels (x right, y down)
 embedding   image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]
 sight       flow: float32 [2, 16, 16], speed: float32 [16, 16], embedding: float32 [128], age_s -> latent: float32 [D]
 hearing     frames -> latent: float32 [D], comparable with what sight gives at the same tick
@@ -31,7 +32,8 @@ animator    latent: float32 [D] of what is heard, time_s: the tick's time, shown
             -> flow: float32 [2, 16, 16], velocities in longer sides of the picture per second
 painter     warped, prior: uint8 [128, 128, 3] BGR, the moved picture and the still, where, flow: float32 [2, 16, 16],
             heard: float32 [D], imagination, chance: 0 to 1, seen: float32 [128], the still's embedding,
-            noise: float32 [3, 128, 128] -> change: float32 [128, 128, 3], what is to be added to the moved picture
+            noise: float32 [3, 128, 128] -> change: float32 [128, 128, 3], what is to be added to the moved picture;
+            where `config` has another `side` of the squares, or shape of the `noise`, these
 
 Frames are a tick's sound in the bundle's representation: the codec's tokens, int16 [4, 2], or the two columns of a
 log-mel spectrogram, float32 [D, 2].
@@ -48,7 +50,7 @@ class EngineSpec:
 
     Attributes:
         network: one of `NETWORKS`.
-        runtime: "torch", "onnxruntime", "tensorrt" or "opencv".
+        runtime: "torch", "onnxruntime", "tensorrt", "opencv", "nvidia" (hardware flow) or "diffusers".
         device: "cpu" or a GPU's name.
         precision: "fp32", "fp16", "bf16" or "int8".
         latency_samples: how many samples the output lags the input (0 for a causal network).

@@ -136,7 +136,18 @@ def has(network: str, bundle: str = "default") -> bool:
     Raises:
         EngineError: when the bundle cannot be read.
     """
-    return isinstance(read_manifest(find_bundle(bundle))["networks"].get(network), dict)
+    there = read_manifest(find_bundle(bundle))["networks"]
+    return isinstance(there.get(network), dict) or (network == "painter" and isinstance(there.get("diffusion"), dict))
+
+
+def diffuses(bundle: str) -> bool:
+    """Whether a bundle's painter here is its diffusion network: on a GPU, or where there is no other.
+
+    Raises:
+        EngineError: when the bundle cannot be read.
+    """
+    there = read_manifest(find_bundle(bundle))["networks"]
+    return "diffusion" in there and (machine.has_gpu() or "painter" not in there)
 
 
 def wants_export(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
@@ -180,7 +191,7 @@ def open_engine(
     Args:
         network: one of `NETWORKS`.
         bundle: the name of a shipped bundle, or a folder.
-        backend: "auto" or a runtime's name.
+        backend: "auto" or a runtime's name; for the flow also "opencv".
         seed: where sampling starts, for the networks that sample.
         tell: says one line to the user.
 
@@ -190,9 +201,13 @@ def open_engine(
     if network not in NETWORKS:
         raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
     if network == "flow":
-        from engines.opencv_flow import DisFlow
+        from engines.flows import open_flow
 
-        return DisFlow()
+        return open_flow(bundle, backend)
+    if network == "painter" and diffuses(bundle):
+        from engines.diffusion import open_diffusion
+
+        return open_diffusion(find_bundle(bundle))
     check_backend(backend)
     folder = find_bundle(bundle)
     weights_of(folder, network)

@@ -1,4 +1,4 @@
-"""Pre-trained visual front-ends by name, through Transformers, with the interface of the shipped network.
+"""Pre-trained visual front-ends, through Transformers or an ONNX file, with the interface of the shipped network.
 
 The backbone's features are kept as a map, so that half of the embedding can say where things are, as the shipped
 network's does; only the reading of the map is trained. A bundle holds the backbone's weights too, under its own hash:
@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from models.config import Sizes
 from models.embedding import places_of
+from models.onnx_graph import OnnxGraph
 
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pictures, RGB: what all of these were trained with."""
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and spread of ImageNet's pictures, RGB: what all of these were trained with."""
 
 
 class FrontEnd(NamedTuple):
@@ -43,11 +44,13 @@ class FrontEndConfig(Sizes):
     """Which front-end, and its sizes.
 
     Attributes:
-        front_end: a key of `FRONT_ENDS`.
-        backbone: the configuration that Transformers makes the backbone from.
+        front_end: a key of `FRONT_ENDS`, or "onnx".
+        backbone: the configuration that Transformers makes the backbone from, or a graph; see `OnnxGraph`.
         side: of the square pictures that the backbone is given.
         points: places that are read from the map.
         dim: of the embedding.
+        mean, spread: of the pictures that the backbone was trained with, red, green and blue, 0 to 1.
+        bgr: it takes blue first.
     """
 
     front_end: str
@@ -55,6 +58,9 @@ class FrontEndConfig(Sizes):
     side: int = 126
     points: int = 32
     dim: int = 128
+    mean: tuple[float, ...] = IMAGENET[0]
+    spread: tuple[float, ...] = IMAGENET[1]
+    bgr: bool = False
 
 
 class PretrainedEmbedding(nn.Module):
@@ -70,12 +76,17 @@ class PretrainedEmbedding(nn.Module):
     def __init__(self, config: FrontEndConfig) -> None:
         super().__init__()
         self.config = config
-        library = _transformers()
-        self.backbone = library.AutoModel.from_config(library.AutoConfig.for_model(**config.backbone))
+        self._graph = config.backbone.get("model_type") == "onnx"
+        if self._graph:
+            self.backbone: Any = OnnxGraph(config.backbone)
+            width = int(config.backbone["width"])
+        else:
+            library = _transformers()
+            self.backbone = library.AutoModel.from_config(library.AutoConfig.for_model(**config.backbone))
+            width = int(getattr(self.backbone.config, "hidden_size", 0) or self.backbone.config.hidden_sizes[-1])
         self.backbone.requires_grad_(False)
-        self.mean = nn.Buffer(torch.tensor(_MEAN)[:, None, None], persistent=False)
-        self.spread = nn.Buffer(torch.tensor(_SPREAD)[:, None, None], persistent=False)
-        width = int(getattr(self.backbone.config, "hidden_size", 0) or self.backbone.config.hidden_sizes[-1])
+        self.mean = nn.Buffer(torch.tensor(config.mean)[:, None, None], persistent=False)
+        self.spread = nn.Buffer(torch.tensor(config.spread)[:, None, None], persistent=False)
         self.heat = nn.Conv2d(width, config.points, 1)
         self.what = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.dim - 2 * config.points))
 
@@ -92,7 +103,9 @@ class PretrainedEmbedding(nn.Module):
         if x.shape[-1] != side:
             x = F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
         with torch.no_grad():
-            seen = _map_of(self.backbone(pixel_values=(x - self.mean) / self.spread).last_hidden_state)
+            x = (x - self.mean) / self.spread
+            x = x.flip(1) if self.config.bgr else x
+            seen = _map_of(self.backbone(x) if self._graph else self.backbone(pixel_values=x).last_hidden_state)
         return torch.cat([places_of(self.heat(seen)), self.what(seen.mean((2, 3)))], -1)
 
 
@@ -107,7 +120,7 @@ def pretrained(name: str, source: Path | None = None) -> PretrainedEmbedding:
         ValueError: for an unknown name, without Transformers, or when the weights cannot be had; never a pickle.
     """
     if name not in FRONT_ENDS:
-        raise ValueError(f"--front-end {name}: unknown; use one of small, {', '.join(FRONT_ENDS)}")
+        raise ValueError(f"--front-end {name}: unknown; use one of small, {', '.join(FRONT_ENDS)}, onnx")
     library = _transformers()
     known = FRONT_ENDS[name]
     try:

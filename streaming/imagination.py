@@ -7,6 +7,7 @@ rest, it adds nothing, and the picture is the prior image again.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -15,20 +16,24 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import has, open_engine
+from streaming.clock import now_ns
 from streaming.drift import Drift
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, Flow
+from streaming.sameness import Sameness
 from streaming.stage import Context
 
 SIDE = 128
-"""Side of the square in which it paints."""
+"""Side of the square in which a painter paints that says no other."""
 KEPT = 0.9
 """How much of a tick's chance the next one keeps."""
 FULL_FROM = 0.1
 """From this imagination on all that it says is added; below, a part, down to nothing."""
 MOVED = 0.004
 """A picture that is moved by this part of its longer side is mended in full."""
+PICTURE_MS, UNUSABLE_MS = 40.0, 400.0
+"""A diffusion painter that takes longer a picture than the first makes fewer; than the second, it is left out."""
 _WARM_UP_STEPS = 3
 
 Image = NDArray[np.uint8]
@@ -52,6 +57,9 @@ class Brush:
 
     def __init__(self, engine: Engine, eyes: Engine | None, seed: int) -> None:
         self._engine, self._eyes = engine, eyes
+        self._side = int(engine.spec.config.get("side", SIDE))
+        self._noise_shape = tuple(engine.spec.config.get("noise", (3, self._side, self._side)))
+        self._sameness = Sameness(seed) if engine.spec.config.get("similar") else None
         self._blind = np.zeros(int(engine.spec.config.get("seen_dim", 128)), np.float32)
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
@@ -65,7 +73,7 @@ class Brush:
             found = np.asarray(self._eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
             if found.shape == seen.shape and np.isfinite(found).all():
                 seen = found
-        return Look(fit_square(still, SIDE), seen)
+        return Look(fit_square(still, self._side), seen)
 
     def paint(
         self,
@@ -98,25 +106,29 @@ class Brush:
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0:
             return image
+        small = fit_square(image, self._side)
+        if self._sameness is not None and not again:
+            again = self._sameness.passes_over(small)
         change = self._change if again else None
         if change is None:
-            change = self._asked(image, look, drift, flow, imagination, chance)
+            change = self._asked(small, look, drift, flow, imagination, chance)
         if not np.isfinite(change).all():
             return image
         self._change = change
         height, width = image.shape[:2]
-        rows, columns = (max(1, round(SIDE * length / max(height, width))) for length in (height, width))
-        top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
+        side = self._side
+        rows, columns = (max(1, round(side * length / max(height, width))) for length in (height, width))
+        top, left = (side - rows) // 2, (side - columns) // 2
         part = np.ascontiguousarray(change[top : top + rows, left : left + columns], np.float32) * np.float32(much)
         added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
 
     def _asked(
-        self, image: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float
+        self, small: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float
     ) -> NDArray[np.float32]:
         heard = flow.heard if flow.heard.shape == self._deaf.shape else self._deaf
         change = self._engine.step(
-            warped=fit_square(image, SIDE),
+            warped=small,
             prior=look.small,
             where=_in_square(drift),
             flow=flow.flow,
@@ -128,17 +140,22 @@ class Brush:
         )["change"]
         return np.asarray(change, np.float32)
 
-    def warm_up(self) -> None:
-        """Run it before the show."""
-        blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-        still = Drift((SIDE, SIDE))
+    def warm_up(self, clock: Callable[[], int] = now_ns) -> float:
+        """Run it before the show; gives how many ms a picture takes then."""
+        blank = np.zeros((self._side, self._side, 3), np.uint8)
+        still = Drift((self._side, self._side))
         still.where += np.float32(MOVED)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
-        for _ in range(_WARM_UP_STEPS):
-            self.paint(blank, self.look(blank), still, silence, 0.5, 1.0)
+        look, took_ms = self.look(blank), 0.0
+        for step in range(_WARM_UP_STEPS):
+            image = np.random.default_rng(step).integers(0, 256, blank.shape, dtype=np.uint8)
+            begun = clock()
+            self.paint(image, look, still, silence, 0.5, 1.0)
+            took_ms = (clock() - begun) / 1e6
+        return took_ms
 
     def _drawn(self) -> NDArray[np.float32]:
-        return self._chance.standard_normal((3, SIDE, SIDE), np.float32)
+        return self._chance.standard_normal(self._noise_shape, np.float32)
 
 
 def _in_square(drift: Drift) -> NDArray[np.float32]:
@@ -153,7 +170,9 @@ def _in_square(drift: Drift) -> NDArray[np.float32]:
 
 
 def open_brush(context: Context) -> Brush | None:
-    """The painter of a show's bundle, run warm; None where the bundle has none.
+    """The painter of a show's bundle, run warm; None where the bundle has none, or one that is much too slow here.
+
+    What is slow is said.
 
     Raises:
         EngineError: when it cannot be opened.
@@ -167,5 +186,12 @@ def open_brush(context: Context) -> Brush | None:
     eyes = opener("embedding") if knows else None
     context.opened(*([eyes] if eyes else []), painter)
     brush = Brush(painter, eyes, show.seed)
-    brush.warm_up()
+    took_ms = brush.warm_up()
+    if painter.spec.runtime != "diffusers" or took_ms <= PICTURE_MS:
+        return brush
+    what = f"the bundle's diffusion takes {took_ms:.0f} ms a picture on {painter.spec.device}"
+    if took_ms > UNUSABLE_MS:
+        context.note(f"{what}, too slow to perform with: the picture is moved, not painted; it needs a GPU")
+        return None
+    context.note(f"{what}, more than {PICTURE_MS:.0f}: {1000.0 / took_ms:.0f} pictures a second are painted")
     return brush

@@ -1,9 +1,11 @@
-"""Puts a published, pre-trained codec into a bundle, by its name on the model hub or from a folder.
+"""Puts published, pre-trained networks into a bundle, by their names on the model hub or from files.
 
     python -m training.adopt codec facebook/encodec_32khz --out BUNDLE --look-ahead 1
+    python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
+    python -m training.adopt picture stabilityai/sd-turbo --prompt "a charcoal drawing" --out BUNDLE
 
-Both of its file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
-(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. Its licence is
+Both of the codec's file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
+(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. A licence is
 shown first, and has to be accepted. A codec that looks ahead is heard later; how much is said here and in every report.
 """
 
@@ -17,62 +19,38 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from engines.contract import EngineError
+from engines.flow_layout import LAYOUTS
 from models.encodec import EXACT, Encodec, EncodecConfig
 from models.published import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
+from training.audiocrafts import model_of, parts_of, resolved
 from training.bundling import write_network
+from training.hub import fetch
+from training.licences import CARD, agree, licence_of
 
 TRANSFORMERS = ("config.json", "model.safetensors")
 AUDIOCRAFT = "compression_state_dict.bin"
-CARD = "README.md"
 LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
+AUTOENCODER, PROMPT = "madebyollin/taesd", "an oil painting, rich colours, masterpiece"
 SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
 """What a show's sound is made of."""
-LICENCES = {"facebook/encodec_32khz": "cc-by-nc-4.0", "facebook/musicgen-": "cc-by-nc-4.0"}
-"""Of weights whose card does not say; a name that ends with a dash stands for all that begin so."""
-FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0")
-"""Licences that ask for nothing that could surprise a performer."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published codec: its sizes, its tensors as `models.encodec` names them, and on what terms it may be used."""
+    """A published codec: its sizes, its tensors as `models.encodec` names them, and on what terms it may be used.
+
+    A stereo MusicGen has the same mono codec, which it uses on the left and on the right.
+    """
 
     config: EncodecConfig
     tensors: dict[str, Tensor]
     licence: str
     source: str
-
-
-def fetch(source: str, offline: bool) -> Path:
-    """The folder of a published model: a local one, or the hub's copy on this machine, downloaded if need be.
-
-    Raises:
-        PublishedError: when it is not there, or the hub cannot be reached; the text says what can be done.
-    """
-    if Path(source).exists():
-        path = Path(source)
-        return path.parent if path.is_file() else path
-    if source.count("/") != 1 or source.startswith((".", "/", "~")):
-        raise PublishedError("no such folder; name one, or a model of the hub as OWNER/NAME")
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[train]'") from error
-    wanted = [*TRANSFORMERS, AUDIOCRAFT, CARD]
-    try:
-        return Path(snapshot_download(source, allow_patterns=wanted, local_files_only=offline))
-    except LocalEntryNotFoundError as error:
-        why = "it is not on this machine, and --offline was said" if offline else "the hub cannot be reached"
-        raise PublishedError(f"{why}; copy its folder here and name that") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        line = " ".join(str(error).split())[:160]
-        raise PublishedError(f"the hub did not give it ({line}); copy its folder here and name that") from error
+    stereo: bool = False
 
 
 def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
@@ -86,24 +64,28 @@ def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) 
     Raises:
         PublishedError: when it is not there or cannot be used.
     """
-    folder = fetch(source, offline)
+    stereo = False
+    folder = fetch(source, offline, (*TRANSFORMERS, AUDIOCRAFT, CARD))
     config_path, weights_path = (folder / name for name in TRANSFORMERS)
     if config_path.is_file() and weights_path.is_file():
-        config = transformers_config(_json(config_path), look_ahead)
+        values = _json(config_path)
+        decoder = values.get("decoder")
+        stereo = isinstance(decoder, dict) and decoder.get("audio_channels") == 2
+        config = transformers_config(values, look_ahead)
         tensors = codec_tensors(_safetensors(weights_path), config.num_codebooks)
     elif (folder / AUDIOCRAFT).is_file():
         package = _package(folder / AUDIOCRAFT)
         if isinstance(other := package.get("pretrained"), str):
             # MusicGen's checkpoints say whose codec they use instead of holding it.
             return read_published(other, look_ahead, offline)
-        config = audiocraft_config(_resolved(package.get("xp.cfg")), look_ahead)
+        config = audiocraft_config(resolved(package.get("xp.cfg")), look_ahead)
         state = package.get("best_state")
         if not isinstance(state, dict):
             raise PublishedError(f"{AUDIOCRAFT} holds no weights (best_state)")
         tensors = codec_tensors(state.get("model", state), config.num_codebooks)
     else:
         raise PublishedError(f"{folder} has neither {' and '.join(TRANSFORMERS)} nor {AUDIOCRAFT}")
-    return Published(config, tensors, licence_of(source, folder), source)
+    return Published(config, tensors, licence_of(source, folder), source, stereo)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -133,50 +115,6 @@ def _package(path: Path) -> dict[str, Any]:
     if not isinstance(package, dict):
         raise PublishedError(f"{path.name} is no checkpoint")
     return package
-
-
-def _resolved(text: Any) -> dict[str, Any]:
-    """A configuration in YAML, with what it takes over from elsewhere in it (`${encodec.causal}`) put in."""
-    try:
-        values = yaml.safe_load(text) if isinstance(text, str) else text
-    except yaml.YAMLError as error:
-        raise PublishedError("its configuration is no YAML") from error
-    if not isinstance(values, dict):
-        raise PublishedError(f"{AUDIOCRAFT} holds no configuration (xp.cfg)")
-
-    def look_up(name: str) -> Any:
-        found: Any = values
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
-
-    def put_in(value: Any, depth: int = 0) -> Any:
-        if isinstance(value, dict):
-            return {key: put_in(one, depth) for key, one in value.items()}
-        if isinstance(value, str) and value.startswith("${") and value.endswith("}") and depth < 8:
-            return put_in(look_up(value[2:-1]), depth + 1)
-        return value
-
-    # Only these are looked at: what else a training had there may refer to what is not in the file.
-    names = ("sample_rate", "channels", "encodec", "seanet", "rvq")
-    return {name: put_in(values[name]) for name in names if name in values}
-
-
-def licence_of(source: str, folder: Path) -> str:
-    """What the model's card says of its licence, or what is known of its name; "unknown" otherwise."""
-    card = folder / CARD
-    if card.is_file():
-        parts = card.read_text(encoding="utf-8", errors="replace").split("---")
-        try:
-            told = yaml.safe_load(parts[1]) if len(parts) > 2 else None
-        except yaml.YAMLError:
-            told = None
-        if isinstance(told, dict) and told.get("license"):
-            return str(told["license"])
-    for name, licence in LICENCES.items():
-        if source == name or (name.endswith("-") and source.startswith(name)):
-            return licence
-    return "unknown"
 
 
 def check_fits(config: EncodecConfig) -> None:
@@ -212,36 +150,80 @@ def encodec_of(published: Published) -> Encodec:
     return network.eval().requires_grad_(False)
 
 
+def from_audiocraft(source: str, look_ahead: int = EXACT, offline: bool = False) -> Published:
+    """A codec that audiocraft itself, where it is installed, loads by name or file.
+
+    Raises:
+        PublishedError: when it is not there or cannot be used.
+    """
+    if offline and not Path(source).exists():
+        raise PublishedError("audiocraft asks the hub itself, and --offline was said; name a file")
+    config, tensors, stereo = parts_of(model_of(source), look_ahead)
+    return Published(config, tensors, licence_of(source, Path(source).parent), source, stereo)
+
+
+def adopt_codec(
+    source: str, look_ahead: str, out: Path, *, offline: bool, accepted: bool, audiocraft: bool = False
+) -> list[str]:
+    """Put a codec into a bundle; returns lines for the user.
+
+    Raises:
+        PublishedError: when it cannot be used, or its licence is not accepted.
+    """
+    published = (from_audiocraft if audiocraft else read_published)(source, LOOK_AHEADS[look_ahead], offline)
+    agree(source, published.licence, accepted)
+    check_fits(published.config)
+    network = encodec_of(published)
+    write_network(out, "codec", network, {"adopted": source, "licence": published.licence}, exact=True)
+    lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
+    mono = ["of a stereo MusicGen the codec is mono, one for both sides: that is what was taken; a show is mono"]
+    return [
+        *(mono if published.stereo else ()),
+        f"written: {out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's",
+        f"next: train a translator on it: python -m training.train translator --out {out}",
+    ]
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Adopt a codec; returns the exit status."""
+    """Adopt a network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
-    parser.add_argument("network", choices=("codec",))
-    parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub")
+    parser.add_argument("network", choices=("codec", "flow", "picture"))
+    parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
     parser.add_argument(
         "--look-ahead",
         choices=tuple(LOOK_AHEADS),
         default="exact",
-        help="token frames of 20 ms that it waits for; exact: all that it looks at, 3",
+        help="codec: token frames of 20 ms that it waits for; exact: all that it looks at, 3",
     )
+    parser.add_argument("--audiocraft", action="store_true", help="codec: have the installed audiocraft load it")
+    parser.add_argument(
+        "--layout", default="", help=f"flow: {', '.join(LAYOUTS)}, or a JSON manifest; default: FILE.json beside it"
+    )
+    parser.add_argument("--prompt", default=PROMPT, help="picture: in words, what is painted; it cannot change live")
+    parser.add_argument("--autoencoder", default=AUTOENCODER, help="picture: a folder, or OWNER/NAME; default: TAESD")
+    parser.add_argument("--side", type=int, default=512, help="picture: of the squares it paints, in pixels")
     parser.add_argument("--offline", action="store_true", help="never ask the hub: only what is on this machine")
     parser.add_argument("--accept-licence", action="store_true", help="having read it")
     options = parser.parse_args(arguments)
+    source, out, accepted = options.source, options.out, options.accept_licence
     try:
-        published = read_published(options.source, LOOK_AHEADS[options.look_ahead], options.offline)
-        print(f"{options.source}: licence {published.licence}", flush=True)
-        if published.licence not in FREE and not options.accept_licence:
-            raise PublishedError("read its licence, which may forbid what you do, and say --accept-licence")
-        check_fits(published.config)
-        network = encodec_of(published)
-        training = {"adopted": options.source, "licence": published.licence}
-        write_network(options.out, "codec", network, training, exact=True)
+        if options.network == "flow":
+            from training.adopt_flow import adopt_flow
+
+            lines = adopt_flow(source, options.layout, out, accepted=accepted)
+        elif options.network == "picture":
+            from training.adopt_picture import Wish, adopt_picture
+
+            wish = Wish(options.prompt, options.autoencoder, options.side)
+            lines = adopt_picture(source, wish, out, offline=options.offline, accepted=accepted)
+        else:
+            how = {"offline": options.offline, "accepted": accepted, "audiocraft": options.audiocraft}
+            lines = adopt_codec(source, options.look_ahead, out, **how)
     except (PublishedError, EngineError, OSError) as error:
-        print(f"{options.source}: {error}", file=sys.stderr)
+        print(f"{source}: {error}", file=sys.stderr)
         return 2
-    lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
-    print(f"written: {options.out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's")
-    print(f"next: train a translator on it: python -m training.train translator --out {options.out}")
+    print("\n".join(lines))
     return 0
 
 

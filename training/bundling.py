@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from engines.bundles import SCHEMA, SOUNDING, identity, network_entry, read_file, read_manifest, representation
+from engines.bundles import (
+    SCHEMA,
+    SOUNDING,
+    identity,
+    network_entry,
+    read_file,
+    read_manifest,
+    representation,
+    verified_files,
+)
 from models.codec import TokenCodec
 from models.mel import Vocoder
 from models.weights import network_from, pack_weights
@@ -67,9 +78,7 @@ def write_network(
     The manifest also says with which codec and front-end those were trained that are told what they hear and see.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    manifest: dict[str, Any] = {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
-    if (folder / "manifest.json").exists():
-        manifest = read_manifest(folder)
+    manifest = _manifest_of(folder)
     data = pack_weights(module, exact=exact)
     file = f"{network}.safetensors"
     (folder / file).write_bytes(data)
@@ -91,6 +100,41 @@ def write_network(
     _write(folder, manifest)
 
 
+def write_ready(
+    folder: Path, network: str, files: Mapping[str, bytes | Path], config: dict[str, Any], training: dict[str, Any]
+) -> None:
+    """Put a network into a bundle (made if need be) as its authors made it; the bundle's own networks stay as they are.
+
+    Args:
+        folder: the bundle.
+        network: its name there.
+        files: name in the bundle, maybe with folders -> what is in it, or where it is.
+        config: what the engine must know of it.
+        training: where it comes from and its licence, for the manifest.
+    """
+    manifest = _manifest_of(folder)
+    entries = []
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, path)
+        else:
+            path.write_bytes(content)
+        with path.open("rb") as file:
+            entries.append({"file": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+    held: dict[str, Any] = entries[0] if len(entries) == 1 else {"files": entries}
+    manifest["networks"][network] = {**held, "config": config, "training": training}
+    _write(folder, manifest)
+
+
+def _manifest_of(folder: Path) -> dict[str, Any]:
+    """A bundle's manifest, or a new one's."""
+    if (folder / "manifest.json").exists():
+        return read_manifest(folder)
+    return {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
+
+
 def take_over(source: Path, folder: Path) -> list[str]:
     """Copy into a bundle (made if need be) what it lacks of another's networks; returns their names.
 
@@ -108,7 +152,13 @@ def take_over(source: Path, folder: Path) -> list[str]:
     taken = [name for name in theirs["networks"] if name not in manifest["networks"]]
     for name in taken:
         entry = theirs["networks"][name]
-        (folder / entry["file"]).write_bytes(read_file(source, entry))
+        if "files" in entry:
+            for path in verified_files(source, entry):
+                own = folder / path.relative_to(source)
+                own.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, own)
+        else:
+            (folder / entry["file"]).write_bytes(read_file(source, entry))
         manifest["networks"][name] = entry
     _write(folder, manifest)
     return taken

@@ -129,7 +129,7 @@ def read_motion(
     Returns:
         Flow [T, 2, 16, 16], speed [T, 16, 16], embedding [T, 128] and age in seconds [T], as in `Clip`.
     """
-    reader = MotionReader(open_engine("flow"), embedding)
+    reader = MotionReader(open_engine("flow", backend="opencv"), embedding)
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
     seen = np.zeros((ticks, EMBEDDING_DIM), np.float16)

@@ -153,7 +153,7 @@ def _watch(footage: Footage, heard: NDArray[np.float32], name: str, settings: Se
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
     embedding = np.zeros((ticks, EMBEDDING_DIM), np.float16)
     age_s = np.zeros(ticks, np.float32)
-    reader = MotionReader(open_engine("flow"), open_engine("embedding", bundle=str(settings.bundle)))
+    reader = MotionReader(*(open_engine(name, bundle=str(settings.bundle)) for name in ("flow", "embedding")))
     marked = {int((k + 0.5) * ticks / THUMBS) for k in range(THUMBS)}
     strip: list[NDArray[np.uint8]] = []
     motion = None

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from engines.contract import EngineError
-from models.frontends import FRONT_ENDS, pretrained
+from models.frontends import FRONT_ENDS, PretrainedEmbedding, pretrained
 from models.weights import NETWORKS, WeightsError, averaged
 from training.bundling import load_network, take_over, write_network
 from training.checkpoint import averages_of, config_of, step_of
@@ -43,6 +43,19 @@ def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str
     write_network(bundle, network, module, {"command": command, "steps": step_of(path), **notes})
 
 
+def front_end_of(name: str, weights: Path | None) -> PretrainedEmbedding:
+    """A pre-trained front-end by name, or of an ONNX file.
+
+    Raises:
+        ValueError: when it cannot be had.
+    """
+    if name != "onnx":
+        return pretrained(name, weights)
+    from training.onnx_front_end import from_onnx
+
+    return from_onnx(weights)
+
+
 def scenes_of(steps: int, clips: int) -> dict[str, int]:
     """What the command line says of the recipes that learn from performers and mobiles; half as many of these."""
     given = {"steps": steps, "performers": clips, "mobiles": clips // 2}
@@ -65,12 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--front-end",
-        choices=("small", *FRONT_ENDS),
+        choices=("small", *FRONT_ENDS, "onnx"),
         default="small",
         help="embedding: the shipped kind of network, or a pre-trained one (extra frontends), of which the reading is "
         "trained",
     )
-    parser.add_argument("--front-end-weights", type=Path, help="a folder with its config.json and model.safetensors")
+    parser.add_argument(
+        "--front-end-weights",
+        type=Path,
+        help="a folder with its config.json and model.safetensors; onnx: any backbone's ONNX file, see docs/bundles.md",
+    )
     parser.add_argument("--from", dest="start", type=Path, help="a bundle to go on from where there is no checkpoint")
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="", help="of matrix products; bf16 on a GPU that has it, else no"
@@ -135,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
             from training.embedding import train_embedding
 
             if options.front_end != "small":
-                start = start or pretrained(options.front_end, options.front_end_weights)
+                start = start or front_end_of(options.front_end, options.front_end_weights)
                 work = work.with_name(f"embedding-{options.front_end}")
             path, errors = train_embedding(
                 work,

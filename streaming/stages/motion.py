@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import Engine, EngineError
-from engines.registry import open_engine
-from streaming.errors import BundleError
+from engines.contract import Engine
 from streaming.features import VIEW_SIDE, fit_square, pool_flow
 from streaming.in_sight import ScreenInSight
 from streaming.messages import FLOW_GRID, Camera, Message, Motion, Picture
+from streaming.seeing import open_seeing
 from streaming.stage import Context, Inputs, Stage
 
 MIN_INTERVAL_S = 0.005
@@ -69,11 +68,12 @@ class MotionReader:
 
     def __init__(self, flow_engine: Engine, embedding_engine: Engine, *, gate: bool = True) -> None:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
+        self._coloured = bool(flow_engine.spec.config.get("colour"))
         self.reset()
 
     def reset(self) -> None:
         """Forget the last frame: the next one does not move."""
-        self._grey: NDArray[np.uint8] | None = None
+        self._matched: NDArray[np.uint8] | None = None
         self._thumbnail: NDArray[np.uint8] | None = None
         self._smoothed: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
@@ -105,16 +105,17 @@ class MotionReader:
         interval_s = (capture_ns - self._capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         speed = np.zeros((FLOW_GRID, FLOW_GRID), np.float32)
-        if self._grey is not None and self._belongs(image, thumbnail, interval_s):
-            dense = self._flow.step(previous=self._grey, current=grey)["flow"]
+        matched = view if self._coloured else grey
+        if self._matched is not None and self._belongs(image, thumbnail, interval_s):
+            dense = self._flow.step(previous=self._matched, current=matched)["flow"]
             if calm is not None and self._smoothed is not None:
                 dense = dense * moved(self._smoothed, calm)
             if counts is not None:
                 dense = dense * cv2.resize(counts, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
         embedding = self._embedding.step(image=view)["embedding"]
-        interval_ms = interval_s * 1e3 if self._grey is not None else 0.0
-        self._grey, self._thumbnail, self._smoothed = grey, thumbnail, calm
+        interval_ms = interval_s * 1e3 if self._matched is not None else 0.0
+        self._matched, self._thumbnail, self._smoothed = matched, thumbnail, calm
         self._shape, self._capture_ns = image.shape, capture_ns
         return Motion(
             flow=flow,
@@ -149,13 +150,7 @@ class MotionStage:
         self._context = context
         show = context.show
         if self._reader is None:
-            try:
-                engines = [
-                    open_engine(name, bundle=show.bundle, backend=show.backend, tell=context.note)
-                    for name in ("flow", "embedding")
-                ]
-            except EngineError as error:
-                raise BundleError(str(error), "", "run: python run_live.py doctor") from error
+            engines = open_seeing(show, context.note)
             self._reader = MotionReader(*engines)
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ class PictureStage:
 
     Args:
         loader: reads a prior image; see `load_prior`.
-        brush_opener: opens the painter; see `open_brush`.
+        brush_opener: opens the painter; with the stage's context.
     """
 
     def __init__(
@@ -68,9 +68,15 @@ class PictureStage:
         cv2.setNumThreads(1)
         memo = context.memo
         self._dials = Dials(context.show)
-        self._brush = self._open_brush(context)
-        if self._brush is None and self._dials["imagination"]:
-            context.note(NO_PAINTER)
+        said: list[str] = []
+
+        def note(line: str) -> None:
+            said.append(line)
+            context.note(line)
+
+        self._brush = self._open_brush(replace(context, note=note))
+        if self._brush is None and self._dials["imagination"] and not said:
+            note(NO_PAINTER)
         image = first_prior(self._loader, context)
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from engines.contract import EngineSpec
+from streaming import imagination
+from streaming.config import Show
 from streaming.drift import Drift
-from streaming.imagination import MOVED, Brush
+from streaming.imagination import MOVED, Brush, open_brush
 from streaming.messages import Flow
+from streaming.metrics import Metrics
+from streaming.stage import Context
 
 SIZE = (640, 512)
 
@@ -122,3 +127,43 @@ def test_chance_changes_slowly_and_is_the_seeds() -> None:
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])
     assert np.corrcoef(noises[0][0].ravel(), noises[0][1].ravel())[0, 1] > 0.8
+
+
+class FakeDiffusion(FakePainter):
+    """Paints squares of 64 pixels with noise of its own shape, and is spared what is alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = EngineSpec("painter", "diffusers", config={"side": 64, "noise": [4, 8, 8], "similar": True})
+        self.change = np.full((64, 64, 3), 20.0, np.float32)
+
+
+def test_a_painter_of_another_size_is_asked_in_it_and_spared_what_is_alike() -> None:
+    engine = FakeDiffusion()
+    brush, drift = Brush(engine, None, 0), Drift(SIZE)
+    image = np.random.default_rng(0).integers(0, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    painted = [brush.paint(image, brush.look(image), drift, flow(), 0.5, 1.0) for _ in range(11)]
+    assert len(engine.told) == 1, "ten in a row are as the first"
+    assert all(np.array_equal(one, painted[0]) for one in painted)
+    assert engine.told[0]["warped"].shape == engine.told[0]["prior"].shape == (64, 64, 3)
+    assert engine.told[0]["noise"].shape == (4, 8, 8)
+    other = np.random.default_rng(1).integers(0, 200, image.shape, dtype=np.uint8)
+    brush.paint(other, brush.look(other), drift, flow(), 0.5, 1.0)
+    assert len(engine.told) == 2
+
+
+def test_a_diffusion_that_is_too_slow_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagination, "has", lambda network, bundle: network == "painter")
+    monkeypatch.setattr(imagination, "open_engine", lambda *names, **_: FakeDiffusion())
+    for took_ms, kept, words in ((20, True, ""), (100, True, "10 pictures a second"), (900, False, "it needs a GPU")):
+        notes: list[str] = []
+        monkeypatch.setattr(Brush, "warm_up", lambda self, took_ms=took_ms: float(took_ms))
+        assert (open_brush(Context(Show(), Metrics(), note=notes.append)) is not None) == kept
+        assert len(notes) == bool(words)
+        assert words in "".join(notes)
+
+
+def test_warming_up_asks_every_time_and_says_how_long_it_takes() -> None:
+    engine, times = FakeDiffusion(), iter(range(0, 60_000_000, 10_000_000))
+    assert Brush(engine, None, 0).warm_up(lambda: next(times)) == 10.0
+    assert len(engine.told) == 3

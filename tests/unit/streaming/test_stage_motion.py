@@ -180,3 +180,24 @@ def test_an_unknown_backend_gets_one_line() -> None:
     with pytest.raises(BundleError, match="no-such-runtime"):
         stage.setup(Context(Show(backend="no-such-runtime"), Metrics()))
     stage.close()
+
+
+class ColourFlow(CountingFlow):
+    """A flow that is shown colours, as its engine says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = EngineSpec("flow", "fake", config={"colour": True})
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        assert {frame.shape for frame in inputs.values()} == {(VIEW_SIDE, VIEW_SIDE, 3)}
+        return super().step(**{name: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for name, frame in inputs.items()})
+
+
+def test_a_flow_that_takes_colours_is_shown_them() -> None:
+    flow = ColourFlow()
+    reader = MotionReader(flow, FakeEmbedding())
+    reader.read(scene(), 0)
+    read = reader.read(scene(4.0), 40 * MS)
+    assert flow.steps == 1
+    assert float(np.median(read.flow[0][3:13, 3:13])) == pytest.approx(4.0 / 256 / 0.040, rel=0.15)

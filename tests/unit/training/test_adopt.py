@@ -13,8 +13,9 @@ from transformers import EncodecModel
 
 from models.encodec import Encodec
 from tests.encodecs import as_audiocraft, seeded
-from training.adopt import AUDIOCRAFT, licence_of, main, read_published
+from training.adopt import AUDIOCRAFT, main, read_published
 from training.bundling import load_network
+from training.licences import licence_of
 
 SIZES: dict[str, Any] = {
     "upsampling_ratios": [8, 5, 4, 4],
