@@ -68,9 +68,7 @@ class Drift:
         self._home = np.stack([columns, rows], -1)
         # Cells of the map in one longer side of the picture, along x and y.
         self._cells = np.array([self.shape[1] * longer / width, self.shape[0] * longer / height], np.float32)
-        pixels_y, pixels_x = np.mgrid[0:height, 0:width].astype(np.float32)
-        # The middle of each pixel, in the points of a texture.
-        self._pixels = np.ascontiguousarray(FINER * np.stack([pixels_x, pixels_y], -1) + 0.5 * (FINER - 1))
+        self._pixels: dict[tuple[int, ...], Map] = {}
 
     def move(self, flow: Map, seconds: float, anchoring: float) -> None:
         """Carry the map on.
@@ -97,16 +95,29 @@ class Drift:
         self.where = np.zeros_like(self.where)
 
     def render(self, prior: Texture) -> NDArray[np.uint8]:
-        """The prior as the map has moved it, [height, width, 3]; the prior's image itself where nothing is moved."""
-        scale = np.float32(max(self.size))
+        """The prior as the map has moved it, in the prior's size; its image itself where nothing is moved.
+
+        Args:
+            prior: of the screen's shape, and of any size.
+        """
+        size = prior.image.shape[1::-1]
+        scale = np.float32(max(size))
         if float(np.abs(self.where).max()) * scale < STILL:
             return prior.image
-        source = cv2.resize(np.float32(FINER) * scale * self.where, self.size, interpolation=cv2.INTER_CUBIC)
-        source += self._pixels
+        source = cv2.resize(np.float32(FINER) * scale * self.where, size, interpolation=cv2.INTER_CUBIC)
+        source += self._middles(size)
         # Whole numbers and 32nds: half the time of floating point.
         whole, part = cv2.convertMaps(source, None, cv2.CV_16SC2)
         moved = cv2.remap(prior.fine, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         return np.asarray(moved, np.uint8)
+
+    def _middles(self, size: tuple[int, ...]) -> Map:
+        """The middle of each pixel of a picture, in the points of its texture."""
+        if size not in self._pixels:
+            pixels_y, pixels_x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
+            points = FINER * np.stack([pixels_x, pixels_y], -1) + 0.5 * (FINER - 1)
+            self._pixels[size] = np.ascontiguousarray(points, np.float32)
+        return self._pixels[size]
 
     def stretched(self) -> Map:
         """How much less of the prior a cell [rows, columns] shows than its own size: 0 none, 1 a single point."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from engines.registry import has, open_engine
 from streaming.clock import now_ns
-from streaming.drift import Drift
+from streaming.drift import Drift, Texture
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, Flow
@@ -32,6 +32,8 @@ FULL_FROM = 0.1
 """From this imagination on all that it says is added; below, a part, down to nothing."""
 MOVED = 0.004
 """A picture that is moved by this part of its longer side is mended in full."""
+MENDED = 0.25
+"""Up to this imagination the bundle's own painter leaves nothing to chance; see `models.painter`."""
 PICTURE_MS, UNUSABLE_MS = 40.0, 400.0
 """A diffusion painter that takes longer a picture than the first makes fewer; than the second, it is left out."""
 _WARM_UP_STEPS = 3
@@ -40,9 +42,13 @@ Image = NDArray[np.uint8]
 
 
 class Look(NamedTuple):
-    """What the painter knows of a prior image: uint8 [SIDE, SIDE, 3], and its embedding float32 [E]."""
+    """What the painter knows of a prior image: it in the middle of a square, its texture there, and its embedding.
+
+    small: uint8 [SIDE, SIDE, 3]; texture: of the part of it that is no margin; seen: float32 [E].
+    """
 
     small: Image
+    texture: Texture
     seen: NDArray[np.float32]
 
 
@@ -63,6 +69,7 @@ class Brush:
         self._blind = np.zeros(int(engine.spec.config.get("seen_dim", 128)), np.float32)
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
+        self._mends = 0.0 if "noise" in engine.spec.config else MENDED
         self._change: NDArray[np.float32] | None = None
         self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
 
@@ -73,7 +80,8 @@ class Brush:
             found = np.asarray(self._eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
             if found.shape == seen.shape and np.isfinite(found).all():
                 seen = found
-        return Look(fit_square(still, self._side), seen)
+        small = fit_square(still, self._side)
+        return Look(small, Texture(np.ascontiguousarray(small[_within(self._side, still)])), seen)
 
     def paint(
         self,
@@ -100,13 +108,16 @@ class Brush:
         Returns:
             uint8 [H, W, 3].
         """
-        self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
+        if imagination > self._mends:
+            self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         reach = float(np.abs(drift.where).max())
         awake = max(opened(flow.level_db), min(1.0, reach / MOVED))
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0:
             return image
-        small = fit_square(image, self._side)
+        # Moved at its small size, as in training, which costs less than to make the moved picture small.
+        small, within = look.small.copy(), _within(self._side, image)
+        small[within] = drift.render(look.texture)
         if self._sameness is not None and not again:
             again = self._sameness.passes_over(small)
         change = self._change if again else None
@@ -116,10 +127,7 @@ class Brush:
             return image
         self._change = change
         height, width = image.shape[:2]
-        side = self._side
-        rows, columns = (max(1, round(side * length / max(height, width))) for length in (height, width))
-        top, left = (side - rows) // 2, (side - columns) // 2
-        part = np.ascontiguousarray(change[top : top + rows, left : left + columns], np.float32) * np.float32(much)
+        part = np.ascontiguousarray(change[within], np.float32) * np.float32(much)
         added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
 
@@ -146,16 +154,24 @@ class Brush:
         still = Drift((self._side, self._side))
         still.where += np.float32(MOVED)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
-        look, took_ms = self.look(blank), 0.0
+        took_ms = 0.0
         for step in range(_WARM_UP_STEPS):
             image = np.random.default_rng(step).integers(0, 256, blank.shape, dtype=np.uint8)
-            begun = clock()
+            look, begun = self.look(image), clock()
             self.paint(image, look, still, silence, 0.5, 1.0)
             took_ms = (clock() - begun) / 1e6
         return took_ms
 
     def _drawn(self) -> NDArray[np.float32]:
         return self._chance.standard_normal(self._noise_shape, np.float32)
+
+
+def _within(side: int, image: Image) -> tuple[slice, slice]:
+    """Where a picture's rows and columns are in a square of so many pixels."""
+    longer = max(image.shape[:2])
+    lengths = [max(1, round(side * length / longer)) for length in image.shape[:2]]
+    rows, columns = (slice((side - length) // 2, (side - length) // 2 + length) for length in lengths)
+    return rows, columns
 
 
 def _in_square(drift: Drift) -> NDArray[np.float32]:

@@ -22,8 +22,8 @@ FADE_TICKS = 25
 """A new prior image takes a second to come."""
 MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
-HURRIED_TICKS = 250
-"""So long after a flow was passed over only every second picture is painted anew."""
+LATE_NS = 12_000_000
+"""A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
 
 
@@ -55,7 +55,7 @@ class PictureStage:
         self._fade = 0
         self._reader = PriorReader(lambda path: self._prepared(loader(path)))
         self._tick: int | None = None
-        self._hurried_until = -1
+        self._painted = True
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -109,8 +109,6 @@ class PictureStage:
         if passed == 0:
             self._context.metrics.count("repeats")
             return []
-        if passed > 1 and self._tick is not None:
-            self._hurried_until = flow.tick + HURRIED_TICKS
         self._tick = flow.tick
         seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
         # A velocity holds for its own tick; what was passed over only decays.
@@ -121,7 +119,9 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None and self._still.look is not None:
             look, drift = self._still.look, self._still.drift
-            again = flow.tick % 2 == 1 and flow.tick < self._hurried_until
+            # Every second picture is painted anew however late it is.
+            again = self._painted and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
+            self._painted = not again
             if again:
                 self._context.metrics.count("painted_again")
             dials = self._dials["imagination"], self._dials["chance"]

@@ -14,7 +14,7 @@ from streaming.errors import SourceError
 from streaming.messages import Flow, Picture, Set
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
-from streaming.stages.picture import FADE_TICKS, PictureStage
+from streaming.stages.picture import FADE_TICKS, LATE_NS, PictureStage
 
 PRIORS = {
     "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
@@ -41,13 +41,13 @@ class Drawing:
         self.stage.setup(self.context)
         self.tick = -1
 
-    def step(self, speed: float = 0.0, by: int = 1, **controls: Any) -> Picture | None:
+    def step(self, speed: float = 0.0, by: int = 1, waited_ns: int = 0, **controls: Any) -> Picture | None:
         self.tick += by
         flow = np.zeros((2, 16, 16), np.float32)
         flow[0] = speed
         message = Flow(tick=self.tick, flow=flow, capture_ns=5, stamps={"flow": 1})
         asked = [Set(name=name, value=value) for name, value in controls.items()]
-        found = self.stage.step(Inputs({"flow": [message]}, controls=asked), 0)
+        found = self.stage.step(Inputs({"flow": [message]}, controls=asked), 1 + waited_ns)
         if self.stage._reader.coming is not None:
             wait([self.stage._reader.coming], 5.0)
         return found[0] if found else None  # type: ignore[return-value]
@@ -207,14 +207,14 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     assert "no painter" in Drawing().notes[0]
 
 
-def test_where_time_is_short_every_second_picture_is_painted_anew() -> None:
+def test_a_flow_that_waited_is_painted_as_the_last_one_but_never_two_in_a_row() -> None:
     brush = Reddening()
     show = Drawing(brush=brush)
     for _ in range(4):
         show.step(0.1)
-    assert not any(brush.again)
-    show.step(0.1, by=2)
-    for _ in range(300):
-        show.step(0.1)
-    assert 100 <= sum(brush.again) <= 130
-    assert not any(brush.again[-40:])
+    show.step(0.1, waited_ns=2 * LATE_NS)
+    show.step(0.1, waited_ns=LATE_NS // 2)
+    for _ in range(6):
+        show.step(0.1, waited_ns=2 * LATE_NS)
+    assert brush.again == [*(4 * [False]), True, False, *(3 * [True, False])]
+    assert show.metrics.take().counters["painted_again"] == 4
