@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.bundles import learned_networks, not_exported
+from engines.artifacts import not_exported
+from engines.bundles import learned_networks
 from engines.opencv_flow import DisFlow
 from engines.registry import open_engine
 from tests.flows import Says, to_onnx

@@ -16,7 +16,8 @@ from transformers import AutoConfig, AutoModel
 
 from engines.contract import EngineError
 from engines.registry import open_engine
-from export.onnx import TOLERANCE, parity, to_onnx
+from export.onnx import parity, to_onnx
+from export.parity import TOLERANCE
 from models.embedding import SIDE
 from models.frontends import PretrainedEmbedding
 from models.ticks import tick_of
