@@ -31,7 +31,8 @@ animator    latent: float32 [D] of what is heard, time_s: the tick's time, shown
             cell comes from in the prior image, before: the last tick's flow, noise: float32 [2, 16, 16]
             -> flow: float32 [2, 16, 16], velocities in longer sides of the picture per second
 painter     warped, prior: uint8 [128, 128, 3] BGR, the moved picture and the still, where, flow: float32 [2, 16, 16],
-            heard: float32 [D], imagination, chance: 0 to 1, seen: float32 [128], the still's embedding,
+            heard: float32 [L * D], the latents of what was heard as many ticks back as `config`'s `past` says,
+            one after the other, imagination, chance: 0 to 1, seen: float32 [128], the still's embedding,
             noise: float32 [3, 128, 128] -> change: float32 [128, 128, 3], what is to be added to the moved picture;
             where `config` has another `side` of the squares, or shape of the `noise`, these
 

@@ -46,6 +46,7 @@ class PainterConfig(Sizes):
         side: of the square pictures, in pixels.
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
+        past: how many ticks back it is told what was heard; the first is 0, the present.
         seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
         fine: channels at half the picture's size, where edges are; 0 for none.
         width, inner: channels at a cell's size and at twice that.
@@ -58,6 +59,7 @@ class PainterConfig(Sizes):
     side: int = 128
     patch: int = 4
     latent_dim: int = 128
+    past: tuple[int, ...] = (0,)
     seen_dim: int = 128
     points: int = 32
     fine: int = 24
@@ -68,13 +70,19 @@ class PainterConfig(Sizes):
     moment: int = 128
     steps: int = 1
 
+    @property
+    def heard_dim(self) -> int:
+        """Width of all that it is told of what was heard."""
+        return self.latent_dim * len(self.past)
+
 
 class Sitting(NamedTuple):
     """What the painter knows of one moment, a row each.
 
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
-    `models.animator`; heard [N, latent_dim]; imagination [N], 0 to 1; chance [N], 0 to 1: how far chance has led what
-    is moved. With none the painter says what is likeliest to be seen; where chance has led, nobody can be gone by.
+    `models.animator`; heard [N, heard_dim]: the latents of `past`, one after the other; imagination [N], 0 to 1;
+    chance [N], 0 to 1: how far chance has led what is moved. With none the painter says what is likeliest to be seen;
+    where chance has led, nobody can be gone by.
     seen [N, seen_dim]: the still's embedding.
     """
 
@@ -110,7 +118,7 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PainterConfig()
-        self.pose = Pose(config.latent_dim, config.seen_dim, config.points) if config.points else None
+        self.pose = Pose(config.heard_dim, config.seen_dim, config.points) if config.points else None
         self.choices = len(LIMBS) + 1 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
         self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)
@@ -164,7 +172,7 @@ class Painter(nn.Module):
         others, told, limbs = self._posed(sitting, still)
         x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
-        moment = self.moment(torch.cat([sitting.heard, *known], -1))
+        moment = self.moment(torch.cat([sitting.heard[:, : self.config.latent_dim], *known], -1))
         fine = self._finely(base, still, [others.flatten(1, 2), *limbs], moment)
         if fine is not None:
             x = x + self.coarser(fine)

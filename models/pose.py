@@ -6,6 +6,7 @@ paints finds that out slowly, from pixels; told as points of the embedding it is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,9 @@ AROUND = 11
 """Side in pixels of what lies about a place; it is looked for twice."""
 SLEEVE = 0.12
 """Half the width of an arm with what it is dressed in, in -1..1: so much about a limb is cleared away with it."""
+PAST = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20, 25, 32, 40, 50)
+"""Ticks back, what is heard now first: a bow's place is the sum of its strokes, a stick's height the time since it
+fell. Of the squared distance from where points were, 0.48 was left by the present alone, 0.41 by these two seconds."""
 SURE = 0.03
 """A point is shown as a spot of at least this spread, in -1..1."""
 
@@ -40,18 +44,19 @@ class Pose(nn.Module):
     """From what is heard and a still's embedding to where the player's points are now.
 
     Args:
-        latent_dim, seen_dim: widths of an audio latent and of an embedding.
+        heard_dim, seen_dim: widths of what is told of what is heard (audio latents, one after the other) and of an
+            embedding.
         points: how many points the embedding begins with, all x before all y.
     """
 
     INSIDE = 256
 
-    def __init__(self, latent_dim: int, seen_dim: int, points: int) -> None:
+    def __init__(self, heard_dim: int, seen_dim: int, points: int) -> None:
         super().__init__()
         self.points = points
         inside = self.INSIDE
         self.net = nn.Sequential(
-            *(nn.Linear(latent_dim + seen_dim, inside), nn.GELU()),
+            *(nn.Linear(heard_dim + seen_dim, inside), nn.GELU()),
             *(nn.Linear(inside, inside), nn.GELU(), nn.Linear(inside, inside), nn.GELU()),
             nn.Linear(inside, 3 * len(POINTS)),
         )
@@ -64,7 +69,7 @@ class Pose(nn.Module):
         return torch.stack([seen[:, :count], seen[:, self.points : self.points + count]], -1)
 
     def forward(self, heard: Tensor, seen: Tensor) -> Said:
-        """Heard [N, latent_dim], seen [N, seen_dim]."""
+        """Heard [N, heard_dim], seen [N, seen_dim]."""
         moved, unsure = self.net(torch.cat([heard, seen], -1)).split([2 * len(POINTS), len(POINTS)], -1)
         return Said(self.begun(seen) + moved.unflatten(-1, (-1, 2)), 0.3 * torch.sigmoid(unsure))
 
@@ -72,6 +77,15 @@ class Pose(nn.Module):
         """How unlikely the true points [N, P, 2] are (normal, with a spread each), per row [N]."""
         spread = said.spread + SURE
         return ((said.at - true).square().sum(-1) / (2.0 * spread.square()) + 2.0 * spread.log()).mean(-1)
+
+
+def recalled(heard: Tensor, ticks: Tensor, past: Sequence[int] = PAST) -> Tensor:
+    """What was heard at some ticks [N] and before: latents [T, D] of a clip -> [N, len(past) * D], the present first.
+
+    Before the clip there was what its first tick has.
+    """
+    at = (ticks[:, None] - torch.tensor(past)).clamp_min(0)
+    return heard[at].flatten(1)
 
 
 def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:

@@ -313,7 +313,7 @@ class PainterTick(Tick):
             Spec("prior", (1, side, side, 3), torch.uint8),
             Spec("where", (1, 2, cells, cells)),
             Spec("flow", (1, 2, cells, cells)),
-            Spec("heard", (1, config.latent_dim)),
+            Spec("heard", (1, config.heard_dim)),
             Spec("imagination", (1,)),
             Spec("chance", (1,)),
             Spec("seen", (1, config.seen_dim)),

@@ -21,6 +21,7 @@ from streaming.drift import Drift, Texture
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.levels import opened
 from streaming.messages import FLOW_GRID, Flow
+from streaming.past import Past
 from streaming.sameness import Sameness
 from streaming.stage import Context
 
@@ -71,7 +72,7 @@ class Brush:
         self._noise = self._drawn()
         self._mends = 0.0 if "noise" in engine.spec.config else MENDED
         self._change: NDArray[np.float32] | None = None
-        self._deaf = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
+        self._past = Past(engine.spec.config.get("past", (0,)), int(engine.spec.config.get("latent_dim", 128)))
 
     def look(self, still: Image) -> Look:
         """Look at a prior image once; 10 to 20 ms, in whichever thread reads it."""
@@ -108,6 +109,7 @@ class Brush:
         Returns:
             uint8 [H, W, 3].
         """
+        self._past.hear(flow.tick, np.asarray(flow.heard, np.float32))
         if imagination > self._mends:
             self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         reach = float(np.abs(drift.where).max())
@@ -134,13 +136,12 @@ class Brush:
     def _asked(
         self, small: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float
     ) -> NDArray[np.float32]:
-        heard = flow.heard if flow.heard.shape == self._deaf.shape else self._deaf
         change = self._engine.step(
             warped=small,
             prior=look.small,
             where=_in_square(drift),
             flow=flow.flow,
-            heard=heard,
+            heard=self._past.recalled(),
             imagination=imagination,
             chance=chance,
             seen=look.seen,

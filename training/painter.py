@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.animator import Animator
 from models.embedding import VisualEmbedding
 from models.painter import MENDED, Painter, PainterConfig, Sitting
+from models.pose import PAST
 from training.bundling import load_network
 from training.device import Device
 from training.enacting import LITTLE
@@ -213,7 +214,8 @@ def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
     """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
-    return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
+    latent_dim, seen_dim = played.heard.shape[-1], played.seen.shape[-1]
+    return PainterConfig(latent_dim=latent_dim, past=PAST, seen_dim=seen_dim, points=points)
 
 
 def train_painter(

@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.animator import Animator
+from models.pose import recalled
 from models.weights import pack_weights
 from streaming.drift import Drift, Texture
 from streaming.features import fit_square
@@ -46,7 +47,7 @@ class Pictures:
     Attributes:
         prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
         where, flow: float16 [N, 2, G, G]; see `models.animator`.
-        heard: float16 [N, D], the audio latent.
+        heard: float16 [N, L * D], the audio latents of `models.pose.PAST`.
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
         seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
@@ -196,7 +197,7 @@ def stack(files: Sequence[Path], clips: Scenes) -> Pictures:
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
             tick, start = (torch.from_numpy(file[name]).long() for name in ("tick", "start"))
-            columns["heard"].append(clips.heard[row, tick])
+            columns["heard"].append(recalled(clips.heard[row], tick))
             columns["seen"].append(clips.seen[row, start])
             columns["now"].append(clips.seen[row, tick])
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))

@@ -28,7 +28,7 @@ def train_pose(pose: Pose, heard: Tensor, seen: Tensor, steps: int = 8_000) -> d
 
     Args:
         pose: changed in place.
-        heard: the audio latents of clips at ticks that follow one another, [N, T, D].
+        heard: what is told of what clips are heard to be at ticks that follow one another, [N, T, W].
         seen: the embeddings of what is seen then, [N, T, E].
         steps: how many, of 512 moments each.
 

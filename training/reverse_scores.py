@@ -24,6 +24,7 @@ from engines.registry import has, open_engine
 from streaming.config import Show
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.messages import TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.past import Past
 from training.onsets import level_db
 from training.performances import TEST_SEED, Eye, performer_of, watch
 from training.pictures import paint_mobile
@@ -173,7 +174,11 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
-    heard, seen = _heard(sound, bundle), _seen(rows["prior"][0], bundle)
+    seen, config = _seen(rows["prior"][0], bundle), painter.spec.config
+    past, heard = Past(config.get("past", (0,)), int(config["latent_dim"])), []
+    for tick, latent in enumerate(_heard(sound, bundle)):
+        past.hear(tick, latent)
+        heard.append(past.recalled())
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}
     for row in range(len(rows["warped"])):

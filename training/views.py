@@ -23,6 +23,7 @@ from models.codec import TokenCodec
 from models.embedding import SIDE
 from models.latent import Latent
 from models.mel import Vocoder
+from models.pose import recalled
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
 from training.bundling import load_network, sounding_of
@@ -39,7 +40,7 @@ PER_FILE = 40
 FROM_START = 0.5
 """How often the still is the clip's first view, as a show's most often is."""
 GREY = 127
-LAYOUT = 1
+LAYOUT = 2
 """Raised when a made file holds something else than before."""
 _ROWS = STILL_SIDE * SIZE[1] // SIZE[0]
 _TOP = (STILL_SIDE - _ROWS) // 2
@@ -51,7 +52,7 @@ class Views:
 
     Attributes:
         seen: uint8 [N, V, rows, STILL_SIDE, 3], the pictures within their squares.
-        heard: float16 [N, V, D], the audio latent of the tick.
+        heard: float16 [N, V, L * D], the audio latents of `models.pose.PAST` at the tick.
         known: float16 [N, V, E], the view's embedding.
     """
 
@@ -113,7 +114,11 @@ def look(seed: int, bundle: Path) -> dict[str, NDArray[Any]]:
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
     seen, large = (np.stack([fit_square(picture, side) for picture in pictures]) for side in (STILL_SIDE, SIDE))
     known = embedded(torch.from_numpy(large), bundle)
-    return {"seen": seen[:, _TOP : _TOP + _ROWS], "heard": heard[ticks].half().numpy(), "known": known.numpy()}
+    return {
+        "seen": seen[:, _TOP : _TOP + _ROWS],
+        "heard": recalled(heard, torch.from_numpy(ticks)).half().numpy(),
+        "known": known.numpy(),
+    }
 
 
 def _file(seeds: range, folder: Path, bundle: Path) -> Path:

@@ -132,7 +132,7 @@ def test_on_a_gpu_it_goes_before_the_bundles_other_painter(tmp_path: Path, monke
     networks = {"diffusion": {"files": []}, "painter": {"file": "painter.safetensors"}}
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": networks}))
     for gpu in (True, False):
-        monkeypatch.setattr(registry, "_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(registry.machine, "has_gpu", lambda gpu=gpu: gpu)
         assert registry.diffuses(str(tmp_path)) == gpu
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": {"diffusion": {"files": []}}}))
     assert registry.diffuses(str(tmp_path))
