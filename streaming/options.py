@@ -17,7 +17,7 @@ from streaming.errors import UserError
 from streaming.processes import PROCESSES
 
 COMMANDS = ("play", "bench", "doctor", "stage", "set", "keys")
-BENCHES = ("latency", "soak", "throughput")
+BENCHES = ("latency", "soak", "throughput", "engines")
 HELP = "see python run_live.py --help"
 EPILOG = """commands:
   play (default)       perform
@@ -25,6 +25,7 @@ EPILOG = """commands:
   bench latency        motion-to-sound of this machine       [--seconds S] [--history]
   bench throughput     step times of every stage             [--seconds S] [--history]
   bench soak           memory and dropouts over a long time  [--minutes M] [--history]
+  bench engines        every network on every runtime here   [--seconds S] [--out DIR] [--history]
   stage NAME           one stage by hand, on this or another machine
   set [NAME VALUE]     change a live control of the show that runs, or list them
   keys DIR             make the keys for links between machines
@@ -45,6 +46,7 @@ class Command:
         history: append the benchmark's result to the history.
         notes: lines for the user.
         value: what `set` sets.
+        out: the folder in which `bench engines` leaves its table.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Command:
     history: bool = False
     notes: tuple[str, ...] = ()
     value: str = ""
+    out: str = "recordings"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,6 +78,7 @@ def parse(argv: Sequence[str]) -> Command:
     given = vars(_parser(name).parse_args(rest))
     target, seconds = given.pop("target", ""), given.pop("seconds", None)
     minutes, history = given.pop("minutes", None), given.pop("history", False)
+    out = given.pop("out", Command.out)
     if name == "keys":
         return Command(name, target=target)
     if name == "set":
@@ -93,7 +97,7 @@ def parse(argv: Sequence[str]) -> Command:
     notes = check(show, name)
     if NO_PICTURES in notes:
         show = msgspec.structs.replace(show, direction="video-to-music")
-    return Command(name, show, awake, target, seconds, history, tuple(notes))
+    return Command(name, show, awake, target, seconds, history, tuple(notes), out=out)
 
 
 def _parser(name: str) -> _Parser:
@@ -121,6 +125,7 @@ def _parser(name: str) -> _Parser:
         parser.add_argument("--seconds", type=float, metavar="S", help="how long")
         parser.add_argument("--minutes", type=float, metavar="M", help="how long")
         parser.add_argument("--history", action="store_true", help="append the result to docs/bench-history.jsonl")
+        parser.add_argument("--out", metavar="DIR", help="where engines leaves its table; default: recordings")
     _add_show(parser)
     return parser
 

@@ -143,6 +143,8 @@ def test_the_other_commands() -> None:
     assert parse(["keys", "somewhere"]).target == "somewhere"
     bench = parse(["bench", "soak", "--minutes", "2", "--history"])
     assert (bench.target, bench.seconds, bench.history, bench.show.record) == ("soak", 120.0, True, "")
+    engines = parse(["bench", "engines", "--out", "here", "--seconds", "3"])
+    assert (engines.target, engines.seconds, engines.out) == ("engines", 3.0, "here")
     assert bench.show.direction == "video-to-music"
     assert parse(["doctor"]).name == "doctor"
     with pytest.raises(SystemExit) as caught:
