@@ -17,13 +17,16 @@ from streaming import clock
 TOLERANCE = 1e-4
 """Largest relative difference from torch that is accepted in single precision; measured 1e-7 to 2e-6."""
 TOLERANCES = {"fp32": TOLERANCE, "fp16": 0.05, "bf16": 0.1}
-"""Precision -> the same. Measured on a CPU, the default bundle: in ONNX Runtime fp16 0.0001 to 0.044, but 0.06 for the
-embedding and 0.35 for the decoder; in torch fp16 0.001 to 0.007, bf16 0.008 to 0.043, the embedding 0.1 and 0.49."""
+"""Precision -> the same. Measured on a CPU, the default bundle: in ONNX Runtime fp16 0.0001 to 0.011, but 0.06 for the
+embedding, 0.13 for what sight remembers (of its output 0.0015) and 0.35 for the decoder; in torch fp16 0.001 to 0.011,
+the embedding 0.07, bf16 0.006 to 0.06, the embedding 0.19."""
 CODES = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.1}
 """Precision -> largest share of codes that may differ: a sum within rounding of a boundary may fall either way.
 Measured: fp32 0; the translator's 0.03 in fp16 and 0.15 in bf16, the encoder's 0.2 to 0.7 in either."""
 TICKS = 80
 """More than any window is long."""
+LOOKED_AT = 4
+"""States are compared at each so many ticks."""
 _TIMED = 40
 
 
@@ -58,11 +61,11 @@ def compare(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
 
     Returns:
         `output`: largest relative difference of outputs, or, for codes, the share of codes that differ; `state`:
-        largest relative difference of the states at the end.
+        largest relative difference of the states, looked at now and then.
     """
     ours = TorchRunner(tick, torch.device("cpu"))
     rng = np.random.default_rng(0)
-    worst, wrong = 0.0, 0.0
+    worst, wrong, state = 0.0, 0.0, 0.0
     for n in range(ticks):
         inputs = {spec.name: example(spec, rng, n) for spec in tick.inputs}
         want, got = ours.run(inputs), theirs.run(inputs)
@@ -70,9 +73,9 @@ def compare(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
             wrong += float((want != got).mean()) / ticks
         else:
             worst = max(worst, difference(got, want))
-    state = 0.0
-    for mine, other in zip(ours.state(), theirs.state(), strict=True):
-        state = max(state, difference(other, mine))
+        if n % LOOKED_AT == LOOKED_AT - 1:
+            for mine, other in zip(ours.state(), theirs.state(), strict=True):
+                state = max(state, difference(other, mine))
     return {"output": max(worst, wrong), "state": state}
 
 

@@ -34,7 +34,7 @@ TICKS = 12
 BEYOND = {
     "fp16": {"embedding", "encoder"},
     "bf16": {"embedding", "encoder", "translator"},
-    "onnx fp16": {"embedding", "encoder", "decoder"},
+    "onnx fp16": {"embedding", "encoder", "decoder", "sight"},
 }
 """Where a lower precision is too far from torch's single precision."""
 
