@@ -64,12 +64,13 @@ def test_the_deadline_ends_it_with_a_checkpoint(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_after_the_step_and_saves(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         run(Counting(interrupt_at=7), tmp_path, "n", Plan(100, 1.0))
     after = Counting()
     after.load(tmp_path / "n.safetensors")
     assert after.step == 7
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_curves_are_written_for_tensorboard(tmp_path: Path) -> None:
