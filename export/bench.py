@@ -61,13 +61,19 @@ BASE = Way("torch", "fp32", "eager")
 """What the others are compared with."""
 
 
-def ways(*, rounded: bool) -> Iterator[Way]:
-    """All that this machine could do for a network, torch's own way first; rounded: it can be had in 8-bit integers."""
+def ways(*, rounded: bool, compiled: bool = False) -> Iterator[Way]:
+    """All that this machine could do for a network, torch's own way first.
+
+    Args:
+        rounded: it can be had in 8-bit integers.
+        compiled: torch.compile too, where there is no GPU: it takes minutes for each network.
+    """
     gpu = machine.has_gpu()
     for precision in PRECISIONS["torch"]:
         if precision != "fp16" or gpu:  # on a CPU torch computes fp16 by converting it
             yield Way("torch", precision, "eager")
-    yield Way("torch", "fp32", "compiled")
+    if gpu or compiled:
+        yield Way("torch", "fp32", "compiled")
     for provider in providers():
         yield Way("onnxruntime", "fp32", provider)
         if provider != CPU:
@@ -160,12 +166,13 @@ def _weighed(network: str, folder: Path, way: Way, file: Path) -> float | None:
     return float(done.stdout) if done.returncode == 0 else None
 
 
-def measure(folder: Path, seconds: float = SECONDS) -> dict[str, Any]:
+def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -> dict[str, Any]:
     """The whole table.
 
     Args:
         folder: the bundle's.
         seconds: how long each network is timed.
+        compiled: see `ways`.
 
     Returns:
         `machine`: what it is; `bundle`; `rows`: network, way, times, memory and parity, or why it could not be run.
@@ -173,7 +180,7 @@ def measure(folder: Path, seconds: float = SECONDS) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as kept:
         for network in learned_networks(folder):
-            rows += _measured(network, folder, Path(kept), seconds)
+            rows += _measured(network, folder, Path(kept), seconds, compiled)
     board = machine.gpu()
     about = {
         "cpu": machine.cpu(),
@@ -186,10 +193,10 @@ def measure(folder: Path, seconds: float = SECONDS) -> dict[str, Any]:
     return {"machine": about, "bundle": folder.name, "at": clock.wall_text(), "rows": rows}
 
 
-def _measured(network: str, folder: Path, kept: Path, seconds: float) -> list[dict[str, Any]]:
+def _measured(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
     runners: dict[Way, Runner] = {}
     rows: dict[Way, dict[str, Any]] = {}
-    for way in ways(rounded=int8.rounds(network, load_tick(network, folder))):
+    for way in ways(rounded=int8.rounds(network, load_tick(network, folder)), compiled=compiled):
         sys.stdout.write(f"{network}: {way} ...\n")
         sys.stdout.flush()
         rows[way] = {"network": network, "way": str(way), **way._asdict()}
@@ -229,6 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed")
     parser.add_argument("--out", type=Path, default=Path("recordings"), help="where the table is left")
     parser.add_argument("--history", action="store_true", help="append the medians to docs/bench-history.jsonl")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile too without a GPU: minutes a network")
     parser.add_argument("--weigh", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
@@ -237,7 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
             network, runtime, precision, how, file = options.weigh
             sys.stdout.write(f"{weigh(network, folder, Way(runtime, precision, how), Path(file))}\n")
             return 0
-        found = measure(folder, options.seconds)
+        found = measure(folder, options.seconds, compiled=options.compiled)
         for path in leave(found, options.out):
             sys.stdout.write(f"written: {path}\n")
         if options.history:

@@ -71,10 +71,11 @@ def draw(found: dict[str, Any], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("a tick, ms: median, and on to the 99th percentile")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(axis="x", alpha=0.3)
     for index, kind in enumerate(kinds):
         axes.barh(0, 0, color=f"C{index % 10}", label=kind)
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside lower center", ncols=4)
     about = found["machine"]
     axes.set_title(
         about["gpu"]["name"] if about["gpu"] else f"{about['cpu']}, {about['cores']} cores", fontsize="medium"

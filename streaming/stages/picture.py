@@ -24,6 +24,8 @@ MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
 LATE_NS = 12_000_000
 """A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
+MOST_AGAIN = 3
+"""So many in a row, however late they are."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
 
 
@@ -55,7 +57,7 @@ class PictureStage:
         self._fade = 0
         self._reader = PriorReader(lambda path: self._prepared(loader(path)))
         self._tick: int | None = None
-        self._painted = True
+        self._again = 0
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -119,9 +121,8 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None and self._still.look is not None:
             look, drift = self._still.look, self._still.drift
-            # Every second picture is painted anew however late it is.
-            again = self._painted and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
-            self._painted = not again
+            again = self._again < MOST_AGAIN and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
+            self._again = self._again + 1 if again else 0
             if again:
                 self._context.metrics.count("painted_again")
             dials = self._dials["imagination"], self._dials["chance"]
