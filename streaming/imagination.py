@@ -19,8 +19,8 @@ from engines.registry import has, open_engine
 from streaming.clock import now_ns
 from streaming.drift import Drift, Texture
 from streaming.features import VIEW_SIDE, fit_square
-from streaming.levels import opened
-from streaming.messages import FLOW_GRID, Flow
+from streaming.levels import Wakefulness
+from streaming.messages import FLOW_GRID, TICK_NS, Flow
 from streaming.past import Past
 from streaming.sameness import Sameness
 from streaming.stage import Context
@@ -72,6 +72,7 @@ class Brush:
         self._noise = self._drawn()
         self._mends = 0.0 if "noise" in engine.spec.config else MENDED
         self._change: NDArray[np.float32] | None = None
+        self._awake = Wakefulness()
         self._past = Past(engine.spec.config.get("past", (0,)), int(engine.spec.config.get("latent_dim", 128)))
 
     def look(self, still: Image) -> Look:
@@ -113,7 +114,7 @@ class Brush:
         if imagination > self._mends:
             self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         reach = float(np.abs(drift.where).max())
-        awake = max(opened(flow.level_db), min(1.0, reach / MOVED))
+        awake = max(self._awake.hear(flow.level_db, TICK_NS / 1e9), min(1.0, reach / MOVED))
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0:
             return image

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 SILENCE_DB = -120.0
 STILL_DB, QUIET_DB = -66.0, -54.0
 """What is softer than the first moves nothing, what is louder than the second all that it can."""
+HELD_S, FALLING_S = 1.5, 1.0
+"""What has fallen silent is awake for the first, and asleep after the second."""
 LIMIT = 0.99
 """Samples up to this magnitude pass bit for bit; beyond, they approach 1 smoothly."""
 
@@ -23,6 +25,27 @@ def decibels(pcm: NDArray[np.float32]) -> float:
 def opened(level_db: float) -> float:
     """How much a sound of this level may move, 0 to 1."""
     return min(1.0, max(0.0, (level_db - STILL_DB) / (QUIET_DB - STILL_DB)))
+
+
+class Wakefulness:
+    """How far what is heard is awake, 0 to 1: as far as its level opens, and for a while after it has fallen silent.
+
+    A player's hands do not leave between two notes.
+    """
+
+    def __init__(self) -> None:
+        self._awake, self._since_s = 0.0, 0.0
+
+    def hear(self, level_db: float, seconds: float) -> float:
+        """Take in a level that held for so long."""
+        now = opened(level_db)
+        if now >= self._awake:
+            self._awake, self._since_s = now, 0.0
+            return now
+        self._since_s += seconds
+        if self._since_s > HELD_S:
+            self._awake = max(now, self._awake - seconds / FALLING_S)
+        return self._awake
 
 
 class Loudness:
