@@ -6,38 +6,25 @@ import contextlib
 import ctypes
 import os
 import platform
-import shutil
-import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from engines import machine
+
 
 def describe_host() -> dict[str, Any]:
     """CPU model, GPU name (None without one) and how many cores this process may use."""
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    board = machine.gpu()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": cpu, "gpu": _gpu_name(), "cores": cores, "system": platform.platform()}
-
-
-def _gpu_name() -> str | None:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    query = [program, "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    names = done.stdout.strip().splitlines()
-    return names[0] if names else None
+    return {
+        "cpu": machine.cpu(),
+        "gpu": board.name if board else None,
+        "cores": cores,
+        "system": platform.platform(),
+    }
 
 
 def hold_memory() -> bool:
