@@ -8,6 +8,18 @@ import torch
 from torch import Tensor
 from transformers import EncodecConfig, EncodecModel
 
+SIZES: dict[str, Any] = {
+    "upsampling_ratios": [8, 5, 4, 4],
+    "num_filters": 2,
+    "hidden_size": 8,
+    "codebook_dim": 8,
+    "codebook_size": 2048,
+    "sampling_rate": 32_000,
+    "target_bandwidths": [2.2],
+    "use_causal_conv": False,
+    "use_conv_shortcut": False,
+}
+
 
 def seeded(sizes: dict[str, Any]) -> EncodecModel:
     """A model of these sizes with codebooks that differ."""
@@ -16,6 +28,11 @@ def seeded(sizes: dict[str, Any]) -> EncodecModel:
     for layer in model.quantizer.layers:
         layer.codebook.embed.copy_(torch.randn_like(layer.codebook.embed))
     return model
+
+
+def theirs() -> EncodecModel:
+    """A small one of the published shape."""
+    return seeded(SIZES)
 
 
 def as_audiocraft(model: EncodecModel) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -24,19 +24,16 @@ from engines.artifacts import (
 )
 from engines.bundles import EXPORT_VERSION, read_manifest
 from models.codec import Codec
-from models.partials import CodecConfig
+from tests.small import codec_config, small_bundle
 from training.bundling import write_network
 
-TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=8)
+TINY = codec_config()
 H100 = machine.Gpu("NVIDIA H100", "sm_90", "570.1")
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    folder = tmp_path / "mine"
-    write_network(folder, "codec", Codec(TINY), {"command": "none"})
-    return folder
+    return small_bundle(tmp_path)
 
 
 def made(bundle: Path, runtime: str = "onnxruntime", network: str = "decoder", **changed: Any) -> dict[str, Any]:

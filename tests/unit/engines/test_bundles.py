@@ -14,19 +14,16 @@ from engines.bundles import InvalidBundleError, find_bundle, read_file, read_man
 from engines.contract import EngineError
 from engines.registry import open_engine
 from models.codec import Codec
-from models.partials import CodecConfig
 from models.weights import WeightsError
+from tests.small import codec_config, small_bundle
 from training.bundling import load_network, write_network, write_scores
 
-TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=8)
+TINY = codec_config()
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    folder = tmp_path / "mine"
-    write_network(folder, "codec", Codec(TINY), {"command": "none"})
-    return folder
+    return small_bundle(tmp_path)
 
 
 def rehash(folder: Path) -> None:

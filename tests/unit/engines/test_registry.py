@@ -17,21 +17,15 @@ from engines.contract import EngineError
 from engines.registry import check_backend, choose, open_engine, ranked, wants_export
 from export import build as building
 from export.build import build
-from models.codec import Codec
-from models.partials import CodecConfig
-from training.bundling import write_network
+from tests.small import small_bundle
 
-TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=2048)
 SILENCE = np.zeros((4, 2), np.int16)
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """Small and untrained, and not exported."""
-    torch.manual_seed(0)
-    folder = tmp_path / "mine"
-    write_network(folder, "codec", Codec(TINY), {"command": "none"})
-    return folder
+    return small_bundle(tmp_path, 2048)
 
 
 @pytest.fixture

@@ -19,19 +19,13 @@ from export.__main__ import main
 from export.build import build
 from export.parity import TOLERANCE
 from models.animator import Animator, AnimatorConfig
-from models.codec import Codec
-from models.partials import CodecConfig
+from tests.small import small_bundle
 from training.bundling import write_network
-
-SMALL = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), latent_dim=4, cardinality=2048)
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    folder = tmp_path / "mine"
-    write_network(folder, "codec", Codec(SMALL), {"command": "none"})
-    return folder
+    return small_bundle(tmp_path, 2048)
 
 
 def test_a_manifest_says_all_that_is_to_be_known(bundle: Path) -> None:

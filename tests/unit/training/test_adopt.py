@@ -9,29 +9,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from transformers import EncodecModel
 
 from models.encodec import Encodec
-from tests.encodecs import as_audiocraft, seeded
+from tests.encodecs import as_audiocraft, theirs
 from training.adopt import AUDIOCRAFT, main, read_published
 from training.bundling import load_network
 from training.licences import licence_of
-
-SIZES: dict[str, Any] = {
-    "upsampling_ratios": [8, 5, 4, 4],
-    "num_filters": 2,
-    "hidden_size": 8,
-    "codebook_dim": 8,
-    "codebook_size": 2048,
-    "sampling_rate": 32_000,
-    "target_bandwidths": [2.2],
-    "use_causal_conv": False,
-    "use_conv_shortcut": False,
-}
-
-
-def theirs() -> EncodecModel:
-    return seeded(SIZES)
 
 
 @pytest.fixture

@@ -16,26 +16,10 @@ from transformers import EncodecModel
 
 from models.encodec import Encodec
 from models.published import PublishedError
-from tests.encodecs import as_audiocraft, seeded
+from tests.encodecs import as_audiocraft, theirs
 from training.adopt import main
 from training.audiocrafts import parts_of
 from training.bundling import load_network
-
-SIZES: dict[str, Any] = {
-    "upsampling_ratios": [8, 5, 4, 4],
-    "num_filters": 2,
-    "hidden_size": 8,
-    "codebook_dim": 8,
-    "codebook_size": 2048,
-    "sampling_rate": 32_000,
-    "target_bandwidths": [2.2],
-    "use_causal_conv": False,
-    "use_conv_shortcut": False,
-}
-
-
-def theirs() -> EncodecModel:
-    return seeded(SIZES)
 
 
 class Own:
