@@ -94,6 +94,7 @@ class Host:
         self._controls: list[Set] = []
         self._publisher: Publisher | None = None
         self._subscriber: Subscriber | None = None
+        self._info: dict[str, Any] = {}
         self._setting_up = False
         self._failures = 0
         self._told: set[str] = set()
@@ -176,7 +177,8 @@ class Host:
         # Connected after setup: what was published during a long one is stale.
         self._subscriber = Subscriber(inputs, self._metrics, security)
         self._poller = Poller(self._subscriber, self._port, self._waker)
-        self._say(Ready(stage=process.name, info=self._context.info))
+        self._info = dict(self._context.info)
+        self._say(Ready(stage=process.name, info=self._info))
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS
         # What setup has made stays for good; left in the collector's sight, a runtime's 10^5 objects are walked through
         # again and again, in the middle of a tick.
@@ -280,7 +282,11 @@ class Host:
 
     def _beat(self) -> None:
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS
-        self._say(self._metrics.take(self._process.name, self._context.memo))
+        health = self._metrics.take(self._process.name, self._context.memo)
+        self._context.renew()
+        if self._context.info != self._info:
+            health.info = self._info = dict(self._context.info)
+        self._say(health)
 
     def _say(self, report: Report) -> None:
         """Say something to the supervisor; what cannot be said is an error of the stage and not the end of it."""
@@ -291,7 +297,7 @@ class Host:
             sys.stderr.write(f"{self._process.name}: a {type(report).__name__} cannot travel ({error})\n")
             if isinstance(report, Health):
                 self._context.memo.clear()
-                self._port.send(msgspec.structs.replace(report, memo={}))
+                self._port.send(msgspec.structs.replace(report, memo={}, info={}))
             elif isinstance(report, Ready):
                 self._port.send(Ready(stage=report.stage))
 

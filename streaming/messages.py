@@ -168,7 +168,8 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
     """A heartbeat with everything measured since the last one (deltas, so that a kill loses one heartbeat at most).
 
     counters: name -> increment; gauges: name -> newest value; histograms: name -> {bin: count} (see
-    `streaming/metrics.py`); memo: what the stage wants back when it is restarted; notes: lines for the user.
+    `streaming/metrics.py`); memo: what the stage wants back when it is restarted; notes: lines for the user; info: as in
+    `Ready`, where it has changed.
     """
 
     stage: str
@@ -177,6 +178,7 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
     histograms: dict[str, dict[int, int]] = msgspec.field(default_factory=dict)
     memo: dict[str, Any] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
+    info: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Failed(msgspec.Struct, kw_only=True, tag="failed"):

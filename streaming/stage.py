@@ -40,13 +40,19 @@ class Context:
     note: Callable[[str], None] = lambda line: None
     finish: Callable[[str], None] = lambda reason: None
     now_ns: int = 0
+    _engines: list[Engine] = field(default_factory=list, repr=False)
 
     def opened(self, *engines: Engine) -> None:
         """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""
-        for spec in (engine.spec for engine in engines):
+        self._engines += engines
+        self.renew()
+
+    def renew(self) -> None:
+        """Say anew what the networks run in: an engine may have taken another's place between two ticks."""
+        for spec in (engine.spec for engine in self._engines):
             because = f" ({spec.why})" if spec.why else ""
             said = f"{spec.runtime} on {spec.device}, {spec.precision}{because}"
-            self.info.setdefault("engines", {})[spec.network] = said
+            self.info["engines"] = {**self.info.get("engines", {}), spec.network: said}
             self.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
 
 

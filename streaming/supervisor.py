@@ -288,6 +288,7 @@ class Supervisor:
             self._note(named(record.name, line))
         if not current:
             return
+        record.info.update(health.info)
         if health.memo:
             slot.memo = health.memo
         if slot.silent_from_ns is not None and health.counters.get(PUBLISHED):

@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engines.contract import EngineError
+from engines.contract import EngineError, EngineSpec
 from streaming import clock, runner
 from streaming.bus import ControlHub, Publisher, Subscriber
 from streaming.config import Links, Show
@@ -210,6 +211,22 @@ def test_heartbeats_come_without_any_input(supervise: Any) -> None:
     supervisor.begin()
     supervisor.until(lambda: len(supervisor.said(Health)) >= 3)
     assert supervisor.end() == 0
+
+
+def test_an_engine_that_took_anothers_place_is_said_with_the_next_heartbeat(supervise: Any) -> None:
+    engine = SimpleNamespace(spec=EngineSpec("translator", "torch"))
+    supervisor = supervise(Fake(setup=lambda context: context.opened(engine)))
+    supervisor.begin()
+    supervisor.until(lambda: supervisor.said(Health))
+    assert supervisor.said(Ready)[0].info["engines"]["translator"].startswith("torch")
+    assert not any(health.info for health in supervisor.said(Health)), "nothing is otherwise"
+    engine.spec = EngineSpec("translator", "onnxruntime")
+    supervisor.until(lambda: any(health.info for health in supervisor.said(Health)))
+    supervisor.until(lambda: not supervisor.said(Health)[-1].info)
+    assert supervisor.end() == 0
+    (info,) = (health.info for health in supervisor.said(Health) if health.info)
+    assert info["backend"] == "onnxruntime"
+    assert info["engines"]["translator"].startswith("onnxruntime")
 
 
 def test_a_step_by_the_clock_reads_the_newest_of_what_does_not_wake(supervise: Any) -> None:

@@ -382,6 +382,15 @@ def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> No
     assert sum(stage.restarts for stage in show.record.stages.values()) == 0
 
 
+def test_what_has_changed_since_it_was_ready_is_in_the_record(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").say(Health(stage="sound", info={"backend": "onnxruntime"})))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].info == {"device": "fake", "backend": "onnxruntime"}
+
+
 def test_late_words_of_a_dead_process_count_but_do_not_keep_its_successor_alive(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, duration_s=20.0)
