@@ -60,9 +60,13 @@ def kind_of(seed: int) -> str:
     return KINDS[seed % len(KINDS)]
 
 
-def performer_of(seed: int, size: tuple[int, int] = SIZE, *, periodic: bool = False) -> SyntheticPerformer:
-    """The performer of a clip; `periodic` as in `streaming.performer.score.draw_score`."""
-    return SyntheticPerformer(kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic)
+def performer_of(
+    seed: int, size: tuple[int, int] = SIZE, *, periodic: bool = False, undisturbed: bool = False
+) -> SyntheticPerformer:
+    """The performer of a clip; `periodic` and `undisturbed` as `SyntheticPerformer` has them."""
+    return SyntheticPerformer(
+        kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic, undisturbed=undisturbed
+    )
 
 
 def sound_of(seed: int, voice: str = "", *, periodic: bool = False) -> NDArray[np.float32]:
@@ -100,7 +104,9 @@ class Eye:
         """Nothing to forget."""
 
 
-def watch(seed: int, embedding: Engine, steady: bool = False, *, periodic: bool = False) -> Clip:
+def watch(
+    seed: int, embedding: Engine, steady: bool = False, *, periodic: bool = False, undisturbed: bool = False
+) -> Clip:
     """Render a clip and read its motion through the live path's own code.
 
     Args:
@@ -108,8 +114,9 @@ def watch(seed: int, embedding: Engine, steady: bool = False, *, periodic: bool 
         embedding: the visual network's engine.
         steady: frames exactly at the ticks, for evaluation.
         periodic: the performer repeats one gesture.
+        undisturbed: nothing else moves.
     """
-    performer = performer_of(seed, periodic=periodic)
+    performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
     times = frame_times(seed, steady)
     seen = ((performer.frame(max(0.0, time)), float(time)) for time in times)
     flow, speed, embedded, age = read_motion(seen, TICKS, embedding)

@@ -66,6 +66,7 @@ class SyntheticPerformer:
         size: width and height of the frames in pixels.
         duration_s: length of the performance; afterwards the player stands still.
         periodic: play the same gesture at every beat.
+        undisturbed: nothing else moves; see `streaming.performer.scene.Scene`.
 
     Raises:
         ValueError: for an unknown kind, a size below 16 x 16, or a duration that is not positive.
@@ -79,6 +80,7 @@ class SyntheticPerformer:
         duration_s: float = 3600.0,
         *,
         periodic: bool = False,
+        undisturbed: bool = False,
     ) -> None:
         if min(size) < 16:
             raise ValueError(f"frames of at least 16 x 16 pixels, not {size[0]} x {size[1]}")
@@ -87,7 +89,7 @@ class SyntheticPerformer:
         self.seed, self.size = seed, size
         self.score: Score = draw_score(chosen, seed, duration_s, periodic=periodic)
         self.body = Body(self.score, seed)
-        self.scene = Scene(seed, chosen)
+        self.scene = Scene(seed, chosen, undisturbed=undisturbed)
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:

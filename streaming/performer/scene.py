@@ -84,9 +84,11 @@ class Scene:
     Args:
         seed: any non-negative integer.
         kind: one of `score.KINDS`.
+        undisturbed: the camera, the light and what drifts behind the player stay as they were at the beginning.
     """
 
-    def __init__(self, seed: int, kind: str) -> None:
+    def __init__(self, seed: int, kind: str, *, undisturbed: bool = False) -> None:
+        self._undisturbed = undisturbed
         rng = np.random.default_rng([seed, 202, KINDS.index(kind)])
         self.kind = kind
         self._seed = seed
@@ -140,6 +142,11 @@ class Scene:
             self._recordings_of, self._recordings = (size, id(view)), {}
         return self._recordings
 
+    @property
+    def calm(self) -> bool:
+        """Whether the camera and the light are steady and nothing drifts behind the player."""
+        return self._undisturbed or not (self._shake or self._flicker[0] or self._clutter)
+
     def view(self, body: Body) -> View:
         """The camera; where it looks depends on whether the player holds a violin or a cello."""
         cello = self.kind == "strings" and bool(getattr(body.gesture, "cello", False))
@@ -153,11 +160,15 @@ class Scene:
             self._views[cello] = View(np.array([x, y, z]), turn, self._distance, self._skew, span, shift)
         return self._views[cello]
 
+    def _around(self, t_s: float) -> float:
+        """The time for all that is no player."""
+        return 0.0 if self._undisturbed else t_s
+
     def moved(self, t_s: float) -> NDArray[np.float64]:
         """How far the camera's own movement carries the picture, in picture heights [2]."""
         if self._shake == 0.0:
             return np.zeros(2)
-        waves = np.sin(self._shake_rates * t_s + self._shake_phases)
+        waves = np.sin(self._shake_rates * self._around(t_s) + self._shake_phases)
         offset: NDArray[np.float64] = self._shake * (0.65 * waves[0] + 0.35 * waves[1])
         return offset
 
@@ -196,7 +207,7 @@ class Scene:
         moved = self.moved(t_s)
         canvas = Canvas(self._background(size, moved), self._tone)
         if self._clutter is not None:
-            self._clutter.draw(canvas, t_s)
+            self._clutter.draw(canvas, self._around(t_s))
         brush = _Brush(self, self.view(body), size, moved)
         pose = body.pose(t_s)
         px = brush.project(pose.points)
@@ -241,7 +252,7 @@ class Scene:
             image = cv2.GaussianBlur(image, (3, 3), self._soft)
         depth, rate = self._flicker
         if depth:
-            image = cv2.convertScaleAbs(image, alpha=1.0 + depth * math.sin(2.0 * math.pi * rate * t_s))
+            image = cv2.convertScaleAbs(image, alpha=1.0 + depth * math.sin(2.0 * math.pi * rate * self._around(t_s)))
         if self._noise:
             height, width = image.shape[:2]
             bright, dark = _noise(height, width, self._noise)
