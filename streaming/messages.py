@@ -168,8 +168,8 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
     """A heartbeat with everything measured since the last one (deltas, so that a kill loses one heartbeat at most).
 
     counters: name -> increment; gauges: name -> newest value; histograms: name -> {bin: count} (see
-    `streaming/metrics.py`); memo: what the stage wants back when it is restarted; notes: lines for the user; info: as in
-    `Ready`, where it has changed.
+    `streaming/metrics.py`); memo: what the stage wants back when it is restarted; notes: lines for the user; info: as
+    in `Ready`, where it has changed.
     """
 
     stage: str
