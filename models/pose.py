@@ -40,6 +40,18 @@ class Said(NamedTuple):
     spread: Tensor
 
 
+class _Block(nn.Module):
+    """What is known [N, width], and something thought about it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.about = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        thought: Tensor = self.about(x)
+        return x + thought
+
+
 class Pose(nn.Module):
     """From what is heard and a still's embedding to where the player's points are now.
 
@@ -49,15 +61,16 @@ class Pose(nn.Module):
         points: how many points the embedding begins with, all x before all y.
     """
 
-    INSIDE = 256
+    INSIDE, BLOCKS = 384, 3
 
     def __init__(self, heard_dim: int, seen_dim: int, points: int) -> None:
         super().__init__()
         self.points = points
         inside = self.INSIDE
         self.net = nn.Sequential(
-            *(nn.Linear(heard_dim + seen_dim, inside), nn.GELU()),
-            *(nn.Linear(inside, inside), nn.GELU(), nn.Linear(inside, inside), nn.GELU()),
+            nn.Linear(heard_dim + seen_dim, inside),
+            *(_Block(inside) for _ in range(self.BLOCKS)),
+            nn.LayerNorm(inside),
             nn.Linear(inside, 3 * len(POINTS)),
         )
         for parameter in self.net[-1].parameters():
@@ -84,8 +97,12 @@ def recalled(heard: Tensor, ticks: Tensor, past: Sequence[int] = PAST) -> Tensor
 
     Before the clip there was what its first tick has.
     """
-    at = (ticks[:, None] - torch.tensor(past)).clamp_min(0)
-    return heard[at].flatten(1)
+    return heard[before(ticks, past)].flatten(1)
+
+
+def before(ticks: Tensor, past: Sequence[int] = PAST) -> Tensor:
+    """The ticks that are told of at some ticks [N], [N, len(past)]; none is earlier than the first."""
+    return (ticks[:, None] - torch.tensor(past)).clamp_min(0)
 
 
 def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:

@@ -6,26 +6,27 @@ First where a player's points are while something is heard (`training.posing`), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from models.animator import Animator
 from models.embedding import VisualEmbedding
 from models.painter import MENDED, Painter, PainterConfig, Sitting
-from models.pose import PAST
+from models.pose import PAST, Pose
 from training.bundling import load_network
 from training.device import Device
 from training.enacting import LITTLE
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
-from training.posing import train_pose
+from training.posing import Played, train_pose
 from training.run import Plan, run
 from training.scenes import Scenes, load_scenes
-from training.views import Views, load_views
+from training.views import Views, load_views, senses
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -58,7 +59,7 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 8_000
+    posing: int = 7_000
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -218,6 +219,27 @@ def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
     return PainterConfig(latent_dim=latent_dim, past=PAST, seen_dim=seen_dim, points=points)
 
 
+def remembering(start: Painter) -> Painter:
+    """A painter to go on from, told of all of `PAST`: one that was told of less must learn poses anew."""
+    model = Painter(replace(start.config, past=PAST))
+    known = {name: weights for name, weights in start.state_dict().items() if not name.startswith("pose.")}
+    poses = {f"pose.{name}": weights for name, weights in (model.pose.state_dict() if model.pose else {}).items()}
+    model.load_state_dict(start.state_dict() if start.config.past == PAST else known | poses)
+    return model
+
+
+def posed(pose: Pose, kept: Path, views: Views, steps: int) -> None:
+    """Teach the painter's pose, or take what was learned before an interruption; the same on every process."""
+    if kept.exists():
+        load_model(pose, kept)
+        return
+    print(train_pose(pose, Played(views.heard, views.places, views.known, views.ticks), steps))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    save_model(pose, str(part))
+    part.replace(kept)
+
+
 def train_painter(
     work: Path,
     bundle: Path,
@@ -251,12 +273,10 @@ def train_painter(
         parts = pictures_of(work, played, hung, animator)
         views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
-    model = Painter(getattr(start, "config", _sizes(bundle, played)))
-    if start is not None:
-        model.load_state_dict(start.state_dict())
+    model = remembering(start) if isinstance(start, Painter) else Painter(_sizes(bundle, played))
     if model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
-        # The same seeds on every process: the same pose.
-        print(train_pose(model.pose, views.heard, views.known, min(recipe.posing, 8 * recipe.steps)))
+        steps = min(recipe.posing, 8 * recipe.steps)
+        posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps)
     if model.pose is not None:
         model.pose.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)

@@ -28,7 +28,7 @@ from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
 from training.enacting import LITTLE, Enacted, enact
 from training.mobiles import Mobile
-from training.performances import TICKS, record_dataset
+from training.performances import TICKS, performer_of, record_dataset
 from training.pool import open_executor
 from training.scenes import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
 
@@ -188,11 +188,11 @@ def seed_of(recording: Path) -> int:
     return int(recording.stem.split("-")[1])
 
 
-def stack(files: Sequence[Path], clips: Scenes) -> Pictures:
-    """The moments of clips, one file each."""
+def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = None) -> Pictures:
+    """The moments of clips, one file each; of some rows of all the clips."""
     names = [field.name for field in fields(Pictures) if field.name not in ("heard", "seen", "now")]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
-    for row, path in enumerate(files):
+    for row, path in zip(rows or range(len(files)), files, strict=True):
         with np.load(path) as file:
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
@@ -204,7 +204,7 @@ def stack(files: Sequence[Path], clips: Scenes) -> Pictures:
 
 
 def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: Path, workers: int = 2) -> Pictures:
-    """Make what is missing of performers, and stack it.
+    """Make what is missing of performers, and stack what nothing but the player moved.
 
     Args:
         folder: of their recordings.
@@ -220,7 +220,9 @@ def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: P
         kept.mkdir(parents=True, exist_ok=True)
         jobs = list(zip(sources, files, enact(animator, played), strict=True))
         _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
-    return stack(files, played)
+    # What passes by, or is moved with the camera, is not to be painted.
+    calm = [row for row, path in enumerate(sources) if performer_of(seed_of(path)).scene.calm]
+    return stack([files[row] for row in calm], played, calm)
 
 
 def mobiles_painted(folder: Path, hung: Scenes, kept: Path, workers: int = 2) -> Pictures:

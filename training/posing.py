@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from models.pose import Pose
+from models.pose import PAST, Pose, before
 
-BATCH, RATE = 512, 1e-3
+BATCH, RATE = 512, 2e-3
 HELD_PART = 25
 """One clip of so many, the last ones, is held out."""
 
 
-def moments(heard: Tensor, seen: Tensor, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """For clips [N], each at a random tick: what is heard, the embedding of an earlier still, and that of the tick."""
-    total = heard.shape[1]
-    start = (torch.rand(len(rows), generator=generator) * (total - 1)).long()
+class Played(NamedTuple):
+    """Clips of players, T ticks each, that were looked at V times.
+
+    heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.embedding.POINTS` truly are, in
+    -1..1; known [N, V, E] and ticks [N, V], the embeddings of what was seen and when that was, the first tick first.
+    """
+
+    heard: Tensor
+    places: Tensor
+    known: Tensor
+    ticks: Tensor
+
+
+class Moment(NamedTuple):
+    """What is heard at each of some moments and before, [N, L * D]; the embedding of an earlier still; where they are.
+
+    The still's is [N, E], the places [N, P, 2].
+    """
+
+    heard: Tensor
+    still: Tensor
+    places: Tensor
+
+
+def moments(played: Played, rows: Tensor, generator: torch.Generator, past: Sequence[int] = PAST) -> Moment:
+    """For clips [N], each at a random tick after a random still of it."""
+    total, views = played.heard.shape[1], played.known.shape[1]
+    view = (torch.rand(len(rows), generator=generator) * (views - 1)).long()
     # A show begins with a still of before the first note more often than with any other.
-    start = torch.where(torch.rand(len(rows), generator=generator) < 0.5, 0, start)
+    view = torch.where(torch.rand(len(rows), generator=generator) < 0.5, 0, view)
+    start = played.ticks[rows, view].long()
     tick = start + 1 + (torch.rand(len(rows), generator=generator) * (total - 1 - start)).long()
-    return heard[rows, tick].float(), seen[rows, start].float(), seen[rows, tick].float()
+    heard = played.heard[rows[:, None], before(tick, past)].flatten(1).float()
+    return Moment(heard, played.known[rows, view].float(), played.places[rows, tick].float())
 
 
-def train_pose(pose: Pose, heard: Tensor, seen: Tensor, steps: int = 8_000) -> dict[str, float]:
-    """Train it on performers; two minutes for 8,000 steps.
+def train_pose(
+    pose: Pose, played: Played, steps: int = 7_000, past: Sequence[int] = PAST, batch: int = BATCH
+) -> dict[str, float]:
+    """Train it on performers; four minutes for 7,000 steps.
 
     Args:
         pose: changed in place.
-        heard: what is told of what clips are heard to be at ticks that follow one another, [N, T, W].
-        seen: the embeddings of what is seen then, [N, T, E].
-        steps: how many, of 512 moments each.
+        played: performers.
+        steps: how many.
+        past: what it is told of, ticks back.
+        batch: moments of a step.
 
     Returns:
         On held-out clips: `missed`, the mean squared distance of what it says from the true points, in -1..1, and
         `held`, that of where they were in the still.
     """
     generator = torch.Generator().manual_seed(0)
-    count = len(heard)
+    count = len(played.heard)
     train, held = torch.arange(count).split([count - max(1, count // HELD_PART), max(1, count // HELD_PART)])
     optimizer = torch.optim.AdamW(pose.parameters(), lr=RATE, weight_decay=0.05)
     pose.train().requires_grad_(True)
     for step in tqdm(range(steps), desc="pose", mininterval=5):
-        rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
-        sound, still, now = moments(heard, seen, rows, generator)
-        loss = pose.loss(pose(sound, still), pose.begun(now)).mean()
+        rows = train[torch.randint(len(train), (batch,), generator=generator)]
+        moment = moments(played, rows, generator, past)
+        loss = pose.loss(pose(moment.heard, moment.still), moment.places).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         for group in optimizer.param_groups:
@@ -53,8 +85,7 @@ def train_pose(pose: Pose, heard: Tensor, seen: Tensor, steps: int = 8_000) -> d
     pose.eval().requires_grad_(False)
     with torch.no_grad():
         rows = held[torch.randint(len(held), (8 * BATCH,), generator=generator)]
-        sound, still, now = moments(heard, seen, rows, generator)
-        true = pose.begun(now)
-        missed = (pose(sound, still).at - true).square().sum(-1).mean()
-        stayed = (pose.begun(still) - true).square().sum(-1).mean()
+        moment = moments(played, rows, generator, past)
+        missed = (pose(moment.heard, moment.still).at - moment.places).square().sum(-1).mean()
+        stayed = (pose.begun(moment.still) - moment.places).square().sum(-1).mean()
     return {"missed": float(missed), "held": float(stayed)}

@@ -2,6 +2,9 @@
 
 A thousand players are soon known by heart, with whatever is behind them: where an arm was, a painter that knows them
 paints what it remembers. Ten thousand are not, and a dozen looks at each is enough.
+
+Nothing else moves: no sound says that a camera shakes or that somebody walks past, and a painter that is asked for it
+can but blur what might have moved.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from tqdm import tqdm
 
 from engines.bundles import SOUNDING, identity, network_entry, representation
 from models.codec import TokenCodec
-from models.embedding import SIDE
+from models.embedding import POINTS, SIDE
 from models.latent import Latent
 from models.mel import Vocoder
-from models.pose import recalled
+from models.pose import before
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID, TICKS_PER_SECOND
+from streaming.performer.performer import LABEL_NAMES
 from training.bundling import load_network, sounding_of
 from training.examples import FRAMES, taken
 from training.performances import SIZE, TICKS, performer_of, sound_of
@@ -40,8 +44,9 @@ PER_FILE = 40
 FROM_START = 0.5
 """How often the still is the clip's first view, as a show's most often is."""
 GREY = 127
-LAYOUT = 2
+LAYOUT = 4
 """Raised when a made file holds something else than before."""
+_COLUMNS = [LABEL_NAMES.index(f"{point}_{axis}") for point in POINTS for axis in "xy"]
 _ROWS = STILL_SIDE * SIZE[1] // SIZE[0]
 _TOP = (STILL_SIDE - _ROWS) // 2
 
@@ -52,13 +57,17 @@ class Views:
 
     Attributes:
         seen: uint8 [N, V, rows, STILL_SIDE, 3], the pictures within their squares.
-        heard: float16 [N, V, L * D], the audio latents of `models.pose.PAST` at the tick.
+        ticks: int16 [N, V], when that was.
         known: float16 [N, V, E], the view's embedding.
+        heard: float16 [N, T, D], the audio latents of every tick.
+        places: float16 [N, T, P, 2], where the points of `models.embedding.POINTS` truly are, in -1..1.
     """
 
     seen: Tensor
-    heard: Tensor
+    ticks: Tensor
     known: Tensor
+    heard: Tensor
+    places: Tensor
 
     def rows(self, which: slice) -> Views:
         """Some of the clips."""
@@ -79,7 +88,7 @@ class Views:
             wanted=wanted,
             where=still,
             flow=still,
-            heard=self.heard[clip, later],
+            heard=self.heard[clip[:, None], before(self.ticks[clip, later].long())].flatten(1),
             hidden=torch.zeros(count, STILL_SIDE, STILL_SIDE, dtype=torch.bool),
             seen=self.known[clip, begun],
             now=self.known[clip, later],
@@ -103,28 +112,36 @@ def _hearing(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent]:
 
 @torch.inference_mode()
 def look(seed: int, bundle: Path) -> dict[str, NDArray[Any]]:
-    """A clip's views, at its first tick and at others by chance, and what is heard then: a row of `Views` as arrays."""
+    """A clip's views, at its first tick and at others by chance, and what is heard: a row of `Views` as arrays."""
     sounding, latent = _hearing(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
     frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1)
     heard = latent.audio(latent.sound_of(taken(frames[None])))[0]
     ticks = 1 + np.random.default_rng([seed, 911]).choice(TICKS - 1, LOOKS - 1, replace=False)
     ticks = np.concatenate([[0], np.sort(ticks)])
-    performer = performer_of(seed)
+    performer = performer_of(seed, undisturbed=True)
+    true = np.stack([performer.labels(tick / TICKS_PER_SECOND)[_COLUMNS] for tick in range(TICKS)])
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
     seen, large = (np.stack([fit_square(picture, side) for picture in pictures]) for side in (STILL_SIDE, SIDE))
     known = embedded(torch.from_numpy(large), bundle)
     return {
         "seen": seen[:, _TOP : _TOP + _ROWS],
-        "heard": recalled(heard, torch.from_numpy(ticks)).half().numpy(),
+        "ticks": ticks.astype(np.int16),
         "known": known.numpy(),
+        "heard": heard.half().numpy(),
+        "places": (2.0 * true - 1.0).reshape(TICKS, -1, 2).astype(np.float16),
     }
 
 
-def _file(seeds: range, folder: Path, bundle: Path) -> Path:
+def senses(bundle: Path) -> str:
+    """Eight letters that say which networks look and hear, and what is kept of it."""
     networks = (SOUNDING[representation(bundle)], "latent", "embedding")
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
-    path = folder / f"views-{seeds.start}-{len(seeds)}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz"
+    return hashlib.sha256(made_by.encode()).hexdigest()[:8]
+
+
+def _file(seeds: range, folder: Path, bundle: Path) -> Path:
+    path = folder / f"views-{seeds.start}-{len(seeds)}-{senses(bundle)}.npz"
     if path.exists():
         return path
     torch.set_num_threads(1)

@@ -7,10 +7,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.embedding import POINTS
 from models.painter import MENDED, Painter, PainterConfig
+from models.pose import PAST, Pose
 from training.mobiles import Mobile
-from training.painter import HELD_PART, PainterRecipe, PainterTraining, draw_batch, errors_of, joined, split
+from training.painter import (
+    HELD_PART,
+    PainterRecipe,
+    PainterTraining,
+    draw_batch,
+    errors_of,
+    joined,
+    posed,
+    remembering,
+    split,
+)
 from training.pictures import Pictures, hidden_in, warped_by
+from training.views import Views
 
 SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
@@ -111,6 +124,26 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
     two = PainterTraining(RECIPE, Painter(SMALL), toy(), toy(2))
     two.load(tmp_path / "p.safetensors")
     assert two.advance() == straight
+
+
+def test_a_painter_that_was_told_the_present_only_goes_on_with_what_was_heard_before() -> None:
+    painter = Painter(SMALL)
+    grown = remembering(painter)
+    assert grown.config.past == PAST
+    assert all(torch.equal(w, grown.state_dict()[n]) for n, w in painter.state_dict().items() if n[:5] != "pose.")
+    again = remembering(grown).state_dict()
+    assert all(torch.equal(weights, again[name]) for name, weights in grown.state_dict().items())
+
+
+def test_a_pose_that_was_learned_is_not_learned_again(tmp_path: Path) -> None:
+    ticks = torch.tensor([[0, 3, 6]], dtype=torch.int16).expand(4, -1)
+    seen = torch.zeros(4, 3, 96, 128, 3, dtype=torch.uint8)
+    views = Views(seen, ticks, torch.zeros(4, 3, 40), torch.randn(4, 9, 4), torch.rand(4, 9, len(POINTS), 2))
+    one, other = (Pose(4 * len(PAST), 40, 16) for _ in range(2))
+    kept = tmp_path / "painter" / "pose.safetensors"
+    posed(one, kept, views, 2)
+    posed(other, kept, Views(*(x[:0] for x in vars(views).values())), 2)
+    assert all(torch.equal(weights, other.state_dict()[name]) for name, weights in one.state_dict().items())
 
 
 def test_it_learns_to_fill_what_is_torn() -> None:
