@@ -229,7 +229,7 @@ def remembering(start: Painter) -> Painter:
 
 
 def posed(pose: Pose, kept: Path, views: Views, steps: int) -> None:
-    """Teach the painter's pose, or take what was learned before an interruption; the same on every process."""
+    """Teach the painter's pose, or take what was learned before an interruption, or by the first process."""
     if kept.exists():
         load_model(pose, kept)
         return
@@ -276,7 +276,8 @@ def train_painter(
     model = remembering(start) if isinstance(start, Painter) else Painter(_sizes(bundle, played))
     if model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
         steps = min(recipe.posing, 8 * recipe.steps)
-        posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps)
+        with device.main_first():
+            posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps)
     if model.pose is not None:
         model.pose.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)

@@ -52,17 +52,14 @@ def moments(played: Played, rows: Tensor, generator: torch.Generator, past: Sequ
     return Moment(heard, played.known[rows, view].float(), played.places[rows, tick].float())
 
 
-def train_pose(
-    pose: Pose, played: Played, steps: int = 7_000, past: Sequence[int] = PAST, batch: int = BATCH
-) -> dict[str, float]:
+def train_pose(pose: Pose, played: Played, steps: int = 7_000, past: Sequence[int] = PAST) -> dict[str, float]:
     """Train it on performers; four minutes for 7,000 steps.
 
     Args:
         pose: changed in place.
         played: performers.
-        steps: how many.
+        steps: how many, of 512 moments each.
         past: what it is told of, ticks back.
-        batch: moments of a step.
 
     Returns:
         On held-out clips: `missed`, the mean squared distance of what it says from the true points, in -1..1, and
@@ -74,7 +71,7 @@ def train_pose(
     optimizer = torch.optim.AdamW(pose.parameters(), lr=RATE, weight_decay=0.05)
     pose.train().requires_grad_(True)
     for step in tqdm(range(steps), desc="pose", mininterval=5):
-        rows = train[torch.randint(len(train), (batch,), generator=generator)]
+        rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
         moment = moments(played, rows, generator, past)
         loss = pose.loss(pose(moment.heard, moment.still), moment.places).mean()
         optimizer.zero_grad(set_to_none=True)
