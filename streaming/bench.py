@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from engines.registry import check_backend
 from streaming import clock
+from streaming.checks import BACKENDS
 from streaming.child import CHECKOUT
 from streaming.config import Show
+from streaming.errors import UserError
 from streaming.options import Command
 from streaming.perform import Performance, perform
 
-SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0}
+SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}
+ROUNDS = 3
+"""How often each runtime's turn comes when whole performances are compared."""
 HISTORY = CHECKOUT / "docs" / "bench-history.jsonl"
 
 
@@ -28,6 +35,8 @@ def bench(command: Command) -> int:
     """
     which, seconds = command.target, command.seconds or command.show.duration_s or SECONDS[command.target]
     show = settings(command.show, seconds)
+    if which == "backends":
+        return compare(command, show)
     done = perform(show, awake=command.awake, notes=command.notes)
     if done.ending.line:
         sys.stderr.write(done.ending.line + "\n")
@@ -37,6 +46,71 @@ def bench(command: Command) -> int:
     if command.history:
         append_history(HISTORY, entry(which, done))
     return done.ending.code
+
+
+def compare(command: Command, show: Show) -> int:
+    """Perform the same show on every runtime that can run here, in turns, and print their figures side by side.
+
+    Returns:
+        The exit status of the first performance that did not close cleanly, else 0.
+
+    Raises:
+        UserError: when fewer than two runtimes can run here.
+    """
+    backends = [name for name in BACKENDS if name != "auto" and not check_backend(name)]
+    if len(backends) < 2:
+        raise UserError(f"only {', '.join(backends) or 'nothing'} can run here", "bench backends", "install another")
+    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in backends}
+    for _ in range(ROUNDS):
+        for name in backends:
+            done = perform(msgspec.structs.replace(show, backend=name), awake=command.awake, notes=command.notes)
+            if done.ending.code or done.report["duration_s"] is None:
+                sys.stderr.write(f"{name}: {done.ending.line or 'it did not begin'}\n")
+                return done.ending.code or 1
+            reports[name].append(done.report)
+            if command.history:
+                append_history(HISTORY, entry("backends", done))
+    sys.stdout.write("\n".join(side_by_side(reports)) + "\n")
+    return 0
+
+
+def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Markdown: the medians of each runtime's performances; ticks and underruns are the worst of them.
+
+    Args:
+        reports: runtime -> reports of the same show; the first runtime's step times are what the others are beside.
+    """
+    first = next(iter(reports))
+    some = reports[first][0]
+    host, rows = some["host"], []
+    rounds = f"{len(reports[first])} performances of {some['duration_s']:.0f} s each, in turns"
+    for stage in some["stages"]:
+        for unit, pick in (("ms p50", _step("p50")), ("ms p99", _step("p99")), ("% of a core", _cpu)):
+            rows.append((f"{stage}, {unit}", {name: _median(map(pick(stage), got)) for name, got in reports.items()}))
+    rows.append(("all stages, % of a core", {name: _median(map(_cpu_in_all, got)) for name, got in reports.items()}))
+    for path in ("motion_to_sound_ms", "sound_to_picture_ms"):
+        for share in ("p50", "p99"):
+            told = {name: _median(one[path][share] for one in got) for name, got in reports.items()}
+            rows.append((f"{path.removesuffix('_ms').replace('_', '-')}, ms {share}", told))
+    worst = (
+        ("ticks not played", lambda one: one["ticks"]["expected"] - one["ticks"]["played"]),
+        ("concealed after the first second", lambda one: one["ticks"]["concealed_after_first_second"]),
+        ("underruns", lambda one: one["audio"]["underruns"]),
+    )
+    for label, pick in worst:
+        rows.append((label, {name: max(map(pick, got)) for name, got in reports.items()}))
+    lines = [
+        f"{host['cpu']}, {host['cores']} cores; {some['direction']}, {rounds}: medians, the worst of what went wrong",
+        "",
+        f"| | {' | '.join(reports)} | {' | '.join(f'{name} / {first}' for name in reports if name != first)} |",
+        "|---|" + "---:|" * (2 * len(reports) - 1),
+    ]
+    for label, told in rows:
+        if all(value is None for value in told.values()):
+            continue
+        shares = [_share(told[name], told[first]) for name in reports if name != first]
+        lines.append(f"| {label} | {' | '.join([*map(_text, told.values()), *shares])} |")
+    return lines
 
 
 def settings(show: Show, seconds: float) -> Show:
@@ -114,6 +188,28 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def _step(share: str) -> Callable[[str], Callable[[dict[str, Any]], float | None]]:
+    return lambda stage: lambda report: report["stages"][stage]["step_ms"][share]
+
+
+def _cpu(stage: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda report: report["stages"][stage]["cpu_percent"]
+
+
+def _cpu_in_all(report: dict[str, Any]) -> float | None:
+    told = [stage["cpu_percent"] for stage in report["stages"].values()]
+    return sum(value for value in told if value is not None) if any(value is not None for value in told) else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _share(value: float | None, first: float | None) -> str:
+    return f"{value / first:.2f}" if value is not None and first else "–"
 
 
 def _text(value: float | int | None) -> str:

@@ -17,7 +17,7 @@ from streaming.errors import UserError
 from streaming.processes import PROCESSES
 
 COMMANDS = ("play", "bench", "doctor", "stage", "set", "keys")
-BENCHES = ("latency", "soak", "throughput", "engines")
+BENCHES = ("latency", "soak", "throughput", "backends", "engines")
 HELP = "see python run_live.py --help"
 EPILOG = """commands:
   play (default)       perform
@@ -25,6 +25,7 @@ EPILOG = """commands:
   bench latency        motion-to-sound of this machine       [--seconds S] [--history]
   bench throughput     step times of every stage             [--seconds S] [--history]
   bench soak           memory and dropouts over a long time  [--minutes M] [--history]
+  bench backends       a show on each runtime, in turns      [--seconds S] [--history]
   bench engines        every network on every runtime here   [--seconds S] [--out DIR] [--history]
   stage NAME           one stage by hand, on this or another machine
   set [NAME VALUE]     change a live control of the show that runs, or list them

@@ -59,7 +59,7 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 7_000
+    posing: int = 16_000
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""

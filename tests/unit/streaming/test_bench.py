@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from streaming.bench import append_history, entry, settings, table
+from streaming.bench import append_history, entry, settings, side_by_side, table
 from streaming.config import Show
 from streaming.perform import Performance
 from streaming.report import ShowRecord, StageRecord, build_report
@@ -34,6 +36,26 @@ def test_tables_say_what_was_not_measured(done: Performance) -> None:
     assert "p50 –" in text
     assert "MB/h" not in text
     assert "101.00" in "\n".join(table("soak", done.report))
+
+
+def test_runtimes_stand_side_by_side_in_medians_and_the_worst_of_what_went_wrong(done: Performance) -> None:
+    def report(step: float, played: int) -> dict[str, Any]:
+        one = copy.deepcopy(done.report)
+        one["stages"]["motion"]["step_ms"] |= {"p50": step, "p99": 2 * step}
+        one["ticks"] |= {"expected": 750, "played": played, "concealed_after_first_second": 750 - played}
+        one["audio"]["underruns"] = 0
+        return one
+
+    reports = {
+        "torch": [report(8.0, 750), report(10.0, 750), report(12.0, 749)],
+        "onnxruntime": [report(4.0, 750), report(5.0, 750), report(90.0, 750)],
+    }
+    lines = side_by_side(reports)
+    assert "3 performances of 30 s each, in turns" in lines[0]
+    assert "| motion, ms p50 | 10.00 | 5.00 | 0.50 |" in lines
+    assert "| ticks not played | 1 | 0 | 0.00 |" in lines
+    assert "| underruns | 0 | 0 | – |" in lines
+    assert not any("sound-to-picture" in line for line in lines), "what was not measured has no line"
 
 
 def test_the_history_is_one_line_of_json_each(tmp_path: Path, done: Performance) -> None:
