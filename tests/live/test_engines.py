@@ -1,0 +1,72 @@
+"""Whole performances with engines that are damaged or cannot be here: a line is said, and the show goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from engines.artifacts import artifacts_of, manifest_of
+from engines.bundles import find_bundle
+from engines.registry import check_backend
+from tests.live.place import Stage, output_of, wait_for
+
+pytestmark = pytest.mark.live
+
+TAKING_OVER_S = 8.0
+"""It is looked each second whether something better was built; then that is opened and run a few times on nothing."""
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A copy of the default bundle with its engines, to be spoilt."""
+    return shutil.copytree(find_bundle("default"), tmp_path / "bundle")
+
+
+def built_well(bundle: Path, network: str) -> bool:
+    try:
+        entry = json.loads(manifest_of(bundle, "onnxruntime", network).read_text())
+    except (OSError, ValueError):
+        return False
+    return not entry.get("spoilt")
+
+
+def test_damaged_engines_are_built_again_beside_the_show_and_take_over(stage: Stage, bundle: Path) -> None:
+    (artifacts_of(bundle) / "decoder.onnx").write_bytes(b"no engine")
+    manifest = manifest_of(bundle, "onnxruntime", "translator")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": 0, "spoilt": True}))
+    written = (artifacts_of(bundle) / "decoder.onnx").stat().st_mtime_ns
+    with stage.begin("--camera", "performer:air@1", "--bundle", str(bundle), *output_of(stage)) as show:
+        wait_for(stage.sounding)
+        wait_for(lambda: built_well(bundle, "translator"))
+        wait_for(lambda: (artifacts_of(bundle) / "decoder.onnx").stat().st_mtime_ns != written)
+        signal.sigtimedwait([], TAKING_OVER_S)
+        show.send_signal(signal.SIGINT)
+        _, errors = show.communicate(timeout=60)
+    assert show.returncode == 0, errors
+    report = stage.report()
+    notes = "\n".join(report["notes"])
+    assert "decoder: its file is missing or damaged" in notes
+    assert "translator: it was built by another version of the code" in notes
+    for network, name in (("decoder", "sound"), ("translator", "tokens")):
+        assert notes.count(f"{network}: onnxruntime on cpu is ready: it takes over") == 1
+        assert report["stages"][name]["restarts"] == 0
+        assert report["stages"][name]["info"]["backend"] == "onnxruntime"
+    ticks = report["ticks"]
+    assert ticks["played"] + ticks["concealed"] == ticks["expected"]
+    assert report["audio"]["underruns"] == 0
+
+
+@pytest.mark.skipif(not check_backend("tensorrt"), reason="TensorRT runs here")
+def test_a_runtime_that_cannot_be_here_is_one_line_and_the_next_best_performs(stage: Stage) -> None:
+    done = stage.perform("--camera", "performer:air@1", "--backend", "tensorrt", *output_of(stage), "--duration", "4")
+    assert done.returncode == 0, done.stderr
+    report = stage.report()
+    assert report["backend"] == "onnxruntime"
+    said = [line for line in report["notes"] if "tensorrt" in line]
+    assert len(said) == 1
+    assert "what is fastest of the others is taken" in said[0]
+    assert report["audio"]["underruns"] == 0
