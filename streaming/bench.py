@@ -93,12 +93,13 @@ def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
             told = {name: _median(one[path][share] for one in got) for name, got in reports.items()}
             rows.append((f"{path.removesuffix('_ms').replace('_', '-')}, ms {share}", told))
     worst = (
-        ("ticks not played", lambda one: one["ticks"]["expected"] - one["ticks"]["played"]),
+        ("ticks not played", _not_played),
         ("concealed after the first second", lambda one: one["ticks"]["concealed_after_first_second"]),
         ("underruns", lambda one: one["audio"]["underruns"]),
+        ("pictures missed after the first second", lambda one: one["pictures"]["missed_after_first_second"]),
     )
-    for label, pick in worst:
-        rows.append((label, {name: max(map(pick, got)) for name, got in reports.items()}))
+    for label, count in worst:
+        rows.append((label, {name: _worst(map(count, got)) for name, got in reports.items()}))
     lines = [
         f"{host['cpu']}, {host['cores']} cores; {some['direction']}, {rounds}: medians, the worst of what went wrong",
         "",
@@ -206,6 +207,15 @@ def _cpu_in_all(report: dict[str, Any]) -> float | None:
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
+
+
+def _not_played(report: dict[str, Any]) -> float | None:
+    expected, played = report["ticks"]["expected"], report["ticks"]["played"]
+    return None if expected is None or played is None else expected - played
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _share(value: float | None, first: float | None) -> str:

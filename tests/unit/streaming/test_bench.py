@@ -55,6 +55,7 @@ def test_runtimes_stand_side_by_side_in_medians_and_the_worst_of_what_went_wrong
     assert "| motion, ms p50 | 10.00 | 5.00 | 0.50 |" in lines
     assert "| ticks not played | 1 | 0 | 0.00 |" in lines
     assert "| underruns | 0 | 0 | – |" in lines
+    assert "| ticks" not in "\n".join(side_by_side({name: [done.report] for name in reports})), "nothing was played"
     assert not any("sound-to-picture" in line for line in lines), "what was not measured has no line"
 
 
