@@ -46,7 +46,7 @@ class PainterConfig(Sizes):
         side: of the square pictures, in pixels.
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
-        past: how many ticks back it is told what was heard; the first is 0, the present.
+        past: of how many ticks it is told what was heard, the present one first; see `models.pose.Pose`.
         seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
         fine: channels at half the picture's size, where edges are; 0 for none.
         width, inner: channels at a cell's size and at twice that.
@@ -59,7 +59,7 @@ class PainterConfig(Sizes):
     side: int = 128
     patch: int = 4
     latent_dim: int = 128
-    past: tuple[int, ...] = (0,)
+    past: int = 1
     seen_dim: int = 128
     points: int = 32
     fine: int = 24
@@ -73,14 +73,14 @@ class PainterConfig(Sizes):
     @property
     def heard_dim(self) -> int:
         """Width of all that it is told of what was heard."""
-        return self.latent_dim * len(self.past)
+        return self.latent_dim * self.past
 
 
 class Sitting(NamedTuple):
     """What the painter knows of one moment, a row each.
 
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
-    `models.animator`; heard [N, heard_dim]: the latents of `past`, one after the other; imagination [N], 0 to 1;
+    `models.animator`; heard [N, heard_dim]: the latents of `past` ticks, the present first; imagination [N], 0 to 1;
     chance [N], 0 to 1: how far chance has led what is moved. With none the painter says what is likeliest to be seen;
     where chance has led, nobody can be gone by.
     seen [N, seen_dim]: the still's embedding.
@@ -118,7 +118,8 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PainterConfig()
-        self.pose = Pose(config.heard_dim, config.seen_dim, config.points) if config.points else None
+        known = config.latent_dim, config.past, config.seen_dim, config.points
+        self.pose = Pose(*known) if config.points else None
         self.choices = len(LIMBS) + 1 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
         self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)

@@ -73,7 +73,7 @@ class Brush:
         self._mends = 0.0 if "noise" in engine.spec.config else MENDED
         self._change: NDArray[np.float32] | None = None
         self._awake = Wakefulness()
-        self._past = Past(engine.spec.config.get("past", (0,)), int(engine.spec.config.get("latent_dim", 128)))
+        self._past = Past(int(engine.spec.config.get("past", 1)), int(engine.spec.config.get("latent_dim", 128)))
 
     def look(self, still: Image) -> Look:
         """Look at a prior image once; 10 to 20 ms, in whichever thread reads it."""

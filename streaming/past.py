@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,34 +10,30 @@ class Past:
     """Keeps latents for as long as they are asked for.
 
     Args:
-        back: how many ticks back they are asked for, from the nearest to the farthest; 0 is the newest.
+        ticks: how many are asked for, the newest first.
         width: of a latent.
     """
 
-    def __init__(self, back: Sequence[int], width: int) -> None:
-        self._back, self._deaf = tuple(back), np.zeros(width, np.float32)
-        self._kept: deque[tuple[int, NDArray[np.float32]]] = deque()
+    def __init__(self, ticks: int, width: int) -> None:
+        self._kept = np.zeros((ticks, width), np.float32)
+        self._newest: int | None = None
 
     def hear(self, tick: int, latent: NDArray[np.float32]) -> None:
-        """Take in a tick's latent; one of another width counts as nothing heard, one of an earlier tick begins anew."""
-        if self._kept and tick < self._kept[-1][0]:
-            self._kept.clear()
-        if self._kept and tick == self._kept[-1][0]:
-            self._kept.pop()
-        self._kept.append((tick, latent if latent.shape == self._deaf.shape else self._deaf))
-        while len(self._kept) > 1 and self._kept[1][0] <= tick - self._back[-1]:
-            self._kept.popleft()
-
-    def recalled(self) -> NDArray[np.float32]:
-        """The latents one after the other, float32 [len(back) * width].
+        """Take in a tick's latent; one of another width counts as nothing heard, one of an earlier tick begins anew.
 
         A tick that was passed over is as the one before; what was before the first is as the first.
         """
-        if not self._kept:
-            return np.tile(self._deaf, len(self._back))
-        newest, place, found = self._kept[-1][0], len(self._kept) - 1, []
-        for back in self._back:
-            while place > 0 and self._kept[place][0] > newest - back:
-                place -= 1
-            found.append(self._kept[place][1])
-        return np.concatenate(found)
+        kept, known = self._kept, latent if latent.shape == self._kept.shape[1:] else np.float32(0.0)
+        if self._newest is None or tick < self._newest:
+            kept[:] = known
+        elif tick > self._newest:
+            ago = min(tick - self._newest, len(kept))
+            before = kept[0].copy()
+            kept[ago:] = kept[:-ago].copy()
+            kept[:ago] = before
+        kept[0] = known
+        self._newest = tick
+
+    def recalled(self) -> NDArray[np.float32]:
+        """The latents one after the other, the newest first, float32 [ticks * width]."""
+        return self._kept.flatten()

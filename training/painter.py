@@ -59,7 +59,7 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 16_000
+    posing: int = 12_000
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -220,7 +220,7 @@ def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
 
 
 def remembering(start: Painter) -> Painter:
-    """A painter to go on from, told of all of `PAST`: one that was told of less must learn poses anew."""
+    """A painter to go on from, told of all of `PAST`: one that was told of something else must learn poses anew."""
     model = Painter(replace(start.config, past=PAST))
     known = {name: weights for name, weights in start.state_dict().items() if not name.startswith("pose.")}
     poses = {f"pose.{name}": weights for name, weights in (model.pose.state_dict() if model.pose else {}).items()}
@@ -228,12 +228,12 @@ def remembering(start: Painter) -> Painter:
     return model
 
 
-def posed(pose: Pose, kept: Path, views: Views, steps: int) -> None:
+def posed(pose: Pose, kept: Path, views: Views, steps: int, device: Device | None = None) -> None:
     """Teach the painter's pose, or take what was learned before an interruption, or by the first process."""
     if kept.exists():
         load_model(pose, kept)
         return
-    print(train_pose(pose, Played(views.heard, views.places, views.known, views.ticks), steps))
+    print(train_pose(pose, Played(views.heard, views.places, views.known, views.ticks), steps, device))
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
     save_model(pose, str(part))
@@ -277,7 +277,7 @@ def train_painter(
     if model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
         steps = min(recipe.posing, 8 * recipe.steps)
         with device.main_first():
-            posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps)
+            posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps, device)
     if model.pose is not None:
         model.pose.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)

@@ -47,7 +47,7 @@ class Pictures:
     Attributes:
         prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
         where, flow: float16 [N, 2, G, G]; see `models.animator`.
-        heard: float16 [N, L * D], the audio latents of `models.pose.PAST`.
+        heard: float16 [N, PAST * D], the audio latents of the last ticks; see `models.pose.recalled`.
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
         seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.

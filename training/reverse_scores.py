@@ -182,7 +182,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
     seen, config = _seen(rows["prior"][0], bundle), painter.spec.config
-    past, heard = Past(config.get("past", (0,)), int(config["latent_dim"])), []
+    past, heard = Past(int(config.get("past", 1)), int(config["latent_dim"])), []
     for tick, latent in enumerate(_heard(sound, bundle)):
         past.hear(tick, latent)
         heard.append(past.recalled())

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from models.embedding import POINTS
-from models.pose import LIMBS, SURE, Pose, away_from, carried, cleared, lines, sampled, spots
+from models.pose import LIMBS, SURE, Pose, away_from, carried, cleared, lines, recalled, sampled, spots
 
 SIDE = 32
 
 
 def test_an_untaught_pose_is_the_stills() -> None:
-    pose = Pose(4, 40, 16)
+    pose = Pose(4, 1, 40, 16)
     seen = torch.rand(3, 40) - 0.5
     said = pose(torch.randn(3, 4), seen)
     assert said.at.shape == (3, len(POINTS), 2)
@@ -20,8 +21,38 @@ def test_an_untaught_pose_is_the_stills() -> None:
     assert float(said.spread.min()) > 0.0
 
 
+def test_the_newest_tick_is_said_as_all_of_a_clip_are_while_it_is_learned() -> None:
+    torch.manual_seed(0)
+    pose = Pose(4, 15, 40, 16)
+    for parameter in pose.say.parameters():
+        torch.nn.init.normal_(parameter)
+    heard, seen = torch.randn(2, 40, 4), torch.rand(2, 40) - 0.5
+    said = pose.throughout(heard, seen)
+    for tick in (0, 5, 14, 39):
+        now = torch.stack([recalled(clip, torch.tensor([tick]), 15)[0] for clip in heard])
+        one = pose(now, seen)
+        torch.testing.assert_close(one.at, said.at[:, tick], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(one.spread, said.spread[:, tick], rtol=1e-5, atol=1e-5)
+
+
+def test_a_pose_hears_nothing_of_what_is_to_come_or_long_past() -> None:
+    pose = Pose(4, 7, 40, 16)
+    torch.nn.init.normal_(pose.say[-1].weight)
+    heard, seen = torch.randn(1, 30, 4), torch.zeros(1, 40)
+    other = heard.clone()
+    other[:, 12] += 1.0
+    moved = (pose.throughout(heard, seen).at != pose.throughout(other, seen).at)[0].flatten(1).any(1)
+    assert moved.nonzero().flatten().tolist() == list(range(12, 19))
+
+
+@pytest.mark.parametrize("past", [0, 2, 126])
+def test_only_a_power_of_two_less_one_is_heard(past: int) -> None:
+    with pytest.raises(ValueError, match="one less than a power of two"):
+        Pose(4, past, 40, 16)
+
+
 def test_to_be_sure_and_wrong_costs_most() -> None:
-    pose = Pose(4, 40, 16)
+    pose = Pose(4, 1, 40, 16)
     at, true = torch.zeros(1, len(POINTS), 2), torch.full((1, len(POINTS), 2), 0.3)
     sure, unsure = torch.zeros(1, len(POINTS)), torch.full((1, len(POINTS)), 0.27)
     said = type(pose(torch.zeros(1, 4), torch.zeros(1, 40)))

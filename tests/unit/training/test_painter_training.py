@@ -139,7 +139,7 @@ def test_a_pose_that_was_learned_is_not_learned_again(tmp_path: Path) -> None:
     ticks = torch.tensor([[0, 3, 6]], dtype=torch.int16).expand(4, -1)
     seen = torch.zeros(4, 3, 96, 128, 3, dtype=torch.uint8)
     views = Views(seen, ticks, torch.zeros(4, 3, 40), torch.randn(4, 9, 4), torch.rand(4, 9, len(POINTS), 2))
-    one, other = (Pose(4 * len(PAST), 40, 16) for _ in range(2))
+    one, other = (Pose(4, PAST, 40, 16) for _ in range(2))
     kept = tmp_path / "painter" / "pose.safetensors"
     posed(one, kept, views, 2)
     posed(other, kept, Views(*(x[:0] for x in vars(views).values())), 2)

@@ -32,8 +32,8 @@ def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
     assert bool((then > first).all())
     assert 16 < int((first == 0).sum()) < 48, "the first view as often as any other"
     assert torch.equal(pairs.heard[:, 0].int(), 3 * then)
-    lags = pairs.heard.unflatten(1, (len(PAST), 4))[..., 0].int()
-    assert torch.equal(lags, (3 * then[:, None] - torch.tensor(PAST)).clamp_min(0).int())
+    lags = pairs.heard.unflatten(1, (PAST, 4))[..., 0].int()
+    assert torch.equal(lags, (3 * then[:, None] - torch.arange(PAST)).clamp_min(0).int())
     assert torch.equal(pairs.seen[:, 0].int(), -first)
     assert torch.equal(pairs.now[:, 0].int(), -then)
     assert torch.equal(pairs.prior, pairs.warped)
