@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 SILENCE_DB = -120.0
 STILL_DB, QUIET_DB = -66.0, -54.0
 """What is softer than the first moves nothing, what is louder than the second all that it can."""
-HELD_S, FALLING_S = 1.5, 1.0
+HELD_S, FALLING_S = 2.5, 1.0
 """What has fallen silent is awake for the first, and asleep after the second."""
 LIMIT = 0.99
 """Samples up to this magnitude pass bit for bit; beyond, they approach 1 smoothly."""

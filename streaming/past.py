@@ -34,6 +34,11 @@ class Past:
         kept[0] = known
         self._newest = tick
 
+    def forget(self) -> None:
+        """As if nothing had been heard yet."""
+        self._kept[:] = 0.0
+        self._newest = None
+
     def recalled(self) -> NDArray[np.float32]:
         """The latents one after the other, the newest first, float32 [ticks * width]."""
         return self._kept.flatten()

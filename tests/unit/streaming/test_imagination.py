@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -167,3 +168,26 @@ def test_warming_up_asks_every_time_and_says_how_long_it_takes() -> None:
     engine, times = FakeDiffusion(), iter(range(0, 60_000_000, 10_000_000))
     assert Brush(engine, None, 0).warm_up(lambda: next(times)) == 10.0
     assert len(engine.told) == 3
+
+
+def test_of_what_warmed_it_up_nothing_is_heard_in_the_show() -> None:
+    engine = FakePainter()
+    engine.spec = EngineSpec("painter", "fake", config={"latent_dim": 4, "seen_dim": 3, "past": 3})
+    brush, drift, image = Brush(engine, None, 0), Drift(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    brush.warm_up()
+    brush.paint(image, brush.look(image), drift, flow(), 0.5, 1.0)
+    assert engine.told[-1]["heard"].tolist() == [1.0] * 12, "before the first tick it was as in the first"
+
+
+def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painted() -> None:
+    engine = FakePainter()
+    rng = np.random.default_rng(0)
+    rough = rng.normal(0.0, 30.0, (32, 32, 3)).astype(np.float32)
+    engine.change = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
+    image = np.full((512, 640, 3), 128, np.uint8)
+    brush, drift = Brush(engine, None, 0), Drift((640, 512))
+    shown = brush.paint(image, brush.look(image), drift, flow(), 0.5, 1.0).astype(np.float32) - 128.0
+    seen = cv2.resize(shown, (128, 102), interpolation=cv2.INTER_AREA)
+    said = engine.change[13 : 13 + 102]
+    plain = cv2.resize(cv2.resize(said, (640, 512)), (128, 102), interpolation=cv2.INTER_AREA)
+    assert np.square(seen - said).mean() < 0.5 * np.square(plain - said).mean()

@@ -40,7 +40,7 @@ def test_what_is_heard_stays_awake_between_notes_and_falls_asleep() -> None:
     awake = Wakefulness()
     assert awake.hear(-120.0, 0.04) == 0.0, "nothing was heard yet"
     assert awake.hear(-20.0, 0.04) == 1.0
-    course = [awake.hear(-120.0, 0.04) for _ in range(80)]
+    course = [awake.hear(-120.0, 0.04) for _ in range(int((HELD_S + FALLING_S) / 0.04) + 5)]
     assert set(course[: int(HELD_S / 0.04)]) == {1.0}
     falling = course[int(HELD_S / 0.04) + 1 :]
     assert all(a > b or a == 0.0 for a, b in pairwise(falling))

@@ -40,3 +40,12 @@ def test_another_show_begins_anew_and_noise_of_another_shape_is_silence() -> Non
     assert past.recalled().tolist() == [3.0, 3.0, 2.0, 2.0]
     past.hear(6, np.ones(7, np.float32))
     assert past.recalled().tolist() == [0.0, 0.0, 3.0, 3.0]
+
+
+def test_what_was_forgotten_is_not_recalled() -> None:
+    past = Past(2, 2)
+    past.hear(7, latent(1.0))
+    past.forget()
+    assert past.recalled().tolist() == [0.0] * 4
+    past.hear(7, latent(2.0))
+    assert past.recalled().tolist() == [2.0] * 4
