@@ -1,7 +1,7 @@
 """Where a player's hands are while something is heard, said from the sound and a still; and pictures of such places.
 
 What a player plays says where the hands are: which key, how far along the neck, which side of the dance. A network that
-paints finds that out slowly, from pixels; told as points of the embedding it is learned in a minute.
+paints finds that out slowly, from pixels; told as points it is learned in minutes.
 """
 
 from __future__ import annotations
