@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 from models.config import Sizes
 from models.embedding import POINTS
+from models.limbs import LIMBS, Bends, away_from, carried, cleared, lines, spots, trunk
 from models.modulated import Modulated
-from models.pose import LIMBS, Pose, away_from, carried, cleared, lines, spots
+from models.pose import Pose
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
@@ -120,7 +121,8 @@ class Painter(nn.Module):
         self.config = config = config or PainterConfig()
         known = config.latent_dim, config.past, config.seen_dim, config.points
         self.pose = Pose(*known) if config.points else None
-        self.choices = len(LIMBS) + 1 if config.points else 0
+        self.bends = Bends() if config.points else None
+        self.choices = len(LIMBS) + 2 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
         self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)
         self.told = nn.Conv2d(4 + told, config.width, 1)
@@ -200,7 +202,7 @@ class Painter(nn.Module):
 
     def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
-        if self.pose is None:
+        if self.pose is None or self.bends is None:
             return still[:, None], [], []
         cells = self.config.side // self.config.patch
         before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
@@ -208,8 +210,9 @@ class Painter(nn.Module):
         at, spread = now.at.detach(), now.spread.detach()
         side = self.config.side // 2
         half = F.avg_pool2d(still, 2)
-        was, becomes = (away_from(points, side) for points in (before, at))
-        others = torch.cat([carried(half, before, at), cleared(half, was)[:, None]], 1)
+        joints, to_be = self.bends(before), self.bends(at)
+        was, becomes = (away_from(bent, side) for bent in (joints, to_be))
+        others = torch.cat([carried(half, joints, to_be), cleared(half, was, trunk(before))], 1)
         limbs = [lines(was), lines(becomes)]
         shrunk = [F.avg_pool2d(x, self.config.patch // 2) for x in (*limbs, others.flatten(1, 2))]
         return others, [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells), *shrunk], limbs

@@ -1,12 +1,14 @@
 """Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in.
 
-First where a player's points are while something is heard (`training.posing`), then, with that as it is, to paint.
+First where a player's points are while something is heard (`training.posing`) and how limbs bend (`training.bending`),
+then, with these as they are, to paint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +18,20 @@ from torch import Tensor, nn
 
 from models.animator import Animator
 from models.embedding import VisualEmbedding
+from models.limbs import Bends
 from models.painter import MENDED, Painter, PainterConfig, Sitting
 from models.pose import PAST, Pose
+from training.bending import bodies, train_bends
 from training.bundling import load_network
 from training.device import Device
 from training.enacting import LITTLE
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
-from training.posing import Played, train_pose
+from training.players import PLAYER_SEED, Played, load_players, senses
+from training.posing import train_pose
 from training.run import Plan, run
 from training.scenes import Scenes, load_scenes
-from training.views import Views, load_views, senses
+from training.views import Views, load_views
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -36,10 +41,12 @@ MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
 
 
-PAIRED = 0.625
+PAIRED = 0.75
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
 LOOKED_AT = 8
 """For each performer whose still the animator has moved, so many are looked at for those pairs."""
+FOLLOWED = 16
+"""And so many are followed for the pose."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class PainterRecipe:
         batch: moments of a step.
         learning_rate: of AdamW; it rises for 200 steps and falls along a line.
         posing: steps of the learning of poses.
+        bending: steps of the learning of how limbs bend.
     """
 
     steps: int = 6_000
@@ -59,7 +67,8 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 12_000
+    posing: int = 41_000
+    bending: int = 6_000
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
@@ -80,8 +89,10 @@ def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
 
 def draw_batch(
     data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None
-) -> tuple[Sitting, Tensor, Tensor]:
-    """Moments, some in a mirror, in other light and colours: what is known, the wanted pictures, and what is sharp.
+) -> tuple[Sitting, Tensor, Tensor, Tensor]:
+    """Moments, some in a mirror, in other light and colours.
+
+    What is known, the wanted pictures, what is sharp, and how much each counts.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
     is; with more imagination it is to paint what is heard.
@@ -106,7 +117,7 @@ def draw_batch(
     hues = torch.from_numpy(rng.permutation(3))
     warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
     sharp = (rows.turns | stays).float()
-    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted, sharp
+    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted, sharp, rows.weight
 
 
 class PainterTraining(Learning[Painter]):
@@ -142,11 +153,12 @@ class PainterTraining(Learning[Painter]):
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
         with torch.autocast(where.type, enabled=False):
-            sitting, wanted, sharp = draw_batch(self._train, rng, self.recipe, self._views)
+            sitting, wanted, sharp, weight = draw_batch(self._train, rng, self.recipe, self._views)
         noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(len(wanted)) < BEGINNING, 0.0, rng.random(len(wanted)))).float()
         known = Sitting(*(x.to(where) for x in sitting))
-        return self.model.loss(known, wanted.to(where), noise.to(where), share.to(where), sharp.to(where)).mean()
+        loss = self.model.loss(known, wanted.to(where), noise.to(where), share.to(where), sharp.to(where))
+        return (loss * weight.to(where)).mean()
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
@@ -228,15 +240,28 @@ def remembering(start: Painter) -> Painter:
     return model
 
 
-def posed(pose: Pose, kept: Path, views: Views, steps: int, device: Device | None = None) -> None:
+def posed(pose: Pose, kept: Path, players: Callable[[], Played], steps: int, device: Device | None = None) -> None:
     """Teach the painter's pose, or take what was learned before an interruption, or by the first process."""
     if kept.exists():
         load_model(pose, kept)
         return
-    print(train_pose(pose, Played(views.heard, views.places, views.known, views.ticks), steps, device))
+    print(train_pose(pose, players(), steps, device))
+    _keep(pose, kept)
+
+
+def bent(bends: Bends, kept: Path, players: int, steps: int) -> None:
+    """Teach how limbs bend, half a minute; or take what was learned before."""
+    if kept.exists():
+        load_model(bends, kept)
+        return
+    print(train_bends(bends, bodies(range(PLAYER_SEED, PLAYER_SEED + players)), steps))
+    _keep(bends, kept)
+
+
+def _keep(model: nn.Module, kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
-    save_model(pose, str(part))
+    save_model(model, str(part))
     part.replace(kept)
 
 
@@ -252,8 +277,8 @@ def train_painter(
     """Train or go on training with a bundle's codec, latent space and animator.
 
     Args:
-        work: folder with `translator/`, `animator/`, `views/` and `painter/`: what was recorded, the checkpoint and
-            the curves.
+        work: folder with `translator/`, `animator/`, `views/`, `players/` and `painter/`: what was recorded, the
+            checkpoint and the curves.
         bundle: whose other networks are used.
         recipe: how.
         minutes: stop after this long, whatever the step.
@@ -274,12 +299,16 @@ def train_painter(
         views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
     model = remembering(start) if isinstance(start, Painter) else Painter(_sizes(bundle, played))
-    if model.pose is not None and not (work / "painter" / "painter.safetensors").exists():
-        steps = min(recipe.posing, 8 * recipe.steps)
-        with device.main_first():
-            posed(model.pose, work / "painter" / f"pose-{senses(bundle)}-{steps}.safetensors", views, steps, device)
-    if model.pose is not None:
+    if model.pose is not None and model.bends is not None:
+        if not (work / "painter" / "painter.safetensors").exists():
+            steps, bending = (min(count, 8 * recipe.steps) for count in (recipe.posing, recipe.bending))
+            with device.main_first():
+                kept, count = work / "painter", FOLLOWED * recipe.performers
+                players = partial(load_players, work / "players", bundle, count)
+                posed(model.pose, kept / f"pose-{senses(bundle)}-{steps}.safetensors", players, steps, device)
+                bent(model.bends, kept / f"bends-{bending}.safetensors", count, bending)
         model.pose.requires_grad_(False)
+        model.bends.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work / "painter", "painter", plan)

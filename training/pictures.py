@@ -52,6 +52,7 @@ class Pictures:
         seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
         turns: bool [N], whether it may be learned from in a mirror; see `training.scenes.Scenes`.
+        weight: float32 [N], how much it counts.
     """
 
     prior: Tensor
@@ -65,6 +66,7 @@ class Pictures:
     now: Tensor
     chance: Tensor
     turns: Tensor
+    weight: Tensor
 
     def rows(self, which: Any) -> Pictures:
         """Some of the moments."""
@@ -190,7 +192,7 @@ def seed_of(recording: Path) -> int:
 
 def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = None) -> Pictures:
     """The moments of clips, one file each; of some rows of all the clips."""
-    names = [field.name for field in fields(Pictures) if field.name not in ("heard", "seen", "now")]
+    names = [field.name for field in fields(Pictures) if field.name not in ("heard", "seen", "now", "weight")]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
     for row, path in zip(rows or range(len(files)), files, strict=True):
         with np.load(path) as file:
@@ -200,6 +202,7 @@ def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = Non
             columns["heard"].append(recalled(clips.heard[row], tick))
             columns["seen"].append(clips.seen[row, start])
             columns["now"].append(clips.seen[row, tick])
+            columns["weight"].append(torch.ones(len(tick)))
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
 
 

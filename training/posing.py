@@ -10,23 +10,11 @@ from tqdm import tqdm
 
 from models.pose import Pose
 from training.device import Device
+from training.players import Played
 
 BATCH, RATE = 24, 1e-3
 HELD_PART = 25
 """One clip of so many, the last ones, is held out."""
-
-
-class Played(NamedTuple):
-    """Clips of players, T ticks each, that were looked at V times.
-
-    heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.embedding.POINTS` truly are, in
-    -1..1; known [N, V, E] and ticks [N, V], the embeddings of what was seen and when that was, the first tick first.
-    """
-
-    heard: Tensor
-    places: Tensor
-    known: Tensor
-    ticks: Tensor
 
 
 class Performed(NamedTuple):

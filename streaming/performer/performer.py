@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,24 @@ class SyntheticPerformer:
         Returns:
             float32 [34], 0..1, laid out as `LABEL_NAMES`.
         """
-        names = list(_PLACES)
+        square = np.clip(self.places(t_s, _PLACES), 0.0, 1.0)
+        last = int(np.searchsorted(self._onsets, t_s, side="right")) - 1
+        pitch = place_of(self.score.notes[last], self.kind) if last >= 0 else 0.0
+        one_hot = [float(kind == self.kind) for kind in KINDS]
+        return np.concatenate([square.ravel(), one_hot, [pitch]]).astype(np.float32)
+
+    def places(self, t_s: float, joints: Sequence[str]) -> NDArray[np.float64]:
+        """Where joints are in the picture at a time.
+
+        Args:
+            t_s: seconds from the start of the performance.
+            joints: of `gestures.JOINTS`.
+
+        Returns:
+            float64 [N, 2], x rightwards and y downwards, in sides of the square that `streaming.features.fit_square`
+            makes of the frame; below 0 and above 1 beyond it.
+        """
+        names = list(joints)
         if self.kind == "dance" and self.scene.mirror:
             swap = {"left": "right", "right": "left"}
             names = [swap.get(n.split("_")[0], n.split("_")[0]) + n[n.index("_") :] if "_" in n else n for n in names]
@@ -120,8 +138,4 @@ class SyntheticPerformer:
         pixels = self.scene.view(self.body).project(points, self.size, self.scene.moved(t_s))
         width, height = self.size
         side = max(width, height)
-        square = (pixels + 0.5 + 0.5 * np.array([side - width, side - height])) / side
-        last = int(np.searchsorted(self._onsets, t_s, side="right")) - 1
-        pitch = place_of(self.score.notes[last], self.kind) if last >= 0 else 0.0
-        one_hot = [float(kind == self.kind) for kind in KINDS]
-        return np.concatenate([np.clip(square, 0.0, 1.0).ravel(), one_hot, [pitch]]).astype(np.float32)
+        return np.asarray((pixels + 0.5 + 0.5 * np.array([side - width, side - height])) / side)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from models.limbs import LIMBS
 from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
-from models.pose import LIMBS
 
 SMALL = PainterConfig(side=32, latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 
@@ -101,9 +101,11 @@ def test_at_half_size_it_sees_edges_that_a_cell_is_too_large_for() -> None:
         assert painter.choose is not None
         nn.init.normal_(painter.choose.weight, std=0.5)
         assert painter.paint(known, torch.randn(2, 3, 32, 32)).shape == (2, 3, 32, 32)
-    shares = len(LIMBS) + 2
+    shares = len(LIMBS) + 3
     assert painter.choose is not None
-    assert painter.choose.out_channels == shares, "limbs, what is cleared, the still: a share for every second pixel"
+    assert painter.choose.out_channels == shares, (
+        "limbs, what is cleared twice, the still: a share for every second pixel"
+    )
 
 
 def test_the_still_itself_can_be_taken_back() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from models.embedding import POINTS
@@ -23,7 +24,7 @@ from training.painter import (
     split,
 )
 from training.pictures import Pictures, hidden_in, warped_by
-from training.views import Views
+from training.players import Played
 
 SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
@@ -43,7 +44,8 @@ def toy(count: int = 30) -> Pictures:
     where, flow = torch.zeros(2, count, 2, 16, 16).half()
     heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
     seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
-    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, torch.zeros(count), turns)
+    chance, weight = torch.zeros(count), torch.ones(count)
+    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, chance, turns, weight)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -72,7 +74,7 @@ def test_a_still_is_warped_as_the_screen_does_it() -> None:
 def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     data = toy(8)
     data.where[:, 0] = 0.1
-    batch, wanted, _ = draw_batch(data, np.random.default_rng(0), RECIPE)
+    batch, wanted, _, _ = draw_batch(data, np.random.default_rng(0), RECIPE)
     assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
     data.turns[:] = False
     assert set(draw_batch(data, np.random.default_rng(0), RECIPE)[0].where[:, 0].mean((1, 2)).sign().tolist()) == {1.0}
@@ -85,7 +87,7 @@ def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
     data.turns[:], data.chance[:] = False, 0.9
     mended, free = [], []
     for seed in range(20):
-        known, wanted, _ = draw_batch(data, np.random.default_rng(seed), RECIPE)
+        known, wanted, _, _ = draw_batch(data, np.random.default_rng(seed), RECIPE)
         for row in range(len(wanted)):
             same = torch.equal(wanted[row], known.warped[row])
             (mended if known.imagination[row] <= MENDED else free).append(same)
@@ -137,12 +139,12 @@ def test_a_painter_that_was_told_the_present_only_goes_on_with_what_was_heard_be
 
 def test_a_pose_that_was_learned_is_not_learned_again(tmp_path: Path) -> None:
     ticks = torch.tensor([[0, 3, 6]], dtype=torch.int16).expand(4, -1)
-    seen = torch.zeros(4, 3, 96, 128, 3, dtype=torch.uint8)
-    views = Views(seen, ticks, torch.zeros(4, 3, 40), torch.randn(4, 9, 4), torch.rand(4, 9, len(POINTS), 2))
+    places = torch.rand(4, 9, len(POINTS), 2)
+    played = Played(torch.randn(4, 9, 4), places, torch.zeros(4, 3, 40), ticks)
     one, other = (Pose(4, PAST, 40, 16) for _ in range(2))
     kept = tmp_path / "painter" / "pose.safetensors"
-    posed(one, kept, views, 2)
-    posed(other, kept, Views(*(x[:0] for x in vars(views).values())), 2)
+    posed(one, kept, lambda: played, 2)
+    posed(other, kept, lambda: pytest.fail("players were followed again"), 2)
     assert all(torch.equal(weights, other.state_dict()[name]) for name, weights in one.state_dict().items())
 
 

@@ -6,7 +6,8 @@ import torch
 
 from models.embedding import POINTS
 from models.pose import Pose
-from training.posing import Played, missed, performed, train_pose
+from training.players import Played
+from training.posing import missed, performed, train_pose
 
 
 def test_what_was_heard_says_where_they_are() -> None:

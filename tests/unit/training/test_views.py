@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
-import pytest
 import torch
 
 from models.embedding import POINTS
 from models.pose import PAST
-from training import views as module
-from training.performances import TICKS
-from training.views import GREY, LOOKS, VIEW_SEED, Views, load_views, look
+from training.players import follow
+from training.views import GREY, HEAVIEST, LIGHTEST, LOOKS, VIEW_SEED, Views, look, weights_of
 
 BUNDLE = Path(__file__).parents[3] / "models" / "bundles" / "default"
 
@@ -23,7 +22,7 @@ def some(clips: int = 3) -> Views:
     numbers = torch.arange(LOOKS, dtype=torch.float16)[None, :, None].expand(clips, -1, 4)
     ticks = (3 * torch.arange(LOOKS, dtype=torch.int16))[None].expand(clips, -1)
     heard = torch.arange(3 * LOOKS, dtype=torch.float16)[None, :, None].expand(clips, -1, 4)
-    return Views(seen, ticks, -numbers, heard, torch.zeros(clips, 3 * LOOKS, len(POINTS), 2, dtype=torch.float16))
+    return Views(seen, ticks, -numbers, heard, torch.zeros(clips, 3 * LOOKS, len(POINTS), 2).half(), torch.ones(clips))
 
 
 def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
@@ -41,39 +40,20 @@ def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
     assert not pairs.turns.any()
 
 
-def test_a_look_is_of_one_clip_and_follows_from_its_seed() -> None:
-    one, again, other = (look(seed, BUNDLE) for seed in (VIEW_SEED, VIEW_SEED, VIEW_SEED + 1))
-    for name, values in one.items():
-        assert np.array_equal(values, again[name]), name
-        assert not np.array_equal(values, other[name]), name
+def test_a_look_is_what_was_followed_and_pictures_of_it() -> None:
+    one, other = (look(seed, BUNDLE) for seed in (VIEW_SEED, VIEW_SEED + 1))
+    row, pictures = follow(VIEW_SEED, BUNDLE, LOOKS)
+    assert all(np.array_equal(values, one[name]) for name, values in row.items())
     assert one["seen"].shape == (LOOKS, 96, 128, 3)
-    assert len(one["ticks"]) == len(one["known"]) == LOOKS
-    assert one["heard"].shape == (TICKS, 128)
-    assert one["places"].shape == (TICKS, len(POINTS), 2)
-    assert np.isfinite(one["heard"].astype(np.float32)).all()
-    seen = torch.from_numpy(one["known"].astype(np.float32))
-    found = torch.stack([seen[:, : len(POINTS)], seen[:, 32 : 32 + len(POINTS)]], -1)
-    true = torch.from_numpy(one["places"][one["ticks"]].astype(np.float32))
-    away, others = (found - true).abs().mean(), (found - true.roll(1, 1)).abs().mean()
-    assert away < 0.25 * others, "what the eyes find is where the points truly are"
+    assert not np.array_equal(one["seen"], other["seen"])
+    small = cv2.resize(pictures[3], (128, 96), interpolation=cv2.INTER_AREA)
+    assert np.abs(one["seen"][3].astype(int) - small).mean() < 1.0
 
 
-def test_files_are_made_once_and_stacked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def looked(seed: int, _bundle: Path) -> dict[str, np.ndarray]:
-        seen = np.full((LOOKS, 2, 2, 3), seed - VIEW_SEED, np.uint8)
-        heard = np.full((LOOKS, 4), seed - VIEW_SEED, np.float16)
-        ticks = np.arange(LOOKS, dtype=np.int16)
-        return {"seen": seen, "heard": heard, "known": -heard, "ticks": ticks, "places": heard}
-
-    monkeypatch.setattr(module, "look", looked)
-    monkeypatch.setattr(module, "PER_FILE", 3)
-    from concurrent.futures import ThreadPoolExecutor
-
-    monkeypatch.setattr(module, "open_executor", ThreadPoolExecutor)
-    found = load_views(tmp_path, BUNDLE, 7)
-    assert found.seen[:, 0, 0, 0, 0].tolist() == list(range(7))
-    assert found.known[:, 3, 1].tolist() == [-float(i) for i in range(7)]
-    assert len(list(tmp_path.glob("*.npz"))) == 3
-    monkeypatch.setattr(module, "look", None)
-    again = load_views(tmp_path, BUNDLE, 7)
-    assert torch.equal(again.heard, found.heard)
+def test_a_clip_in_which_less_moves_counts_for_more() -> None:
+    seen = torch.zeros(5, 3, 8, 8, 3, dtype=torch.uint8)
+    for row, brightness in enumerate((0, 2, 4, 8, 80)):
+        seen[row, 1:] = brightness
+    weights = weights_of(seen)
+    torch.testing.assert_close(weights[1:4], torch.tensor([4.0, 1.0, 0.25]))
+    assert (float(weights[0]), float(weights[4])) == (HEAVIEST, LIGHTEST)
