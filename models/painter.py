@@ -164,15 +164,19 @@ class Painter(nn.Module):
         share = freedom(sitting.imagination)[:, None, None, None]
         return (1.0 - share) * sitting.warped + share * noise
 
-    def end_of(self, sitting: Sitting, picture: Tensor, share: Tensor) -> Tensor:
-        """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S]."""
+    def end_of(self, sitting: Sitting, picture: Tensor, share: Tensor, went: Tensor | None = None) -> Tensor:
+        """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S].
+
+        went: how far points truly went from where they are in the still, [N, P, 2], which no show can tell; NaN for
+        rows that are not told.
+        """
         how, free = sitting.imagination, freedom(sitting.imagination)
         base = coarsened(sitting.warped, free)
         still = coarsened(sitting.prior, free)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         cells = self.config.side // self.config.patch
         fields = F.interpolate(fields, size=(cells, cells), mode="bilinear", align_corners=False)
-        others, told, limbs = self._posed(sitting, still)
+        others, told, limbs = self._posed(sitting, still, went)
         x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
         moment = self.moment(torch.cat([sitting.heard[:, : self.config.latent_dim], *known], -1))
@@ -200,7 +204,7 @@ class Painter(nn.Module):
         taken = F.interpolate(taken, scale_factor=2.0, mode="bilinear", align_corners=False)
         return base * (1.0 - taken[:, 3:4]) + taken[:, :3] + taken[:, 4:] * still + added
 
-    def _posed(self, sitting: Sitting, still: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def _posed(self, sitting: Sitting, still: Tensor, went: Tensor | None) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
         if self.pose is None or self.bends is None:
             return still[:, None], [], []
@@ -208,6 +212,10 @@ class Painter(nn.Module):
         before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
         # The pictures' errors do not say where a hand should be: that is learned from where hands were.
         at, spread = now.at.detach(), now.spread.detach()
+        if went is not None:
+            told = went[..., 0].isfinite()
+            at = torch.where(told[..., None], before + went, at)
+            spread = torch.where(told, torch.zeros_like(spread), spread)
         side = self.config.side // 2
         half = F.avg_pool2d(still, 2)
         joints, to_be = self.bends(before), self.bends(at)
@@ -237,16 +245,25 @@ class Painter(nn.Module):
             x = above + F.interpolate(higher(x), scale_factor=2.0, mode="nearest")
         return x
 
-    def loss(self, sitting: Sitting, wanted: Tensor, noise: Tensor, share: Tensor, sharp: Tensor) -> Tensor:
+    def loss(
+        self,
+        sitting: Sitting,
+        wanted: Tensor,
+        noise: Tensor,
+        share: Tensor,
+        sharp: Tensor,
+        went: Tensor | None = None,
+    ) -> Tensor:
         """What is minimized: the error of where the way to the wanted picture [N, 3, S, S] ends, per row [N].
 
         Squared errors ask for the mean of what may be seen: that is likeliest of a hand that is somewhere. Of what is
-        `sharp` [N] (1, else 0), absolute errors count too, and those of gradients: edges are what is missed.
+        `sharp` [N] (1, else 0), absolute errors count too, and those of gradients: edges are what is missed. `went`
+        as in `end_of`: how a limb is to be shown is learned sooner where it is known where it is.
         """
         begin = self.begin(sitting, noise)
         at = share[:, None, None, None]
         picture = (1.0 - at) * begin + at * wanted
-        error = self.end_of(sitting, picture, share) - wanted
+        error = self.end_of(sitting, picture, share, went) - wanted
         slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
         edges = LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
         return SQUARES * error.square().mean((1, 2, 3)) + sharp * edges

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,13 +40,13 @@ BEGINNING = 0.9
 """How often it learns the way from its beginning: a show goes it in one step."""
 MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
-
-
+TOLD = 0.35
+"""How often it is told where points truly are."""
 PAIRED = 0.75
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
-LOOKED_AT = 8
+LOOKED_AT = 20
 """For each performer whose still the animator has moved, so many are looked at for those pairs."""
-FOLLOWED = 16
+FOLLOWED = 20
 """And so many are followed for the pose."""
 
 
@@ -67,7 +68,7 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 41_000
+    posing: int = 12_000
     bending: int = 6_000
 
     def rate_at(self, step: int) -> float:
@@ -87,12 +88,21 @@ def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen)
 
 
-def draw_batch(
-    data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None
-) -> tuple[Sitting, Tensor, Tensor, Tensor]:
-    """Moments, some in a mirror, in other light and colours.
+class Drawn(NamedTuple):
+    """Moments to learn from, N rows: what is known, and what `Painter.loss` is told.
 
-    What is known, the wanted pictures, what is sharp, and how much each counts.
+    wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
+    """
+
+    sitting: Sitting
+    wanted: Tensor
+    sharp: Tensor
+    went: Tensor
+    weight: Tensor
+
+
+def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None) -> Drawn:
+    """Moments, some in a mirror, in other light and colours.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
     is; with more imagination it is to paint what is heard.
@@ -117,7 +127,10 @@ def draw_batch(
     hues = torch.from_numpy(rng.permutation(3))
     warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
     sharp = (rows.turns | stays).float()
-    return sitting._replace(warped=warped, prior=prior, where=where, flow=flow), wanted, sharp, rows.weight
+    told = torch.from_numpy(rng.random(recipe.batch) < TOLD)[:, None, None]
+    went = torch.where(told, rows.went.float(), torch.nan)
+    known = sitting._replace(warped=warped, prior=prior, where=where, flow=flow)
+    return Drawn(known, wanted, sharp, went, rows.weight)
 
 
 class PainterTraining(Learning[Painter]):
@@ -153,12 +166,13 @@ class PainterTraining(Learning[Painter]):
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
         with torch.autocast(where.type, enabled=False):
-            sitting, wanted, sharp, weight = draw_batch(self._train, rng, self.recipe, self._views)
-        noise = torch.from_numpy(rng.normal(size=tuple(wanted.shape)).astype(np.float32))
-        share = torch.from_numpy(np.where(rng.random(len(wanted)) < BEGINNING, 0.0, rng.random(len(wanted)))).float()
-        known = Sitting(*(x.to(where) for x in sitting))
-        loss = self.model.loss(known, wanted.to(where), noise.to(where), share.to(where), sharp.to(where))
-        return (loss * weight.to(where)).mean()
+            drawn = draw_batch(self._train, rng, self.recipe, self._views)
+        count = len(drawn.wanted)
+        noise = torch.from_numpy(rng.normal(size=tuple(drawn.wanted.shape)).astype(np.float32))
+        share = torch.from_numpy(np.where(rng.random(count) < BEGINNING, 0.0, rng.random(count))).float()
+        known = Sitting(*(x.to(where) for x in drawn.sitting))
+        wanted, sharp, went, weight = (x.to(where) for x in drawn[1:])
+        return (self.model.loss(known, wanted, noise.to(where), share.to(where), sharp, went) * weight).mean()
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:

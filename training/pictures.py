@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.animator import Animator
+from models.embedding import POINTS
 from models.pose import recalled
 from models.weights import pack_weights
 from streaming.drift import Drift, Texture
@@ -53,6 +54,8 @@ class Pictures:
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
         turns: bool [N], whether it may be learned from in a mirror; see `training.scenes.Scenes`.
         weight: float32 [N], how much it counts.
+        went: float16 [N, P, 2], how far the points of `models.embedding.POINTS` truly went from where they are in the
+            still, in -1..1; NaN where that is not known.
     """
 
     prior: Tensor
@@ -67,6 +70,7 @@ class Pictures:
     chance: Tensor
     turns: Tensor
     weight: Tensor
+    went: Tensor
 
     def rows(self, which: Any) -> Pictures:
         """Some of the moments."""
@@ -192,7 +196,8 @@ def seed_of(recording: Path) -> int:
 
 def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = None) -> Pictures:
     """The moments of clips, one file each; of some rows of all the clips."""
-    names = [field.name for field in fields(Pictures) if field.name not in ("heard", "seen", "now", "weight")]
+    added = ("heard", "seen", "now", "weight", "went")
+    names = [field.name for field in fields(Pictures) if field.name not in added]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
     for row, path in zip(rows or range(len(files)), files, strict=True):
         with np.load(path) as file:
@@ -203,6 +208,7 @@ def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = Non
             columns["seen"].append(clips.seen[row, start])
             columns["now"].append(clips.seen[row, tick])
             columns["weight"].append(torch.ones(len(tick)))
+            columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from engines.bundles import SOUNDING, identity, network_entry, representation
@@ -56,11 +56,11 @@ class Played(NamedTuple):
 
 
 @cache
-def _hearing(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent]:
+def _senses(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
-    return sounding_of(bundle), latent
+    return sounding_of(bundle), latent, load_network(bundle, "embedding")
 
 
 @torch.inference_mode()
@@ -71,7 +71,7 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
         A row of `Played` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2]; and the
         pictures that were seen.
     """
-    sounding, latent = _hearing(bundle)
+    sounding, latent, eyes = _senses(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
     frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1)
     heard = latent.audio(latent.sound_of(taken(frames[None])))[0]
@@ -80,7 +80,7 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
     performer = performer_of(seed, undisturbed=True)
     true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(TICKS)]).clip(0.0, 1.0)
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
-    known = embedded(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), bundle)
+    known = embedded(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {
         "ticks": ticks.astype(np.int16),
         "known": known.numpy(),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.embedding import SIDE
@@ -192,14 +192,13 @@ def moved_by_sound(paths: list[Path], bundle: Path, latent: Latent) -> Scenes:
             columns["where"].append(torch.from_numpy(file["where"]))
     stacked = {name: torch.stack(parts) for name, parts in columns.items()}
     heard = _heard(stacked.pop("codes"), latent)
-    seen = embedded(stacked["stills"][:, 0], bundle)[:, None].expand(-1, heard.shape[1], -1)
+    seen = embedded(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(-1, heard.shape[1], -1)
     return Scenes(heard, **stacked, seen=seen, turns=torch.ones(len(paths), dtype=torch.bool))
 
 
 @torch.inference_mode()
-def embedded(stills: Tensor, bundle: Path) -> Tensor:
+def embedded(stills: Tensor, eyes: nn.Module) -> Tensor:
     """The embeddings of stills uint8 [N, S, S, 3]: float16 [N, E]."""
-    eyes = load_network(bundle, "embedding")
     parts = []
     for some in stills.split(32):
         large = F.interpolate(some.permute(0, 3, 1, 2).float(), (SIDE, SIDE), mode="bilinear", align_corners=False)

@@ -56,9 +56,9 @@ def front_end_of(name: str, weights: Path | None) -> PretrainedEmbedding:
     return from_onnx(weights)
 
 
-def scenes_of(steps: int, clips: int) -> dict[str, int]:
-    """What the command line says of the recipes that learn from performers and mobiles; half as many of these."""
-    given = {"steps": steps, "performers": clips, "mobiles": clips // 2}
+def scenes_of(steps: int, clips: int, mobiles: int) -> dict[str, int]:
+    """What the command line says of the recipes that learn from performers (clips) and mobiles."""
+    given = {"steps": steps, "performers": clips, "mobiles": mobiles}
     return {name: value for name, value in given.items() if value}
 
 
@@ -123,14 +123,14 @@ def main(arguments: list[str] | None = None) -> int:
         elif network == "animator":
             from training.animator import AnimatorRecipe, train_animator
 
-            moving = AnimatorRecipe(**scenes_of(options.steps, options.clips))
+            moving = AnimatorRecipe(**scenes_of(options.steps, options.clips, options.clips // 2))
             path = train_animator(
                 options.work, options.out, moving, minutes=options.minutes, start=start, device=device
             )
         elif network == "painter":
             from training.painter import PainterRecipe, train_painter
 
-            painting = PainterRecipe(**scenes_of(options.steps, options.clips))
+            painting = PainterRecipe(**scenes_of(options.steps, options.clips, 2 * options.clips))
             path = train_painter(
                 options.work, options.out, painting, minutes=options.minutes, start=start, device=device
             )

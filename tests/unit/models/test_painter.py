@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from models.embedding import POINTS
 from models.limbs import LIMBS
 from models.modulated import Modulated
 from models.painter import Painter, PainterConfig, Sitting, coarsened
@@ -66,6 +67,25 @@ def test_the_loss_is_zero_only_where_the_way_leads_to_the_picture() -> None:
     noise, share, sharp = torch.zeros_like(known.warped), torch.zeros(3), torch.ones(3)
     assert float(painter.loss(known, known.warped, noise, share, sharp).max()) == 0.0
     assert float(painter.loss(known, known.prior, noise, share, sharp).min()) > 0.1
+
+
+def test_where_points_went_can_be_told_and_counts_in_rows_that_are() -> None:
+    torch.manual_seed(0)
+    known, painter = sitting(3, 0.0), untaught()
+    assert painter.pose is not None
+    assert painter.choose is not None
+    assert painter.choose.bias is not None
+    nn.init.normal_(painter.pose.say[-1].weight, std=0.5)
+    painter.choose.bias.data[0] = 1e4
+    untold = painter.end_of(known, known.warped, torch.zeros(3))
+    went = torch.full((3, len(POINTS), 2), torch.nan)
+    went[1] = 0.0
+    told = painter.end_of(known, known.warped, torch.zeros(3), went)
+    torch.testing.assert_close(told[::2], untold[::2])
+    # A limb that stays shows the still as it is, at half its size.
+    still = nn.functional.interpolate(nn.functional.avg_pool2d(known.prior[1:2], 2), scale_factor=2.0, mode="bilinear")
+    torch.testing.assert_close(told[1:2], still, atol=1e-2, rtol=0.0)
+    assert float((untold[1:2] - still).abs().max()) > 0.1
 
 
 def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.pose import PAST, Pose
 from training.mobiles import Mobile
 from training.painter import (
     HELD_PART,
+    TOLD,
     PainterRecipe,
     PainterTraining,
     draw_batch,
@@ -44,8 +46,8 @@ def toy(count: int = 30) -> Pictures:
     where, flow = torch.zeros(2, count, 2, 16, 16).half()
     heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
     seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
-    chance, weight = torch.zeros(count), torch.ones(count)
-    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, chance, turns, weight)
+    chance, weight, went = torch.zeros(count), torch.ones(count), torch.full((count, len(POINTS), 2), torch.nan)
+    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, chance, turns, weight, went)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -74,12 +76,25 @@ def test_a_still_is_warped_as_the_screen_does_it() -> None:
 def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     data = toy(8)
     data.where[:, 0] = 0.1
-    batch, wanted, _, _ = draw_batch(data, np.random.default_rng(0), RECIPE)
+    batch, wanted, *_ = draw_batch(data, np.random.default_rng(0), RECIPE)
     assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
     data.turns[:] = False
-    assert set(draw_batch(data, np.random.default_rng(0), RECIPE)[0].where[:, 0].mean((1, 2)).sign().tolist()) == {1.0}
+    assert set(draw_batch(data, np.random.default_rng(0), RECIPE).sitting.where[:, 0].mean((1, 2)).sign().tolist()) == {
+        1.0
+    }
     holes = (batch.warped - batch.prior).abs().mean(1) > 0.1
     assert bool(((wanted - batch.prior).abs().mean(1) > 0.02)[holes].all())
+
+
+def test_some_moments_are_told_where_points_went_where_that_is_known() -> None:
+    data = toy(30)
+    data.went[:15] = 0.25
+    recipe, told, known = replace(RECIPE, batch=64), 0, 0
+    for seed in range(10):
+        went = draw_batch(data, np.random.default_rng(seed), recipe).went
+        assert set(went[went.isfinite()].tolist()) == {0.25}
+        told, known = told + int(went[:, 0, 0].isfinite().sum()), known + recipe.batch
+    assert abs(told / known - 0.5 * TOLD) < 0.05
 
 
 def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
@@ -87,7 +102,7 @@ def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
     data.turns[:], data.chance[:] = False, 0.9
     mended, free = [], []
     for seed in range(20):
-        known, wanted, _, _ = draw_batch(data, np.random.default_rng(seed), RECIPE)
+        known, wanted, *_ = draw_batch(data, np.random.default_rng(seed), RECIPE)
         for row in range(len(wanted)):
             same = torch.equal(wanted[row], known.warped[row])
             (mended if known.imagination[row] <= MENDED else free).append(same)
