@@ -202,6 +202,7 @@ def _about(picture: Tensor, share: Tensor) -> Tensor:
     around = torch.cat([picture * share, share], 1)
     far = around.mean((2, 3), keepdim=True)
     for _ in range(2):
-        around = F.avg_pool2d(around, AROUND, 1, AROUND // 2)
+        around = F.avg_pool2d(around, (AROUND, 1), 1, (AROUND // 2, 0))
+        around = F.avg_pool2d(around, (1, AROUND), 1, (0, AROUND // 2))
     around = around + 1e-3 * far
     return around[:, :-1] / (around[:, -1:] + 1e-6)

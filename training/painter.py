@@ -41,7 +41,7 @@ BEGINNING = 0.9
 MENDING = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
 TOLD = 0.35
-"""How often it is told where points truly are."""
+"""How often it is told where points truly are, at the beginning."""
 PAIRED = 0.75
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
 LOOKED_AT = 20
@@ -75,6 +75,10 @@ class PainterRecipe:
         """The learning rate of a step."""
         return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
 
+    def told_at(self, step: int) -> float:
+        """How often it is told where points truly are: less and less, in the last quarter never, as in a show."""
+        return TOLD * max(0.0, 1.0 - step / (0.75 * self.steps))
+
 
 def signed(pictures: Tensor) -> Tensor:
     """Pictures uint8 [N, S, S, 3] -> float [N, 3, S, S], -1 to 1."""
@@ -101,7 +105,9 @@ class Drawn(NamedTuple):
     weight: Tensor
 
 
-def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None) -> Drawn:
+def draw_batch(
+    data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None, step: int = 0
+) -> Drawn:
     """Moments, some in a mirror, in other light and colours.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
@@ -127,7 +133,7 @@ def draw_batch(data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, 
     hues = torch.from_numpy(rng.permutation(3))
     warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
     sharp = (rows.turns | stays).float()
-    told = torch.from_numpy(rng.random(recipe.batch) < TOLD)[:, None, None]
+    told = torch.from_numpy(rng.random(recipe.batch) < recipe.told_at(step))[:, None, None]
     went = torch.where(told, rows.went.float(), torch.nan)
     known = sitting._replace(warped=warped, prior=prior, where=where, flow=flow)
     return Drawn(known, wanted, sharp, went, rows.weight)
@@ -166,7 +172,7 @@ class PainterTraining(Learning[Painter]):
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
         with torch.autocast(where.type, enabled=False):
-            drawn = draw_batch(self._train, rng, self.recipe, self._views)
+            drawn = draw_batch(self._train, rng, self.recipe, self._views, self.step)
         count = len(drawn.wanted)
         noise = torch.from_numpy(rng.normal(size=tuple(drawn.wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(count) < BEGINNING, 0.0, rng.random(count))).float()
@@ -324,5 +330,5 @@ def train_painter(
         model.pose.requires_grad_(False)
         model.bends.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)
-    plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
+    plan = Plan(recipe.steps, minutes, test_every=500, silent=not device.main)
     return run(training, work / "painter", "painter", plan)

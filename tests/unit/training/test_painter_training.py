@@ -95,6 +95,8 @@ def test_some_moments_are_told_where_points_went_where_that_is_known() -> None:
         assert set(went[went.isfinite()].tolist()) == {0.25}
         told, known = told + int(went[:, 0, 0].isfinite().sum()), known + recipe.batch
     assert abs(told / known - 0.5 * TOLD) < 0.05
+    late = draw_batch(data, np.random.default_rng(0), recipe, step=recipe.steps * 3 // 4)
+    assert not late.went.isfinite().any()
 
 
 def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
