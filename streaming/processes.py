@@ -46,7 +46,7 @@ class Process:
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera"),
+        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10),
         Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=5),
         Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
@@ -89,6 +89,7 @@ PROCESSES: dict[str, Process] = {
             "picture",
             REVERSE,
             essential_to=("music-to-video",),
+            nice=-5,
         ),
         Process(
             "screen",
