@@ -79,20 +79,23 @@ def trunk(points: Tensor) -> Tensor:
 
 def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
     """Points [N, P, 2] with spreads [N, P] as pictures [N, P, cells, cells], 1 where they are."""
-    x, y = _grid(at, cells)
-    away = (x - at[..., 0, None, None]).square() + (y - at[..., 1, None, None]).square()
+    x, y = (side - place for side, place in zip(_sides(at, cells), at.split(1, -1), strict=True))
+    away = _over(x.square(), y.square())
     return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
 
 
 def away_from(at: Tensor, cells: int) -> Tensor:
     """How far each place is from each of the limbs between joints [N, J, 2], squared: [N, L, cells, cells]."""
     one, other = (at[:, [JOINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
-    x, y = _grid(at, cells)
     way = other - one
-    dx, dy = x - one[..., 0, None, None], y - one[..., 1, None, None]
-    long = way.square().sum(-1).clamp_min(1e-4)[..., None, None]
-    along = ((dx * way[..., 0, None, None] + dy * way[..., 1, None, None]) / long).clamp(0.0, 1.0)
-    return (dx - along * way[..., 0, None, None]).square() + (dy - along * way[..., 1, None, None]).square()
+    long = way.square().sum(-1, keepdim=True)
+    x, y = (part - place for part, place in zip(_sides(at, cells), one.split(1, -1), strict=True))
+    # What is linear in a place, or a sum over its two coordinates, is worked out along the sides alone.
+    away = _over(x.square(), y.square())
+    along = _over(x * way[..., :1], y * way[..., 1:])
+    long = long[..., None]
+    share = (along / long.clamp_min(1e-4)).clamp(0.0, 1.0)
+    return away - share * (2.0 * along - share * long)
 
 
 def lines(away: Tensor, width: float = 2.0 * SURE) -> Tensor:
@@ -100,9 +103,15 @@ def lines(away: Tensor, width: float = 2.0 * SURE) -> Tensor:
     return torch.exp(-away / (2.0 * width**2))
 
 
-def _grid(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+def _sides(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """Where columns and rows lie: x and y, [cells] each."""
     place = (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) * (2.0 / cells) - 1.0
-    return place.expand(cells, cells), place[:, None].expand(cells, cells)
+    return place, place
+
+
+def _over(of_x: Tensor, of_y: Tensor) -> Tensor:
+    """A sum of what columns [..., cells] and rows [..., cells] say, at all places: [..., cells, cells]."""
+    return of_x[..., None, :] + of_y[..., None]
 
 
 def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
@@ -127,15 +136,16 @@ def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
     right = torch.zeros_like(was) + torch.tensor([1.0, 0.0], device=was.device, dtype=was.dtype)
     was, becomes = (torch.where(seen, way / length, right) for way, length in ((was, long_was), (becomes, long)))
     stretch = torch.where(seen, (long_was / long).clamp(1.0 / MOST, MOST), torch.ones_like(long))
-    (was_x, was_y), (to_x, to_y), (from_x, from_y), (one_x, one_y) = (
-        (way[..., 0, None, None], way[..., 1, None, None]) for way in (was, becomes, from_one, to_one)
-    )
-    x, y = _grid(now, picture.shape[-1])
-    dx, dy = x - one_x, y - one_y
-    along, across = dx * to_x + dy * to_y, dy * to_x - dx * to_y
-    inside = torch.minimum(along.clamp_min(0.0), long[..., None])
-    along = along + inside * (stretch[..., None] - 1.0)
-    return sampled(picture, from_x + along * was_x - across * was_y, from_y + along * was_y + across * was_x)
+    side = picture.shape[-1]
+    x, y = (part - place for part, place in zip(_sides(now, side), to_one.split(1, -1), strict=True))
+    along = _over(x * becomes[..., :1], y * becomes[..., 1:])
+    more = (stretch - 1.0)[..., None] * torch.minimum(along.clamp_min(0.0), long[..., None])
+    # Turned from the way it has now to the one it had: as complex numbers, a product.
+    turn_x = (was * becomes).sum(-1, keepdim=True)
+    turn_y = was[..., 1:] * becomes[..., :1] - was[..., :1] * becomes[..., 1:]
+    source_x = _over(x * turn_x + from_one[..., :1], -y * turn_y) + more * was[..., :1, None]
+    source_y = _over(x * turn_y + from_one[..., 1:], y * turn_x) + more * was[..., 1:, None]
+    return sampled(picture, source_x, source_y)
 
 
 def sampled(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:

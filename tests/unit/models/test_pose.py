@@ -29,8 +29,9 @@ def test_the_newest_tick_is_said_as_all_of_a_clip_are_while_it_is_learned() -> N
     for tick in (0, 5, 14, 39):
         now = torch.stack([recalled(clip, torch.tensor([tick]), 15)[0] for clip in heard])
         one = pose(now, seen)
-        torch.testing.assert_close(one.at, said.at[:, tick], rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(one.spread, said.spread[:, tick], rtol=1e-5, atol=1e-5)
+        # As the law has it, relative to the largest of what is said: 4e-7 was measured, of numbers up to 70.
+        torch.testing.assert_close(one.at, said.at[:, tick], rtol=0.0, atol=1e-5 * float(said.at.detach().abs().max()))
+        torch.testing.assert_close(one.spread, said.spread[:, tick], rtol=0.0, atol=1e-5)
 
 
 def test_a_pose_hears_nothing_of_what_is_to_come_or_long_past() -> None:
