@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -40,6 +43,13 @@ def first_prior(load: Callable[[str], Image], context: Context) -> Image:
     return image
 
 
+def _wait_your_turn() -> None:
+    """A stage's real-time priority is for its ticks: a large image is read while they leave time."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 class PriorReader(Generic[T]):
     """Has one image read at a time; of several that are asked for at once the last one counts.
 
@@ -49,7 +59,7 @@ class PriorReader(Generic[T]):
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=_wait_your_turn)
         self._asked = ""
         self.coming: Future[T] | None = None
 

@@ -46,7 +46,7 @@ class Process:
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10),
+        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10, realtime=6),
         Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=5),
         Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
@@ -90,6 +90,7 @@ PROCESSES: dict[str, Process] = {
             REVERSE,
             essential_to=("music-to-video",),
             nice=-5,
+            realtime=1,
         ),
         Process(
             "screen",
@@ -99,6 +100,7 @@ PROCESSES: dict[str, Process] = {
             "screen",
             REVERSE,
             essential_to=("music-to-video",),
+            realtime=1,
         ),
         Process(
             "recorder",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from concurrent.futures import wait
 from threading import Event
 
@@ -57,3 +60,22 @@ def test_what_cannot_be_read_is_raised_and_another_can_be_asked_for() -> None:
         reader.arrived()
     assert reader.arrived() is None
     reader.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_FIFO"), reason="no real-time scheduling here")
+def test_a_prior_is_read_without_the_stages_real_time_priority() -> None:
+    found: list[int] = []
+
+    def stage() -> None:
+        with contextlib.suppress(OSError):  # without the privilege a stage has none either
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        reader = PriorReader(lambda path: os.sched_getscheduler(0))
+        reader.ask("one.png")
+        assert reader.coming is not None
+        found.append(reader.coming.result(10))
+        reader.close()
+
+    thread = threading.Thread(target=stage)
+    thread.start()
+    thread.join(20)
+    assert found == [os.SCHED_OTHER]
