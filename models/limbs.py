@@ -79,7 +79,7 @@ def trunk(points: Tensor) -> Tensor:
 
 def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
     """Points [N, P, 2] with spreads [N, P] as pictures [N, P, cells, cells], 1 where they are."""
-    x, y = (side - place for side, place in zip(_sides(at, cells), at.split(1, -1), strict=True))
+    x, y = _from(at, cells)
     away = _over(x.square(), y.square())
     return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
 
@@ -89,7 +89,7 @@ def away_from(at: Tensor, cells: int) -> Tensor:
     one, other = (at[:, [JOINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
     way = other - one
     long = way.square().sum(-1, keepdim=True)
-    x, y = (part - place for part, place in zip(_sides(at, cells), one.split(1, -1), strict=True))
+    x, y = _from(one, cells)
     # What is linear in a place, or a sum over its two coordinates, is worked out along the sides alone.
     away = _over(x.square(), y.square())
     along = _over(x * way[..., :1], y * way[..., 1:])
@@ -103,10 +103,10 @@ def lines(away: Tensor, width: float = 2.0 * SURE) -> Tensor:
     return torch.exp(-away / (2.0 * width**2))
 
 
-def _sides(like: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """Where columns and rows lie: x and y, [cells] each."""
-    place = (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) * (2.0 / cells) - 1.0
-    return place, place
+def _from(places: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """How far columns and rows of a picture lie from places [N, L, 2]: x and y, [N, L, cells] each."""
+    lies = (torch.arange(cells, device=places.device, dtype=places.dtype) + 0.5) * (2.0 / cells) - 1.0
+    return lies - places[..., :1], lies - places[..., 1:]
 
 
 def _over(of_x: Tensor, of_y: Tensor) -> Tensor:
@@ -136,8 +136,7 @@ def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
     right = torch.zeros_like(was) + torch.tensor([1.0, 0.0], device=was.device, dtype=was.dtype)
     was, becomes = (torch.where(seen, way / length, right) for way, length in ((was, long_was), (becomes, long)))
     stretch = torch.where(seen, (long_was / long).clamp(1.0 / MOST, MOST), torch.ones_like(long))
-    side = picture.shape[-1]
-    x, y = (part - place for part, place in zip(_sides(now, side), to_one.split(1, -1), strict=True))
+    x, y = _from(to_one, picture.shape[-1])
     along = _over(x * becomes[..., :1], y * becomes[..., 1:])
     more = (stretch - 1.0)[..., None] * torch.minimum(along.clamp_min(0.0), long[..., None])
     # Turned from the way it has now to the one it had: as complex numbers, a product.
