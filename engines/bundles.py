@@ -14,7 +14,7 @@ from typing import Any
 from engines.contract import NETWORKS, EngineError
 
 SCHEMA = 1
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 """Counts up whenever the networks' code makes of the same weights another function; older artifacts are stale."""
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""

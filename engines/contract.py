@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 NETWORKS = (
     *("flow", "embedding", "sight", "hearing", "translator", "encoder", "decoder"),
-    *("still", "animator", "painter"),
+    *("still", "animator", "pose", "painter"),
 )
 """The networks; a bundle need not have them all.
 
@@ -30,9 +30,12 @@ still       still: uint8 [128, 128, 3] BGR, a prior image -> shown: float32 [C, 
 animator    latent: float32 [D] of what is heard, time_s: the tick's time, shown, where: float32 [2, 16, 16], where each
             cell comes from in the prior image, before: the last tick's flow, noise: float32 [2, 16, 16]
             -> flow: float32 [2, 16, 16], velocities in longer sides of the picture per second
+pose        latent: float32 [D] of what is heard, seen: float32 [128], a still's embedding
+            -> said: float32 [P, 3], where the points are that the embedding begins with, x and y in -1..1, and how
+            unsure that is
 painter     warped, prior: uint8 [128, 128, 3] BGR, the moved picture and the still, where, flow: float32 [2, 16, 16],
-            heard: float32 [L * D], the latents of what was heard as many ticks back as `config`'s `past` says,
-            one after the other, imagination, chance: 0 to 1, seen: float32 [128], the still's embedding,
+            heard: float32 [D], the latent of what is heard, imagination, chance: 0 to 1, seen: float32 [128], the
+            still's embedding, said: float32 [P, 3], as the pose says it of this still,
             noise: float32 [3, 128, 128] -> change: float32 [128, 128, 3], what is to be added to the moved picture;
             where `config` has another `side` of the squares, or shape of the `noise`, these
 

@@ -109,15 +109,29 @@ class AnimatorEngine(TickEngine):
         return {"flow": self._runner.run(rows)[0]}
 
 
+class PoseEngine(TickEngine):
+    """Where a player's points are."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        rows = {"latent": np.asarray(inputs["latent"], np.float32)[None, None]}
+        return {"said": self._runner.run(rows | {"seen": np.asarray(inputs["seen"], np.float32)[None]})[0]}
+
+
 class PainterEngine(TickEngine):
     """What is to be added to a moved picture; no state, chance comes from outside."""
 
+    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+        super().__init__(runner, spec)
+        # Of points a painter that knows none is told nothing.
+        self._unsaid = runner.blank().get("said", np.zeros((1, 0), np.float32))[0]
+
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One picture; inputs and output as in `engines.contract.NETWORKS`."""
+        inputs = {"said": self._unsaid} | inputs
         rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
-        rows |= {
-            name: np.asarray(inputs[name], np.float32)[None] for name in ("where", "flow", "heard", "seen", "noise")
-        }
+        floats = ("where", "flow", "heard", "seen", "said", "noise")
+        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in floats}
         rows |= {name: np.array([inputs[name]], np.float32) for name in ("imagination", "chance")}
         return {"change": self._runner.run(rows)[0]}
 
@@ -202,6 +216,7 @@ def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engi
         "decoder": DecoderEngine,
         "still": StillEngine,
         "animator": AnimatorEngine,
+        "pose": PoseEngine,
         "painter": PainterEngine,
     }
     if network not in kinds:

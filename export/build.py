@@ -25,7 +25,9 @@ from export.tensorrt import Compiler, compile_plan, to_plan
 from models.ticks import Tick
 from streaming.messages import SAMPLE_RATE, TICKS_PER_SECOND
 
-COSTLY = ("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "still")
+COSTLY = (
+    *("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "pose", "still"),
+)
 """The networks in the order in which they are built: what saves a show that has begun the most time comes first."""
 
 

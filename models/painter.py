@@ -8,9 +8,9 @@ Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown w
 
 It says where its way ends, as what is to be added to the moved picture: what needs no mending is left to the bit.
 
-Where a player's hands are cannot be painted from a sound alone, but it can be said: `Pose` knows from the still's
-embedding where they were and says from what is heard where they are. The painter is shown both places, the still as
-each limb would carry it there, and the still without limbs; and it says of each pixel how much of these to take.
+Where a player's hands are cannot be painted from a sound alone, but it can be said: `models.pose` knows from the
+still's embedding where they were and says from what is heard where they are. The painter is shown both places, the
+still as each limb would carry it there, and the still without limbs; and it says of each pixel how much to take.
 
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
@@ -29,7 +29,7 @@ from models.config import Sizes
 from models.embedding import POINTS
 from models.limbs import LIMBS, Bends, away_from, carried, cleared, lines, spots, trunk
 from models.modulated import Modulated
-from models.pose import Pose
+from models.pose import begun
 
 MENDED = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
@@ -47,7 +47,6 @@ class PainterConfig(Sizes):
         side: of the square pictures, in pixels.
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
-        past: of how many ticks it is told what was heard, the present one first; see `models.pose.Pose`.
         seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
         fine: channels at half the picture's size, where edges are; 0 for none.
         width, inner: channels at a cell's size and at twice that.
@@ -60,7 +59,6 @@ class PainterConfig(Sizes):
     side: int = 128
     patch: int = 4
     latent_dim: int = 128
-    past: int = 1
     seen_dim: int = 128
     points: int = 32
     fine: int = 24
@@ -71,20 +69,16 @@ class PainterConfig(Sizes):
     moment: int = 128
     steps: int = 1
 
-    @property
-    def heard_dim(self) -> int:
-        """Width of all that it is told of what was heard."""
-        return self.latent_dim * self.past
-
 
 class Sitting(NamedTuple):
     """What the painter knows of one moment, a row each.
 
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
-    `models.animator`; heard [N, heard_dim]: the latents of `past` ticks, the present first; imagination [N], 0 to 1;
-    chance [N], 0 to 1: how far chance has led what is moved. With none the painter says what is likeliest to be seen;
-    where chance has led, nobody can be gone by.
-    seen [N, seen_dim]: the still's embedding.
+    `models.animator`; heard [N, latent_dim]: the tick's latent; imagination [N], 0 to 1; chance [N], 0 to 1: how far
+    chance has led what is moved. With none the painter says what is likeliest to be seen; where chance has led, nobody
+    can be gone by.
+    seen [N, seen_dim]: the still's embedding; said [N, P, 3]: where the points of `POINTS` are now and how unsure that
+    is, see `models.pose.Said`; looked at only where there are points.
     """
 
     warped: Tensor
@@ -95,6 +89,7 @@ class Sitting(NamedTuple):
     imagination: Tensor
     chance: Tensor
     seen: Tensor
+    said: Tensor
 
 
 def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
@@ -119,8 +114,6 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PainterConfig()
-        known = config.latent_dim, config.past, config.seen_dim, config.points
-        self.pose = Pose(*known) if config.points else None
         self.bends = Bends() if config.points else None
         self.choices = len(LIMBS) + 2 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
@@ -179,7 +172,7 @@ class Painter(nn.Module):
         others, told, limbs = self._posed(sitting, still, went)
         x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *told], 1))
         known = [share[:, None], how[:, None], sitting.chance[:, None]]
-        moment = self.moment(torch.cat([sitting.heard[:, : self.config.latent_dim], *known], -1))
+        moment = self.moment(torch.cat([sitting.heard, *known], -1))
         fine = self._finely(base, still, [others.flatten(1, 2), *limbs], moment)
         if fine is not None:
             x = x + self.coarser(fine)
@@ -206,12 +199,10 @@ class Painter(nn.Module):
 
     def _posed(self, sitting: Sitting, still: Tensor, went: Tensor | None) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
-        if self.pose is None or self.bends is None:
+        if self.bends is None:
             return still[:, None], [], []
         cells = self.config.side // self.config.patch
-        before, now = self.pose.begun(sitting.seen), self.pose(sitting.heard, sitting.seen)
-        # The pictures' errors do not say where a hand should be: that is learned from where hands were.
-        at, spread = now.at.detach(), now.spread.detach()
+        before, at, spread = begun(sitting.seen, self.config.points), sitting.said[..., :2], sitting.said[..., 2]
         if went is not None:
             told = went[..., 0].isfinite()
             at = torch.where(told[..., None], before + went, at)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from models.animator import Animator, Moment, moved
 from models.codec import TokenCodec
-from models.embedding import SIDE, VisualEmbedding
+from models.embedding import POINTS, SIDE, VisualEmbedding
 from models.frontends import PretrainedEmbedding
 from models.latent import Latent, Motions
 from models.mel import Vocoder
 from models.painter import Painter, Sitting
+from models.pose import Pose
 from models.translator import Seen, Translator
 
 
@@ -298,6 +299,29 @@ class AnimatorTick(Tick):
         return (self.network.sample(moment, noise), *after)
 
 
+class PoseTick(Tick):
+    """A tick's audio latent and a still's embedding -> where points are and how unsure that is, [1, P, 3]."""
+
+    output = "said"
+
+    def __init__(self, network: Pose) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs = (
+            Spec("latent", (1, 1, network.config.latent_dim)),
+            Spec("seen", (1, network.config.seen_dim)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was heard."""
+        return self.network.init_state(1)
+
+    def forward(self, latent: Tensor, seen: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        said, after = self.network.step(latent, seen, state)
+        return (torch.cat([said.at, said.spread[..., None]], -1)[:, 0], *after)
+
+
 class PainterTick(Tick):
     """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
 
@@ -313,10 +337,11 @@ class PainterTick(Tick):
             Spec("prior", (1, side, side, 3), torch.uint8),
             Spec("where", (1, 2, cells, cells)),
             Spec("flow", (1, 2, cells, cells)),
-            Spec("heard", (1, config.heard_dim)),
+            Spec("heard", (1, config.latent_dim)),
             Spec("imagination", (1,)),
             Spec("chance", (1,)),
             Spec("seen", (1, config.seen_dim)),
+            Spec("said", (1, len(POINTS), 3)),
             Spec("noise", (1, 3, side, side)),
         )
 
@@ -330,11 +355,12 @@ class PainterTick(Tick):
         imagination: Tensor,
         chance: Tensor,
         seen: Tensor,
+        said: Tensor,
         noise: Tensor,
     ) -> Any:
         """One picture."""
         moved, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
-        sitting = Sitting(moved, still, where, flow, heard, imagination, chance, seen)
+        sitting = Sitting(moved, still, where, flow, heard, imagination, chance, seen, said)
         painted = self.network.paint(sitting, noise)
         return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
 
@@ -361,6 +387,8 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return StillTick(module).eval()
     if network == "animator" and isinstance(module, Animator):
         return AnimatorTick(module).eval()
+    if network == "pose" and isinstance(module, Pose):
+        return PoseTick(module).eval()
     if network == "painter" and isinstance(module, Painter):
         return PainterTick(module).eval()
     raise TypeError(f"{type(module).__name__} is not the network {network!r}")

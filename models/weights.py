@@ -18,6 +18,7 @@ from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
 from models.painter import Painter, PainterConfig
 from models.partials import CodecConfig
+from models.pose import Pose, PoseConfig
 from models.translator import Translator, TranslatorConfig
 
 
@@ -42,6 +43,7 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
     "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
     "animator": lambda values: Animator(AnimatorConfig.from_dict(values)),
+    "pose": lambda values: Pose(PoseConfig.from_dict(values)),
     "painter": lambda values: Painter(PainterConfig.from_dict(values)),
 }
 """Network name -> what makes it from its configuration in a manifest."""

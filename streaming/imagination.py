@@ -19,9 +19,9 @@ from engines.registry import has, open_engine
 from streaming.clock import now_ns
 from streaming.drift import Drift, Texture
 from streaming.features import VIEW_SIDE, fit_square
+from streaming.following import Following
 from streaming.levels import Wakefulness
 from streaming.messages import FLOW_GRID, TICK_NS, Flow
-from streaming.past import Past
 from streaming.sameness import Sameness
 from streaming.stage import Context
 
@@ -63,10 +63,12 @@ class Brush:
         engine: the painter's.
         eyes: what sees, for looking at prior images; None for a painter that needs no embedding.
         seed: where chance starts.
+        pose: the pose's engine; None for a painter that is told of no points.
     """
 
-    def __init__(self, engine: Engine, eyes: Engine | None, seed: int) -> None:
+    def __init__(self, engine: Engine, eyes: Engine | None, seed: int, pose: Engine | None = None) -> None:
         self._engine, self._eyes = engine, eyes
+        self._following = None if pose is None else Following(pose)
         self._side = int(engine.spec.config.get("side", SIDE))
         self._noise_shape = tuple(engine.spec.config.get("noise", (3, self._side, self._side)))
         self._sameness = Sameness(seed) if engine.spec.config.get("similar") else None
@@ -76,7 +78,7 @@ class Brush:
         self._mends = 0.0 if "noise" in engine.spec.config else MENDED
         self._change: NDArray[np.float32] | None = None
         self._awake = Wakefulness()
-        self._past = Past(int(engine.spec.config.get("past", 1)), int(engine.spec.config.get("latent_dim", 128)))
+        self._unheard = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
 
     def look(self, still: Image) -> Look:
         """Look at a prior image once; 10 to 20 ms, in whichever thread reads it."""
@@ -113,13 +115,14 @@ class Brush:
         Returns:
             uint8 [H, W, 3].
         """
-        self._past.hear(flow.tick, np.asarray(flow.heard, np.float32))
+        heard = np.asarray(flow.heard, np.float32)
+        said = None if self._following is None else self._following.hear(flow.tick, heard, look.seen)
         if imagination > self._mends:
             self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         reach = float(np.abs(drift.where).max())
         awake = max(self._awake.hear(flow.level_db, TICK_NS / 1e9), min(1.0, reach / MOVED))
         much = min(1.0, imagination / FULL_FROM) * awake
-        if much <= 0.0:
+        if much <= 0.0 or (self._following is not None and said is None):
             return image
         # Moved at its small size, as in training, which costs less than to make the moved picture small.
         small, within = look.small.copy(), _within(self._side, image)
@@ -128,7 +131,11 @@ class Brush:
             again = self._sameness.passes_over(small)
         change = self._change if again else None
         if change is None:
-            change = self._asked(small, look, drift, flow, imagination, chance)
+            told: dict[str, NDArray[np.float32] | float] = {"imagination": imagination}
+            told["heard"] = heard if heard.shape == self._unheard.shape else self._unheard
+            if said is not None:
+                told["said"] = said
+            change = self._asked(small, look, drift, flow.flow, chance, told)
         if not np.isfinite(change).all():
             return image
         self._change = change
@@ -139,18 +146,23 @@ class Brush:
         return np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8)
 
     def _asked(
-        self, small: Image, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float
+        self,
+        small: Image,
+        look: Look,
+        drift: Drift,
+        flow: NDArray[np.float32],
+        chance: float,
+        told: dict[str, NDArray[np.float32] | float],
     ) -> NDArray[np.float32]:
         change = self._engine.step(
             warped=small,
             prior=look.small,
             where=_in_square(drift),
-            flow=flow.flow,
-            heard=self._past.recalled(),
-            imagination=imagination,
+            flow=flow,
             chance=chance,
             seen=look.seen,
             noise=self._noise,
+            **told,
         )["change"]
         return np.asarray(change, np.float32)
 
@@ -166,7 +178,8 @@ class Brush:
             look, begun = self.look(image), clock()
             self.paint(image, look, still, silence, 0.5, 1.0)
             took_ms = (clock() - begun) / 1e6
-        self._past.forget()
+        if self._following is not None:
+            self._following.forget()
         return took_ms
 
     def _drawn(self) -> NDArray[np.float32]:
@@ -205,10 +218,14 @@ def open_brush(context: Context) -> Brush | None:
         return None
     opener = functools.partial(open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
     painter = opener("painter")
-    knows = painter.spec.config.get("points", 0) and has("embedding", show.bundle)
-    eyes = opener("embedding") if knows else None
-    context.opened(*([eyes] if eyes else []), painter)
-    brush = Brush(painter, eyes, show.seed)
+    knows = ("embedding", "pose") if painter.spec.config.get("points", 0) else ()
+    if lacks := [network for network in knows if not has(network, show.bundle)]:
+        context.note(f"the bundle has no {lacks[0]}, of which its painter is told: the picture is moved, not painted")
+        return None
+    told_by = [opener(network) for network in knows]
+    context.opened(*told_by, painter)
+    eyes, pose = told_by or (None, None)
+    brush = Brush(painter, eyes, show.seed, pose)
     took_ms = brush.warm_up()
     if painter.spec.runtime != "diffusers" or took_ms <= PICTURE_MS:
         return brush

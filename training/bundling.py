@@ -29,6 +29,7 @@ NEEDS = {
     "latent": ("codec", "vocoder", "embedding"),
     "translator": ("codec", "vocoder", "embedding", "latent"),
     "animator": ("codec", "vocoder", "latent"),
+    "pose": ("codec", "vocoder", "latent", "embedding"),
     "painter": ("codec", "vocoder", "latent", "embedding"),
 }
 """Networks that only make sense with the very others that they were trained with."""

@@ -1,14 +1,13 @@
 """Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in.
 
-First where a player's points are while something is heard (`training.posing`) and how limbs bend (`training.bending`),
-then, with these as they are, to paint.
+First how limbs bend (`training.bending`), then, with these as they are and told where a player's points are
+(`models.pose`), to paint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,15 +20,14 @@ from models.animator import Animator
 from models.embedding import VisualEmbedding
 from models.limbs import Bends
 from models.painter import MENDED, Painter, PainterConfig, Sitting
-from models.pose import PAST, Pose
+from models.pose import Pose
 from training.bending import bodies, train_bends
 from training.bundling import load_network
 from training.device import Device
 from training.enacting import LITTLE
 from training.learning import Learning
 from training.pictures import Pictures, pictures_of
-from training.players import PLAYER_SEED, Played, load_players, senses
-from training.posing import train_pose
+from training.players import PLAYER_SEED
 from training.run import Plan, run
 from training.scenes import Scenes, load_scenes
 from training.views import Views, load_views
@@ -46,8 +44,8 @@ PAIRED = 0.75
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.views`."""
 LOOKED_AT = 20
 """For each performer whose still the animator has moved, so many are looked at for those pairs."""
-FOLLOWED = 20
-"""And so many are followed for the pose."""
+BODIES = 20
+"""And of so many it is learned how limbs bend."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,6 @@ class PainterRecipe:
         performers, mobiles: how many clips of each.
         batch: moments of a step.
         learning_rate: of AdamW; it rises for 200 steps and falls along a line.
-        posing: steps of the learning of poses.
         bending: steps of the learning of how limbs bend.
     """
 
@@ -68,7 +65,6 @@ class PainterRecipe:
     mobiles: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
-    posing: int = 12_000
     bending: int = 6_000
 
     def rate_at(self, step: int) -> float:
@@ -88,8 +84,8 @@ def signed(pictures: Tensor) -> Tensor:
 def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
     """What the painter is told of moments."""
     where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
-    seen = data.seen.float()
-    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen)
+    seen, said = data.seen.float(), data.said.float()
+    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen, said)
 
 
 class Drawn(NamedTuple):
@@ -247,26 +243,7 @@ def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
     """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
-    latent_dim, seen_dim = played.heard.shape[-1], played.seen.shape[-1]
-    return PainterConfig(latent_dim=latent_dim, past=PAST, seen_dim=seen_dim, points=points)
-
-
-def remembering(start: Painter) -> Painter:
-    """A painter to go on from, told of all of `PAST`: one that was told of something else must learn poses anew."""
-    model = Painter(replace(start.config, past=PAST))
-    known = {name: weights for name, weights in start.state_dict().items() if not name.startswith("pose.")}
-    poses = {f"pose.{name}": weights for name, weights in (model.pose.state_dict() if model.pose else {}).items()}
-    model.load_state_dict(start.state_dict() if start.config.past == PAST else known | poses)
-    return model
-
-
-def posed(pose: Pose, kept: Path, players: Callable[[], Played], steps: int, device: Device | None = None) -> None:
-    """Teach the painter's pose, or take what was learned before an interruption, or by the first process."""
-    if kept.exists():
-        load_model(pose, kept)
-        return
-    print(train_pose(pose, players(), steps, device))
-    _keep(pose, kept)
+    return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
 
 
 def bent(bends: Bends, kept: Path, players: int, steps: int) -> None:
@@ -294,11 +271,11 @@ def train_painter(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec, latent space and animator.
+    """Train or go on training with a bundle's codec, latent space, animator and pose.
 
     Args:
-        work: folder with `translator/`, `animator/`, `views/`, `players/` and `painter/`: what was recorded, the
-            checkpoint and the curves.
+        work: folder with `translator/`, `animator/`, `views/` and `painter/`: what was recorded, the checkpoint and the
+            curves.
         bundle: whose other networks are used.
         recipe: how.
         minutes: stop after this long, whatever the step.
@@ -307,27 +284,28 @@ def train_painter(
 
     Returns:
         The checkpoint's path.
+
+    Raises:
+        EngineError: when the bundle lacks one of them.
     """
     device = device or Device()
     torch.manual_seed(0)
     with device.main_first():
-        animator = load_network(bundle, "animator")
-        if not isinstance(animator, Animator):
-            raise TypeError("the bundle's animator is of another class")
+        animator, pose = (load_network(bundle, network) for network in ("animator", "pose"))
+        if not isinstance(animator, Animator) or not isinstance(pose, Pose):
+            raise TypeError("the bundle's animator or pose is of another class")
         played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
-        parts = pictures_of(work, played, hung, animator)
+        parts = pictures_of(work, played, hung, animator, pose)
         views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
     data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
-    model = remembering(start) if isinstance(start, Painter) else Painter(_sizes(bundle, played))
-    if model.pose is not None and model.bends is not None:
-        if not (work / "painter" / "painter.safetensors").exists():
-            steps, bending = (min(count, 8 * recipe.steps) for count in (recipe.posing, recipe.bending))
+    model = start if isinstance(start, Painter) else Painter(_sizes(bundle, played))
+    if model.bends is not None:
+        if start is None and not (work / "painter" / "painter.safetensors").exists():
+            bending = min(recipe.bending, 8 * recipe.steps)
             with device.main_first():
-                kept, count = work / "painter", FOLLOWED * recipe.performers
-                players = partial(load_players, work / "players", bundle, count)
-                posed(model.pose, kept / f"pose-{senses(bundle)}-{steps}.safetensors", players, steps, device)
-                bent(model.bends, kept / f"bends-{bending}.safetensors", count, bending)
-        model.pose.requires_grad_(False)
+                bent(
+                    model.bends, work / "painter" / f"bends-{bending}.safetensors", BODIES * recipe.performers, bending
+                )
         model.bends.requires_grad_(False)
     training = PainterTraining(recipe, model, data, held, views, device)
     plan = Plan(recipe.steps, minutes, test_every=500, silent=not device.main)

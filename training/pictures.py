@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from models.animator import Animator
 from models.embedding import POINTS
-from models.pose import recalled
+from models.pose import Pose
 from models.weights import pack_weights
 from streaming.drift import Drift, Texture
 from streaming.features import fit_square
@@ -48,14 +48,14 @@ class Pictures:
     Attributes:
         prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
         where, flow: float16 [N, 2, G, G]; see `models.animator`.
-        heard: float16 [N, PAST * D], the audio latents of the last ticks; see `models.pose.recalled`.
+        heard: float16 [N, D], the tick's audio latent.
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
         seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
         turns: bool [N], whether it may be learned from in a mirror; see `training.scenes.Scenes`.
         weight: float32 [N], how much it counts.
-        went: float16 [N, P, 2], how far the points of `models.embedding.POINTS` truly went from where they are in the
-            still, in -1..1; NaN where that is not known.
+        went: float16 [N, P, 2], how far those points truly went from where they are in the still, in -1..1; NaN where
+            that is not known.
     """
 
     prior: Tensor
@@ -67,6 +67,7 @@ class Pictures:
     hidden: Tensor
     seen: Tensor
     now: Tensor
+    said: Tensor
     chance: Tensor
     turns: Tensor
     weight: Tensor
@@ -194,9 +195,10 @@ def seed_of(recording: Path) -> int:
     return int(recording.stem.split("-")[1])
 
 
-def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = None) -> Pictures:
+@torch.no_grad()
+def stack(files: Sequence[Path], clips: Scenes, pose: Pose, rows: Sequence[int] | None = None) -> Pictures:
     """The moments of clips, one file each; of some rows of all the clips."""
-    added = ("heard", "seen", "now", "weight", "went")
+    added = ("heard", "seen", "now", "said", "weight", "went")
     names = [field.name for field in fields(Pictures) if field.name not in added]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
     for row, path in zip(rows or range(len(files)), files, strict=True):
@@ -204,21 +206,27 @@ def stack(files: Sequence[Path], clips: Scenes, rows: Sequence[int] | None = Non
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
             tick, start = (torch.from_numpy(file[name]).long() for name in ("tick", "start"))
-            columns["heard"].append(recalled(clips.heard[row], tick))
+            columns["heard"].append(clips.heard[row][tick])
             columns["seen"].append(clips.seen[row, start])
             columns["now"].append(clips.seen[row, tick])
+            body, _ = pose.listen(clips.heard[row][None].float(), pose.init_state(1))
+            said = pose.seen_from(body[0, tick][:, None], clips.seen[row, start].float())
+            columns["said"].append(torch.cat([said.at, said.spread[..., None]], -1)[:, 0].half())
             columns["weight"].append(torch.ones(len(tick)))
             columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
 
 
-def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: Path, workers: int = 2) -> Pictures:
+def performers_painted(
+    folder: Path, played: Scenes, animator: Animator, pose: Pose, kept: Path, workers: int = 2
+) -> Pictures:
     """Make what is missing of performers, and stack what nothing but the player moved.
 
     Args:
         folder: of their recordings.
         played: what was recorded.
         animator: moves their stills.
+        pose: says where they are.
         kept: folder for what is made, under names with the animator's hash.
         workers: processes.
     """
@@ -231,16 +239,16 @@ def performers_painted(folder: Path, played: Scenes, animator: Animator, kept: P
         _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
     # What passes by, or is moved with the camera, is not to be painted.
     calm = [row for row, path in enumerate(sources) if performer_of(seed_of(path)).scene.calm]
-    return stack([files[row] for row in calm], played, calm)
+    return stack([files[row] for row in calm], played, pose, calm)
 
 
-def mobiles_painted(folder: Path, hung: Scenes, kept: Path, workers: int = 2) -> Pictures:
+def mobiles_painted(folder: Path, hung: Scenes, pose: Pose, kept: Path, workers: int = 2) -> Pictures:
     """Make what is missing of mobiles, and stack it; see `performers_painted`."""
     sources = record_mobiles(folder, len(hung.level))
     kept.mkdir(parents=True, exist_ok=True)
     jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
     _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
-    return stack([path for _, path in jobs], hung)
+    return stack([path for _, path in jobs], hung, pose)
 
 
 def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:
@@ -249,9 +257,9 @@ def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: 
             pass
 
 
-def pictures_of(work: Path, played: Scenes, hung: Scenes, animator: Animator) -> tuple[Pictures, Pictures]:
+def pictures_of(work: Path, played: Scenes, hung: Scenes, animator: Animator, pose: Pose) -> tuple[Pictures, Pictures]:
     """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
     return (
-        performers_painted(work / "translator", played, animator, work / "painter"),
-        mobiles_painted(work / "animator", hung, work / "painter"),
+        performers_painted(work / "translator", played, animator, pose, work / "painter"),
+        mobiles_painted(work / "animator", hung, pose, work / "painter"),
     )

@@ -26,6 +26,7 @@ from models.latent import Latent
 from models.mel import Vocoder
 from streaming.features import fit_square
 from streaming.messages import TICKS_PER_SECOND
+from streaming.performer.gestures import J
 from training.bundling import load_network, sounding_of
 from training.examples import FRAMES, taken
 from training.performances import TICKS, performer_of, sound_of
@@ -36,7 +37,7 @@ PLAYER_SEED = 3_100_000
 LOOKS = 4
 """Views of a player, the first among them."""
 PER_FILE = 40
-LAYOUT = 4
+LAYOUT = 5
 """Raised when a made file holds something else than before."""
 
 Row = dict[str, NDArray[Any]]
@@ -47,12 +48,20 @@ class Played(NamedTuple):
 
     heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.embedding.POINTS` truly are, in
     -1..1; known [N, V, E] and ticks [N, V], the embeddings of what was seen and when that was, the first tick first.
+    body [N, T, P, 3], where they are in the body's own space, see `streaming.performer.gestures`; drawn [N, T], how
+    much of a bow is drawn, NaN of one who has none.
     """
 
     heard: Tensor
     places: Tensor
     known: Tensor
     ticks: Tensor
+    body: Tensor
+    drawn: Tensor
+
+    def rows(self, which: Any) -> Played:
+        """Some of the clips."""
+        return Played(*(column[which] for column in self))
 
 
 @cache
@@ -68,8 +77,8 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
     """A player, looked at at the first tick and at others by chance, with whom nothing else moves.
 
     Returns:
-        A row of `Played` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2]; and the
-        pictures that were seen.
+        A row of `Played` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2], body
+        [T, P, 3], drawn [T]; and the pictures that were seen.
     """
     sounding, latent, eyes = _senses(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
@@ -80,12 +89,16 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
     performer = performer_of(seed, undisturbed=True)
     true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(TICKS)]).clip(0.0, 1.0)
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
+    joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
+    times = [tick / TICKS_PER_SECOND for tick in range(TICKS)]
     known = embedded(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {
         "ticks": ticks.astype(np.int16),
         "known": known.numpy(),
         "heard": heard.half().numpy(),
         "places": (2.0 * true - 1.0).astype(np.float16),
+        "body": np.stack([performer.body.pose(time).points[joints] for time in times]).astype(np.float16),
+        "drawn": np.array([bow.at(time)[0] if bow else np.nan for time in times], np.float16),
     }
     return row, pictures
 
@@ -155,5 +168,5 @@ class Files:
 
 
 def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> Played:
-    """Follow so many players; 60 kB and 0.1 s for each. See `Files.load`."""
+    """Follow so many players; 80 kB and 0.15 s for each. See `Files.load`."""
     return Played(**Files("players", PLAYER_SEED, _followed).load(folder, bundle, count, workers))

@@ -25,8 +25,8 @@ from tqdm import tqdm
 from engines.registry import has, open_engine
 from streaming.config import Show
 from streaming.features import VIEW_SIDE, fit_square
+from streaming.following import Following
 from streaming.messages import TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.past import Past
 from training.onsets import level_db
 from training.performances import TEST_SEED, Eye, performer_of, sound_of, watch
 from training.pictures import paint_mobile
@@ -181,27 +181,29 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
-    seen, config = _seen(rows["prior"][0], bundle), painter.spec.config
-    past, heard = Past(int(config.get("past", 1)), int(config["latent_dim"])), []
-    for tick, latent in enumerate(_heard(sound, bundle)):
-        past.hear(tick, latent)
-        heard.append(past.recalled())
+    seen, heard = _seen(rows["prior"][0], bundle), _heard(sound, bundle)
+    told: list[dict[str, Any]] = [{} for _ in heard]
+    if painter.spec.config.get("points", 0):
+        following = Following(open_engine("pose", bundle=bundle))
+        told = [{"said": following.hear(tick, latent, seen)} for tick, latent in enumerate(heard)]
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}
     for row in range(len(rows["warped"])):
         hidden = rows["hidden"][row]
         if hidden.sum() < 20:
             continue
+        tick = int(rows["tick"][row])
         change = painter.step(
             warped=rows["warped"][row],
             prior=rows["prior"][row],
             where=rows["where"][row],
             flow=rows["flow"][row],
-            heard=heard[int(rows["tick"][row])],
+            heard=heard[tick],
             imagination=MENDING,
             chance=1.0,
             seen=seen,
             noise=noise,
+            **told[tick],
         )["change"]
         painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
         wanted = rows["wanted"][row]

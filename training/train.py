@@ -35,8 +35,8 @@ def command_of(arguments: list[str]) -> str:
 def export(network: str, path: Path, bundle: Path, command: str, notes: dict[str, Any]) -> None:
     """Put a checkpoint's averaged weights into a bundle."""
     tensors = averages_of(path)
-    if network == "embedding":
-        # What was trained is the network and its reading, of which only the network is shipped.
+    if network in ("embedding", "pose"):
+        # What was trained is the network and what asks it, of which only the network is shipped.
         own = "network."
         tensors = {name.removeprefix(own): value for name, value in tensors.items() if name.startswith(own)}
     module = averaged(NETWORKS[network](config_of(path) or {}), tensors)
@@ -65,8 +65,8 @@ def scenes_of(steps: int, clips: int, mobiles: int) -> dict[str, int]:
 def main(arguments: list[str] | None = None) -> int:
     """Train one network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    names = ("codec", "vocoder", "embedding", "latent", "translator", *REVERSE)
-    parser.add_argument("network", choices=names, help="flow: the animator; picture: the painter")
+    names = ("codec", "vocoder", "embedding", "latent", "translator", "pose", *REVERSE)
+    parser.add_argument("network", choices=names, help="flow: the animator; picture: the painter, which a pose tells")
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
     parser.add_argument("--data", type=Path, help="a prepared data set; without it, synthetic performers are watched")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="where data and checkpoints are kept")
@@ -127,6 +127,13 @@ def main(arguments: list[str] | None = None) -> int:
             path = train_animator(
                 options.work, options.out, moving, minutes=options.minutes, start=start, device=device
             )
+        elif network == "pose":
+            from training.posing import PoseRecipe, train_pose
+
+            given = {"steps": options.steps, "players": options.clips}
+            knows_bows = {"bowing": 0} if start else {}
+            posing = PoseRecipe(**{name: value for name, value in given.items() if value}, **knows_bows)
+            path = train_pose(options.work, options.out, posing, minutes=options.minutes, start=start, device=device)
         elif network == "painter":
             from training.painter import PainterRecipe, train_painter
 

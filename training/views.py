@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.pose import before
+from models.pose import Pose
 from streaming.features import fit_square
 from streaming.messages import FLOW_GRID
+from training.bundling import load_network
 from training.performances import SIZE
 from training.pictures import Pictures
 from training.players import Files, Row, follow
+from training.posing import said_of
 from training.scenes import STILL_SIDE
 
 VIEW_SEED = 3_200_000
@@ -46,6 +48,7 @@ class Views:
         known: float16 [N, V, E], the view's embedding.
         heard: float16 [N, T, D], the audio latents of every tick.
         places: float16 [N, T, P, 2], where the points of `models.embedding.POINTS` truly are, in -1..1.
+        said: float16 [N, V, V, P, 3], where a pose says they are, of the first view as a still at the second's tick.
         weight: float32 [N], how much each counts; see `weights_of`.
     """
 
@@ -54,6 +57,7 @@ class Views:
     known: Tensor
     heard: Tensor
     places: Tensor
+    said: Tensor
     weight: Tensor
 
     def rows(self, which: slice) -> Views:
@@ -76,9 +80,10 @@ class Views:
             wanted=wanted,
             where=still,
             flow=still,
-            heard=self.heard[clip[:, None], before(at_later)].flatten(1),
+            heard=self.heard[clip, at_later],
             hidden=torch.zeros(count, STILL_SIDE, STILL_SIDE, dtype=torch.bool),
             seen=self.known[clip, begun],
+            said=self.said[clip, begun, later],
             now=self.known[clip, later],
             chance=torch.zeros(count),
             turns=torch.zeros(count, dtype=torch.bool),
@@ -114,6 +119,15 @@ def look(seed: int, bundle: Path) -> Row:
 
 
 def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Views:
-    """Look at so many players; 0.4 MB and 0.15 s for each. See `training.players.Files.load`."""
+    """Look at so many players; 0.4 MB and 0.2 s for each. See `training.players.Files.load`.
+
+    Raises:
+        EngineError: when the bundle has no pose.
+    """
+    pose = load_network(bundle, "pose")
+    if not isinstance(pose, Pose):
+        raise TypeError("the bundle's pose is of another class")
     columns = Files("views", VIEW_SEED, look).load(folder, bundle, clips, workers)
-    return Views(**columns, weight=weights_of(columns["seen"]))
+    said = said_of(pose, columns["heard"], columns["known"], columns["ticks"])
+    used = {name: columns[name] for name in ("seen", "ticks", "known", "heard", "places")}
+    return Views(**used, said=said, weight=weights_of(columns["seen"]))

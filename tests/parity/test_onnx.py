@@ -18,6 +18,7 @@ from models.latent import Latent, LatentConfig
 from models.mel import MelConfig, Vocoder
 from models.painter import Painter, PainterConfig
 from models.partials import CodecConfig
+from models.pose import KEEP, Pose, PoseConfig
 from models.ticks import tick_of
 from models.translator import Translator, TranslatorConfig
 
@@ -42,6 +43,12 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         animator = Animator(small).eval()
         nn.init.normal_(animator.end.weight, std=0.2)
         return animator
+    if name == "pose":
+        pose = Pose(
+            PoseConfig(latent_dim=8, seen_dim=40, points=16, width=16, levels=(1, 4, KEEP, 8), stroke_width=8)
+        ).eval()
+        nn.init.normal_(pose.say[-1].weight)
+        return pose
     if name == "painter":
         painter = Painter(
             PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, deep=(16,), moment=16)
@@ -60,7 +67,8 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 
 @pytest.mark.parametrize("mel_dim", [0, MEL.dim])
 @pytest.mark.parametrize(
-    "name", ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "painter"]
+    "name",
+    ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "pose", "painter"],
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = tick_of(name, network(name, mel_dim))

@@ -22,7 +22,8 @@ def sitting(count: int, imagination: float) -> Sitting:
     heard = torch.randn(count, 4, generator=generator)
     dials = torch.full((count,), imagination), torch.ones(count)
     seen = torch.rand(count, 40, generator=generator) - 0.5
-    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen)
+    said = torch.rand(count, len(POINTS), 3, generator=generator) - 0.5
+    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen, said.abs())
 
 
 def untaught(config: PainterConfig = SMALL) -> Painter:
@@ -72,10 +73,8 @@ def test_the_loss_is_zero_only_where_the_way_leads_to_the_picture() -> None:
 def test_where_points_went_can_be_told_and_counts_in_rows_that_are() -> None:
     torch.manual_seed(0)
     known, painter = sitting(3, 0.0), untaught()
-    assert painter.pose is not None
     assert painter.choose is not None
     assert painter.choose.bias is not None
-    nn.init.normal_(painter.pose.say[-1].weight, std=0.5)
     painter.choose.bias.data[0] = 1e4
     untold = painter.end_of(known, known.warped, torch.zeros(3))
     went = torch.full((3, len(POINTS), 2), torch.nan)
@@ -103,7 +102,14 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
         prior = torch.rand(1, 3, 128, 128, requires_grad=True)
         fields = torch.zeros(1, 2, 16, 16)
         known = Sitting(
-            prior.detach(), prior, fields, fields, torch.zeros(1, 4), *torch.zeros(2, 1), torch.zeros(1, 128)
+            prior.detach(),
+            prior,
+            fields,
+            fields,
+            torch.zeros(1, 4),
+            *torch.zeros(2, 1),
+            torch.zeros(1, 128),
+            torch.zeros(1, 14, 3),
         )
         end = painter.end_of(known, known.warped, torch.zeros(1))
         (slope,) = torch.autograd.grad(end[..., :8].sum(), prior)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -170,13 +171,48 @@ def test_warming_up_asks_every_time_and_says_how_long_it_takes() -> None:
     assert len(engine.told) == 3
 
 
-def test_of_what_warmed_it_up_nothing_is_heard_in_the_show() -> None:
-    engine = FakePainter()
-    engine.spec = EngineSpec("painter", "fake", config={"latent_dim": 4, "seen_dim": 3, "past": 3})
-    brush, drift, image = Brush(engine, None, 0), Drift(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+class FakePose:
+    """Says how often it was asked since it began anew."""
+
+    def __init__(self) -> None:
+        self.spec = EngineSpec("pose", "fake", config={"latent_dim": 4})
+        self.asked = 0
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.asked += 1
+        return {"said": np.full((14, 3), self.asked, np.float32)}
+
+    def reset(self) -> None:
+        self.asked = 0
+
+
+def test_a_player_is_followed_while_it_sleeps_and_of_what_warmed_it_up_nothing_is_heard() -> None:
+    engine, pose = FakePainter(), FakePose()
+    brush, drift, image = Brush(engine, None, 0, pose), Drift(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     brush.warm_up()
-    brush.paint(image, brush.look(image), drift, flow(), 0.5, 1.0)
-    assert engine.told[-1]["heard"].tolist() == [1.0] * 12, "before the first tick it was as in the first"
+    look = brush.look(image)
+    for tick, dial in enumerate((0.0, 0.0, 0.5)):
+        heard = msgspec.structs.replace(flow(), tick=tick)
+        brush.paint(image, look, drift, heard, dial, 1.0)
+    assert engine.told[-1]["said"].tolist() == np.full((14, 3), 3.0).tolist()
+    assert engine.told[-1]["heard"].tolist() == [1.0] * 4
+
+
+def test_where_it_is_said_of_no_number_it_paints_nothing() -> None:
+    engine, pose, image = FakePainter(), FakePose(), np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
+    pose.step = lambda **_: {"said": np.full((14, 3), np.nan, np.float32)}  # type: ignore[method-assign]
+    brush = Brush(engine, None, 0, pose)
+    assert np.array_equal(brush.paint(image, brush.look(image), Drift(SIZE), flow(), 0.5, 1.0), image)
+    assert not engine.told
+
+
+def test_a_painter_that_is_told_of_points_needs_a_pose(monkeypatch: pytest.MonkeyPatch) -> None:
+    painter, notes = FakePainter(), list[str]()
+    painter.spec = EngineSpec("painter", "fake", config={"points": 32})
+    monkeypatch.setattr(imagination, "has", lambda network, bundle: network != "pose")
+    monkeypatch.setattr(imagination, "open_engine", lambda *names, **_: painter)
+    assert open_brush(Context(Show(), Metrics(), note=notes.append)) is None
+    assert notes == ["the bundle has no pose, of which its painter is told: the picture is moved, not painted"]
 
 
 def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painted() -> None:

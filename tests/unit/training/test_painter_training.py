@@ -6,12 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from models.embedding import POINTS
 from models.painter import MENDED, Painter, PainterConfig
-from models.pose import PAST, Pose
 from training.mobiles import Mobile
 from training.painter import (
     HELD_PART,
@@ -21,12 +19,9 @@ from training.painter import (
     draw_batch,
     errors_of,
     joined,
-    posed,
-    remembering,
     split,
 )
 from training.pictures import Pictures, hidden_in, warped_by
-from training.players import Played
 
 SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
@@ -47,7 +42,8 @@ def toy(count: int = 30) -> Pictures:
     heard, turns = torch.zeros(count, 4).half(), torch.ones(count, dtype=torch.bool)
     seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
     chance, weight, went = torch.zeros(count), torch.ones(count), torch.full((count, len(POINTS), 2), torch.nan)
-    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, chance, turns, weight, went)
+    said = torch.zeros(count, len(POINTS), 3)
+    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, said, chance, turns, weight, went)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -143,26 +139,6 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
     two = PainterTraining(RECIPE, Painter(SMALL), toy(), toy(2))
     two.load(tmp_path / "p.safetensors")
     assert two.advance() == straight
-
-
-def test_a_painter_that_was_told_the_present_only_goes_on_with_what_was_heard_before() -> None:
-    painter = Painter(SMALL)
-    grown = remembering(painter)
-    assert grown.config.past == PAST
-    assert all(torch.equal(w, grown.state_dict()[n]) for n, w in painter.state_dict().items() if n[:5] != "pose.")
-    again = remembering(grown).state_dict()
-    assert all(torch.equal(weights, again[name]) for name, weights in grown.state_dict().items())
-
-
-def test_a_pose_that_was_learned_is_not_learned_again(tmp_path: Path) -> None:
-    ticks = torch.tensor([[0, 3, 6]], dtype=torch.int16).expand(4, -1)
-    places = torch.rand(4, 9, len(POINTS), 2)
-    played = Played(torch.randn(4, 9, 4), places, torch.zeros(4, 3, 40), ticks)
-    one, other = (Pose(4, PAST, 40, 16) for _ in range(2))
-    kept = tmp_path / "painter" / "pose.safetensors"
-    posed(one, kept, lambda: played, 2)
-    posed(other, kept, lambda: pytest.fail("players were followed again"), 2)
-    assert all(torch.equal(weights, other.state_dict()[name]) for name, weights in one.state_dict().items())
 
 
 def test_it_learns_to_fill_what_is_torn() -> None:
