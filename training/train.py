@@ -3,8 +3,8 @@
 Each command goes on from its checkpoint in `--work` if there is one, ends after `--minutes` or `--steps`, or with
 Ctrl-C, and writes the moving average of the weights into the bundle. The order is codec, embedding, latent, translator,
 flow, pose, picture: the later ones listen through the first and look through the second, and the painter is told where
-the pose says that points are. `accelerate launch -m training.train …` uses every GPU of a machine, `tensorboard --logdir
-WORK` shows the curves.
+the pose says that points are. `accelerate launch -m training.train …` uses every GPU of a machine, `tensorboard
+--logdir WORK` shows the curves.
 """
 
 from __future__ import annotations
