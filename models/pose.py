@@ -56,6 +56,10 @@ class Said(NamedTuple):
     at: Tensor
     spread: Tensor
 
+    def as_one(self) -> Tensor:
+        """As it travels: [..., P, 3], x, y and how unsure that is."""
+        return torch.cat([self.at, self.spread[..., None]], -1)
+
 
 def begun(seen: Tensor, points: int) -> Tensor:
     """Where they are in a still: embeddings [N, E] that begin with so many points -> [N, P, 2]."""

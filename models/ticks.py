@@ -319,7 +319,7 @@ class PoseTick(Tick):
     def forward(self, latent: Tensor, seen: Tensor, *state: Tensor) -> Any:
         """One tick."""
         said, after = self.network.step(latent, seen, state)
-        return (torch.cat([said.at, said.spread[..., None]], -1)[:, 0], *after)
+        return (said.as_one()[:, 0], *after)
 
 
 class PainterTick(Tick):

@@ -211,7 +211,7 @@ def stack(files: Sequence[Path], clips: Scenes, pose: Pose, rows: Sequence[int] 
             columns["now"].append(clips.seen[row, tick])
             body, _ = pose.listen(clips.heard[row][None].float(), pose.init_state(1))
             said = pose.seen_from(body[0, tick][:, None], clips.seen[row, start].float())
-            columns["said"].append(torch.cat([said.at, said.spread[..., None]], -1)[:, 0].half())
+            columns["said"].append(said.as_one()[:, 0].half())
             columns["weight"].append(torch.ones(len(tick)))
             columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
     return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))

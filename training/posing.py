@@ -156,6 +156,7 @@ class PoseTraining(Learning[Lesson]):
         clips = Performed(*(x.to(where) for x in performed(model.network, played, generator)))
         if only_bows:
             return model.bow_error(clips.heard, played.drawn.to(where))
+        # What hears strokes stays as it is from here on, also after an interruption.
         model.network.strokes.requires_grad_(False)
         heard, _ = model.network.listen(clips.heard, model.network.init_state(len(clips.heard)))
         said = model.network.seen_from(heard, clips.still)
@@ -198,8 +199,8 @@ def said_of(pose: Pose, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
     for some in torch.arange(len(heard)).split(100):
         body, _ = pose.listen(heard[some].float(), pose.init_state(len(some)))
         body = body[torch.arange(len(some))[:, None], ticks[some].long()]
-        said = [pose.seen_from(body, still.float()) for still in known[some].unbind(1)]
-        parts.append(torch.stack([torch.cat([at, spread[..., None]], -1) for at, spread in said], 1).half())
+        said = [pose.seen_from(body, still.float()).as_one() for still in known[some].unbind(1)]
+        parts.append(torch.stack(said, 1).half())
     return torch.cat(parts)
 
 
