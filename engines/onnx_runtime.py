@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -154,18 +153,16 @@ def providers() -> list[str]:
     return [name for name in (CUDA, TENSORRT) if name in there] + [CPU]
 
 
-def threads_for(network: str) -> int:
-    """The show has many processes, and each network a thread; only what is seen is worth two, where there are two."""
-    return min(2, os.cpu_count() or 1) if network == "embedding" else 1
-
-
-def open_runner(network: str, folder: Path, device: str = "auto") -> tuple[OnnxRunner, EngineSpec]:
+def open_runner(
+    network: str, folder: Path, device: str = "auto", threads: int = 1
+) -> tuple[OnnxRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:
         network: one of `NETWORKS`.
         folder: the bundle's.
         device: "auto" for the provider that was measured to be the fastest when it was exported, or "cpu".
+        threads: that share a tick's work on the CPU.
 
     Raises:
         EngineError: when the bundle cannot be used, has no artifact of its present weights for this runtime, or it
@@ -181,7 +178,7 @@ def open_runner(network: str, folder: Path, device: str = "auto") -> tuple[OnnxR
     if device == "cpu" or provider not in here:
         provider = CPU
     try:
-        runner = OnnxRunner(data, threads_for(network), provider, artifacts_of(folder))
+        runner = OnnxRunner(data, threads, provider, artifacts_of(folder))
     except EngineError as error:
         raise InvalidBundleError(str(error), artifacts_of(folder) / str(artifact.get("file")), fix) from error
     board = machine.gpu()

@@ -29,7 +29,7 @@ RUNTIMES = {
     "onnxruntime": ("onnxruntime", "engines.onnx_runtime"),
     "tensorrt": ("tensorrt", "engines.tensorrt_runtime"),
 }
-"""Runtime name -> the package it needs, and the module here with `open_runner(network, folder, device)`."""
+"""Runtime name -> the package it needs, and the module here with `open_runner(network, folder, device, threads)`."""
 INSTALL = {"torch": "torch", "onnxruntime": "onnxruntime", "tensorrt": "torch-tensorrt"}
 """Runtime name -> what pip installs it by."""
 RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
@@ -38,11 +38,15 @@ RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
 
 @dataclass(frozen=True)
 class Choice:
-    """A runtime that can run a network here, on "auto" (the GPU if it can) or "cpu", and why it has its place."""
+    """A runtime that can run a network here, on "auto" (the GPU if it can) or "cpu", and why it has its place.
+
+    A tick's work is shared by so many threads of the CPU.
+    """
 
     runtime: str
     why: str
     device: str = "auto"
+    threads: int = 1
 
 
 def _silent(line: str) -> None:
@@ -73,7 +77,7 @@ def _absent(runtime: str) -> str:
     return ""
 
 
-def ranked(backend: str, folder: Path, network: str) -> list[Choice]:
+def ranked(backend: str, folder: Path, network: str, threads: int = 1) -> list[Choice]:
     """The runtimes that can run a network here, the one to take first.
 
     What is asked for comes first; then what takes the shortest time for a tick beside torch, as the machine measured it
@@ -111,7 +115,7 @@ def ranked(backend: str, folder: Path, network: str) -> list[Choice]:
         if found and found[0].runtime == backend:
             found[0] = replace(found[0], why="asked for")
     slow = [replace(choice, device="cpu") for choice in found if choice.runtime != "tensorrt"]
-    return found + (slow if machine.has_gpu() else [])
+    return [replace(choice, threads=threads) for choice in found + (slow if machine.has_gpu() else [])]
 
 
 def choose(backend: str, bundle: str = "default", network: str = "translator") -> str:
@@ -181,6 +185,7 @@ def open_engine(
     bundle: str = "default",
     backend: str = "auto",
     seed: int = 0,
+    threads: int = 1,
     tell: Callable[[str], None] = _silent,
 ) -> Engine:
     """Open one network of a bundle in the best runtime that can run it.
@@ -193,6 +198,7 @@ def open_engine(
         bundle: the name of a shipped bundle, or a folder.
         backend: "auto" or a runtime's name; for the flow also "opencv".
         seed: where sampling starts, for the networks that sample.
+        threads: that share a tick's work where a CPU does it.
         tell: says one line to the user.
 
     Raises:
@@ -212,7 +218,7 @@ def open_engine(
     folder = find_bundle(bundle)
     weights_of(folder, network)
     verify_together(folder, network)
-    choices = ranked(backend, folder, network)
+    choices = ranked(backend, folder, network, threads)
     before = _stamps(network, folder, backend)
     openings = _openings(network, folder, choices, tell)
     first = next(openings, None)
@@ -222,7 +228,7 @@ def open_engine(
     standby = Standby(first, openings, tell)
     lacking = any(why_stale(folder, runtime, network) for runtime in before)
     if lacking or (before and choices[0].runtime != first.spec.runtime):
-        standby.watch(functools.partial(_better, network, folder, backend, before, tell))
+        standby.watch(functools.partial(_better, network, folder, backend, threads, before, tell))
     engine = engine_of(network, standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:
@@ -234,7 +240,7 @@ def open_engine(
 
 def _open(network: str, folder: Path, choice: Choice) -> Opened:
     module = importlib.import_module(RUNTIMES[choice.runtime][1])
-    runner, spec = module.open_runner(network, folder, choice.device)
+    runner, spec = module.open_runner(network, folder, choice.device, choice.threads)
     return Opened(runner, replace(spec, why=choice.why))
 
 
@@ -269,7 +275,13 @@ def _stamps(network: str, folder: Path, backend: str) -> dict[str, int]:
 
 
 def _better(
-    network: str, folder: Path, backend: str, before: dict[str, int], tell: Callable[[str], None], spec: EngineSpec
+    network: str,
+    folder: Path,
+    backend: str,
+    threads: int,
+    before: dict[str, int],
+    tell: Callable[[str], None],
+    spec: EngineSpec,
 ) -> tuple[Opened | None, bool]:
     """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
     now = _stamps(network, folder, backend)
@@ -278,5 +290,5 @@ def _better(
     for runtime in now:
         if failed := why_failed(folder, runtime, network):
             tell(f"{network}: {runtime} could not be built: {failed}")
-    first = ranked(backend, folder, network)[0]
+    first = ranked(backend, folder, network, threads)[0]
     return (None if first.runtime == spec.runtime else _open(network, folder, first)), False

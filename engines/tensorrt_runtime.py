@@ -95,13 +95,16 @@ class PlanRunner(TorchRunner):
         return {spec.name: torch.zeros(spec.shape, dtype=spec.dtype).numpy() for spec in self._whole.inputs}
 
 
-def open_runner(network: str, folder: Path, device: str = "auto") -> tuple[PlanRunner, EngineSpec]:
+def open_runner(
+    network: str, folder: Path, device: str = "auto", threads: int = 1
+) -> tuple[PlanRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:
         network: one of `NETWORKS`.
         folder: the bundle's.
         device: "auto"; there is no TensorRT on a CPU.
+        threads: of a CPU, of which it needs none.
 
     Raises:
         EngineError: when there is no plan for this GPU, or it cannot be run.

@@ -145,11 +145,11 @@ def name_of(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def device_for(asked: str = "auto") -> torch.device:
-    """The GPU if there is one and it is not "cpu" that is asked for; the CPU then has one thread of each process."""
+def device_for(asked: str = "auto", threads: int = 1) -> torch.device:
+    """The GPU if there is one and it is not "cpu" that is asked for; on the CPU this process has so many threads."""
     device = torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
-        torch.set_num_threads(1)  # the show has many processes
+        torch.set_num_threads(threads)
     else:
         torch.backends.cudnn.allow_tf32 = False  # it is 1e-3 off; whoever wants speed asks for a lower precision
     return device
@@ -170,18 +170,21 @@ def load_tick(network: str, folder: Path) -> Tick:
     return tick_of(network, module)
 
 
-def open_runner(network: str, folder: Path, device: str = "auto") -> tuple[TorchRunner, EngineSpec]:
+def open_runner(
+    network: str, folder: Path, device: str = "auto", threads: int = 1
+) -> tuple[TorchRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:
         network: one of `NETWORKS`.
         folder: the bundle's.
         device: "auto", or "cpu".
+        threads: that share a tick's work on the CPU.
 
     Raises:
         EngineError: when the bundle cannot be used, or the device has no memory for it.
     """
-    place = device_for(device)
+    place = device_for(device, threads)
     tick = load_tick(network, folder)
     config = dict(network_entry(folder, weights_of(folder, network)).get("config", {}))
     chosen = (artifact_entry(folder, "torch", network) or {}) if device == "auto" else {}

@@ -25,7 +25,7 @@ from engines import machine
 from engines.artifacts import PRECISIONS
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
-from engines.onnx_runtime import CPU, OnnxRunner, providers, threads_for
+from engines.onnx_runtime import CPU, OnnxRunner, providers
 from engines.standby import warm
 from engines.ticking import Runner
 from engines.torch_runtime import TorchRunner, device_for, load_tick
@@ -110,7 +110,7 @@ def opened(network: str, folder: Path, way: Way, data: bytes) -> Runner:
         EngineError: when it cannot be run here.
     """
     if way.runtime == "onnxruntime":
-        return OnnxRunner(data, threads_for(network), way.how)
+        return OnnxRunner(data, provider=way.how)
     tick, place = load_tick(network, folder), device_for()
     if way.runtime == "torch":
         return TorchRunner(tick, place, way.precision, compiled=way.how == "compiled")

@@ -15,7 +15,7 @@ from engines import machine
 from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, artifacts_of, manifest_of, read_entry
 from engines.bundles import EXPORT_VERSION, learned_networks, network_entry, weights_of
 from engines.contract import EngineError
-from engines.onnx_runtime import OnnxRunner, providers, threads_for
+from engines.onnx_runtime import OnnxRunner, providers
 from engines.ticking import Runner
 from engines.torch_runtime import TorchRunner, device_for, load_tick
 from export import int8
@@ -197,7 +197,7 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
     why = EngineError("there is no provider")
     for provider in providers():
         try:
-            able[provider] = OnnxRunner(data, threads_for(network), provider)
+            able[provider] = OnnxRunner(data, provider=provider)
         except EngineError as error:
             why = error
     if not able:

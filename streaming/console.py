@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NOTED_PERCENT = 1.0
 """From this share of stolen time on it is said."""
+FEW_LOST = 0.02
+"""A film that lacks no larger share of its pictures is not said to."""
 FRAME_NS = 250_000_000
 """The table is drawn 4 times a second; one drawing and its snapshot cost 1 ms."""
 LINE_NS = 5_000_000_000
@@ -217,7 +219,10 @@ def last_words(record: ShowRecord) -> list[str]:
         )
     film = told(record, "recorder", "film")
     if film not in (None, "none"):
-        lines.append(f"film: {film}")
+        counted = record.stages["recorder"].totals.counters
+        frames, lost = counted.get("frames", 0), counted.get("drops", 0)
+        thin = f" ({frames} of {frames + lost} pictures: the cores had no time for the others)"
+        lines.append(f"film: {film}{thin if lost > FEW_LOST * frames else ''}")
     if record.show.report:
         lines.append(f"report: {record.show.report}")
     return lines

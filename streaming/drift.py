@@ -32,6 +32,12 @@ def _finer(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(image, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LANCZOS4), np.float32)
 
 
+def _squared(vectors: Map) -> NDArray[np.float32]:
+    """The squared lengths of vectors [..., 2]."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.asarray(x * x + y * y, np.float32)
+
+
 class Texture:
     """A still image that can be drawn moved.
 
@@ -69,6 +75,7 @@ class Drift:
         # Cells of the map in one longer side of the picture, along x and y.
         self._cells = np.array([self.shape[1] * longer / width, self.shape[0] * longer / height], np.float32)
         self._pixels: dict[tuple[int, ...], Map] = {}
+        self._cells_of: dict[int, Map] = {}
 
     def move(self, flow: Map, seconds: float, anchoring: float) -> None:
         """Carry the map on.
@@ -79,15 +86,14 @@ class Drift:
             seconds: how long.
             anchoring: by which part the map decays in a second (a rate, 1/s).
         """
-        velocity = np.nan_to_num(self._of_picture(flow), posinf=0.0, neginf=0.0)
-        back = -seconds * velocity
-        source = self._home + back * self._cells
+        back = np.float32(-seconds) * self._of_picture(np.nan_to_num(flow, posinf=0.0, neginf=0.0))
         carried = cv2.remap(
-            self.where, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            self.where, self._home + back * self._cells, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         where = (carried + back) * np.float32(np.exp(-seconds * anchoring))
-        reach = np.sqrt((where**2).sum(-1, keepdims=True))
-        where *= np.minimum(1.0, FARTHEST / np.maximum(reach, 1e-6))
+        reach = np.sqrt(_squared(where))
+        if reach.max() > FARTHEST:
+            where *= np.minimum(1.0, FARTHEST / np.maximum(reach, 1e-6))[..., None]
         self.where = np.ascontiguousarray(self._mended(where), np.float32)
 
     def rest(self) -> None:
@@ -127,28 +133,38 @@ class Drift:
 
     def _of_picture(self, flow: Map) -> Map:
         """The part of a square's flow that lies in the picture, at the map's cells: [rows, columns, 2]."""
-        side = flow.shape[-1]
-        width, height = self.size
-        longer = max(width, height)
-        x = ((self._home[..., 0] + 0.5) / self.shape[1] * width + 0.5 * (longer - width)) / longer * side - 0.5
-        y = ((self._home[..., 1] + 0.5) / self.shape[0] * height + 0.5 * (longer - height)) / longer * side - 0.5
-        square = np.ascontiguousarray(np.moveaxis(flow, 0, -1), np.float32)
+        square = np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32)
         # From 16 cells to 64 along a cubic: the edges of large cells must not show in the picture.
         found = cv2.remap(
-            square, x.astype(np.float32), y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            square, self._in_square(flow.shape[-1]), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return np.asarray(found, np.float32)
 
+    def _in_square(self, side: int) -> Map:
+        """Where each cell of the map lies among the cells of a square of so many along a side."""
+        if side not in self._cells_of:
+            longer = max(self.size)
+            places = (self._home + 0.5) / self.shape[::-1] * self.size
+            self._cells_of[side] = ((places + 0.5 * (longer - np.array(self.size))) / longer * side - 0.5).astype(
+                np.float32
+            )
+        return self._cells_of[side]
+
     def _gradients(self, where: Map) -> tuple[Map, Map]:
         """Change of the map per unit of length along x and y, each [rows, columns, 2]."""
-        by_y, by_x = np.gradient(where, axis=(0, 1))
+        # As `np.gradient`, which takes several times as long for arrays as small as these.
+        by_x, by_y = np.empty_like(where), np.empty_like(where)
+        by_x[:, 1:-1] = 0.5 * (where[:, 2:] - where[:, :-2])
+        by_y[1:-1] = 0.5 * (where[2:] - where[:-2])
+        by_x[:, 0], by_x[:, -1] = where[:, 1] - where[:, 0], where[:, -1] - where[:, -2]
+        by_y[0], by_y[-1] = where[1] - where[0], where[-1] - where[-2]
         return by_x * self._cells[0], by_y * self._cells[1]
 
     def _mended(self, where: Map) -> Map:
         """Smoothed where it would fold over, more than once after a violent flow."""
         for _ in range(PASSES):
             by_x, by_y = self._gradients(where)
-            steep = np.sqrt((by_x**2).sum(-1) + (by_y**2).sum(-1))
+            steep = np.sqrt(_squared(by_x) + _squared(by_y))
             if float(steep.max()) < TORN:
                 break
             much = cv2.GaussianBlur(np.clip(2.0 * (steep / TORN - 1.0), 0.0, 1.0), (0, 0), 1.0)[..., None]

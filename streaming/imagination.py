@@ -124,12 +124,14 @@ class Brush:
         much = min(1.0, imagination / FULL_FROM) * awake
         if much <= 0.0 or (self._following is not None and said is None):
             return image
-        # Moved at its small size, as in training, which costs less than to make the moved picture small.
-        small, within = look.small.copy(), _within(self._side, image)
-        small[within] = drift.render(look.texture)
-        if self._sameness is not None and not again:
-            again = self._sameness.passes_over(small)
+        within = _within(self._side, image)
         change = self._change if again else None
+        if change is None:
+            # Moved at its small size, as in training, which costs less than to make the moved picture small.
+            small = look.small.copy()
+            small[within] = drift.render(look.texture)
+            if self._sameness is not None and self._sameness.passes_over(small):
+                change = self._change
         if change is None:
             told: dict[str, NDArray[np.float32] | float] = {"imagination": imagination}
             told["heard"] = heard if heard.shape == self._unheard.shape else self._unheard

@@ -18,13 +18,17 @@ from engines import machine
 def describe_host() -> dict[str, Any]:
     """CPU model, GPU name (None without one) and how many cores this process may use."""
     board = machine.gpu()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": machine.cpu(),
         "gpu": board.name if board else None,
-        "cores": cores,
+        "cores": cores(),
         "system": platform.platform(),
     }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def hold_memory() -> bool:
@@ -65,6 +69,27 @@ class StolenTime:
         # The guests' time is part of the user's.
         spent = sum(now[:8]) - sum(before[:8])
         return 100.0 * (now.steal - before.steal) / spent if spent > 0 else None
+
+
+class TimeLeft:
+    """Measures the share of the cores' time that nobody has taken since it was last asked.
+
+    Where real-time processes take more than 0.95 of a core's second, Linux stops all of them there for the rest of it
+    (sched_rt_runtime_us), the sound's among them.
+    """
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def share(self) -> float:
+        """The share since it was last asked, 0 to 1; 1 where no time has passed."""
+        now, before = psutil.cpu_times(), self._before
+        self._before = now
+        # The guests' time is part of the user's.
+        spent = {name: getattr(now, name) - getattr(before, name) for name in now._fields if "guest" not in name}
+        left = sum(spent.get(name, 0.0) for name in ("idle", "iowait"))
+        total = sum(spent.values())
+        return left / total if total > 0.0 else 1.0
 
 
 def be_modest() -> None:

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming import clock
 from streaming.config import DIALS, Dials
 from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
 from streaming.imagination import Brush, Look, open_brush
+from streaming.machine import TimeLeft
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
 from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
@@ -24,6 +26,11 @@ MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
 LATE_NS = 12_000_000
 """A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
+LEAST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 2.5, 0.5, 0.25
+"""After a painting so much of the time it took is left to others, at least and at most, and what comes sooner gets what
+the last picture was painted with: more after a picture that was lost, and as long as the cores have no time left."""
+LOOK_TICKS, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.13
+"""It looks every so many pictures whether they have: less than the first is little, more than the second leave room."""
 MOST_AGAIN = 3
 """So many in a row, however late they are."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
@@ -44,20 +51,26 @@ class PictureStage:
     Args:
         loader: reads a prior image; see `load_prior`.
         brush_opener: opens the painter; with the stage's context.
+        now_ns: reads the clock, for how long a painting takes.
+        time_left: tells which share of the cores' time is left, see `machine.TimeLeft`; None to look itself.
     """
 
     def __init__(
         self,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
         brush_opener: Callable[[Context], Brush | None] = open_brush,
+        now_ns: Callable[[], int] = clock.now_ns,
+        time_left: Callable[[], float] | None = None,
     ) -> None:
-        self._loader, self._open_brush = loader, brush_opener
+        self._loader, self._open_brush, self._now_ns = loader, brush_opener, now_ns
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
         self._reader = PriorReader(lambda path: self._prepared(loader(path)))
         self._tick: int | None = None
         self._again = 0
+        self._time_left = time_left or TimeLeft().share
+        self._rest, self._rested_ns, self._looked = LEAST_REST, 0, 0
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -112,6 +125,7 @@ class PictureStage:
             self._context.metrics.count("repeats")
             return []
         self._tick = flow.tick
+        self._see_to_time(lost=passed > 1)
         seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
         # A velocity holds for its own tick; what was passed over only decays.
         field = field.astype(np.float32) * np.float32(self._dials["motion"])
@@ -121,12 +135,16 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None and self._still.look is not None:
             look, drift = self._still.look, self._still.drift
-            again = self._again < MOST_AGAIN and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
+            late = self._again < MOST_AGAIN and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
+            again = late or now_ns < self._rested_ns
             self._again = self._again + 1 if again else 0
             if again:
                 self._context.metrics.count("painted_again")
             dials = self._dials["imagination"], self._dials["chance"]
             image = self._brush.paint(image, look, drift, flow, *dials, again=again)
+            if not again:
+                done_ns = self._now_ns()
+                self._rested_ns = done_ns + round(self._rest * (done_ns - now_ns))
         if self._before is not None:
             image = self._faded(field, image)
         return [
@@ -136,6 +154,20 @@ class PictureStage:
     def close(self) -> None:
         """Wait for no prior that is still being read."""
         self._reader.close()
+
+    def _see_to_time(self, *, lost: bool) -> None:
+        """Paint less often where time is short: better a picture that is moved in time than a painted one too late."""
+        self._looked += 1
+        if self._looked >= LOOK_TICKS:
+            self._looked, left = 0, self._time_left()
+            if left < LITTLE_LEFT:
+                self._rest += MORE_REST
+            elif left > MUCH_LEFT:
+                self._rest -= LESS_REST
+        if lost:
+            self._rest += MORE_REST
+        self._rest = min(max(self._rest, LEAST_REST), MOST_REST)
+        self._context.metrics.gauge("rest", self._rest)
 
     def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
         texture = Texture(fit_screen(image, self._size))

@@ -143,11 +143,11 @@ def test_an_unknown_runtime_is_refused() -> None:
 def test_a_full_gpu_is_one_line_and_the_cpu_plays(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = torch_runtime.open_runner
 
-    def full(network: str, folder: Path, device: str = "auto") -> Any:
+    def full(network: str, folder: Path, device: str = "auto", threads: int = 1) -> Any:
         if device != "cpu":
             with torch_runtime._told(torch.device("cpu")):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB")
-        return whole(network, folder, device)
+        return whole(network, folder, device, threads)
 
     monkeypatch.setattr(torch_runtime, "open_runner", full)
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
@@ -225,3 +225,17 @@ def test_what_could_not_be_built_in_the_background_is_said(bundle: Path, monkeyp
     assert engine.spec.runtime == "torch"
     assert len(told) == 1
     assert "decoder: onnxruntime could not be built: in fp32 it differs from torch" in told[0]
+
+
+def test_as_many_threads_as_are_asked_for_share_a_tick(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    whole = onnx_runtime.OnnxRunner
+
+    def counted(data: bytes, threads: int, *rest: Any) -> Any:
+        given.append(threads)
+        return whole(data, threads, *rest)
+
+    monkeypatch.setattr(onnx_runtime, "OnnxRunner", counted)
+    open_engine("decoder", bundle=str(built), backend="onnxruntime")
+    open_engine("decoder", bundle=str(built), backend="onnxruntime", threads=2)
+    assert given == [1, 2]

@@ -143,4 +143,8 @@ def test_the_last_words_name_the_film_and_the_restarts() -> None:
     assert "5 % of the time" in words
     assert "60.0 s performed" in words
     assert "camera 2 times" in words
-    assert "recordings/a.mp4" in words
+    assert words.endswith("film: recordings/a.mp4")
+    record.stages["recorder"].totals.counters.update(frames=990, drops=10)
+    assert last_words(record)[-1] == "film: recordings/a.mp4", "a few are not missed"
+    record.stages["recorder"].totals.counters.update(frames=302, drops=198)
+    assert "film: recordings/a.mp4 (302 of 500 pictures" in last_words(record)[-1]

@@ -11,7 +11,7 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from streaming.machine import StolenTime, be_modest, describe_host
+from streaming.machine import StolenTime, TimeLeft, be_modest, cores, describe_host
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
 
@@ -19,7 +19,7 @@ Times = namedtuple("Times", "user nice system idle iowait irq softirq steal gues
 def test_the_host_is_described() -> None:
     host = describe_host()
     assert host["cpu"]
-    assert host["cores"] >= 1
+    assert host["cores"] == cores() >= 1
 
 
 def test_stolen_time_is_the_share_since_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +33,18 @@ def test_stolen_time_is_the_share_since_the_beginning(monkeypatch: pytest.Monkey
 def test_where_nothing_is_told_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
     assert StolenTime().percent() is None
+
+
+def test_time_that_is_left_is_what_nobody_has_taken_since_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(50, 10, 10, 40, 0, 0, 0, 7, 30, 5))
+    left = TimeLeft()
+    assert left.share() == 1.0, "no time has passed"
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(115, 15, 15, 65, 0, 0, 0, 7, 60, 10))
+    assert left.share() == pytest.approx(0.25)
+    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(215, 15, 15, 65, 0, 0, 0, 7, 60, 10))
+    assert left.share() == 0.0
+    monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
+    assert TimeLeft().share() == 1.0
 
 
 HOLD = """

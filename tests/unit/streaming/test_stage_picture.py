@@ -11,10 +11,10 @@ import pytest
 
 from streaming.config import Show
 from streaming.errors import SourceError
-from streaming.messages import Flow, Picture, Set
+from streaming.messages import TICK_NS, Flow, Picture, Set
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
-from streaming.stages.picture import FADE_TICKS, LATE_NS, PictureStage
+from streaming.stages.picture import FADE_TICKS, LATE_NS, LEAST_REST, LOOK_TICKS, MOST_REST, PictureStage
 
 PRIORS = {
     "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
@@ -37,7 +37,8 @@ class Drawing:
         self.context = Context(
             Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
         )
-        self.stage = PictureStage(load, lambda show: self.brush)
+        self.now_ns, self.took_ns, self.left = 1, 0, 1.0
+        self.stage = PictureStage(load, lambda show: self.brush, lambda: self.now_ns + self.took_ns, lambda: self.left)
         self.stage.setup(self.context)
         self.tick = -1
 
@@ -45,9 +46,10 @@ class Drawing:
         self.tick += by
         flow = np.zeros((2, 16, 16), np.float32)
         flow[0] = speed
-        message = Flow(tick=self.tick, flow=flow, capture_ns=5, stamps={"flow": 1})
+        self.now_ns += by * TICK_NS
+        message = Flow(tick=self.tick, flow=flow, capture_ns=5, stamps={"flow": self.now_ns - waited_ns})
         asked = [Set(name=name, value=value) for name, value in controls.items()]
-        found = self.stage.step(Inputs({"flow": [message]}, controls=asked), 1 + waited_ns)
+        found = self.stage.step(Inputs({"flow": [message]}, controls=asked), self.now_ns)
         if self.stage._reader.coming is not None:
             wait([self.stage._reader.coming], 5.0)
         return found[0] if found else None  # type: ignore[return-value]
@@ -58,7 +60,7 @@ def test_without_flow_the_prior_is_shown_itself() -> None:
     shown = show.step()
     assert shown is not None
     assert np.array_equal(shown.image, PRIORS["one"])
-    assert (shown.tick, shown.capture_ns, shown.stamps) == (0, 5, {"flow": 1})
+    assert (shown.tick, shown.capture_ns, shown.stamps) == (0, 5, {"flow": show.now_ns})
     assert show.context.info["size"] == [768, 512]
 
 
@@ -218,3 +220,45 @@ def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> Non
         show.step(0.1, waited_ns=2 * LATE_NS)
     assert brush.again == [*(4 * [False]), True, False, True, True, True, False, True, True]
     assert show.metrics.take().counters["painted_again"] == 6
+
+
+def painted(show: Drawing, ticks: int, **how: int) -> int:
+    """How many of so many pictures were painted anew."""
+    before = len(show.brush.again)
+    for _ in range(ticks):
+        show.step(0.1, **how)
+    return sum(not again for again in show.brush.again[before:])
+
+
+def test_a_painting_that_takes_nearly_all_of_a_tick_leaves_the_next_one_to_others() -> None:
+    show = Drawing(brush=Reddening())
+    show.took_ns = round(0.99 * TICK_NS / (1.0 + LEAST_REST))
+    assert painted(show, 20) == 20
+    show.took_ns = round(1.01 * TICK_NS / (1.0 + LEAST_REST))
+    assert painted(show, 20) == 10
+    show.took_ns = 3 * TICK_NS
+    assert painted(show, 20) == 5, "also where it takes three ticks"
+
+
+def test_it_is_painted_less_often_where_time_is_short_and_again_where_there_is_some() -> None:
+    show = Drawing(brush=Reddening())
+    show.took_ns, show.left = TICK_NS // 2, 0.02
+    painted(show, 6 * LOOK_TICKS)
+    assert painted(show, 20) == 10, "half a tick and 2.5 of it"
+    show.took_ns = TICK_NS
+    assert painted(show, 20) == 5
+    show.left = 0.1
+    assert painted(show, 5 * LOOK_TICKS) < 2 * LOOK_TICKS, "neither short nor plenty"
+    show.took_ns, show.left = TICK_NS // 2, 0.5
+    painted(show, 12 * LOOK_TICKS)
+    assert painted(show, 20) == 20
+
+
+def test_a_picture_that_was_lost_counts_as_short_time() -> None:
+    show = Drawing(brush=Reddening())
+    show.took_ns = TICK_NS // 2
+    assert painted(show, 5) == 5
+    for _ in range(5):
+        show.step(0.1, by=2)
+    assert show.metrics.take().gauges["rest"] == MOST_REST
+    assert painted(show, 4) == 2
