@@ -153,9 +153,7 @@ def providers() -> list[str]:
     return [name for name in (CUDA, TENSORRT) if name in there] + [CPU]
 
 
-def open_runner(
-    network: str, folder: Path, device: str = "auto", threads: int = 1
-) -> tuple[OnnxRunner, EngineSpec]:
+def open_runner(network: str, folder: Path, device: str = "auto", threads: int = 1) -> tuple[OnnxRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:

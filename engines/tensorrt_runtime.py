@@ -95,9 +95,7 @@ class PlanRunner(TorchRunner):
         return {spec.name: torch.zeros(spec.shape, dtype=spec.dtype).numpy() for spec in self._whole.inputs}
 
 
-def open_runner(
-    network: str, folder: Path, device: str = "auto", threads: int = 1
-) -> tuple[PlanRunner, EngineSpec]:
+def open_runner(network: str, folder: Path, device: str = "auto", threads: int = 1) -> tuple[PlanRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:

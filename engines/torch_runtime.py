@@ -170,9 +170,7 @@ def load_tick(network: str, folder: Path) -> Tick:
     return tick_of(network, module)
 
 
-def open_runner(
-    network: str, folder: Path, device: str = "auto", threads: int = 1
-) -> tuple[TorchRunner, EngineSpec]:
+def open_runner(network: str, folder: Path, device: str = "auto", threads: int = 1) -> tuple[TorchRunner, EngineSpec]:
     """Open one network of a bundle.
 
     Args:

@@ -21,6 +21,7 @@ from streaming.drift import Drift, Texture
 from streaming.features import VIEW_SIDE, fit_square
 from streaming.following import Following
 from streaming.levels import Wakefulness
+from streaming.machine import cores, threads_for
 from streaming.messages import FLOW_GRID, TICK_NS, Flow
 from streaming.sameness import Sameness
 from streaming.stage import Context
@@ -219,7 +220,7 @@ def open_brush(context: Context) -> Brush | None:
     if not has("painter", show.bundle):
         return None
     opener = functools.partial(open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
-    painter = opener("painter")
+    painter = opener("painter", threads=threads_for(show.direction, cores()))
     knows = ("embedding", "pose") if painter.spec.config.get("points", 0) else ()
     if lacks := [network for network in knows if not has(network, show.bundle)]:
         context.note(f"the bundle has no {lacks[0]}, of which its painter is told: the picture is moved, not painted")

@@ -12,7 +12,7 @@ from streaming.clock import now_ns
 from streaming.config import Show
 from streaming.errors import BundleError
 from streaming.features import VIEW_SIDE
-from streaming.machine import cores
+from streaming.machine import cores, threads_for
 
 FRAME_MS = 40.0
 """A flow that takes longer is late at every frame of 25 a second: fewer are read, each later by what it takes."""
@@ -20,20 +20,6 @@ UNUSABLE_MS = {"cpu": FRAME_MS, "cuda": 200.0}
 """OpenCV's flow takes the place of one that takes longer. With five frames a second nobody can play; and a network that
 never rests keeps the cores from all else: RAFT-small at 143 ms left 4 frames and 3 pictures a second of 25 on two."""
 _WARM_UP_STEPS, _STEPS = 2, 3
-
-
-def threads_for(show: Show, there: int) -> int:
-    """How many threads share the work of looking at a frame, the longest of the way from a movement to its sound.
-
-    Two take 0.6 of one's time, and a tenth more of the cores'. Where there are two, and both loops keep them busy, the
-    second is woken for each of 48 layers in the middle of somebody else's work: 3.5 ms are won, and a twentieth of all
-    time and of the pictures is lost.
-
-    Args:
-        show: the settings of the performance.
-        there: how many cores it may use.
-    """
-    return 2 if there > (2 if show.direction == "both" else 1) else 1
 
 
 def open_seeing(show: Show, note: Callable[[str], None], clock: Callable[[], int] = now_ns) -> tuple[Engine, Engine]:
@@ -49,7 +35,7 @@ def open_seeing(show: Show, note: Callable[[str], None], clock: Callable[[], int
     """
     try:
         flow = open_engine("flow", bundle=show.bundle, backend=show.backend, tell=note)
-        threads = threads_for(show, cores())
+        threads = threads_for(show.direction, cores())
         embedding = open_engine("embedding", bundle=show.bundle, backend=show.backend, threads=threads, tell=note)
         if flow.spec.runtime != "opencv":
             flow = in_time(flow, note, clock)

@@ -11,7 +11,7 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from streaming.machine import StolenTime, TimeLeft, be_modest, cores, describe_host
+from streaming.machine import StolenTime, TimeLeft, be_modest, cores, describe_host, threads_for
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
 
@@ -45,6 +45,14 @@ def test_time_that_is_left_is_what_nobody_has_taken_since_the_last_look(monkeypa
     assert left.share() == 0.0
     monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
     assert TimeLeft().share() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("direction", "there", "threads"),
+    [("both", 1, 1), ("both", 2, 1), ("both", 4, 2), ("video-to-music", 1, 1), ("music-to-video", 2, 2)],
+)
+def test_a_second_thread_helps_where_a_core_is_free_for_it(direction: str, there: int, threads: int) -> None:
+    assert threads_for(direction, there) == threads
 
 
 HOLD = """

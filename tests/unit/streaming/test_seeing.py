@@ -12,7 +12,7 @@ from engines.contract import EngineSpec
 from streaming import seeing
 from streaming.config import Show
 from streaming.messages import EMBEDDING_DIM
-from streaming.seeing import in_time, measured_ms, open_seeing, threads_for
+from streaming.seeing import in_time, measured_ms, open_seeing
 
 MS = 1_000_000
 
@@ -77,14 +77,6 @@ def test_a_network_of_the_bundle_is_measured_and_the_cpus_own_is_not(monkeypatch
     assert looked == []
     assert embedding.step(image=np.zeros((256, 256, 3), np.uint8))["embedding"].shape == (EMBEDDING_DIM,)
     assert len(notes) == 1
-
-
-@pytest.mark.parametrize(
-    ("direction", "there", "threads"),
-    [("both", 1, 1), ("both", 2, 1), ("both", 4, 2), ("video-to-music", 1, 1), ("video-to-music", 2, 2)],
-)
-def test_a_second_thread_looks_where_a_core_is_free_for_it(direction: str, there: int, threads: int) -> None:
-    assert threads_for(Show(direction=direction), there) == threads
 
 
 def test_what_looks_is_opened_with_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
