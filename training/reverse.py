@@ -44,7 +44,9 @@ def animate(
     """
     show = msgspec.structs.replace(show, direction="music-to-video", prior="")
     hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
-    drawing = PictureStage(loader=lambda path: still)
+    now_ns = 0
+    # Nothing is late here, whatever else the cores do: every picture is painted.
+    drawing = PictureStage(loader=lambda path: still, now_ns=lambda: now_ns, time_left=lambda: 1.0)
     stages = (hearing, moving, drawing) if pictures else (hearing, moving)
     for stage in stages:
         stage.setup(Context(show, Metrics()))
