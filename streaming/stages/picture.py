@@ -26,9 +26,9 @@ MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
 LATE_NS = 12_000_000
 """A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
-LEAST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 2.5, 0.5, 0.25
-"""After a painting so much of the time it took is left to others, at least and at most, and what comes sooner gets what
-the last picture was painted with: more after a picture that was lost, and as long as the cores have no time left."""
+LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
+"""After a painting so much of the time it took is left to others, and what comes sooner gets what the last picture was
+painted with: more after a picture that was lost, and as long as the cores have no time left."""
 LOOK_TICKS, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.13
 """It looks every so many pictures whether they have: less than the first is little, more than the second leave room."""
 MOST_AGAIN = 3
@@ -70,7 +70,7 @@ class PictureStage:
         self._tick: int | None = None
         self._again = 0
         self._time_left = time_left or TimeLeft().share
-        self._rest, self._rested_ns, self._looked = LEAST_REST, 0, 0
+        self._rest, self._rested_ns, self._looked = FIRST_REST, 0, 0
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.

@@ -232,6 +232,7 @@ def painted(show: Drawing, ticks: int, **how: int) -> int:
 
 def test_a_painting_that_takes_nearly_all_of_a_tick_leaves_the_next_one_to_others() -> None:
     show = Drawing(brush=Reddening())
+    painted(show, 4 * LOOK_TICKS)
     show.took_ns = round(0.99 * TICK_NS / (1.0 + LEAST_REST))
     assert painted(show, 20) == 20
     show.took_ns = round(1.01 * TICK_NS / (1.0 + LEAST_REST))
@@ -242,11 +243,13 @@ def test_a_painting_that_takes_nearly_all_of_a_tick_leaves_the_next_one_to_other
 
 def test_it_is_painted_less_often_where_time_is_short_and_again_where_there_is_some() -> None:
     show = Drawing(brush=Reddening())
-    show.took_ns, show.left = TICK_NS // 2, 0.02
+    show.took_ns = TICK_NS // 2 + 1
+    assert painted(show, 10) == 5, "it begins without haste"
+    show.left = 0.02
     painted(show, 6 * LOOK_TICKS)
-    assert painted(show, 20) == 10, "half a tick and 2.5 of it"
+    assert painted(show, 24) == 8, "half a tick and three times that"
     show.took_ns = TICK_NS
-    assert painted(show, 20) == 5
+    assert painted(show, 24) == 6
     show.left = 0.1
     assert painted(show, 5 * LOOK_TICKS) < 2 * LOOK_TICKS, "neither short nor plenty"
     show.took_ns, show.left = TICK_NS // 2, 0.5
@@ -256,9 +259,9 @@ def test_it_is_painted_less_often_where_time_is_short_and_again_where_there_is_s
 
 def test_a_picture_that_was_lost_counts_as_short_time() -> None:
     show = Drawing(brush=Reddening())
-    show.took_ns = TICK_NS // 2
+    show.took_ns = TICK_NS // 3
     assert painted(show, 5) == 5
     for _ in range(5):
         show.step(0.1, by=2)
     assert show.metrics.take().gauges["rest"] == MOST_REST
-    assert painted(show, 4) == 2
+    assert painted(show, 8) == 4
