@@ -105,6 +105,21 @@ class TimeLeft:
         return left / total if total > 0.0 else 1.0
 
 
+class Urgency:
+    """This thread's real-time priority, if it has one, which it can lay down and take up again."""
+
+    def __init__(self) -> None:
+        self.real = sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+        self._own = (os.sched_getscheduler(0), os.sched_getparam(0)) if self.real else None
+
+    def take_up(self, *, wanted: bool) -> None:
+        """Have it, or wait like any other process."""
+        if self._own is not None and wanted != self.real and sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                os.sched_setscheduler(0, *(self._own if wanted else (os.SCHED_OTHER, os.sched_param(0))))
+                self.real = wanted
+
+
 def be_modest() -> None:
     """Let this thread wait for everything else: what it does may take its time."""
     if sys.platform == "linux":

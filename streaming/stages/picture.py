@@ -15,7 +15,7 @@ from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
 from streaming.imagination import Brush, Look, open_brush
-from streaming.machine import TimeLeft
+from streaming.machine import TimeLeft, Urgency
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
 from streaming.prior_reader import PriorReader, first_prior
 from streaming.stage import Context, Inputs
@@ -29,8 +29,9 @@ LATE_NS = 12_000_000
 LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
 """After a painting so much of the time it took is left to others, and what comes sooner gets what the last picture was
 painted with: more after a picture that was lost, and as long as the cores have no time left."""
-LOOK_TICKS, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.13
-"""It looks every so many pictures whether they have: less than the first is little, more than the second leave room."""
+LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.12, 0.18
+"""It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
+With less than the first it lays its real-time priority down, until there is more than little."""
 MOST_AGAIN = 3
 """So many in a row, however late they are."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
@@ -70,6 +71,7 @@ class PictureStage:
         self._tick: int | None = None
         self._again = 0
         self._time_left = time_left or TimeLeft().share
+        self._urgency = Urgency()
         self._rest, self._rested_ns, self._looked = FIRST_REST, 0, 0
 
     def setup(self, context: Context) -> None:
@@ -160,6 +162,8 @@ class PictureStage:
         self._looked += 1
         if self._looked >= LOOK_TICKS:
             self._looked, left = 0, self._time_left()
+            if left < NONE_LEFT or left > LITTLE_LEFT:
+                self._urgency.take_up(wanted=left > LITTLE_LEFT)
             if left < LITTLE_LEFT:
                 self._rest += MORE_REST
             elif left > MUCH_LEFT:

@@ -11,7 +11,7 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from streaming.machine import StolenTime, TimeLeft, be_modest, cores, describe_host, threads_for
+from streaming.machine import StolenTime, TimeLeft, Urgency, be_modest, cores, describe_host, threads_for
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
 
@@ -86,3 +86,28 @@ def test_a_modest_thread_waits_and_the_others_do_not() -> None:
     thread.join()
     assert found == [(os.SCHED_OTHER, max(15, before))]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SCHED_FIFO is Linux's")
+def test_real_time_priority_is_laid_down_and_taken_up_again() -> None:
+    found: list[tuple[int, int]] = []
+
+    def work() -> None:
+        plain = Urgency()
+        plain.take_up(wanted=True)
+        found.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority))
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(3))
+        except PermissionError:
+            return
+        urgency = Urgency()
+        for wanted in (True, False, False, True):
+            urgency.take_up(wanted=wanted)
+            found.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    fifo, other = (os.SCHED_FIFO, 3), (os.SCHED_OTHER, 0)
+    assert found[0] == other, "who had none gets none"
+    assert found[1:] in ([], [fifo, other, other, fifo])

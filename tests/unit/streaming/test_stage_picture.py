@@ -265,3 +265,12 @@ def test_a_picture_that_was_lost_counts_as_short_time() -> None:
         show.step(0.1, by=2)
     assert show.metrics.take().gauges["rest"] == MOST_REST
     assert painted(show, 8) == 4
+
+
+def test_where_no_time_is_left_it_is_not_urgent_until_there_is_some() -> None:
+    show = Drawing(brush=Reddening())
+    asked: list[bool] = []
+    show.stage._urgency.take_up = lambda *, wanted: asked.append(wanted)  # type: ignore[method-assign]
+    for show.left in (0.5, 0.01, 0.1, 0.14):
+        painted(show, LOOK_TICKS)
+    assert asked == [True, False, True], "between none and little it stays as it is"
