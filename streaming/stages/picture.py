@@ -32,6 +32,8 @@ painted with: more after a picture that was lost, and as long as the cores have 
 LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.12, 0.18
 """It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
 With less than the first it lays its real-time priority down, until there is more than little."""
+CAREFUL_TICKS = 100
+"""After a picture that was lost it does not paint more often for so long."""
 MOST_AGAIN = 3
 """So many in a row, however late they are."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
@@ -72,7 +74,7 @@ class PictureStage:
         self._again = 0
         self._time_left = time_left or TimeLeft().share
         self._urgency = Urgency()
-        self._rest, self._rested_ns, self._looked = FIRST_REST, 0, 0
+        self._rest, self._rested_ns, self._looked, self._careful = FIRST_REST, 0, 0, 0
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -166,10 +168,12 @@ class PictureStage:
                 self._urgency.take_up(wanted=left > LITTLE_LEFT)
             if left < LITTLE_LEFT:
                 self._rest += MORE_REST
-            elif left > MUCH_LEFT:
+            elif left > MUCH_LEFT and not self._careful:
                 self._rest -= LESS_REST
+        self._careful = max(0, self._careful - 1)
         if lost:
             self._rest += MORE_REST
+            self._careful = CAREFUL_TICKS
         self._rest = min(max(self._rest, LEAST_REST), MOST_REST)
         self._context.metrics.gauge("rest", self._rest)
 

@@ -14,7 +14,15 @@ from streaming.errors import SourceError
 from streaming.messages import TICK_NS, Flow, Picture, Set
 from streaming.metrics import Metrics
 from streaming.stage import Context, Inputs
-from streaming.stages.picture import FADE_TICKS, LATE_NS, LEAST_REST, LOOK_TICKS, MOST_REST, PictureStage
+from streaming.stages.picture import (
+    CAREFUL_TICKS,
+    FADE_TICKS,
+    LATE_NS,
+    LEAST_REST,
+    LOOK_TICKS,
+    MOST_REST,
+    PictureStage,
+)
 
 PRIORS = {
     "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
@@ -265,6 +273,9 @@ def test_a_picture_that_was_lost_counts_as_short_time() -> None:
         show.step(0.1, by=2)
     assert show.metrics.take().gauges["rest"] == MOST_REST
     assert painted(show, 8) == 4
+    assert painted(show, CAREFUL_TICKS - 8) <= CAREFUL_TICKS // 2, "careful for a while"
+    painted(show, 15 * LOOK_TICKS)
+    assert painted(show, 8) == 8
 
 
 def test_where_no_time_is_left_it_is_not_urgent_until_there_is_some() -> None:
