@@ -13,6 +13,7 @@ from streaming.config import Show
 from streaming.levels import decibels
 from streaming.messages import TICK_NS, TICK_SAMPLES, Flow, Microphone, Picture
 from streaming.metrics import Metrics
+from streaming.shedding import Shedding
 from streaming.stage import Context, Inputs
 from streaming.stages.flow import FlowStage
 from streaming.stages.hearing import HearingStage
@@ -46,7 +47,7 @@ def animate(
     hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
     now_ns = 0
     # Nothing is late here, whatever else the cores do: every picture is painted.
-    drawing = PictureStage(loader=lambda path: still, now_ns=lambda: now_ns, time_left=lambda: 1.0)
+    drawing = PictureStage(loader=lambda path: still, now_ns=lambda: now_ns, shedding=Shedding(lambda: 1.0))
     stages = (hearing, moving, drawing) if pictures else (hearing, moving)
     for stage in stages:
         stage.setup(Context(show, Metrics()))

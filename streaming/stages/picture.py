@@ -15,27 +15,15 @@ from streaming.drift import Drift, Texture
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
 from streaming.imagination import Brush, Look, open_brush
-from streaming.machine import TimeLeft, Urgency
 from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
 from streaming.prior_reader import PriorReader, first_prior
+from streaming.shedding import Shedding
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25
 """A new prior image takes a second to come."""
 MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
-LATE_NS = 12_000_000
-"""A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
-LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
-"""After a painting so much of the time it took is left to others, and what comes sooner gets what the last picture was
-painted with: more after a picture that was lost, and as long as the cores have no time left."""
-LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.12, 0.18
-"""It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
-With less than the first it lays its real-time priority down, until there is more than little."""
-CAREFUL_TICKS = 100
-"""After a picture that was lost it does not paint more often for so long."""
-MOST_AGAIN = 3
-"""So many in a row, however late they are."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
 
 
@@ -55,7 +43,7 @@ class PictureStage:
         loader: reads a prior image; see `load_prior`.
         brush_opener: opens the painter; with the stage's context.
         now_ns: reads the clock, for how long a painting takes.
-        time_left: tells which share of the cores' time is left, see `machine.TimeLeft`; None to look itself.
+        shedding: decides which pictures are painted anew; None for one that looks at the cores.
     """
 
     def __init__(
@@ -63,7 +51,7 @@ class PictureStage:
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
         brush_opener: Callable[[Context], Brush | None] = open_brush,
         now_ns: Callable[[], int] = clock.now_ns,
-        time_left: Callable[[], float] | None = None,
+        shedding: Shedding | None = None,
     ) -> None:
         self._loader, self._open_brush, self._now_ns = loader, brush_opener, now_ns
         self._still: _Still | None = None
@@ -71,10 +59,7 @@ class PictureStage:
         self._fade = 0
         self._reader = PriorReader(lambda path: self._prepared(loader(path)))
         self._tick: int | None = None
-        self._again = 0
-        self._time_left = time_left or TimeLeft().share
-        self._urgency = Urgency()
-        self._rest, self._rested_ns, self._looked, self._careful = FIRST_REST, 0, 0, 0
+        self._shedding = shedding or Shedding()
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -129,7 +114,8 @@ class PictureStage:
             self._context.metrics.count("repeats")
             return []
         self._tick = flow.tick
-        self._see_to_time(lost=passed > 1)
+        self._shedding.see(lost=passed > 1)
+        self._context.metrics.gauge("rest", self._shedding.rest)
         seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
         # A velocity holds for its own tick; what was passed over only decays.
         field = field.astype(np.float32) * np.float32(self._dials["motion"])
@@ -139,16 +125,13 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None and self._still.look is not None:
             look, drift = self._still.look, self._still.drift
-            late = self._again < MOST_AGAIN and now_ns - flow.stamps.get("flow", now_ns) > LATE_NS
-            again = late or now_ns < self._rested_ns
-            self._again = self._again + 1 if again else 0
+            again = self._shedding.leaves_out(now_ns, now_ns - flow.stamps.get("flow", now_ns))
             if again:
                 self._context.metrics.count("painted_again")
             dials = self._dials["imagination"], self._dials["chance"]
             image = self._brush.paint(image, look, drift, flow, *dials, again=again)
             if not again:
-                done_ns = self._now_ns()
-                self._rested_ns = done_ns + round(self._rest * (done_ns - now_ns))
+                self._shedding.painted(now_ns, self._now_ns())
         if self._before is not None:
             image = self._faded(field, image)
         return [
@@ -158,24 +141,6 @@ class PictureStage:
     def close(self) -> None:
         """Wait for no prior that is still being read."""
         self._reader.close()
-
-    def _see_to_time(self, *, lost: bool) -> None:
-        """Paint less often where time is short: better a picture that is moved in time than a painted one too late."""
-        self._looked += 1
-        if self._looked >= LOOK_TICKS:
-            self._looked, left = 0, self._time_left()
-            if left < NONE_LEFT or left > LITTLE_LEFT:
-                self._urgency.take_up(wanted=left > LITTLE_LEFT)
-            if left < LITTLE_LEFT:
-                self._rest += MORE_REST
-            elif left > MUCH_LEFT and not self._careful:
-                self._rest -= LESS_REST
-        self._careful = max(0, self._careful - 1)
-        if lost:
-            self._rest += MORE_REST
-            self._careful = CAREFUL_TICKS
-        self._rest = min(max(self._rest, LEAST_REST), MOST_REST)
-        self._context.metrics.gauge("rest", self._rest)
 
     def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
         texture = Texture(fit_screen(image, self._size))

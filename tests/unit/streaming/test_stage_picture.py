@@ -13,16 +13,9 @@ from streaming.config import Show
 from streaming.errors import SourceError
 from streaming.messages import TICK_NS, Flow, Picture, Set
 from streaming.metrics import Metrics
+from streaming.shedding import FIRST_REST, LATE_NS, Shedding
 from streaming.stage import Context, Inputs
-from streaming.stages.picture import (
-    CAREFUL_TICKS,
-    FADE_TICKS,
-    LATE_NS,
-    LEAST_REST,
-    LOOK_TICKS,
-    MOST_REST,
-    PictureStage,
-)
+from streaming.stages.picture import FADE_TICKS, PictureStage
 
 PRIORS = {
     "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
@@ -45,8 +38,10 @@ class Drawing:
         self.context = Context(
             Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
         )
-        self.now_ns, self.took_ns, self.left = 1, 0, 1.0
-        self.stage = PictureStage(load, lambda show: self.brush, lambda: self.now_ns + self.took_ns, lambda: self.left)
+        self.now_ns, self.took_ns = 1, 0
+        self.stage = PictureStage(
+            load, lambda show: self.brush, lambda: self.now_ns + self.took_ns, Shedding(lambda: 1.0)
+        )
         self.stage.setup(self.context)
         self.tick = -1
 
@@ -230,58 +225,10 @@ def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> Non
     assert show.metrics.take().counters["painted_again"] == 6
 
 
-def painted(show: Drawing, ticks: int, **how: int) -> int:
-    """How many of so many pictures were painted anew."""
-    before = len(show.brush.again)
-    for _ in range(ticks):
-        show.step(0.1, **how)
-    return sum(not again for again in show.brush.again[before:])
-
-
-def test_a_painting_that_takes_nearly_all_of_a_tick_leaves_the_next_one_to_others() -> None:
-    show = Drawing(brush=Reddening())
-    painted(show, 4 * LOOK_TICKS)
-    show.took_ns = round(0.99 * TICK_NS / (1.0 + LEAST_REST))
-    assert painted(show, 20) == 20
-    show.took_ns = round(1.01 * TICK_NS / (1.0 + LEAST_REST))
-    assert painted(show, 20) == 10
-    show.took_ns = 3 * TICK_NS
-    assert painted(show, 20) == 5, "also where it takes three ticks"
-
-
-def test_it_is_painted_less_often_where_time_is_short_and_again_where_there_is_some() -> None:
+def test_a_painting_that_takes_long_is_not_made_for_every_picture() -> None:
     show = Drawing(brush=Reddening())
     show.took_ns = TICK_NS // 2 + 1
-    assert painted(show, 10) == 5, "it begins without haste"
-    show.left = 0.02
-    painted(show, 6 * LOOK_TICKS)
-    assert painted(show, 24) == 8, "half a tick and three times that"
-    show.took_ns = TICK_NS
-    assert painted(show, 24) == 6
-    show.left = 0.1
-    assert painted(show, 5 * LOOK_TICKS) < 2 * LOOK_TICKS, "neither short nor plenty"
-    show.took_ns, show.left = TICK_NS // 2, 0.5
-    painted(show, 12 * LOOK_TICKS)
-    assert painted(show, 20) == 20
-
-
-def test_a_picture_that_was_lost_counts_as_short_time() -> None:
-    show = Drawing(brush=Reddening())
-    show.took_ns = TICK_NS // 3
-    assert painted(show, 5) == 5
-    for _ in range(5):
-        show.step(0.1, by=2)
-    assert show.metrics.take().gauges["rest"] == MOST_REST
-    assert painted(show, 8) == 4
-    assert painted(show, CAREFUL_TICKS - 8) <= CAREFUL_TICKS // 2, "careful for a while"
-    painted(show, 15 * LOOK_TICKS)
-    assert painted(show, 8) == 8
-
-
-def test_where_no_time_is_left_it_is_not_urgent_until_there_is_some() -> None:
-    show = Drawing(brush=Reddening())
-    asked: list[bool] = []
-    show.stage._urgency.take_up = lambda *, wanted: asked.append(wanted)  # type: ignore[method-assign]
-    for show.left in (0.5, 0.01, 0.1, 0.14):
-        painted(show, LOOK_TICKS)
-    assert asked == [True, False, True], "between none and little it stays as it is"
+    for _ in range(8):
+        show.step(0.1)
+    assert show.brush.again == [False, True] * 4
+    assert show.metrics.take().gauges["rest"] == FIRST_REST
