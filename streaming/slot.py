@@ -27,6 +27,7 @@ class Slot:
     heard_ns: int = 0
     spawn_at_ns: int = 0
     kill_at_ns: int | None = None
+    gone_ns: int | None = None
     cause: str = ""
     memo: dict[str, Any] = field(default_factory=dict)
     told: Show | None = None

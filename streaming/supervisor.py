@@ -27,6 +27,8 @@ SILENT_NS = 3_000 * MS
 """Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
 DUMP_NS = 200 * MS
 """Between asking for the stacks and the kill."""
+LAST_WORDS_NS = 500 * MS
+"""What a stage says before it ends by itself may be read that much after its end was seen, on busy cores."""
 LATE_NS = 1_000 * MS
 """When the supervisor itself was away for this long (a suspended terminal job), silence says nothing."""
 STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
@@ -164,7 +166,9 @@ class Supervisor:
             return
         status = child.poll()
         if status is not None:
-            self._on_death(slot, child, status, now_ns)
+            slot.gone_ns = now_ns if slot.gone_ns is None else slot.gone_ns
+            if status <= 0 or slot.cause or now_ns - slot.gone_ns >= LAST_WORDS_NS:
+                self._on_death(slot, child, status, now_ns)
         elif slot.kill_at_ns is not None:
             if now_ns >= slot.kill_at_ns:
                 child.kill()
@@ -185,7 +189,7 @@ class Supervisor:
         if child is None:
             child = self._spawn_child(self._runner, self._log_of(process.name))
         self._watch(process.name, child.pid)
-        slot.child, slot.identity, slot.kill_at_ns, slot.cause = child, None, None, ""
+        slot.child, slot.identity, slot.kill_at_ns, slot.gone_ns, slot.cause = child, None, None, None, ""
         slot.since_ns = slot.heard_ns = now_ns
         slot.record.state = "setup"
         child.assign(

@@ -301,6 +301,28 @@ def test_a_users_error_in_setup_ends_all_with_its_line(tmp_path: Path) -> None:
     assert all(child.status is not None for child in world.children)
 
 
+def test_what_a_stage_said_counts_also_where_its_end_is_seen_before_it_is_read(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    line = "camera 7: cannot be opened; plug it in"
+    world.at(0.2, lambda: setattr(world.of("camera"), "status", 2))
+    world.at(0.5, lambda: world.of("camera").say(Failed(stage="camera", line=line, exit_code=2)))
+    assert show.run() == Ending(2, line)
+    assert show.record.stages["camera"].restarts == 0
+
+
+def test_who_ends_without_a_word_is_started_again_a_moment_later(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world.of("sound"), "status", 3))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    sound = show.record.stages["sound"]
+    assert sound.restarts == 1
+    assert sound.recovery_ms[0] < (SETUP_NS + S) / 1e6
+    assert "ended with status 3" in " ".join(show.record.notes)
+
+
 def test_a_users_error_after_the_start_is_a_death(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, duration_s=20.0)
