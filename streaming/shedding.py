@@ -19,7 +19,7 @@ LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.
 the cores have no time left."""
 LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.12, 0.18
 """It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
-With less than the first it lays its real-time priority down, until there is more than little."""
+With less than the first it paints much less, and lays its real-time priority down if that does not help."""
 CAREFUL_TICKS = 100
 """After a picture that was lost it does not paint more often for so long."""
 
@@ -44,12 +44,15 @@ class Shedding:
         self._looked += 1
         if self._looked >= LOOK_TICKS:
             self._looked, left = 0, self._time_left()
-            if left < NONE_LEFT or left > LITTLE_LEFT:
-                self._urgency.take_up(wanted=left > LITTLE_LEFT)
-            if left < LITTLE_LEFT:
+            if left < NONE_LEFT:
+                self._urgency.take_up(wanted=self.rest < MOST_REST)
+                self.rest += MOST_REST / 2.0
+            elif left < LITTLE_LEFT:
                 self.rest += MORE_REST
-            elif left > MUCH_LEFT and not self._careful:
-                self.rest -= LESS_REST
+            else:
+                self._urgency.take_up(wanted=True)
+                if left > MUCH_LEFT and not self._careful:
+                    self.rest -= LESS_REST
         if lost:
             self.rest += MORE_REST
             self._careful = CAREFUL_TICKS

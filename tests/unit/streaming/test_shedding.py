@@ -93,8 +93,9 @@ def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> Non
     assert show.paint(2 * MOST_AGAIN + 2, waited_ns=LATE_NS + 1) == 2 * [*(MOST_AGAIN * [False]), True]
 
 
-def test_where_no_time_is_left_it_is_not_urgent_until_there_is_some() -> None:
+def test_where_painting_less_does_not_help_it_is_not_urgent_until_there_is_time() -> None:
     show = Painting()
-    for show.left in (0.5, 0.01, 0.1, 0.14):
+    for show.left in (0.5, 0.01, 0.01, 0.01, 0.1, 0.14):
         show.paint(LOOK_TICKS)
-    assert show.urgent.asked == [True, False, True], "between none and little it stays as it is"
+    assert show.urgent.asked == [True, True, True, False, True], "between none and little it stays as it is"
+    assert show.shedding.rest == MOST_REST
