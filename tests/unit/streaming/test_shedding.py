@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streaming.machine import Urgency
 from streaming.messages import TICK_NS
 from streaming.shedding import (
     CAREFUL_TICKS,
@@ -14,10 +15,11 @@ from streaming.shedding import (
 )
 
 
-class Urgent:
+class Urgent(Urgency):
     """Remembers what was asked of it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[bool] = []
 
     def take_up(self, *, wanted: bool) -> None:
@@ -29,7 +31,7 @@ class Painting:
 
     def __init__(self) -> None:
         self.left, self.took_ns, self.now_ns, self.urgent = 1.0, 0, 0, Urgent()
-        self.shedding = Shedding(lambda: self.left, self.urgent)  # type: ignore[arg-type]
+        self.shedding = Shedding(lambda: self.left, self.urgent)
 
     def paint(self, pictures: int, *, lost: bool = False, waited_ns: int = 0) -> list[bool]:
         """Which of so many pictures were painted anew."""
