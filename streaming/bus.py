@@ -120,7 +120,7 @@ class Subscriber:
         return tuple(self._sockets.values())
 
     def drain(self) -> dict[str, list[Message]]:
-        """Everything that has arrived: topic -> messages, the newest alone where the latest wins; never blocks."""
+        """Everything that has arrived: topic -> messages, only the newest where the latest wins; never blocks."""
         for watch in self._watches:
             if watch.mend(clock.now_ns()):
                 self._metrics.count(f"bad.{watch.name}.link")
@@ -141,9 +141,9 @@ class Subscriber:
                 self._metrics.count(f"bad.{name}.{error.reason}")
                 continue
             self._count_gap(name, message.seq)
-            if found and topic.policy is Policy.LATEST:
+            if topic.policy is Policy.LATEST and len(found) >= topic.together:
                 self._metrics.count(f"drops.{name}")
-                found.clear()
+                del found[0]
             found.append(message)
         return found
 

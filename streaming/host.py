@@ -23,7 +23,7 @@ from streaming.metrics import Metrics
 from streaming.processes import Process, inputs_of
 from streaming.sockets import Poller, Waker
 from streaming.stage import Context, Inputs, Stage
-from streaming.topics import TOPICS, Policy
+from streaming.topics import TOPICS
 
 HEARTBEAT_NS = 250_000_000
 MAX_FAILURES = 20
@@ -231,7 +231,7 @@ class Host:
         for name, messages in self._subscriber.drain().items():
             held = self._inbox.setdefault(name, [])
             held.extend(messages)
-            room = 1 if TOPICS[name].policy is Policy.LATEST else TOPICS[name].queue
+            room = TOPICS[name].room
             if len(held) > room:
                 self._metrics.count(f"drops.{name}", len(held) - room)
                 del held[:-room]

@@ -58,7 +58,7 @@ class Context:
 
 @dataclass
 class Inputs:
-    """What has arrived since the last step: topic -> messages in order (at most one for a latest-wins topic)."""
+    """What has arrived since the last step: topic -> messages in order, as many as `Topic.room`."""
 
     messages: dict[str, list[Message]] = field(default_factory=dict)
     started: bool = False

@@ -28,6 +28,8 @@ class Topic:
         policy: what happens under overload.
         max_bytes: the largest message accepted, header and buffers together.
         queue: how many messages a reader may lag behind before one is lost (ordered) or superseded (latest).
+        together: where the latest wins, of how many that have come at once none is superseded. A picture that comes
+            with the one before it can still be seen.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Topic:
     policy: Policy
     max_bytes: int
     queue: int
+    together: int = 1
+
+    @property
+    def room(self) -> int:
+        """How many messages a stage gets at once, or holds until its next step."""
+        return self.together if self.policy is Policy.LATEST else self.queue
 
 
 TOPICS: dict[str, Topic] = {
@@ -48,8 +56,8 @@ TOPICS: dict[str, Topic] = {
         Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
         Topic("microphone", messages.Microphone, 25.0, Policy.ORDERED, 16_384, 64),
         Topic("hearing", messages.Hearing, 25.0, Policy.ORDERED, 4_096, 64),
-        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4),
-        Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4),
+        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4, together=2),
+        Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4),
         Topic("screen", messages.Screen, 25.0, Policy.LATEST, 4_096, 16),
     )
 }

@@ -62,7 +62,7 @@ REASONS = {
 }
 
 POLICIES = {
-    Policy.LATEST: "latest: the newest wins; superseded and lost ones are counted as `drops.<topic>`",
+    Policy.LATEST: "latest: the newest, or so many at once, win; what is superseded is counted as `drops.<topic>`",
     Policy.ORDERED: "ordered: in order and bounded; a gap in `seq` is visible and counted as `drops.<topic>`",
 }
 
@@ -79,12 +79,12 @@ def render() -> str:
 def _topics() -> str:
     lines = [
         "## Topics\n",
-        "| topic | message | rate, Hz | policy | largest message, bytes | queue |",
-        "|---|---|---|---|---|---|",
+        "| topic | message | rate, Hz | policy | largest message, bytes | queue | at once |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| `{t.name}` | [{t.message.__name__}](#{t.message.__name__.lower()}) | {t.rate_hz:g} | {t.policy} "
-        f"| {t.max_bytes:,} | {t.queue} |"
+        f"| {t.max_bytes:,} | {t.queue} | {t.room} |"
         for t in TOPICS.values()
     ]
     lines += ["", *(f"* {text}" for text in POLICIES.values()), ""]

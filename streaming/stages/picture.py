@@ -100,9 +100,18 @@ class PictureStage:
                 self._reader.ask(str(control.value))
             elif control.name in DIALS and not self._dials.turn(control.name, control.value):
                 self._context.metrics.count("dials_refused")
-        flow = inputs.latest(Flow)
-        if flow is None or self._still is None:
-            return []
+        flows = inputs.all(Flow)
+        pictures = [self._picture(flow, now_ns, hurried=len(flows) > 1) for flow in flows]
+        return [picture for picture in pictures if picture is not None]
+
+    def close(self) -> None:
+        """Wait for no prior that is still being read."""
+        self._reader.close()
+
+    def _picture(self, flow: Flow, now_ns: int, *, hurried: bool) -> Picture | None:
+        """The picture of a flow, unless it had one; several that wait are not painted anew."""
+        if self._still is None:
+            return None
         field = flow.flow
         if not isinstance(field, np.ndarray) or field.shape != (2, FLOW_GRID, FLOW_GRID) or field.dtype.kind != "f":
             self._context.metrics.count("bad")
@@ -112,7 +121,7 @@ class PictureStage:
             passed = 1 if passed < -MAX_GAP_TICKS else 0
         if passed == 0:
             self._context.metrics.count("repeats")
-            return []
+            return None
         self._tick = flow.tick
         self._shedding.see(lost=passed > 1)
         self._context.metrics.gauge("rest", self._shedding.rest)
@@ -125,7 +134,7 @@ class PictureStage:
         image = self._drawn(self._still)
         if self._brush is not None and self._still.look is not None:
             look, drift = self._still.look, self._still.drift
-            again = self._shedding.leaves_out(now_ns, now_ns - flow.stamps.get("flow", now_ns))
+            again = hurried or self._shedding.leaves_out(now_ns, now_ns - flow.stamps.get("flow", now_ns))
             if again:
                 self._context.metrics.count("painted_again")
             dials = self._dials["imagination"], self._dials["chance"]
@@ -134,13 +143,7 @@ class PictureStage:
                 self._shedding.painted(now_ns, self._now_ns())
         if self._before is not None:
             image = self._faded(field, image)
-        return [
-            Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps)),
-        ]
-
-    def close(self) -> None:
-        """Wait for no prior that is still being read."""
-        self._reader.close()
+        return Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps))
 
     def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
         texture = Texture(fit_screen(image, self._size))

@@ -22,10 +22,16 @@ MAX_WAITING = 8
 """Pictures that may wait for their moment: those of a show that listens to itself come before they are heard."""
 LATEST_NS = 250_000_000
 """A picture that would have to wait longer than this has a stamp that is not to be believed."""
+APART_NS = 16_000_000
+"""Of pictures that are due together each is shown for at least so long: a frame of a common monitor."""
+PASSED_NS = TICK_NS
+"""A picture is passed over once the next one has been due for so long."""
 
 
 class ScreenStage:
     """Shows a picture when its sound is heard, or at once when that has been.
+
+    A picture that comes when the next one is due already is still seen, briefly; a tick later it is passed over.
 
     Args:
         opener: opens what `--screen` says; see `open_screen`.
@@ -41,7 +47,9 @@ class ScreenStage:
     ) -> None:
         self._opener, self._now_ns, self._loader = opener, now_ns, loader
         self._surface: Surface | None = None
-        self._waiting: deque[Picture] = deque()
+        self._waiting: deque[tuple[int, Picture]] = deque()
+        """With the moment from which each may be shown."""
+        self._free_ns = 0
         self._last_tick: int | None = None
         self._shown = self._missed = 0
         self._wake_ns: int | None = None
@@ -80,7 +88,7 @@ class ScreenStage:
                 self._context.finish("the window was closed")
         self._wake_ns = now_ns + WAKE_NS
         if self._waiting:
-            self._wake_ns = min(self._wake_ns, self._waiting[0].capture_ns)
+            self._wake_ns = min(self._wake_ns, max(self._waiting[0][0], self._free_ns))
         return shown
 
     def close(self) -> None:
@@ -102,21 +110,21 @@ class ScreenStage:
             picture.capture_ns = now_ns
         if self._surface is None:
             self._open((image.shape[1], image.shape[0]))
-        self._waiting.append(picture)
+        self._waiting.append((max(picture.capture_ns, now_ns), picture))
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self._context.metrics.count("drops")
 
     def _show_due(self, now_ns: int) -> Sequence[Message]:
-        """The newest picture whose moment has come; older ones that came too late are passed over."""
-        due: Picture | None = None
-        while self._waiting and self._waiting[0].capture_ns <= now_ns:
-            if due is not None:
-                self._context.metrics.count("drops")
-            due = self._waiting.popleft()
-        if due is None or self._surface is None:
+        """The next picture whose moment has come, unless the one before it was shown just now."""
+        waiting, metrics = self._waiting, self._context.metrics
+        while len(waiting) > 1 and waiting[1][0] + PASSED_NS <= now_ns:
+            waiting.popleft()
+            metrics.count("drops")
+        if not waiting or self._surface is None or now_ns < max(waiting[0][0], self._free_ns):
             return []
-        metrics = self._context.metrics
+        due = waiting.popleft()[1]
+        self._free_ns = now_ns + APART_NS
         self._surface.show(due.tick, due.image)
         shown_ns = self._now_ns()
         if self._last_tick is not None and due.tick > self._last_tick + 1:

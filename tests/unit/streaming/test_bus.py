@@ -22,7 +22,7 @@ from streaming.bus import ControlHub, ControlLink, Publisher, Subscriber
 from streaming.config import Links
 from streaming.errors import UserError
 from streaming.links import CONTROL, addresses, load_keys
-from streaming.messages import Health, Hello, Message, Set, Sound, Speaker, Start, Stop
+from streaming.messages import Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
 from streaming.metrics import Metrics
 from streaming.sockets import Poller, Waker, make_keys
 from streaming.topics import TOPICS
@@ -54,6 +54,10 @@ def sound(tick: int) -> Sound:
 
 def speaker(tick: int) -> Speaker:
     return Speaker(tick=tick, dac_ns=tick)
+
+
+def flow(tick: int) -> Flow:
+    return Flow(tick=tick, flow=np.zeros((2, 16, 16), np.float32))
 
 
 def collect(subscriber: Subscriber, enough: Callable[[list[Message]], bool]) -> list[Message]:
@@ -119,20 +123,26 @@ def test_ordered_topic_arrives_whole_and_in_order(where: Any, closing: Any) -> N
     assert counters(metrics) == {}
 
 
-def test_latest_topic_gives_the_newest_and_counts_the_rest(where: Any, closing: Any) -> None:
+@pytest.mark.parametrize(("topic", "make", "most"), [("speaker", speaker, 1), ("flow", flow, 2)])
+def test_latest_topic_gives_the_newest_and_counts_the_rest(
+    topic: str, make: Any, most: int, where: Any, closing: Any
+) -> None:
     metrics = Metrics()
-    publisher = closing(Publisher("speaker", where("speaker")))
-    subscriber = closing(Subscriber({"speaker": where("speaker")}, metrics))
-    start = join(publisher, subscriber, speaker).seq
+    publisher = closing(Publisher(topic, where(topic)))
+    subscriber = closing(Subscriber({topic: where(topic)}, metrics))
+    start = join(publisher, subscriber, make).seq
     counters(metrics)
     got: list[Message] = []
-    for tick in range(12):
-        publisher.send(speaker(tick))
-    while not got or got[-1].seq < start + 12:
-        messages = collect(subscriber, bool)
-        assert len(messages) == 1
+    total = 3 * TOPICS[topic].queue // 4
+    for tick in range(total):
+        publisher.send(make(tick))
+    while not got or got[-1].seq < start + total:
+        messages = [message for some in subscriber.drain().values() for message in some]
+        assert len(messages) <= most
         got += messages
-    assert counters(metrics).get("drops.speaker", 0) == 12 - len(got)
+    seqs = [message.seq for message in got]
+    assert seqs == sorted(set(seqs))
+    assert counters(metrics).get(f"drops.{topic}", 0) == total - len(got)
 
 
 @pytest.mark.parametrize(("topic", "make"), [("sound", sound), ("speaker", speaker)])

@@ -22,6 +22,7 @@ from streaming.messages import (
     Control,
     Failed,
     Finished,
+    Flow,
     Health,
     Hello,
     Message,
@@ -38,6 +39,7 @@ from streaming.metrics import Metrics, Totals
 from streaming.processes import Process
 from streaming.sockets import Poller
 from streaming.stage import Context, Inputs
+from streaming.topics import TOPICS
 
 PATIENCE_NS = 20_000_000_000
 CHECKOUT = Path(runner.__file__).parents[1]
@@ -261,6 +263,36 @@ def test_a_step_by_the_clock_reads_the_newest_of_what_does_not_wake(supervise: A
     # Some were superseded: the clock asked for fewer than were sent, and the rest is counted.
     assert supervisor.totals.counter("drops.motion") > 0
     assert len(seen) < sent[0]
+
+
+def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) -> None:
+    held: list[list[int]] = []
+    due: list[int] = []
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        held.append([flow.tick for flow in inputs.all(Flow)])
+        due[:] = [now_ns + 60_000_000]
+        return []
+
+    row = Process("tokens", "no_such_module", ("flow",), (), "tokens")
+    supervisor = supervise(Fake(step, wake=lambda: due[0] if due else None), row=row)
+    supervisor.begin()
+    source = Publisher("flow", addresses(supervisor.show.links, "flow", bind=True))
+    sent = [0]
+
+    def publish() -> bool:
+        sent[0] += 1
+        source.send(Flow(tick=sent[0], flow=np.zeros((2, 16, 16), np.float32)))
+        return sum(map(bool, held)) >= 5
+
+    supervisor.until(publish)
+    assert supervisor.end() == 0
+    source.close()
+    ticks = [tick for some in held for tick in some]
+    assert ticks == sorted(set(ticks))
+    assert max(map(len, held)) == TOPICS["flow"].together == 2
+    # Every tick that came after the first one heard was held, superseded and counted, or came after the last step.
+    assert supervisor.totals.counter("drops.flow") >= ticks[-1] - ticks[0] + 1 - len(ticks) > 0
 
 
 def test_wake_makes_it_step_from_any_thread(supervise: Any) -> None:

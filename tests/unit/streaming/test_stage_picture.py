@@ -225,6 +225,21 @@ def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> Non
     assert show.metrics.take().counters["painted_again"] == 6
 
 
+def test_flows_that_come_together_each_get_a_picture_but_are_not_painted_anew() -> None:
+    brush = Reddening()
+    show = Drawing(brush=brush)
+    show.step(0.1)
+    flows = [Flow(tick=tick, flow=np.full((2, 16, 16), 0.1, np.float32), capture_ns=tick) for tick in (1, 2)]
+    pictures = show.stage.step(Inputs({"flow": [*flows]}), show.now_ns + 2 * TICK_NS)
+    assert [(picture.tick, picture.capture_ns) for picture in pictures if isinstance(picture, Picture)] == [
+        (1, 1),
+        (2, 2),
+    ]
+    show.tick = 2
+    show.step(0.1)
+    assert brush.again == [False, True, True, False]
+
+
 def test_a_painting_that_takes_long_is_not_made_for_every_picture() -> None:
     show = Drawing(brush=Reddening())
     show.took_ns = TICK_NS // 2 + 1
