@@ -24,6 +24,9 @@ def main(argv: Sequence[str]) -> int:
         return 2
     except BrokenPipeError:
         return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 1
 
 
 def run(command: Command) -> int:
@@ -36,9 +39,12 @@ def run(command: Command) -> int:
         return bench_engines(command)
     if command.name == "bench":
         from streaming.bench import bench
+        from streaming.builder import building, say_aside
 
-        prepare(command.show.backend, command.show.bundle)
-        return bench(command)
+        with building(command.show.backend, command.show.bundle, first=True) as lines:
+            for line in lines:
+                say_aside(line)
+            return bench(command)
     if command.name == "stage":
         from streaming.runner import run_alone
 
@@ -72,27 +78,6 @@ def bench_engines(command: Command) -> int:
     if command.history:
         asked.append("--history")
     return subprocess.run(asked, cwd=Path(__file__).parent, check=False).returncode
-
-
-def prepare(backend: str, bundle: str) -> None:
-    """Build the engines that are missing before something is measured; where that fails, others are taken."""
-    from engines.bundles import find_bundle
-    from engines.contract import EngineError
-    from engines.registry import wants_export
-    from streaming.builder import export_command, reasons
-
-    try:
-        wanted = wants_export(backend, bundle)
-        folder = find_bundle(bundle).resolve()
-    except EngineError:
-        return  # said in one line by whoever opens the bundle
-    for runtime, networks in wanted.items():
-        print(f"building engines for {runtime}, once: {reasons(networks)}", file=sys.stderr)
-        command = export_command(folder, runtime)
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            print(f"not all of them could be built ({reason}); going on without", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streaming.machine import TimeLeft, Urgency
+from streaming import clock
+from streaming.machine import TimeLeft, Urgency, UrgentTime
 
 LATE_NS = 12_000_000
 """A flow that has waited longer gets what the last picture was painted with: the next one is in time again."""
@@ -19,7 +20,10 @@ LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.
 the cores have no time left."""
 LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.12, 0.18
 """It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
-With less than the first it paints much less, and lays its real-time priority down if that does not help."""
+With less than the first it paints much less."""
+TOO_URGENT, LESS_URGENT = 0.85, 0.75
+"""If that does not help, and real-time processes take more than the first, it lays its own priority down, until the
+others take less than the second. Where others take what is left it keeps it: they wait."""
 CAREFUL_TICKS = 100
 """After a picture that was lost it does not paint more often for so long."""
 
@@ -29,23 +33,31 @@ class Shedding:
 
     Args:
         time_left: tells which share of the cores' time is left, 0 to 1, since it was last asked.
+        urgent_time: tells which share of it real-time processes took, likewise.
         urgency: this thread's real-time priority.
     """
 
-    def __init__(self, time_left: Callable[[], float] | None = None, urgency: Urgency | None = None) -> None:
+    def __init__(
+        self,
+        time_left: Callable[[], float] | None = None,
+        urgent_time: Callable[[], float] | None = None,
+        urgency: Urgency | None = None,
+    ) -> None:
         self._time_left = time_left or TimeLeft().share
+        self._urgent_time = urgent_time or UrgentTime(clock.now_ns).share
         self._urgency = urgency or Urgency()
         self.rest = FIRST_REST
         self._rested_ns = self._looked = self._careful = self._again = 0
 
     def see(self, *, lost: bool) -> None:
-        """Take in that a picture is asked for, and whether others were lost before it."""
+        """Take in that a picture is asked for, and whether it comes too late or others were lost before it."""
         self._careful = max(0, self._careful - 1)
         self._looked += 1
         if self._looked >= LOOK_TICKS:
-            self._looked, left = 0, self._time_left()
+            self._looked, left, urgent = 0, self._time_left(), self._urgent_time()
             if left < NONE_LEFT:
-                self._urgency.take_up(wanted=self.rest < MOST_REST)
+                if self.rest >= MOST_REST:
+                    self._urgency.take_up(wanted=urgent < (TOO_URGENT if self._urgency.real else LESS_URGENT))
                 self.rest += MOST_REST / 2.0
             elif left < LITTLE_LEFT:
                 self.rest += MORE_REST

@@ -56,7 +56,7 @@ TOPICS: dict[str, Topic] = {
         Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
         Topic("microphone", messages.Microphone, 25.0, Policy.ORDERED, 16_384, 64),
         Topic("hearing", messages.Hearing, 25.0, Policy.ORDERED, 4_096, 64),
-        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4, together=2),
+        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4, together=4),
         Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4),
         Topic("screen", messages.Screen, 25.0, Policy.LATEST, 4_096, 16),
     )

@@ -101,15 +101,25 @@ class PictureStage:
             elif control.name in DIALS and not self._dials.turn(control.name, control.value):
                 self._context.metrics.count("dials_refused")
         flows = inputs.all(Flow)
-        pictures = [self._picture(flow, now_ns, hurried=len(flows) > 1) for flow in flows]
-        return [picture for picture in pictures if picture is not None]
+        pictures = []
+        for flow in flows:
+            picture = self._picture(flow, now_ns, late=flow is not flows[-1], hurried=len(flows) > 1)
+            pictures += [] if picture is None else [picture]
+        return pictures
 
     def close(self) -> None:
         """Wait for no prior that is still being read."""
         self._reader.close()
 
-    def _picture(self, flow: Flow, now_ns: int, *, hurried: bool) -> Picture | None:
-        """The picture of a flow, unless it had one; several that wait are not painted anew."""
+    def _picture(self, flow: Flow, now_ns: int, *, late: bool, hurried: bool) -> Picture | None:
+        """The picture of a flow, unless it had one.
+
+        Args:
+            flow: what was heard, and how it moves.
+            now_ns: the time.
+            late: the next one is there too.
+            hurried: it is not to be painted anew.
+        """
         if self._still is None:
             return None
         field = flow.flow
@@ -123,7 +133,7 @@ class PictureStage:
             self._context.metrics.count("repeats")
             return None
         self._tick = flow.tick
-        self._shedding.see(lost=passed > 1)
+        self._shedding.see(lost=passed > 1 or late)
         self._context.metrics.gauge("rest", self._shedding.rest)
         seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
         # A velocity holds for its own tick; what was passed over only decays.

@@ -12,6 +12,8 @@ import pytest
 from engines.artifacts import artifacts_of, manifest_of
 from engines.bundles import find_bundle
 from engines.registry import check_backend
+from streaming.builder import ENOUGH_CORES
+from streaming.machine import cores
 from tests.live.place import Stage, output_of, wait_for
 
 pytestmark = pytest.mark.live
@@ -57,6 +59,22 @@ def test_damaged_engines_are_built_again_beside_the_show_and_take_over(stage: St
         assert report["stages"][name]["info"]["backend"] == "onnxruntime"
     ticks = report["ticks"]
     assert ticks["played"] + ticks["concealed"] == ticks["expected"]
+    assert report["audio"]["underruns"] == 0
+
+
+@pytest.mark.skipif(cores() >= ENOUGH_CORES, reason="torch carries a show on so many cores")
+def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: Stage, bundle: Path) -> None:
+    small = ("sight", "hearing", "encoder", "decoder", "still", "pose")
+    for network in small:
+        manifest_of(bundle, "onnxruntime", network).unlink()
+    asked = ("--camera", "performer:air@1", "--bundle", str(bundle), *output_of(stage), "--duration", "4")
+    done = stage.perform(*asked)
+    assert done.returncode == 0, done.stderr
+    assert "engines for onnxruntime are built first, once: " in done.stderr
+    assert all(built_well(bundle, network) for network in small)
+    report = stage.report()
+    assert not any("takes over" in note for note in report["notes"])
+    assert all(report["stages"][name]["info"]["backend"] == "onnxruntime" for name in ("motion", "tokens", "sound"))
     assert report["audio"]["underruns"] == 0
 
 

@@ -271,7 +271,7 @@ def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) 
 
     def step(inputs: Inputs, now_ns: int) -> list[Message]:
         held.append([flow.tick for flow in inputs.all(Flow)])
-        due[:] = [now_ns + 60_000_000]
+        due[:] = [now_ns + 300_000_000]
         return []
 
     row = Process("tokens", "no_such_module", ("flow",), (), "tokens")
@@ -290,7 +290,7 @@ def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) 
     source.close()
     ticks = [tick for some in held for tick in some]
     assert ticks == sorted(set(ticks))
-    assert max(map(len, held)) == TOPICS["flow"].together == 2
+    assert max(map(len, held)) == TOPICS["flow"].together > 1
     # Every tick that came after the first one heard was held, superseded and counted, or came after the last step.
     assert supervisor.totals.counter("drops.flow") >= ticks[-1] - ticks[0] + 1 - len(ticks) > 0
 

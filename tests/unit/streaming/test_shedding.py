@@ -8,30 +8,33 @@ from streaming.shedding import (
     CAREFUL_TICKS,
     LATE_NS,
     LEAST_REST,
+    LESS_URGENT,
     LOOK_TICKS,
     MOST_AGAIN,
     MOST_REST,
+    TOO_URGENT,
     Shedding,
 )
 
 
 class Urgent(Urgency):
-    """Remembers what was asked of it."""
+    """A priority that a real-time process has."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[bool] = []
+        self.real = True
 
     def take_up(self, *, wanted: bool) -> None:
-        self.asked.append(wanted)
+        self.real = wanted
 
 
 class Painting:
     """A painter at 25 pictures a second."""
 
     def __init__(self) -> None:
-        self.left, self.took_ns, self.now_ns, self.urgent = 1.0, 0, 0, Urgent()
-        self.shedding = Shedding(lambda: self.left, self.urgent)
+        self.left, self.urgent, self.took_ns, self.now_ns = 1.0, 0.0, 0, 0
+        self.priority = Urgent()
+        self.shedding = Shedding(lambda: self.left, lambda: self.urgent, self.priority)
 
     def paint(self, pictures: int, *, lost: bool = False, waited_ns: int = 0) -> list[bool]:
         """Which of so many pictures were painted anew."""
@@ -95,9 +98,22 @@ def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> Non
     assert show.paint(2 * MOST_AGAIN + 2, waited_ns=LATE_NS + 1) == 2 * [*(MOST_AGAIN * [False]), True]
 
 
-def test_where_painting_less_does_not_help_it_is_not_urgent_until_there_is_time() -> None:
+def test_where_real_time_takes_all_and_painting_less_does_not_help_it_is_not_urgent_until_there_is_time() -> None:
     show = Painting()
+    found = []
+    show.urgent = TOO_URGENT + 0.01
     for show.left in (0.5, 0.01, 0.01, 0.01, 0.1, 0.14):
         show.paint(LOOK_TICKS)
-    assert show.urgent.asked == [True, True, True, False, True], "between none and little it stays as it is"
+        found.append(show.priority.real)
+    assert found == [True, True, True, False, False, True], "between none and little it stays as it is"
     assert show.shedding.rest == MOST_REST
+
+
+def test_where_others_take_the_time_it_stays_urgent() -> None:
+    show = Painting()
+    show.left = 0.0
+    found = []
+    for show.urgent in (0.5, 0.5, 0.5, TOO_URGENT + 0.01, LESS_URGENT + 0.01, LESS_URGENT - 0.01):
+        show.paint(LOOK_TICKS)
+        found.append(show.priority.real)
+    assert found == [True, True, True, False, False, True]
