@@ -101,11 +101,8 @@ class PictureStage:
             elif control.name in DIALS and not self._dials.turn(control.name, control.value):
                 self._context.metrics.count("dials_refused")
         flows = inputs.all(Flow)
-        pictures = []
-        for flow in flows:
-            picture = self._picture(flow, now_ns, late=flow is not flows[-1], hurried=len(flows) > 1)
-            pictures += [] if picture is None else [picture]
-        return pictures
+        drawn = [self._picture(flow, now_ns, late=flow is not flows[-1], hurried=len(flows) > 1) for flow in flows]
+        return [picture for picture in drawn if picture is not None]
 
     def close(self) -> None:
         """Wait for no prior that is still being read."""
