@@ -8,8 +8,6 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -107,58 +105,23 @@ class TimeLeft:
         return left / total if total > 0.0 else 1.0
 
 
-class UrgentTime:
-    """Measures the share of the cores' time that the real-time processes among this one's siblings took, from now on.
-
-    Args:
-        now_ns: reads the clock.
-        processes: the folder in which the system tells of its processes.
-    """
-
-    def __init__(self, now_ns: Callable[[], int], processes: Path = Path("/proc")) -> None:
-        self._now_ns, self._processes = now_ns, processes
-        self._took: dict[str, int] = {}
-        self._at_ns = 0
-        self.share()
-
-    def share(self) -> float:
-        """The share since it was last asked, 0 to 1; 0 where the system does not tell (no Linux)."""
-        now_ns, took = self._now_ns(), self._read()
-        spent = sum(ns - self._took[pid] for pid, ns in took.items() if pid in self._took)
-        passed_ns, self._took, self._at_ns = now_ns - self._at_ns, took, now_ns
-        return spent / (passed_ns * cores()) if passed_ns > 0 else 0.0
-
-    def _read(self) -> dict[str, int]:
-        """Nanoseconds on a core, of each that is real-time now. Only main threads are; what helps them is not."""
-        took: dict[str, int] = {}
-        with contextlib.suppress(OSError, AttributeError):
-            parent = str(os.getppid())
-            for pid in (self._processes / parent / "task" / parent / "children").read_text().split():
-                with contextlib.suppress(OSError, ValueError, IndexError):
-                    if os.sched_getscheduler(int(pid)) in (os.SCHED_FIFO, os.SCHED_RR):
-                        took[pid] = int((self._processes / pid / "task" / pid / "schedstat").read_text().split()[0])
-        return took
+def be_plain() -> None:
+    """Let this thread wait for what is real-time: a stage's priority is for what must be done within its ticks."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-class Urgency:
-    """This thread's real-time priority, if it has one, which it can lay down and take up again."""
-
-    def __init__(self) -> None:
-        self.real = sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
-        self._own = (os.sched_getscheduler(0), os.sched_getparam(0)) if self.real else None
-
-    def take_up(self, *, wanted: bool) -> None:
-        """Have it, or wait like any other process."""
-        if self._own is not None and wanted != self.real and sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                os.sched_setscheduler(0, *(self._own if wanted else (os.SCHED_OTHER, os.sched_param(0))))
-                self.real = wanted
+def be_last() -> None:
+    """Let this thread wait for every other that is real-time, if it is real-time itself."""
+    if sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 def be_modest() -> None:
     """Let this thread wait for everything else: what it does may take its time."""
+    be_plain()
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

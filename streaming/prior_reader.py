@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.errors import UserError
+from streaming.machine import be_plain
 from streaming.stage import Context
 
 Image = NDArray[np.uint8]
@@ -43,13 +41,6 @@ def first_prior(load: Callable[[str], Image], context: Context) -> Image:
     return image
 
 
-def _wait_your_turn() -> None:
-    """A stage's real-time priority is for its ticks: a large image is read while they leave time."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-
-
 class PriorReader(Generic[T]):
     """Has one image read at a time; of several that are asked for at once the last one counts.
 
@@ -59,7 +50,7 @@ class PriorReader(Generic[T]):
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=_wait_your_turn)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=be_plain)
         self._asked = ""
         self.coming: Future[T] | None = None
 

@@ -24,7 +24,8 @@ class Process:
         essential_to: the directions of a show that ends when it is lost; another goes on degraded and says so.
         nice: scheduling niceness asked for.
         realtime: real-time priority (SCHED_FIFO) asked for where the system has it and permits it; 0 for none. What
-            must be done before a tick is played goes before what may wait: drawing, filming, watching.
+            must be done before a tick is played goes before what may wait: drawing, filming, watching. 1 is what
+            paints, in a thread of the picture's.
         setup_timeout_s: how long its setup may take.
     """
 
@@ -46,8 +47,8 @@ class Process:
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10, realtime=6),
-        Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=5),
+        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10, realtime=7),
+        Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=6),
         Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
         Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
@@ -59,7 +60,7 @@ PROCESSES: dict[str, Process] = {
             "microphone",
             REVERSE,
             essential_to=("music-to-video",),
-            realtime=4,
+            realtime=5,
         ),
         Process(
             "hearing",
@@ -69,7 +70,7 @@ PROCESSES: dict[str, Process] = {
             "hearing",
             REVERSE,
             essential_to=("music-to-video",),
-            realtime=3,
+            realtime=4,
         ),
         Process(
             "flow",
@@ -79,7 +80,7 @@ PROCESSES: dict[str, Process] = {
             "flow",
             REVERSE,
             essential_to=("music-to-video",),
-            realtime=2,
+            realtime=3,
         ),
         Process(
             "picture",
@@ -90,7 +91,7 @@ PROCESSES: dict[str, Process] = {
             REVERSE,
             essential_to=("music-to-video",),
             nice=-5,
-            realtime=1,
+            realtime=2,
         ),
         Process(
             "screen",
@@ -100,7 +101,7 @@ PROCESSES: dict[str, Process] = {
             "screen",
             REVERSE,
             essential_to=("music-to-video",),
-            realtime=1,
+            realtime=2,
         ),
         Process(
             "recorder",

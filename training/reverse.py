@@ -13,7 +13,6 @@ from streaming.config import Show
 from streaming.levels import decibels
 from streaming.messages import TICK_NS, TICK_SAMPLES, Flow, Microphone, Picture
 from streaming.metrics import Metrics
-from streaming.shedding import Shedding
 from streaming.stage import Context, Inputs
 from streaming.stages.flow import FlowStage
 from streaming.stages.hearing import HearingStage
@@ -45,9 +44,8 @@ def animate(
     """
     show = msgspec.structs.replace(show, direction="music-to-video", prior="")
     hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
-    now_ns = 0
     # Nothing is late here, whatever else the cores do: every picture is painted.
-    drawing = PictureStage(loader=lambda path: still, now_ns=lambda: now_ns, shedding=Shedding(lambda: 1.0))
+    drawing = PictureStage(loader=lambda path: still, patience_ns=None)
     stages = (hearing, moving, drawing) if pictures else (hearing, moving)
     for stage in stages:
         stage.setup(Context(show, Metrics()))

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming import clock
 from streaming.config import DIALS, Dials
 from streaming.drift import Drift, Texture
+from streaming.easel import NEVER
 from streaming.edges.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
 from streaming.imagination import Brush, Look, open_brush
@@ -24,6 +24,8 @@ FADE_TICKS = 25
 """A new prior image takes a second to come."""
 MAX_GAP_TICKS = 25
 """After a longer gap the picture goes on from where it was."""
+PATIENCE_NS = 34_000_000
+"""So long after a flow was published its picture waits for what is being painted for it; then it goes without."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, not mended nor imagined"
 
 
@@ -42,7 +44,8 @@ class PictureStage:
     Args:
         loader: reads a prior image; see `load_prior`.
         brush_opener: opens the painter; with the stage's context.
-        now_ns: reads the clock, for how long a painting takes.
+        patience_ns: how long after a flow was published its picture waits for what is painted for it; None for as long
+            as it takes, and every picture is painted.
         shedding: decides which pictures are painted anew; None for one that looks at the cores.
     """
 
@@ -50,14 +53,15 @@ class PictureStage:
         self,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
         brush_opener: Callable[[Context], Brush | None] = open_brush,
-        now_ns: Callable[[], int] = clock.now_ns,
+        patience_ns: int | None = PATIENCE_NS,
         shedding: Shedding | None = None,
     ) -> None:
-        self._loader, self._open_brush, self._now_ns = loader, brush_opener, now_ns
+        self._loader, self._open_brush, self._patience_ns = loader, brush_opener, patience_ns
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
         self._reader = PriorReader(lambda path: self._prepared(loader(path)))
+        self._brush: Brush | None = None
         self._tick: int | None = None
         self._shedding = shedding or Shedding()
 
@@ -105,8 +109,10 @@ class PictureStage:
         return [picture for picture in drawn if picture is not None]
 
     def close(self) -> None:
-        """Wait for no prior that is still being read."""
+        """Wait for no prior that is still being read, and for nothing that is still being painted."""
         self._reader.close()
+        if self._brush is not None:
+            self._brush.close()
 
     def _picture(self, flow: Flow, now_ns: int, *, late: bool, hurried: bool) -> Picture | None:
         """The picture of a flow, unless it had one.
@@ -138,26 +144,32 @@ class PictureStage:
         self._still.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
         if seconds > TICK_NS / 1e9:
             self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
-        image = self._drawn(self._still)
-        if self._brush is not None and self._still.look is not None:
-            look, drift = self._still.look, self._still.drift
-            again = hurried or self._shedding.leaves_out(now_ns, now_ns - flow.stamps.get("flow", now_ns))
-            if again:
-                self._context.metrics.count("painted_again")
-            dials = self._dials["imagination"], self._dials["chance"]
-            image = self._brush.paint(image, look, drift, flow, *dials, again=again)
-            if not again:
-                self._shedding.painted(now_ns, self._now_ns())
+        image = self._painted(self._still, flow, now_ns, hurried=hurried)
         if self._before is not None:
             image = self._faded(field, image)
         return Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps))
 
+    def _painted(self, still: _Still, flow: Flow, now_ns: int, *, hurried: bool) -> NDArray[np.uint8]:
+        """The picture of a flow; it is moved while it is painted."""
+        brush, look, metrics = self._brush, still.look, self._context.metrics
+        if brush is None or look is None:
+            return still.drift.render(still.prior)
+        dials = self._dials["imagination"], self._dials["chance"]
+        anew = self._patience_ns is None or not (hurried or self._shedding.leaves_out(now_ns))
+        brush.begin(look, still.drift, flow, *dials, anew=anew)
+        moved = still.drift.render(still.prior)
+        until_ns = None if self._patience_ns is None else flow.stamps.get("flow", now_ns) + self._patience_ns
+        shown = brush.add_to(moved, until_ns if anew else NEVER)
+        if not shown.fresh:
+            metrics.count("painted_again")
+        if shown.painting is not None:
+            metrics.observe("painting_ms", shown.painting.took_ns / 1e6)
+            self._shedding.painted(shown.painting.took_ns, shown.painting.done_ns)
+        return shown.image
+
     def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
         texture = Texture(fit_screen(image, self._size))
         return texture, None if self._brush is None else self._brush.look(texture.image)
-
-    def _drawn(self, still: _Still) -> NDArray[np.uint8]:
-        return still.drift.render(still.prior)
 
     def _faded(self, field: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Between the prior that goes and the one that comes; both move."""
@@ -167,7 +179,7 @@ class PictureStage:
         before.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
         share = self._fade / FADE_TICKS
         share = share * share * (3.0 - 2.0 * share)
-        mixed = cv2.addWeighted(image, share, self._drawn(before), 1.0 - share, 0.0)
+        mixed = cv2.addWeighted(image, share, before.drift.render(before.prior), 1.0 - share, 0.0)
         self._fade += 1
         if self._fade > FADE_TICKS:
             self._before = None

@@ -7,12 +7,11 @@ import subprocess
 import sys
 import threading
 from collections import namedtuple
-from pathlib import Path
 
 import psutil
 import pytest
 
-from streaming.machine import StolenTime, TimeLeft, Urgency, UrgentTime, be_modest, cores, describe_host, threads_for
+from streaming.machine import StolenTime, TimeLeft, be_modest, cores, describe_host, threads_for
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
 
@@ -87,54 +86,3 @@ def test_a_modest_thread_waits_and_the_others_do_not() -> None:
     thread.join()
     assert found == [(os.SCHED_OTHER, max(15, before))]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="SCHED_FIFO is Linux's")
-def test_the_time_of_real_time_siblings_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policies = {10: os.SCHED_FIFO, 11: os.SCHED_OTHER, 12: os.SCHED_RR}
-    monkeypatch.setattr(os, "sched_getscheduler", policies.__getitem__)
-
-    def took(pid: int, ns: int) -> None:
-        folder = tmp_path / str(pid) / "task" / str(pid)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "schedstat").write_text(f"{ns} 5 7\n")
-
-    for pid in policies:
-        took(pid, 1_000)
-    parent = tmp_path / str(os.getppid()) / "task" / str(os.getppid())
-    parent.mkdir(parents=True)
-    (parent / "children").write_text("10 11 12 ")
-    now_ns = [0]
-    urgent = UrgentTime(lambda: now_ns[0], tmp_path)
-    now_ns[0] = 10_000 * cores()
-    for pid, ns in ((10, 3_000), (11, 90_000), (12, 2_000)):
-        took(pid, ns * cores())
-    expected = (3_000 + 2_000) * cores() - 2 * 1_000
-    assert urgent.share() == pytest.approx(expected / (now_ns[0] * cores()))
-    assert urgent.share() == 0.0, "no time has passed"
-    assert UrgentTime(lambda: now_ns[0], tmp_path / "nothing").share() == 0.0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="SCHED_FIFO is Linux's")
-def test_real_time_priority_is_laid_down_and_taken_up_again() -> None:
-    found: list[tuple[int, int]] = []
-
-    def work() -> None:
-        plain = Urgency()
-        plain.take_up(wanted=True)
-        found.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority))
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(3))
-        except PermissionError:
-            return
-        urgency = Urgency()
-        for wanted in (True, False, False, True):
-            urgency.take_up(wanted=wanted)
-            found.append((os.sched_getscheduler(0), os.sched_getparam(0).sched_priority))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    fifo, other = (os.SCHED_FIFO, 3), (os.SCHED_OTHER, 0)
-    assert found[0] == other, "who had none gets none"
-    assert found[1:] in ([], [fifo, other, other, fifo])

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from streaming.machine import Urgency
 from streaming.messages import TICK_NS
-from streaming.shedding import (
-    CAREFUL_TICKS,
-    LATE_NS,
-    LEAST_REST,
-    LESS_URGENT,
-    LOOK_TICKS,
-    MOST_AGAIN,
-    MOST_REST,
-    TOO_URGENT,
-    Shedding,
-)
-
-
-class Urgent(Urgency):
-    """A priority that a real-time process has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.real = True
-
-    def take_up(self, *, wanted: bool) -> None:
-        self.real = wanted
+from streaming.shedding import CAREFUL_TICKS, LEAST_REST, LITTLE_LEFT, LOOK_TICKS, MOST_REST, MUCH_LEFT, Shedding
 
 
 class Painting:
     """A painter at 25 pictures a second."""
 
     def __init__(self) -> None:
-        self.left, self.urgent, self.took_ns, self.now_ns = 1.0, 0.0, 0, 0
-        self.priority = Urgent()
-        self.shedding = Shedding(lambda: self.left, lambda: self.urgent, self.priority)
+        self.left, self.took_ns, self.now_ns = 1.0, 0, 0
+        self.shedding = Shedding(lambda: self.left)
 
-    def paint(self, pictures: int, *, lost: bool = False, waited_ns: int = 0) -> list[bool]:
+    def paint(self, pictures: int, *, lost: bool = False) -> list[bool]:
         """Which of so many pictures were painted anew."""
         anew = []
         for _ in range(pictures):
             self.now_ns += TICK_NS
             self.shedding.see(lost=lost)
-            anew.append(not self.shedding.leaves_out(self.now_ns, waited_ns))
+            anew.append(not self.shedding.leaves_out(self.now_ns))
             if anew[-1]:
-                self.shedding.painted(self.now_ns, self.now_ns + self.took_ns)
+                self.shedding.painted(self.took_ns, self.now_ns + self.took_ns)
         return anew
 
 
@@ -72,7 +49,7 @@ def test_it_is_painted_less_often_where_time_is_short_and_again_where_there_is_s
     show.took_ns = TICK_NS
     show.paint(4)
     assert sum(show.paint(24)) == 6
-    show.left = 0.15
+    show.left = (LITTLE_LEFT + MUCH_LEFT) / 2.0
     show.paint(5 * LOOK_TICKS)
     assert show.shedding.rest == MOST_REST, "neither short nor plenty"
     show.took_ns, show.left = TICK_NS // 2, 0.5
@@ -90,30 +67,3 @@ def test_a_picture_that_was_lost_counts_as_short_time_and_for_a_while() -> None:
     assert sum(show.paint(CAREFUL_TICKS - LOOK_TICKS)) <= CAREFUL_TICKS // 2
     show.paint(15 * LOOK_TICKS)
     assert sum(show.paint(8)) == 8
-
-
-def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> None:
-    show = Painting()
-    assert show.paint(3, waited_ns=LATE_NS) == 3 * [True]
-    assert show.paint(2 * MOST_AGAIN + 2, waited_ns=LATE_NS + 1) == 2 * [*(MOST_AGAIN * [False]), True]
-
-
-def test_where_real_time_takes_all_and_painting_less_does_not_help_it_is_not_urgent_until_there_is_time() -> None:
-    show = Painting()
-    found = []
-    show.urgent = TOO_URGENT + 0.01
-    for show.left in (0.5, 0.01, 0.01, 0.01, 0.1, 0.14):
-        show.paint(LOOK_TICKS)
-        found.append(show.priority.real)
-    assert found == [True, True, True, False, False, True], "between none and little it stays as it is"
-    assert show.shedding.rest == MOST_REST
-
-
-def test_where_others_take_the_time_it_stays_urgent() -> None:
-    show = Painting()
-    show.left = 0.0
-    found = []
-    for show.urgent in (0.5, 0.5, 0.5, TOO_URGENT + 0.01, LESS_URGENT + 0.01, LESS_URGENT - 0.01):
-        show.paint(LOOK_TICKS)
-        found.append(show.priority.real)
-    assert found == [True, True, True, False, False, True]

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from streaming.config import Show
+from streaming.easel import NEVER, Painting
 from streaming.errors import SourceError
+from streaming.imagination import Shown
 from streaming.messages import TICK_NS, Flow, Picture, Set
 from streaming.metrics import Metrics
-from streaming.shedding import FIRST_REST, LATE_NS, Shedding
+from streaming.shedding import FIRST_REST, Shedding
 from streaming.stage import Context, Inputs
-from streaming.stages.picture import FADE_TICKS, PictureStage
+from streaming.stages.picture import FADE_TICKS, PATIENCE_NS, PictureStage
 
 PRIORS = {
     "one": np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8),
@@ -38,10 +40,8 @@ class Drawing:
         self.context = Context(
             Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
         )
-        self.now_ns, self.took_ns = 1, 0
-        self.stage = PictureStage(
-            load, lambda show: self.brush, lambda: self.now_ns + self.took_ns, Shedding(lambda: 1.0)
-        )
+        self.now_ns = 1
+        self.stage = PictureStage(load, lambda show: self.brush, shedding=Shedding(lambda: 1.0))
         self.stage.setup(self.context)
         self.tick = -1
 
@@ -178,23 +178,35 @@ def test_a_prior_that_takes_long_to_read_holds_up_no_picture() -> None:
 
 
 class Reddening:
-    """A brush that makes everything red, and remembers with how much imagination."""
+    """A brush that makes everything red, and remembers with how much imagination and until when it was waited for.
+
+    A painting takes `took_ns`; it is done when its picture is shown if that is in time.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[float, ...]] = []
         self.looked: list[tuple[int, ...]] = []
-        self.again: list[bool] = []
+        self.anew: list[bool] = []
+        self.until: list[int | None] = []
+        self.took_ns = self.now_ns = 0
+        self.closed = False
 
     def look(self, still: np.ndarray) -> np.ndarray:
         self.looked.append(still.shape)
         return still
 
-    def paint(
-        self, image: np.ndarray, still: np.ndarray, drift: Any, flow: Flow, *dials: float, again: bool = False
-    ) -> np.ndarray:
+    def begin(self, still: np.ndarray, drift: Any, flow: Flow, *dials: float, anew: bool = True) -> None:
         self.asked.append(dials)
-        self.again.append(again)
-        return np.full_like(image, (0, 0, 250))
+        self.anew.append(anew)
+        self.now_ns = flow.stamps.get("flow", 0)
+
+    def add_to(self, image: np.ndarray, until_ns: int | None = None) -> Shown:
+        self.until.append(until_ns)
+        done = Painting(np.zeros(1, np.float32), self.took_ns, self.now_ns + self.took_ns) if self.anew[-1] else None
+        return Shown(np.full_like(image, (0, 0, 250)), self.anew[-1], done)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
@@ -212,17 +224,14 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     assert "no painter" in Drawing().notes[0]
 
 
-def test_a_flow_that_waited_is_painted_as_the_last_one_but_not_for_long() -> None:
+def test_a_picture_is_waited_for_until_its_flow_has_waited_long_enough() -> None:
     brush = Reddening()
     show = Drawing(brush=brush)
-    for _ in range(4):
-        show.step(0.1)
-    show.step(0.1, waited_ns=2 * LATE_NS)
-    show.step(0.1, waited_ns=LATE_NS // 2)
-    for _ in range(6):
-        show.step(0.1, waited_ns=2 * LATE_NS)
-    assert brush.again == [*(4 * [False]), True, False, True, True, True, False, True, True]
-    assert show.metrics.take().counters["painted_again"] == 6
+    for waited_ns in (0, 10_000_000):
+        show.step(0.1, waited_ns=waited_ns)
+        assert brush.until[-1] == show.now_ns - waited_ns + PATIENCE_NS
+    show.stage.close()
+    assert brush.closed
 
 
 def test_flows_that_come_together_each_get_a_picture_but_are_not_painted_anew() -> None:
@@ -237,13 +246,18 @@ def test_flows_that_come_together_each_get_a_picture_but_are_not_painted_anew() 
     ]
     show.tick = 2
     show.step(0.1)
-    assert brush.again == [False, True, True, False]
+    assert brush.anew == [True, False, False, True]
+    assert brush.until[1:3] == [NEVER, NEVER]
+    assert show.metrics.take().counters["painted_again"] == 2
 
 
 def test_a_painting_that_takes_long_is_not_made_for_every_picture() -> None:
-    show = Drawing(brush=Reddening())
-    show.took_ns = TICK_NS // 2 + 1
+    brush = Reddening()
+    show = Drawing(brush=brush)
+    brush.took_ns = TICK_NS // 2 + 1
     for _ in range(8):
         show.step(0.1)
-    assert show.brush.again == [False, True] * 4
-    assert show.metrics.take().gauges["rest"] == FIRST_REST
+    assert brush.anew == [True, False] * 4
+    taken = show.metrics.take()
+    assert taken.gauges["rest"] == FIRST_REST
+    assert sum(taken.histograms["painting_ms"].values()) == 4

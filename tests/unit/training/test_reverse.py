@@ -9,32 +9,38 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.contract import EngineSpec
 from streaming.config import Show
+from streaming.easel import Easel
+from streaming.imagination import Brush
 from streaming.messages import TICK_SAMPLES
 from streaming.stages.picture import PictureStage
 from training import reverse
 
 
 class Slow:
-    """A brush that takes longer than a tick."""
+    """A painter that takes longer than a tick."""
 
     def __init__(self) -> None:
-        self.again: list[bool] = []
+        self.spec = EngineSpec("painter", "fake")
+        self.painted = 0
 
-    def look(self, still: np.ndarray) -> np.ndarray:
-        return still
-
-    def paint(self, image: np.ndarray, *told: Any, again: bool) -> np.ndarray:
+    def step(self, **told: Any) -> dict[str, np.ndarray]:
         time.sleep(0.05)
-        self.again.append(again)
-        return image
+        self.painted += 1
+        return {"change": np.full((128, 128, 3), self.painted, np.float32)}
+
+    def reset(self) -> None:
+        pass
 
 
 def test_every_picture_is_painted_whatever_the_cores_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    brush = Slow()
+    painter = Slow()
+    brush = Brush(Easel(lambda: painter), None, 0)
     monkeypatch.setattr(reverse, "PictureStage", functools.partial(PictureStage, brush_opener=lambda context: brush))
     sound = np.sin(np.arange(12 * TICK_SAMPLES) / 12.0).astype(np.float32)
     moments = list(reverse.animate(sound, np.full((64, 96, 3), 90, np.uint8), Show()))
     assert len(moments) == 12
-    assert all(moment.picture is not None for moment in moments)
-    assert brush.again == 12 * [False]
+    shown = [moment.picture for moment in moments if moment.picture is not None]
+    assert len(shown) == painter.painted == 12
+    assert [int(picture[8, 8, 0]) for picture in shown] == [90 + n for n in range(1, 13)], "each with its own painting"
