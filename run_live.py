@@ -77,6 +77,8 @@ def bench_engines(command: Command) -> int:
         asked += ["--seconds", str(command.seconds)]
     if command.history:
         asked.append("--history")
+    if command.compiled:
+        asked.append("--compiled")
     return subprocess.run(asked, cwd=Path(__file__).parent, check=False).returncode
 
 

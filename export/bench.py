@@ -66,7 +66,7 @@ def ways(*, rounded: bool, compiled: bool = False) -> Iterator[Way]:
 
     Args:
         rounded: it can be had in 8-bit integers.
-        compiled: torch.compile too, where there is no GPU: it takes minutes for each network.
+        compiled: torch.compile too, where there is no GPU: it takes half a minute for each network and a C++ compiler.
     """
     gpu = machine.has_gpu()
     for precision in PRECISIONS["torch"]:
@@ -236,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed")
     parser.add_argument("--out", type=Path, default=Path("recordings"), help="where the table is left")
     parser.add_argument("--history", action="store_true", help="append the medians to docs/bench-history.jsonl")
-    parser.add_argument("--compiled", action="store_true", help="torch.compile too without a GPU: minutes a network")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile too without a GPU: half a minute a network")
     parser.add_argument("--weigh", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:

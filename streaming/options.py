@@ -26,7 +26,7 @@ EPILOG = """commands:
   bench throughput     step times of every stage             [--seconds S] [--history]
   bench soak           memory and dropouts over a long time  [--minutes M] [--history]
   bench backends       a show on each runtime, in turns      [--seconds S] [--history]
-  bench engines        every network on every runtime here   [--seconds S] [--out DIR] [--history]
+  bench engines        every network on every runtime here   [--seconds S] [--out DIR] [--history] [--compiled]
   stage NAME           one stage by hand, on this or another machine
   set [NAME VALUE]     change a live control of the show that runs, or list them
   keys DIR             make the keys for links between machines
@@ -48,6 +48,7 @@ class Command:
         notes: lines for the user.
         value: what `set` sets.
         out: the folder in which `bench engines` leaves its table.
+        compiled: `bench engines` has torch.compile too where there is no GPU.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Command:
     notes: tuple[str, ...] = ()
     value: str = ""
     out: str = "recordings"
+    compiled: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,7 +81,7 @@ def parse(argv: Sequence[str]) -> Command:
     given = vars(_parser(name).parse_args(rest))
     target, seconds = given.pop("target", ""), given.pop("seconds", None)
     minutes, history = given.pop("minutes", None), given.pop("history", False)
-    out = given.pop("out", Command.out)
+    out, compiled = given.pop("out", Command.out), given.pop("compiled", False)
     if name == "keys":
         return Command(name, target=target)
     if name == "set":
@@ -98,7 +100,7 @@ def parse(argv: Sequence[str]) -> Command:
     notes = check(show, name)
     if NO_PICTURES in notes:
         show = msgspec.structs.replace(show, direction="video-to-music")
-    return Command(name, show, awake, target, seconds, history, tuple(notes), out=out)
+    return Command(name, show, awake, target, seconds, history, tuple(notes), out=out, compiled=compiled)
 
 
 def _parser(name: str) -> _Parser:
@@ -127,6 +129,8 @@ def _parser(name: str) -> _Parser:
         parser.add_argument("--minutes", type=float, metavar="M", help="how long")
         parser.add_argument("--history", action="store_true", help="append the result to docs/bench-history.jsonl")
         parser.add_argument("--out", metavar="DIR", help="where engines leaves its table; default: recordings")
+        compiled = "engines: torch.compile too without a GPU, half a minute a network"
+        parser.add_argument("--compiled", action="store_true", help=compiled)
     _add_show(parser)
     return parser
 

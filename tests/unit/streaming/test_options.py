@@ -143,7 +143,9 @@ def test_the_other_commands() -> None:
     assert parse(["keys", "somewhere"]).target == "somewhere"
     bench = parse(["bench", "soak", "--minutes", "2", "--history"])
     assert (bench.target, bench.seconds, bench.history, bench.show.record) == ("soak", 120.0, True, "")
+    assert parse(["bench", "engines", "--compiled"]).compiled
     engines = parse(["bench", "engines", "--out", "here", "--seconds", "3"])
+    assert not engines.compiled
     assert (engines.target, engines.seconds, engines.out) == ("engines", 3.0, "here")
     assert bench.show.direction == "video-to-music"
     assert parse(["doctor"]).name == "doctor"
