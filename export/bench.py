@@ -236,7 +236,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed")
     parser.add_argument("--out", type=Path, default=Path("recordings"), help="where the table is left")
     parser.add_argument("--history", action="store_true", help="append the medians to docs/bench-history.jsonl")
-    parser.add_argument("--compiled", action="store_true", help="torch.compile too without a GPU: half a minute a network")
+    parser.add_argument(
+        "--compiled", action="store_true", help="torch.compile too without a GPU: half a minute a network"
+    )
     parser.add_argument("--weigh", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
