@@ -57,13 +57,14 @@ def difference(got: np.ndarray, want: np.ndarray) -> float:
 
 
 def compare(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
-    """Run a runner beside torch in single precision on the CPU.
+    """Run a runner beside torch in single precision on the CPU, both from the initial state.
 
     Returns:
         `output`: largest relative difference of outputs, or, for codes, the share of codes that differ; `state`:
         largest relative difference of the states, looked at now and then.
     """
     ours = TorchRunner(tick, torch.device("cpu"))
+    theirs.reset()
     rng = np.random.default_rng(0)
     worst, wrong, state = 0.0, 0.0, 0.0
     for n in range(ticks):

@@ -13,7 +13,7 @@ from streaming.machine import TimeLeft
 LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
 """After a painting so much of the time it took is left to others: more after a picture that was lost, and as long as
 the cores have no time left."""
-LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.15, 0.21
+LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.17, 0.23
 """It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
 With less than the first it paints much less."""
 CAREFUL_TICKS = 100

@@ -6,18 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engines import machine
 from engines.artifacts import artifact_entry, artifacts_of, manifest_of, not_exported, read_entry
 from engines.contract import EngineError
+from engines.onnx_runtime import OnnxRunner
 from engines.registry import open_engine
 from export import build as building
 from export import tensorrt
 from export.__main__ import main
 from export.build import build
-from export.parity import TOLERANCE
+from export.parity import TOLERANCE, example
 from models.animator import Animator, AnimatorConfig
 from tests.small import small_bundle
 from training.bundling import write_network
@@ -71,6 +73,58 @@ def test_half_precision_keeps_inputs_outputs_and_the_state_as_they_are(tmp_path:
     assert (spec.runtime, spec.precision) == ("onnxruntime", "fp16")
     # A stale one is built again in the precision that was asked for.
     assert build(tmp_path, networks=["animator"])["animator"]["precision"] == "fp16"
+
+
+class Coarse:
+    """A session that is off by a thousandth, as one is that rounds what is multiplied to ten bits."""
+
+    def __init__(self, runner: OnnxRunner) -> None:
+        self._runner = runner
+        self.reset, self.state, self.blank = runner.reset, runner.state, runner.blank
+
+    def run(self, inputs: dict[str, Any]) -> Any:
+        return self._runner.run(inputs) * 1.001
+
+
+def test_of_several_providers_the_fastest_that_is_near_enough_is_taken(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = {"coarse": 1.0, "fine": 2.0, "slow": 3.0}
+
+    def opened(data: bytes, *, provider: str = "slow") -> Any:
+        if provider == "absent":
+            raise EngineError("no such provider")
+        runner = OnnxRunner(data)
+        return Coarse(runner) if provider == "coarse" else runner
+
+    monkeypatch.setattr(building, "providers", lambda: ["absent", *times])
+    monkeypatch.setattr(building, "OnnxRunner", opened)
+    monkeypatch.setattr(
+        building, "timed", lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)}
+    )
+    entry = build(bundle, networks=["decoder"])["decoder"]
+    assert entry["provider"] == "fine", "what it did while it was timed is not compared"
+    assert entry["providers_ms"] == times
+    assert list(entry["providers_off"]) == ["coarse"]
+    assert "in fp32" not in entry["providers_off"]["coarse"]
+    assert "differs from torch (output 0.001" in entry["providers_off"]["coarse"]
+    times.pop("fine")
+    entry = build(bundle, networks=["decoder"])["decoder"]
+    assert (entry["provider"], list(entry["providers_off"])) == ("slow", ["coarse"])
+
+
+def _ran(tick: Any, runners: dict[str, Any]) -> bool:
+    """Runs each of them, as timing does: their states are no longer the first ones."""
+    for runner in runners.values():
+        runner.run({spec.name: example(spec, np.random.default_rng(0), 0) for spec in tick.inputs})
+    return True
+
+
+def test_torch_is_compared_from_the_beginning_after_it_was_timed(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
+    entry = build(bundle, "torch", networks=["decoder"])["decoder"]
+    assert "failed" not in entry
+    assert entry["parity"]["output"] <= TOLERANCE
 
 
 def test_what_is_too_far_in_a_lower_precision_stays_in_single_precision(
