@@ -49,7 +49,15 @@ def test_time_that_is_left_is_what_nobody_has_taken_since_the_last_look(monkeypa
 
 @pytest.mark.parametrize(
     ("direction", "there", "threads"),
-    [("both", 1, 1), ("both", 2, 1), ("both", 4, 2), ("video-to-music", 1, 1), ("music-to-video", 2, 2)],
+    [
+        ("both", 1, 1),
+        ("both", 2, 1),
+        ("both", 4, 2),
+        ("video-to-music", 2, 1),
+        ("video-to-music", 4, 2),
+        ("music-to-video", 1, 1),
+        ("music-to-video", 2, 2),
+    ],
 )
 def test_a_second_thread_helps_where_a_core_is_free_for_it(direction: str, there: int, threads: int) -> None:
     assert threads_for(direction, there) == threads
