@@ -7,13 +7,14 @@ import os
 import tempfile
 import tomllib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from streaming.config import Show
 from streaming.errors import UserError
-from streaming.messages import NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK
+from streaming.messages import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.metrics import Totals
 
 REPORT_SCHEMA = 1
@@ -138,7 +139,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "stolen_percent": _rounded(record.stolen_percent),
         "ticks": _ticks(stages.get("speaker")),
         "audio": _audio(stages.get("speaker")),
-        "pictures": _pictures(stages.get("screen")),
+        "pictures": _pictures(stages),
         "fps": {
             **{name: _rounded(rate) for name, rate in rates.items()},
             **{name: _rounded(stages[name].rate_hz()) if name in stages else None for name in ("picture", "screen")},
@@ -170,13 +171,19 @@ def _ticks(speaker: StageRecord | None) -> dict[str, int | None]:
     return {**counts, "concealed_after_first_second": late}
 
 
-def _pictures(screen: StageRecord | None) -> dict[str, Any]:
-    names = ("shown", "missed", "missed_after_first_second")
-    if screen is None or not screen.totals.counter("pictures_shown"):
+def _pictures(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """Of as many pictures as there were ticks; one that nobody could count, as its stage was gone, was missed too."""
+    names = ("expected", "shown", "missed", "missed_after_first_second")
+    screen, microphone = stages.get("screen"), stages.get("microphone")
+    expected = _ticks(stages.get("speaker"))["expected"]
+    if expected is None and microphone is not None:
+        expected = microphone.totals.counter("published")
+    if screen is None or not expected:
         return dict.fromkeys((*names, "device"))
-    totals = screen.totals
-    missed = totals.counter("pictures_missed")
-    counts = (totals.counter("pictures_shown"), missed, missed - totals.counter("pictures_missed_start"))
+    shown = screen.totals.counter("pictures_shown")
+    missed = max(0, expected - shown)
+    at_first = max(0, min(expected, TICKS_PER_SECOND) - screen.totals.counter("pictures_shown_start"))
+    counts = (expected, shown, missed, max(0, missed - at_first))
     return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
 
 

@@ -131,11 +131,11 @@ class ScreenStage:
             missed = due.tick - self._last_tick - 1
             self._missed += missed
             metrics.count("pictures_missed", missed)
-            if self._shown < TICKS_PER_SECOND:
-                metrics.count("pictures_missed_start", missed)
         self._last_tick = due.tick
         self._shown += 1
         metrics.count("pictures_shown")
+        if due.tick < TICKS_PER_SECOND:
+            metrics.count("pictures_shown_start")
         metrics.gauge("tick", due.tick)
         if due.capture_ns:
             metrics.observe("sound_to_picture_ms", (shown_ns - due.capture_ns) / 1e6)

@@ -83,6 +83,34 @@ def test_every_field_of_the_contract_is_there() -> None:
     json.dumps(report)
 
 
+def counted(name: str, **counters: int) -> StageRecord:
+    stage = StageRecord(name, heard=True, info={"device": "a film"})
+    stage.totals.add(Health(stage=name, counters=counters))
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("shown", "at_first", "found"),
+    [
+        (750, 25, (750, 750, 0, 0)),
+        (700, 20, (750, 700, 50, 45)),  # also those that a stage that was gone did not count
+        (0, 0, (750, 0, 750, 725)),
+        (751, 26, (750, 751, 0, 0)),  # the sound's clock began anew
+    ],
+)
+def test_of_as_many_pictures_as_there_were_ticks(shown: int, at_first: int, found: tuple[int, ...]) -> None:
+    record = ShowRecord(show=Show(direction="music-to-video"))
+    record.stages["microphone"] = counted("microphone", published=750)
+    record.stages["screen"] = counted("screen", pictures_shown=shown, pictures_shown_start=at_first)
+    pictures = build_report(record, HOST)["pictures"]
+    assert tuple(pictures.values()) == (*found, "a film")
+    assert list(pictures) == ["expected", "shown", "missed", "missed_after_first_second", "device"]
+    both = performed()
+    both.stages["microphone"], both.stages["screen"] = counted("microphone", published=9), record.stages["screen"]
+    assert build_report(both, HOST)["pictures"]["expected"] == 250
+    assert set(build_report(performed(), HOST)["pictures"].values()) == {None}
+
+
 def test_memory_samples_are_bounded_and_give_a_slope() -> None:
     stage = StageRecord("x")
     assert stage.rss_slope_mb_per_hour() is None

@@ -87,7 +87,7 @@ def test_what_was_heard_is_shown_at_once() -> None:
     show.step(picture(4, heard_ns))
     assert len(show.opened) == 1
     health = show.metrics.take()
-    assert health.counters == {"pictures_shown": 2}
+    assert health.counters == {"pictures_shown": 2, "pictures_shown_start": 2}
     show.stage.close()
     assert show.surface.closed
 
@@ -125,7 +125,7 @@ def test_pictures_that_come_together_are_each_seen() -> None:
     show.now += 1
     (shown,) = show.step()
     assert (shown.tick, shown.shown, shown.missed) == (1, 2, 0)
-    assert show.metrics.take().counters == {"pictures_shown": 2}
+    assert show.metrics.take().counters == {"pictures_shown": 2, "pictures_shown_start": 2}
 
 
 def test_one_whose_next_has_been_due_for_a_tick_is_passed_over_and_counted() -> None:
@@ -143,7 +143,7 @@ def test_one_whose_next_has_been_due_for_a_tick_is_passed_over_and_counted() -> 
         "drops": 1,
         "pictures_shown": 3,
         "pictures_missed": 1,
-        "pictures_missed_start": 1,
+        "pictures_shown_start": 3,
     }
 
 
