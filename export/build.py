@@ -206,15 +206,17 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
     if not able:
         raise why
     times = timed(tick, able) if len(able) > 1 else {}
-    *others, slowest = sorted(able, key=lambda name: times.get(name, 0.0))
-    said: dict[str, Any] = {"opset": OPSET, "providers_ms": times}
-    off = {}
-    for provider in others:
-        made = Made(data, able[provider], precision, {**said, "provider": provider})
-        off[provider] = _measured(tick, made)[2]
-        if not off[provider]:
-            return made._replace(said=made.said | {"providers_off": {name: why for name, why in off.items() if why}})
-    return Made(data, able[slowest], precision, {**said, "provider": slowest, "providers_off": off})
+    ranked = sorted(able, key=lambda name: times.get(name, 0.0))
+    off: dict[str, str] = {}
+    for provider in ranked[:-1]:
+        why_off = _measured(tick, Made(data, able[provider], precision, {}))[2]
+        if not why_off:
+            break
+        off[provider] = why_off
+    else:
+        provider = ranked[-1]
+    said = {"opset": OPSET, "provider": provider, "providers_ms": times, "providers_off": off}
+    return Made(data, able[provider], precision, said)
 
 
 def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:

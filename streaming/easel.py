@@ -7,8 +7,7 @@ real-time priority this thread has the least.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from concurrent.futures import ThreadPoolExecutor as Pool
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +19,6 @@ from streaming.machine import be_last
 
 NEVER = 0
 """A time that has been: nothing is waited for."""
-
-
 SHARE = 0.1
 """Of how long it usually takes to paint, so much is how long the last took."""
 
@@ -50,7 +47,7 @@ class Easel:
 
     def __init__(self, opener: Callable[[], Engine], now_ns: Callable[[], int] = clock.now_ns) -> None:
         self._now_ns = now_ns
-        self._pool = Pool(1, thread_name_prefix="painter", initializer=be_last)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="painter", initializer=be_last)
         self._coming: Future[Painting] | None = None
         self._begun_ns, self._usual_ns = 0, 0.0
         try:
