@@ -66,8 +66,8 @@ bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history"
 	$(PY) run_live.py bench latency $(ARGS)
 
 docs: venv ## write the generated pages: the wire, the README's tree
-	$(PY) -m streaming.wirepage
-	$(PY) docs/tree.py
+	$(PY) -m streaming.transport.wire_page
+	$(PY) docs/code_map.py
 
 clean: ## remove what tools and tests left (recordings and training runs stay)
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info $(VENV)/.installed-*

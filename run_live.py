@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.errors import UserError
-from streaming.options import Command, parse
+from streaming.settings.options import Command, parse
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,36 +32,36 @@ def main(argv: Sequence[str]) -> int:
 def run(command: Command) -> int:
     """Do one command."""
     if command.name == "doctor":
-        from streaming.doctor import doctor
+        from streaming.commands.doctor import doctor
 
         return doctor(command.show)
     if command.name == "bench" and command.target == "engines":
         return bench_engines(command)
     if command.name == "bench":
-        from streaming.bench import bench
-        from streaming.builder import building, say_aside
+        from benchmarks.show import bench
+        from streaming.runtime.engine_builder import building, say_aside
 
         with building(command.show.backend, command.show.bundle, first=True) as lines:
             for line in lines:
                 say_aside(line)
             return bench(command)
     if command.name == "stage":
-        from streaming.runner import run_alone
+        from streaming.runtime.stage_process import run_alone
 
         return run_alone(command.target, command.show, print)
     if command.name == "set":
-        from streaming.wishes import wish
+        from streaming.commands.control_client import wish
 
         print("\n".join(wish(command.show.links, command.target, command.value)))
         return 0
     if command.name == "keys":
-        from streaming.sockets import make_keys
+        from streaming.transport.sockets import make_keys
 
         keys = make_keys(command.target)
         print(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
         return 0
-    from streaming.builder import building
-    from streaming.perform import perform
+    from streaming.runtime.engine_builder import building
+    from streaming.runtime.show import perform
 
     with building(command.show.backend, command.show.bundle) as lines:
         ending = perform(command.show, awake=command.awake, notes=[*command.notes, *lines]).ending
@@ -72,7 +72,7 @@ def run(command: Command) -> int:
 
 def bench_engines(command: Command) -> int:
     """Time every network on every runtime here, in a process of its own: it alone imports what exports."""
-    asked = [sys.executable, "-m", "export.bench", command.show.bundle, "--out", str(Path(command.out).resolve())]
+    asked = [sys.executable, "-m", "benchmarks.engines", command.show.bundle, "--out", str(Path(command.out).resolve())]
     if command.seconds is not None:
         asked += ["--seconds", str(command.seconds)]
     if command.history:

@@ -14,6 +14,7 @@ from engines import machine
 from engines.bundles import (
     EXPORT_VERSION,
     InvalidBundleError,
+    artifacts_of,
     learned_networks,
     network_entry,
     read_file,
@@ -33,11 +34,6 @@ PRECISIONS = {
 BOUND = ("tensorrt", "torch")
 """The runtimes whose artifacts are of one version and one GPU's architecture; an ONNX file is of none."""
 SUFFIX = {"onnxruntime": ".onnx", "tensorrt": ".plan"}
-
-
-def artifacts_of(folder: Path) -> Path:
-    """Where the files built from a bundle's weights are; they can be made again at any time."""
-    return folder / "artifacts"
 
 
 def manifest_of(folder: Path, runtime: str, network: str) -> Path:

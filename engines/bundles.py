@@ -190,3 +190,8 @@ def representation(folder: Path) -> str:
 
 SOUNDING = {"tokens": "codec", "mel": "vocoder"}
 """Representation -> the network that gives it and gives it a voice."""
+
+
+def artifacts_of(folder: Path) -> Path:
+    """Where the files built from a bundle's weights are; they can be made again at any time."""
+    return folder / "artifacts"

@@ -21,13 +21,13 @@ from engines.artifacts import (
 )
 from engines.bundles import find_bundle, read_manifest, verify_together, weights_of
 from engines.contract import NETWORKS, Engine, EngineError, EngineSpec
-from engines.standby import Opened, Standby, warm
-from engines.ticking import engine_of
+from engines.hot_swap import Opened, Standby, warm
+from engines.tick_engines import engine_of
 
 RUNTIMES = {
-    "torch": ("torch", "engines.torch_runtime"),
-    "onnxruntime": ("onnxruntime", "engines.onnx_runtime"),
-    "tensorrt": ("tensorrt", "engines.tensorrt_runtime"),
+    "torch": ("torch", "engines.runtimes.torch_runtime"),
+    "onnxruntime": ("onnxruntime", "engines.runtimes.onnxruntime_runtime"),
+    "tensorrt": ("tensorrt", "engines.runtimes.tensorrt_runtime"),
 }
 """Runtime name -> the package it needs, and the module here with `open_runner(network, folder, device, threads)`."""
 INSTALL = {"torch": "torch", "onnxruntime": "onnxruntime", "tensorrt": "torch-tensorrt"}
@@ -187,6 +187,7 @@ def open_engine(
     seed: int = 0,
     threads: int = 1,
     tell: Callable[[str], None] = _silent,
+    calm: Callable[[], None] = lambda: None,
 ) -> Engine:
     """Open one network of a bundle in the best runtime that can run it.
 
@@ -200,6 +201,7 @@ def open_engine(
         seed: where sampling starts, for the networks that sample.
         threads: that share a tick's work where a CPU does it.
         tell: says one line to the user.
+        calm: lets the thread that looks for a better runner wait for what is real-time.
 
     Raises:
         EngineError: when no runtime or not the bundle can be used; the text says what, where and the fix.
@@ -207,11 +209,11 @@ def open_engine(
     if network not in NETWORKS:
         raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
     if network == "flow":
-        from engines.flows import open_flow
+        from engines.flow.select import open_flow
 
         return open_flow(bundle, backend)
     if network == "painter" and diffuses(bundle):
-        from engines.diffusion import open_diffusion
+        from engines.runtimes.diffusers_runtime import open_diffusion
 
         return open_diffusion(find_bundle(bundle))
     check_backend(backend)
@@ -228,7 +230,7 @@ def open_engine(
     standby = Standby(first, openings, tell)
     lacking = any(why_stale(folder, runtime, network) for runtime in before)
     if lacking or (before and choices[0].runtime != first.spec.runtime):
-        standby.watch(functools.partial(_better, network, folder, backend, threads, before, tell))
+        standby.watch(functools.partial(_better, network, folder, backend, threads, before, tell), calm)
     engine = engine_of(network, standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:

@@ -11,6 +11,7 @@ import threading
 from engines.artifacts import PRECISIONS, read_entry, why_rebuilt
 from engines.bundles import find_bundle
 from engines.contract import EngineError
+from streaming.system.realtime import be_nicer
 
 NICE = 5
 """Of a build in the background: what is performed goes first, but a busy machine must not keep it from being done."""
@@ -71,8 +72,7 @@ def _give_way() -> None:
                 pass
         os._exit(0)
 
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    be_nicer(NICE)
     threading.Thread(target=watch, daemon=True).start()
 
 

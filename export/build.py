@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 import torch
 
 from engines import machine
-from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, artifacts_of, manifest_of, read_entry
-from engines.bundles import EXPORT_VERSION, learned_networks, network_entry, weights_of
+from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, manifest_of, read_entry
+from engines.bundles import EXPORT_VERSION, artifacts_of, learned_networks, network_entry, weights_of
 from engines.contract import EngineError
-from engines.onnx_runtime import OnnxRunner, providers
-from engines.ticking import Runner
-from engines.torch_runtime import TorchRunner, device_for, load_tick
+from engines.runtimes.onnxruntime_runtime import OnnxRunner, providers
+from engines.runtimes.torch_runtime import TorchRunner, device_for, load_tick
+from engines.tick_engines import Runner
 from export import int8
 from export.onnx import OPSET, halved, to_onnx
 from export.parity import bounds, compare, timed
 from export.tensorrt import Compiler, compile_plan, to_plan
-from models.ticks import Tick
-from streaming.messages import SAMPLE_RATE, TICKS_PER_SECOND
+from models.tick_modules import Tick
+from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 
 COSTLY = (
     *("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "pose", "still"),
@@ -224,7 +224,7 @@ def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:
     place = device_for()
     if place.type != "cuda":
         raise EngineError("TensorRT needs an NVIDIA GPU, and there is none; use --backend onnxruntime")
-    from engines.tensorrt_runtime import PlanRunner, PlanTick
+    from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
 
     data, names = to_plan(tick, asked, compiler=compiler)
     single = tick.single()

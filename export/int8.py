@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.onnx_runtime import OnnxRunner
-from engines.torch_runtime import TorchRunner
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
+from engines.runtimes.torch_runtime import TorchRunner
 from export import rounded_codec
-from models.ticks import Tick
-from streaming.features import fit_square
-from streaming.performer.performer import SyntheticPerformer
-from streaming.performer.score import KINDS
+from models.tick_modules import Tick
+from performers.performer import SyntheticPerformer
+from performers.score import KINDS
+from streaming.vision.frame_features import fit_square
 
 ROUNDED = ("embedding",)
 """The networks of which an 8-bit file is always made; `rounds` says which others are large enough."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from engines.onnx_runtime import STATE, OnnxRunner
+from engines.runtimes.onnxruntime_runtime import STATE, OnnxRunner
 from export import parity as measuring
-from models.ticks import Tick
+from models.tick_modules import Tick
 
 OPSET = 17
 

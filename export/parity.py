@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from engines.standby import warm
-from engines.ticking import Runner
-from engines.torch_runtime import TorchRunner
-from models.ticks import Spec, Tick
-from streaming import clock
+from engines.hot_swap import warm
+from engines.runtimes.torch_runtime import TorchRunner
+from engines.tick_engines import Runner
+from models.tick_modules import Spec, Tick
+from streaming.timing import clock
 
 TOLERANCE = 1e-4
 """Largest relative difference from torch that is accepted in single precision; measured 1e-7 to 2e-6."""

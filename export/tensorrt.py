@@ -11,8 +11,8 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.contract import EngineError
-from engines.torch_runtime import LOWER
-from models.ticks import Tick
+from engines.runtimes.torch_runtime import LOWER
+from models.tick_modules import Tick
 
 Compiler = Callable[[ExportedProgram, tuple[torch.Tensor, ...]], bytes]
 """Turns an exported program and example inputs into a plan."""

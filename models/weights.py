@@ -10,22 +10,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from models.animator import Animator, AnimatorConfig
-from models.codec import Codec
-from models.embedding import EmbeddingConfig, VisualEmbedding
-from models.encodec import Encodec, EncodecConfig
-from models.latent import Latent, LatentConfig
-from models.mel import MelConfig, Vocoder
-from models.painter import Painter, PainterConfig
-from models.partials import CodecConfig
-from models.pose import Pose, PoseConfig
-from models.translator import Translator, TranslatorConfig
+from models.codec.additive_codec import CodecConfig
+from models.codec.codec import Codec
+from models.codec.encodec import Encodec, EncodecConfig
+from models.codec.mel import MelConfig, Vocoder
+from models.pictures.animator import Animator, AnimatorConfig
+from models.pictures.painter import Painter, PainterConfig
+from models.pictures.pose import Pose, PoseConfig
+from models.translation.latent import Latent, LatentConfig
+from models.translation.translator import Translator, TranslatorConfig
+from models.vision.embedding import EmbeddingConfig, VisualEmbedding
 
 
 def _embedding(values: dict[str, Any]) -> nn.Module:
     if "front_end" not in values:
         return VisualEmbedding(EmbeddingConfig.from_dict(values))
-    from models.frontends import FrontEndConfig, PretrainedEmbedding
+    from models.vision.pretrained_embeddings import FrontEndConfig, PretrainedEmbedding
 
     return PretrainedEmbedding(FrontEndConfig.from_dict(values))
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engines.contract import Engine
-from streaming.config import Show
-from streaming.messages import Message, Set
+from streaming.schema.messages import Message, Set
+from streaming.settings.config import Show
+from streaming.system.realtime import be_plain
 
 if TYPE_CHECKING:
-    from streaming.metrics import Metrics
+    from streaming.telemetry.metrics import Metrics
 
 M = TypeVar("M", bound=Message)
 
@@ -41,6 +42,10 @@ class Context:
     finish: Callable[[str], None] = lambda reason: None
     now_ns: int = 0
     _engines: list[Engine] = field(default_factory=list, repr=False)
+
+    def engine_options(self) -> dict[str, Any]:
+        """What `engines.registry.open_engine` is told of this show: bundle, runtime, who hears of trouble."""
+        return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": be_plain}
 
     def opened(self, *engines: Engine) -> None:
         """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from models.codec import Codec
-from models.partials import CodecConfig
+from models.codec.additive_codec import CodecConfig
+from models.codec.codec import Codec
 from training.bundling import write_network
 
 

@@ -21,8 +21,8 @@ from engines.bundles import (
     representation,
     verified_files,
 )
-from models.codec import TokenCodec
-from models.mel import Vocoder
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
 from models.weights import network_from, pack_weights
 
 NEEDS = {

@@ -15,11 +15,17 @@ from engines.bundles import find_bundle
 from engines.contract import EngineError
 from streaming.errors import UserError
 from training.bundling import write_scores
-from training.codec_scores import evaluate_codec
-from training.footage import FootageError
-from training.forward import ANSWER_GUIDANCE, ANSWER_TEMPERATURE, Setting, evaluate_footage, evaluate_forward
-from training.latent_scores import evaluate_latent
-from training.reverse_scores import evaluate_reverse
+from training.evaluation.codec import evaluate_codec
+from training.evaluation.forward_loop import (
+    ANSWER_GUIDANCE,
+    ANSWER_TEMPERATURE,
+    Setting,
+    evaluate_footage,
+    evaluate_forward,
+)
+from training.evaluation.latent import evaluate_latent
+from training.evaluation.reverse_loop import evaluate_reverse
+from training.footage.reader import FootageError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
     options = parser.parse_args(arguments)
     if options.what == "roundtrip":
-        from training.roundtrip import roundtrip
+        from training.evaluation.roundtrip import roundtrip
 
         try:
             print(f"page: {roundtrip(options.video, options.out, options.bundle, options.seconds)}")
@@ -107,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"python -m training.evaluate {options.what} --clips {'FOLDER' if folder else clips} {settings}".rstrip()
     )
     if options.page:
-        from training.pages import codec_page, forward_page, latent_page, reverse_page
+        from training.evaluation.pages import codec_page, forward_page, latent_page, reverse_page
 
         if options.what == "forward":
             path = forward_page(options.page, figures, answers)
@@ -129,7 +135,7 @@ def _endure(options: argparse.Namespace) -> int:
     if options.minutes <= 0 or options.silence_minutes < 0:
         print("--minutes must be more than 0, --silence-minutes not less; give others", file=sys.stderr)
         return 2
-    from training.endurance import evaluate_endurance
+    from training.evaluation.endurance import evaluate_endurance
 
     try:
         figures = evaluate_endurance(options.bundle, options.minutes, options.silence_minutes, options.prior)

@@ -28,18 +28,18 @@ from tqdm import tqdm
 from engines.bundles import SOUNDING, find_bundle, network_entry, representation
 from engines.contract import EngineError
 from engines.registry import open_engine
-from models.analysis import mel_bank
-from models.codec import TokenCodec
-from streaming.messages import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
+from models.codec.codec import TokenCodec
+from models.codec.partial_analysis import mel_bank
+from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
 from streaming.stages.motion import MotionReader
 from training.bundling import sounding_of
-from training.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
-from training.footage import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
-from training.media import MediaWriter
-from training.onsets import flux
-from training.pool import open_executor, run_jobs
-from training.sources import LAYOUTS, Source, detect
-from training.summary import write_summary
+from training.footage.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
+from training.footage.reader import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
+from training.footage.sources import LAYOUTS, Source, detect
+from training.footage.summary_page import write_summary
+from training.footage.writer import MediaWriter
+from training.loop.pool import open_executor, run_jobs
+from training.measures.onsets import flux
 
 FOLDERS = ("items", "media", "features", "thumbs")
 SILENT_DB = -60.0

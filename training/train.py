@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from engines.contract import EngineError
-from models.frontends import FRONT_ENDS, PretrainedEmbedding, pretrained
+from models.vision.pretrained_embeddings import FRONT_ENDS, PretrainedEmbedding, pretrained
 from models.weights import NETWORKS, WeightsError, averaged
 from training.bundling import load_network, take_over, write_network
-from training.checkpoint import averages_of, config_of, step_of
-from training.dataset import DatasetError
-from training.device import PRECISIONS, Device
+from training.footage.dataset import DatasetError
+from training.loop.checkpoint import averages_of, config_of, step_of
+from training.loop.device import PRECISIONS, Device
 
 REVERSE = {"flow": "animator", "picture": "painter"}
 """What is trained by the name of its stage -> the network."""
@@ -52,7 +52,7 @@ def front_end_of(name: str, weights: Path | None) -> PretrainedEmbedding:
     """
     if name != "onnx":
         return pretrained(name, weights)
-    from training.onnx_front_end import from_onnx
+    from training.adopt.onnx_front_end import from_onnx
 
     return from_onnx(weights)
 
@@ -109,41 +109,41 @@ def main(arguments: list[str] | None = None) -> int:
             if device.main and options.start.resolve() != options.out.resolve():
                 take_over(options.start, options.out)
         if options.network == "codec":
-            from training.codec import CodecRecipe, train_codec
+            from training.networks.codec import CodecRecipe, train_codec
 
             given = {"steps": options.steps, "clips": options.clips, "freeze_encoder": options.freeze_encoder}
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
             path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device, footage=options.data)
         elif options.network == "vocoder":
-            from training.speaking import SpeakingRecipe
-            from training.vocoder import train_vocoder
+            from training.networks.decoder_training import SpeakingRecipe
+            from training.networks.vocoder import train_vocoder
 
             given = {"steps": options.steps, "clips": options.clips}
             how = SpeakingRecipe(**{name: value for name, value in given.items() if value})
             path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
         elif network == "animator":
-            from training.animator import AnimatorRecipe, train_animator
+            from training.networks.animator import AnimatorRecipe, train_animator
 
             moving = AnimatorRecipe(**scenes_of(options.steps, options.clips, options.clips // 2))
             path = train_animator(
                 options.work, options.out, moving, minutes=options.minutes, start=start, device=device
             )
         elif network == "pose":
-            from training.posing import PoseRecipe, train_pose
+            from training.networks.pose import PoseRecipe, train_pose
 
             given = {"steps": options.steps, "players": options.clips}
             knows_bows = {"bowing": 0} if start else {}
             posing = PoseRecipe(**{name: value for name, value in given.items() if value}, **knows_bows)
             path = train_pose(options.work, options.out, posing, minutes=options.minutes, start=start, device=device)
         elif network == "painter":
-            from training.painter import PainterRecipe, train_painter
+            from training.networks.painter import PainterRecipe, train_painter
 
             painting = PainterRecipe(**scenes_of(options.steps, options.clips, 2 * options.clips))
             path = train_painter(
                 options.work, options.out, painting, minutes=options.minutes, start=start, device=device
             )
         elif options.network == "latent":
-            from training.latent import LatentRecipe, train_latent
+            from training.networks.latent import LatentRecipe, train_latent
 
             given = {"steps": options.steps, "clips": options.clips}
             path = train_latent(
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
                 footage=options.data,
             )
         elif options.network == "embedding":
-            from training.embedding import train_embedding
+            from training.networks.embedding import train_embedding
 
             if options.front_end != "small":
                 start = start or front_end_of(options.front_end, options.front_end_weights)
@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
             notes = {"errors": {k: round(v, 5) for k, v in errors.items()}}
             print(notes)
         else:
-            from training.translator import TranslatorRecipe, train_translator
+            from training.networks.translator import TranslatorRecipe, train_translator
 
             given = {"steps": options.steps, "clips": options.clips}
             translation = TranslatorRecipe(**{name: value for name, value in given.items() if value})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streaming.edges.cameras import open_camera
-from streaming.edges.frames import CameraSource
-from streaming.messages import Camera, Message, Tokens
-from streaming.pacing import Genlock
+from streaming.devices.cameras.frames import CameraSource
+from streaming.devices.cameras.select import open_camera
+from streaming.schema.messages import Camera, Message, Tokens
 from streaming.stage import Context, Inputs, Stage
+from streaming.timing.pacing import Genlock
 
 
 class CameraStage:

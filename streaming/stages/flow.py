@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import open_engine
-from streaming.config import DIALS, Dials
-from streaming.drift import Drift
-from streaming.edges.prior import load_prior
+from streaming.audio.levels import Loudness, opened
+from streaming.conventions import FLOW_GRID, TICK_NS
+from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError
-from streaming.features import fit_square
-from streaming.levels import Loudness, opened
-from streaming.messages import FLOW_GRID, TICK_NS, Flow, Hearing, Message
-from streaming.prior_reader import PriorReader, first_prior
+from streaming.painting.prior_loader import PriorReader, first_prior
+from streaming.painting.warp import Drift
+from streaming.schema.messages import Flow, Hearing, Message
+from streaming.settings.config import DIALS, Dials
 from streaming.stage import Context, Inputs
+from streaming.vision.frame_features import fit_square
 
 STILL_SIDE = 128
 """Side of the square in which the networks see the prior image."""
@@ -68,7 +69,7 @@ class FlowStage:
         show = context.show
         self._context = context
         self._dials = Dials(show)
-        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        opener = functools.partial(self._open_engine, **context.engine_options())
         self._eyes = opener("still")
         self._engine = opener("animator", seed=show.seed)
         self._chance = np.random.default_rng([show.seed, 99])

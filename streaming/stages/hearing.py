@@ -9,7 +9,8 @@ import numpy as np
 
 from engines.contract import Engine
 from engines.registry import open_engine
-from streaming.messages import SAMPLE_RATE, TICK_SAMPLES, Hearing, Message, Microphone
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.schema.messages import Hearing, Message, Microphone
 from streaming.stage import Context, Inputs
 
 _WARM_UP_STEPS = 3
@@ -34,9 +35,8 @@ class HearingStage:
         Raises:
             EngineError: when one cannot be opened.
         """
-        show = context.show
         self._context = context
-        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        opener = functools.partial(self._open_engine, **context.engine_options())
         self._encoder = opener("encoder")
         self._hearing = opener("hearing")
         for _ in range(_WARM_UP_STEPS):

@@ -7,24 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.clock import DeviceClock
-from streaming.edges.inputs import Input, Intake
-from streaming.edges.microphones import SELF, open_input
+from streaming.audio.echo_canceller import EchoGuard, Played
+from streaming.audio.levels import decibels
+from streaming.audio.resampler import TickResampler
+from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.devices.sound.inputs import Input, Intake
+from streaming.devices.sound.microphones import SELF, open_input
 from streaming.errors import StageError
-from streaming.guard import EchoGuard, Played
-from streaming.levels import decibels
-from streaming.messages import (
-    SAMPLE_RATE,
-    TICK_NS,
-    TICK_SAMPLES,
-    TICKS_PER_SECOND,
-    Message,
-    Microphone,
-    Sound,
-    Speaker,
-)
-from streaming.resample import TickResampler
+from streaming.schema.messages import Message, Microphone, Sound, Speaker
 from streaming.stage import Context, Inputs
+from streaming.timing.clock import DeviceClock
 
 WAKE_NS = 5_000_000
 

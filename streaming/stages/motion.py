@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from streaming.features import VIEW_SIDE, fit_square, pool_flow
-from streaming.in_sight import ScreenInSight
-from streaming.messages import FLOW_GRID, Camera, Message, Motion, Picture
-from streaming.seeing import open_seeing
+from streaming.conventions import FLOW_GRID
+from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.stage import Context, Inputs, Stage
+from streaming.vision.frame_features import VIEW_SIDE, fit_square, pool_flow
+from streaming.vision.screen_detector import ScreenInSight
+from streaming.vision.vision_engines import open_seeing
 
 MIN_INTERVAL_S = 0.005
 """Two frames nearer than this are a burst of a late camera: dividing by less would make a jump of any noise."""

@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.config import DIALS, Dials
-from streaming.drift import Drift, Texture
-from streaming.easel import NEVER
-from streaming.edges.prior import fit_screen, load_prior, screen_size
+from streaming.conventions import FLOW_GRID, TICK_NS
+from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
-from streaming.imagination import Brush, Look, open_brush
-from streaming.messages import FLOW_GRID, TICK_NS, Flow, Message, Picture
-from streaming.prior_reader import PriorReader, first_prior
-from streaming.shedding import Shedding
+from streaming.painting.load_shedding import Shedding
+from streaming.painting.paint_step import Brush, Look, open_brush
+from streaming.painting.paint_worker import NEVER
+from streaming.painting.prior_loader import PriorReader, first_prior
+from streaming.painting.warp import Drift, Texture
+from streaming.schema.messages import Flow, Message, Picture
+from streaming.settings.config import DIALS, Dials
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25

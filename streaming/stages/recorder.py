@@ -7,22 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming import clock
-from streaming.edges.film import Film, film_path
-from streaming.edges.film_picture import Snapshot
-from streaming.messages import (
-    SAMPLE_RATE,
-    TICK_SAMPLES,
-    Camera,
-    Flow,
-    Message,
-    Microphone,
-    Motion,
-    Picture,
-    Sound,
-    Speaker,
-)
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.devices.films.film import Film, film_path
+from streaming.devices.films.film_picture import Snapshot
+from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion, Picture, Sound, Speaker
 from streaming.stage import Context, Inputs, Stage
+from streaming.timing import clock
 
 _MAX_PARTS = 100
 

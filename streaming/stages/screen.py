@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming import clock
-from streaming.edges.prior import load_prior, screen_size
-from streaming.edges.screens import Screen as Surface
-from streaming.edges.screens import open_screen
+from streaming.conventions import TICK_NS, TICKS_PER_SECOND
+from streaming.devices.screens.select import Screen as Surface
+from streaming.devices.screens.select import open_screen
+from streaming.devices.stills.prior import load_prior, screen_size
 from streaming.errors import UserError
-from streaming.messages import TICK_NS, TICKS_PER_SECOND, Message, Microphone, Picture, Screen
+from streaming.schema.messages import Message, Microphone, Picture, Screen
 from streaming.stage import Context, Inputs
+from streaming.timing import clock
 
 WAKE_NS = 20_000_000
 """A window wants to be asked what was typed now and then."""

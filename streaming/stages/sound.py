@@ -9,17 +9,9 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
-from streaming.levels import decibels, limited
-from streaming.messages import (
-    CARDINALITY,
-    NUM_CODEBOOKS,
-    SAMPLE_RATE,
-    TICK_SAMPLES,
-    TOKEN_FRAMES_PER_TICK,
-    Message,
-    Sound,
-    Tokens,
-)
+from streaming.audio.levels import decibels, limited
+from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
+from streaming.schema.messages import Message, Sound, Tokens
 from streaming.stage import Context, Inputs
 
 _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
@@ -51,9 +43,8 @@ class SoundStage:
         Raises:
             EngineError: when it cannot be opened.
         """
-        show = context.show
         self._context = context
-        self._engine = self._open_engine("decoder", bundle=show.bundle, backend=show.backend, tell=context.note)
+        self._engine = self._open_engine("decoder", **context.engine_options())
         self._frames = nothing(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
             self._engine.step(frames=self._frames)

@@ -6,15 +6,16 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 
-from streaming.clock import DeviceClock
-from streaming.edges.outputs import Feed, Output
-from streaming.edges.speakers import open_output
+from streaming.audio.levels import SILENCE_DB, decibels
+from streaming.audio.resampler import TickResampler
+from streaming.audio.tick_ring import TickRecord, TickRing
+from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.devices.sound.outputs import Feed, Output
+from streaming.devices.sound.speakers import open_output
 from streaming.errors import StageError
-from streaming.levels import SILENCE_DB, decibels
-from streaming.messages import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND, Message, Sound, Speaker
-from streaming.resample import TickResampler
-from streaming.ring import TickRecord, TickRing
+from streaming.schema.messages import Message, Sound, Speaker
 from streaming.stage import Context, Inputs
+from streaming.timing.clock import DeviceClock
 
 LEAD_TICKS = 4
 """Ticks between the start of the performance and tick 0, in which the pipeline makes the first sound."""

@@ -11,20 +11,11 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
+from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
 from streaming.errors import UserError
-from streaming.messages import (
-    EMBEDDING_DIM,
-    FLOW_GRID,
-    TICK_NS,
-    TICKS_PER_SECOND,
-    Message,
-    Motion,
-    Set,
-    Speaker,
-    Tokens,
-)
-from streaming.pacing import LatchController, LatchLimits, TickSchedule
+from streaming.schema.messages import Message, Motion, Set, Speaker, Tokens
 from streaming.stage import Context, Inputs
+from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
 
 ANTICIPATIONS_MS = (0.0, 40.0, 80.0, 120.0)
 """The look-ahead conditions that the translator is trained with."""
@@ -117,7 +108,7 @@ class TokensStage:
             speed=np.zeros((FLOW_GRID, FLOW_GRID), np.float32),
             embedding=np.zeros(EMBEDDING_DIM, np.float32),
         )
-        opener = functools.partial(self._open_engine, bundle=show.bundle, backend=show.backend, tell=context.note)
+        opener = functools.partial(self._open_engine, **context.engine_options())
         self._sight = opener("sight")
         self._engine = opener("translator", seed=show.seed)
         self._voice = _voice(show.voice, self._engine.spec)

@@ -12,10 +12,10 @@ import torch
 
 from engines.bundles import find_bundle, read_manifest
 from engines.registry import open_engine
-from models.codec import Codec
-from models.latent import Latent, Motions
-from models.translator import Seen, Translator
-from streaming.messages import CARDINALITY, EMBEDDING_DIM, FLOW_GRID, TICK_SAMPLES
+from models.codec.codec import Codec
+from models.translation.latent import Latent, Motions
+from models.translation.translator import Seen, Translator
+from streaming.conventions import CARDINALITY, EMBEDDING_DIM, FLOW_GRID, TICK_SAMPLES
 from training.bundling import load_network
 
 TOLERANCE = 1e-5

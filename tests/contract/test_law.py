@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.animator import Animator, AnimatorConfig
-from models.codec import Codec
-from models.encodec import EXACT, Encodec, EncodecConfig
-from models.latent import Latent, LatentConfig, Motions
-from models.mel import MelConfig, Vocoder
-from models.partials import CodecConfig
-from models.streaming import CausalConv1d, Gated, Proof, State, StreamingModule, verify_contract
-from models.translator import Seen, Translator, TranslatorConfig
+from models.codec.additive_codec import CodecConfig
+from models.codec.codec import Codec
+from models.codec.encodec import EXACT, Encodec, EncodecConfig
+from models.codec.mel import MelConfig, Vocoder
+from models.pictures.animator import Animator, AnimatorConfig
+from models.streaming_law import CausalConv1d, Gated, Proof, State, StreamingModule, verify_contract
+from models.translation.latent import Latent, LatentConfig, Motions
+from models.translation.translator import Seen, Translator, TranslatorConfig
 
 
 def prove(module: StreamingModule, x: Tensor, unit: int) -> Proof:

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RUNNER_MARK = "streaming.runner"
+RUNNER_MARK = "streaming.runtime.stage_process"
 
 
 @dataclass

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engines import machine
-from engines.artifacts import artifacts_of, manifest_of
-from engines.bundles import find_bundle
+from engines.artifacts import manifest_of
+from engines.bundles import artifacts_of, find_bundle
 from engines.registry import check_backend
 from tests.live.place import Stage, output_of, wait_for
 
@@ -69,9 +69,9 @@ def few_cores() -> Iterator[None]:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system keeps no process to a few cores")
     all_of_them = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(all_of_them)[:2])
+    os.sched_setaffinity(0, sorted(all_of_them)[:2])  # noqa: TID251
     yield
-    os.sched_setaffinity(0, all_of_them)
+    os.sched_setaffinity(0, all_of_them)  # noqa: TID251
 
 
 @pytest.mark.skipif(machine.has_gpu(), reason="on a GPU torch performs while engines are built")

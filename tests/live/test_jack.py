@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soxr
 
-from streaming.clock import keep_awake, now_ns, sleep_until
+from streaming.timing.clock import keep_awake, now_ns, sleep_until
 from tests.live.jack_server import MARKS, PERIOD, RECORDER, client, connect, jack, line, place_of, tell
 
 pytestmark = MARKS
@@ -26,12 +26,12 @@ import json
 import os
 import sys
 import numpy as np
-from streaming.clock import now_ns, sleep_until, DeviceClock
-from streaming.edges.outputs import Feed
-from streaming.edges.speakers import SoundDeviceOutput
-from streaming.messages import TICK_NS
-from streaming.resample import TickResampler
-from streaming.ring import TickRing
+from streaming.timing.clock import now_ns, sleep_until, DeviceClock
+from streaming.devices.sound.outputs import Feed
+from streaming.devices.sound.speakers import SoundDeviceOutput
+from streaming.conventions import TICK_NS
+from streaming.audio.resampler import TickResampler
+from streaming.audio.tick_ring import TickRing
 sys.setswitchinterval(0.0005)
 with contextlib.suppress(OSError):
     os.nice(-10)  # as the table of processes asks for the speaker

@@ -21,12 +21,13 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from streaming.bus import Subscriber
-from streaming.clock import now_ns
-from streaming.messages import TICK_SAMPLES, TICKS_PER_SECOND, Sound
-from streaming.metrics import Metrics
-from streaming.resample import TickResampler
-from streaming.sockets import Poller
+from streaming.audio.resampler import TickResampler
+from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.schema.messages import Sound
+from streaming.telemetry.metrics import Metrics
+from streaming.timing.clock import now_ns
+from streaming.transport.bus import Subscriber
+from streaming.transport.sockets import Poller
 from tests.live.jack_server import MARKS, PERIOD, RECORDER, client, connect, jack, line, place_of, tell
 
 pytestmark = MARKS

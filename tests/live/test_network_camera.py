@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from streaming import clock
-from streaming.config import Show
-from streaming.edges.frames import Frame
-from streaming.edges.live_capture import network_camera
+from streaming.devices.cameras.frames import Frame
+from streaming.devices.cameras.live_capture import network_camera
 from streaming.errors import SourceError
-from streaming.metrics import Metrics
+from streaming.settings.config import Show
 from streaming.stage import Context
+from streaming.telemetry.metrics import Metrics
+from streaming.timing import clock
 
 pytestmark = pytest.mark.live
 

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from engines.bundles import find_bundle
-from models.animator import Animator
-from models.painter import Painter
+from models.pictures.animator import Animator
+from models.pictures.painter import Painter
 from tests.live.place import CHECKOUT, Stage, output_of, wait_for
 from training.bundling import write_network
 

@@ -15,7 +15,7 @@ from engines.registry import open_engine
 from export.__main__ import main
 from export.int8 import TOLERANCE, parity, rounded, views
 from export.onnx import to_onnx
-from models.ticks import Tick, tick_of
+from models.tick_modules import Tick, tick_of
 from training.bundling import load_network
 
 

@@ -13,7 +13,7 @@ import yaml
 from torch import Tensor
 from transformers import EncodecModel
 
-from models.encodec import Encodec
+from models.codec.encodec import Encodec
 from tests.encodecs import as_audiocraft, seeded
 from training.adopt import AUDIOCRAFT, encodec_of, read_published
 

@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from engines.onnx_runtime import OnnxRunner
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from export.onnx import parity, to_onnx
 from export.parity import TOLERANCE, difference
-from models.animator import Animator, AnimatorConfig
-from models.codec import Codec
-from models.embedding import EmbeddingConfig, VisualEmbedding
-from models.latent import Latent, LatentConfig
-from models.mel import MelConfig, Vocoder
-from models.painter import Painter, PainterConfig
-from models.partials import CodecConfig
-from models.pose import KEEP, Pose, PoseConfig
-from models.ticks import tick_of
-from models.translator import Translator, TranslatorConfig
+from models.codec.additive_codec import CodecConfig
+from models.codec.codec import Codec
+from models.codec.mel import MelConfig, Vocoder
+from models.pictures.animator import Animator, AnimatorConfig
+from models.pictures.painter import Painter, PainterConfig
+from models.pictures.pose import KEEP, Pose, PoseConfig
+from models.tick_modules import tick_of
+from models.translation.latent import Latent, LatentConfig
+from models.translation.translator import Translator, TranslatorConfig
+from models.vision.embedding import EmbeddingConfig, VisualEmbedding
 
 MEL = MelConfig(bands=24, short_bands=4, width=16, dilations=(1, 2))
 

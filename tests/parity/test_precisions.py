@@ -23,8 +23,8 @@ import pytest
 import torch
 
 from engines.bundles import find_bundle, learned_networks
-from engines.onnx_runtime import CPU, OnnxRunner, providers
-from engines.torch_runtime import TorchRunner, load_tick
+from engines.runtimes.onnxruntime_runtime import CPU, OnnxRunner, providers
+from engines.runtimes.torch_runtime import TorchRunner, load_tick
 from export.onnx import halved, to_onnx
 from export.parity import bounds, compare
 

@@ -15,17 +15,17 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from benchmarks.codec import seeded
 from engines.artifacts import artifact_entry, not_exported
 from engines.registry import open_engine
 from export import int8
 from export.__main__ import main
 from export.onnx import to_onnx
 from export.rounded_codec import BLOCK, noise, notes, parity, rounded, rounds
-from models.codec import Codec
-from models.encodec import Encodec, EncodecConfig
-from models.ticks import Tick, tick_of
+from models.codec.codec import Codec
+from models.codec.encodec import Encodec, EncodecConfig
+from models.tick_modules import Tick, tick_of
 from training.bundling import write_network
-from training.codec_speed import seeded
 
 SMALL = EncodecConfig(num_filters=8, latent_dim=32)
 HALVES = ("encoder", "decoder")

@@ -12,7 +12,7 @@ from engines.bundles import find_bundle
 from engines.contract import Engine
 from engines.registry import RUNTIMES, open_engine
 from export.build import build
-from streaming.performer.performer import SyntheticPerformer
+from performers.performer import SyntheticPerformer
 from streaming.stages.motion import MotionReader
 
 SECONDS = 4

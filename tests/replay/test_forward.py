@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming.config import Show
-from streaming.messages import TICK_NS, TICK_SAMPLES, Camera, Message, Motion, Sound, Speaker, Tokens
-from streaming.metrics import Metrics
-from streaming.performer.performer import SyntheticPerformer
+from performers.performer import SyntheticPerformer
+from streaming.conventions import TICK_NS, TICK_SAMPLES
+from streaming.schema.messages import Camera, Message, Motion, Sound, Speaker, Tokens
+from streaming.settings.config import Show
 from streaming.stage import Context, Inputs, Stage
 from streaming.stages import motion, sound, tokens
+from streaming.telemetry.metrics import Metrics
 
 FRAMES = 60
 MS = 1_000_000

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.films import turn_mp4, write_film
-from training.dataset import Dataset, DatasetError, assign_splits, item_facts
-from training.onsets import detect_onsets
+from training.footage.dataset import Dataset, DatasetError, assign_splits, item_facts
+from training.measures.onsets import detect_onsets
 from training.prepare import offset_between
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,6 @@ from engines import machine
 from engines.artifacts import (
     SCHEMA,
     artifact_entry,
-    artifacts_of,
     manifest_of,
     measured_share,
     not_exported,
@@ -22,8 +21,8 @@ from engines.artifacts import (
     why_rebuilt,
     why_stale,
 )
-from engines.bundles import EXPORT_VERSION, read_manifest
-from models.codec import Codec
+from engines.bundles import EXPORT_VERSION, artifacts_of, read_manifest
+from models.codec.codec import Codec
 from tests.small import codec_config, small_bundle
 from training.bundling import write_network
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from engines.bundles import InvalidBundleError, find_bundle, read_file, read_manifest
 from engines.contract import EngineError
 from engines.registry import open_engine
-from models.codec import Codec
+from models.codec.codec import Codec
 from models.weights import WeightsError
 from tests.small import codec_config, small_bundle
 from training.bundling import load_network, write_network, write_scores

@@ -10,9 +10,9 @@ import torch
 
 from engines.registry import open_engine
 from export.build import build
-from models.encodec import EXACT, Encodec, EncodecConfig
+from models.codec.encodec import EXACT, Encodec, EncodecConfig
 from training.bundling import load_network, write_network
-from training.codec_scores import through_codec
+from training.evaluation.codec import through_codec
 
 BACKENDS = ("torch", "onnxruntime")
 

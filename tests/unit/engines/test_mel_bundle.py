@@ -11,12 +11,12 @@ import torch
 from engines.bundles import find_bundle, learned_networks, representation
 from engines.registry import open_engine
 from export.build import build
-from models.latent import Latent, LatentConfig
-from models.mel import MelConfig, Vocoder
-from models.translator import Translator, TranslatorConfig
+from models.codec.mel import MelConfig, Vocoder
+from models.translation.latent import Latent, LatentConfig
+from models.translation.translator import Translator, TranslatorConfig
 from training.bundling import load_network, write_network
-from training.codec_scores import through_codec
-from training.forward import Setting, answer
+from training.evaluation.codec import through_codec
+from training.evaluation.forward_loop import Setting, answer
 
 MEL = MelConfig(bands=24, short_bands=4, width=16, dilations=(1,))
 

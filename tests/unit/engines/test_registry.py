@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from engines import machine, onnx_runtime, registry, standby, torch_runtime
-from engines.artifacts import artifacts_of, manifest_of, read_entry
+from engines import hot_swap, machine, registry
+from engines.artifacts import manifest_of, read_entry
+from engines.bundles import artifacts_of
 from engines.contract import EngineError
 from engines.registry import check_backend, choose, open_engine, ranked, wants_export
+from engines.runtimes import onnxruntime_runtime, torch_runtime
 from export import build as building
 from export.build import build
 from tests.small import small_bundle
@@ -182,7 +184,7 @@ def test_where_nothing_can_run_it_the_last_reason_is_told(built: Path, monkeypat
         raise EngineError("it is broken; mend it")
 
     monkeypatch.setattr(torch_runtime, "open_runner", broken)
-    monkeypatch.setattr(onnx_runtime, "open_runner", broken)
+    monkeypatch.setattr(onnxruntime_runtime, "open_runner", broken)
     with pytest.raises(EngineError, match="it is broken; mend it"):
         open_engine("decoder", bundle=str(built))
 
@@ -191,7 +193,7 @@ def test_where_nothing_can_run_it_the_last_reason_is_told(built: Path, monkeypat
 def test_what_is_built_in_the_background_takes_over(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ) -> None:
-    monkeypatch.setattr(standby, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(registry, "measured_share", lambda entry: 0.5)
     if damaged:
         build(bundle, networks=["decoder"])
@@ -212,7 +214,7 @@ def test_what_is_built_in_the_background_takes_over(
 
 
 def test_what_could_not_be_built_in_the_background_is_said(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standby, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(building, "bounds", lambda tick, precision: {"output": -1.0})
     told: list[str] = []
     engine = open_engine("decoder", bundle=str(bundle), tell=told.append)
@@ -229,13 +231,13 @@ def test_what_could_not_be_built_in_the_background_is_said(bundle: Path, monkeyp
 
 def test_as_many_threads_as_are_asked_for_share_a_tick(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
-    whole = onnx_runtime.OnnxRunner
+    whole = onnxruntime_runtime.OnnxRunner
 
     def counted(data: bytes, threads: int, *rest: Any) -> Any:
         given.append(threads)
         return whole(data, threads, *rest)
 
-    monkeypatch.setattr(onnx_runtime, "OnnxRunner", counted)
+    monkeypatch.setattr(onnxruntime_runtime, "OnnxRunner", counted)
     open_engine("decoder", bundle=str(built), backend="onnxruntime")
     open_engine("decoder", bundle=str(built), backend="onnxruntime", threads=2)
     assert given == [1, 2]

@@ -11,16 +11,17 @@ import pytest
 import torch
 
 from engines import machine
-from engines.artifacts import artifact_entry, artifacts_of, manifest_of, not_exported, read_entry
+from engines.artifacts import artifact_entry, manifest_of, not_exported, read_entry
+from engines.bundles import artifacts_of
 from engines.contract import EngineError
-from engines.onnx_runtime import OnnxRunner
 from engines.registry import open_engine
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from export import build as building
 from export import tensorrt
 from export.__main__ import main
 from export.build import build
 from export.parity import TOLERANCE, example
-from models.animator import Animator, AnimatorConfig
+from models.pictures.animator import Animator, AnimatorConfig
 from tests.small import small_bundle
 from training.bundling import write_network
 
@@ -187,7 +188,7 @@ def test_without_a_gpu_no_plan_is_built_and_that_is_one_line(
 
 def test_a_plan_is_kept_with_the_names_of_its_tensors(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to the compiler and after it; what the compiler gives is replaced by torch."""
-    from engines.torch_runtime import TorchRunner
+    from engines.runtimes.torch_runtime import TorchRunner
 
     def on_torch(tick: Any, asked: str, compiler: tensorrt.Compiler) -> building.Made:
         plan, names = tensorrt.to_plan(tick, asked, compiler=compiler, device="cpu")

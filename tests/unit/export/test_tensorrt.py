@@ -12,7 +12,7 @@ import torch
 
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
-from engines.torch_runtime import load_tick
+from engines.runtimes.torch_runtime import load_tick
 from export.parity import difference, example
 from export.tensorrt import bindings, compile_plan, doubles, to_plan, traced
 
@@ -91,7 +91,7 @@ def test_a_plan_does_what_torch_does(network: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     pytest.importorskip("torch_tensorrt")
-    from engines.tensorrt_runtime import PlanRunner, PlanTick
+    from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
     from export.parity import bounds, compare
 
     device = torch.device("cuda")

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from models.onnx_graph import OnnxGraph
-from training.onnx_front_end import graph_of
+from training.adopt.onnx_front_end import graph_of
 
 X = np.random.default_rng(0).standard_normal((2, 4, 9, 7)).astype(np.float32)
 INTS = {"two": [2, 4, 63], "zero": [0, 0, -1], "minus": -1, "cut": [1], "end": [1 << 40], "axis": [3], "step": [2]}

@@ -1,0 +1,211 @@
+"""How long a tick of MusicGen's kind of codec takes, by runtime and precision, and what the shorter numbers cost.
+
+    python -m benchmarks.codec [BUNDLE] [--ticks 150]
+
+Without a bundle it is the full size with seeded numbers: each layer as loud as music makes it, and codebooks of what it
+hears, so that its tokens and its errors are like a trained codec's. What is compared takes turns, a tick each 40 ms as
+in a show: whatever else the machine does, it does to all of them, and the caches are as cold as there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.bundles import find_bundle
+from engines.contract import EngineError
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
+from engines.runtimes.torch_runtime import TorchRunner
+from engines.tick_engines import Runner
+from export import rounded_codec
+from export.onnx import to_onnx
+from models.codec.codec import TokenCodec, nearest
+from models.codec.encodec import Block, Conv, Encodec, EncodecConfig, Memory, Part, Parts, Up
+from models.tick_modules import Tick, tick_of
+from streaming.timing.clock import now_ns, sleep_until
+from training.bundling import sounding_of
+from training.datasets.codec import TEST_SEED, render_clip
+
+TICK_NS = 40_000_000
+WARM_UP = 5
+LEARNED, PLAYED = range(TEST_SEED + 200_000, TEST_SEED + 200_008), range(TEST_SEED + 210_000, TEST_SEED + 210_004)
+"""Clips that the seeded codec is made with, and those that it is tried on."""
+LEARNED_S, PLAYED_S = 1.5, 2.0
+
+
+def music(seeds: range, seconds: float, sample_rate: int) -> Tensor:
+    """The beginnings of rendered clips: float32 [clips, 1, samples] in -1..1."""
+    clips = np.stack([render_clip(seed)[: round(seconds * sample_rate)] for seed in seeds])
+    return torch.from_numpy(clips.astype(np.float32) / 32768)[:, None]
+
+
+@torch.no_grad()
+def seeded(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
+    """An untrained codec that says something of what it hears: layers are set by data (Mishkin and Matas 2016).
+
+    Args:
+        config: the sizes.
+        sound: [B, 1, samples], which they are set by.
+        seed: of its numbers.
+    """
+    torch.manual_seed(seed)
+    codec = Encodec(config).eval().requires_grad_(False)
+    latents = _set(codec.encoder.layers, sound)
+    rest = latents.transpose(1, 2).flatten(0, 1)
+    said = torch.zeros_like(rest)
+    parts = rest.tensor_split(config.num_codebooks)
+    begin = 0
+    for k, part in enumerate(parts):
+        # Each codebook is of other sounds than those before it, whose rests would be nothing.
+        own = rest[begin : begin + len(part)]
+        begin += len(part)
+        chosen = own[torch.randint(len(own), (config.cardinality,))]
+        book = chosen + 0.3 * own.std(0) * torch.randn_like(chosen)
+        codec.quantizer.codebooks[k] = book
+        entry = book[nearest(rest, book)]
+        said, rest = said + entry, rest - entry
+    _set(codec.decoder.layers, said.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
+    last = codec.decoder.layers.parts()[-1]
+    assert isinstance(last, Conv)
+    assert last.conv.bias is not None
+    last.conv.weight.mul_(0.1)
+    last.conv.bias.mul_(0.1)
+    return codec
+
+
+def _set(part: Part, x: Tensor) -> Tensor:
+    """Make each convolution's outputs of mean 0 and deviation 1 over what it is given, in order; what comes out."""
+    if isinstance(part, Parts):
+        for inner in part.parts():
+            x = _set(inner, x)
+        return x
+    if isinstance(part, Block):
+        return _set(part.block, x) + (x if part.shortcut is None else _set(part.shortcut, x))
+    if isinstance(part, Memory):
+        for weight in part.lstm.parameters():
+            weight.mul_(2.0)
+    if isinstance(part, (Conv, Up)):
+        y = part(x)
+        deviation = y.std((0, 2)) + 1e-6
+        part.conv.weight.div_(deviation[None, :, None] if isinstance(part, Up) else deviation[:, None, None])
+        assert part.conv.bias is not None
+        part.conv.bias.sub_(y.mean((0, 2))).div_(deviation)
+    found: Tensor = part(x)
+    return found
+
+
+def runners(tick: Tick) -> dict[str, Runner]:
+    """What is compared."""
+    data = to_onnx(tick)
+    found: dict[str, Runner] = {
+        "torch fp32": TorchRunner(tick, torch.device("cpu")),
+        "ONNX Runtime fp32": OnnxRunner(data),
+        "ONNX Runtime fp32, 2 threads": OnnxRunner(data, 2),
+    }
+    if rounded_codec.rounds(tick):
+        small = rounded_codec.rounded(tick, data)
+        found |= {"ONNX Runtime int8": OnnxRunner(small), "ONNX Runtime int8, 2 threads": OnnxRunner(small, 2)}
+    return found
+
+
+def timed(
+    compared: dict[str, Runner], ticks: list[dict[str, NDArray[Any]]], reset: Callable[[int], bool]
+) -> tuple[dict[str, list[float]], dict[str, list[NDArray[Any]]]]:
+    """Run them in turn.
+
+    Args:
+        compared: the runners.
+        ticks: the inputs.
+        reset: whether a new stream begins with the tick of this number.
+
+    Returns:
+        The milliseconds of each tick, and what it gave.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in compared}
+    gave: dict[str, list[NDArray[Any]]] = {name: [] for name in compared}
+    due = now_ns()
+    for number, inputs in enumerate(ticks):
+        for name, runner in compared.items():
+            if reset(number):
+                runner.reset()
+            due = max(due + TICK_NS, now_ns())
+            sleep_until(due)
+            begin = now_ns()
+            gave[name].append(runner.run(inputs))
+            spent[name].append((now_ns() - begin) / 1e6)
+    return spent, gave
+
+
+def decibels(noise: float) -> float:
+    """A relative loudness of noise as a signal-to-noise ratio."""
+    return -20.0 * float(np.log10(max(noise, 1e-12)))
+
+
+def compare(codec: TokenCodec, ticks: int) -> list[str]:
+    """Both halves on music that the codec was not made with; the table's lines."""
+    hop = codec.config.hop
+    clips = music(PLAYED, PLAYED_S, codec.config.sample_rate)
+    length = int(clips.shape[-1]) // int(2 * hop)
+    played = [pcm.numpy()[None] for clip in clips for pcm in clip[:, : 2 * hop * length].split(2 * hop, -1)] * -(
+        -ticks // (length * len(clips))
+    )
+    lines = []
+    encoder, decoder = tick_of("encoder", codec), tick_of("decoder", codec)
+
+    def begins(number: int) -> bool:
+        return number % length == 0
+
+    spent, gave = timed(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
+    heard = gave["torch fp32"]
+    for name, took in spent.items():
+        share = float(np.mean([np.mean(a != b) for a, b in zip(gave[name], heard, strict=True)]))
+        lines.append(_line("encoder", name, took, f"{100 * share:.1f}% of tokens differ"))
+    spent, gave = timed(runners(decoder), [{"frames": frames} for frames in heard], begins)
+    late = -(-decoder.latency_samples // (2 * hop))
+    kept = [number for number in range(ticks) if number % length >= late]
+    want = [gave["torch fp32"][number] for number in kept]
+    for name, took in spent.items():
+        noise = rounded_codec.noise(want, [gave[name][number] for number in kept])
+        note = "" if name == "torch fp32" else f"SNR {decibels(noise):.1f} dB"
+        lines.append(_line("decoder", name, took, note))
+    return lines
+
+
+def _line(half: str, name: str, took: list[float], note: str) -> str:
+    p50, p99 = np.percentile(took[WARM_UP:], (50, 99))
+    return f"{half:<8} {name:<30} p50 {p50:6.1f}  p99 {p99:6.1f}  min {min(took):6.1f} ms  {note}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.codec", description=__doc__)
+    parser.add_argument("bundle", nargs="?", help="whose codec; the full-size one with seeded numbers if none is named")
+    parser.add_argument("--ticks", type=int, default=150, help="of each (default: 150)")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # as the torch runtime has it
+    try:
+        if options.bundle is None:
+            config = EncodecConfig()
+            codec: Any = seeded(config, music(LEARNED, LEARNED_S, config.sample_rate))
+        else:
+            codec = sounding_of(Path(find_bundle(options.bundle)))
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not isinstance(codec, TokenCodec):
+        print(f"{options.bundle}: its sound is no tokens; name a bundle with a codec", file=sys.stderr)
+        return 2
+    print("\n".join(compare(codec, options.ticks)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

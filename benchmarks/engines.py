@@ -1,0 +1,262 @@
+"""Times every network on every runtime and precision that this machine has, side by side in one run.
+
+`python run_live.py bench engines [--bundle B] [--out DIR]` leaves a table as JSON and Markdown and a plot as PNG. A
+tick is timed with its inputs and its output as arrays on the CPU, as a show has them; all ways to run a network take
+turns tick by tick, so that what else the machine does meanwhile slows all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+import torch
+
+from benchmarks.engines_page import leave
+from benchmarks.show import HISTORY, append_history, commit
+from engines import machine
+from engines.artifacts import PRECISIONS
+from engines.bundles import find_bundle, learned_networks
+from engines.contract import EngineError
+from engines.hot_swap import warm
+from engines.runtimes.onnxruntime_runtime import CPU, OnnxRunner, providers
+from engines.runtimes.torch_runtime import TorchRunner, device_for, load_tick
+from engines.tick_engines import Runner
+from export import int8
+from export.onnx import halved, to_onnx
+from export.parity import compare, example
+from export.tensorrt import compile_plan, to_plan
+from streaming.timing import clock
+
+SECONDS = 4.0
+"""How long each network is timed, by all that can run it together."""
+LEAST = 40
+"""Ticks that are timed however long they take."""
+WEIGHED = 20
+"""Ticks after which it is looked how much memory a network has come to need."""
+
+
+class Way(NamedTuple):
+    """One way to run a network: how is "eager" or "compiled" for torch, a provider for ONNX Runtime."""
+
+    runtime: str
+    precision: str
+    how: str = ""
+
+    def __str__(self) -> str:
+        how = self.how.removesuffix("ExecutionProvider")
+        return " ".join(filter(None, [self.runtime, how, self.precision]))
+
+
+BASE = Way("torch", "fp32", "eager")
+"""What the others are compared with."""
+
+
+def ways(*, rounded: bool, compiled: bool = False) -> Iterator[Way]:
+    """All that this machine could do for a network, torch's own way first.
+
+    Args:
+        rounded: it can be had in 8-bit integers.
+        compiled: torch.compile too, where there is no GPU: it takes half a minute for each network and a C++ compiler.
+    """
+    gpu = machine.has_gpu()
+    for precision in PRECISIONS["torch"]:
+        if precision != "fp16" or gpu:  # on a CPU torch computes fp16 by converting it
+            yield Way("torch", precision, "eager")
+    if gpu or compiled:
+        yield Way("torch", "fp32", "compiled")
+    for provider in providers():
+        yield Way("onnxruntime", "fp32", provider)
+        if provider != CPU:
+            yield Way("onnxruntime", "fp16", provider)
+    if rounded:
+        yield Way("onnxruntime", "int8", CPU)
+    if gpu and machine.installed("torch_tensorrt"):
+        for precision in PRECISIONS["tensorrt"]:
+            yield Way("tensorrt", precision)
+
+
+def made(network: str, folder: Path, way: Way) -> bytes:
+    """The file that a way to run a network needs; nothing for torch.
+
+    Raises:
+        EngineError: when it cannot be made.
+    """
+    tick = load_tick(network, folder)
+    if way.runtime == "torch":
+        return b""
+    if way.runtime == "tensorrt":
+        data, names = to_plan(tick, way.precision, compiler=compile_plan)
+        return json.dumps(names).encode() + b"\n" + data
+    data = to_onnx(tick)
+    if way.precision == "fp16":
+        return halved(data)
+    return int8.rounded(tick, data) if way.precision == "int8" else data
+
+
+def opened(network: str, folder: Path, way: Way, data: bytes) -> Runner:
+    """A runner of a network in one way.
+
+    Raises:
+        EngineError: when it cannot be run here.
+    """
+    if way.runtime == "onnxruntime":
+        return OnnxRunner(data, provider=way.how)
+    tick, place = load_tick(network, folder), device_for()
+    if way.runtime == "torch":
+        return TorchRunner(tick, place, way.precision, compiled=way.how == "compiled")
+    from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
+
+    names, _, plan = data.partition(b"\n")
+    return PlanRunner(tick, PlanTick(tick.single(), plan, json.loads(names), place), place)
+
+
+def timed(network: str, folder: Path, runners: dict[Way, Runner], seconds: float) -> dict[Way, dict[str, float]]:
+    """Let all take turns, tick by tick, for so long.
+
+    Returns:
+        For each: `p50` and `p99` of a tick in ms, `n` ticks, and `speed_up`: how often it could have ticked while torch
+        does once, the median over ticks.
+    """
+    rng, tick = np.random.default_rng(1), load_tick(network, folder)
+    taken: dict[Way, list[float]] = {way: [] for way in runners}
+    end, n = clock.now_ns() + int(seconds * 1e9), 0
+    while n < LEAST or clock.now_ns() < end:
+        inputs: dict[str, Any] = {spec.name: example(spec, rng, n) for spec in tick.inputs}
+        for way, runner in runners.items():
+            begun = clock.now_ns()
+            runner.run(inputs)
+            taken[way].append((clock.now_ns() - begun) / 1e6)
+        n += 1
+    found = {}
+    for way, times in taken.items():
+        faster = [base / own for base, own in zip(taken.get(BASE, times), times, strict=True)]
+        p50, p99 = np.percentile(times, [50, 99])
+        found[way] = {"p50": float(p50), "p99": float(p99), "n": len(times), "speed_up": statistics.median(faster)}
+    return found
+
+
+def weigh(network: str, folder: Path, way: Way, file: Path) -> float:
+    """By how many MB this process grows when it opens a network and runs it; on a GPU, by how much of its memory."""
+    here = psutil.Process()
+    gpu = device_for().type == "cuda" and way.how != CPU
+    free = torch.cuda.mem_get_info()[0] if gpu else 0
+    before = here.memory_info().rss
+    runner = opened(network, folder, way, file.read_bytes())
+    warm(runner)
+    for _ in range(WEIGHED):
+        runner.run({name: value + 1 if name == "temperature" else value for name, value in runner.blank().items()})
+    grown = free - torch.cuda.mem_get_info()[0] if gpu else here.memory_info().rss - before
+    return grown / 1e6
+
+
+def _weighed(network: str, folder: Path, way: Way, file: Path) -> float | None:
+    """The same in a process of its own; None where it fails."""
+    command = [sys.executable, "-m", "benchmarks.engines", str(folder), "--weigh", network, *way, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
+def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -> dict[str, Any]:
+    """The whole table.
+
+    Args:
+        folder: the bundle's.
+        seconds: how long each network is timed.
+        compiled: see `ways`.
+
+    Returns:
+        `machine`: what it is; `bundle`; `rows`: network, way, times, memory and parity, or why it could not be run.
+    """
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as kept:
+        for network in learned_networks(folder):
+            rows += _measured(network, folder, Path(kept), seconds, compiled)
+    board = machine.gpu()
+    about = {
+        "cpu": machine.cpu(),
+        "cores": psutil.cpu_count(logical=True),
+        "gpu": None
+        if board is None
+        else {"name": board.name, "architecture": board.architecture, "driver": board.driver},
+        "versions": {name: machine.version(name) for name in machine.DISTRIBUTIONS},
+    }
+    return {"machine": about, "bundle": folder.name, "at": clock.wall_text(), "rows": rows}
+
+
+def _measured(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
+    runners: dict[Way, Runner] = {}
+    rows: dict[Way, dict[str, Any]] = {}
+    for way in ways(rounded=int8.rounds(network, load_tick(network, folder)), compiled=compiled):
+        sys.stdout.write(f"{network}: {way} ...\n")
+        sys.stdout.flush()
+        rows[way] = {"network": network, "way": str(way), **way._asdict()}
+        file = kept / f"{network}-{len(rows)}"
+        try:
+            data = made(network, folder, way)
+            file.write_bytes(data)
+            runner = opened(network, folder, way, data)
+            warm(runner)
+            # In 8 bits a network is compared on pictures; noise is nothing that it was made for.
+            rows[way]["parity"] = (
+                int8.parity(load_tick(network, folder), data)
+                if way.precision == "int8"
+                else compare(load_tick(network, folder), runner)
+            )
+            runner.reset()
+            runners[way] = runner
+        except Exception as error:  # the compilers' errors share no base class
+            rows[way]["failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            continue
+        rows[way]["memory_mb"] = _weighed(network, folder, way, file)
+    for way, step in timed(network, folder, runners, seconds).items():
+        rows[way]["step_ms"] = step
+    return list(rows.values())
+
+
+def entry(found: dict[str, Any]) -> dict[str, Any]:
+    """What the history keeps of it: the medians."""
+    steps = {f"{row['network']} {row['way']}": row["step_ms"]["p50"] for row in found["rows"] if "step_ms" in row}
+    return {"bench": "engines", "at": found["at"], "commit": commit(), "host": found["machine"], "p50_ms": steps}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and leave the table; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="run_live.py bench engines", description=__doc__)
+    parser.add_argument("bundle", nargs="?", default="default", help="name of a shipped bundle, or a folder")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed")
+    parser.add_argument("--out", type=Path, default=Path("recordings"), help="where the table is left")
+    parser.add_argument("--history", action="store_true", help="append the medians to docs/bench-history.jsonl")
+    parser.add_argument(
+        "--compiled", action="store_true", help="torch.compile too without a GPU: half a minute a network"
+    )
+    parser.add_argument("--weigh", nargs=5, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    try:
+        folder = find_bundle(options.bundle)
+        if options.weigh:
+            network, runtime, precision, how, file = options.weigh
+            sys.stdout.write(f"{weigh(network, folder, Way(runtime, precision, how), Path(file))}\n")
+            return 0
+        found = measure(folder, options.seconds, compiled=options.compiled)
+        for path in leave(found, options.out):
+            sys.stdout.write(f"written: {path}\n")
+        if options.history:
+            append_history(HISTORY, entry(found))
+    except (EngineError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

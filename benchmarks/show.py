@@ -1,0 +1,228 @@
+"""Benchmarks: whole performances with the real processes, and a table from their own reports."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engines.registry import check_backend
+from streaming.errors import UserError
+from streaming.runtime.child_process import CHECKOUT
+from streaming.runtime.show import Performance, perform
+from streaming.settings.config import Show
+from streaming.settings.options import Command
+from streaming.settings.validation import BACKENDS
+from streaming.timing import clock
+
+SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}
+ROUNDS = 3
+"""How often each runtime's turn comes when whole performances are compared."""
+HISTORY = CHECKOUT / "docs" / "bench-history.jsonl"
+
+
+def bench(command: Command) -> int:
+    """Run one benchmark, print its table, and append it to the history if that was asked for.
+
+    Returns:
+        The performance's exit status.
+    """
+    which, seconds = command.target, command.seconds or command.show.duration_s or SECONDS[command.target]
+    show = settings(command.show, seconds)
+    if which == "backends":
+        return compare(command, show)
+    done = perform(show, awake=command.awake, notes=command.notes)
+    if done.ending.line:
+        sys.stderr.write(done.ending.line + "\n")
+    if done.report["duration_s"] is None:
+        return done.ending.code or 1
+    sys.stdout.write("\n".join(table(which, done.report)) + "\n")
+    if command.history:
+        append_history(HISTORY, entry(which, done))
+    return done.ending.code
+
+
+def compare(command: Command, show: Show) -> int:
+    """Perform the same show on every runtime that can run here, in turns, and print their figures side by side.
+
+    Returns:
+        The exit status of the first performance that did not close cleanly, else 0.
+
+    Raises:
+        UserError: when fewer than two runtimes can run here.
+    """
+    backends = [name for name in BACKENDS if name != "auto" and not check_backend(name)]
+    if len(backends) < 2:
+        raise UserError(f"only {', '.join(backends) or 'nothing'} can run here", "bench backends", "install another")
+    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in backends}
+    for _ in range(ROUNDS):
+        for name in backends:
+            done = perform(msgspec.structs.replace(show, backend=name), awake=command.awake, notes=command.notes)
+            if done.ending.code or done.report["duration_s"] is None:
+                sys.stderr.write(f"{name}: {done.ending.line or 'it did not begin'}\n")
+                return done.ending.code or 1
+            reports[name].append(done.report)
+            if command.history:
+                append_history(HISTORY, entry("backends", done))
+    sys.stdout.write("\n".join(side_by_side(reports)) + "\n")
+    return 0
+
+
+def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Markdown: the medians of each runtime's performances; ticks and underruns are the worst of them.
+
+    Args:
+        reports: runtime -> reports of the same show; the first runtime's step times are what the others are beside.
+    """
+    first = next(iter(reports))
+    some = reports[first][0]
+    host, rows = some["host"], []
+    rounds = f"{len(reports[first])} performances of {some['duration_s']:.0f} s each, in turns"
+    for stage in some["stages"]:
+        for unit, pick in (("ms p50", _step("p50")), ("ms p99", _step("p99")), ("% of a core", _cpu)):
+            rows.append((f"{stage}, {unit}", {name: _median(map(pick(stage), got)) for name, got in reports.items()}))
+    rows.append(("all stages, % of a core", {name: _median(map(_cpu_in_all, got)) for name, got in reports.items()}))
+    for path in ("motion_to_sound_ms", "sound_to_picture_ms"):
+        for share in ("p50", "p99"):
+            told = {name: _median(one[path][share] for one in got) for name, got in reports.items()}
+            rows.append((f"{path.removesuffix('_ms').replace('_', '-')}, ms {share}", told))
+    worst = (
+        ("ticks not played", _not_played),
+        ("concealed after the first second", lambda one: one["ticks"]["concealed_after_first_second"]),
+        ("underruns", lambda one: one["audio"]["underruns"]),
+        ("pictures missed after the first second", lambda one: one["pictures"]["missed_after_first_second"]),
+    )
+    for label, count in worst:
+        rows.append((label, {name: _worst(map(count, got)) for name, got in reports.items()}))
+    lines = [
+        f"{host['cpu']}, {host['cores']} cores; {some['direction']}, {rounds}: medians, the worst of what went wrong",
+        "",
+        f"| | {' | '.join(reports)} | {' | '.join(f'{name} / {first}' for name in reports if name != first)} |",
+        "|---|" + "---:|" * (2 * len(reports) - 1),
+    ]
+    for label, told in rows:
+        if all(value is None for value in told.values()):
+            continue
+        shares = [_share(told[name], told[first]) for name in reports if name != first]
+        lines.append(f"| {label} | {' | '.join([*map(_text, told.values()), *shares])} |")
+    return lines
+
+
+def settings(show: Show, seconds: float) -> Show:
+    """A show that needs no device: what was not chosen is the performer, and a speaker that is paced but not heard."""
+    return msgspec.structs.replace(
+        show,
+        camera="performer" if show.camera == "auto" else show.camera,
+        speaker="none" if show.speaker == "auto" else show.speaker,
+        duration_s=seconds,
+        quiet=True,
+    )
+
+
+def table(which: str, report: dict[str, Any]) -> list[str]:
+    """The figures of one benchmark, as lines."""
+    ticks, audio, latency = report["ticks"], report["audio"], report["motion_to_sound_ms"]
+    awake = "awake" if report["awake"] else "not kept awake"
+    lines = [
+        f"{which}: {report['duration_s']:.0f} s, {report['host']['cpu']}, {report['host']['cores']} cores, {awake}"
+    ]
+    if which in ("latency", "soak"):
+        figures = "  ".join(f"{name} {_text(latency[name])}" for name in ("p50", "p95", "p99", "max"))
+        lines.append(f"motion-to-sound ms   {figures}   n {_text(latency['n'])}")
+        lines.append(
+            f"ticks played {_text(ticks['played'])} of {_text(ticks['expected'])}   "
+            f"concealed after the first second {_text(ticks['concealed_after_first_second'])}   "
+            f"underruns {_text(audio['underruns'])}"
+        )
+    head = f"{'stage':<10}{'p50 ms':>9}{'p99 ms':>9}{'drops':>7}{'restarts':>9}{'cpu %':>8}"
+    lines.append(head + (f"{'MB start':>10}{'MB end':>9}{'MB/h':>8}" if which == "soak" else ""))
+    for name, stage in report["stages"].items():
+        row = (
+            f"{name:<10}{_text(stage['step_ms']['p50']):>9}{_text(stage['step_ms']['p99']):>9}"
+            f"{_text(stage['drops']):>7}{_text(stage['restarts']):>9}{_text(stage['cpu_percent']):>8}"
+        )
+        if which == "soak":
+            row += (
+                f"{_text(stage['rss_mb_start']):>10}{_text(stage['rss_mb_end']):>9}{_text(stage['rss_mb_per_hour']):>8}"
+            )
+        lines.append(row)
+    return lines
+
+
+def entry(which: str, done: Performance) -> dict[str, Any]:
+    """What the history keeps of one benchmark."""
+    report = done.report
+    stages = ("step_ms", "drops", "restarts", "cpu_percent", "rss_mb_start", "rss_mb_end", "rss_mb_per_hour")
+    kept = ("host", "awake", "backend", "bundle", "camera", "duration_s", "ticks", "audio", "fps", "motion_to_sound_ms")
+    return {
+        "bench": which,
+        "at": clock.wall_text(),
+        "commit": commit(),
+        "exit_code": done.ending.code,
+        **{name: report[name] for name in kept},
+        "stages": {name: {key: stage[key] for key in stages} for name, stage in report["stages"].items()},
+    }
+
+
+def append_history(path: Path, line: dict[str, Any]) -> None:
+    """Add one line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def commit() -> str | None:
+    """The short hash of the checkout's commit, None outside of git."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _step(share: str) -> Callable[[str], Callable[[dict[str, Any]], float | None]]:
+    return lambda stage: lambda report: report["stages"][stage]["step_ms"][share]
+
+
+def _cpu(stage: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda report: report["stages"][stage]["cpu_percent"]
+
+
+def _cpu_in_all(report: dict[str, Any]) -> float | None:
+    told = [stage["cpu_percent"] for stage in report["stages"].values()]
+    return sum(value for value in told if value is not None) if any(value is not None for value in told) else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _not_played(report: dict[str, Any]) -> float | None:
+    expected, played = report["ticks"]["expected"], report["ticks"]["played"]
+    return None if expected is None or played is None else expected - played
+
+
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _share(value: float | None, first: float | None) -> str:
+    return f"{value / first:.2f}" if value is not None and first else "–"
+
+
+def _text(value: float | int | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,143 @@
+"""A runner that another may take the place of between two ticks: a better one when it is built, any when it fails."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engines.contract import Array, EngineError, EngineSpec
+from engines.tick_engines import Runner
+
+WARM_UP = 3
+"""Ticks of nothing that a runner makes before it takes over."""
+LOOK_EVERY_S = 1.0
+"""How often it is looked whether a better runner can be opened."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A runner and what it is."""
+
+    runner: Runner
+    spec: EngineSpec
+
+
+class Standby:
+    """Runs a network's ticks; who runs them may change between two, and the state is handed over.
+
+    Args:
+        first: who runs them now.
+        others: opens who could instead, the best first, each with what is wrong with the last one said already.
+        tell: says one line to the user.
+    """
+
+    def __init__(self, first: Opened, others: Iterator[Opened], tell: Callable[[str], None]) -> None:
+        self._now, self._others, self._tell = first, others, tell
+        self._successor: Opened | None = None
+        self.on_change: Callable[[EngineSpec], None] = lambda spec: None
+
+    def run(self, inputs: dict[str, Array]) -> Array:
+        """Named inputs -> the output.
+
+        Raises:
+            EngineError: when nobody can go on.
+        """
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            self._take_over(successor, "is ready: it takes over")
+        while True:
+            try:
+                return self._now.runner.run(inputs)
+            except EngineError as error:
+                other = next(self._others, None)
+                if other is None:
+                    raise
+                self._take_over(other, f"goes on, as {self._now.spec.runtime} fails: {error}")
+
+    def reset(self) -> None:
+        """Back to the initial state."""
+        self._now.runner.reset()
+
+    def state(self) -> list[Array]:
+        """The state as it is now, copied."""
+        return self._now.runner.state()
+
+    def load(self, state: Sequence[Array]) -> None:
+        """Go on from another runner's state."""
+        self._now.runner.load(state)
+
+    def blank(self) -> dict[str, Array]:
+        """Inputs of nothing."""
+        return self._now.runner.blank()
+
+    def offer(self, successor: Opened) -> None:
+        """Let a runner, which must be warm, take over before the next tick; safe to call from any thread."""
+        self._successor = successor
+
+    def watch(
+        self, better: Callable[[EngineSpec], tuple[Opened | None, bool]], calm: Callable[[], None] = lambda: None
+    ) -> None:
+        """Look now and then, in a thread, for a better runner, and let it take over.
+
+        Args:
+            better: opens one that is better than what a spec says, None while there is none; and whether one may still
+                come.
+            calm: called first in that thread, and so before the threads that a runner computes with are made. A stage's
+                real-time priority is for its ticks; such a runner has the usual one until the stage is started again.
+        """
+        threading.Thread(target=_look, args=(weakref.ref(self), better, calm), daemon=True).start()
+
+    @property
+    def spec(self) -> EngineSpec:
+        """What runs the ticks now."""
+        return self._now.spec
+
+    def _take_over(self, successor: Opened, why: str) -> None:
+        try:
+            successor.runner.load(self._now.runner.state())
+        except EngineError:
+            successor.runner.reset()  # what the one before remembered is lost with it
+        self._now = successor
+        spec = successor.spec
+        self._tell(f"{spec.network}: {spec.runtime} on {spec.device} {why}")
+        self.on_change(spec)
+
+
+def _look(
+    standby: weakref.ref[Standby],
+    better: Callable[[EngineSpec], tuple[Opened | None, bool]],
+    calm: Callable[[], None],
+) -> None:
+    calm()
+    pause = threading.Event()
+    while not pause.wait(LOOK_EVERY_S):
+        present = standby()
+        if present is None:
+            return
+        try:
+            found, more = better(present.spec)
+            if found is not None:
+                warm(found.runner)
+        except EngineError:
+            return  # who opens an engine the next time is told
+        if found is not None:
+            present.offer(found)
+        if not more:
+            return
+        del present, found
+
+
+def warm(runner: Runner) -> None:
+    """Run a runner a few times on nothing, and forget it.
+
+    Raises:
+        EngineError: when it cannot run.
+    """
+    nothing = runner.blank()
+    if "temperature" in nothing:
+        nothing["temperature"][...] = 1.0  # it is divided by
+    for _ in range(WARM_UP):
+        runner.run(nothing)
+    runner.reset()

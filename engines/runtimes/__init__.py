@@ -1,0 +1,1 @@
+"""One module a runtime: torch, ONNX Runtime, TensorRT, and diffusers for latent diffusion."""

@@ -1,0 +1,224 @@
+"""The engines of the learned networks, whatever runs them: a `Runner` computes a tick and keeps its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from engines.contract import Array, Engine, EngineError, EngineSpec
+
+
+class Runner(Protocol):
+    """One network's tick in some runtime; the state stays inside (on the device, if the runtime has one).
+
+    Every runtime has the same state, tensor by tensor, so that one can go on where another was.
+    """
+
+    def run(self, inputs: dict[str, Array]) -> Array:
+        """Named inputs, as `models.tick_modules` has them -> the output.
+
+        Raises:
+            EngineError: when the runtime cannot go on (a GPU whose memory is full).
+        """
+
+    def reset(self) -> None:
+        """Back to the initial state."""
+
+    def state(self) -> list[Array]:
+        """The state as it is now, copied."""
+
+    def load(self, state: Sequence[Array]) -> None:
+        """Go on from another runner's state."""
+
+    def blank(self) -> dict[str, Array]:
+        """Inputs of nothing, to run it warm with."""
+
+
+class TickEngine:
+    """What the engines have in common."""
+
+    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+        self.spec = spec
+        self._runner = runner
+
+    def reset(self) -> None:
+        """Forget everything heard and seen so far."""
+        self._runner.reset()
+
+
+class EmbeddingEngine(TickEngine):
+    """The visual front-end; no state."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """image: uint8 [128, 128, 3] BGR -> embedding: float32 [128]."""
+        return {"embedding": self._runner.run({"image": np.asarray(inputs["image"])[None]})[0]}
+
+
+class EncoderEngine(TickEngine):
+    """Sound to frames."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """pcm: float32 [1280] -> frames."""
+        return {"frames": _sent(self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]}))}
+
+
+class DecoderEngine(TickEngine):
+    """Frames to sound."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """Frames -> pcm: float32 [1280]."""
+        return {"pcm": self._runner.run({"frames": _taken(inputs["frames"])[None]})[0, 0]}
+
+
+class SightEngine(TickEngine):
+    """What is seen to its latent."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        names = ("flow", "speed", "embedding", "age_s")
+        rows = {name: np.asarray(inputs[name], np.float32)[None, None] for name in names}
+        return {"latent": self._runner.run(rows)[0, 0]}
+
+
+class HearingEngine(TickEngine):
+    """What is heard to its latent."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """Frames -> latent: float32 [D]."""
+        return {"latent": self._runner.run({"heard": _taken(inputs["frames"])[None, None]})[0, 0]}
+
+
+class StillEngine(TickEngine):
+    """What a prior image shows; no state."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """still: uint8 [128, 128, 3] BGR -> shown: float32 [C, 16, 16]."""
+        return {"shown": self._runner.run({"still": np.asarray(inputs["still"], np.uint8)[None]})[0]}
+
+
+class AnimatorEngine(TickEngine):
+    """What is heard to how the prior image moves; chance comes from outside."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        rows = {name: np.asarray(inputs[name], np.float32)[None] for name in ("shown", "where", "before", "noise")}
+        rows["latent"] = np.asarray(inputs["latent"], np.float32)[None, None]
+        rows["time_s"] = np.array([[inputs["time_s"]]], np.float64)
+        return {"flow": self._runner.run(rows)[0]}
+
+
+class PoseEngine(TickEngine):
+    """Where a player's points are."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        rows = {"latent": np.asarray(inputs["latent"], np.float32)[None, None]}
+        return {"said": self._runner.run(rows | {"seen": np.asarray(inputs["seen"], np.float32)[None]})[0]}
+
+
+class PainterEngine(TickEngine):
+    """What is to be added to a moved picture; no state, chance comes from outside."""
+
+    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+        super().__init__(runner, spec)
+        # Of points a painter that knows none is told nothing.
+        self._unsaid = runner.blank().get("said", np.zeros((1, 0), np.float32))[0]
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One picture; inputs and output as in `engines.contract.NETWORKS`."""
+        inputs = {"said": self._unsaid} | inputs
+        rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
+        floats = ("where", "flow", "heard", "seen", "said", "noise")
+        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in floats}
+        rows |= {name: np.array([inputs[name]], np.float32) for name in ("imagination", "chance")}
+        return {"change": self._runner.run(rows)[0]}
+
+
+def _sent(frames: Array) -> Array:
+    """Frames of a runner [1, ...] as they travel: int16 or float32."""
+    sent: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
+    return sent
+
+
+def _taken(frames: np.ndarray | float) -> Array:
+    """Frames that have travelled, as a runner takes them: int64 or float32."""
+    found = np.asarray(frames)
+    taken: Array = found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
+    return taken
+
+
+class TranslatorEngine(TickEngine):
+    """The translator with its last frames and its source of chance.
+
+    Args:
+        runner: computes the tick.
+        spec: what it is; `config` gives the frames' shape.
+        seed: where chance starts.
+    """
+
+    def __init__(self, runner: Runner, spec: EngineSpec, seed: int) -> None:
+        super().__init__(runner, spec)
+        self._seed = seed
+        bands = int(spec.config.get("mel_dim", 0))
+        self._shape = (bands or int(spec.config["num_codebooks"]), int(spec.config["frames"]))
+        self._kind = np.float32 if bands else np.int64
+        self._memory = float(spec.config.get("memory", 1.0))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._previous = np.zeros((1, 1, *self._shape), self._kind)
+        self._known = np.zeros((1, 1), np.float32)
+        self._rng = np.random.default_rng(self._seed)
+
+    def reset(self) -> None:
+        """Forget the past; chance starts again at the seed."""
+        super().reset()
+        self._begin()
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+
+        def row(name: str, kind: Any = np.float32) -> Array:
+            return np.asarray(inputs[name], kind)[None, None]
+
+        count = self._shape[0] * self._shape[1]
+        heard = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
+        frames = self._runner.run(
+            {
+                "previous": self._previous,
+                "known": heard,
+                "latent": row("latent"),
+                "age_s": row("age_s"),
+                "time_s": row("time_s", np.float64),
+                "anticipation_s": row("anticipation_s"),
+                "voice": np.array([[int(inputs.get("voice", 0))]], np.int64),
+                "uniforms": self._rng.random((1, count), dtype=np.float32),
+                "temperature": np.array([[max(1e-3, float(inputs["temperature"]))]], np.float32),
+                "guidance": np.array([[float(inputs.get("guidance", 1.0))]], np.float32),
+            }
+        )
+        self._previous = frames[:, None]
+        self._known = np.ones((1, 1), np.float32)
+        return {"frames": _sent(frames)}
+
+
+def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engine:
+    """The engine of a learned network around a runner."""
+    if network == "translator":
+        return TranslatorEngine(runner, spec, seed)
+    kinds: dict[str, Callable[[Runner, EngineSpec], Engine]] = {
+        "embedding": EmbeddingEngine,
+        "sight": SightEngine,
+        "hearing": HearingEngine,
+        "encoder": EncoderEngine,
+        "decoder": DecoderEngine,
+        "still": StillEngine,
+        "animator": AnimatorEngine,
+        "pose": PoseEngine,
+        "painter": PainterEngine,
+    }
+    if network not in kinds:
+        raise EngineError(f"{network!r} is not a learned network")
+    return kinds[network](runner, spec)

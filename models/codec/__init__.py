@@ -1,0 +1,1 @@
+"""Codecs: sound to tokens and back, a tick at a time."""

@@ -1,0 +1,183 @@
+"""The codec's body: it listens for partials, and speaks with oscillators and noise.
+
+The encoder takes the features of `models.codec.partial_analysis` to a latent, the decoder takes a latent to the levels
+of `models.codec.additive_synthesis`. Both have a linear way, which starts as a principal component analysis (`begin`),
+and beside it causal convolutions over 20 ms frames (after ConvNeXt, Liu et al. 2022). So the untrained codec already
+names the notes, and training adds what is not linear: spectral envelopes, attacks, noise, and what the past says about
+the present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.codec.additive_synthesis import BANDS, HOPS, STEPS, Levels, Synthesizer
+from models.codec.partial_analysis import FEATURES, FRAME, HIGH_CHANNELS, LOW_CHANNELS, Listening, level_of
+from models.sizes import Sizes
+from models.streaming_law import Chain, State, StreamingModule
+
+LEAST = 0.05
+"""A place this faint is off."""
+
+
+@dataclass(frozen=True)
+class CodecConfig(Sizes):
+    """The codec's sizes.
+
+    Attributes:
+        width: channels inside.
+        encoder_dilations, decoder_dilations: of the convolutions, one for each block of 5 taps.
+        latent_dim: width of what is quantized.
+        num_codebooks: codebooks of the residual quantizer.
+        cardinality: entries of each codebook.
+    """
+
+    width: int = 256
+    encoder_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    decoder_dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
+    latent_dim: int = 128
+    num_codebooks: int = 4
+    cardinality: int = 2048
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return 32_000
+
+    @property
+    def hop(self) -> int:
+        """Samples per token frame."""
+        return FRAME
+
+
+class Block(StreamingModule):
+    """A ConvNeXt block over the past: a convolution of each channel, then a mixture; begins as nearly nothing."""
+
+    KERNEL = 5
+    WIDER = 3
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.width, self.context = width, (self.KERNEL - 1) * dilation
+        self.over_time = nn.Conv1d(width, width, self.KERNEL, dilation=dilation, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.widen, self.narrow = nn.Linear(width, self.WIDER * width), nn.Linear(self.WIDER * width, width)
+        nn.init.normal_(self.narrow.weight, std=0.16 / (self.WIDER * width) ** 0.5)
+        nn.init.zeros_(self.narrow.bias)
+
+    def init_state(self, batch: int) -> State:
+        """The convolution's past."""
+        return (self.norm.weight.new_zeros(batch, self.width, self.context),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """X [B, C, T] -> y [B, C, T]."""
+        joined = torch.cat([state[0], x], -1)
+        y = self.norm(self.over_time(joined).transpose(1, 2))
+        return x + self.narrow(F.gelu(self.widen(y))).transpose(1, 2), (joined[..., joined.shape[-1] - self.context :],)
+
+
+class PartialsEncoder(StreamingModule):
+    """Sound to latents: [B, 1, 640 T] -> [B, latent_dim, T]."""
+
+    rate = (1, FRAME)
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.listening = Listening()
+        self.across = nn.Linear(FEATURES, config.latent_dim)
+        self.first = nn.Linear(FEATURES, config.width)
+        self.blocks = Chain(*(Block(config.width, dilation) for dilation in config.encoder_dilations))
+        self.norm = nn.LayerNorm(config.width)
+        self.last = nn.Linear(config.width, config.latent_dim)
+        with torch.no_grad():
+            self.last.weight.mul_(0.05)
+
+    def init_state(self, batch: int) -> State:
+        """The last 64 ms of sound, and the blocks' pasts."""
+        return (*self.listening.init_state(batch), *self.blocks.init_state(batch))
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Sound [B, 1, 640 T] -> latents [B, latent_dim, T]."""
+        with torch.no_grad():
+            heard, past = self.listening.step(x, state[:1])
+        inside, pasts = self.blocks.step(self.first(heard).transpose(1, 2), state[1:])
+        latents = self.across(heard) + self.last(self.norm(inside.transpose(1, 2)))
+        return latents.transpose(1, 2), (*past, *pasts)
+
+
+class Said(NamedTuple):
+    """What the decoder makes of latents before it sounds.
+
+    Attributes:
+        places: the roots of the low oscillators' parts of the level [B, HOPS * T, LOW_CHANNELS]; compare `Places`.
+        levels: what is played.
+    """
+
+    places: Tensor
+    levels: Levels
+
+
+class PartialsDecoder(StreamingModule):
+    """Quantized latents to sound: [B, latent_dim, T] -> [B, 1, 640 T]."""
+
+    rate = (FRAME, 1)
+    _SIZES = (HOPS * LOW_CHANNELS, HOPS * HIGH_CHANNELS, HOPS, STEPS * BANDS)
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.across = nn.Linear(config.latent_dim, LOW_CHANNELS + 1)
+        self.first = nn.Linear(config.latent_dim, config.width)
+        self.blocks = Chain(*(Block(config.width, dilation) for dilation in config.decoder_dilations))
+        self.norm = nn.LayerNorm(config.width)
+        self.last = nn.Linear(config.width, sum(self._SIZES))
+        self.synthesizer = Synthesizer()
+        places, high, level, noise = self.last.weight.split(self._SIZES)
+        with torch.no_grad():
+            for rows, spread in ((places, 0.05), (high, 0.5), (level, 0.05), (noise, 0.5)):
+                nn.init.normal_(rows, std=spread / config.width**0.5)
+            # At first the oscillators that nothing leads to are off, and the noise is faint.
+            for rows, log_level in zip(self.last.bias.split(self._SIZES), (0.0, -9.0, 0.0, -7.0), strict=True):
+                rows.fill_(log_level)
+
+    def init_state(self, batch: int, frame: int = 0) -> State:
+        """The blocks' pasts, and a silent synthesizer that begins at a frame's number."""
+        return (*self.blocks.init_state(batch), *self.synthesizer.init_state(batch, frame))
+
+    def say(self, latents: Tensor, state: State) -> tuple[Said, State]:
+        """Latents [B, latent_dim, T] -> what is played for them, and the blocks' state."""
+        batch, _, frames = latents.shape
+        inside, pasts = self.blocks.step(self.first(latents.transpose(1, 2)).transpose(1, 2), state)
+        parts = self.last(self.norm(inside.transpose(1, 2))).split(self._SIZES, -1)
+        places, high, level, noise = (
+            part.reshape(batch, frames * rate, -1) for part, rate in zip(parts, (HOPS, HOPS, HOPS, STEPS), strict=True)
+        )
+        straight = self.across(latents.transpose(1, 2)).repeat_interleave(HOPS, 1)
+        places = places + straight[..., :LOW_CHANNELS]
+        level = level + level_of(straight[..., LOW_CHANNELS:])
+        low = F.relu(places - LEAST).square() * level.clamp(-12.0, 1.0).exp()
+        tones = torch.cat([low, high.clamp(-14.0, 0.0).exp()], -1)
+        return Said(places, Levels(tones, noise.clamp(-14.0, 1.0).exp())), pasts
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Latents [B, latent_dim, T] -> sound [B, 1, 640 T]."""
+        said, pasts = self.say(x, state[:-3])
+        sound, after = self.synthesizer.step(said.levels, state[-3:])
+        return sound, (*pasts, *after)
+
+
+@torch.no_grad()
+def begin(encoder: PartialsEncoder, decoder: PartialsDecoder, features: Tensor) -> None:
+    """Let the linear ways be the principal components of features [N, FEATURES], and back."""
+    mean = features.mean(0)
+    _, vectors = torch.linalg.eigh(torch.cov((features - mean).T))
+    components = vectors[:, -encoder.across.out_features :].T
+    encoder.across.weight.copy_(components)
+    encoder.across.bias.copy_(-components @ mean)
+    spoken = [*range(LOW_CHANNELS), FEATURES - 1]
+    decoder.across.weight.copy_(components.T[spoken])
+    decoder.across.bias.copy_(mean[spoken])

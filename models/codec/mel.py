@@ -1,0 +1,139 @@
+"""The other representation of sound: mel spectrograms, and a streaming vocoder that gives them a voice again.
+
+Where the codec's tokens are drawn from a list, a spectrogram is a number for every band, which a translator can predict
+as a target. Two windows are looked at: 64 ms, whose bands are narrow enough for notes, and twice 16 ms for what begins.
+The vocoder is the codec's own decoder (`models.codec.additive_codec`), told the spectrogram in place of a latent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from models.codec.additive_codec import CodecConfig, PartialsDecoder
+from models.codec.partial_analysis import (
+    FRAME,
+    HOP,
+    SAMPLE_RATE,
+    WINDOW,
+    fourier,
+    magnitude,
+    mel_bank,
+    scaled_log,
+    sudden,
+)
+from models.sizes import Sizes
+from models.streaming_law import State, StreamingModule
+
+_SHORT = 512
+
+
+@dataclass(frozen=True)
+class MelConfig(Sizes):
+    """The spectrogram's and the vocoder's sizes.
+
+    Attributes:
+        bands: mel bands of the long window.
+        short_bands: mel bands of each of the short windows.
+        width: channels inside the vocoder.
+        dilations: of its convolutions.
+    """
+
+    bands: int = 128
+    short_bands: int = 32
+    width: int = 256
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 1, 2, 4, 8)
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a frame."""
+        return self.bands + FRAME // HOP * self.short_bands
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return FRAME
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest; `mel_dim` is said too, for those who only carry frames."""
+        return super().as_dict() | {"mel_dim": self.dim}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `as_dict`."""
+        return super().from_dict({name: value for name, value in values.items() if name != "mel_dim"})
+
+
+class MelSpectrogram(StreamingModule):
+    """Sound to log-mel frames: [B, 1, 640 T] -> [B, dim, T], -1.4 (-100 dB) to 1.5 (full scale); no parameters."""
+
+    rate = (1, FRAME)
+
+    def __init__(self, config: MelConfig) -> None:
+        super().__init__()
+        self.long = nn.Buffer(fourier(sudden(WINDOW)), persistent=False)
+        self.long_mel = nn.Buffer(mel_bank(WINDOW, config.bands, SAMPLE_RATE).T.contiguous(), persistent=False)
+        self.short = nn.Buffer(fourier(sudden(_SHORT)), persistent=False)
+        self.short_mel = nn.Buffer(mel_bank(_SHORT, config.short_bands, SAMPLE_RATE).T.contiguous(), persistent=False)
+
+    def init_state(self, batch: int) -> State:
+        """The sound before this frame that its window sees: [B, 1, WINDOW - FRAME]."""
+        return (self.long.new_zeros(batch, 1, WINDOW - FRAME),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Sound [B, 1, 640 T] -> frames [B, dim, T]."""
+        joined = torch.cat([state[0], x], -1)
+        sound = joined[:, 0]
+        long = magnitude(sound.unfold(1, WINDOW, FRAME) @ self.long, 1e-6) @ self.long_mel
+        begin = WINDOW - FRAME + HOP - _SHORT
+        short = magnitude(sound[:, begin:].unfold(1, _SHORT, HOP) @ self.short, 1e-6) @ self.short_mel
+        frames = torch.cat([scaled_log(long), scaled_log(short).reshape(*long.shape[:2], -1)], -1)
+        return frames.transpose(1, 2), (joined[..., joined.shape[-1] - (WINDOW - FRAME) :],)
+
+
+class Vocoder(nn.Module):
+    """Spectrograms from sound, and sound from spectrograms.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: MelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or MelConfig()
+        self.encoder = MelSpectrogram(config)
+        self.decoder = PartialsDecoder(
+            CodecConfig(width=config.width, decoder_dilations=config.dilations, latent_dim=config.dim)
+        )
+
+    def encode(self, pcm: Tensor) -> Tensor:
+        """Pcm [B, 1, 640 T] in -1..1 -> frames [B, dim, T]."""
+        frames: Tensor = self.encoder(pcm)
+        return frames
+
+    def decode(self, frames: Tensor) -> Tensor:
+        """Frames [B, dim, T] -> pcm [B, 1, 640 T]."""
+        sound: Tensor = self.decoder(frames)
+        return sound
+
+
+@torch.no_grad()
+def begin(vocoder: Vocoder, frames: Tensor, spoken: Tensor, ridge: float = 1e-2) -> None:
+    """Let the vocoder's linear way be the least-squares one.
+
+    Args:
+        vocoder: whose decoder is begun.
+        frames: spectrograms [N, dim].
+        spoken: what shall be said for them, the places and the level's scaled logarithm [N, LOW_CHANNELS + 1].
+        ridge: keeps the weights small where bands say the same.
+    """
+    mean, wanted = frames.mean(0), spoken.mean(0)
+    x, y = frames - mean, spoken - wanted
+    gram = x.T @ x / len(x)
+    weight = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y / len(x)).T
+    across = vocoder.decoder.across
+    across.weight.copy_(weight)
+    across.bias.copy_(wanted - weight @ mean)

@@ -1,0 +1,1 @@
+"""From sound and a still to moving pictures: animator, pose, limbs, painter."""

@@ -1,0 +1,256 @@
+"""The animator: what is heard up to now, and one still image -> how its parts move in the next 40 ms.
+
+A causal, sliding-window transformer listens to the latents of sound (see `models.translation.latent`) and attends to
+what the still shows; a small convolutional network then moves the still's cells. It does not say the mean of all
+motions, which would be none: it carries noise to a flow field in a few steps (rectified flow, Liu et al. 2023), so the
+same music and still move otherwise with another seed. Noise that changes slowly from tick to tick makes motion that
+does.
+
+Fields are float [2, G, G]: velocities, x right and y down, in longer sides of the picture per second, in the square in
+whose middle the picture lies. The map says of each cell where it comes from in the still, in longer sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.pictures.film_block import Modulated
+from models.sizes import Sizes
+from models.streaming_law import State
+from models.translation.attention import WindowAttention, rotary
+
+STEEP = 12.0
+"""Velocities are seen on a scale that is linear to about one twelfth of a picture per second, logarithmic beyond."""
+SMOOTH = 0.1
+"""Errors below this count by their square, those beyond by their length, on the scale of `squash`."""
+TICK_S = 0.04
+
+
+@dataclass(frozen=True)
+class AnimatorConfig(Sizes):
+    """The sizes.
+
+    Attributes:
+        latent_dim: width of an audio latent.
+        side: side in pixels of the square that the still is fitted into.
+        grid: cells of a field along a side; side / 8.
+        shown: channels of what the still shows.
+        widths: of the still's convolutions, at a half, a quarter, an eighth and a sixteenth of the side.
+        dim, heads, layers, window: of the transformer; ticks it looks back.
+        inside: channels of the field network. blocks: how many it has.
+        steps: from noise to a field.
+    """
+
+    latent_dim: int = 128
+    side: int = 128
+    grid: int = 16
+    shown: int = 48
+    widths: tuple[int, ...] = (16, 32, 48, 64)
+    dim: int = 160
+    heads: int = 5
+    layers: int = 2
+    window: int = 50
+    inside: int = 48
+    blocks: int = 3
+    steps: int = 2
+
+
+class Moment(NamedTuple):
+    """What the field network knows of one moment, a row each.
+
+    context [N, dim]; shown [N, shown, G, G], the still's features where the map has moved them; where [N, 2, G, G], the
+    map; before [N, 2, G, G], the field of the tick before.
+    """
+
+    context: Tensor
+    shown: Tensor
+    where: Tensor
+    before: Tensor
+
+
+def squash(flow: Tensor) -> Tensor:
+    """Velocities on the scale on which they are predicted, about -2 to 2."""
+    # The inverse hyperbolic sine, in operations that every runtime has.
+    steep = STEEP * flow
+    return steep.sign() * torch.log(steep.abs() + (steep * steep + 1.0).sqrt())
+
+
+def unsquash(field: Tensor) -> Tensor:
+    """The inverse of `squash`, bounded: nothing crosses the picture in less than a tenth of a second."""
+    bounded = field.clamp(-5.4, 5.4)
+    return (bounded.exp() - (-bounded).exp()) / (2.0 * STEEP)
+
+
+def moved(shown: Tensor, where: Tensor) -> Tensor:
+    """Features [N, C, G, G] of a still as its map [N, 2, G, G] has moved them."""
+    count, _, rows, columns = shown.shape
+    x = (torch.arange(columns, device=shown.device) + 0.5) * (2.0 / columns) - 1.0
+    y = (torch.arange(rows, device=shown.device) + 0.5) * (2.0 / rows) - 1.0
+    home = torch.stack([x.expand(rows, columns), y[:, None].expand(rows, columns)], -1).to(shown.dtype)
+    source = home.expand(count, rows, columns, 2) + 2.0 * where.permute(0, 2, 3, 1)
+    return F.grid_sample(shown, source, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class StillEyes(nn.Module):
+    """A still image to what in it could move: uint8 [B, S, S, 3] BGR -> features [B, shown, G, G]; looked at once."""
+
+    def __init__(self, config: AnimatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        w = config.widths
+
+        def block(before: int, after: int, stride: int) -> nn.Sequential:
+            return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1), nn.GroupNorm(8, after), nn.GELU())
+
+        self.down = nn.ModuleList(block(a, b, 2) for a, b in pairwise((3, *w)))
+        self.deep = nn.Sequential(block(w[3], w[3], 1), block(w[3], w[3], 1))
+        self.across = nn.Conv2d(w[3], w[2], 1)
+        self.last = nn.Sequential(block(w[2], w[2], 1), nn.Conv2d(w[2], config.shown, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """See the class."""
+        x = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        levels = []
+        for down in self.down:
+            x = down(x)
+            levels.append(x)
+        up = F.interpolate(self.across(self.deep(levels[3])), scale_factor=2.0, mode="nearest")
+        features: Tensor = self.last(levels[2] + up)
+        return features
+
+
+class _Layer(nn.Module):
+    """Self-attention over past ticks, cross-attention to the still, and a feed-forward part; pre-norm."""
+
+    def __init__(self, config: AnimatorConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.heads = config.heads
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
+        self.own = WindowAttention(dim, dim, config.heads, config.window)
+        self.query, self.out = nn.Linear(dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+        self.keys_values = nn.Linear(config.shown, 2 * dim, bias=False)
+        self.feed = nn.Sequential(nn.Linear(dim, 3 * dim), nn.GELU(), nn.Linear(3 * dim, dim))
+
+    def step(self, x: Tensor, cells: Tensor, turns: tuple[Tensor, Tensor], state: State) -> tuple[Tensor, State]:
+        """X [B, T, dim], the still's cells [B, M, shown] -> (x, state of three tensors)."""
+        batch, length, dim = x.shape
+        normed = self.norms[0](x)
+        y, state = self.own.step(normed, normed, turns, turns, state)
+        x = x + y
+        q = self.query(self.norms[1](x)).view(batch, length, self.heads, -1).transpose(1, 2)
+        k, v = self.keys_values(cells).view(batch, cells.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, dim)
+        x = x + self.out(seen)
+        fed: Tensor = self.feed(self.norms[2](x))
+        return x + fed, state
+
+
+class Animator(nn.Module):
+    """The still's eyes, the listening transformer, and the field network.
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: AnimatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or AnimatorConfig()
+        self.eyes = StillEyes(config)
+        self.place = nn.Parameter(torch.randn(config.shown, config.grid // 2, config.grid // 2) * 0.02)
+        self.enter = nn.Linear(config.latent_dim, config.dim)
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+        self.begin = nn.Conv2d(config.shown + 6, config.inside, 3, 1, 1)
+        self.place_of_cell = nn.Parameter(torch.zeros(config.inside, config.grid, config.grid))
+        self.how_far = nn.Sequential(nn.Linear(1, 32), nn.GELU(), nn.Linear(32, 32))
+        self.blocks = nn.ModuleList(Modulated(config.inside, config.dim + 32) for _ in range(config.blocks))
+        self.end = nn.Conv2d(config.inside, 2, 3, 1, 1)
+        nn.init.zeros_(self.end.weight)
+
+    def init_state(self, batch: int) -> State:
+        """Empty windows, three tensors per layer."""
+        return tuple(
+            tensor
+            for layer in self.layers
+            for tensor in layer.own.init_state(batch)  # type: ignore[union-attr,operator]
+        )
+
+    def turns(self, time_s: Tensor) -> tuple[Tensor, Tensor]:
+        """What positions in time are to attention; see `rotary`."""
+        return rotary(time_s, self.config.dim // self.config.heads)
+
+    def step(
+        self,
+        heard: Tensor,
+        time_s: Tensor,
+        shown: Tensor,
+        state: State,
+        turns: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, State]:
+        """Listen on.
+
+        Args:
+            heard: audio latents [B, T, latent_dim].
+            time_s: float64 [B, T], the ticks' times.
+            shown: what the still shows, [B, shown, G, G], from `eyes`.
+            state: from `init_state` or the last step.
+            turns: of the ticks' times, where the runtime has no double precision to compute them in; see `turns`.
+
+        Returns:
+            Context [B, T, dim] for the field network, and the new state.
+        """
+        cells = (F.avg_pool2d(shown, 2) + self.place).flatten(2).transpose(1, 2)
+        x = self.enter(heard)
+        turns = self.turns(time_s) if turns is None else turns
+        after: list[Tensor] = []
+        for i, layer in enumerate(self.layers):
+            x, new = layer.step(x, cells, turns, state[3 * i : 3 * i + 3])  # type: ignore[operator]
+            after.extend(new)
+        return self.norm(x), tuple(after)
+
+    def forward(self, heard: Tensor, time_s: Tensor, shown: Tensor) -> Tensor:
+        """The whole sequence at once: context [B, T, dim]."""
+        return self.step(heard, time_s, shown, self.init_state(heard.shape[0]))[0]
+
+    def end_of(self, moment: Moment, field: Tensor, share: Tensor) -> Tensor:
+        """Where the way of a field [N, 2, G, G] ends that is at a share [N] of it from noise: [N, 2, G, G], squashed.
+
+        It says the end, not the direction (Li and He 2025): most of a picture stands still, and a network says
+        "nothing" exactly, which to a direction would be the noise, cell by cell, that it is to take away.
+        """
+        x = torch.cat([moment.shown, 8.0 * moment.where, squash(moment.before), field], 1)
+        x = self.begin(x) + self.place_of_cell
+        how = torch.cat([moment.context, self.how_far(share[:, None])], -1)
+        for block in self.blocks:
+            x = block(x, how)
+        out: Tensor = self.end(F.gelu(x))
+        return out
+
+    def loss(self, moment: Moment, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+        """What is minimized: the error of the end of the way from noise to the true flow, per row [N].
+
+        Each cell's error counts by its length, smoothed (pseudo-Huber, as Song and Dhariwal 2023 use it): the mean of
+        what might move is a little everywhere, and most cells stand still.
+
+        flow, noise: [N, 2, G, G]; share [N].
+        """
+        end = squash(flow)
+        at = share[:, None, None, None]
+        error = self.end_of(moment, (1.0 - at) * noise + at * end, share) - end
+        return ((error.square().sum(1) + SMOOTH**2).sqrt() - SMOOTH).mean((1, 2))
+
+    def sample(self, moment: Moment, noise: Tensor) -> Tensor:
+        """A field [N, 2, G, G], velocities, from noise of spread 1 (less: nearer to what is likeliest)."""
+        field = noise
+        for step in range(self.config.steps):
+            share = field.new_full((field.shape[0],), step / self.config.steps)
+            # As far along the straight way to where it ends as one step leads; the last one arrives.
+            field = field + (self.end_of(moment, field, share) - field) / (self.config.steps - step)
+        return unsquash(field)

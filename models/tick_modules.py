@@ -1,0 +1,394 @@
+"""One tick of each network as a module of plain tensors, state in and state out: what every runtime runs.
+
+Batch is one. The names and shapes of inputs and outputs are the contract between a runtime and what it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
+from models.pictures.animator import Animator, Moment, moved
+from models.pictures.painter import Painter, Sitting
+from models.pictures.pose import Pose
+from models.translation.latent import Latent, Motions
+from models.translation.translator import Seen, Translator
+from models.vision.embedding import POINTS, SIDE, VisualEmbedding
+from models.vision.pretrained_embeddings import PretrainedEmbedding
+
+
+class Spec(NamedTuple):
+    """A named tensor: its shape and element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+
+class Tick(nn.Module):
+    """A network's tick: `forward(*inputs, *state) -> (output, *state)`.
+
+    Attributes:
+        inputs: the named inputs, in order.
+        output: the output's name.
+        latency_samples: of sound, by which the output lags.
+    """
+
+    inputs: tuple[Spec, ...]
+    output: str
+    latency_samples: int = 0
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The state before the first tick."""
+        return ()
+
+    def single(self) -> Tick:
+        """The same tick for a runtime without double precision: times come as `turns`, see `prepared`."""
+        return self
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The named inputs as a `single` tick takes them."""
+        return inputs
+
+
+class EmbeddingTick(Tick):
+    """image uint8 [1, S, S, 3] -> embedding [1, dim]."""
+
+    output = "embedding"
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs = (Spec("image", (1, SIDE, SIDE, 3), torch.uint8),)
+
+    def forward(self, image: Tensor) -> Any:
+        """One frame."""
+        return (self.network(image),)
+
+
+class EncoderTick(Tick):
+    """pcm [1, 1, 2 hop] -> frames: codes int64 [1, K, 2], or log-mel [1, D, 2]."""
+
+    output = "frames"
+
+    def __init__(self, sounding: TokenCodec | Vocoder) -> None:
+        super().__init__()
+        self.sounding = sounding
+        self.inputs = (Spec("pcm", (1, 1, 2 * sounding.config.hop)),)
+        self.latency_samples = sounding.encoder.latency * sounding.config.hop
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The encoder's pasts."""
+        return self.sounding.encoder.init_state(1)
+
+    def forward(self, pcm: Tensor, *state: Tensor) -> Any:
+        """One tick of sound."""
+        heard, after = self.sounding.encoder.step(pcm, state)
+        return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, TokenCodec) else heard, *after)
+
+
+class DecoderTick(Tick):
+    """Frames, as the encoder gives them -> pcm [1, 1, 2 hop]."""
+
+    output = "pcm"
+
+    def __init__(self, sounding: TokenCodec | Vocoder) -> None:
+        super().__init__()
+        self.sounding = sounding
+        self.latency_samples = sounding.decoder.latency
+        if isinstance(sounding, TokenCodec):
+            self.inputs = (Spec("frames", (1, sounding.config.num_codebooks, 2), torch.int64),)
+        else:
+            self.inputs = (Spec("frames", (1, sounding.config.dim, 2)),)
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The decoder's pasts."""
+        return self.sounding.decoder.init_state(1)
+
+    def forward(self, frames: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latents = self.sounding.quantizer.decode(frames) if isinstance(self.sounding, TokenCodec) else frames
+        sound, after = self.sounding.decoder.step(latents, state)
+        return (sound, *after)
+
+
+class TranslatorTick(Tick):
+    """A tick's video latent -> its frames; the last tick's frames are an input, and so is chance.
+
+    The state has two rows: the second one's eyes are closed, for guidance.
+    """
+
+    output = "frames"
+
+    def __init__(self, network: Translator, *, turned: bool = False) -> None:
+        super().__init__()
+        self.network, self._turned = network, turned
+        config = network.config
+        pairs = config.dim // config.heads // 2
+        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64)
+        self.inputs = (
+            Spec("previous", (1, 1, *config.frame_shape), torch.float32 if config.mel_dim else torch.int64),
+            Spec("known", (1, 1)),
+            Spec("latent", (1, 1, config.sight_dim)),
+            Spec("age_s", (1, 1)),
+            time,
+            Spec("anticipation_s", (1, 1)),
+            Spec("voice", (1, 1), torch.int64),
+            Spec("uniforms", (1, config.draws)),
+            Spec("temperature", (1, 1)),
+            Spec("guidance", (1, 1)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The empty windows."""
+        return self.network.init_state(2)
+
+    def single(self) -> Tick:
+        """Takes turns: [own, video; cos, sin]."""
+        return TranslatorTick(self.network, turned=True).eval()
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With turns."""
+        own, video = self.network.turns(inputs["time_s"], inputs["age_s"])
+        return inputs | {"turns": torch.stack([torch.stack(own), torch.stack(video)])}
+
+    def forward(
+        self,
+        previous: Tensor,
+        known: Tensor,
+        latent: Tensor,
+        age_s: Tensor,
+        time_s: Tensor,
+        anticipation_s: Tensor,
+        voice: Tensor,
+        uniforms: Tensor,
+        temperature: Tensor,
+        guidance: Tensor,
+        *state: Tensor,
+    ) -> Any:
+        """One tick: the backbone's step, then the depth transformer's draw; of a turned one `time_s` is its turns."""
+        net = self.network
+
+        def both(x: Tensor) -> Tensor:
+            return torch.cat([x, x])
+
+        eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
+        turns = (time_s[0].unbind(), time_s[1].unbind()) if self._turned else None
+        when = age_s if self._turned else time_s
+        seen = Seen(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
+        context, after = net.step(both(previous), both(known), seen, state, turns)
+        return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
+
+
+class SightTick(Tick):
+    """What is seen at a tick -> its latent [1, 1, dim]."""
+
+    output = "latent"
+
+    def __init__(self, network: Latent) -> None:
+        super().__init__()
+        self.network = network.video
+        config = network.config
+        self.inputs = (
+            Spec("flow", (1, 1, 2, config.grid, config.grid)),
+            Spec("speed", (1, 1, config.grid, config.grid)),
+            Spec("embedding", (1, 1, config.embedding_dim)),
+            Spec("age_s", (1, 1)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was seen."""
+        return self.network.init_state(1)
+
+    def forward(self, flow: Tensor, speed: Tensor, embedding: Tensor, age_s: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latent, after = self.network.step(Motions(flow, speed, embedding, age_s), state)
+        return (latent, *after)
+
+
+class HearingTick(Tick):
+    """A tick's frames [1, 1, K or D, 2] -> its latent [1, 1, dim]."""
+
+    output = "latent"
+
+    def __init__(self, network: Latent) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        if config.mel_dim:
+            self.inputs = (Spec("heard", (1, 1, config.mel_dim, config.frames)),)
+        else:
+            self.inputs = (Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64),)
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was heard."""
+        return self.network.audio.init_state(1)
+
+    def forward(self, heard: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        latent, after = self.network.audio.step(self.network.sound_of(heard), state)
+        return (latent, *after)
+
+
+class StillTick(Tick):
+    """A prior image uint8 [1, S, S, 3] -> what it shows [1, shown, G, G]; looked at once."""
+
+    output = "shown"
+
+    def __init__(self, network: Animator) -> None:
+        super().__init__()
+        self.network = network.eyes
+        side = network.config.side
+        self.inputs = (Spec("still", (1, side, side, 3), torch.uint8),)
+
+    def forward(self, still: Tensor) -> Any:
+        """One image."""
+        return (self.network(still),)
+
+
+class AnimatorTick(Tick):
+    """A tick's audio latent -> how the still moves, [1, 2, G, G]; chance is an input."""
+
+    output = "flow"
+
+    def __init__(self, network: Animator, *, turned: bool = False) -> None:
+        super().__init__()
+        self.network, self._turned = network, turned
+        config = network.config
+        pairs = config.dim // config.heads // 2
+        field = (1, 2, config.grid, config.grid)
+        self.inputs = (
+            Spec("latent", (1, 1, config.latent_dim)),
+            Spec("turns", (2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64),
+            Spec("shown", (1, config.shown, config.grid, config.grid)),
+            Spec("where", field),
+            Spec("before", field),
+            Spec("noise", field),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The empty windows."""
+        return self.network.init_state(1)
+
+    def single(self) -> Tick:
+        """Takes turns: [cos, sin]."""
+        return AnimatorTick(self.network, turned=True).eval()
+
+    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With turns."""
+        return inputs | {"turns": torch.stack(self.network.turns(inputs["time_s"]))}
+
+    def forward(
+        self,
+        latent: Tensor,
+        time_s: Tensor,
+        shown: Tensor,
+        where: Tensor,
+        before: Tensor,
+        noise: Tensor,
+        *state: Tensor,
+    ) -> Any:
+        """One tick: the transformer's step, then from noise to a field."""
+        turns = (time_s[0], time_s[1]) if self._turned else None
+        context, after = self.network.step(latent, time_s, shown, state, turns)
+        moment = Moment(context[:, 0], moved(shown, where), where, before)
+        return (self.network.sample(moment, noise), *after)
+
+
+class PoseTick(Tick):
+    """A tick's audio latent and a still's embedding -> where points are and how unsure that is, [1, P, 3]."""
+
+    output = "said"
+
+    def __init__(self, network: Pose) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs = (
+            Spec("latent", (1, 1, network.config.latent_dim)),
+            Spec("seen", (1, network.config.seen_dim)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """Nothing was heard."""
+        return self.network.init_state(1)
+
+    def forward(self, latent: Tensor, seen: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        said, after = self.network.step(latent, seen, state)
+        return (said.as_one()[:, 0], *after)
+
+
+class PainterTick(Tick):
+    """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
+
+    output = "change"
+
+    def __init__(self, network: Painter) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        side, cells = config.side, config.side // 8
+        self.inputs = (
+            Spec("warped", (1, side, side, 3), torch.uint8),
+            Spec("prior", (1, side, side, 3), torch.uint8),
+            Spec("where", (1, 2, cells, cells)),
+            Spec("flow", (1, 2, cells, cells)),
+            Spec("heard", (1, config.latent_dim)),
+            Spec("imagination", (1,)),
+            Spec("chance", (1,)),
+            Spec("seen", (1, config.seen_dim)),
+            Spec("said", (1, len(POINTS), 3)),
+            Spec("noise", (1, 3, side, side)),
+        )
+
+    def forward(
+        self,
+        warped: Tensor,
+        prior: Tensor,
+        where: Tensor,
+        flow: Tensor,
+        heard: Tensor,
+        imagination: Tensor,
+        chance: Tensor,
+        seen: Tensor,
+        said: Tensor,
+        noise: Tensor,
+    ) -> Any:
+        """One picture."""
+        moved, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
+        sitting = Sitting(moved, still, where, flow, heard, imagination, chance, seen, said)
+        painted = self.network.paint(sitting, noise)
+        return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
+
+
+def tick_of(network: str, module: nn.Module) -> Tick:
+    """The tick module of a network ("embedding", "translator", "encoder", ...) around its weights.
+
+    Raises:
+        TypeError: when the module is not that network's.
+    """
+    if network == "embedding" and isinstance(module, (VisualEmbedding, PretrainedEmbedding)):
+        return EmbeddingTick(module).eval()
+    if network == "translator" and isinstance(module, Translator):
+        return TranslatorTick(module).eval()
+    if network == "encoder" and isinstance(module, (TokenCodec, Vocoder)):
+        return EncoderTick(module).eval()
+    if network == "decoder" and isinstance(module, (TokenCodec, Vocoder)):
+        return DecoderTick(module).eval()
+    if network == "sight" and isinstance(module, Latent):
+        return SightTick(module).eval()
+    if network == "hearing" and isinstance(module, Latent):
+        return HearingTick(module).eval()
+    if network == "still" and isinstance(module, Animator):
+        return StillTick(module).eval()
+    if network == "animator" and isinstance(module, Animator):
+        return AnimatorTick(module).eval()
+    if network == "pose" and isinstance(module, Pose):
+        return PoseTick(module).eval()
+    if network == "painter" and isinstance(module, Painter):
+        return PainterTick(module).eval()
+    raise TypeError(f"{type(module).__name__} is not the network {network!r}")

@@ -1,0 +1,1 @@
+"""From motion to codes: the coordinated latent space and the translator, with the attention both use."""

@@ -1,0 +1,1 @@
+"""What a frame shows: points, embedding, pitch positions; own and pre-trained networks."""

@@ -1,0 +1,1 @@
+"""Signal processing of sound: the tick-addressed ring, resampling, levels, echo cancelling."""

@@ -1,0 +1,1 @@
+"""The commands beside performing: doctor, and live controls of a running show."""

@@ -1,0 +1,291 @@
+"""Says what is here, what `auto` would use, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engines.contract import EngineError
+from engines.registry import has
+from streaming.devices.cameras.live_capture import webcam
+from streaming.devices.cameras.select import webcams
+from streaming.devices.screens.select import has_display
+from streaming.devices.sound.portaudio import list_devices, load_sounddevice
+from streaming.devices.stills.prior import load_prior
+from streaming.errors import UserError
+from streaming.runtime.child_process import CHECKOUT, ENVIRONMENT
+from streaming.settings.config import Show
+from streaming.stage import Context
+from streaming.system.host_info import describe_host
+from streaming.telemetry.metrics import Metrics
+
+PROBE_S = 5.0
+"""A camera may take this long to open before it is said not to answer."""
+ENGINE_S = 120.0
+RUNTIMES = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorrt", "torch-tensorrt")
+SOUND_SERVERS = {"jackd": "JACK", "jackdbus": "JACK", "pipewire": "PipeWire", "pulseaudio": "PulseAudio"}
+BUNDLES = CHECKOUT / "models" / "bundles"
+NETWORKS = ("embedding", "translator", "decoder")
+# Run in a process of its own: this package imports no ML framework, and a broken one may crash.
+TRY_ENGINES = """
+import json, sys
+from engines.contract import EngineError
+from engines.registry import open_engine
+bundle, backend = sys.argv[1:3]
+for network in sys.argv[3:]:
+    try:
+        told = []
+        spec = open_engine(network, bundle=bundle, backend=backend, tell=told.append).spec
+        where = f"{spec.runtime} on {spec.device}, {spec.precision} ({spec.why})"
+        print(json.dumps([network, "; ".join([where, *told]), ""]))
+    except (EngineError, ImportError, OSError) as error:
+        print(json.dumps([network, "", " ".join(str(error).split())]))
+"""
+
+
+@dataclass
+class Finding:
+    """One line of the diagnosis.
+
+    Attributes:
+        topic: what it is about.
+        text: what was found.
+        warning: what is not good but does not stop a performance, "" for nothing.
+        fix: what must be done before anything can be performed, "" when nothing must.
+    """
+
+    topic: str
+    text: str
+    warning: str = ""
+    fix: str = ""
+
+
+@dataclass
+class Diagnosis:
+    """All findings."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """As text, the fixes last."""
+        width = max((len(finding.topic) for finding in self.findings), default=0) + 2
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{finding.topic:<{width}}{finding.text}")
+            if finding.warning:
+                lines.append(" " * width + f"! {finding.warning}")
+        fixes = list(dict.fromkeys(finding.fix for finding in self.findings if finding.fix))
+        lines.append("")
+        lines.extend(f"to be mended: {fix}" for fix in fixes)
+        if not fixes:
+            lines.append("ready: python run_live.py")
+        return lines
+
+    def exit_code(self) -> int:
+        """0 when a performance can begin."""
+        return 1 if any(finding.fix for finding in self.findings) else 0
+
+
+def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int:
+    """Examine this machine and say what was found.
+
+    Returns:
+        0 when a performance with these settings can begin, else 1.
+    """
+    examinations: Sequence[Callable[[], list[Finding]]] = (
+        machine,
+        cameras,
+        lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
+        lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
+        lambda: runtimes(show, installed(RUNTIMES), try_engines),
+        lambda: folders(show),
+    )
+    diagnosis = Diagnosis()
+    with ThreadPoolExecutor(max_workers=len(examinations)) as pool:
+        for findings in pool.map(lambda examine: examine(), examinations):
+            diagnosis.findings.extend(findings)
+    write("\n".join(diagnosis.lines()) + "\n")
+    return diagnosis.exit_code()
+
+
+def machine() -> list[Finding]:
+    """CPU, GPU, and whether the cores are slowed down to save power."""
+    host = describe_host()
+    warning = "" if host["cores"] >= 2 else "one core: a performance needs two; expect concealed ticks"
+    governors = {
+        path.read_text().strip() for path in Path("/sys/devices/system/cpu").glob("cpu*/cpufreq/scaling_governor")
+    }
+    found = [
+        Finding("machine", f"{host['cpu']}, {host['cores']} cores, Python {sys.version.split()[0]}", warning),
+        Finding("gpu", host["gpu"] or "none that nvidia-smi knows"),
+    ]
+    if governors:
+        found.append(Finding("governor", ", ".join(sorted(governors)), governor_warning(governors)))
+    return found
+
+
+def governor_warning(governors: set[str]) -> str:
+    """What to do about cores that wake up slowly; "" when nothing."""
+    if "powersave" not in governors:
+        return ""
+    return "powersave makes wake-ups late and latency uneven; before a show: sudo cpupower frequency-set -g performance"
+
+
+def cameras() -> list[Finding]:
+    """The webcams that answer, and what `--camera auto` would take."""
+    numbers = webcams()
+    answers = probe_all(numbers, probe_webcam, PROBE_S)
+    works = [number for number in numbers if answers[number].startswith("works")]
+    found = [Finding(f"camera {number}", answers[number]) for number in numbers]
+    auto = f"webcam {works[0]}" if works else "the synthetic performer, as no webcam answers"
+    return [*found, Finding("camera auto", auto)]
+
+
+def probe_webcam(number: int) -> str:
+    """Open one webcam, and say what it is."""
+    source = webcam(number, open_timeout_s=PROBE_S - 1.0)
+    try:
+        source.open(Context(show=Show(), metrics=Metrics()))
+        return f"works: {source.description}"
+    except UserError as error:
+        return error.what
+    finally:
+        source.close()
+
+
+def probe_all(numbers: Sequence[int], probe: Callable[[int], str], timeout_s: float) -> dict[int, str]:
+    """Probe several devices at once, each for a limited time; a driver that hangs is left behind."""
+    pool = ThreadPoolExecutor(max_workers=max(1, len(numbers)))
+    futures = {number: pool.submit(probe, number) for number in numbers}
+    answers = {}
+    for number, future in futures.items():
+        try:
+            answers[number] = future.result(timeout_s)
+        except FutureTimeoutError:
+            answers[number] = f"does not answer within {timeout_s:g} s"
+    pool.shutdown(wait=False, cancel_futures=True)
+    return answers
+
+
+def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
+    """Audio outputs and inputs, sound servers, and what `--speaker auto` would take."""
+    servers = sound_servers()
+    found = [Finding("sound server", ", ".join(servers) or "none runs")]
+    instead = f"a file in {show.record}" if show.record else "nothing: the sound is neither heard nor kept"
+    try:
+        module = load()
+    except UserError as error:
+        warning = f"{error.fix}" if show.speaker in ("auto", "none") or show.speaker.startswith("file:") else ""
+        fix = "" if warning else str(error)
+        return [*found, Finding("speaker auto", f"{instead}; {error.what}", warning, fix)]
+    outputs = list(outputs_of())
+    for output in outputs:
+        mark = ", default" if output.default else ""
+        text = f"{output.name} ({output.hostapi}, {output.channels} channels, {output.samplerate} Hz{mark})"
+        found.append(Finding(f"output {output.index}", text))
+    for index, device in enumerate(module.query_devices()):
+        if device["max_input_channels"] > 0:
+            found.append(Finding(f"input {index}", str(device["name"])))
+    chosen = next((output for output in outputs if output.default), outputs[0] if outputs else None)
+    return [*found, Finding("speaker auto", chosen.name if chosen else f"{instead}, as there is no audio output")]
+
+
+def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
+    """What the reverse loop would hear with, show and move, and whether the bundle can."""
+    try:
+        lacks = [name for name in ("animator", "painter") if not has(name, show.bundle)]
+    except EngineError:
+        return []  # said where the networks are tried
+    text = f"not with this bundle: it has no {' and no '.join(lacks)}" if lacks else "the bundle makes them"
+    found = [Finding("pictures", text)]
+    try:
+        inputs = list(inputs_of())
+    except UserError:
+        inputs = []
+    chosen = next((device for device in inputs if device.default), inputs[0] if inputs else None)
+    alone = "what the show itself plays, as there is no audio input"
+    found.append(Finding("microphone auto", chosen.name if chosen else alone))
+    shown = "a window" if has_display() else "nothing, as there is no display; --screen web shows it in a browser"
+    found.append(Finding("screen auto", shown))
+    try:
+        height, width = load_prior(show.prior).shape[:2]
+    except UserError as error:
+        return [*found, Finding("prior", error.what, fix=str(error))]
+    return [*found, Finding("prior", f"{show.prior or 'the shipped one'}, {width} x {height}")]
+
+
+def sound_servers() -> list[str]:
+    """The sound servers that run, by their usual names."""
+    names = {process.info["name"] for process in psutil.process_iter(["name"])}
+    return sorted({SOUND_SERVERS[name] for name in names if name in SOUND_SERVERS})
+
+
+def installed(names: Sequence[str]) -> dict[str, str]:
+    """Those of some distributions that are installed, with their versions; nothing is imported."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def runtimes(
+    show: Show, versions: dict[str, str], attempt: Callable[[str, str], list[tuple[str, str, str]]]
+) -> list[Finding]:
+    """The runtimes and bundles, and whether the networks that a performance needs can be opened."""
+    listing = ", ".join(f"{name} {version}" for name, version in versions.items())
+    bundles = sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
+    found = [
+        Finding("runtimes", listing or "none", fix="" if listing else "install torch: pip install torch==2.13.0"),
+        Finding("bundles", ", ".join(bundles) or "none are shipped"),
+    ]
+    if not listing:
+        return found
+    for network, works, problem in attempt(show.bundle, show.backend):
+        found.append(Finding(network, works or problem, fix=problem))
+    return found
+
+
+def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:
+    """Open every network in a process of its own: (network, where it runs, or what is wrong)."""
+    command = [sys.executable, "-c", TRY_ENGINES, bundle, backend, *NETWORKS]
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(CHECKOUT)}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=ENGINE_S, env=environment, check=False, cwd=os.getcwd()
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [("networks", "", f"the runtime cannot be tried: {error}")]
+    found = [(str(a), str(b), str(c)) for a, b, c in (json.loads(line) for line in done.stdout.splitlines())]
+    if done.returncode != 0 or len(found) < len(NETWORKS):
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        found.append(("networks", "", f"the runtime fails: {last}"))
+    return found
+
+
+def folders(show: Show) -> list[Finding]:
+    """Whether the film can be written."""
+    if not show.record:
+        return []
+    folder = Path(show.record).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if os.access(folder, os.W_OK):
+        free_gb = psutil.disk_usage(str(folder)).free / 1e9
+        warning = "" if free_gb > 1.0 else "little room is left for films (about 20 MB a minute)"
+        return [Finding("recordings", f"{show.record}, {free_gb:.0f} GB free", warning)]
+    fix = f"{folder}: cannot be written; give --record a folder of your own, or none"
+    return [Finding("recordings", f"{show.record} cannot be written", fix=fix)]

@@ -1,0 +1,17 @@
+"""The constants that everybody shares: rates, sizes, grids. Imports nothing."""
+
+from __future__ import annotations
+
+TICK_NS = 40_000_000
+"""A tick: 40 ms of the audio device's clock."""
+TICKS_PER_SECOND = 25
+SAMPLE_RATE = 32_000
+"""The codec's sample rate in Hz."""
+TICK_SAMPLES = 1_280
+"""Samples of a tick at the codec's rate."""
+TOKEN_FRAMES_PER_TICK = 2
+NUM_CODEBOOKS = 4
+CARDINALITY = 2_048
+FLOW_GRID = 16
+"""Cells along each side of a motion's flow grid."""
+EMBEDDING_DIM = 128

@@ -1,0 +1,1 @@
+"""Cameras: webcams, network cameras, video files, the synthetic performer."""

@@ -1,0 +1,238 @@
+"""A webcam or a network camera: a grabbing thread that keeps only the newest frame, and opens again what was lost."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.devices.cameras.frames import CameraSource, Frame, shrink
+from streaming.errors import SourceError
+from streaming.stage import Context
+from streaming.timing import clock
+
+RETRY_S = 1.0
+"""Pause between two attempts to open a camera that was lost."""
+OPEN_TIMEOUT_MS = 5_000
+READ_TIMEOUT_MS = 3_000
+WEBCAM_OPEN_S = 10.0
+URL_OPEN_S = 12.0
+MAX_FAILURES = 3
+"""Failed grabs in a row after which a camera counts as lost; a webcam now and then misses one."""
+_RATE_SMOOTHING = 0.05
+
+
+class Capture(Protocol):
+    """What is used of `cv2.VideoCapture`."""
+
+    def isOpened(self) -> bool: ...  # noqa: D102, N802
+    def grab(self) -> bool: ...  # noqa: D102
+    def retrieve(self) -> tuple[bool, Any]: ...  # noqa: D102
+    def get(self, prop: int, /) -> float: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+
+
+class LiveCapture(CameraSource):
+    """A camera with its own clock.
+
+    The capture time is read right after `grab`, so it contains no decoding; what a network camera took before that
+    cannot be known from here.
+
+    Args:
+        connect: opens the camera; may block (it runs in the grabbing thread).
+        description: what it is, for people; without passwords.
+        fix: what to do when it cannot be opened.
+        open_timeout_s: how long `open` waits for the first frame; 0: it does not wait, and a camera that is not there
+            is waited for while the show goes on.
+        now_ns: the clock.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Capture],
+        description: str,
+        fix: str,
+        *,
+        open_timeout_s: float = WEBCAM_OPEN_S,
+        now_ns: Callable[[], int] = clock.now_ns,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self.description = description
+        self._connect, self._fix, self._timeout_s = connect, fix, open_timeout_s
+        self._now_ns, self._retry_s = now_ns, retry_s
+        self._lock = threading.Lock()
+        self._newest: tuple[NDArray[np.uint8], int, int] | None = None
+        self._stop, self._attempted, self._got_one = threading.Event(), threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._context: Context | None = None
+        self._index = -1
+        self._lost = False
+
+    def open(self, context: Context) -> None:
+        """Start grabbing, and wait for the first frame."""
+        self._context = context
+        self._thread = threading.Thread(target=self._run, name="grab", daemon=True)
+        self._thread.start()
+        if self._timeout_s <= 0:
+            return
+        self._attempted.wait(self._timeout_s)
+        if not self._got_one.is_set():
+            self._stop.set()
+            raise SourceError("the camera gives no picture", self.description, self._fix)
+
+    def poll(self, now_ns: int) -> Frame | None:
+        """The newest frame; the ones it replaced were counted as drops."""
+        with self._lock:
+            newest, self._newest = self._newest, None
+        return None if newest is None else Frame(*newest)
+
+    def wake_ns(self) -> int | None:
+        """Never by time: the grabbing thread wakes the stage."""
+        return None
+
+    def close(self) -> None:
+        """Let the grabbing thread end; one that hangs in a driver is left to die with the process."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(1.5)
+            self._thread = None
+
+    # What follows runs in the grabbing thread.
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            capture: Capture | None = None
+            try:
+                capture = self._connect()
+                if capture.isOpened():
+                    self._drain(capture)
+            except Exception as error:
+                # A driver may raise anything; the show goes on and the camera is tried again.
+                self._note(f"camera: {self.description}: {type(error).__name__}: {error}")
+            finally:
+                if capture is not None:
+                    capture.release()
+            self._attempted.set()
+            self._say_lost()
+            self._stop.wait(self._retry_s)
+
+    def _drain(self, capture: Capture) -> None:
+        nominal = capture.get(cv2.CAP_PROP_FPS)
+        self.rate_hz = nominal if 1.0 <= nominal <= 240.0 else 25.0
+        failures, last_ns = 0, 0
+        while not self._stop.is_set():
+            if not capture.grab():
+                failures += 1
+                if failures >= MAX_FAILURES:
+                    return
+                continue
+            at_ns = self._now_ns()
+            good, image = capture.retrieve()
+            if not good or image is None or image.size == 0:
+                failures += 1
+                if failures >= MAX_FAILURES:
+                    return
+                continue
+            failures = 0
+            if last_ns:
+                interval_s = max(at_ns - last_ns, 1_000_000) / 1e9
+                self.rate_hz = 1.0 / ((1 - _RATE_SMOOTHING) / self.rate_hz + _RATE_SMOOTHING * interval_s)
+            last_ns = at_ns
+            self._keep(shrink(image), at_ns)
+
+    def _keep(self, image: NDArray[np.uint8], at_ns: int) -> None:
+        self._index += 1
+        with self._lock:
+            replaced = self._newest is not None
+            self._newest = (image, self._index, at_ns)
+        if self._context is None:
+            return
+        if replaced:
+            self._context.metrics.count("drops")
+        if self._lost:
+            self._lost = False
+            self._context.metrics.count("reconnects")
+            self._note(f"camera back: {self.description}")
+        self._got_one.set()
+        self._attempted.set()
+        self._context.wake()
+
+    def _say_lost(self) -> None:
+        if self._stop.is_set() or self._lost or not (self._got_one.is_set() or self._timeout_s <= 0):
+            return
+        self._lost = True
+        self._note(f"camera lost: {self.description}; the last picture is held and the camera tried again")
+
+    def _note(self, line: str) -> None:
+        if self._context is not None:
+            self._context.metrics.note(line)
+            self._context.wake()
+
+
+def webcam(device: int | str, *, open_timeout_s: float = WEBCAM_OPEN_S) -> LiveCapture:
+    """A camera of this machine, by its number or (Linux) its device file."""
+
+    def connect() -> Capture:
+        silence()
+        # The driver's own wait for a frame is 10 s; a camera that was pulled out should be noticed sooner.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+        backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
+        capture = cv2.VideoCapture(device, backend)
+        for prop, value in (
+            (cv2.CAP_PROP_BUFFERSIZE, 1),
+            (cv2.CAP_PROP_FRAME_WIDTH, 640),
+            (cv2.CAP_PROP_FRAME_HEIGHT, 480),
+            (cv2.CAP_PROP_FPS, 30),
+        ):
+            capture.set(prop, value)
+        return capture
+
+    name = f"webcam {device}"
+    fix = "plug it in, close other programs that use it, or choose another: python run_live.py doctor"
+    return LiveCapture(connect, name, fix, open_timeout_s=open_timeout_s)
+
+
+def network_camera(url: str, *, open_timeout_s: float = URL_OPEN_S, retry_s: float = RETRY_S) -> LiveCapture:
+    """A camera behind an rtsp, http or udp address."""
+
+    def connect() -> Capture:
+        silence()
+        # Decoding frames in several threads adds one frame of delay per thread. An option string replaces OpenCV's
+        # own, which asks for TCP in RTSP; keep that.
+        options = "fflags;nobuffer|flags;low_delay"
+        if url.lower().startswith("rtsp"):
+            options += "|rtsp_transport;tcp"
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = options
+        params = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            OPEN_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            READ_TIMEOUT_MS,
+            cv2.CAP_PROP_N_THREADS,
+            1,
+        ]
+        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
+
+    fix = "check the address and that the camera is on and reachable from here"
+    return LiveCapture(connect, without_password(url), fix, open_timeout_s=open_timeout_s, retry_s=retry_s)
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return url.replace(parts.netloc, "***@" + parts.netloc.rpartition("@")[2], 1)
+
+
+def silence() -> None:
+    """Keep OpenCV and its FFmpeg from printing over the console."""
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

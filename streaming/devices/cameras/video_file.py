@@ -1,0 +1,340 @@
+"""A video file as a camera: decoded a few frames ahead in a thread, paced in real time by its own timestamps."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import av.error
+import av.stream
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.devices.cameras.frames import STILL_NS, CameraSource, Frame, fitted_size, upright
+from streaming.errors import SourceError
+from streaming.stage import Context
+
+AHEAD = 4
+"""Decoded frames that may wait; at 640x360 and 25 fps 2.8 MB and 160 ms."""
+OPEN_TIMEOUT_S = 20.0
+"""For the first two frames; a long 4K group of pictures takes 2 s."""
+MAX_RATE_HZ = 31.0
+"""Files of a higher rate are thinned out evenly: a tick takes one motion, and decoding is paid for anyway."""
+MAX_BAD_PACKETS = 500
+"""Undecodable packets in a row after which the rest of the file is given up."""
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    image: NDArray[np.uint8]
+    index: int
+    time_ns: int
+    """Time since the source's time 0, over all passes of a loop."""
+    pass_ns: int
+    """Where its pass began."""
+
+
+class VideoFile(CameraSource):
+    """Plays a file; before `start` its first frame is a still at 25 fps.
+
+    Args:
+        path: any container and codec that FFmpeg reads.
+        looping: begin again at the end, instead of finishing.
+        skip_ns: where in the file to begin, for a stage that was restarted in the middle.
+    """
+
+    def __init__(self, path: str, *, looping: bool = False, skip_ns: int = 0) -> None:
+        self.description = path
+        self._path, self._looping, self._skip_ns = path, looping, max(0, skip_ns)
+        self._queue: queue.Queue[_Decoded] = queue.Queue(AHEAD)
+        self._head: _Decoded | None = None
+        self._stop, self._opened, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._error: SourceError | None = None
+        self._thread: threading.Thread | None = None
+        self._context: Context | None = None
+        self._origin_ns: int | None = None
+        self._still_ns = 0
+        self._end_ns = 0
+        self._count = 0
+
+    def open(self, context: Context) -> None:
+        """Check the file, start decoding, and wait for its first two frames."""
+        if not os.path.exists(self._path):
+            raise SourceError("there is no such file", self._path, "give the path of a video, or --camera performer")
+        if os.path.isdir(self._path):
+            raise SourceError("this is a folder, not a video", self._path, "give the path of a file")
+        if os.path.isfile(self._path) and os.path.getsize(self._path) == 0:
+            raise SourceError("the file is empty (0 bytes)", self._path, "copy or record it again")
+        av.logging.set_level(None)
+        self._context = context
+        self._still_ns = context.now_ns
+        self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
+        self._thread.start()
+        if not self._opened.wait(OPEN_TIMEOUT_S):
+            raise SourceError(
+                f"no frame could be decoded in {OPEN_TIMEOUT_S:.0f} s", self._path, "convert it: ffmpeg -i FILE out.mp4"
+            )
+        if self._error is not None:
+            raise self._error
+
+    def start(self, origin_ns: int, now_ns: int) -> None:
+        """Time 0 of the file is `origin_ns`."""
+        self._origin_ns = self.resume_ns = origin_ns
+
+    def shift(self, by_ns: int) -> bool:
+        """Move the file's time, once it runs."""
+        if self._origin_ns is None:
+            return False
+        self._origin_ns += by_ns
+        self.resume_ns += by_ns
+        return True
+
+    def poll(self, now_ns: int) -> Frame | None:
+        """The newest frame whose time has come; those passed over are counted as drops."""
+        if self._context is None:
+            return None
+        head = self._peek()
+        if self._origin_ns is None:
+            if head is None or now_ns < self._still_ns:
+                return None
+            at_ns, self._still_ns = self._still_ns, now_ns + STILL_NS - (now_ns - self._still_ns) % STILL_NS
+            return Frame(head.image, head.index, max(at_ns, now_ns - STILL_NS))
+        newest: _Decoded | None = None
+        passed = 0
+        while head is not None and self._origin_ns + head.time_ns <= now_ns:
+            passed += newest is not None
+            newest, self._head = head, None
+            head = self._peek()
+        if passed:
+            self._context.metrics.count("drops", passed)
+        if newest is None:
+            if (
+                head is None
+                and self._ended.is_set()
+                and now_ns >= self._origin_ns + self._end_ns
+                and self._queue.empty()
+            ):
+                self.finished = "the file ended"
+            return None
+        self.resume_ns = self._origin_ns + newest.pass_ns
+        return Frame(newest.image, newest.index, self._origin_ns + newest.time_ns)
+
+    def wake_ns(self) -> int | None:
+        """When the next frame is due; None while the decoder is behind (it wakes the stage) and after the end."""
+        head = self._peek()
+        if self._origin_ns is None:
+            return self._still_ns if head is not None else None
+        if head is not None:
+            return self._origin_ns + head.time_ns
+        return self._origin_ns + self._end_ns if self._ended.is_set() and not self.finished else None
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+            self._thread = None
+
+    def _peek(self) -> _Decoded | None:
+        if self._head is None:
+            try:
+                self._head = self._queue.get_nowait()
+            except queue.Empty:
+                return None
+        return self._head
+
+    # What follows runs in the decoding thread.
+
+    def _run(self) -> None:
+        try:
+            pass_ns = 0
+            while not self._stop.is_set():
+                pass_end_ns = self._play_once(pass_ns)
+                if pass_end_ns == 0 and self._skip_ns:
+                    self._skip_ns = 0
+                    continue
+                if not self._looping or pass_end_ns <= pass_ns:
+                    break
+                pass_ns = pass_end_ns
+        except SourceError as error:
+            self._error = error
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._error = SourceError(
+                f"it cannot be read as a video ({_reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
+            )
+        finally:
+            if self._error is not None and self._opened.is_set() and self._context is not None:
+                self._context.metrics.note(f"camera: {self._error}")
+            self._ended.set()
+            self._opened.set()
+            if self._context is not None:
+                self._context.wake()
+
+    def _play_once(self, pass_ns: int) -> int:
+        """Decode the file once and queue its frames; returns where the next pass begins."""
+        with av.open(self._path) as container:
+            stream = _video_stream(container, self._path)
+            stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+            rate = _rate_of(stream)
+            stride = max(1, round(rate / 30.0)) if rate > MAX_RATE_HZ else 1
+            self.rate_hz = rate / stride if rate else 25.0
+            aspect = float(stream.codec_context.sample_aspect_ratio or 1)
+            declared_s = _declared_s(container, stream)
+            seek_ns = self._skip_ns if pass_ns == 0 else 0
+            reader = _Reader(container, stream, rate, self._path, seek_ns)
+            for index, time_ns, frame in reader:
+                if self._stop.is_set():
+                    return pass_ns
+                self._end_ns = pass_ns + time_ns + reader.interval_ns
+                if self._end_ns <= self._skip_ns or index % stride:
+                    continue
+                self._put(_Decoded(_to_bgr(frame, aspect), index, pass_ns + time_ns, pass_ns))
+            if pass_ns == 0 and not reader.sought:
+                self._check_pass(reader, declared_s)
+        return self._end_ns
+
+    def _check_pass(self, reader: _Reader, declared_s: float | None) -> None:
+        if reader.decoded == 0:
+            raise SourceError("no picture in it could be decoded", self._path, "convert it: ffmpeg -i FILE out.mp4")
+        if reader.taken == 1:
+            if reader.decoded > 1:
+                raise SourceError(
+                    "it has 0 frames a second: all its pictures have the same time",
+                    self._path,
+                    "give it a rate: ffmpeg -r 25 -i FILE out.mp4",
+                )
+            raise SourceError("it has a single picture, not a video", self._path, "give a longer one")
+        played_s = self._end_ns / 1e9
+        cut_short = declared_s is not None and played_s < declared_s - max(0.5, 0.05 * declared_s)
+        if (cut_short or reader.damaged) and self._context is not None:
+            of = f" of {declared_s:.1f}" if declared_s else ""
+            self._context.metrics.note(
+                f"camera: {self._path}: the file is damaged or cut short; {played_s:.1f}{of} s of it can be played"
+            )
+
+    def _put(self, item: _Decoded) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            self._count += 1
+            if self._count == 2 or (self._count == 1 and self._skip_ns > 0):
+                self._opened.set()
+            if self._queue.qsize() == 1 and self._context is not None:
+                self._context.wake()
+            return
+
+
+class _Reader:
+    """Frames of one pass with rising times from 0; damaged packets are passed over and counted."""
+
+    def __init__(self, container: Any, stream: Any, rate_hz: float, path: str, seek_ns: int) -> None:
+        self._container, self._stream, self._rate, self._path = container, stream, rate_hz, path
+        self.interval_ns = round(1e9 / rate_hz) if rate_hz else 40_000_000
+        self.decoded = self.taken = self.damaged = 0
+        self._start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else None
+        if seek_ns > 5_000_000_000 and self._start_s is not None and rate_hz:
+            container.seek(int((self._start_s + seek_ns / 1e9 - 1.0) * 1e6), backward=True)
+            self.sought = True
+        else:
+            self.sought = False
+
+    def __iter__(self) -> Iterator[tuple[int, int, Any]]:
+        last_ns = -1
+        for frame in self._frames():
+            self.decoded += 1
+            time_ns = self._time_ns(frame)
+            if time_ns <= last_ns:
+                continue
+            if last_ns >= 0:
+                self.interval_ns = time_ns - last_ns
+            last_ns = time_ns
+            index = round(time_ns * self._rate / 1e9) if self.sought else self.taken
+            self.taken += 1
+            yield index, time_ns, frame
+
+    def _time_ns(self, frame: Any) -> int:
+        if frame.time is None:
+            if not self._rate:
+                raise SourceError(
+                    "it has 0 frames a second: no rate and no times",
+                    self._path,
+                    "give it a rate: ffmpeg -r 25 -i FILE out.mp4",
+                )
+            return round((self.decoded - 1) * 1e9 / self._rate)
+        if self._start_s is None or (not self.sought and self.taken == 0):
+            self._start_s = frame.time
+        return int((frame.time - self._start_s) * 1e9 + 0.5)
+
+    def _frames(self) -> Iterator[Any]:
+        bad = 0
+        packets = self._container.demux(self._stream)
+        while bad < MAX_BAD_PACKETS:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.damaged += 1
+                return
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                bad += 1
+                self.damaged += 1
+                continue
+            bad = 0
+            yield from frames
+
+
+def _video_stream(container: Any, path: str) -> Any:
+    # A song's cover is a video stream to FFmpeg.
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None
+    ]
+    if not streams:
+        what = "it has sound but no video" if container.streams.audio else "there is no video in it"
+        raise SourceError(what, path, "give a file with a video track")
+    return streams[0]
+
+
+def _rate_of(stream: Any) -> float:
+    """Frames per second, 0.0 when the file does not say or says nonsense (a container's tick as a rate)."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0.01 <= float(rate) <= 500.0:
+            return float(rate)
+    return 0.0
+
+
+def _declared_s(container: Any, stream: Any) -> float | None:
+    """How long the file says its video lasts, in seconds."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        pass
+    if container.duration and not container.streams.audio:
+        return float(container.duration) / 1e6
+    return None
+
+
+def _to_bgr(frame: Any, pixel_aspect: float) -> NDArray[np.uint8]:
+    """Shrink and convert in one pass of swscale (1280x720 to 640x360 costs 1.5 ms), then turn upright."""
+    width, height = fitted_size(frame.width, frame.height, pixel_aspect)
+    image = frame.reformat(width=width, height=height, format="bgr24", interpolation="AREA").to_ndarray()
+    return upright(image, frame.rotation)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

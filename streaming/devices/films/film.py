@@ -1,0 +1,239 @@
+"""Films: pictures and sound in one MP4, written tick by tick in a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.devices.films.film_picture import Composer, Snapshot
+from streaming.errors import UserError
+from streaming.timing import clock
+
+MAX_WAITING_PICTURES = 6
+"""Pictures that may wait for the encoder; a camera frame is 1.2 MB at most. Beyond, pictures are dropped."""
+MAX_WAITING_TICKS = 1_500
+"""Ticks of sound that may wait: one minute, 8 MB. A disk that is further behind ends the recording."""
+MAX_GAP_TICKS = 250
+"""Missing ticks that are filled with silence at once; after a longer gap the film goes on without it (10 s)."""
+CLOSE_TIMEOUT_S = 5.0
+_VIDEO_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "22", "threads": "1"}
+_MUXER_OPTIONS = {
+    # Each second becomes playable by itself, so that `kill -9` or a full disk leaves a film; at a clean end the index
+    # of an ordinary MP4 is added for players that want one. delay_moov keeps the sound encoder's 32 ms of priming out.
+    "movflags": "+frag_keyframe+delay_moov+hybrid_fragmented",
+    "flush_packets": "1",
+}
+
+
+class Pictures(Protocol):
+    """What makes a film's pictures; called in the writing thread.
+
+    Attributes:
+        size: width and height of them all, even numbers.
+    """
+
+    size: tuple[int, int]
+
+    def hear(self, pcm: NDArray[np.float32]) -> None:
+        """Take in the sound of the next tick, float32 [1280]."""
+
+    def compose(self, shot: Snapshot) -> NDArray[np.uint8]:
+        """The picture of the tick whose sound was heard last, uint8 [H, W, 3]."""
+
+
+@dataclass(frozen=True)
+class _Tick:
+    pcm: NDArray[np.float32]
+    shot: Snapshot | None
+    """None for a tick whose picture was dropped."""
+
+
+class Film:
+    """A film in the making. `add` never blocks; writing happens in a thread.
+
+    Args:
+        path: the MP4 to write; must not exist.
+        pictures: makes its pictures; None for camera, flow and spectrogram side by side.
+        note: says one line to the user; called from the writing thread.
+        count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`.
+        observe: takes a duration in ms: `compose_ms`, `encode_ms`.
+
+    Raises:
+        UserError: when the file cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        pictures: Pictures | None = None,
+        *,
+        note: Callable[[str], None],
+        count: Callable[[str, int], None] = lambda name, by: None,
+        observe: Callable[[str, float], None] = lambda name, value: None,
+    ) -> None:
+        self.path = path
+        self._note, self._count, self._observe = note, count, observe
+        self._queue: queue.Queue[_Tick | None] = queue.Queue(MAX_WAITING_TICKS)
+        self._pictures = 0
+        self._lock = threading.Lock()
+        self._next_tick: int | None = None
+        self._still_path: str | None = None
+        self.stopped = ""
+        # The other cores belong to the instrument.
+        cv2.setNumThreads(1)
+        self._composer = pictures or Composer()
+        self._muxer = FilmFile(path, self._composer.size)
+        self._thread = threading.Thread(target=self._run, name="film", daemon=True)
+        self._thread.start()
+
+    def add(self, pcm: NDArray[np.float32], shot: Snapshot) -> None:
+        """Take in the next tick: float32 [1280] and what its picture shows; missing ticks become silence."""
+        if self.stopped:
+            return
+        if self._next_tick is not None:
+            missing = shot.tick - self._next_tick
+            if missing < 0:
+                return
+            self._count("ticks_missing", missing)
+            for _ in range(min(missing, MAX_GAP_TICKS)):
+                self._put(_Tick(np.zeros(TICK_SAMPLES, np.float32), None))
+        self._next_tick = shot.tick + 1
+        with self._lock:
+            behind = self._pictures >= MAX_WAITING_PICTURES
+            self._pictures += not behind
+        if behind:
+            self._count("drops", 1)
+        self._put(_Tick(pcm, None if behind else shot))
+
+    def still(self, path: str) -> None:
+        """Save the next composed picture as a PNG."""
+        self._still_path = path
+
+    def close(self) -> None:
+        """Write what waits and finish the file, within bounded time; a film without a tick is removed."""
+        try:
+            self._queue.put(None, timeout=CLOSE_TIMEOUT_S if self._thread.is_alive() else 0.0)
+        except queue.Full:
+            self._stop("the disk is too slow")
+        self._thread.join(CLOSE_TIMEOUT_S)
+        if self._next_tick is None and not self._thread.is_alive():
+            self.path.unlink(missing_ok=True)
+
+    def _put(self, tick: _Tick) -> None:
+        try:
+            self._queue.put_nowait(tick)
+        except queue.Full:
+            self._stop("the disk is too slow")
+
+    def _stop(self, reason: str) -> None:
+        if not self.stopped:
+            self.stopped = reason
+            self._note(f"recording stopped: {reason}; the show goes on ({self.path})")
+
+    # What follows runs in the writing thread.
+
+    def _run(self) -> None:
+        try:
+            while (tick := self._queue.get()) is not None and not self.stopped:
+                self._write(tick)
+        except (av.error.FFmpegError, OSError) as error:
+            self._stop(_reason(error))
+        finally:
+            try:
+                self._muxer.close()
+            except (av.error.FFmpegError, OSError) as error:
+                self._stop(_reason(error))
+
+    def _write(self, tick: _Tick) -> None:
+        composer = self._composer
+        begun_ns = clock.now_ns()
+        composer.hear(tick.pcm)
+        if tick.shot is None:
+            self._muxer.write(tick.pcm, None)
+            return
+        picture = composer.compose(tick.shot)
+        with self._lock:
+            self._pictures -= 1
+        composed_ns = clock.now_ns()
+        self._muxer.write(tick.pcm, picture)
+        self._count("frames", 1)
+        self._observe("compose_ms", (composed_ns - begun_ns) / 1e6)
+        self._observe("encode_ms", (clock.now_ns() - composed_ns) / 1e6)
+        if self._still_path is not None:
+            path, self._still_path = self._still_path, None
+            self._save(path, picture)
+
+    def _save(self, path: str, picture: NDArray[np.uint8]) -> None:
+        try:
+            good, data = cv2.imencode(".png", picture)
+            Path(path).write_bytes(data.tobytes() if good else b"")
+        except OSError as error:
+            self._note(f"the still could not be saved: {_reason(error)} ({path})")
+
+
+class FilmFile:
+    """H.264 and AAC in a fragmented MP4; tick n of the film is shown at n × 40 ms, where its sound begins."""
+
+    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+        av.logging.set_level(None)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Made here, exclusively: no other recording is ever overwritten, and the error is a plain one.
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+            self._container: Any = av.open(str(path), "w", format="mp4", options=_MUXER_OPTIONS)
+        except (av.error.FFmpegError, OSError) as error:
+            raise UserError(
+                f"the film cannot be written here ({_reason(error)})",
+                str(path),
+                "give another folder with --record DIR, or --record none",
+            ) from error
+        self._video = self._container.add_stream("libx264", rate=TICKS_PER_SECOND, options=dict(_VIDEO_OPTIONS))
+        self._video.width, self._video.height = size
+        self._video.pix_fmt = "yuv420p"
+        self._video.codec_context.gop_size = TICKS_PER_SECOND
+        self._video.codec_context.time_base = Fraction(1, TICKS_PER_SECOND)
+        self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=128_000)
+        self._tick = 0
+
+    def write(self, pcm: NDArray[np.float32], picture: NDArray[np.uint8] | None) -> None:
+        """Append one tick."""
+        if picture is not None:
+            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
+            frame.pts, frame.time_base = self._tick, Fraction(1, TICKS_PER_SECOND)
+            self._container.mux(self._video.encode(frame))
+        sound = av.AudioFrame.from_ndarray(np.clip(pcm, -1.0, 1.0).reshape(1, -1), format="fltp", layout="mono")
+        sound.sample_rate, sound.pts = SAMPLE_RATE, self._tick * TICK_SAMPLES
+        sound.time_base = Fraction(1, SAMPLE_RATE)
+        self._container.mux(self._audio.encode(sound))
+        self._tick += 1
+
+    def close(self) -> None:
+        """Flush the encoders and write the index."""
+        try:
+            if self._tick:
+                self._container.mux(self._video.encode(None))
+                self._container.mux(self._audio.encode(None))
+        finally:
+            self._container.close()
+
+
+def film_path(folder: str, wall_text: str, part: int) -> Path:
+    """Where the film goes: `antiphon-20261122-041200.mp4`, and `-2` and so on for what follows a restart."""
+    return Path(folder) / (f"antiphon-{wall_text}.mp4" if part <= 1 else f"antiphon-{wall_text}-{part}.mp4")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

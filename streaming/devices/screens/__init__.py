@@ -1,0 +1,1 @@
+"""Screens: windows, a browser page, a film file."""

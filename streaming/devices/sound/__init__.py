@@ -1,0 +1,1 @@
+"""Sound: outputs and inputs through PortAudio and files."""

@@ -1,0 +1,139 @@
+"""Microphones through PortAudio, and the choice of the input that `--microphone` names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.devices.sound.inputs import BLOCK_S, FileInput, Input, Intake, PacedInput
+from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
+from streaming.errors import SourceError, UserError
+
+SELF = "self"
+"""The microphone is the music that the forward loop plays: no device is opened."""
+_MAX_BLOCK = 8_192
+
+
+class SoundDeviceInput:
+    """A microphone or line input through PortAudio: ALSA, JACK, PulseAudio, PipeWire, CoreAudio or WASAPI.
+
+    Args:
+        device: a number, a part of a name, or "auto" for the default input.
+
+    Raises:
+        SourceError: for a device that does not exist or cannot be used.
+        UserError: when PortAudio is missing.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self._sd = sd = load_sounddevice()
+        info = find_device(sd, "input", device)
+        self.name = f"{info.name} ({info.hostapi})"
+        self.overruns = 0
+        self.ended = self.waits = False
+        self._intake: Intake | None = None
+        self._mono = np.zeros(_MAX_BLOCK, np.float32)
+        self._stream, self.samplerate = self._open(info)
+        latency = float(self._stream.latency)
+        self._fallback_ns = round((latency if 0.0 < latency < 2.0 else BLOCK_S) * 1e9)
+        self._started = False
+
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
+        """Begin to hand samples over, from the device's own thread.
+
+        Raises:
+            SourceError: when the device refuses to start.
+        """
+        self._intake = intake
+        try:
+            self._stream.start()
+        except self._sd.PortAudioError as error:
+            raise SourceError(
+                f"cannot be started ({reason(error)})", self.name, "choose another --microphone"
+            ) from error
+        self._started = True
+
+    def alive(self) -> bool:
+        """False when the device was unplugged or its server has ended."""
+        return self._started and bool(self._stream.active)
+
+    def close(self) -> None:
+        """Stop at once and close the device."""
+        try:
+            self._stream.abort(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
+        except self._sd.PortAudioError:
+            # A server that is gone refuses even this; there is nothing left to release.
+            self._started = False
+
+    def _open(self, info: DeviceInfo) -> tuple[Any, int]:
+        """Open at the first rate and channel count that the device gives."""
+        sd = self._sd
+        rates = rates_of(info)
+        refused = ""
+        for rate in rates:
+            for channels in (1, 2)[: info.channels]:
+                try:
+                    stream = sd.InputStream(
+                        samplerate=rate,
+                        device=info.index,
+                        channels=channels,
+                        dtype="float32",
+                        latency="low",
+                        blocksize=0,
+                        callback=self._callback,
+                        clip_off=True,
+                        dither_off=True,
+                    )
+                except (sd.PortAudioError, ValueError) as error:
+                    refused = reason(error)
+                    continue
+                return stream, rate
+        raise SourceError(
+            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
+            self.name,
+            "set the device to one of these rates, end what else is using it, or choose another --microphone",
+        )
+
+    def _callback(self, data: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+        if status and status.input_overflow:
+            self.overruns += 1
+        intake = self._intake
+        if intake is None:
+            return
+        age = times.currentTime - times.inputBufferAdcTime
+        age_ns = int(age * 1e9) if 0.0 < age < 2.0 else self._fallback_ns
+        for begin in range(0, frames, _MAX_BLOCK):
+            part = data[begin : begin + _MAX_BLOCK]
+            mono = self._mono[: part.shape[0]]
+            np.mean(part, axis=1, out=mono)
+            intake(mono, age_ns - begin * 1_000_000_000 // self.samplerate)
+
+
+def open_input(spec: str) -> tuple[Input, str]:
+    """Open what `--microphone` says.
+
+    Args:
+        spec: "auto", a device's name or number, a sound file, or "none".
+
+    Returns:
+        The input, and a line for the user ("" for none).
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    if spec == "none":
+        return PacedInput(), ""
+    path = spec.removeprefix("file:")
+    if path != spec or os.sep in spec or Path(spec).is_file():
+        return FileInput(Path(path)), ""
+    if spec != "auto":
+        return SoundDeviceInput(spec), ""
+    try:
+        return SoundDeviceInput("auto"), ""
+    except UserError as error:
+        return PacedInput(), f"no microphone ({error.what}); nothing is heard"

@@ -1,0 +1,230 @@
+"""What an audio output is, and the outputs that the clock paces: a file that plays the device's part, and nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.audio.tick_ring import TickRing
+from streaming.conventions import SAMPLE_RATE
+from streaming.devices.sound.wav_file import WavWriter
+from streaming.timing import clock
+
+BLOCK_S = 0.005
+"""How often a paced output takes samples; what it takes counts as heard one block later, as from a sound card."""
+_OBSERVATIONS = 256
+
+
+class Feed:
+    """What a device calls for its next samples: fills them from the ring and remembers when that was.
+
+    It computes nothing else, and never raises.
+
+    Args:
+        ring: where the samples come from.
+        now_ns: reads the clock.
+    """
+
+    def __init__(self, ring: TickRing, now_ns: Callable[[], int] = clock.now_ns) -> None:
+        self.ring = ring
+        self.errors = 0
+        self.calls = 0
+        self.longest_ns = 0
+        self._now_ns = now_ns
+        self._log = np.zeros((_OBSERVATIONS, 3), np.int64)
+        self._taken = 0
+
+    def __call__(self, out: NDArray[np.float32], delay_ns: int, due_ns: int = 0) -> None:
+        """Fill a block.
+
+        Args:
+            out: float32 [n], contiguous.
+            delay_ns: after how long, from `due_ns`, its first sample leaves the device.
+            due_ns: when the device asked; 0 for now.
+        """
+        try:
+            now = self._now_ns()
+            row = self._log[self.calls % _OBSERVATIONS]
+            row[0], row[1], row[2] = self.ring.position, due_ns or now, delay_ns
+            self.ring.fill(out, now)
+            self.calls += 1
+            self.longest_ns = max(self.longest_ns, self._now_ns() - now)
+        except Exception:
+            self.errors += 1
+            out.fill(0.0)
+
+    def drain(self) -> list[tuple[int, int, int]]:
+        """(position, when it was asked for, delay) of the blocks since the last call, the newest 128 at most."""
+        calls = self.calls
+        first = max(self._taken, calls - _OBSERVATIONS // 2)
+        self._taken = calls
+        return [
+            (int(row[0]), int(row[1]), int(row[2]))
+            for row in (self._log[index % _OBSERVATIONS] for index in range(first, calls))
+        ]
+
+
+class Output(Protocol):
+    """An open audio output.
+
+    Attributes:
+        name: what it is, for the user.
+        samplerate: Hz.
+        latency_s: from the call for a sample to its leaving, as far as it is known.
+        underruns: how often the device ran dry.
+    """
+
+    name: str
+    samplerate: int
+    latency_s: float
+    underruns: int
+
+    def start(self, feed: Feed) -> None:
+        """Begin to call `feed`."""
+
+    def span(self, position: int, tick_sample: int, samples: int | None) -> None:
+        """Say which samples are the performance (only a file cares).
+
+        Args:
+            position: the position, in samples since `start`, at which it begins or goes on.
+            tick_sample: how far into the performance that is, in samples at this output's rate.
+            samples: length of the performance in samples, None for open.
+        """
+
+    def alive(self) -> bool:
+        """False when the device has stopped by itself."""
+
+    def notes(self) -> list[str]:
+        """Lines for the user since the last call."""
+
+    def close(self) -> None:
+        """Stop and release; may be called twice."""
+
+
+class NullOutput:
+    """An output paced by the clock that throws away what it takes; also the base of the file output.
+
+    A thread takes a block at absolute deadlines. It never drifts against the clock, and catches up when it woke late.
+
+    Args:
+        samplerate: Hz.
+        now_ns: reads the clock.
+        sleep_until: sleeps until an absolute time in ns.
+    """
+
+    def __init__(
+        self,
+        samplerate: int = SAMPLE_RATE,
+        now_ns: Callable[[], int] = clock.now_ns,
+        sleep_until: Callable[[int], None] = clock.sleep_until,
+    ) -> None:
+        self.name = "none"
+        self.samplerate = samplerate
+        self.latency_s = BLOCK_S
+        self.underruns = 0
+        self.late_wakes = 0
+        self._now_ns, self._sleep_until = now_ns, sleep_until
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, feed: Feed) -> None:
+        """Begin to call `feed` every 5 ms."""
+        self._thread = threading.Thread(target=self._run, args=(feed,), name="speaker-device", daemon=True)
+        self._thread.start()
+
+    def span(self, position: int, tick_sample: int, samples: int | None) -> None:
+        """Nothing to do."""
+
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def notes(self) -> list[str]:
+        """Nothing to say."""
+        return []
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=1.0)
+
+    def _run(self, feed: Feed) -> None:
+        block = np.zeros(round(self.samplerate * BLOCK_S), np.float32)
+        begun_ns = self._now_ns()
+        taken = 0
+        while not self._stop.is_set():
+            due_ns = begun_ns + taken * 1_000_000_000 // self.samplerate
+            self._sleep_until(due_ns)
+            if self._now_ns() - due_ns > BLOCK_S * 1e9:
+                self.late_wakes += 1
+            feed(block, round(BLOCK_S * 1e9), due_ns)
+            self._keep(taken, block)
+            taken += block.shape[0]
+
+    def _keep(self, position: int, block: NDArray[np.float32]) -> None:
+        """What a file output does with a block."""
+
+
+class FileOutput(NullOutput):
+    """A 16-bit WAV file that plays the part of the device, paced by the clock.
+
+    The file holds the performance and nothing else: it begins with tick 0, and what passed while the output was away
+    is silence. Its header is kept valid, so a kill leaves a readable file. Writing is done in a thread of its own: a
+    slow disk does not hold up the pace, a full one ends the file and not the show.
+
+    Args:
+        path: the file; an existing one is replaced.
+        resume: go on with an existing file of the same rate.
+        samplerate: Hz.
+        now_ns: reads the clock.
+        sleep_until: sleeps until an absolute time in ns.
+
+    Raises:
+        SourceError: when the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        resume: bool = False,
+        samplerate: int = SAMPLE_RATE,
+        now_ns: Callable[[], int] = clock.now_ns,
+        sleep_until: Callable[[int], None] = clock.sleep_until,
+    ) -> None:
+        super().__init__(samplerate, now_ns, sleep_until)
+        self.name = f"file:{path}"
+        self.path = path
+        self._writer = WavWriter(path, samplerate, resume=resume)
+        # (position of the first sample, its place in the file, the file's length or None), replaced as one object
+        self._span: tuple[int, int, int | None] | None = None
+
+    def span(self, position: int, tick_sample: int, samples: int | None) -> None:
+        """Say which samples go into the file, and where."""
+        self._span = (position, tick_sample, samples)
+
+    def notes(self) -> list[str]:
+        """What went wrong with the file since the last call."""
+        return self._writer.take_problems()
+
+    def close(self) -> None:
+        """Stop, write what is left, and close the file."""
+        super().close()
+        self._writer.close()
+
+    def _keep(self, position: int, block: NDArray[np.float32]) -> None:
+        if self._span is None:
+            return
+        origin, place, length = self._span
+        first = max(0, origin - position)
+        at = place + position + first - origin
+        count = block.shape[0] - first
+        if length is not None:
+            count = min(count, length - at)
+        if count > 0:
+            self._writer.write(at, block[first : first + count])

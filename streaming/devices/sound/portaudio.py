@@ -1,0 +1,118 @@
+"""PortAudio's devices: loading the library, listing what there is, and finding what a user means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
+from streaming.errors import SourceError, UserError
+
+Way = Literal["input", "output"]
+
+RATES = (SAMPLE_RATE, 48_000, 44_100)
+"""Device rates in the order they are tried; at the codec's own there is nothing to resample."""
+_OPTIONS = {"input": "--microphone", "output": "--speaker"}
+_ELSE = {"input": "a sound file, self or none", "output": "file:PATH.wav, or none"}
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """An audio input or output of this machine.
+
+    Attributes:
+        index: PortAudio's number of it.
+        name: the device's name.
+        hostapi: the audio system it belongs to.
+        channels: how many it has that way.
+        samplerate: its default rate in Hz.
+        default: True for the default one.
+    """
+
+    index: int
+    name: str
+    hostapi: str
+    channels: int
+    samplerate: int
+    default: bool
+
+
+def load_sounddevice() -> ModuleType:
+    """Import sounddevice.
+
+    Raises:
+        UserError: when it or the PortAudio library is missing.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        raise UserError(
+            f"the PortAudio library cannot be loaded ({reason(error)})",
+            "audio",
+            "install it: 'sudo apt install libportaudio2' on Debian and Ubuntu, 'brew install portaudio' on macOS, "
+            "'pip install --force-reinstall sounddevice' on Windows; or use --speaker file:out.wav",
+        ) from error
+    module: ModuleType = sounddevice
+    return module
+
+
+def list_devices(sd: ModuleType, way: Way) -> list[DeviceInfo]:
+    """The audio inputs or outputs of this machine, empty when there are none."""
+    try:
+        devices, hosts = sd.query_devices(), sd.query_hostapis()
+        default = int(sd.default.device[0 if way == "input" else 1])
+    except sd.PortAudioError:
+        return []
+    if default < 0 and hosts:
+        key = f"default_{way}_device"
+        default = next((int(host[key]) for host in hosts if host[key] >= 0), -1)
+    return [
+        DeviceInfo(
+            index,
+            str(device["name"]),
+            str(hosts[device["hostapi"]]["name"]),
+            int(device[f"max_{way}_channels"]),
+            round(device["default_samplerate"]),
+            index == default,
+        )
+        for index, device in enumerate(devices)
+        if device[f"max_{way}_channels"] > 0
+    ]
+
+
+def find_device(sd: ModuleType, way: Way, device: str) -> DeviceInfo:
+    """The device that a user means by "auto", a number, a name or a part of one.
+
+    Raises:
+        SourceError: when there is none; it lists what there is.
+    """
+    devices = list_devices(sd, way)
+    listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {way} at all"
+    if device == "auto":
+        found = [info for info in devices if info.default] or devices[:1]
+    elif device.isdigit():
+        found = [info for info in devices if info.index == int(device)]
+    else:
+        wanted = device.casefold()
+        exact = [info for info in devices if info.name.casefold() == wanted]
+        found = exact or [info for info in devices if wanted in f"{info.name} {info.hostapi}".casefold()]
+    if not found:
+        raise SourceError(
+            f"there is no such audio {way}; this machine has {listing}",
+            f"{_OPTIONS[way]} {device}",
+            f"choose one of these by number or name, or {_ELSE[way]}",
+        )
+    return found[0]
+
+
+def rates_of(info: DeviceInfo) -> list[int]:
+    """The rates to try with a device, best first: those of `RATES`, and its own where a tick is whole samples of it."""
+    own = info.samplerate
+    return [*RATES, *([own] if own not in RATES and own % TICKS_PER_SECOND == 0 else [])]
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one short line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200]

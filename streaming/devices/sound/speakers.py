@@ -1,0 +1,178 @@
+"""Sound devices through PortAudio, and the choice of the output that `--speaker` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.devices.sound.outputs import BLOCK_S, Feed, FileOutput, NullOutput, Output
+from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
+from streaming.errors import SourceError, UserError
+
+_MAX_BLOCK = 8_192
+
+
+class SoundDeviceOutput:
+    """A sound device through PortAudio: ALSA, JACK, PulseAudio, PipeWire, CoreAudio or WASAPI.
+
+    Args:
+        device: a number, a part of a name, or "auto" for the default output.
+
+    Raises:
+        SourceError: for a device that does not exist or cannot be used.
+        UserError: when PortAudio is missing.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self._sd = sd = load_sounddevice()
+        info = find_device(sd, "output", device)
+        self.name = f"{info.name} ({info.hostapi})"
+        self.underruns = 0
+        self.blocks = 0
+        self._feed: Feed | None = None
+        self._mono = np.zeros(_MAX_BLOCK, np.float32)
+        self._stream, self.samplerate, self.channels = self._open(info)
+        self.latency_s = self._checked_latency()
+        self._fallback_ns = round(self.latency_s * 1e9)
+        self._started = False
+
+    def start(self, feed: Feed) -> None:
+        """Begin to call `feed` from the device's own thread.
+
+        Raises:
+            SourceError: when the device refuses to start.
+        """
+        self._feed = feed
+        try:
+            self._stream.start()
+        except self._sd.PortAudioError as error:
+            raise SourceError(f"cannot be started ({reason(error)})", self.name, "choose another --speaker") from error
+        self._started = True
+        self.latency_s = self._checked_latency()
+        self._fallback_ns = round(self.latency_s * 1e9)
+
+    def span(self, position: int, tick_sample: int, samples: int | None) -> None:
+        """Nothing to do: a device plays everything."""
+
+    def alive(self) -> bool:
+        """False when the device was unplugged or its server has ended."""
+        return self._started and bool(self._stream.active)
+
+    def notes(self) -> list[str]:
+        """Nothing to say."""
+        return []
+
+    def close(self) -> None:
+        """Stop at once and close the device."""
+        try:
+            self._stream.abort(ignore_errors=True)
+            self._stream.close(ignore_errors=True)
+        except self._sd.PortAudioError:
+            # A server that is gone refuses even this; there is nothing left to release.
+            self._started = False
+
+    def _checked_latency(self) -> float:
+        latency = float(self._stream.latency)
+        return latency if 0.0 < latency < 2.0 else BLOCK_S
+
+    def _open(self, info: DeviceInfo) -> tuple[Any, int, int]:
+        """Open at the first rate and channel count that the device takes."""
+        sd = self._sd
+        rates = rates_of(info)
+        # Two channels first: a mono stream is heard on the left only with JACK and some others.
+        layouts = [count for count in (2, 1) if count <= info.channels] or [1]
+        refused = ""
+        for rate in rates:
+            for channels in layouts:
+                try:
+                    stream = sd.OutputStream(
+                        samplerate=rate,
+                        device=info.index,
+                        channels=channels,
+                        dtype="float32",
+                        latency="low",
+                        blocksize=0,
+                        callback=self._callback,
+                        clip_off=True,
+                        dither_off=True,
+                    )
+                except (sd.PortAudioError, ValueError) as error:
+                    refused = reason(error)
+                    continue
+                return stream, rate, channels
+        raise SourceError(
+            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
+            self.name,
+            "set the device to one of these rates, end what else is using it, or choose another --speaker",
+        )
+
+    def _callback(self, out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+        try:
+            if status and status.output_underflow:
+                self.underruns += 1
+            self.blocks += 1
+            feed = self._feed
+            if feed is None:
+                out.fill(0.0)
+                return
+            delay = times.outputBufferDacTime - times.currentTime
+            delay_ns = int(delay * 1e9) if 0.0 < delay < 2.0 else self._fallback_ns
+            mono = self._mono
+            for begin in range(0, frames, _MAX_BLOCK):
+                count = min(_MAX_BLOCK, frames - begin)
+                part = mono[:count]
+                feed(part, delay_ns + begin * 1_000_000_000 // self.samplerate)
+                out[begin : begin + count] = part[:, None]
+        except Exception:
+            # An exception would end the stream; a silent block does not.
+            out.fill(0.0)
+
+
+def open_output(spec: str, record: str = "", resume: str = "") -> tuple[Output, str]:
+    """Open what `--speaker` says.
+
+    Args:
+        spec: "auto", a device's name or number, "file:PATH.wav" or "none".
+        record: the record folder, where "auto" puts a file when there is no sound device; "" or "none" for nowhere.
+        resume: the file that an earlier incarnation of the stage had been writing, to be gone on with.
+
+    Returns:
+        The output, and a line for the user ("" for none).
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    if spec == "none":
+        return NullOutput(), ""
+    if resume:
+        return FileOutput(Path(resume), resume=True), ""
+    if spec.startswith("file:"):
+        path = Path(spec.removeprefix("file:"))
+        if path.suffix.lower() != ".wav":
+            raise SourceError("is not a .wav file", f"--speaker {spec}", "write file:NAME.wav")
+        return FileOutput(path), ""
+    if spec != "auto":
+        return SoundDeviceOutput(spec), ""
+    try:
+        return SoundDeviceOutput("auto"), ""
+    except UserError as error:
+        if record in ("", "none"):
+            return NullOutput(), f"no sound device ({error.what}); the sound is not heard and not kept"
+        path = _free_name(Path(record))
+        return FileOutput(path), f"no sound device ({error.what}); the sound goes to {path}"
+
+
+def _free_name(folder: Path) -> Path:
+    """The first name in a folder that is not taken: an earlier performance is not overwritten."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise SourceError(
+            f"cannot be written ({reason(error)})", f"--record {folder}", "choose another folder or free this one"
+        ) from error
+    number = next(number for number in range(1, len(taken) + 2) if f"speaker-{number:03d}.wav" not in taken)
+    return folder / f"speaker-{number:03d}.wav"

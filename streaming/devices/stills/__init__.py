@@ -1,0 +1,1 @@
+"""Still images: the prior image, read from a file."""

@@ -1,0 +1,1 @@
+"""Making pictures: warping the prior image, the painter beside it, and shedding load."""

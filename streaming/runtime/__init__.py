@@ -1,0 +1,1 @@
+"""The processes of a show: spawned, hosted, watched, restarted, ended."""

@@ -1,0 +1,139 @@
+"""One process of a show, seen from its parent: spawned, told who it is, asked, dumped, killed, measured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+RUNNER = (sys.executable, "-m", "streaming.runtime.stage_process")
+CHECKOUT = Path(__file__).resolve().parents[2]
+MAX_LOG_BYTES = 8_000_000
+"""A log is emptied when it is longer, so that a chatty decoder cannot fill the disk in a night."""
+ENVIRONMENT = {
+    # One thread for each library: a stage is one process on one core, and pools of two stages on two cores only wait
+    # for each other.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "fflags;nobuffer|flags;low_delay",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "QT_LOGGING_RULES": "*.debug=false;*.info=false;*.warning=false",
+    # glibc gives each thread an arena of its own; two are enough, and resident memory stays flat.
+    "MALLOC_ARENA_MAX": "2",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONSAFEPATH": "1",
+}
+
+
+class Child:
+    """A spawned process that waits on its stdin for the one line that says which stage it is.
+
+    Its stdin is its lifeline: when it ends, the process closes by itself. It has a process group of its own, so that
+    Ctrl-C in the terminal reaches the supervisor only; it stays in the terminal's session, because niceness counts
+    only among the processes of one session where the kernel groups by session (autogroup).
+
+    Args:
+        command: the program and its arguments.
+        log: file for its stdout and stderr, appended to.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self.log = log
+        path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))))
+        options: dict[str, Any] = {"process_group": 0} if sys.platform != "win32" else {}
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
+                **options,
+            )
+        self.pid = self._process.pid
+        self._usage: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):
+            self._usage = psutil.Process(self.pid)
+
+    def assign(self, line: dict[str, Any]) -> None:
+        """Say which stage it is; a process that is already gone is noticed by `poll`."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(msgspec.json.encode(line) + b"\n")
+
+    def poll(self) -> int | None:
+        """The exit status (minus the signal's number when it was killed), None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for the exit for at most this long."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+
+    def let_go(self) -> None:
+        """End its lifeline."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def terminate(self) -> None:
+        """Ask it by signal to close."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+    def dump_stacks(self) -> None:
+        """Make it write what all its threads are doing into its log."""
+        if sys.platform != "win32":
+            self._process.send_signal(signal.SIGUSR1)
+
+    def usage(self) -> tuple[float, float] | None:
+        """CPU seconds used so far and resident memory in MB (10^6 bytes); None when it is gone."""
+        if self._usage is None:
+            return None
+        try:
+            with self._usage.oneshot():
+                times = self._usage.cpu_times()
+                return times.user + times.system, self._usage.memory_info().rss / 1e6
+        except psutil.Error:
+            return None
+
+    def last_lines(self, count: int = 5) -> list[str]:
+        """The newest lines of its log."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 8_192))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return []
+        return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+    def bound_log(self) -> None:
+        """Empty a log that has grown too long."""
+        with contextlib.suppress(OSError):
+            if self.log.stat().st_size > MAX_LOG_BYTES:
+                os.truncate(self.log, 0)
+
+
+def log_folder(record: str, run_dir: Path) -> Path:
+    """The folder for the stages' logs: `<record>/logs`, or the run folder when nothing is recorded."""
+    if record:
+        folder = Path(record) / "logs"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return run_dir

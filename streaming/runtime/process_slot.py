@@ -1,0 +1,79 @@
+"""A row of the process table with the process that fills it at present, and what that process uses."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from streaming.runtime.child_process import Child
+from streaming.schema.processes import Process
+from streaming.settings.config import Show
+from streaming.telemetry.report import StageRecord
+
+
+@dataclass
+class Slot:
+    """A row of the process table, and the process that fills it at present."""
+
+    process: Process
+    record: StageRecord
+    child: Child | None = None
+    identity: bytes | None = None
+    incarnation: int = 0
+    since_ns: int = 0
+    heard_ns: int = 0
+    spawn_at_ns: int = 0
+    kill_at_ns: int | None = None
+    gone_ns: int | None = None
+    cause: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
+    told: Show | None = None
+    deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    back_from_ns: int | None = None
+    silent_from_ns: int | None = None
+    cpu_before_s: float = 0.0
+    cpu_base_s: float = 0.0
+    cpu_now_s: float = 0.0
+
+    def done(self) -> bool:
+        """Nothing more is expected of it."""
+        return self.record.state in ("finished", "lost")
+
+    def began(self) -> None:
+        """The performance begins for this process: what it used before does not count."""
+        usage = self.child.usage() if self.child is not None else None
+        if usage is not None:
+            self.cpu_base_s = self.cpu_now_s = usage[0]
+
+    def died(self) -> None:
+        """Its process is gone; what it used is kept."""
+        if self.child is not None:
+            self.child.let_go()
+        self.child, self.identity = None, None
+        self.cpu_before_s += max(0.0, self.cpu_now_s - self.cpu_base_s)
+        self.cpu_base_s = self.cpu_now_s = 0.0
+
+    def measure(self, elapsed_s: float) -> None:
+        """Measure the process's CPU and memory, `elapsed_s` after the start of the performance."""
+        usage = self.child.usage() if self.child is not None else None
+        if usage is None:
+            return
+        self.cpu_now_s, megabytes = usage
+        if self.record.first is not None:
+            if self.record.rss_mb_start is None:
+                self.record.rss_mb_start = megabytes
+            self.record.sample_rss(elapsed_s, megabytes)
+        if elapsed_s > 0.5:
+            used_s = self.cpu_before_s + self.cpu_now_s - self.cpu_base_s
+            self.record.cpu_percent = 100.0 * used_s / elapsed_s
+
+
+def cause_of(status: int) -> str:
+    """An exit status in words."""
+    if status < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"

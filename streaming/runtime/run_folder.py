@@ -1,0 +1,141 @@
+"""The folder of a show's sockets: private to the user, locked by one instance, swept of what a crash left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from streaming.errors import UserError
+from streaming.transport.links import default_run_dir
+
+MAX_SOCKET_PATH = 100
+"""Bytes; a socket's address holds 107 on Linux and 103 on macOS."""
+LONGEST_NAME = 24
+"""Room for `/<stage>.sock`."""
+JANITOR = Path(__file__).with_name("reaper.py")
+
+
+class RunDir:
+    """A locked run folder. Use as a context manager; leaving it removes the sockets and frees the lock.
+
+    A janitor process shares the lock: if this process dies, even of `kill -9`, the janitor sees its stdin end, makes
+    sure that the stages are gone, removes the sockets, and only then is the lock free.
+
+    Args:
+        path: the folder; None or "" for the user's default. It is made if it does not exist.
+
+    Raises:
+        UserError: when the folder is not private to this user, or another instance holds it.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = Path(path or default_run_dir()).absolute()
+        _make_private(self.path)
+        self._lock = _lock(self.path)
+        self._janitor: subprocess.Popen[bytes] | None = None
+        sweep(self.path)
+        self._start_janitor()
+
+    def watch(self, name: str, pid: int) -> None:
+        """Tell the janitor of a process that must not outlive this one, and people where it is: `<name>.pid`."""
+        with contextlib.suppress(OSError):
+            (self.path / f"{name}.pid").write_text(f"{pid}\n")
+        if self._janitor is None or self._janitor.stdin is None:
+            return
+        try:
+            self._janitor.stdin.write(f"{pid}\n".encode())
+        except OSError:
+            self._janitor.stdin.close()
+            self._janitor = None
+
+    def close(self) -> None:
+        """Remove the sockets, dismiss the janitor, free the lock; the folder and the lock file stay."""
+        sweep(self.path)
+        janitor, self._janitor = self._janitor, None
+        if janitor is not None:
+            janitor.kill()
+            janitor.wait()
+            if janitor.stdin is not None:
+                janitor.stdin.close()
+        self._lock.close()
+
+    def _start_janitor(self) -> None:
+        if sys.platform == "win32":
+            return
+        self._janitor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(JANITOR), str(self.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            process_group=0,
+            pass_fds=(self._lock.fileno(),),
+        )
+
+    def __enter__(self) -> RunDir:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def sweep(path: Path) -> list[str]:
+    """Remove every socket and process id file of a run folder whose lock is held; gives their names."""
+    removed = []
+    for entry in os.scandir(path):
+        if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+            os.unlink(entry.path)
+            removed.append(entry.name)
+    return removed
+
+
+def _make_private(path: Path) -> None:
+    where, option = str(path), "give --run-dir a folder of your own"
+    if len(os.fsencode(path)) + LONGEST_NAME > MAX_SOCKET_PATH:
+        raise UserError("the path is too long for a socket", where, "give --run-dir a shorter one")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise UserError(f"the run folder cannot be made ({error.strerror})", where, option) from error
+    if sys.platform == "win32":
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        raise UserError("the run folder is not a folder", where, option)
+    if found.st_uid != os.getuid():
+        raise UserError("the run folder belongs to another user", where, option)
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        raise UserError("others may write to the run folder", where, f"type: chmod 700 {where}, or {option}")
+
+
+def _lock(path: Path) -> IO[bytes]:
+    """Hold `path`/lock for as long as the returned file is open here or in a child that inherited it."""
+    try:
+        file = os.fdopen(os.open(path / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600), "r+b", 0)
+    except OSError as error:
+        raise UserError(f"the lock cannot be opened ({error.strerror})", str(path), "give --run-dir another") from error
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = b"" if sys.platform == "win32" else file.read(32).strip()
+        file.close()
+        by = f" (process {holder.decode()})" if holder.isdigit() else ""
+        fix = "end it first, or give this one its own sockets with --run-dir FOLDER"
+        raise UserError(f"another performance uses these sockets{by}", str(path), fix) from error
+    if sys.platform != "win32":
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n".encode())
+    return file

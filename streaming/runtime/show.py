@@ -1,0 +1,114 @@
+"""One performance from its settings to its report: the lock, the links, the supervisor, the view, the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import psutil
+
+from streaming.runtime.child_process import RUNNER
+from streaming.runtime.run_folder import RunDir
+from streaming.runtime.supervisor import Supervisor
+from streaming.schema.processes import Process, processes_of
+from streaming.settings.config import Show
+from streaming.settings.validation import turned
+from streaming.system.files import check_writable
+from streaming.system.host_info import StolenTime, describe_host
+from streaming.telemetry.console import open_view
+from streaming.telemetry.report import Ending, build_report, write_report
+from streaming.timing import clock
+from streaming.transport.bus import ControlHub
+from streaming.transport.links import CONTROL, addresses, host_of, is_loopback
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What is left of a performance: how it ended, and its report."""
+
+    ending: Ending
+    report: dict[str, Any]
+
+
+def rows_for(show: Show) -> list[Process]:
+    """The rows of the process table that this machine fills.
+
+    Without a folder to record into there is no recorder, and a stage whose address is another machine's runs there
+    (`run_live.py stage NAME`).
+    """
+    left_out = () if show.record else ("recorder",)
+    rows = [process for process in processes_of(show.direction) if process.name not in left_out]
+    return [row for row in rows if row.name not in show.links.addresses or is_here(show.links.addresses[row.name])]
+
+
+def is_here(address: str) -> bool:
+    """Whether an address is one of this machine's."""
+    host = host_of(address)
+    if not address.startswith("tcp://") or host == "*" or is_loopback(host):
+        return True
+    own = {entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries}
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(own & found)
+
+
+def perform(
+    show: Show,
+    *,
+    awake: bool = False,
+    notes: Sequence[str] = (),
+    processes: Sequence[Process] | None = None,
+    runner: Sequence[str] = RUNNER,
+) -> Performance:
+    """Perform a show until it ends, and write its report.
+
+    Args:
+        show: the settings.
+        awake: keep the machine's cores from halting meanwhile.
+        notes: lines for the user from before the start.
+        processes: rows of the process table; None for those of the show's direction.
+        runner: the command that becomes a stage.
+
+    Raises:
+        UserError: when it cannot begin; nothing is left running.
+    """
+    if show.report:
+        check_writable(show.report, "--report")
+    with contextlib.ExitStack() as stack:
+        run_dir = stack.enter_context(RunDir(show.links.run_dir))
+        links = msgspec.structs.replace(show.links, run_dir=str(run_dir.path))
+        show = msgspec.structs.replace(show, links=links)
+        hub = stack.enter_context(contextlib.closing(ControlHub(addresses(links, CONTROL))))
+        if awake:
+            stack.enter_context(clock.keep_awake())
+        view = stack.enter_context(open_view(quiet=show.quiet))
+        supervisor = Supervisor(
+            show,
+            hub,
+            rows_for(show) if processes is None else processes,
+            now_ns=clock.now_ns,
+            turned=turned,
+            view=view,
+            watch=run_dir.watch,
+            runner=runner,
+            awake=awake,
+        )
+        supervisor.record.notes.extend(notes)
+        stolen = StolenTime()
+        ending = supervisor.run()
+        supervisor.record.stolen_percent = stolen.percent()
+        view.finish(supervisor.record, ending)
+    report = build_report(supervisor.record, describe_host())
+    if show.report and supervisor.record.start_ns is not None:
+        try:
+            write_report(show.report, report)
+        except OSError as error:
+            line = f"{show.report}: the report cannot be written ({error.strerror}); make room, or name another file"
+            ending = Ending(max(ending.code, 1), line)
+    return Performance(ending, report)

@@ -1,0 +1,328 @@
+"""Runs one stage: brings it its inputs in time, publishes what it makes, beats its heart, closes it politely."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+import threading
+import traceback
+from typing import Any
+
+import msgspec
+
+from engines.contract import EngineError
+from streaming.errors import StageError, UserError, WireError
+from streaming.schema.messages import Control, Failed, Finished, Health, Hello, Message, Ready, Report, Set, Start, Stop
+from streaming.schema.processes import Process, inputs_of
+from streaming.schema.topics import TOPICS
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs, Stage
+from streaming.telemetry.metrics import Metrics
+from streaming.timing import clock
+from streaming.transport.bus import ControlLink, Publisher, Subscriber
+from streaming.transport.links import addresses, security_of
+from streaming.transport.sockets import Poller, Waker
+
+HEARTBEAT_NS = 250_000_000
+MAX_FAILURES = 20
+"""So many failed steps on end, and the stage gives up."""
+
+User = (UserError, EngineError)
+"""What is told in the user's words and ends with exit status 2."""
+
+
+class Port:
+    """What a host says to whoever runs it, and hears from it; this one belongs to no supervisor."""
+
+    def send(self, report: Report) -> None:
+        """Say something."""
+
+    def receive(self) -> list[Control]:
+        """Hear everything new."""
+        return []
+
+    def sockets(self) -> tuple[Any, ...]:
+        """What becomes readable when there is something new."""
+        return ()
+
+    def close(self) -> None:
+        """Say no more."""
+
+
+class Host:
+    """Runs one stage until it is told to stop.
+
+    Args:
+        process: the row of the table.
+        stage: the stage; None to build it from the row's module at setup, so that what fails there is told.
+        show: the settings.
+        memo: what the stage's last incarnation left.
+        port: where it reports to.
+        metrics: shared with the port, which counts malformed controls.
+        started: the performance has begun already; else it begins when the supervisor says so.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        stage: Stage | None,
+        show: Show,
+        memo: dict[str, Any],
+        *,
+        port: ControlLink | Port | None = None,
+        metrics: Metrics | None = None,
+        started: bool = False,
+    ) -> None:
+        self._process, self._stage, self._show = process, stage, show
+        self._port = port or Port()
+        self._started = started
+        self._metrics = metrics or Metrics()
+        self._waker = Waker()
+        self._stopping = threading.Event()
+        self._finish: list[str] = []
+        self._context = Context(
+            show=show,
+            metrics=self._metrics,
+            wake=self._waker.wake,
+            memo=memo,
+            note=self._metrics.note,
+            finish=self._on_finish,
+        )
+        self._inbox: dict[str, list[Message]] = {}
+        self._controls: list[Set] = []
+        self._publisher: Publisher | None = None
+        self._subscriber: Subscriber | None = None
+        self._info: dict[str, Any] = {}
+        self._setting_up = False
+        self._failures = 0
+        self._told: set[str] = set()
+        self._beat_ns = 0
+
+    def stop(self) -> None:
+        """Ask for a polite end; safe in a signal handler and from any thread."""
+        self._stopping.set()
+        self._waker.wake()
+
+    def interrupt(self) -> None:
+        """`stop` for a signal handler, which also breaks off a setup that takes long.
+
+        Raises:
+            SystemExit: while the stage sets up.
+        """
+        self.stop()
+        if self._setting_up:
+            self._setting_up = False
+            raise SystemExit(0)
+
+    def unlink(self) -> None:
+        """Remove the socket's file, for a process that ends without closing."""
+        if self._publisher is not None:
+            self._publisher.unlink()
+
+    def run(self) -> int:
+        """Set up, loop, close.
+
+        Returns:
+            The exit status: 0 closed when asked, 2 a user's error, 1 anything else.
+        """
+        try:
+            failed = self._guarded_run()
+            closing = self._close_stage()
+            failed = failed or closing
+            self._beat()
+            if failed is not None:
+                self._say(failed)
+            return failed.exit_code if failed else 0
+        finally:
+            for part in (self._subscriber, self._publisher, self._port, self._waker):
+                if part is not None:
+                    part.close()
+
+    def _guarded_run(self) -> Failed | None:
+        name = self._process.name
+        try:
+            stage = self._setup()
+            if not self._stopping.is_set():
+                self._loop(stage)
+        except SystemExit:
+            return None
+        except User as error:
+            return Failed(stage=name, line=_line(error), exit_code=2)
+        except Exception as error:
+            traceback.print_exc()
+            return Failed(stage=name, line=f"{name}: {_line(error)}", exit_code=1)
+        return None
+
+    def _setup(self) -> Stage:
+        process, links = self._process, self._show.links
+        self._say(Hello(stage=process.name, pid=os.getpid()))
+        security = security_of(links) if links.addresses else None
+        if process.output is not None:
+            # Bound before the stage opens anything, so that a second instance is refused at once.
+            self._publisher = Publisher(process.output, addresses(links, process.output, bind=True), security)
+        inputs = {
+            topic: addresses(links, topic) for topic in inputs_of(process, self._show.direction, self._show.camera)
+        }
+        self._context.now_ns = clock.now_ns()
+        self._setting_up = True
+        try:
+            if self._stage is None:
+                self._stage = importlib.import_module(process.module).build()
+            stage: Stage = self._stage
+            stage.setup(self._context)
+        finally:
+            self._setting_up = False
+        # Connected after setup: what was published during a long one is stale.
+        self._subscriber = Subscriber(inputs, self._metrics, security)
+        self._poller = Poller(self._subscriber, self._port, self._waker)
+        self._info = dict(self._context.info)
+        self._say(Ready(stage=process.name, info=self._info))
+        self._beat_ns = clock.now_ns() + HEARTBEAT_NS
+        # What setup has made stays for good; left in the collector's sight, a runtime's 10^5 objects are walked through
+        # again and again, in the middle of a tick.
+        gc.collect()
+        gc.freeze()
+        return stage
+
+    def _loop(self, stage: Stage) -> None:
+        wake_ns = stage.wake_ns()
+        if self._started:
+            self._waker.wake()
+        while not self._stopping.is_set():
+            if wake_ns is not None and wake_ns <= self._beat_ns:
+                self._poller.wait(wake_ns)
+            else:
+                self._poller.wait(self._beat_ns, precise=False)
+            woken = self._waker.clear()
+            told = self._take_controls()
+            # Drained after the wait, so that a step that is due by the clock sees the newest there is (late latching).
+            arrived = self._take_messages()
+            now_ns = clock.now_ns()
+            if not self._stopping.is_set() and (
+                woken or told or arrived or (wake_ns is not None and now_ns >= wake_ns)
+            ):
+                self._step(stage, now_ns)
+                wake_ns = stage.wake_ns()
+            while self._finish:
+                self._say(Finished(stage=self._process.name, reason=self._finish.pop(0)))
+            if clock.now_ns() >= self._beat_ns:
+                self._beat()
+
+    def _take_controls(self) -> bool:
+        """Hear the supervisor; True when the stage must be told."""
+        told = False
+        for control in self._port.receive():
+            if isinstance(control, Stop):
+                self._stopping.set()
+            elif isinstance(control, Start):
+                told, self._started = told or not self._started, True
+            elif isinstance(control, Set):
+                self._controls.append(control)
+                told = True
+        return told
+
+    def _take_messages(self) -> bool:
+        """Move what arrived into the inbox, which is bounded; True when the stage wakes on any of it."""
+        arrived = False
+        if self._subscriber is None:
+            return arrived
+        for name, messages in self._subscriber.drain().items():
+            held = self._inbox.setdefault(name, [])
+            held.extend(messages)
+            room = TOPICS[name].room
+            if len(held) > room:
+                self._metrics.count(f"drops.{name}", len(held) - room)
+                del held[:-room]
+            arrived = arrived or name in self._process.wakes_on
+        return arrived
+
+    def _step(self, stage: Stage, now_ns: int) -> None:
+        inputs = Inputs(messages=self._inbox, started=self._started, controls=self._controls)
+        self._inbox, self._controls = {}, []
+        try:
+            outputs = stage.step(inputs, now_ns)
+            self._metrics.observe("step_ms", (clock.now_ns() - now_ns) / 1e6)
+            for message in outputs:
+                self._publish(message)
+        except User:
+            raise
+        except Exception as error:
+            self._on_error(error)
+        else:
+            self._failures = 0
+
+    def _publish(self, message: Message) -> None:
+        if self._publisher is None:
+            raise StageError(f"{self._process.name} publishes nothing, yet made a {type(message).__name__}")
+        message.stamps[self._process.name] = clock.now_ns()
+        try:
+            self._publisher.send(message)
+        except WireError as error:
+            self._metrics.count(f"bad.{self._process.output}.{error.reason}")
+            raise
+        self._metrics.count("published")
+
+    def _on_error(self, error: Exception) -> None:
+        """Count a failed step, tell each kind once, and give up after too many on end."""
+        self._failures += 1
+        self._metrics.count("errors")
+        kind = f"{type(error).__name__} at {_place(error)}"
+        if kind not in self._told and len(self._told) < 100:
+            self._told.add(kind)
+            self._metrics.note(f"{self._process.name}: {_line(error)}; it goes on")
+            traceback.print_exception(error)
+        if self._failures >= MAX_FAILURES:
+            raise StageError(f"{self._failures} steps failed on end, the last with: {_line(error)}") from error
+
+    def _on_finish(self, reason: str) -> None:
+        self._finish.append(reason)
+        self._waker.wake()
+
+    def _beat(self) -> None:
+        self._beat_ns = clock.now_ns() + HEARTBEAT_NS
+        health = self._metrics.take(self._process.name, self._context.memo)
+        self._context.renew()
+        if self._context.info != self._info:
+            health.info = self._info = dict(self._context.info)
+        self._say(health)
+
+    def _say(self, report: Report) -> None:
+        """Say something to the supervisor; what cannot be said is an error of the stage and not the end of it."""
+        try:
+            self._port.send(report)
+        except WireError as error:
+            self._metrics.count("errors")
+            sys.stderr.write(f"{self._process.name}: a {type(report).__name__} cannot travel ({error})\n")
+            if isinstance(report, Health):
+                self._context.memo.clear()
+                self._port.send(msgspec.structs.replace(report, memo={}, info={}))
+            elif isinstance(report, Ready):
+                self._port.send(Ready(stage=report.stage))
+
+    def _close_stage(self) -> Failed | None:
+        if self._stage is None:
+            return None
+        try:
+            self._stage.close()
+        except Exception as error:
+            traceback.print_exc()
+            code = 2 if isinstance(error, User) else 1
+            return Failed(
+                stage=self._process.name, line=f"{self._process.name}: closing: {_line(error)}", exit_code=code
+            )
+        return None
+
+
+def _line(error: BaseException) -> str:
+    """An error as one line; the kind is said only where the text is not made for the user."""
+    text = " ".join(str(error).split())
+    if isinstance(error, (*User, StageError)):
+        return text
+    return f"{type(error).__name__}: {text}"[:500]
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -1,0 +1,240 @@
+"""The program that every stage runs in: becomes the stage that its stdin names, and ends with its supervisor.
+
+`python -m streaming.runtime.stage_process [--preload BACKEND]` waits on stdin for one line of JSON (`Assignment`) that
+says which stage it is; with `--preload` it imports that neural runtime first and so stands ready as an understudy. Its
+stdin stays open as a lifeline: when it ends, the supervisor is gone, and the stage closes within a second or is ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engines.contract import EngineError
+from streaming.errors import UserError
+from streaming.runtime.stage_host import Host, Port
+from streaming.schema.messages import Failed, Finished, Health, Ready, Report
+from streaming.schema.processes import PROCESSES, Process
+from streaming.settings.config import Links, Show
+from streaming.stage import Stage
+from streaming.system.realtime import ask_nice, ask_realtime, hold_memory
+from streaming.telemetry.metrics import Metrics, Totals
+from streaming.timing import clock
+from streaming.transport.bus import ControlLink
+from streaming.transport.links import CONTROL, addresses, default_run_dir
+
+LIFELINE_S = 1.0
+"""How long a stage may take to close once its supervisor is gone."""
+STATUS_NS = 2_000_000_000
+"""How often a stage that is run by hand says how it is."""
+
+
+class Assignment(msgspec.Struct, kw_only=True):
+    """The line on stdin: which stage this process becomes.
+
+    Attributes:
+        process: the row's name.
+        show: the settings.
+        memo: what the stage's last incarnation left.
+        run_dir: folder of the sockets.
+        incarnation: how many processes filled the row before.
+    """
+
+    process: str
+    show: Show
+    memo: dict[str, Any] = msgspec.field(default_factory=dict)
+    run_dir: str = ""
+    incarnation: int = 0
+
+
+def run_stage(
+    process: Process,
+    stage: Stage | None,
+    show: Show,
+    memo: dict[str, Any],
+    *,
+    lifeline: Callable[[Host], None] | None = None,
+) -> int:
+    """Run a stage for a supervisor, until it says stop, SIGTERM comes, or the lifeline ends.
+
+    Args:
+        process: its row.
+        stage: the stage; None to build it from the row's module.
+        show: the settings, with the run folder.
+        memo: what its last incarnation left.
+        lifeline: called with the host before it runs; makes it stop when the supervisor is gone.
+
+    Returns:
+        The exit status.
+    """
+    metrics = Metrics()
+    identity = f"{process.name}:{os.getpid()}".encode()
+    link = ControlLink(addresses(show.links, CONTROL), identity, metrics)
+    host = Host(process, stage, show, memo, port=link, metrics=metrics)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: host.interrupt())
+    if lifeline is not None:
+        lifeline(host)
+    return host.run()
+
+
+def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
+    """Run one stage by hand, without a supervisor; it starts at once and ends with Ctrl-C.
+
+    Args:
+        name: the stage's name.
+        show: the settings.
+        status: is told a line every two seconds, and the stage's notes.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: for a name that is no stage.
+    """
+    process = _row(name)
+    links = show.links
+    run_dir = Path(links.run_dir) if links.run_dir else default_run_dir()
+    try:
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the run folder cannot be made ({error.strerror})", str(run_dir), "name another") from error
+    show = msgspec.structs.replace(show, links=msgspec.structs.replace(links, run_dir=str(run_dir)))
+    host = Host(process, None, show, {}, port=_StatusPort(process, status), started=True)
+    before = {number: signal.signal(number, lambda *_: host.interrupt()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return host.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _StatusPort(Port):
+    """Turns heartbeats into status lines."""
+
+    def __init__(self, process: Process, status: Callable[[str], None]) -> None:
+        self._process, self._status = process, status
+        self._totals = Totals()
+        self._since_ns = clock.now_ns()
+
+    def send(self, report: Report) -> None:
+        """Say what a person wants to know."""
+        name = self._process.name
+        if isinstance(report, Ready):
+            info = ", ".join(f"{key} {value}" for key, value in report.info.items())
+            self._status(f"{name}: ready" + (f" ({info})" if info else ""))
+        elif isinstance(report, Failed):
+            self._status(report.line)
+        elif isinstance(report, Finished):
+            self._status(f"{name}: finished" + (f" ({report.reason})" if report.reason else ""))
+        elif isinstance(report, Health):
+            self._totals.add(report)
+            for line in report.notes:
+                self._status(f"{name}: {line}")
+            now_ns = clock.now_ns()
+            if now_ns - self._since_ns >= STATUS_NS:
+                self._status(self._line((now_ns - self._since_ns) / 1e9))
+                self._since_ns, self._totals = now_ns, Totals()
+
+    def _line(self, seconds: float) -> str:
+        totals = self._totals
+        parts = [f"{self._process.name}: {totals.counter('published') / seconds:.1f}/s"]
+        p50, p99 = totals.percentile("step_ms", 50), totals.percentile("step_ms", 99)
+        if p50 is not None and p99 is not None:
+            parts.append(f"step {p50:.1f} ms (p99 {p99:.1f})")
+        for text, prefix in (("dropped", "drops."), ("refused", "bad."), ("errors", "errors")):
+            count = totals.sum_of(prefix)
+            if count:
+                parts.append(f"{text} {count}")
+        return ", ".join(parts)
+
+
+def _row(name: str) -> Process:
+    if name not in PROCESSES:
+        raise UserError("there is no such stage", name, f"choose one of {', '.join(PROCESSES)}")
+    return PROCESSES[name]
+
+
+def _watch_lifeline(host: Host) -> None:
+    """Stop the host when stdin ends, and end the process if it does not stop in time."""
+
+    def watch() -> None:
+        # Read past Python's own buffering, whose lock would keep the interpreter from ending.
+        with contextlib.suppress(OSError):
+            while os.read(0, 4_096):
+                pass
+        host.stop()
+        threading.Event().wait(LIFELINE_S)
+        host.unlink()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def _read_line() -> bytes:
+    """The first line of stdin; empty when it ended before."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return b""
+        line += byte
+    return bytes(line)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Become the stage that stdin says.
+
+    Returns:
+        The exit status.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m streaming.runtime.stage_process", description=__doc__.split("\n", 1)[0]
+    )
+    parser.add_argument("--preload", metavar="BACKEND", help="import this runtime and the stages first")
+    parser.add_argument("--bundle", default="default", help="whose runtime `--preload auto` means")
+    options = parser.parse_args(arguments)
+    if options.preload:
+        from engines.registry import preload
+
+        # A runtime that is not here is told of by the stage that needs it.
+        with contextlib.suppress(EngineError, ImportError):
+            preload(options.preload, options.bundle)
+        for row in PROCESSES.values():
+            with contextlib.suppress(ImportError, UserError):
+                importlib.import_module(row.module)
+    line = _read_line()
+    if not line:
+        return 0
+    try:
+        told = msgspec.json.decode(line, type=Assignment)
+        process = _row(told.process)
+    except (msgspec.MsgspecError, UserError) as error:
+        sys.stderr.write(f"runner: not an assignment: {error}\n")
+        return 1
+    links: Links = told.show.links
+    if told.run_dir:
+        links = msgspec.structs.replace(links, run_dir=told.run_dir)
+    show = msgspec.structs.replace(told.show, links=links)
+    hold_memory()
+    ask_nice(process.nice)
+    ask_realtime(process.realtime)
+    return run_stage(process, None, show, told.memo, lifeline=_watch_lifeline)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

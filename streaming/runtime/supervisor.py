@@ -1,0 +1,477 @@
+"""Makes the running processes match the table: spawns, waits, starts, watches, restarts, ends the show politely."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from streaming.errors import StageError, UserError
+from streaming.runtime.child_process import RUNNER, Child, log_folder
+from streaming.runtime.process_slot import Slot, cause_of
+from streaming.runtime.warm_spare import Understudy
+from streaming.schema.messages import (
+    Answer,
+    Control,
+    Failed,
+    Finished,
+    Health,
+    Hello,
+    Ready,
+    Report,
+    Set,
+    Start,
+    Stop,
+    Wish,
+)
+from streaming.schema.processes import Process
+from streaming.settings.config import LIVE, Show
+from streaming.telemetry.report import Ending, ShowRecord, StageRecord
+
+MS = 1_000_000
+POLL_MS = 20
+"""A death is noticed within this time."""
+SILENT_NS = 3_000 * MS
+"""Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
+DUMP_NS = 200 * MS
+"""Between asking for the stacks and the kill."""
+LAST_WORDS_NS = 500 * MS
+"""What a stage says before it ends by itself may be read that much after its end was seen, on busy cores."""
+LATE_NS = 1_000 * MS
+"""When the supervisor itself was away for this long (a suspended terminal job), silence says nothing."""
+STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
+SETUP_RESTARTS = 1
+"""A stage that dies in its first setup most likely dies again."""
+TAIL_NS = 400 * MS
+"""After the last frame or sound of a file, until what it leads to has been played or shown."""
+OVERTIME_NS = 10_000 * MS
+"""A show that its device's clock does not end is ended by the supervisor this long after its duration."""
+PUBLISHED = "published"
+"""The runner's counter of messages sent."""
+
+
+class Hub(Protocol):
+    """The supervisor's end of the control links; see `streaming/transport/bus.py`."""
+
+    def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
+        """Everything that has arrived, after waiting for at most this long."""
+
+    def send(self, identity: bytes, control: Control) -> None:
+        """Say something to one process."""
+
+
+class View(Protocol):
+    """Where the state of the show is shown; see `streaming/telemetry/console.py`."""
+
+    def update(self, record: ShowRecord, now_ns: int) -> None:
+        """Take in the newest state; must not block."""
+
+
+class Supervisor:
+    """Runs one show.
+
+    Args:
+        show: its settings; `show.links.run_dir` is set.
+        hub: the control links.
+        processes: the rows of the table that take part.
+        view: where the state is shown.
+        now_ns: reads the clock.
+        turned: gives the settings with a live control changed; raises `UserError` for what cannot be.
+        spawn: makes a process: arguments, log file -> child.
+        watch: is told the name and id of each process, none of which must outlive this one.
+        awake: noted in the record.
+    """
+
+    def __init__(
+        self,
+        show: Show,
+        hub: Hub,
+        processes: Sequence[Process],
+        *,
+        now_ns: Callable[[], int],
+        turned: Callable[[Show, str, str], Show],
+        view: View | None = None,
+        spawn: Callable[[Sequence[str], Path], Child] = Child,
+        watch: Callable[[str, int], None] = lambda name, pid: None,
+        runner: Sequence[str] = RUNNER,
+        awake: bool = False,
+    ) -> None:
+        self._show, self._hub, self._view, self._now = show, hub, view, now_ns
+        self._turned = turned
+        self._spawn_child, self._watch, self._runner = spawn, watch, tuple(runner)
+        self._logs = log_folder(show.record, Path(show.links.run_dir))
+        self.record = ShowRecord(show=show, awake=awake)
+        self._slots: dict[str, Slot] = {}
+        for process in processes:
+            stage = self.record.stages[process.name] = StageRecord(process.name)
+            self._slots[process.name] = Slot(process, stage)
+        self._understudy = Understudy(
+            self._spawn_understudy, enabled=any(process.understudied for process in processes)
+        )
+        self._ending: Ending | None = None
+        self._end_at_ns: int | None = None
+        self._interrupts = 0
+        self._turned_ns = now_ns()
+        self._measured_ns = 0
+
+    def run(self) -> Ending:
+        """Perform until the end, whatever it is; afterwards no process is left."""
+        for slot in self._slots.values():
+            self._log_of(slot.process.name).unlink(missing_ok=True)
+        self._turned_ns = self._now()
+        try:
+            with self._signals():
+                while self._ending is None:
+                    self._turn()
+                self._stop()
+        finally:
+            self._kill_all()
+        return self._ending
+
+    def interrupt(self) -> None:
+        """Ask for a polite end; asked again, for a quick one. Safe in a signal handler."""
+        self._interrupts += 1
+
+    # One turn of the loop: hear, compare with the table, act.
+
+    def _turn(self) -> None:
+        for identity, report in self._hub.poll(POLL_MS):
+            self._hear(identity, report)
+        now_ns = self._now()
+        if now_ns - self._turned_ns > LATE_NS:
+            for slot in self._slots.values():
+                slot.heard_ns = now_ns
+                slot.since_ns += now_ns - self._turned_ns
+        self._turned_ns = now_ns
+        for slot in self._slots.values():
+            self._reconcile(slot, now_ns)
+        spare = self._understudy.care(now_ns, performing=self.record.start_ns is not None)
+        if spare is not None:
+            self._watch("understudy", spare)
+        self._maybe_start(now_ns)
+        if now_ns - self._measured_ns >= 1_000 * MS:
+            self._measured_ns = now_ns
+            self._measure(now_ns)
+        if self._view is not None:
+            self._view.update(self.record, now_ns)
+        self._maybe_end(now_ns)
+
+    def _reconcile(self, slot: Slot, now_ns: int) -> None:
+        if slot.done() or self._ending is not None:
+            return
+        child = slot.child
+        if child is None:
+            if now_ns >= slot.spawn_at_ns:
+                self._fill(slot, now_ns)
+            return
+        status = child.poll()
+        if status is not None:
+            slot.gone_ns = now_ns if slot.gone_ns is None else slot.gone_ns
+            if status <= 0 or slot.cause or now_ns - slot.gone_ns >= LAST_WORDS_NS:
+                self._on_death(slot, child, status, now_ns)
+        elif slot.kill_at_ns is not None:
+            if now_ns >= slot.kill_at_ns:
+                child.kill()
+        elif slot.record.state == "setup" and now_ns - slot.since_ns > slot.process.setup_timeout_s * 1e9:
+            self._condemn(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
+        elif slot.record.state in ("ready", "running") and now_ns - slot.heard_ns > SILENT_NS:
+            self._condemn(slot, child, f"gave no sign of life for {SILENT_NS / 1e9:g} s", now_ns)
+
+    def _condemn(self, slot: Slot, child: Child, cause: str, now_ns: int) -> None:
+        slot.cause = cause
+        slot.kill_at_ns = now_ns + DUMP_NS
+        child.dump_stacks()
+
+    def _fill(self, slot: Slot, now_ns: int) -> None:
+        """Put a process into an empty slot: the understudy where one is ready and wanted, else a new one."""
+        process = slot.process
+        child = self._understudy.take(now_ns) if process.understudied and slot.incarnation else None
+        if child is None:
+            child = self._spawn_child(self._runner, self._log_of(process.name))
+        self._watch(process.name, child.pid)
+        slot.child, slot.identity, slot.kill_at_ns, slot.gone_ns, slot.cause = child, None, None, None, ""
+        slot.since_ns = slot.heard_ns = now_ns
+        slot.record.state = "setup"
+        child.assign(
+            {
+                "process": process.name,
+                "show": msgspec.to_builtins(self._show),
+                "memo": slot.memo,
+                "run_dir": self._show.links.run_dir,
+                "incarnation": slot.incarnation,
+            }
+        )
+        slot.incarnation += 1
+        slot.told = self._show
+
+    def _on_death(self, slot: Slot, child: Child, status: int, now_ns: int) -> None:
+        process, record = slot.process, slot.record
+        cause = slot.cause or cause_of(status)
+        slot.died()
+        slot.deaths.append(now_ns)
+        recent = sum(1 for death in slot.deaths if now_ns - death <= process.restart_window_s * 1e9)
+        budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)
+        if recent > budget:
+            self._on_lost(slot, child, cause)
+            return
+        if self.record.start_ns is not None:
+            slot.back_from_ns = slot.back_from_ns or now_ns
+        record.state = "restarting"
+        record.restarts += 1
+        # The first restart is immediate; a stage that keeps dying is given ever more time.
+        slot.spawn_at_ns = now_ns + (0 if recent == 1 else min(2_000, 125 * 2**recent) * MS)
+        self._note(f"{named(process.name, cause)}; it is started again ({recent} of {budget})")
+        self._reconcile(slot, now_ns)
+
+    def _on_lost(self, slot: Slot, child: Child, cause: str) -> None:
+        slot.record.state = "lost"
+        name = slot.process.name
+        if self._show.direction not in slot.process.essential_to:
+            self._note(f"{named(name, cause)}; it is given up, the performance goes on without it (log: {child.log})")
+            return
+        tail = "".join(f"\n  {line}" for line in child.last_lines())
+        self._ending = Ending(1, f"{named(name, cause)}; it was started again too often, see its log {child.log}{tail}")
+
+    # What the stages say.
+
+    def _hear(self, identity: bytes, report: Report) -> None:
+        now_ns = self._now()
+        if isinstance(report, Wish):
+            self._tell(identity, self._grant(report))
+            return
+        slot = self._slots.get(report.stage)
+        if slot is None:
+            return
+        if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
+            slot.identity = identity
+            self._tell_controls(slot)
+        # A dead process's last words still count in the sums, but do not make its successor look alive.
+        current = slot.child is not None and slot.identity == identity
+        if current:
+            slot.heard_ns = now_ns
+        if isinstance(report, Health):
+            self._on_health(slot, report, now_ns, current=current)
+        elif not current:
+            return
+        elif isinstance(report, Ready):
+            self._on_ready(slot, report, now_ns)
+        elif isinstance(report, Failed):
+            self._on_failed(slot, report, now_ns)
+        elif isinstance(report, Finished):
+            self._on_finished(slot, report, now_ns)
+
+    def _grant(self, wish: Wish) -> Answer:
+        """Set a live control for every stage, also for those that will be started again."""
+        if not wish.name:
+            return Answer(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
+        try:
+            self._show = self._turned(self._show, wish.name, wish.value)
+        except UserError as error:
+            return Answer(lines=[error.what, error.where, error.fix], refused=True)
+        for slot in self._slots.values():
+            self._tell_controls(slot)
+        line = f"{wish.name} is now {getattr(self._show, wish.name)}"
+        self._note(line)
+        return Answer(lines=[line])
+
+    def _tell_controls(self, slot: Slot) -> None:
+        """Tell a process of the live controls that were changed since it was last told."""
+        if slot.identity is None or slot.told is None or slot.done():
+            return
+        for name in LIVE:
+            value = getattr(self._show, name)
+            if value != getattr(slot.told, name):
+                self._tell(slot.identity, Set(name=name, value=value))
+        slot.told = self._show
+
+    def _on_health(self, slot: Slot, health: Health, now_ns: int, *, current: bool) -> None:
+        record = slot.record
+        record.heard = True
+        record.totals.add(health)
+        for line in health.notes:
+            self._note(named(record.name, line))
+        if not current:
+            return
+        record.info.update(health.info)
+        if health.memo:
+            slot.memo = health.memo
+        if slot.silent_from_ns is not None and health.counters.get(PUBLISHED):
+            record.output_ms.append((now_ns - slot.silent_from_ns) / MS)
+            slot.silent_from_ns = None
+        # While the last sounds are played out, what has nothing left to do is not to look slow.
+        if self.record.start_ns is not None and self.record.end_ns is None and self._end_at_ns is None:
+            record.last = (record.totals.counter(PUBLISHED), now_ns)
+            record.first = record.first or record.last
+            if record.rss_mb_start is None:
+                slot.measure((now_ns - self.record.start_ns) / 1e9)
+
+    def _on_ready(self, slot: Slot, ready: Ready, now_ns: int) -> None:
+        slot.record.info.update(ready.info)
+        slot.record.state = "ready"
+        if self.record.start_ns is None:
+            return
+        if slot.back_from_ns is not None:
+            slot.record.recovery_ms.append((now_ns - slot.back_from_ns) / MS)
+            slot.silent_from_ns, slot.back_from_ns = slot.back_from_ns, None
+        self._start_slot(slot)
+
+    def _on_failed(self, slot: Slot, failed: Failed, now_ns: int) -> None:
+        slot.cause = failed.line
+        if failed.exit_code == 2 and self.record.start_ns is None:
+            self._ending = self._ending or Ending(2, failed.line)
+        elif slot.kill_at_ns is None:
+            slot.kill_at_ns = now_ns + 1_000 * MS
+
+    def _on_finished(self, slot: Slot, finished: Finished, now_ns: int) -> None:
+        if slot.record.state == "finished":
+            return
+        slot.record.state = "finished"
+        name = slot.process.name
+        if finished.reason:
+            self._note(named(name, finished.reason))
+        if name == "speaker" or name == "screen":
+            self._end_at_ns = now_ns
+        elif (name == "camera" and self._show.duration_s is None) or (
+            name == "microphone" and self._show.direction == "music-to-video"
+        ):
+            self._end_at_ns = min(self._end_at_ns or now_ns + TAIL_NS, now_ns + TAIL_NS)
+
+    # The beginning and the end.
+
+    def _maybe_start(self, now_ns: int) -> None:
+        if self.record.start_ns is not None or not self._understudy.settled:
+            return
+        waiting = [slot for slot in self._slots.values() if slot.record.state != "ready" and not slot.done()]
+        if waiting or self._ending is not None:
+            return
+        self.record.start_ns = now_ns
+        for slot in self._slots.values():
+            if not slot.done():
+                slot.deaths.clear()
+                self._start_slot(slot)
+        self._measure(now_ns)
+
+    def _start_slot(self, slot: Slot) -> None:
+        if slot.identity is None or self.record.start_ns is None:
+            return
+        self._tell(slot.identity, Start(now_ns=self.record.start_ns))
+        slot.record.state = "running"
+        slot.began()
+
+    def _maybe_end(self, now_ns: int) -> None:
+        if self._ending is not None:
+            return
+        started = self.record.start_ns
+        if self._interrupts:
+            self._ending = Ending(0) if started is not None else Ending(1, "ended before the performance began")
+        elif self._end_at_ns is not None and now_ns >= self._end_at_ns:
+            self._ending = Ending(0)
+        elif started is not None and self._show.duration_s is not None:
+            over_ns = now_ns - started - round(self._show.duration_s * 1e9)
+            if over_ns > OVERTIME_NS:
+                clock = "microphone" if self._show.direction == "music-to-video" else "speaker"
+                line = f"the {clock} did not end the show, {over_ns / 1e9:.0f} s after its duration"
+                self._ending = Ending(1, line)
+
+    def _stop(self) -> None:
+        """Ask all to close, wait, then insist."""
+        begun_ns = self._now()
+        if self.record.start_ns is not None:
+            self._measure(begun_ns)
+            self.record.end_ns = begun_ns
+        self._understudy.close()
+        ready = {name for name, slot in self._slots.items() if slot.record.state in ("ready", "running", "finished")}
+        for name, slot in self._slots.items():
+            if slot.child is None:
+                continue
+            if slot.identity is not None:
+                self._tell(slot.identity, Stop())
+            if name not in ready:
+                slot.child.terminate()
+        asked, insisted = False, False
+        while alive := [slot for slot in self._slots.values() if slot.child is not None and slot.child.poll() is None]:
+            for identity, report in self._hub.poll(POLL_MS):
+                self._hear_last(identity, report)
+            waited_ns = self._now() - begun_ns + (STOP_NS if self._interrupts > 1 else 0)
+            if waited_ns > STOP_NS and not asked:
+                asked = True
+                for slot in alive:
+                    slot.child.terminate() if slot.child else None
+            elif waited_ns > STOP_NS + TERMINATE_NS and not insisted:
+                insisted = True
+                for slot in alive:
+                    slot.child.dump_stacks() if slot.child else None
+            elif waited_ns > STOP_NS + TERMINATE_NS + DUMP_NS:
+                self._unclean(alive)
+                break
+        for identity, report in self._hub.poll(POLL_MS):
+            self._hear_last(identity, report)
+        for slot in self._slots.values():
+            if slot.record.state in ("ready", "running", "setup", "restarting"):
+                slot.record.state = "closed"
+
+    def _hear_last(self, identity: bytes, report: Report) -> None:
+        """While stopping only sums and notes count."""
+        if isinstance(report, Health):
+            self._hear(identity, report)
+
+    def _unclean(self, alive: list[Slot]) -> None:
+        names = ", ".join(slot.process.name for slot in alive)
+        if self._ending is not None and self._ending.code == 0:
+            self._ending = Ending(1, f"{names}: did not close when asked and was killed; see the logs in {self._logs}")
+
+    def _kill_all(self) -> None:
+        self._understudy.close()
+        for slot in self._slots.values():
+            if slot.child is not None:
+                if slot.child.poll() is None:
+                    slot.child.kill()
+                slot.child.wait(2.0)
+                slot.child.let_go()
+
+    # Measurements and small things.
+
+    def _tell(self, identity: bytes, control: Control) -> None:
+        try:
+            self._hub.send(identity, control)
+        except StageError as error:
+            # Its process has just died, or reads no more: both are noticed elsewhere.
+            self._note(str(error))
+
+    def _measure(self, now_ns: int) -> None:
+        for slot in self._slots.values():
+            if slot.child is not None:
+                slot.child.bound_log()
+                if self.record.start_ns is not None:
+                    slot.measure((now_ns - self.record.start_ns) / 1e9)
+
+    def _spawn_understudy(self) -> Child:
+        return self._spawn_child(
+            (*self._runner, "--preload", self._show.backend, "--bundle", self._show.bundle), self._log_of("understudy")
+        )
+
+    def _log_of(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def _note(self, line: str) -> None:
+        self.record.notes.append(line)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C, a polite kill and a closed terminal all ask for a polite end."""
+        names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+        before = {number: signal.signal(number, lambda *_: self.interrupt()) for number in names if number is not None}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def named(stage: str, line: str) -> str:
+    """A line with its stage's name before it, once."""
+    return line if line.startswith(f"{stage}: ") else f"{stage}: {line}"

@@ -1,0 +1,229 @@
+"""The one schema file: every message on the wire, units in the names, fields only ever added.
+
+A message is a msgpack header and raw array buffers (see `streaming/transport/wire.py`). `seq`, `capture_ns` and
+`stamps` are in every message: `seq` counts a publisher's messages of one topic; `capture_ns` is the monotonic time of
+the original sensor sample and is carried to the end; `stamps` maps each stage's name to the monotonic time at which it
+published.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from streaming.conventions import SAMPLE_RATE
+
+SCHEMA_VERSION = 1
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """What every message carries."""
+
+    seq: int = 0
+    capture_ns: int = 0
+    stamps: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Camera(Message, kw_only=True):
+    """A video frame. `image`: uint8 [H, W, 3], BGR. `index`: frame number in the source, with gaps where it skipped."""
+
+    image: np.ndarray
+    index: int = 0
+    rate_hz: float = 0.0
+
+
+class Motion(Message, kw_only=True):
+    """How the picture moves and what is in it.
+
+    flow: float32 [2, 16, 16], mean velocity (x right, y down) of each grid cell in frame sides per second, where the
+    frame was fitted into a square; speed: float32 [16, 16], mean absolute velocity of each cell in the same unit;
+    embedding: float32 [128]; interval_ms: time between the two frames.
+    """
+
+    flow: np.ndarray
+    speed: np.ndarray
+    embedding: np.ndarray
+    interval_ms: float = 0.0
+
+
+class Tokens(Message, kw_only=True):
+    """The sound of one tick in the bundle's representation, before it is sound.
+
+    `frames`: codes int16 [4, 2] in 0..2047, or log-mel float32 [D, 2]. `fresh`: this is the first tick that its motion
+    influenced.
+
+    `latch_ns`: when the newest motion was read for this tick; a camera that the show paces itself keeps step with it.
+    """
+
+    tick: int
+    frames: np.ndarray
+    fresh: bool = False
+    latch_ns: int = 0
+
+
+class Sound(Message, kw_only=True):
+    """The sound of one tick: float32 [1280], -1..1, 32 kHz mono."""
+
+    tick: int
+    pcm: np.ndarray
+    fresh: bool = False
+
+
+class Speaker(Message, kw_only=True):
+    """The device clock: sample 0 of `tick` leaves the device at `dac_ns` (monotonic; may lie in the future).
+
+    `rate_hz`: measured codec-rate samples per second (32000 nominal). `slack_ms`: smallest time by which a tick's
+    sound came before it was needed since the last message, null when none came. `played`, `concealed`: ticks so far.
+    """
+
+    tick: int
+    dac_ns: int
+    rate_hz: float = float(SAMPLE_RATE)
+    slack_ms: float | None = None
+    played: int = 0
+    concealed: int = 0
+    level_db: float = -120.0
+
+
+class Microphone(Message, kw_only=True):
+    """What was heard in one tick: float32 [1280], -1..1, 32 kHz mono.
+
+    `tick`: counted from the start of the performance; with the speaker's sound as the microphone, the speaker's ticks.
+    `capture_ns`: when its first sample arrived, or leaves the speaker.
+    """
+
+    tick: int
+    pcm: np.ndarray
+    level_db: float = -120.0
+
+
+class Hearing(Message, kw_only=True):
+    """What a tick of sound is in the coordinated latent space: float32 [D]. `level_db`: how loud it was."""
+
+    tick: int
+    latent: np.ndarray
+    level_db: float = -120.0
+
+
+class Flow(Message, kw_only=True):
+    """How the prior image shall move in one tick.
+
+    flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
+    in the square in whose middle the picture lies; `level_db`: how loud what moves it is; heard: float32 [D], what that
+    is in the coordinated latent space, [1] where nobody said.
+    """
+
+    tick: int
+    flow: np.ndarray
+    level_db: float = -120.0
+    heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
+
+
+class Picture(Message, kw_only=True):
+    """What the reverse loop shows for one tick: uint8 [H, W, 3], BGR.
+
+    `capture_ns`: when the sound that it belongs to arrived, or will be heard.
+    """
+
+    tick: int
+    image: np.ndarray
+
+
+class Screen(Message, kw_only=True):
+    """That the picture of a tick was shown at `shown_ns` (monotonic); `shown`, `missed`: ticks so far."""
+
+    tick: int
+    shown_ns: int
+    shown: int = 0
+    missed: int = 0
+
+
+class Hello(msgspec.Struct, kw_only=True, tag="hello"):
+    """A stage's first word to the supervisor."""
+
+    stage: str
+    pid: int
+
+
+class Ready(msgspec.Struct, kw_only=True, tag="ready"):
+    """Setup is done; `info` names what was opened (device, source, backend), for the console and the report."""
+
+    stage: str
+    info: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Health(msgspec.Struct, kw_only=True, tag="health"):
+    """A heartbeat with everything measured since the last one (deltas, so that a kill loses one heartbeat at most).
+
+    counters: name -> increment; gauges: name -> newest value; histograms: name -> {bin: count} (see
+    `streaming/telemetry/metrics.py`); memo: what the stage wants back when it is restarted; notes: lines for the user;
+    info: as in `Ready`, where it has changed.
+    """
+
+    stage: str
+    counters: dict[str, int] = msgspec.field(default_factory=dict)
+    gauges: dict[str, float] = msgspec.field(default_factory=dict)
+    histograms: dict[str, dict[int, int]] = msgspec.field(default_factory=dict)
+    memo: dict[str, Any] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+    info: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Failed(msgspec.Struct, kw_only=True, tag="failed"):
+    """The stage cannot go on; `exit_code` 2 is a user's error, 1 anything else; `line` says what, where and the fix."""
+
+    stage: str
+    line: str
+    exit_code: int = 1
+
+
+class Finished(msgspec.Struct, kw_only=True, tag="finished"):
+    """The stage has nothing more to do (the file ended, the duration was played)."""
+
+    stage: str
+    reason: str = ""
+
+
+class Wish(msgspec.Struct, kw_only=True, tag="wish"):
+    """What somebody beside the show wants of it: that a live control be set to `value`, or "" to hear how all are.
+
+    `stage`: who asks.
+    """
+
+    stage: str
+    name: str = ""
+    value: str = ""
+
+
+Report = Hello | Ready | Health | Failed | Finished | Wish
+"""What a stage says to the supervisor (over the control link, never dropped)."""
+
+
+class Start(msgspec.Struct, kw_only=True, tag="start"):
+    """Every stage is ready: the performance begins. Sent again to a restarted stage."""
+
+    now_ns: int = 0
+
+
+class Set(msgspec.Struct, kw_only=True, tag="set"):
+    """A live control, for example `temperature`."""
+
+    name: str
+    value: Any = None
+
+
+class Stop(msgspec.Struct, kw_only=True, tag="stop"):
+    """Close politely."""
+
+
+class Answer(msgspec.Struct, kw_only=True, tag="answer"):
+    """What became of a wish: lines for a person; if it was `refused`, what is wrong, where, and how to fix it."""
+
+    lines: list[str] = msgspec.field(default_factory=list)
+    refused: bool = False
+
+
+Control = Start | Set | Stop | Answer
+"""What the supervisor says to a stage (over the control link, never dropped)."""

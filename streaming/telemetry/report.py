@@ -1,0 +1,268 @@
+"""From what the supervisor recorded to the JSON report: a pure function, and an atomic write."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
+from streaming.settings.config import Show
+from streaming.telemetry.metrics import Totals
+
+REPORT_SCHEMA = 1
+"""Fields are only ever added; a field that was not measured is null, never 0."""
+SUMMARY_FIELDS = ("n", "p50", "p95", "p99", "max")
+RSS_SAMPLES = 720
+"""Samples of a stage's memory that are kept; when full, every second one is dropped and the interval doubles."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the show ends: the exit status and the line that says why, if any."""
+
+    code: int
+    line: str = ""
+
+
+@dataclass
+class StageRecord:
+    """What is known of one stage, over all its incarnations.
+
+    Attributes:
+        name: the stage.
+        state: "setup", "ready", "running", "restarting", "finished", "lost" or "closed".
+        totals: the sum of its heartbeats.
+        info: what it opened (device, source, backend).
+        restarts: how often it was started again.
+        recovery_ms: for each restart, from the death noticed to Ready.
+        output_ms: for each restart, from the death noticed to the first output (seen with the heartbeat after it).
+        cpu_percent: of one core, since the start of the performance.
+        rss_mb_start: resident memory at the first heartbeat after the start, in MB (10^6 bytes).
+        rss_mb_end: the same, newest.
+        rss_series: (seconds since start, MB), thinned out so that it stays bounded.
+        first: (published, monotonic ns) at the first heartbeat after the start.
+        last: the same at the newest heartbeat.
+    """
+
+    name: str
+    state: str = "setup"
+    totals: Totals = field(default_factory=Totals)
+    info: dict[str, Any] = field(default_factory=dict)
+    heard: bool = False
+    restarts: int = 0
+    recovery_ms: list[float] = field(default_factory=list)
+    output_ms: list[float] = field(default_factory=list)
+    cpu_percent: float | None = None
+    rss_mb_start: float | None = None
+    rss_mb_end: float | None = None
+    rss_series: list[tuple[float, float]] = field(default_factory=list)
+    first: tuple[int, int] | None = None
+    last: tuple[int, int] | None = None
+
+    def rate_hz(self) -> float | None:
+        """Messages per second between the first and the newest heartbeat of the performance."""
+        if self.first is None or self.last is None or self.last[1] <= self.first[1]:
+            return None
+        return (self.last[0] - self.first[0]) * 1e9 / (self.last[1] - self.first[1])
+
+    def sample_rss(self, at_s: float, megabytes: float) -> None:
+        """Remember one measurement of the memory, at bounded size."""
+        self.rss_mb_end = megabytes
+        self.rss_series.append((at_s, megabytes))
+        if len(self.rss_series) > RSS_SAMPLES:
+            self.rss_series = self.rss_series[::2]
+
+    def rss_slope_mb_per_hour(self) -> float | None:
+        """Least-squares slope of the memory over the second half of the performance, in MB per hour."""
+        points = self.rss_series[len(self.rss_series) // 2 :]
+        if len(points) < 3 or points[-1][0] - points[0][0] < 10.0:
+            return None
+        mean_t = sum(t for t, _ in points) / len(points)
+        mean_m = sum(m for _, m in points) / len(points)
+        spread = sum((t - mean_t) ** 2 for t, _ in points)
+        return 3600.0 * sum((t - mean_t) * (m - mean_m) for t, m in points) / spread
+
+
+@dataclass
+class ShowRecord:
+    """What is known of one performance.
+
+    Attributes:
+        show: its settings.
+        stages: name -> record, in the order of the process table.
+        start_ns: when Start was sent, None before.
+        end_ns: when the polite stop began, None before.
+        awake: spinners kept the machine awake.
+        stolen_percent: share of the cores' time that a virtual machine's host kept for others; None when unknown.
+        notes: the newest lines for the user.
+    """
+
+    show: Show
+    stages: dict[str, StageRecord] = field(default_factory=dict)
+    start_ns: int | None = None
+    end_ns: int | None = None
+    awake: bool = False
+    stolen_percent: float | None = None
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+
+    def duration_s(self) -> float | None:
+        """How long it was performed, None when it never began."""
+        if self.start_ns is None or self.end_ns is None:
+            return None
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
+    """The report of a performance.
+
+    Args:
+        record: what the supervisor recorded.
+        host: see `machine.describe_host`.
+
+    Returns:
+        The JSON object of the command line's contract; what was not measured is None.
+    """
+    stages = record.stages
+    rates = {name: stages[name].rate_hz() if name in stages else None for name in ("camera", "motion", "tokens")}
+    ticks_hz = rates.pop("tokens")
+    duration = record.duration_s()
+    return {
+        "schema": REPORT_SCHEMA,
+        "version": version(),
+        "host": host,
+        "backend": told(record, "tokens", "backend") or record.show.backend,
+        "bundle": told(record, "tokens", "bundle") or record.show.bundle,
+        "direction": record.show.direction,
+        "camera": told(record, "camera", "camera") or record.show.camera,
+        "duration_s": None if duration is None else round(duration, 3),
+        "awake": record.awake,
+        "stolen_percent": _rounded(record.stolen_percent),
+        "ticks": _ticks(stages.get("speaker")),
+        "audio": _audio(stages.get("speaker")),
+        "pictures": _pictures(stages),
+        "fps": {
+            **{name: _rounded(rate) for name, rate in rates.items()},
+            **{name: _rounded(stages[name].rate_hz()) if name in stages else None for name in ("picture", "screen")},
+        },
+        "tokens_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
+        "token_frames_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
+        "motion_to_sound_ms": summary(stages.get("speaker"), "motion_to_sound_ms"),
+        "sound_to_picture_ms": summary(stages.get("screen"), "sound_to_picture_ms"),
+        "stages": {name: _stage(stage) for name, stage in stages.items()},
+        "notes": list(record.notes),
+    }
+
+
+def summary(stage: StageRecord | None, histogram: str) -> dict[str, float | int | None]:
+    """`n`, `p50`, `p95`, `p99`, `max` of one histogram, every one None when it was not measured."""
+    found = stage.totals.summary(histogram) if stage else None
+    if not found or not found["n"]:
+        return dict.fromkeys(SUMMARY_FIELDS)
+    return {name: _rounded(found[name]) for name in SUMMARY_FIELDS}
+
+
+def _ticks(speaker: StageRecord | None) -> dict[str, int | None]:
+    totals = speaker.totals if speaker else None
+    names = ("expected", "played", "concealed")
+    if totals is None or "ticks.expected" not in totals.counters:
+        return dict.fromkeys((*names, "concealed_after_first_second"))
+    counts: dict[str, int | None] = {name: totals.counter(f"ticks.{name}") for name in names}
+    late = totals.counter("ticks.concealed") - totals.counter("ticks.concealed_start")
+    return {**counts, "concealed_after_first_second": late}
+
+
+def _pictures(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """Of as many pictures as there were ticks; one that nobody could count, as its stage was gone, was missed too."""
+    names = ("expected", "shown", "missed", "missed_after_first_second")
+    screen, microphone = stages.get("screen"), stages.get("microphone")
+    expected = _ticks(stages.get("speaker"))["expected"]
+    if expected is None and microphone is not None:
+        expected = microphone.totals.counter("published")
+    if screen is None or not expected:
+        return dict.fromkeys((*names, "device"))
+    shown = screen.totals.counter("pictures_shown")
+    missed = max(0, expected - shown)
+    at_first = max(0, min(expected, TICKS_PER_SECOND) - screen.totals.counter("pictures_shown_start"))
+    counts = (expected, shown, missed, max(0, missed - at_first))
+    return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
+
+
+def _audio(speaker: StageRecord | None) -> dict[str, Any]:
+    if speaker is None:
+        return dict.fromkeys(("samples_played", "underruns", "device", "samplerate"))
+    totals = speaker.totals
+    samples = totals.gauges.get("samples_played")
+    measured = samples is not None or "ticks.expected" in totals.counters
+    return {
+        "samples_played": None if samples is None else round(samples),
+        "underruns": totals.counter("underruns") if measured else None,
+        "device": speaker.info.get("device"),
+        "samplerate": speaker.info.get("samplerate"),
+    }
+
+
+def _stage(stage: StageRecord) -> dict[str, Any]:
+    totals = stage.totals
+    return {
+        "state": stage.state,
+        "step_ms": {
+            "p50": _rounded(totals.percentile("step_ms", 50)),
+            "p99": _rounded(totals.percentile("step_ms", 99)),
+        },
+        "drops": totals.sum_of("drops") if stage.heard else None,
+        "restarts": stage.restarts,
+        "recovery_ms": [round(value, 1) for value in stage.recovery_ms],
+        "recovery_to_output_ms": [round(value, 1) for value in stage.output_ms],
+        "cpu_percent": _rounded(stage.cpu_percent),
+        "rss_mb_start": _rounded(stage.rss_mb_start),
+        "rss_mb_end": _rounded(stage.rss_mb_end),
+        "rss_mb_per_hour": _rounded(stage.rss_slope_mb_per_hour()),
+        "info": stage.info,
+        "counters": dict(sorted(totals.counters.items())),
+        "gauges": {name: _rounded(value) for name, value in sorted(totals.gauges.items())},
+        "histograms": {name: summary(stage, name) for name in sorted(totals.histograms)},
+    }
+
+
+def told(record: ShowRecord, stage: str, key: str) -> Any:
+    """What a stage said of itself when it was ready, None when it did not."""
+    found = record.stages.get(stage)
+    return found.info.get(key) if found else None
+
+
+def _rounded(value: float | int | None) -> float | int | None:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def version() -> str | None:
+    """The version of this checkout, from its `pyproject.toml`."""
+    try:
+        text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+        return str(tomllib.loads(text)["project"]["version"])
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        return None
+
+
+def write_report(path: str, report: dict[str, Any]) -> None:
+    """Write the report so that a reader sees the whole of it or the old one.
+
+    Raises:
+        OSError: when it cannot be written (a full disk).
+    """
+    target = Path(path).absolute()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(report, file, indent=2, default=str)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

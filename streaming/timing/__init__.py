@@ -1,0 +1,1 @@
+"""Time: the clock, and when which tick is made."""

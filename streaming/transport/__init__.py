@@ -1,0 +1,1 @@
+"""Messages between processes: encoding, sockets, links, bus."""

@@ -1,0 +1,239 @@
+"""ZeroMQ's sockets made safe: bound, watched and mended, guarded by keys; and what a loop waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils.monitor import recv_monitor_message
+
+from streaming.errors import UserError
+from streaming.timing import clock
+from streaming.transport.links import Security, host_of, is_loopback, load_keys
+
+LINGER_MS = 200
+"""How long a closed link may take to send what it still holds."""
+_ZAP_DOMAIN = "antiphon"
+_EARLY_MS = 1
+"""`zmq_poll` counts milliseconds: it is left this early and the rest is slept."""
+
+
+def make_keys(folder: str | Path) -> Security:
+    """Make a new pair of keys in a folder, with itself on the allow-list; an existing secret is kept.
+
+    Raises:
+        UserError: when the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        (folder / "allowed").mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if not (folder / "antiphon.key_secret").exists():
+            public, secret = (Path(path) for path in zmq.auth.create_certificates(folder, "antiphon"))
+            secret.chmod(0o600)
+            (folder / "allowed" / "antiphon.key").write_bytes(public.read_bytes())
+    except OSError as error:
+        raise UserError(f"keys cannot be made ({error.strerror})", str(folder), "name a folder of your own") from error
+    return load_keys(folder)
+
+
+class Source(Protocol):
+    """What a `Poller` can wait for."""
+
+    def sockets(self) -> Sequence[Any]:
+        """The sockets or file descriptors that become readable."""
+
+
+class Waker:
+    """Wakes a waiting loop from another thread or a signal handler; never blocks."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+
+    def wake(self) -> None:
+        """Make the loop's wait return; a full pipe or a closed loop needs no more of it."""
+        try:
+            self._write.send(b"w")
+        except OSError:
+            return
+
+    def clear(self) -> bool:
+        """Forget the calls so far; True if there were any."""
+        called = False
+        try:
+            while self._read.recv(4_096):
+                called = True
+        except OSError:
+            return called
+        return called
+
+    def sockets(self) -> Sequence[Any]:
+        """See `Source`."""
+        return (self._read,)
+
+    def close(self) -> None:
+        """Release both ends."""
+        self._read.close()
+        self._write.close()
+
+
+class Poller:
+    """Waits until one of its sources has something, or until a deadline."""
+
+    def __init__(self, *sources: Source) -> None:
+        self._poller = zmq.Poller()
+        for source in sources:
+            for item in source.sockets():
+                self._poller.register(item, zmq.POLLIN)
+
+    def wait(self, deadline_ns: int | None = None, *, precise: bool = True) -> bool:
+        """Wait for a source, or for a deadline.
+
+        Args:
+            deadline_ns: monotonic time; None waits for ever.
+            precise: meet the deadline to 0.1 ms, deaf to the sources for the last millisecond; else to 1 ms.
+
+        Returns:
+            True if a source has something, False at the deadline.
+        """
+        if deadline_ns is None:
+            return bool(self._poller.poll())
+        left_ms = (deadline_ns - clock.now_ns()) // 1_000_000 + (-_EARLY_MS if precise else 1)
+        if self._poller.poll(max(0, left_ms)):
+            return True
+        if precise:
+            clock.sleep_until(deadline_ns)
+        return False
+
+
+class LinkWatch:
+    """Connects again where ZeroMQ gives up: after an oversized frame, bytes that are not ZeroMQ's, or a refusal."""
+
+    _DOWN = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    _DOWN |= zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    _ALIVE = zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_DELAYED | zmq.EVENT_CONNECT_RETRIED
+    _PATIENCE_NS = 300_000_000
+    """A link that ZeroMQ mends by itself is being retried within `RECONNECT_IVL`."""
+
+    def __init__(self, name: str, link: zmq.Socket[bytes], address: str) -> None:
+        self.name = name
+        self._link, self._address = link, address
+        self._monitor = link.get_monitor_socket(self._DOWN | self._ALIVE)
+        self._down_ns: int | None = None
+
+    def mend(self, now_ns: int) -> bool:
+        """Look what became of the link; True when it was made anew."""
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)["event"]
+            self._down_ns = now_ns if event & self._DOWN else None
+        if self._down_ns is None or now_ns - self._down_ns < self._PATIENCE_NS:
+            return False
+        self._down_ns = None
+        with contextlib.suppress(zmq.ZMQError):  # ZeroMQ may have forgotten the address with the link
+            self._link.disconnect(self._address)
+        self._link.connect(self._address)
+        return True
+
+    def close(self) -> None:
+        """Stop watching. What was not read is read first: a full monitor holds ZeroMQ's thread, and with it this one.
+
+        A refused link is tried 50 times a second, with five events each time; 2,000 of them fill it.
+        """
+        while self._monitor.poll(0):
+            self._monitor.recv_multipart()
+        self._link.disable_monitor()
+        self._monitor.close(0)
+
+
+class Guard:
+    """A context whose sockets let in nobody but the keys of the allow-list (ZAP, RFC 27)."""
+
+    def __init__(self, security: Security) -> None:
+        self._security = security
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._authenticator = ThreadAuthenticator(self.context)
+        self._authenticator.start()
+        self._authenticator.configure_curve(domain=_ZAP_DOMAIN, location=str(security.folder / "allowed"))
+
+    def protect(self, link: zmq.Socket[bytes]) -> None:
+        """Let nobody but those connect to a socket that will be bound."""
+        link.curve_publickey, link.curve_secretkey = self._security.public, self._security.secret
+        link.curve_server = True
+        link.setsockopt(zmq.ZAP_DOMAIN, _ZAP_DOMAIN.encode())
+
+    def close(self) -> None:
+        """Stop asking; the context's sockets are closed."""
+        self._authenticator.stop()
+        self.context.term()
+
+
+class Binding:
+    """A bound socket, and the file of an `ipc://` one, which is removed by no one but its maker."""
+
+    def __init__(self, link: zmq.Socket[bytes], address: str, *, guarded: bool = False) -> None:
+        if address.startswith("tcp://") and not guarded and not is_loopback(host_of(address)):
+            raise UserError("an open port needs CURVE keys", address, "set links.keys to a folder of keys")
+        self._path = address.removeprefix("ipc://") if address.startswith("ipc://") else ""
+        self._inode = 0
+        in_use = UserError("the address is in use", address, "end the other performance, or use another --run-dir")
+        if self._path and _answers(self._path):
+            raise in_use
+        try:
+            link.bind(address)
+        except zmq.ZMQError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise in_use from error
+            text = f"the address cannot be bound ({error.strerror})"
+            raise UserError(text, address, "name an address of this machine") from error
+        self.address = link.getsockopt_string(zmq.LAST_ENDPOINT)
+        if self._path:
+            os.chmod(self._path, 0o600)
+            self._inode = os.stat(self._path).st_ino
+
+    def unlink(self) -> None:
+        """Remove the file if it is still this binder's and not a successor's."""
+        path, self._path = self._path, ""
+        try:
+            if path and os.stat(path).st_ino == self._inode:
+                os.unlink(path)
+        except FileNotFoundError:
+            return
+
+
+def _answers(path: str) -> bool:
+    """Whether somebody listens on a socket's file; one that a killed process left behind refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.2)
+        try:
+            probe.connect(path)
+        except BlockingIOError:  # a full backlog is somebody's too
+            return True
+        except OSError:
+            return False
+        return True
+
+
+def make_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
+    """A socket of a kind with a bounded queue (messages) and messages (bytes), which notices hosts that vanish."""
+    link: zmq.Socket[bytes] = context.socket(kind)
+    link.setsockopt(zmq.LINGER, LINGER_MS)
+    link.setsockopt(zmq.SNDHWM, queue)
+    link.setsockopt(zmq.RCVHWM, queue)
+    link.setsockopt(zmq.MAXMSGSIZE, max_bytes)
+    link.setsockopt(zmq.RECONNECT_IVL, 20)
+    link.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+    # A host that vanished without a word is noticed, and reconnected to when it is back.
+    link.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
+    link.setsockopt(zmq.HEARTBEAT_TIMEOUT, 5_000)
+    link.setsockopt(zmq.IPV6, 1)
+    return link

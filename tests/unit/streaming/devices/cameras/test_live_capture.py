@@ -1,0 +1,153 @@
+"""Webcams and network cameras: only the newest frame, and one that vanishes comes back."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streaming.devices.cameras.live_capture import LiveCapture, without_password
+from streaming.errors import SourceError
+from streaming.settings.config import Show
+from streaming.stage import Context
+from streaming.telemetry.metrics import Metrics
+from streaming.timing import clock
+from tests.unit.streaming.devices.camera_clock import MS
+
+
+class FakeCapture:
+    """A camera fed by a test: an image, or None for a failed grab; "gone" when it cannot be opened."""
+
+    def __init__(self, feed: queue.Queue[Any], *, good: bool = True) -> None:
+        self._feed, self._good = feed, good
+        self._image: Any = None
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self._good
+
+    def grab(self) -> bool:
+        try:
+            self._image = self._feed.get(timeout=0.05)
+        except queue.Empty:
+            self._image = None
+        return self._image is not None
+
+    def retrieve(self) -> tuple[bool, Any]:
+        return True, self._image
+
+    def get(self, prop: int, /) -> float:
+        return 30.0
+
+    def release(self) -> None:
+        self._image = None
+
+
+class Bench:
+    """A fake camera, and a stage that counts its wakes."""
+
+    def __init__(self, timeout_s: float = 5.0) -> None:
+        self.feed: queue.Queue[Any] = queue.Queue(100)
+        self.there = threading.Event()
+        self.there.set()
+        self.woken = threading.Semaphore(0)
+        self.context = Context(Show(), Metrics(), wake=self.woken.release)
+        self.time_ns = 0
+        self.source = LiveCapture(
+            self.connect, "webcam 9", "plug it in", open_timeout_s=timeout_s, now_ns=self.now_ns, retry_s=0.01
+        )
+        self.heard: list[str] = []
+
+    def connect(self) -> FakeCapture:
+        return FakeCapture(self.feed, good=self.there.is_set())
+
+    def now_ns(self) -> int:
+        self.time_ns += 33 * MS
+        return self.time_ns
+
+    def wait_for_note(self, text: str) -> None:
+        give_up_ns = clock.now_ns() + 10_000 * MS
+        while clock.now_ns() < give_up_ns:
+            self.heard += self.context.metrics.take().notes
+            if any(text in line for line in self.heard):
+                return
+            self.woken.acquire(timeout=0.05)
+        raise AssertionError(f"no note with {text!r} in {self.heard}")
+
+
+def picture(value: int) -> np.ndarray:
+    return np.full((48, 64, 3), value, np.uint8)
+
+
+def test_only_the_newest_frame_is_kept() -> None:
+    bench = Bench()
+    for value in range(5):
+        bench.feed.put(picture(value))
+    bench.source.open(bench.context)
+    for _ in range(5):
+        assert bench.woken.acquire(timeout=5)
+    frame = bench.source.poll(0)
+    assert frame is not None
+    assert (frame.index, int(frame.image[0, 0, 0]), frame.capture_ns) == (4, 4, 5 * 33 * MS)
+    assert bench.source.poll(0) is None
+    bench.source.close()
+    assert bench.context.metrics.take().counters["drops"] == 4
+
+
+def test_a_camera_that_vanishes_is_noted_once_and_comes_back() -> None:
+    bench = Bench()
+    bench.feed.put(picture(1))
+    bench.source.open(bench.context)
+    bench.there.clear()
+    bench.wait_for_note("camera lost")
+    bench.source.poll(0)
+    assert bench.source.poll(0) is None  # nothing is published while it is lost
+    bench.feed.put(picture(2))
+    bench.there.set()
+    bench.wait_for_note("camera back")
+    frame = bench.source.poll(0)
+    bench.source.close()
+    assert frame is not None
+    assert frame.index == 1
+    assert len([line for line in bench.heard if "camera lost" in line]) == 1
+
+
+def test_a_camera_that_is_not_there_gets_one_line() -> None:
+    bench = Bench()
+    bench.there.clear()
+    with pytest.raises(SourceError, match="webcam 9: the camera gives no picture; plug it in"):
+        bench.source.open(bench.context)
+    bench.source.close()
+
+
+def test_a_restarted_stage_waits_for_a_camera_that_is_gone() -> None:
+    bench = Bench(timeout_s=0.0)
+    bench.there.clear()
+    bench.source.open(bench.context)
+    bench.wait_for_note("camera lost")
+    bench.feed.put(picture(2))
+    bench.there.set()
+    bench.wait_for_note("camera back")
+    bench.source.close()
+
+
+def test_a_driver_that_hangs_does_not_hold_up_the_end() -> None:
+    release = threading.Event()
+
+    def connect() -> FakeCapture:
+        release.wait(30)
+        return FakeCapture(queue.Queue(), good=False)
+
+    source = LiveCapture(connect, "webcam 9", "plug it in", open_timeout_s=0.05)
+    context = Context(Show(), Metrics())
+    with pytest.raises(SourceError):
+        source.open(context)
+    source.close()
+    release.set()
+
+
+def test_a_password_is_not_shown() -> None:
+    assert without_password("rtsp://user:secret@10.0.0.2:554/a") == "rtsp://***@10.0.0.2:554/a"
+    assert without_password("http://10.0.0.2/a?b=c@d") == "http://10.0.0.2/a?b=c@d"

@@ -1,0 +1,185 @@
+"""Screens: a film with its sound, a page that browsers see, a window under a virtual display; what cannot be had."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streaming.devices.films import film
+from streaming.devices.screens.select import FileScreen, NullScreen, has_display, open_screen
+from streaming.devices.screens.web import MOST, PictureServer
+from streaming.errors import SourceError, UserError
+
+SIZE = (96, 64)
+
+
+def plain(value: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    return np.full((size[1], size[0], 3), value, np.uint8)
+
+
+def film_of(path: Path) -> tuple[list[float], np.ndarray]:
+    """The mean of every picture, and the sound."""
+    with av.open(str(path)) as container:
+        pictures = [float(frame.to_ndarray(format="gray").mean()) for frame in container.decode(video=0)]
+    with av.open(str(path)) as container:
+        sound = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    return pictures, np.concatenate(sound)
+
+
+def test_a_film_holds_every_tick_with_its_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tick 10 is bright and loud; sounds come before their pictures, one picture never comes."""
+    # Here they come faster than time passes, and may wait.
+    monkeypatch.setattr(film, "MAX_WAITING_PICTURES", 100)
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"an older film")
+    screen = FileScreen(path, SIZE)
+    for tick in range(25):
+        loud = 0.5 * np.sin(np.arange(1280) * 0.2) if tick == 10 else np.zeros(1280)
+        screen.hear(tick, loud.astype(np.float32))
+        if tick and tick - 1 != 15:
+            screen.show(tick - 1, plain(200 if tick - 1 == 10 else 20, (96, 64) if tick < 20 else (48, 32)))
+    screen.close()
+    pictures, sound = film_of(path)
+    assert len(pictures) == pytest.approx(25, abs=1)
+    assert np.argmax(pictures) == 10
+    assert pictures[9] < 60 > pictures[11]
+    levels = np.abs(sound[: 24 * 1280].reshape(-1, 1280)).max(1)
+    assert np.argmax(levels) == 10
+
+
+def test_what_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        FileScreen(tmp_path / "missing" / "x" / ("a" * 300 + ".mp4"), SIZE)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_browser_gets_every_new_picture() -> None:
+    server = PictureServer(0)
+    try:
+        with urllib.request.urlopen(server.url, timeout=5) as page:
+            assert b"picture" in page.read()
+        server.offer(plain(10))
+        with urllib.request.urlopen(server.url + "picture", timeout=5) as stream:
+            assert "multipart/x-mixed-replace" in stream.headers["Content-Type"]
+            for value in (10, 90, 170):
+                server.offer(plain(value))
+                seen = -1.0
+                while abs(seen - value) > 3:
+                    assert stream.readline() == b"--antiphon\r\n"
+                    stream.readline()
+                    size = int(stream.readline().split(b":")[1])
+                    stream.readline()
+                    data = np.frombuffer(stream.read(size), np.uint8)
+                    seen = float(cv2.imdecode(data, cv2.IMREAD_COLOR).mean())
+                    stream.readline()
+    finally:
+        server.close()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(server.url, timeout=2)
+
+
+def test_not_everyone_may_look_and_a_taken_port_gets_one_line() -> None:
+    server = PictureServer(0)
+    try:
+        assert [server.begin() for _ in range(MOST + 1)] == [True] * MOST + [False]
+        server.end()
+        assert server.begin()
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        with pytest.raises(SourceError, match="the port cannot be had"):
+            PictureServer(port)
+    finally:
+        server.close()
+        server.close()
+
+
+def test_nothing_is_encoded_while_nobody_looks_and_once_for_all() -> None:
+    server = PictureServer(0)
+    try:
+        server.offer(plain(1))
+        assert server._encoded == (0, b"")
+        first = server.newer(0)
+        assert first is not None
+        assert server.newer(0) is first
+        ended: list[object] = []
+        waiting = threading.Thread(target=lambda: ended.append(server.newer(1)))
+        waiting.start()
+        server.offer(plain(2))
+        waiting.join(5.0)
+        assert isinstance(ended[0], tuple)
+        assert ended[0][0] == 2
+    finally:
+        server.close()
+
+
+def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_screen("none", SIZE), NullScreen)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if not has_display():
+        assert isinstance(open_screen("auto", SIZE), NullScreen)
+    for spec in ("web:80808", "window:left"):
+        with pytest.raises(SourceError, match="is no number"):
+            open_screen(spec, SIZE)
+    notes: list[str] = []
+    page = open_screen("web:0", SIZE, notes.append)
+    assert notes == [f"the picture is at {page.name}"]
+    page.close()
+
+
+WINDOW = """
+import sys
+import numpy as np
+from streaming.devices.films import film
+from streaming.devices.screens.select import WindowScreen
+from streaming.errors import UserError
+screen = WindowScreen((200, 100))
+screen.show(0, np.full((100, 200, 3), (10, 20, 240), np.uint8))
+surface = screen._surface
+print(surface.get_size(), surface.get_at((100, 50))[:3])
+screen._fill(True)
+screen.show(1, np.full((100, 200, 3), (10, 20, 240), np.uint8))
+surface = screen._surface
+print(surface.get_size(), surface.get_at((320, 240))[:3], surface.get_at((5, 5))[:3])
+game = screen._game
+for key in (game.K_ESCAPE, game.K_q):
+    game.event.post(game.event.Event(game.KEYDOWN, key=key))
+print(screen.wishes(), screen._full)
+try:
+    WindowScreen((200, 100), 7)
+except UserError as error:
+    print(error)
+screen.close()
+"""
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed (apt install xvfb)")
+def test_a_window_shows_the_picture_whole_also_on_a_whole_monitor() -> None:
+    display = ":97"
+    server = subprocess.Popen(
+        ["Xvfb", display, "-screen", "0", "640x480x24"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        environment = {"DISPLAY": display, "PATH": "/usr/bin:/bin", "SDL_VIDEODRIVER": "x11", "PYTHONPATH": "."}
+        for _ in range(20):
+            ran = subprocess.run(
+                [sys.executable, "-c", WINDOW], env=environment, capture_output=True, text=True, check=False, timeout=60
+            )
+            if "no display" not in ran.stderr:
+                break
+        small, full, typed, refused = ran.stdout.splitlines()
+        assert small == "(200, 100) (240, 20, 10)"
+        assert full == "(640, 480) (240, 20, 10) (0, 0, 0)", "with black above and below"
+        assert typed == "['quit'] False"
+        assert "no such monitor" in refused
+    finally:
+        server.kill()
+        server.wait()

@@ -1,0 +1,71 @@
+"""Following a player: every tick once and in order, what was passed over made up for, never a number that is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engines.contract import EngineSpec
+from streaming.painting.pose_tracker import MOST_MISSED, Following
+
+SEEN = np.zeros(3, np.float32)
+
+
+class FakePose:
+    """Says all it was told since it began anew, one after the other, as one number; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.spec = EngineSpec("pose", "fake", config={"latent_dim": 2})
+        self.told: list[float] = []
+        self.resets = 0
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.told.append(float(inputs["latent"][0]))
+        return {"said": np.full((1, 3), self.told[-1], np.float32)}
+
+    def reset(self) -> None:
+        self.told.clear()
+        self.resets += 1
+
+
+def latent(value: float, width: int = 2) -> np.ndarray:
+    return np.full(width, value, np.float32)
+
+
+def test_ticks_that_were_passed_over_are_as_the_one_before() -> None:
+    pose = FakePose()
+    following = Following(pose)
+    for tick, value in ((7, 1.0), (8, 2.0), (11, 3.0)):
+        said = following.hear(tick, latent(value), SEEN)
+    assert pose.told == [1.0, 2.0, 2.0, 2.0, 3.0]
+    assert said is not None
+    assert said.tolist() == [[3.0] * 3]
+    following.hear(10_000, latent(4.0), SEEN)
+    assert pose.told[5:] == [3.0] * MOST_MISSED + [4.0]
+
+
+def test_a_tick_is_heard_once_and_an_earlier_one_begins_anew() -> None:
+    pose = FakePose()
+    following = Following(pose)
+    first = following.hear(5, latent(1.0), SEEN)
+    assert following.hear(5, latent(9.0), SEEN) is first
+    following.hear(4, latent(2.0), SEEN)
+    assert (pose.told, pose.resets) == ([2.0], 2)
+
+
+def test_a_latent_of_another_width_is_nothing_heard() -> None:
+    pose = FakePose()
+    following = Following(pose)
+    following.hear(0, latent(5.0, 3), SEEN)
+    assert pose.told == [0.0]
+
+
+def test_after_what_is_no_number_it_begins_anew() -> None:
+    pose = FakePose()
+    following = Following(pose)
+    following.hear(0, latent(1.0), SEEN)
+    assert following.hear(1, latent(float("nan")), SEEN) is None
+    said = following.hear(2, latent(2.0), SEEN)
+    assert said is not None
+    assert pose.told == [2.0]

@@ -1,0 +1,149 @@
+"""The map that moves a still: it goes with the flow, comes back to rest, and never tears, fades or blurs it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
+from streaming.painting.warp import FARTHEST, Drift, Texture
+
+SIZE = (320, 192)
+TICK = 0.04
+
+
+def still(size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Soft colours and a bright spot in the middle."""
+    width, height = size
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 160, (height, width, 3), dtype=np.uint8), (0, 0), 6)
+    cv2.circle(image, (width // 2, height // 2), 9, (255, 255, 255), -1, cv2.LINE_AA)
+    return image
+
+
+def spot(image: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(image.min(-1) > 220)
+    return np.array([columns.mean(), rows.mean()])
+
+
+def even(x: float, y: float) -> np.ndarray:
+    return np.broadcast_to(np.array([x, y], np.float32)[:, None, None], (2, 16, 16)).copy()
+
+
+def wild(rng: np.random.Generator, strength: float) -> np.ndarray:
+    return cv2.resize(rng.normal(0, strength, (4, 4, 2)).astype(np.float32), (16, 16)).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize("size", [SIZE, (192, 320), (256, 256)])
+@pytest.mark.parametrize("way", [(0.2, 0.0), (0.0, 0.2), (-0.15, 0.1)])
+def test_the_picture_goes_with_the_flow(size: tuple[int, int], way: tuple[float, float]) -> None:
+    """Half a second of flow moves a point by half a second's way, in longer sides, whatever the screen's shape."""
+    image, drift = still(size), Drift(size)
+    for _ in range(12):
+        drift.move(even(*way), TICK, 0.0)
+    went = spot(drift.render(Texture(image))) - spot(image)
+    np.testing.assert_allclose(went, np.array(way) * 12 * TICK * max(size), atol=1.0)
+
+
+def test_without_flow_it_is_the_prior_itself_again() -> None:
+    image, drift = still(), Drift(SIZE)
+    rng = np.random.default_rng(1)
+    assert drift.render(Texture(image)) is image
+    for _ in range(50):
+        drift.move(wild(rng, 0.5), TICK, 1.5)
+    assert np.abs(drift.render(Texture(image)).astype(int) - image).max() > 50
+    for _ in range(125):
+        drift.move(even(0, 0), TICK, 1.5)
+    error = ((drift.render(Texture(image)).astype(float) - image) ** 2).mean()
+    assert 10 * np.log10(255**2 / max(error, 1e-6)) > 35.0, "5 s later"
+    for _ in range(250):
+        drift.move(even(0, 0), TICK, 1.5)
+    assert drift.render(Texture(image)) is image
+
+
+def test_only_the_part_of_the_square_that_the_picture_fills_counts() -> None:
+    """A wide picture lies in the middle of its square: what flows above and below it moves nothing."""
+    flow = even(0.5, 0.5)
+    flow[:, 4:12] = 0.0
+    drift = Drift((320, 80))
+    drift.move(flow, TICK, 0.0)
+    assert np.abs(drift.where[4:-4]).max() == 0.0
+
+
+def test_any_storm_leaves_a_whole_picture() -> None:
+    """Minutes of violent flow: nothing folds, nothing comes from too far, brightness and sharpness stay."""
+    image, drift = still(), Drift(SIZE)
+    rng = np.random.default_rng(2)
+    flow = wild(rng, 0.8)
+    light, sharp, least = [], [], []
+
+    def sharpness(x: np.ndarray) -> float:
+        return float(np.abs(cv2.Laplacian(x, cv2.CV_32F)).mean())
+
+    for tick in range(2000):
+        if tick % 10 == 0:
+            flow = 0.5 * flow + wild(rng, 0.8)
+        drift.move(flow, TICK, 1.0)
+        least.append(1.0 - float(drift.stretched().max()))
+        assert np.sqrt((drift.where**2).sum(-1)).max() <= FARTHEST + 1e-5
+        if tick % 50 == 0:
+            shown = drift.render(Texture(image))
+            light.append(shown.mean() / image.mean())
+            sharp.append(sharpness(shown) / sharpness(image))
+    assert np.mean(np.array(least) > 0.0) > 0.999, "it hardly ever folds"
+    assert np.mean(light) == pytest.approx(1.0, abs=0.05)
+    assert np.mean(sharp) == pytest.approx(1.0, abs=0.15)
+
+
+def test_what_is_no_number_moves_nothing() -> None:
+    drift = Drift(SIZE)
+    drift.move(np.full((2, 16, 16), np.nan, np.float32), TICK, 1.0)
+    assert np.abs(drift.where).max() == 0.0
+
+
+def test_stretching_is_seen_where_the_picture_is_drawn_apart() -> None:
+    """A flow away from the middle magnifies the middle, and squeezes nothing there."""
+    drift = Drift((256, 256))
+    x = (np.arange(16) + 0.5) / 16 - 0.5
+    spread = np.exp(-(x[None] ** 2 + x[:, None] ** 2) / 0.02)
+    away = np.stack([x[None] * spread, x[:, None] * spread]).astype(np.float32)
+    for _ in range(10):
+        drift.move(4.0 * away, TICK, 0.0)
+    stretched = drift.stretched()
+    assert stretched[32, 32] > 0.4
+    assert stretched[2, 2] < 0.05
+
+
+def test_a_moved_picture_is_as_crisp_as_the_prior() -> None:
+    """Half a pixel's shift both ways, the worst case: the shipped prior keeps what a cubic look-up would keep of it."""
+    prior = load_prior("")
+    width, height = size = screen_size(prior)
+    image, drift = fit_screen(prior, size), Drift(size)
+    drift.where[:] = 0.5 / max(size)
+    shown = drift.render(Texture(image))
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
+    cubic, linear = (
+        cv2.remap(image, columns, rows, how, borderMode=cv2.BORDER_REFLECT_101)
+        for how in (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+    )
+
+    def sharpness(picture: np.ndarray) -> float:
+        return float(np.abs(cv2.Laplacian(picture[8:-8, 8:-8].astype(np.float32), -1)).mean())
+
+    assert sharpness(shown) > 0.9 * sharpness(cubic)
+    assert sharpness(linear) < 0.8 * sharpness(cubic)
+    assert 10 * np.log10(255**2 / ((shown.astype(float) - cubic) ** 2)[8:-8, 8:-8].mean()) > 40.0
+
+
+def test_what_rests_stays_sharp_while_a_part_moves() -> None:
+    """A pixel lies between the points of a finer texture: their mean must be the pixel."""
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    image = cv2.addWeighted(cv2.GaussianBlur(image, (0, 0), 0.7), 1.0, image, 0.0, 0.0)
+    drift = Drift((128, 96))
+    drift.where[:8, :8] = 0.03
+    moved = drift.render(Texture(image)).astype(float)
+    rest = np.s_[40:, 60:]
+    assert np.abs(moved[rest] - image[rest]).mean() < 1.0
+    assert np.abs(moved[:10, :10] - image[:10, :10]).mean() > 5.0

@@ -1,0 +1,32 @@
+"""The folder of a run: one performance at a time, stale sockets swept, nobody else let in."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from streaming.errors import UserError
+from streaming.runtime.run_folder import RunDir
+
+
+def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(folder / "camera.sock"))
+    with RunDir(folder):
+        assert not (folder / "camera.sock").exists()
+        with pytest.raises(UserError, match=f"process {os.getpid()}"):
+            RunDir(folder)
+    RunDir(folder).close()
+    folder.chmod(0o777)
+    with pytest.raises(UserError, match="chmod 700"):
+        RunDir(folder)
+    with pytest.raises(UserError, match="too long"):
+        RunDir(tmp_path / ("x" * 120))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="run folder"):
+        RunDir(tmp_path / "file")

@@ -1,0 +1,390 @@
+"""A stage's life under the runner: words to the supervisor, inputs in time, errors, lifeline, signals, by hand."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.contract import EngineError, EngineSpec
+from streaming.errors import UserError
+from streaming.runtime import stage_process
+from streaming.schema.messages import (
+    Control,
+    Failed,
+    Finished,
+    Flow,
+    Health,
+    Hello,
+    Message,
+    Motion,
+    Ready,
+    Report,
+    Set,
+    Speaker,
+    Start,
+    Stop,
+    Tokens,
+)
+from streaming.schema.processes import Process
+from streaming.schema.topics import TOPICS
+from streaming.settings.config import Links, Show
+from streaming.stage import Context, Inputs
+from streaming.telemetry.metrics import Metrics, Totals
+from streaming.timing import clock
+from streaming.transport.bus import ControlHub, Publisher, Subscriber
+from streaming.transport.links import CONTROL, addresses
+from streaming.transport.sockets import Poller
+
+PATIENCE_NS = 20_000_000_000
+CHECKOUT = Path(stage_process.__file__).parents[2]
+ROW = Process("tokens", "no_such_module", ("motion", "speaker"), ("speaker",), "tokens")
+
+
+class Fake:
+    """A stage made of functions."""
+
+    def __init__(
+        self,
+        step: Callable[[Inputs, int], Sequence[Message]] = lambda inputs, now_ns: [],
+        setup: Callable[[Context], None] = lambda context: None,
+        wake: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._step, self._setup, self._wake = step, setup, wake
+        self.closed = 0
+
+    def setup(self, context: Context) -> None:
+        self.context = context
+        self._setup(context)
+
+    def wake_ns(self) -> int | None:
+        return self._wake()
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        return self._step(inputs, now_ns)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Supervisor:
+    """The other end: runs a stage in a thread and remembers what it said."""
+
+    def __init__(self, run_dir: Path, stage: Any, row: Process = ROW, memo: dict[str, Any] | None = None) -> None:
+        self.show = Show(links=Links(run_dir=str(run_dir)))
+        self.hub = ControlHub(addresses(self.show.links, CONTROL, bind=True))
+        self.reports: list[Report] = []
+        self.totals = Totals()
+        self.identity = b""
+        self.code: int | None = None
+
+        def run() -> None:
+            self.code = stage_process.run_stage(row, stage, self.show, memo or {})
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        deadline = clock.now_ns() + PATIENCE_NS
+        while not condition():
+            assert clock.now_ns() < deadline, self.reports[-5:]
+            for identity, report in self.hub.poll(20):
+                self.identity = identity
+                self.reports.append(report)
+                if isinstance(report, Health):
+                    self.totals.add(report)
+
+    def said(self, kind: type[Any]) -> list[Any]:
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    def tell(self, control: Control) -> None:
+        self.hub.send(self.identity, control)
+
+    def begin(self) -> None:
+        self.until(lambda: self.said(Ready))
+        self.tell(Start())
+
+    def end(self) -> int | None:
+        """Stop the stage and hear its last words."""
+        if self.thread.is_alive() and self.identity:
+            self.tell(Stop())
+        self.until(lambda: not self.thread.is_alive())
+        self.until(lambda: True)
+        for _ in range(3):
+            for _, report in self.hub.poll(20):
+                self.reports.append(report)
+                if isinstance(report, Health):
+                    self.totals.add(report)
+        self.hub.close()
+        return self.code
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervisor]]:
+    made: list[Supervisor] = []
+
+    def make(stage: Any, **options: Any) -> Supervisor:
+        made.append(Supervisor(tmp_path, stage, **options))
+        return made[-1]
+
+    yield make
+    for supervisor in made:
+        if supervisor.thread.is_alive():
+            supervisor.end()
+
+
+def speaker(tick: int) -> Speaker:
+    return Speaker(tick=tick, dac_ns=tick, capture_ns=77, stamps={"speaker": 5})
+
+
+def motion(tick: int) -> Motion:
+    flow = np.full((2, 16, 16), tick, np.float32)
+    return Motion(flow=flow, speed=flow[0], embedding=np.zeros(128, np.float32), capture_ns=tick)
+
+
+def test_a_whole_life(supervise: Any, tmp_path: Path) -> None:
+    steps: list[Inputs] = []
+
+    def setup(context: Context) -> None:
+        context.info["device"] = "fake"
+        context.memo["count"] = context.memo.get("count", 0) + 1
+        context.note("hello")
+        assert context.now_ns > 0
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        steps.append(inputs)
+        for control in inputs.controls:
+            if control.name == "end":
+                stage.context.finish("all played")
+        return [
+            Tokens(tick=m.tick, frames=np.zeros((4, 2), np.int16), capture_ns=m.capture_ns, stamps=dict(m.stamps))
+            for m in inputs.all(Speaker)
+        ]
+
+    stage = Fake(step, setup)
+    supervisor = supervise(stage, memo={"count": 4})
+    supervisor.until(lambda: supervisor.said(Ready))
+    assert isinstance(supervisor.reports[0], Hello)
+    assert supervisor.reports[0].pid == os.getpid()
+    assert supervisor.identity == f"tokens:{os.getpid()}".encode()
+    assert supervisor.said(Ready)[0].info == {"device": "fake"}
+
+    supervisor.tell(Set(name="temperature", value=0.5))
+    supervisor.until(lambda: steps)
+    assert not steps[0].started
+    assert [(c.name, c.value) for c in steps[0].controls] == [("temperature", 0.5)]
+    supervisor.tell(Start())
+    supervisor.until(lambda: steps[-1].started)
+
+    source = Publisher("speaker", addresses(supervisor.show.links, "speaker", bind=True))
+    reader = Subscriber({"tokens": addresses(supervisor.show.links, "tokens")}, Metrics())
+    heard: list[Message] = []
+    deadline, tick = clock.now_ns() + PATIENCE_NS, 0
+    while len(heard) < 5:
+        assert clock.now_ns() < deadline
+        source.send(speaker(tick))
+        tick += 1
+        Poller(reader).wait(clock.now_ns() + 20_000_000)
+        heard += reader.drain().get("tokens", [])
+    assert [m.seq for m in heard] == list(range(heard[0].seq, heard[0].seq + len(heard)))
+    assert all(m.capture_ns == 77 and m.stamps["speaker"] == 5 and m.stamps["tokens"] > 0 for m in heard)
+    source.close()
+    reader.close()
+
+    supervisor.tell(Set(name="end"))
+    supervisor.until(lambda: supervisor.said(Finished))
+    assert supervisor.said(Finished) == [Finished(stage="tokens", reason="all played")]
+    assert supervisor.end() == 0
+    assert stage.closed == 1
+    assert supervisor.totals.counter("published") == sum(len(inputs.all(Speaker)) for inputs in steps)
+    assert supervisor.totals.histograms["step_ms"].n == len(steps)
+    assert list(supervisor.totals.notes) == ["hello"]
+    assert supervisor.said(Health)[-1].memo == {"count": 5}
+    assert not (tmp_path / "tokens.sock").exists()
+
+
+def test_heartbeats_come_without_any_input(supervise: Any) -> None:
+    supervisor = supervise(Fake())
+    supervisor.begin()
+    supervisor.until(lambda: len(supervisor.said(Health)) >= 3)
+    assert supervisor.end() == 0
+
+
+def test_an_engine_that_took_anothers_place_is_said_with_the_next_heartbeat(supervise: Any) -> None:
+    engine = SimpleNamespace(spec=EngineSpec("translator", "torch"))
+    supervisor = supervise(Fake(setup=lambda context: context.opened(engine)))
+    supervisor.begin()
+    supervisor.until(lambda: supervisor.said(Health))
+    assert supervisor.said(Ready)[0].info["engines"]["translator"].startswith("torch")
+    assert not any(health.info for health in supervisor.said(Health)), "nothing is otherwise"
+    engine.spec = EngineSpec("translator", "onnxruntime")
+    supervisor.until(lambda: any(health.info for health in supervisor.said(Health)))
+    supervisor.until(lambda: not supervisor.said(Health)[-1].info)
+    assert supervisor.end() == 0
+    (info,) = (health.info for health in supervisor.said(Health) if health.info)
+    assert info["backend"] == "onnxruntime"
+    assert info["engines"]["translator"].startswith("onnxruntime")
+
+
+def test_a_step_by_the_clock_reads_the_newest_of_what_does_not_wake(supervise: Any) -> None:
+    seen: list[tuple[int, int | None]] = []
+    due: list[int] = []
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        newest = inputs.latest(Motion)
+        assert len(inputs.all(Motion)) <= 1
+        seen.append((now_ns - due[0] if due else 0, newest.capture_ns if newest else None))
+        due[:] = [now_ns + 60_000_000]
+        return []
+
+    supervisor = supervise(Fake(step, wake=lambda: due[0] if due else None))
+    supervisor.begin()
+    source = Publisher("motion", addresses(supervisor.show.links, "motion", bind=True))
+    sent = [0]
+    heard = [0]
+
+    def publish() -> bool:
+        sent[0] += 1
+        source.send(motion(sent[0]))
+        heard[0] = sum(1 for _, capture in seen if capture is not None)
+        return heard[0] >= 5
+
+    supervisor.until(publish)
+    assert supervisor.end() == 0
+    source.close()
+    assert all(late >= 0 for late, _ in seen)
+    captures = [capture for _, capture in seen if capture is not None]
+    assert captures == sorted(set(captures))
+    # Some were superseded: the clock asked for fewer than were sent, and the rest is counted.
+    assert supervisor.totals.counter("drops.motion") > 0
+    assert len(seen) < sent[0]
+
+
+def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) -> None:
+    held: list[list[int]] = []
+    due: list[int] = []
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        held.append([flow.tick for flow in inputs.all(Flow)])
+        due[:] = [now_ns + 300_000_000]
+        return []
+
+    row = Process("tokens", "no_such_module", ("flow",), (), "tokens")
+    supervisor = supervise(Fake(step, wake=lambda: due[0] if due else None), row=row)
+    supervisor.begin()
+    source = Publisher("flow", addresses(supervisor.show.links, "flow", bind=True))
+    sent = [0]
+
+    def publish() -> bool:
+        sent[0] += 1
+        source.send(Flow(tick=sent[0], flow=np.zeros((2, 16, 16), np.float32)))
+        return sum(map(bool, held)) >= 5
+
+    supervisor.until(publish)
+    assert supervisor.end() == 0
+    source.close()
+    ticks = [tick for some in held for tick in some]
+    assert ticks == sorted(set(ticks))
+    assert max(map(len, held)) == TOPICS["flow"].together > 1
+    # Every tick that came after the first one heard was held, superseded and counted, or came after the last step.
+    assert supervisor.totals.counter("drops.flow") >= ticks[-1] - ticks[0] + 1 - len(ticks) > 0
+
+
+def test_wake_makes_it_step_from_any_thread(supervise: Any) -> None:
+    steps: list[int] = []
+    stage = Fake(lambda inputs, now_ns: steps.append(now_ns) or [])
+    supervisor = supervise(stage)
+    supervisor.begin()
+    supervisor.until(lambda: steps)
+    before = len(steps)
+    stage.context.wake()
+    supervisor.until(lambda: len(steps) > before)
+    assert supervisor.end() == 0
+
+
+def test_failing_steps_are_counted_told_once_and_end_it(supervise: Any) -> None:
+    calls = [0]
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        calls[0] += 1
+        if calls[0] == 10:
+            return []
+        raise ZeroDivisionError("no beat")
+
+    supervisor = supervise(Fake(step, wake=lambda: 0))
+    supervisor.until(lambda: not supervisor.thread.is_alive())
+    assert supervisor.end() == 1
+    assert calls[0] == 10 + 20
+    assert supervisor.totals.counter("errors") == 29
+    assert [note for note in supervisor.totals.notes if "no beat" in note] == [
+        "tokens: ZeroDivisionError: no beat; it goes on"
+    ]
+    failed = supervisor.said(Failed)
+    assert len(failed) == 1
+    assert failed[0].exit_code == 1
+    assert "no beat" in failed[0].line
+    assert isinstance(supervisor.reports[-1], Failed)
+
+
+def test_output_that_cannot_travel_is_an_error_of_the_step(supervise: Any) -> None:
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        return [Tokens(tick=1, frames=np.zeros((4, 2), np.complex64))] if inputs.controls else []
+
+    supervisor = supervise(Fake(step))
+    supervisor.begin()
+    supervisor.tell(Set(name="go"))
+    supervisor.until(lambda: supervisor.totals.counter("errors"))
+    assert supervisor.end() == 0
+    assert supervisor.totals.counter("bad.tokens.dtype") == 1
+    assert supervisor.totals.counter("published") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("is not there", "camera 7", "plug it in"), 2, "camera 7: is not there; plug it in"),
+        (EngineError("no runtime; install it"), 2, "no runtime; install it"),
+        (RuntimeError("boom"), 1, "tokens: RuntimeError: boom"),
+    ],
+)
+def test_a_failed_setup_says_why_and_closes(supervise: Any, error: Exception, code: int, line: str) -> None:
+    def setup(context: Context) -> None:
+        raise error
+
+    stage = Fake(setup=setup)
+    supervisor = supervise(stage)
+    supervisor.until(lambda: not supervisor.thread.is_alive())
+    assert supervisor.end() == code
+    assert supervisor.said(Failed) == [Failed(stage="tokens", line=line, exit_code=code)]
+    assert supervisor.said(Ready) == []
+    assert stage.closed == 1
+
+
+def test_a_module_that_cannot_be_imported_is_a_failed_setup(supervise: Any) -> None:
+    supervisor = supervise(None)
+    supervisor.until(lambda: not supervisor.thread.is_alive())
+    assert supervisor.end() == 1
+    assert "no_such_module" in supervisor.said(Failed)[0].line
+
+
+def test_a_second_instance_is_refused(supervise: Any, tmp_path: Path) -> None:
+    taken = Publisher("tokens", addresses(Links(run_dir=str(tmp_path)), "tokens", bind=True))
+    supervisor = supervise(Fake())
+    supervisor.until(lambda: not supervisor.thread.is_alive())
+    assert supervisor.end() == 2
+    assert "in use" in supervisor.said(Failed)[0].line
+    taken.close()
+
+
+def test_a_memo_that_cannot_travel_is_dropped(supervise: Any) -> None:
+    supervisor = supervise(Fake(setup=lambda context: context.memo.update(bad=object())))
+    supervisor.begin()
+    supervisor.until(lambda: supervisor.totals.counter("errors"))
+    assert supervisor.end() == 0
+    assert supervisor.said(Health)[0].memo == {}

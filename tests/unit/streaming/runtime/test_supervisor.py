@@ -1,0 +1,479 @@
+"""The supervisor in virtual time: fake processes, hours in milliseconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from streaming.errors import StageError
+from streaming.runtime.show import rows_for
+from streaming.runtime.supervisor import SILENT_NS, Supervisor
+from streaming.schema.messages import (
+    Answer,
+    Control,
+    Failed,
+    Finished,
+    Health,
+    Hello,
+    Ready,
+    Report,
+    Set,
+    Start,
+    Stop,
+    Wish,
+)
+from streaming.schema.processes import Process
+from streaming.settings.config import Links, Show
+from streaming.settings.validation import turned
+from streaming.telemetry.report import Ending
+
+CHECKOUT = Path(__file__).resolve().parents[4]
+FAKE_RUNNER = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
+S = 1_000_000_000
+SETUP_NS = S // 2
+BEAT_NS = S // 4
+
+
+class World:
+    """Virtual time, and what is to happen in it."""
+
+    def __init__(self) -> None:
+        self.now_ns = 100 * S
+        self.children: list[FakeChild] = []
+        self.reports: list[tuple[bytes, Report]] = []
+        self.said: list[tuple[int, bytes, Control]] = []
+        self.deaf: set[str] = set()
+        self.before_hello: dict[str, tuple[bytes, Report]] = {}
+        self.plans: list[tuple[int, object]] = []
+
+    def at(self, after_s: float, act: object) -> None:
+        """Plan something."""
+        self.plans.append((self.now_ns + round(after_s * S), act))
+
+    def now(self) -> int:
+        return self.now_ns
+
+    def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
+        self.now_ns += timeout_ms * 1_000_000
+        due = [plan for plan in self.plans if plan[0] <= self.now_ns]
+        self.plans = [plan for plan in self.plans if plan[0] > self.now_ns]
+        for _, act in due:
+            act()  # type: ignore[operator]
+        for child in self.children:
+            child.live()
+        reports, self.reports = self.reports, []
+        return reports
+
+    def send(self, identity: bytes, control: Control) -> None:
+        self.said.append((self.now_ns, identity, control))
+        for child in self.children:
+            if child.identity == identity and child.status is None:
+                child.hear(control)
+                return
+        raise StageError(f"{identity!r} is gone")
+
+    def spawn(self, command: Sequence[str], log: Path) -> FakeChild:
+        child = FakeChild(self, command, log)
+        self.children.append(child)
+        return child
+
+    def of(self, stage: str) -> FakeChild:
+        """The newest process of a stage."""
+        return [child for child in self.children if child.stage == stage][-1]
+
+
+class FakeChild:
+    """A process that is ready half a second after its line and then beats."""
+
+    def __init__(self, world: World, command: Sequence[str], log: Path) -> None:
+        self.world, self.command, self.log = world, command, log
+        self.pid = 1_000 + len(world.children)
+        self.stage, self.identity = "", b""
+        self.line: dict[str, object] = {}
+        self.status: int | None = None
+        self.ready = self.hung = False
+        self.dumps = 0
+        self.next_ns = 0
+
+    def assign(self, line: dict[str, object]) -> None:
+        self.line, self.stage = line, str(line["process"])
+        self.identity = f"{self.stage}:{self.pid}".encode()
+        if self.stage in self.world.before_hello:
+            self.world.reports.append(self.world.before_hello.pop(self.stage))
+        self.say(Hello(stage=self.stage, pid=self.pid))
+        preloaded = "--preload" in self.command
+        self.next_ns = self.world.now_ns + (SETUP_NS // 5 if preloaded else SETUP_NS)
+
+    def live(self) -> None:
+        if self.status is not None or not self.stage or self.hung or self.world.now_ns < self.next_ns:
+            return
+        if self.stage in self.world.deaf:
+            return
+        if not self.ready:
+            self.ready = True
+            self.say(Ready(stage=self.stage, info={"device": "fake"}))
+        else:
+            self.say(Health(stage=self.stage, counters={"published": 6}, memo={"pid": self.pid}))
+        self.next_ns = self.world.now_ns + BEAT_NS
+
+    def say(self, report: Report) -> None:
+        self.world.reports.append((self.identity, report))
+
+    def hear(self, control: Control) -> None:
+        if isinstance(control, Stop) and not self.hung:
+            self.status = 0
+
+    def poll(self) -> int | None:
+        return self.status
+
+    def wait(self, timeout_s: float) -> None:
+        pass
+
+    def let_go(self) -> None:
+        pass
+
+    def terminate(self) -> None:
+        if not self.hung:
+            self.status = -15
+
+    def kill(self) -> None:
+        if self.status is None:
+            self.status = -9
+
+    def dump_stacks(self) -> None:
+        self.dumps += 1
+
+    def usage(self) -> tuple[float, float] | None:
+        return (1.0, 50.0) if self.status is None else None
+
+    def last_lines(self, count: int = 5) -> list[str]:
+        return ["last words"]
+
+    def bound_log(self) -> None:
+        pass
+
+
+def table(**changes: object) -> list[Process]:
+    options: dict[str, object] = {"understudied": False, **changes}
+    camera, speaker = (Process(name, "x", understudied=False) for name in ("camera", "speaker"))
+    return [camera, Process("sound", "x", **options), speaker]  # type: ignore[arg-type]
+
+
+def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
+    settings = Show(record="", links=Links(run_dir=str(tmp_path)), **show)  # type: ignore[arg-type]
+    return Supervisor(settings, world, rows or table(), now_ns=world.now, turned=turned, spawn=world.spawn)  # type: ignore[arg-type]
+
+
+def starts(world: World, stage: str) -> list[int]:
+    return [at for at, identity, said in world.said if identity.startswith(stage.encode()) and isinstance(said, Start)]
+
+
+def test_start_is_said_once_all_are_ready_and_the_speaker_ends_the_show(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker", reason="duration played")))
+    assert show.run() == Ending(0)
+    assert all(len(starts(world, row.name)) == 1 for row in table())
+    assert show.record.start_ns is not None
+    assert show.record.start_ns >= 100 * S + SETUP_NS
+    assert show.record.duration_s() == pytest.approx(19.5, abs=0.1)
+    assert all(child.status == 0 for child in world.children)
+    # Six messages for each beat, which this world sees every 260 ms.
+    assert show.record.stages["camera"].rate_hz() == pytest.approx(6 / 0.26, abs=0.1)
+
+
+def test_a_killed_stage_is_back_with_its_memo_and_told_to_start(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    sound = show.record.stages["sound"]
+    assert sound.restarts == 1
+    assert sound.recovery_ms == [pytest.approx(520, abs=50)]
+    assert sound.output_ms == [pytest.approx(770, abs=60)]
+    first, second = (child for child in world.children if child.stage == "sound")
+    assert second.line["memo"] == {"pid": first.pid}
+    assert second.line["incarnation"] == 1
+    assert len(starts(world, "sound")) == 2
+    assert "SIGKILL" in " ".join(show.record.notes)
+
+
+def told(world: World, stage: str) -> list[tuple[str, object]]:
+    sets = [said for _, identity, said in world.said if identity.startswith(stage.encode()) and isinstance(said, Set)]
+    return [(said.name, said.value) for said in sets]
+
+
+def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def ask(**wish: str) -> None:
+        world.reports.append((b"set:7", Wish(stage="set:7", **wish)))
+
+    world.at(3.0, lambda: ask(name="temperature", value="0.7"))
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(8.0, lambda: ask(name="temperature", value="hot"))
+    world.at(9.0, lambda: ask(name="camera", value="2"))
+    world.at(10.0, ask)
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert all(told(world, row.name) == [("temperature", 0.7)] for row in table())
+    told_again = world.of("sound").line["show"]
+    assert isinstance(told_again, dict)
+    assert told_again["temperature"] == 0.7
+    answers = [said for _, identity, said in world.said if identity == b"set:7" and isinstance(said, Answer)]
+    assert [answer.refused for answer in answers] == [False, True, True, False]
+    assert answers[0].lines == ["temperature is now 0.7"]
+    assert "temperature is now 0.7" in show.record.notes
+    assert answers[1].lines == ["is no number", "--temperature hot", "give one"]
+    assert "temperature 0.7" in answers[3].lines
+
+
+def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_path: Path) -> None:
+    world = World()
+    world.before_hello["sound"] = (b"set:7", Wish(stage="set:7", name="motion", value="2"))
+    show = supervisor(world, tmp_path, duration_s=5.0)
+    world.at(6.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert told(world, "sound") == [("motion", 2.0)]
+
+
+def test_the_understudy_takes_over_and_another_one_follows(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(understudied=True), duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    spares = [child for child in world.children if "--preload" in child.command]
+    assert spares[0].stage == "sound"
+    assert show.record.stages["sound"].recovery_ms == [pytest.approx(120, abs=50)]
+    assert len(spares) == 2
+    assert spares[1].stage == ""
+    assert spares[1].status == -9
+
+
+def test_a_silent_stage_is_dumped_killed_and_restarted(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def hang() -> None:
+        world.of("sound").hung = True
+
+    world.at(5.0, hang)
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    first = next(child for child in world.children if child.stage == "sound")
+    assert (first.dumps, first.status) == (1, -9)
+    assert show.record.stages["sound"].restarts == 1
+    assert "no sign of life" in " ".join(show.record.notes)
+
+
+def test_an_essential_stage_that_keeps_dying_ends_the_show(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=2), duration_s=60.0)
+    for at in (3.0, 6.0, 9.0):
+        world.at(at, lambda: world.of("sound").kill())
+    ending = show.run()
+    assert ending.code == 1
+    assert "sound" in ending.line
+    assert "last words" in ending.line
+    assert show.record.stages["sound"].state == "lost"
+    assert all(child.status is not None for child in world.children)
+
+
+def test_a_budget_counts_only_the_window(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=2, restart_window_s=10.0), duration_s=100.0)
+    for at in range(5, 95, 8):
+        world.at(at, lambda: world.of("sound").kill())
+    world.at(100.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].restarts == 12
+
+
+def test_the_show_goes_on_without_a_stage_that_is_not_essential(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=0, essential_to=()), duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].state == "lost"
+    assert "goes on without it" in " ".join(show.record.notes)
+
+
+def test_a_users_error_in_setup_ends_all_with_its_line(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    line = "camera 7: cannot be opened; plug it in"
+    world.at(0.2, lambda: world.of("camera").say(Failed(stage="camera", line=line, exit_code=2)))
+    assert show.run() == Ending(2, line)
+    assert show.record.start_ns is None
+    assert all(child.status is not None for child in world.children)
+
+
+def test_what_a_stage_said_counts_also_where_its_end_is_seen_before_it_is_read(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    line = "camera 7: cannot be opened; plug it in"
+    world.at(0.2, lambda: setattr(world.of("camera"), "status", 2))
+    world.at(0.5, lambda: world.of("camera").say(Failed(stage="camera", line=line, exit_code=2)))
+    assert show.run() == Ending(2, line)
+    assert show.record.stages["camera"].restarts == 0
+
+
+def test_who_ends_without_a_word_is_started_again_a_moment_later(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world.of("sound"), "status", 3))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    sound = show.record.stages["sound"]
+    assert sound.restarts == 1
+    assert sound.recovery_ms[0] < (SETUP_NS + S) / 1e6
+    assert "ended with status 3" in " ".join(show.record.notes)
+
+
+def test_a_users_error_after_the_start_is_a_death(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(
+        5.0, lambda: world.of("camera").say(Failed(stage="camera", line="camera 7: is gone; plug it in", exit_code=2))
+    )
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["camera"].restarts == 1
+
+
+def test_a_stage_that_is_never_ready_fails_after_one_retry(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(setup_timeout_s=10.0))
+    world.deaf.add("sound")
+    ending = show.run()
+    assert ending.code == 1
+    assert "not ready within 10 s" in ending.line
+    assert show.record.stages["sound"].restarts == 1
+
+
+@pytest.mark.parametrize(("duration_s", "ends"), [(None, True), (20.0, False)])
+def test_the_end_of_a_film_ends_a_show_without_a_duration(tmp_path: Path, duration_s: float | None, ends: bool) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=duration_s)
+    world.at(5.0, lambda: world.of("camera").say(Finished(stage="camera", reason="the file ended")))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert (show.record.duration_s() or 0.0) == pytest.approx(4.9 if ends else 20.0, abs=0.2)
+
+
+def test_an_interrupt_ends_politely_and_an_early_one_is_no_performance(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(5.0, show.interrupt)
+    assert show.run() == Ending(0)
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.at(0.1, show.interrupt)
+    assert show.run().code == 1
+    assert all(child.status is not None for child in world.children)
+
+
+def test_a_speaker_that_never_ends_is_not_waited_for(tmp_path: Path) -> None:
+    world = World()
+    ending = supervisor(world, tmp_path, duration_s=5.0).run()
+    assert ending.code == 1
+    assert "did not end" in ending.line
+
+
+def test_a_stage_that_does_not_close_is_killed_and_said_so(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+
+    def stick() -> None:
+        world.of("sound").hung = True
+        show.interrupt()
+
+    world.at(5.0, stick)
+    ending = show.run()
+    assert ending.code == 1
+    assert "sound" in ending.line
+    assert (world.of("sound").status, world.of("sound").dumps) == (-9, 1)
+    assert world.of("camera").status == 0
+
+
+def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=3600.0)
+
+    def sleep() -> None:
+        world.now_ns += 10 * SILENT_NS
+        for child in world.children:
+            child.next_ns = world.now_ns + BEAT_NS
+
+    world.at(5.0, sleep)
+    world.at(60.0, show.interrupt)
+    assert show.run().code == 0
+    assert sum(stage.restarts for stage in show.record.stages.values()) == 0
+
+
+def test_what_has_changed_since_it_was_ready_is_in_the_record(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").say(Health(stage="sound", info={"backend": "onnxruntime"})))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].info == {"device": "fake", "backend": "onnxruntime"}
+
+
+def test_late_words_of_a_dead_process_count_but_do_not_keep_its_successor_alive(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def ghost() -> None:
+        old = next(child for child in world.children if child.stage == "sound")
+        old.say(Health(stage="sound", counters={"published": 1_000}, memo={"pid": -1}))
+
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(8.0, ghost)
+    world.at(12.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].totals.counter("published") > 1_000
+    third = world.of("sound")
+    assert third.line["memo"] == {"pid": [child for child in world.children if child.stage == "sound"][1].pid}
+
+
+@pytest.mark.parametrize(("name", "after_s"), [("microphone", 0.4), ("screen", 0.0)])
+def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
+    tmp_path: Path, name: str, after_s: float
+) -> None:
+    world = World()
+    rows = [Process(row, "x", understudied=False) for row in ("microphone", "screen")]
+    show = supervisor(world, tmp_path, rows, direction="music-to-video")
+    world.at(20.0, lambda: world.of(name).say(Finished(stage=name)))
+    assert show.run() == Ending(0)
+    assert show.record.end_ns is not None
+    assert show.record.end_ns / 1e9 == pytest.approx(120.0 + after_s, abs=0.1)
+
+
+@pytest.mark.parametrize(("direction", "code"), [("music-to-video", 1), ("both", 0)])
+def test_losing_a_stage_ends_only_the_directions_that_need_it(tmp_path: Path, direction: str, code: int) -> None:
+    world = World()
+    needed = Process("picture", "x", understudied=False, restarts=0, essential_to=("music-to-video",))
+    rows = [needed, Process("speaker", "x", understudied=False)]
+    show = supervisor(world, tmp_path, rows, direction=direction, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world.of("picture"), "status", -9))
+    world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == code
+
+
+def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage() -> None:
+    names = [row.name for row in rows_for(Show(direction="video-to-music", record=""))]
+    assert "recorder" not in names
+    assert "recorder" in [row.name for row in rows_for(Show(direction="video-to-music"))]
+    links = Links(addresses={"motion": "tcp://192.0.2.1:5001", "camera": "tcp://127.0.0.1:5000"}, keys="k")
+    names = [row.name for row in rows_for(Show(direction="video-to-music", links=links))]
+    assert "motion" not in names
+    assert "camera" in names

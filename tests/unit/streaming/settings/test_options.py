@@ -1,0 +1,191 @@
+"""The command line: what it makes of good words, and one line for each bad one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines import machine
+from streaming.errors import UserError
+from streaming.settings.config import LIVE, Show
+from streaming.settings.options import parse
+from streaming.settings.validation import NO_PICTURES, turned
+
+
+def line_for(*argv: str) -> str:
+    with pytest.raises(UserError) as caught:
+        parse([*argv, "--record", "none"])
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("streaming.settings.validation.has", lambda network, bundle: True)
+    command = parse([])
+    assert (command.name, command.show.direction, command.show.camera) == ("play", "both", "auto")
+    assert command.show.record == "recordings"
+    assert command.notes == ()
+    assert parse(["--direction", "video-to-music"]).notes == ()
+
+
+def test_a_bundle_that_makes_no_pictures_performs_what_it_can(tmp_path: Path) -> None:
+    bundle = tmp_path / "small"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text('{"schema": 1, "networks": {}}')
+    command = parse(["--bundle", str(bundle), "--backend", "torch", "--record", "none"])
+    assert (command.show.direction, command.notes) == ("video-to-music", (NO_PICTURES,))
+    assert "no animator" in line_for(*["--bundle", str(bundle), "--backend", "torch", "--direction", "music-to-video"])
+
+
+def test_every_option_arrives(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"x")
+    words = (
+        "play --direction video-to-music --speaker none --microphone self --screen none --backend torch "
+        "--anticipation 80 --duration 60 --seed 7 --temperature 0.5 --quiet --awake"
+    )
+    report = str(tmp_path / "r.json")
+    paths = ["--camera", str(clip), "--report", report, "--run-dir", str(tmp_path), "--prior", str(clip)]
+    command = parse([*words.split(), *paths, "--record", str(tmp_path / "films")])
+    show = command.show
+    assert (show.camera, show.duration_s, show.seed, show.temperature) == (str(clip), 60.0, 7, 0.5)
+    assert (show.anticipation, show.quiet, command.awake, show.links.run_dir) == ("80", True, True, str(tmp_path))
+    assert (tmp_path / "films").is_dir()
+
+
+@pytest.mark.parametrize(
+    "camera", ["auto", "0", "rtsp://10.0.0.2/x", "performer", "performer:drums", "performer:air@12", "performer@3"]
+)
+def test_cameras_that_are_known(camera: str) -> None:
+    assert parse(["--camera", camera, "--record", "none"]).show.camera == camera
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--direction", "music-to-video", "--microphone", "self"], "nothing is played"),
+        (["--microphone", "./none.wav"], "there is no such file"),
+        (["--screen", "window:x"], "is no screen"),
+        (["--direction", "sideways"], "invalid choice"),
+        (["--camera", "none.mp4"], "there is no such file"),
+        (["--camera", "/tmp"], "is a folder"),
+        (["--camera", "performer:juggler"], "no performer"),
+        (["--camera", "performer@x"], "is no seed"),
+        (["--duration", "0"], "more than 0"),
+        (["--duration", "nan"], "more than 0"),
+        (["--duration", "inf"], "more than 0"),
+        (["--duration", "soon"], "invalid float"),
+        (["--anticipation", "300"], "must be 0 to 120"),
+        (["--anticipation", "soon"], "no number of milliseconds"),
+        (["--temperature", "9"], "must be 0 to 2"),
+        (["--seed", "-1"], "must be 0"),
+        (["--speaker", "file:out.mp3"], "no .wav file"),
+        (["--speaker", "file:/none/out.wav"], "does not exist"),
+        (["--screen", "file:out.avi"], "no screen"),
+        (["--prior", "none.png"], "there is no such file"),
+        (["--report", "/none/r.json"], "does not exist"),
+        (["--bundle", "/none/bundle"], "no such folder"),
+        (["--address", "motion"], "STAGE=tcp://"),
+        (["--address", "motion=tcp://10.0.0.1:5000"], "need keys"),
+        (["--keys", "/none"], "there are no keys"),
+        (["--config", "/none.toml"], "cannot be read"),
+        (["--what"], "unrecognized"),
+        (["stage", "juggler"], "invalid choice"),
+        (["bench", "speed"], "invalid choice"),
+        (["bench", "soak", "--minutes", "-1"], "more than 0"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(argv: list[str], says: str) -> None:
+    assert says in line_for(*argv)
+
+
+def test_an_empty_film_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    assert "is empty" in line_for("--camera", str(tmp_path / "clip.mp4"))
+
+
+def test_a_folder_that_cannot_be_recorded_into_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be recorded into"):
+        parse(["--record", "/proc/films"])
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "show.toml"
+    file.write_text('direction = "video-to-music"\nduration = 30\ntemperature = 0.3\nrun-dir = "/tmp/x"\ncamera = 1\n')
+    command = parse(["--config", str(file), "--temperature", "1.0", "--record", "none"])
+    assert (command.show.duration_s, command.show.temperature, command.show.camera) == (30.0, 1.0, "1")
+    assert command.show.links.run_dir == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sped = 3\n", "unknown setting 'sped'"),
+        ("duration = \n", "is not TOML"),
+        ('duration = "long"\n', "wrong kind"),
+        ("direction = 3\n", "wrong kind"),
+        ('awake = "yes"\n', "true or false"),
+        ("links = 3\n", "is a table"),
+        ("[links]\nwhere = 3\n", "wrong kind"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "show.toml"
+    file.write_text(text)
+    assert says in line_for("--config", str(file))
+
+
+def test_the_other_commands() -> None:
+    assert parse(["stage", "camera", "--camera", "performer"]).target == "camera"
+    assert parse(["keys", "somewhere"]).target == "somewhere"
+    bench = parse(["bench", "soak", "--minutes", "2", "--history"])
+    assert (bench.target, bench.seconds, bench.history, bench.show.record) == ("soak", 120.0, True, "")
+    assert parse(["bench", "engines", "--compiled"]).compiled
+    engines = parse(["bench", "engines", "--out", "here", "--seconds", "3"])
+    assert not engines.compiled
+    assert (engines.target, engines.seconds, engines.out) == ("engines", 3.0, "here")
+    assert bench.show.direction == "video-to-music"
+    assert parse(["doctor"]).name == "doctor"
+    with pytest.raises(SystemExit) as caught:
+        parse(["--help"])
+    assert caught.value.code == 0
+
+
+def test_a_live_control_is_set_by_its_name_and_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = parse(["set", "imagination", "0.5", "--run-dir", "there"])
+    assert (told.name, told.target, told.value, told.show.links.run_dir) == ("set", "imagination", "0.5", "there")
+    assert parse(["set", "prior", "a.png"]).value == str(tmp_path / "a.png")
+    assert (parse(["set"]).target, parse(["set"]).value) == ("", "")
+    with pytest.raises(UserError, match="has no value"):
+        parse(["set", "motion"])
+
+
+def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
+    still = tmp_path / "a.png"
+    still.write_bytes(b"x")
+    values = {"temperature": "0.7", "guidance": "2", "voice": "keys", "anticipation": "80", "imagination": "1"}
+    values |= {"chance": "0.5", "motion": "0", "anchoring": "0.05", "prior": str(still)}
+    assert set(values) == set(LIVE)
+    show = Show()
+    for name, value in values.items():
+        show = turned(show, name, value)
+        found = getattr(show, name)
+        assert found == (value if isinstance(found, str) else float(value))
+    for name, value in [("motion", "fast"), ("motion", "nan"), ("imagination", "1.1"), ("temperature", "-1")]:
+        with pytest.raises(UserError, match=f"--{name}"):
+            turned(show, name, value)
+    for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("prior", "nowhere.png"), ("camera", "1")]:
+        with pytest.raises(UserError):
+            turned(show, name, value)
+
+
+def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "installed", lambda package: package != "tensorrt")
+    command = parse(["--backend", "tensorrt", "--record", "none"])
+    assert command.show.backend == "tensorrt"
+    (line,) = [line for line in command.notes if "tensorrt" in line]
+    assert "is not installed here (pip install torch-tensorrt); what is fastest of the others is taken" in line

@@ -1,0 +1,202 @@
+"""The microphone stage: whole ticks of the input's clock, numbered from the start, also after a loss or a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streaming.devices.sound.inputs import Intake
+from streaming.errors import StageError
+from streaming.schema.messages import Message, Microphone, Sound, Speaker
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.microphone import MicrophoneStage
+from streaming.telemetry.metrics import Metrics
+
+MS = 1_000_000
+
+
+class FakeInput:
+    """An input of any rate that hands over what a test says."""
+
+    def __init__(self, rate: int) -> None:
+        self.name, self.samplerate = "fake", rate
+        self.overruns, self.ended, self.there, self.waits = 0, False, True, False
+        self.intake: Intake | None = None
+        self.skipped_s = 0.0
+
+    def start(self, intake: Intake, skip_s: float = 0.0) -> None:
+        self.intake, self.skipped_s = intake, skip_s
+
+    def alive(self) -> bool:
+        return self.there
+
+    def close(self) -> None:
+        self.there = False
+
+
+class Listening:
+    """A stage on virtual time: `pass_ms` lets time pass and the input hear a steady tone."""
+
+    def __init__(self, rate: int = 32_000, memo: dict[str, Any] | None = None, **show: Any) -> None:
+        self.input, self.metrics, self.now, self.given = FakeInput(rate), Metrics(), 5_000 * MS, 0
+        self.finished: list[str] = []
+        self.stage = MicrophoneStage(lambda spec: (self.input, ""), lambda: self.now)
+        settings = {"direction": "music-to-video", "duration_s": None, **show}
+        self.context = Context(
+            Show(**settings), self.metrics, memo=memo or {}, now_ns=self.now, finish=self.finished.append
+        )
+        self.stage.setup(self.context)
+        self.started = False
+
+    def pass_ms(self, milliseconds: int, step: bool = True) -> list[Microphone]:
+        heard: list[Any] = []
+        for _ in range(milliseconds // 5):
+            self.now += 5 * MS
+            count = self.input.samplerate // 200
+            tone = 0.5 * np.sin(2 * np.pi * 250 * (self.given + np.arange(count)) / self.input.samplerate)
+            assert self.input.intake is not None
+            self.input.intake(tone.astype(np.float32), 5 * MS)
+            self.given += count
+            if step:
+                heard += self.stage.step(Inputs(started=self.started), self.now)
+        return heard
+
+
+@pytest.mark.parametrize("rate", [32_000, 44_100, 48_000])
+def test_every_tick_after_the_start_is_published_with_its_time(rate: int) -> None:
+    show = Listening(rate)
+    assert show.pass_ms(100) == []
+    show.started = True
+    begun = show.now
+    heard = show.pass_ms(1000)
+    assert [message.tick for message in heard] == list(range(len(heard)))
+    assert 24 <= len(heard) <= 25
+    for message in heard:
+        assert message.pcm.shape == (1280,)
+        assert message.pcm.dtype == np.float32
+        assert message.capture_ns == pytest.approx(begun + message.tick * 40 * MS, abs=7 * MS)
+    assert heard[-1].level_db == pytest.approx(-9.0, abs=0.1)
+    joined = np.concatenate([message.pcm for message in heard[2:]])
+    assert np.abs(np.diff(joined)).max() < 0.5 * 2 * np.pi * 250 / 32_000 * 1.05, "no seam between ticks"
+
+
+def test_ticks_that_could_not_be_taken_leave_a_gap() -> None:
+    show = Listening()
+    show.started = True
+    before = show.pass_ms(400)
+    show.pass_ms(2500, step=False)
+    after = show.pass_ms(200)
+    assert after[0].tick > before[-1].tick + 1
+    assert after[-1].tick == pytest.approx(before[-1].tick + 67, abs=1), "they are counted on"
+    assert show.metrics.take().counters["samples_lost"] % 1280 == 0
+
+
+def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
+    first = Listening()
+    first.started = True
+    last = first.pass_ms(400)[-1]
+    second = Listening(memo=dict(first.context.memo))
+    second.now = first.now + 1000 * MS
+    second.started = True
+    again = second.pass_ms(200)[0]
+    assert again.tick == pytest.approx(last.tick + 26, abs=2)
+
+
+def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_a_restart() -> None:
+    show = Listening()
+    show.input.waits, show.input.intake = True, None
+    first = MicrophoneStage(lambda spec: (show.input, ""), lambda: show.now)
+    context = Context(Show(direction="music-to-video"), Metrics(), now_ns=show.now)
+    first.setup(context)
+    assert show.input.intake is None, "it does not play to nobody"
+    first.step(Inputs(started=True), show.now)
+    assert show.input.intake is not None
+    assert show.input.skipped_s == 0.0
+    second = MicrophoneStage(lambda spec: (show.input, ""), lambda: show.now)
+    memo = {"tick": 100, "capture_ns": show.now - 400 * MS}
+    second.setup(Context(Show(direction="music-to-video"), Metrics(), memo=memo, now_ns=show.now))
+    second.step(Inputs(started=True), show.now)
+    assert show.input.skipped_s == pytest.approx(4.4)
+
+
+def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
+    opened = Listening().input
+    notes: list[str] = []
+    stage = MicrophoneStage(lambda spec: (opened, "no microphone (none; none found); nothing is heard"))
+    stage.setup(Context(Show(direction="both"), Metrics(), note=notes.append))
+    assert not opened.there, "it is closed"
+    assert notes == ["no microphone (none; none found); the picture moves to what the show plays"]
+    (heard,) = stage.step(Inputs({"sound": [Sound(tick=3, pcm=np.zeros(1280, np.float32))]}), 0)
+    assert isinstance(heard, Microphone)
+    assert heard.tick == 3
+
+
+def test_what_the_show_plays_into_its_own_microphone_is_taken_out() -> None:
+    def heard_with(direction: str) -> float:
+        show = Listening(direction=direction)
+        show.started = True
+        rng = np.random.default_rng(0)
+        tones, levels = [], []
+        for tick in range(150):
+            tones.append(0.1 * rng.normal(size=1280).astype(np.float32))
+            speaker = Speaker(tick=tick, dac_ns=show.now)
+            messages: dict[str, list[Message]] = {"sound": [Sound(tick=tick, pcm=tones[-1])], "speaker": [speaker]}
+            heard = show.stage.step(Inputs(messages, started=True), show.now)
+            levels += [message.level_db for message in heard if isinstance(message, Microphone)]
+            for part in range(8):
+                show.now += 5 * MS
+                assert show.input.intake is not None
+                show.input.intake(tones[-1][part * 160 : (part + 1) * 160], 5 * MS)
+        return float(np.mean(levels[-40:]))
+
+    assert heard_with("music-to-video") > -23.0, "nothing is played by that show: all that is heard counts"
+    assert heard_with("both") < -40.0
+
+
+def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:
+    show = Listening(duration_s=1.0)
+    show.started = True
+    heard = show.pass_ms(1500)
+    assert [heard[0].tick, heard[-1].tick] == [0, 24]
+    assert show.finished == ["duration heard"]
+    show = Listening()
+    show.started = True
+    show.pass_ms(100)
+    assert show.finished == []
+    show.input.ended = True
+    show.pass_ms(100)
+    assert show.finished == ["the microphone's file is over"]
+    both = Listening(direction="both")
+    both.started = both.input.ended = True
+    both.pass_ms(100)
+    assert both.finished == [], "the speaker says when"
+
+
+def test_a_device_that_has_gone_ends_the_stage_and_overruns_are_counted() -> None:
+    show = Listening()
+    show.started = True
+    show.input.overruns = 3
+    show.pass_ms(50)
+    assert show.metrics.take().counters["overruns"] == 3
+    show.input.there = False
+    with pytest.raises(StageError, match="has stopped"):
+        show.pass_ms(50)
+
+
+def test_the_show_itself_is_heard_with_the_time_at_which_it_is_played() -> None:
+    metrics = Metrics()
+    stage = MicrophoneStage(lambda spec: pytest.fail("no device is opened"))
+    stage.setup(Context(Show(microphone="self"), metrics))
+    assert stage.wake_ns() is None
+    pcm = np.full(1280, 0.1, np.float32)
+    early = stage.step(Inputs({"sound": [Sound(tick=0, pcm=pcm)]}), 0)
+    assert early[0].capture_ns == 0, "nobody knows yet"
+    speaker = Speaker(tick=7, dac_ns=10_000 * MS)
+    both = {"speaker": [speaker], "sound": [Sound(tick=9, pcm=pcm), Sound(tick=10, pcm=pcm[:5])]}
+    (heard,) = stage.step(Inputs(both), 0)  # type: ignore[arg-type]
+    assert isinstance(heard, Microphone)
+    assert (heard.tick, heard.capture_ns) == (9, 10_080 * MS)
+    assert heard.level_db == pytest.approx(-20.0, abs=0.01)

@@ -1,0 +1,204 @@
+"""The motion stage: velocities of known movements, and everything after which nothing has moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.contract import EngineSpec
+from engines.flow.opencv import DisFlow
+from streaming.conventions import EMBEDDING_DIM
+from streaming.errors import BundleError
+from streaming.schema.messages import Camera, Motion
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages import motion
+from streaming.stages.motion import MotionReader, MotionStage
+from streaming.telemetry.metrics import Metrics
+from streaming.vision.frame_features import VIEW_SIDE
+
+MS = 1_000_000
+
+
+class FakeEmbedding:
+    """The mean colour, repeated."""
+
+    spec = EngineSpec("embedding", "fake")
+
+    def __init__(self) -> None:
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.shapes.add(inputs["image"].shape)
+        return {"embedding": np.full(EMBEDDING_DIM, inputs["image"].mean(), np.float32)}
+
+    def reset(self) -> None:
+        pass
+
+
+class CountingFlow(DisFlow):
+    """Counts its steps."""
+
+    steps = 0
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        self.steps += 1
+        return super().step(**inputs)
+
+
+def scene(shift: float = 0.0, size: tuple[int, int] = (256, 256)) -> np.ndarray:
+    """A smooth texture moved to the right by some pixels."""
+    rng = np.random.default_rng(4)
+    texture = cv2.GaussianBlur(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.float32), (0, 0), 4)
+    texture = cv2.normalize(texture, None, 30, 220, cv2.NORM_MINMAX)
+    move = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
+    return cv2.warpAffine(texture, move, size, borderMode=cv2.BORDER_REFLECT).astype(np.uint8)
+
+
+@pytest.fixture
+def flow() -> CountingFlow:
+    return CountingFlow()
+
+
+@pytest.fixture
+def reader(flow: CountingFlow) -> MotionReader:
+    return MotionReader(flow, FakeEmbedding())
+
+
+def test_a_known_movement_has_its_velocity(reader: MotionReader) -> None:
+    reader.read(scene(), 0)
+    read = reader.read(scene(4.0), 40 * MS)
+    middle = (slice(3, 13), slice(3, 13))
+    expected = 4.0 / 256 / 0.040
+    assert float(np.median(read.flow[0][middle])) == pytest.approx(expected, rel=0.15)
+    assert abs(float(np.median(read.flow[1][middle]))) < 0.1 * expected
+    assert float(np.median(read.speed[middle])) == pytest.approx(expected, rel=0.15)
+    assert read.interval_ms == pytest.approx(40.0)
+    assert read.capture_ns == 40 * MS
+
+
+def test_velocity_is_by_real_time_not_by_frame(reader: MotionReader) -> None:
+    reader.read(scene(), 0)
+    fast = reader.read(scene(4.0), 40 * MS)
+    reader.reset()
+    reader.read(scene(), 0)
+    slow = reader.read(scene(4.0), 100 * MS)
+    assert np.allclose(fast.flow, 2.5 * slow.flow, rtol=1e-4, atol=1e-5)
+
+
+def test_a_burst_counts_as_5_ms(reader: MotionReader) -> None:
+    reader.read(scene(), 0)
+    burst = reader.read(scene(4.0), 1 * MS)
+    reader.reset()
+    reader.read(scene(), 0)
+    five = reader.read(scene(4.0), 5 * MS)
+    assert np.array_equal(burst.flow, five.flow)
+    assert burst.interval_ms == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("second", "capture_ns"),
+    [
+        (scene(4.0), 600 * MS),  # a gap
+        (scene(4.0), -40 * MS),  # time ran back
+        (scene(4.0, (256, 200)), 40 * MS),  # another size
+        (255 - scene(4.0) // 4, 40 * MS),  # a cut
+    ],
+)
+def test_after_a_break_nothing_has_moved(
+    reader: MotionReader, flow: CountingFlow, second: np.ndarray, capture_ns: int
+) -> None:
+    reader.read(scene(), 0)
+    read = reader.read(second, capture_ns)
+    assert flow.steps == 0
+    assert not read.flow.any()
+    assert not read.speed.any()
+    again = reader.read(second, capture_ns + 40 * MS)  # and then it goes on
+    assert flow.steps == 1
+    assert float(again.speed.max()) < 0.01
+
+
+@pytest.mark.parametrize("noise", [2.0, 8.0])
+def test_noise_on_a_plain_wall_does_not_move(flow: CountingFlow, noise: float) -> None:
+    rng = np.random.default_rng(1)
+    wall = [np.clip(120 + noise * rng.standard_normal((256, 256, 3)), 0, 255).astype(np.uint8) for _ in range(2)]
+    speeds = []
+    for gate in (False, True):
+        reader = MotionReader(flow, FakeEmbedding(), gate=gate)
+        reader.read(wall[0], 0)
+        speeds.append(float(reader.read(wall[1], 40 * MS).speed.mean()))
+    assert speeds[1] < 0.1 * speeds[0]
+
+
+def test_before_a_plain_wall_only_what_moves_moves(reader: MotionReader) -> None:
+    frames = []
+    for x in (100, 106):
+        frame = np.full((256, 256, 3), 150, np.uint8)
+        frame[120:136, x : x + 16] = (20, 60, 200)
+        frames.append(frame)
+    reader.read(frames[0], 0)
+    read = reader.read(frames[1], 40 * MS)
+    assert float(read.flow[0, 7:9, 6:8].max()) > 0.2
+    assert not read.speed[:4].any()
+    assert not read.speed[12:].any()
+
+
+def test_shapes_and_types(reader: MotionReader) -> None:
+    read = reader.read(scene(size=(640, 70)), 5)
+    assert (read.flow.shape, read.speed.shape, read.embedding.shape) == ((2, 16, 16), (16, 16), (EMBEDDING_DIM,))
+    assert {array.dtype for array in (read.flow, read.speed, read.embedding)} == {np.dtype(np.float32)}
+    embedding = reader._embedding
+    assert isinstance(embedding, FakeEmbedding)
+    assert embedding.shapes == {(VIEW_SIDE, VIEW_SIDE, 3)}
+
+
+def test_the_stage_carries_capture_time_and_stamps(reader: MotionReader) -> None:
+    stage = MotionStage(reader)
+    stage.setup(Context(Show(), Metrics()))
+    camera = Camera(image=scene(), capture_ns=77, stamps={"camera": 99})
+    (message,) = stage.step(Inputs({"camera": [camera]}), 100)
+    assert isinstance(message, Motion)
+    assert (message.capture_ns, message.stamps) == (77, {"camera": 99})
+    assert not message.flow.any()  # setup's warming up is forgotten
+    assert stage.wake_ns() is None
+
+
+def test_the_same_frame_again_yields_nothing(reader: MotionReader) -> None:
+    stage = MotionStage(reader)
+    stage.setup(Context(Show(), Metrics()))
+    camera = Camera(image=scene(), capture_ns=77)
+    assert len(stage.step(Inputs({"camera": [camera]}), 100)) == 1
+    assert stage.step(Inputs({"camera": [camera]}), 110) == ()
+    assert stage.step(Inputs(), 120) == ()
+    stage.close()
+
+
+def test_an_unknown_backend_gets_one_line() -> None:
+    stage = motion.build()
+    with pytest.raises(BundleError, match="no-such-runtime"):
+        stage.setup(Context(Show(backend="no-such-runtime"), Metrics()))
+    stage.close()
+
+
+class ColourFlow(CountingFlow):
+    """A flow that is shown colours, as its engine says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = EngineSpec("flow", "fake", config={"colour": True})
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        assert {frame.shape for frame in inputs.values()} == {(VIEW_SIDE, VIEW_SIDE, 3)}
+        return super().step(**{name: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for name, frame in inputs.items()})
+
+
+def test_a_flow_that_takes_colours_is_shown_them() -> None:
+    flow = ColourFlow()
+    reader = MotionReader(flow, FakeEmbedding())
+    reader.read(scene(), 0)
+    read = reader.read(scene(4.0), 40 * MS)
+    assert flow.steps == 1
+    assert float(np.median(read.flow[0][3:13, 3:13])) == pytest.approx(4.0 / 256 / 0.040, rel=0.15)

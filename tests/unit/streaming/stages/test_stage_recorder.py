@@ -1,0 +1,125 @@
+"""The recorder stage: what it films, what it calls its films, and when it makes none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from streaming.conventions import TICK_SAMPLES
+from streaming.errors import UserError
+from streaming.schema.messages import Camera, Flow, Microphone, Motion, Picture, Set, Sound, Speaker
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages import recorder
+from streaming.stages.recorder import RecorderStage
+from streaming.telemetry.metrics import Metrics
+
+MS = 1_000_000
+
+
+def context_for(folder: Path | str, **memo: object) -> Context:
+    return Context(Show(record=str(folder)), Metrics(), memo=dict(memo))
+
+
+def sound(tick: int, *, fresh: bool = True, capture_ns: int = 500 * MS) -> Sound:
+    return Sound(tick=tick, pcm=np.zeros(TICK_SAMPLES, np.float32), fresh=fresh, capture_ns=capture_ns)
+
+
+def film_ticks(stage: RecorderStage, count: int) -> None:
+    camera = Camera(image=np.full((48, 64, 3), 90, np.uint8))
+    motion = Motion(
+        flow=np.zeros((2, 16, 16), np.float32), speed=np.zeros((16, 16), np.float32), embedding=np.zeros(128)
+    )
+    stage.step(Inputs({"camera": [camera], "motion": [motion]}), 0)
+    for tick in range(count):
+        assert stage.step(Inputs({"sound": [sound(tick)]}), 0) == ()
+
+
+def test_a_film_is_left_with_picture_and_sound(tmp_path: Path) -> None:
+    stage, context = RecorderStage(), context_for(tmp_path / "new" / "recordings")
+    stage.setup(context)
+    film_ticks(stage, 6)
+    stage.close()
+    path = Path(context.info["film"])
+    assert path.parent == tmp_path / "new" / "recordings"
+    assert path.name.startswith("antiphon-")
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 6
+    with av.open(str(path)) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= 6 * TICK_SAMPLES - 1_024
+
+
+def test_without_a_camera_what_is_heard_and_shown_is_filmed(tmp_path: Path) -> None:
+    stage = RecorderStage()
+    context = Context(Show(record=str(tmp_path), direction="music-to-video"), Metrics())
+    stage.setup(context)
+    picture = Picture(tick=0, image=np.full((64, 64, 3), 120, np.uint8))
+    flow = Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32))
+    stage.step(Inputs({"picture": [picture], "flow": [flow]}), 0)
+    for tick in range(5):
+        stage.step(Inputs({"microphone": [Microphone(tick=tick, pcm=np.zeros(TICK_SAMPLES, np.float32))]}), 0)
+    stage.close()
+    with av.open(context.info["film"]) as container:
+        assert len(list(container.decode(video=0))) == 5
+
+
+def test_every_part_after_a_restart_has_its_own_name(tmp_path: Path) -> None:
+    memo: dict[str, object] = {}
+    names = []
+    for _ in range(3):
+        stage, context = RecorderStage(), context_for(tmp_path, **memo)
+        stage.setup(context)
+        film_ticks(stage, 1)
+        stage.close()
+        memo = context.memo
+        names.append(Path(context.info["film"]).name)
+    base = names[0].removesuffix(".mp4")
+    assert names == [f"{base}.mp4", f"{base}-2.mp4", f"{base}-3.mp4"]
+
+
+def test_a_memo_that_was_lost_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "antiphon-NAME.mp4").write_text("mine")
+    stage, context = RecorderStage(), context_for(tmp_path, name="NAME")
+    stage.setup(context)
+    stage.close()
+    assert context.info["film"].endswith("antiphon-NAME-2.mp4")
+    assert (tmp_path / "antiphon-NAME.mp4").read_text() == "mine"
+
+
+def test_none_records_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    stage = recorder.build()
+    stage.setup(Context(Show(record="none"), Metrics(), note=said.append))
+    stage.step(Inputs({"sound": [sound(0)]}, controls=[Set(name="still", value="x.png")]), 0)
+    stage.close()
+    assert list(tmp_path.iterdir()) == []
+    assert len(said) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    stage = RecorderStage()
+    with pytest.raises(UserError):
+        stage.setup(context_for(tmp_path / "file"))
+    stage.close()
+
+
+def test_a_still_is_saved_on_demand(tmp_path: Path) -> None:
+    stage, context = RecorderStage(), context_for(tmp_path)
+    stage.setup(context)
+    stage.step(Inputs(controls=[Set(name="still", value=str(tmp_path / "s.png"))]), 0)
+    film_ticks(stage, 3)
+    stage.close()
+    assert (tmp_path / "s.png").stat().st_size > 1_000
+
+
+def test_motion_to_sound_is_capture_to_the_ticks_first_sample() -> None:
+    stage = RecorderStage()
+    assert stage._latency_of(sound(10)) is None
+    stage._speaker = Speaker(tick=8, dac_ns=490 * MS)
+    assert stage._latency_of(sound(10)) == pytest.approx(70.0)
+    assert stage._latency_of(sound(10, capture_ns=0)) is None

@@ -1,0 +1,156 @@
+"""The sound stage: order, gaps, bad codes, and sound that is not finite or too loud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.contract import EngineSpec
+from streaming.audio.levels import LIMIT, decibels, limited
+from streaming.schema.messages import Sound, Tokens
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.sound import SoundStage
+from streaming.telemetry.metrics import Metrics
+
+
+class FakeDecoder:
+    """Gives the running number of its steps and the first code, so that order and state can be seen."""
+
+    spec = EngineSpec("decoder", "fake")
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.resets = 0
+        self.out: np.ndarray | None = None
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        codes = inputs["frames"]
+        if bands := self.spec.config.get("mel_dim"):
+            assert codes.shape == (bands, 2)
+            assert codes.dtype == np.float32
+            return {"pcm": np.full(1280, codes[0, 0], np.float32)}
+        assert codes.shape == (4, 2)
+        assert codes.dtype == np.int16
+        self.steps += 1
+        if self.out is not None:
+            return {"pcm": self.out}
+        return {"pcm": np.full(1280, codes[0, 0] / 4096.0 + self.steps * 1e-4, np.float32)}
+
+    def reset(self) -> None:
+        self.steps = 0
+        self.resets += 1
+
+
+def tokens(tick: int, code: int = 5, **kwargs: Any) -> Tokens:
+    return Tokens(tick=tick, frames=np.full((4, 2), code, np.int16), **kwargs)
+
+
+@pytest.fixture
+def ready() -> tuple[SoundStage, FakeDecoder, Metrics]:
+    engine, metrics = FakeDecoder(), Metrics()
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    context = Context(show=Show(), metrics=metrics)
+    stage.setup(context)
+    assert context.info["backend"] == "fake"
+    assert engine.steps == 0, "the warm-up is forgotten"
+    return stage, engine, metrics
+
+
+def step(stage: SoundStage, *messages: Tokens) -> list[Sound]:
+    found = stage.step(Inputs({"tokens": list(messages)}), 0)
+    assert all(isinstance(message, Sound) for message in found)
+    return list(found)  # type: ignore[arg-type]
+
+
+def test_ticks_are_decoded_in_order_and_carry_their_origin(ready: Any) -> None:
+    stage, _, metrics = ready
+    first, second = step(stage, tokens(0, 8, fresh=True, capture_ns=77, stamps={"camera": 1}), tokens(1, 9))
+    assert (first.tick, first.fresh, first.capture_ns, first.stamps) == (0, True, 77, {"camera": 1})
+    assert (second.tick, second.fresh) == (1, False)
+    assert first.pcm.shape == (1280,)
+    assert first.pcm.dtype == np.float32
+    assert first.pcm[0] == pytest.approx(8 / 4096 + 1e-4)
+    assert second.pcm[0] == pytest.approx(9 / 4096 + 2e-4)
+    health = metrics.take()
+    assert health.counters == {}
+    assert health.gauges["level_db"] == pytest.approx(decibels(second.pcm))
+
+
+def test_gaps_repeats_and_a_clock_that_begins_anew(ready: Any) -> None:
+    stage, engine, metrics = ready
+    assert [sound.tick for sound in step(stage, tokens(10), tokens(14), tokens(14), tokens(12))] == [10, 14]
+    assert engine.steps == 2, "the state goes on across the gap"
+    assert metrics.take().counters == {"gaps": 3, "repeats": 2}
+    assert [sound.tick for sound in step(stage, tokens(200), tokens(0), tokens(1))] == [200, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.full((4, 2), 2048, np.int16),
+        np.full((4, 2), -1, np.int16),
+        np.zeros((4, 3), np.int16),
+        np.zeros((4, 2), np.float32),
+        np.full((4, 2), 70_000, np.int64),
+        None,
+    ],
+)
+def test_codes_that_are_no_codes_repeat_the_last_ones(ready: Any, frames: Any) -> None:
+    stage, _, metrics = ready
+    step(stage, tokens(0, 100))
+    (sound,) = step(stage, Tokens(tick=1, frames=frames))
+    assert sound.pcm[0] == pytest.approx(100 / 4096 + 2e-4)
+    assert metrics.take().counters == {"bad": 1}
+
+
+@pytest.mark.parametrize("out", [np.full(1280, np.nan, np.float32), np.zeros(7, np.float32)])
+def test_sound_that_is_none_becomes_silence_and_the_decoder_begins_anew(ready: Any, out: np.ndarray) -> None:
+    stage, engine, metrics = ready
+    engine.out = out
+    resets = engine.resets
+    (sound,) = step(stage, tokens(0))
+    np.testing.assert_array_equal(sound.pcm, np.zeros(1280, np.float32))
+    assert engine.resets == resets + 1
+    assert metrics.take().counters == {"nan": 1}
+
+
+def test_the_limiter_is_bit_exact_below_and_never_passes_one() -> None:
+    quiet = np.linspace(-LIMIT, LIMIT, 1280, dtype=np.float32) * np.float32(0.9999)
+    assert limited(quiet) is quiet
+    loud = np.linspace(-3, 3, 4001, dtype=np.float32)
+    bent = limited(loud)
+    below = np.abs(loud) <= LIMIT
+    np.testing.assert_array_equal(bent[below], loud[below])
+    assert np.abs(bent).max() <= 1.0
+    assert (np.diff(bent) >= 0).all()
+    assert np.diff(bent).max() <= np.diff(loud).max() * 1.001
+    assert decibels(np.zeros(10, np.float32)) == -120.0
+    assert decibels(np.full(10, 0.1, np.float32)) == pytest.approx(-20.0, abs=0.01)
+
+
+def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> None:
+    engine, metrics = FakeDecoder(), Metrics()
+    engine.spec = EngineSpec("decoder", "fake", config={"mel_dim": 7})  # type: ignore[misc]
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=metrics))
+    good = np.full((7, 2), 0.25, np.float32)
+    broken = good.copy()
+    broken[3, 1] = np.nan
+    sounds = step(stage, *(Tokens(tick=n, frames=x) for n, x in enumerate((good, broken, np.zeros((4, 2), np.int16)))))
+    assert [float(sound.pcm[0]) for sound in sounds] == [0.25] * 3
+    assert metrics.take().counters == {"bad": 2}
+
+
+def test_what_a_decoder_that_looks_ahead_says_was_seen_earlier() -> None:
+    engine = FakeDecoder()
+    engine.spec = EngineSpec("decoder", "fake", latency_samples=2402)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=Metrics()))
+    (sound,) = stage.step(Inputs({"tokens": [tokens(0, capture_ns=1_000_000_000)]}), 0)
+    assert isinstance(sound, Sound)
+    assert sound.capture_ns == 1_000_000_000 - round(2402 / 32_000 * 1e9)
+    (unknown,) = stage.step(Inputs({"tokens": [tokens(1)]}), 0)
+    assert unknown.capture_ns == 0

@@ -1,0 +1,248 @@
+"""The speaker stage on a simulated device: the clock it publishes, what it counts, restarts, and the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streaming.conventions import TICK_NS
+from streaming.devices.sound.outputs import Feed
+from streaming.errors import StageError
+from streaming.schema.messages import Sound, Speaker
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.speaker import LEAD_TICKS, SpeakerStage
+from streaming.telemetry.metrics import Metrics, Totals
+
+MS = 1_000_000
+BLOCK_MS = 5
+DELAY_NS = 7 * MS
+
+
+class FakeOutput:
+    """A device that takes a block every 5 ms of simulated time, `ppm` too fast."""
+
+    def __init__(self, samplerate: int) -> None:
+        self.name = "fake"
+        self.samplerate = samplerate
+        self.latency_s = 0.007
+        self.underruns = 0
+        self.running = True
+        self.feed: Feed | None = None
+        self.heard: list[np.ndarray] = []
+        self.spans: list[tuple[int, int, int | None]] = []
+        self.lines: list[str] = []
+
+    def start(self, feed: Feed) -> None:
+        self.feed = feed
+
+    def span(self, position: int, tick_sample: int, samples: int | None) -> None:
+        self.spans.append((position, tick_sample, samples))
+
+    def take(self) -> None:
+        assert self.feed is not None
+        block = np.zeros(self.samplerate * BLOCK_MS // 1000, np.float32)
+        self.feed(block, DELAY_NS)
+        self.heard.append(block)
+
+    def alive(self) -> bool:
+        return self.running
+
+    def notes(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+    def close(self) -> None:
+        self.running = False
+
+
+class Bench:
+    """The stage, its device and a pipeline that sends each tick's sound some time before it is needed."""
+
+    def __init__(
+        self, rate: int = 32_000, memo: dict[str, Any] | None = None, now_ns: int = 10**9, **show: Any
+    ) -> None:
+        self.now = now_ns
+        self.output = FakeOutput(rate)
+        self.stage = SpeakerStage(lambda spec, record, resume: (self.output, "a line"), lambda: self.now)
+        self.finished: list[str] = []
+        self.notes: list[str] = []
+        self.context = Context(
+            show=Show(**show),
+            metrics=Metrics(),
+            memo={} if memo is None else memo,
+            finish=self.finished.append,
+            note=self.notes.append,
+            now_ns=self.now,
+        )
+        self.stage.setup(self.context)
+        self.said: list[tuple[int, Speaker]] = []
+        self.to_send: dict[int, int] = {}
+        self.last_sent = -1
+        self.sent: dict[int, np.ndarray] = {}
+
+    def run(self, ms: int, ahead_ms: float = 20.0, lost: frozenset[int] = frozenset(), started: bool = True) -> None:
+        for _ in range(ms):
+            if self.now // MS % BLOCK_MS == 0:
+                self.output.take()
+            sounds: list[Sound] = []
+            for tick, send_ns in sorted(self.to_send.items()):
+                if self.now >= send_ns:
+                    del self.to_send[tick]
+                    if tick not in lost:
+                        pcm = np.sin(0.05 * np.arange(1280) + tick).astype(np.float32) * np.float32(0.1)
+                        self.sent[tick] = pcm
+                        capture = send_ns - 30 * MS
+                        sounds.append(Sound(tick=tick, pcm=pcm, fresh=tick % 2 == 0, capture_ns=capture))
+            wake = self.stage.wake_ns()
+            if sounds or (wake is not None and self.now >= wake):
+                inputs = Inputs({"sound": list(sounds)}, started=started)
+                for message in self.stage.step(inputs, self.now):
+                    assert isinstance(message, Speaker)
+                    self.said.append((self.now, message))
+                    for tick in range(max(message.tick, self.last_sent + 1), message.tick + 5):
+                        dac = message.dac_ns + (tick - message.tick) * TICK_NS
+                        self.to_send[tick] = round(dac - DELAY_NS - ahead_ms * MS)
+                        self.last_sent = tick
+            self.now += MS
+
+    def totals(self) -> Totals:
+        totals = Totals()
+        totals.add(self.context.metrics.take())
+        return totals
+
+
+def test_it_plays_silence_until_the_performance_begins() -> None:
+    bench = Bench()
+    bench.run(300, started=False)
+    assert bench.said == []
+    assert bench.totals().counters == {}
+    assert not np.concatenate(bench.output.heard).any()
+    assert bench.notes == ["a line"]
+    assert bench.context.info["device"] == "fake"
+    assert bench.context.info["samplerate"] == 32_000
+
+
+def test_a_show_in_time_is_played_bit_for_bit_and_counted() -> None:
+    bench = Bench(duration_s=2.0)
+    bench.run(100, started=False)
+    begun = bench.now
+    bench.run(2500)
+    totals = bench.totals()
+    assert totals.counters == {"ticks.expected": 50, "ticks.played": 50}
+    assert totals.gauges["samples_played"] == 64_000
+    assert bench.finished == ["duration played"]
+    position, place, length = bench.output.spans[0]
+    assert (place, length) == (0, 64_000)
+    heard = np.concatenate(bench.output.heard)
+    expected = np.concatenate([bench.sent[tick] for tick in range(50)])
+    np.testing.assert_array_equal(heard[position : position + 64_000], expected)
+    first = bench.said[0][1]
+    assert first.tick == 0
+    assert LEAD_TICKS * TICK_NS <= first.dac_ns - begun <= LEAD_TICKS * TICK_NS + 30 * MS
+    ticks = [message.tick for _, message in bench.said]
+    assert [tick for tick in ticks if tick > 0] == list(range(1, 50)), "one message a tick"
+    for _, message in bench.said[10:]:
+        assert abs(message.dac_ns - (first.dac_ns + message.tick * TICK_NS)) < 1.5 * MS
+        assert message.rate_hz == pytest.approx(32_000, rel=2e-3)
+    slack = totals.percentile("slack_ms", 50)
+    assert slack == pytest.approx(20.0, abs=6.0)
+    # fresh ticks only; sent 20 ms before it is needed, captured 30 ms before that, 7 ms in the device
+    assert totals.histograms["motion_to_sound_ms"].n == 25
+    assert totals.percentile("motion_to_sound_ms", 50) == pytest.approx(57.0, abs=3.0)
+    assert totals.gauges["level_db"] == pytest.approx(-23.0, abs=0.2)
+
+
+def test_missing_and_late_ticks_are_concealed_counted_and_reported_as_negative_slack() -> None:
+    bench = Bench()
+    bench.run(2000, lost=frozenset({5, 30, 31}))
+    totals = bench.totals()
+    assert totals.counter("ticks.concealed") == 3
+    assert totals.counter("ticks.concealed_start") == 1
+    assert totals.counter("ticks.expected") == totals.counter("ticks.played") + 3
+    bench.run(400, ahead_ms=-15.0)
+    late = bench.totals()
+    assert late.counter("late") >= 3
+    assert late.counter("ticks.concealed") >= 3
+    assert min(message.slack_ms for _, message in bench.said if message.slack_ms is not None) < -10.0
+    assert bench.said[-1][1].concealed == totals.counter("ticks.concealed") + late.counter("ticks.concealed")
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_other_rates_are_resampled_and_counted_at_the_codec_rate(rate: int) -> None:
+    bench = Bench(rate, duration_s=1.0)
+    bench.run(1500)
+    totals = bench.totals()
+    assert totals.counters == {"ticks.expected": 25, "ticks.played": 25}
+    assert totals.gauges["samples_played"] == 32_000
+    assert bench.said[-1][1].rate_hz == pytest.approx(32_000, rel=2e-3)
+    assert np.abs(np.concatenate(bench.output.heard)).max() == pytest.approx(0.1, abs=0.01)
+    # one more millisecond, for the resampler
+    assert totals.percentile("motion_to_sound_ms", 50) == pytest.approx(58.0, abs=3.0)
+
+
+def test_a_restart_keeps_the_grid_and_counts_what_was_lost() -> None:
+    bench = Bench(duration_s=4.0)
+    bench.run(1500)
+    memo = dict(bench.context.memo)
+    before = bench.totals()
+    old = bench.said[-1][1]
+    again = Bench(memo=memo, now_ns=bench.now + 500 * MS + 3 * MS, duration_s=4.0)
+    assert again.context.memo is memo
+    again.run(4000)
+    totals = again.totals()
+    assert before.counter("ticks.expected") + totals.counter("ticks.expected") == 100
+    lost = totals.counter("ticks.concealed")
+    assert 12 <= lost <= 19, "half a second, and what it takes to begin"
+    assert before.counter("ticks.played") + totals.counter("ticks.played") == 100 - lost
+    first = again.said[0][1]
+    assert first.dac_ns > bench.now
+    drift = first.dac_ns - (old.dac_ns + (first.tick - old.tick) * TICK_NS)
+    assert abs(drift) < 2 * MS, "ticks go on where they would have been"
+    assert again.finished == ["duration played"]
+    assert totals.gauges["samples_played"] == (100 - lost) * 1280
+    _, place, length = again.output.spans[0]
+    assert (place, length) == (first.tick * 1280, 128_000)
+    assert again.said[-1][1].concealed == lost
+
+
+def test_a_restart_after_the_end_only_ends() -> None:
+    bench = Bench(duration_s=1.0)
+    bench.run(900)
+    again = Bench(memo=dict(bench.context.memo), now_ns=bench.now + 10**10, duration_s=1.0)
+    again.run(200)
+    assert again.finished == ["duration played"]
+    assert bench.totals().counter("ticks.expected") + again.totals().counter("ticks.expected") == 25
+
+
+def test_underruns_notes_and_a_device_that_stops() -> None:
+    bench = Bench()
+    bench.output.underruns = 1
+    bench.run(20)
+    assert (bench.totals().counter("underruns_before"), bench.totals().counter("underruns")) == (1, 0)
+    bench.run(280)
+    bench.output.underruns = 3
+    bench.output.lines = ["the disk is full"]
+    bench.run(20)
+    assert bench.notes[-1] == "the disk is full"
+    assert bench.totals().counter("underruns") == 2
+    bench.output.running = False
+    with pytest.raises(StageError, match="fake"):
+        bench.run(20)
+    bench.stage.close()
+
+
+def test_sound_that_cannot_be_played_is_counted() -> None:
+    bench = Bench()
+    bench.run(300)
+    at = bench.said[-1][1].tick + 6
+    bad = [Sound(tick=at, pcm=np.zeros(7, np.float32)), Sound(tick=at, pcm=np.full(1280, np.nan, np.float32))]
+    bench.stage.step(Inputs({"sound": list(bad)}, started=True), bench.now)
+    bench.run(20)
+    assert bench.totals().counter("bad") == 2
+
+
+def test_it_closes_after_a_setup_that_failed() -> None:
+    SpeakerStage().close()

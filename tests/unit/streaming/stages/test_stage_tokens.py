@@ -1,0 +1,222 @@
+"""The tokens stage: late latching, freshness, ages, anticipation, skipped ticks and live controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.contract import EngineSpec
+from streaming.conventions import TICK_NS
+from streaming.errors import UserError
+from streaming.schema.messages import Motion, Set, Speaker, Tokens
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.tokens import Anticipation, TokensStage
+from streaming.telemetry.metrics import Metrics
+from streaming.timing.pacing import LatchLimits
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+class FakeSight:
+    """Its latent is the motion's embedding, so that a test can see which motion was looked at."""
+
+    spec = EngineSpec("sight", "fake")
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        return {"latent": np.concatenate([inputs["embedding"], inputs["flow"].ravel()])}
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
+class FakeTranslator:
+    spec = EngineSpec("translator", "fake", config={"voice_names": ["drums", "strings"]})
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        latent = inputs["latent"]
+        self.calls.append({**inputs, "embedding": latent[:128], "flow": latent[128:].reshape(2, 16, 16)})
+        return {"frames": np.full((4, 2), len(self.calls), np.int16)}
+
+    def reset(self) -> None:
+        self.calls = []
+
+
+def motion(capture_ns: int, value: float = 1.0) -> Motion:
+    return Motion(
+        flow=np.full((2, 16, 16), value, np.float32),
+        speed=np.full((16, 16), value, np.float32),
+        embedding=np.full(128, value, np.float32),
+        capture_ns=capture_ns,
+        stamps={"camera": capture_ns, "motion": capture_ns + MS},
+    )
+
+
+def made(**show: Any) -> tuple[TokensStage, FakeTranslator, Context]:
+    engine = FakeTranslator()
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
+    context = Context(show=Show(**show), metrics=Metrics())
+    stage.setup(context)
+    return stage, engine, context
+
+
+def step(stage: TokensStage, now_ns: int, *messages: Any, controls: tuple[Set, ...] = ()) -> list[Tokens]:
+    found: dict[str, list[Any]] = {}
+    for message in messages:
+        found.setdefault(type(message).__name__.lower(), []).append(message)
+    return list(stage.step(Inputs(found, started=True, controls=list(controls)), now_ns))  # type: ignore[arg-type]
+
+
+def test_nothing_is_made_before_the_device_speaks() -> None:
+    stage, engine, _ = made()
+    assert stage.wake_ns() is None
+    assert step(stage, S, motion(S)) == []
+    assert stage.wake_ns() is None
+    assert engine.calls == []
+
+
+def test_a_tick_waits_for_its_latch_and_reads_the_newest_motion() -> None:
+    stage, engine, context = made(temperature=0.7, anticipation="80")
+    assert step(stage, S, Speaker(tick=0, dac_ns=2 * S), motion(S)) == []
+    latch = stage.wake_ns()
+    assert latch == 2 * S - round(LatchLimits().initial * MS)
+    newest = motion(latch - 13 * MS, 3.0)
+    (tokens,) = step(stage, latch, newest)
+    assert (tokens.tick, tokens.fresh, tokens.capture_ns) == (0, True, newest.capture_ns)
+    assert tokens.stamps == newest.stamps
+    assert tokens.stamps is not newest.stamps
+    call = engine.calls[-1]
+    assert call["age_s"] == pytest.approx(0.013)
+    assert (call["time_s"], call["temperature"], call["anticipation_s"]) == (0.0, 0.7, 0.08)
+    np.testing.assert_array_equal(call["flow"], newest.flow)
+    assert stage.wake_ns() == latch + TICK_NS
+    (again,) = step(stage, latch + TICK_NS)
+    assert (again.tick, again.fresh, again.capture_ns) == (1, False, newest.capture_ns)
+    assert engine.calls[-1]["time_s"] == pytest.approx(0.04)
+    health = context.metrics.take()
+    assert health.gauges["lead_ms"] == LatchLimits().initial
+    assert health.gauges["anticipation_ms"] == 80.0
+    assert context.memo["tick"] == 1
+
+
+def test_without_motion_it_plays_stillness_and_old_motion_becomes_stillness() -> None:
+    stage, engine, context = made()
+    (tokens,) = step(stage, 2 * S, Speaker(tick=0, dac_ns=2 * S + 20 * MS))
+    assert (tokens.fresh, tokens.capture_ns) == (False, 0)
+    call = engine.calls[-1]
+    assert call["age_s"] == 0.04
+    assert not call["flow"].any()
+    assert not call["embedding"].any()
+    now = stage.wake_ns()
+    assert now is not None
+    step(stage, now, motion(now - 300 * MS))
+    assert engine.calls[-1]["age_s"] == 0.2, "clipped to what the model knows"
+    assert engine.calls[-1]["flow"].any()
+    step(stage, now + 10 * TICK_NS)
+    assert not engine.calls[-1]["flow"].any(), "a camera that has gone"
+    assert engine.calls[-1]["embedding"].any()
+    assert context.metrics.take().counters["stale"] == 1
+
+
+def test_after_a_stall_ticks_are_skipped_and_none_is_made_twice() -> None:
+    stage, engine, context = made()
+    step(stage, S, Speaker(tick=0, dac_ns=S + 20 * MS))
+    (tokens,) = step(stage, S + 10 * TICK_NS, Speaker(tick=9, dac_ns=S + 9 * TICK_NS + 20 * MS))
+    assert tokens.tick == 10
+    assert engine.calls[-1]["time_s"] == pytest.approx(0.4)
+    assert context.metrics.take().counters["skipped"] == 9
+    ticks = [tokens.tick]
+    now = S + 10 * TICK_NS
+    for _ in range(200):
+        now += 7 * MS
+        ticks += [message.tick for message in step(stage, now)]
+    assert ticks == list(range(10, 10 + len(ticks)))
+
+
+def test_the_wake_time_never_makes_it_spin() -> None:
+    stage, _, _ = made()
+    now = 100 * S
+    step(stage, now, Speaker(tick=2000, dac_ns=now))
+    for _ in range(50):
+        wake = stage.wake_ns()
+        assert wake is not None
+        now = max(now, wake)
+        assert step(stage, now), "every wake makes a tick"
+
+
+def test_it_ends_with_the_performance() -> None:
+    stage, _, _ = made(duration_s=0.08)
+    now, ticks = S, []
+    step(stage, now, Speaker(tick=0, dac_ns=S + 100 * MS))
+    while (wake := stage.wake_ns()) is not None:
+        ticks += [message.tick for message in step(stage, wake)]
+    assert ticks == [0, 1]
+
+
+def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
+    engine = FakeTranslator()
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
+    context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
+    stage.setup(context)
+    step(stage, S, Speaker(tick=39, dac_ns=S))
+    assert stage.wake_ns() == S + 2 * TICK_NS - 30 * MS
+    (tokens,) = step(stage, S + 2 * TICK_NS - 30 * MS)
+    assert tokens.tick == 41
+
+
+def test_controls() -> None:
+    stage, engine, context = made()
+    lines: list[str] = []
+    context.note = lines.append
+    controls = (Set(name="temperature", value=1.5), Set(name="anticipation", value=40), Set(name="unknown", value=1))
+    step(stage, S, Speaker(tick=0, dac_ns=S + 20 * MS), controls=controls)
+    assert engine.calls[-1]["temperature"] == 1.5
+    assert engine.calls[-1]["anticipation_s"] == 0.04
+    step(stage, S + TICK_NS, controls=(Set(name="temperature", value="hot"), Set(name="temperature", value=None)))
+    assert engine.calls[-1]["temperature"] == 1.5
+    assert len(lines) == 2
+    assert "use a number" in lines[0]
+
+
+def test_voice_and_guidance_are_live_controls() -> None:
+    stage, engine, context = made(voice="strings", guidance=1.5)
+    lines: list[str] = []
+    context.note = lines.append
+    step(stage, 2 * S, Speaker(tick=0, dac_ns=2 * S + 20 * MS))
+    assert (engine.calls[-1]["voice"], engine.calls[-1]["guidance"]) == (2, 1.5)
+    controls = (Set(name="voice", value="auto"), Set(name="guidance", value=3), Set(name="voice", value="kazoo"))
+    now = stage.wake_ns()
+    assert now is not None
+    step(stage, now, controls=controls)
+    assert (engine.calls[-1]["voice"], engine.calls[-1]["guidance"]) == (0, 3.0)
+    assert len(lines) == 1
+    assert "kazoo" in lines[0]
+    assert "auto, drums, strings" in lines[0]
+    with pytest.raises(UserError, match="kazoo"):
+        made(voice="kazoo")
+
+
+def test_anticipation_follows_the_measured_age_with_hysteresis() -> None:
+    auto = Anticipation("auto")
+    assert auto.observe(72.0) == 80.0
+    for _ in range(500):
+        assert auto.observe(62.0) == 80.0
+    for age in np.tile([55.0, 65.0], 300):
+        assert auto.observe(age) == 80.0, "it does not flutter at the border"
+    for _ in range(500):
+        auto.observe(45.0)
+    assert auto.ms == 40.0
+    for _ in range(500):
+        auto.observe(400.0)
+    assert auto.ms == 120.0
+    fixed = Anticipation("55")
+    assert fixed.observe(300.0) == 55.0
+    for bad in ("soon", "-4", "nan"):
+        with pytest.raises(UserError, match="anticipation"):
+            Anticipation(bad)

@@ -1,0 +1,145 @@
+"""The report: every field of the contract, null where nothing was measured, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streaming.errors import UserError
+from streaming.schema.messages import Health
+from streaming.settings.config import Show
+from streaming.system.files import check_writable
+from streaming.telemetry.metrics import Metrics
+from streaming.telemetry.report import RSS_SAMPLES, ShowRecord, StageRecord, build_report, write_report
+
+HOST = {"cpu": "x", "gpu": None, "cores": 2}
+S = 1_000_000_000
+
+
+def performed() -> ShowRecord:
+    record = ShowRecord(show=Show(direction="video-to-music"), start_ns=0, end_ns=10 * S)
+    for name in ("camera", "motion", "tokens", "sound", "speaker"):
+        stage = record.stages[name] = StageRecord(name, heard=True)
+        stage.first, stage.last = (10, S), (10 + 25 * 8, 9 * S)
+    metrics = Metrics()
+    for value in range(50, 150):
+        metrics.observe("motion_to_sound_ms", value)
+    for name, count in {"expected": 250, "played": 245, "concealed": 5, "concealed_start": 4}.items():
+        metrics.count(f"ticks.{name}", count)
+    metrics.gauge("samples_played", 313_600)
+    speaker = record.stages["speaker"]
+    speaker.totals.add(metrics.take("speaker"))
+    speaker.info = {"device": "JACK", "samplerate": 48_000}
+    record.stages["sound"].totals.add(Health(stage="sound", counters={"drops.tokens": 3, "dropsy": 0}))
+    return record
+
+
+def test_nothing_measured_is_null_and_never_zero() -> None:
+    record = ShowRecord(show=Show())
+    record.stages["camera"] = StageRecord("camera")
+    record.stages["speaker"] = StageRecord("speaker")
+    report = build_report(record, HOST)
+    assert report["duration_s"] is None
+    assert set(report["ticks"].values()) == {None}
+    assert set(report["audio"].values()) == {None}
+    assert set(report["fps"].values()) == {None}
+    assert report["tokens_per_s"] is None
+    assert set(report["motion_to_sound_ms"]) == {"n", "p50", "p95", "p99", "max"}
+    assert set(report["motion_to_sound_ms"].values()) == {None}
+    assert set(report["sound_to_picture_ms"].values()) == {None}
+    stage = report["stages"]["camera"]
+    for name in ("drops", "cpu_percent", "rss_mb_start", "rss_mb_end"):
+        assert stage[name] is None
+    assert set(stage["step_ms"].values()) == {None}
+
+
+def test_every_field_of_the_contract_is_there() -> None:
+    report = build_report(performed(), HOST)
+    assert {"schema", "version", "host", "backend", "bundle", "direction", "duration_s"} <= set(report)
+    assert report["version"]
+    assert report["duration_s"] == 10.0
+    assert report["ticks"] == {"expected": 250, "played": 245, "concealed": 5, "concealed_after_first_second": 1}
+    assert report["audio"] == {"samples_played": 313_600, "underruns": 0, "device": "JACK", "samplerate": 48_000}
+    assert report["fps"] == {"camera": 25.0, "motion": 25.0, "picture": None, "screen": None}
+    assert report["tokens_per_s"] == 200.0
+    assert report["token_frames_per_s"] == 50.0
+    latency = report["motion_to_sound_ms"]
+    assert latency["n"] == 100
+    assert latency["p50"] == pytest.approx(99.5, rel=0.02)
+    assert latency["max"] == 149.0
+    assert report["awake"] is False
+    assert report["stages"]["sound"]["drops"] == 3
+    assert {"step_ms", "drops", "restarts", "recovery_ms", "cpu_percent", "rss_mb_start", "rss_mb_end"} <= set(
+        report["stages"]["sound"]
+    )
+    json.dumps(report)
+
+
+def counted(name: str, **counters: int) -> StageRecord:
+    stage = StageRecord(name, heard=True, info={"device": "a film"})
+    stage.totals.add(Health(stage=name, counters=counters))
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("shown", "at_first", "found"),
+    [
+        (750, 25, (750, 750, 0, 0)),
+        (700, 20, (750, 700, 50, 45)),  # also those that a stage that was gone did not count
+        (0, 0, (750, 0, 750, 725)),
+        (751, 26, (750, 751, 0, 0)),  # the sound's clock began anew
+    ],
+)
+def test_of_as_many_pictures_as_there_were_ticks(shown: int, at_first: int, found: tuple[int, ...]) -> None:
+    record = ShowRecord(show=Show(direction="music-to-video"))
+    record.stages["microphone"] = counted("microphone", published=750)
+    record.stages["screen"] = counted("screen", pictures_shown=shown, pictures_shown_start=at_first)
+    pictures = build_report(record, HOST)["pictures"]
+    assert tuple(pictures.values()) == (*found, "a film")
+    assert list(pictures) == ["expected", "shown", "missed", "missed_after_first_second", "device"]
+    both = performed()
+    both.stages["microphone"], both.stages["screen"] = counted("microphone", published=9), record.stages["screen"]
+    assert build_report(both, HOST)["pictures"]["expected"] == 250
+    assert set(build_report(performed(), HOST)["pictures"].values()) == {None}
+
+
+def test_memory_samples_are_bounded_and_give_a_slope() -> None:
+    stage = StageRecord("x")
+    assert stage.rss_slope_mb_per_hour() is None
+    for second in range(10 * RSS_SAMPLES):
+        stage.sample_rss(second, 100.0 + second / 3600.0)
+    assert len(stage.rss_series) <= RSS_SAMPLES
+    assert stage.rss_slope_mb_per_hour() == pytest.approx(1.0, rel=1e-3)
+    assert stage.rss_mb_end == pytest.approx(100 + (10 * RSS_SAMPLES - 1) / 3600)
+
+
+def test_the_file_is_written_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    write_report(str(path), {"a": 1})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("old")
+    loop: dict[str, object] = {}
+    loop["a"] = loop
+    with pytest.raises(ValueError, match="Circular"):
+        write_report(str(path), loop)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_what_cannot_be_written_is_refused_before_the_show(tmp_path: Path) -> None:
+    check_writable(str(tmp_path / "r.json"), "--report")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UserError, match="is a folder"):
+        check_writable(str(tmp_path), "--report")
+    with pytest.raises(UserError, match="does not exist"):
+        check_writable(str(tmp_path / "none" / "r.json"), "--report")
+    with pytest.raises(UserError, match="cannot be written"):
+        check_writable("/proc/r.json", "--report")

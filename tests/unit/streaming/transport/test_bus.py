@@ -1,0 +1,424 @@
+"""Real sockets: policies under overload, restarts, bad bytes, control, waking, addresses and CURVE."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+
+from streaming.errors import UserError
+from streaming.schema.messages import Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
+from streaming.schema.topics import TOPICS
+from streaming.settings.config import Links
+from streaming.telemetry.metrics import Metrics
+from streaming.timing import clock
+from streaming.transport import wire
+from streaming.transport.bus import ControlHub, ControlLink, Publisher, Subscriber
+from streaming.transport.links import CONTROL, addresses, load_keys
+from streaming.transport.sockets import Poller, Waker, make_keys
+
+PATIENCE_NS = 20_000_000_000
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Callable[[str], str]:
+    return lambda name: addresses(Links(run_dir=str(tmp_path)), name, bind=True)
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[Any], Any]]:
+    opened: list[Any] = []
+
+    def keep(item: Any) -> Any:
+        opened.append(item)
+        return item
+
+    yield keep
+    for item in reversed(opened):
+        item.close()
+
+
+def sound(tick: int) -> Sound:
+    return Sound(tick=tick, pcm=np.full(1280, tick / 1e6, np.float32))
+
+
+def speaker(tick: int) -> Speaker:
+    return Speaker(tick=tick, dac_ns=tick)
+
+
+def flow(tick: int) -> Flow:
+    return Flow(tick=tick, flow=np.zeros((2, 16, 16), np.float32))
+
+
+def collect(subscriber: Subscriber, enough: Callable[[list[Message]], bool]) -> list[Message]:
+    """Read until there is enough; fails after a time that no machine needs."""
+    got: list[Message] = []
+    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
+    while not enough(got):
+        assert clock.now_ns() < deadline, f"only {len(got)} messages"
+        poller.wait(clock.now_ns() + 50_000_000, precise=False)
+        for messages in subscriber.drain().values():
+            got += messages
+    return got
+
+
+def join(publisher: Publisher, subscriber: Subscriber, make: Callable[[int], Message]) -> Message:
+    """Publish until the reader hears it; gives the newest heard once nothing more is under way."""
+    heard: list[Message] = []
+    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
+    tick = 0
+    while not heard:
+        assert clock.now_ns() < deadline
+        publisher.send(make(tick))
+        tick += 1
+        poller.wait(clock.now_ns() + 10_000_000, precise=False)
+        heard = [m for messages in subscriber.drain().values() for m in messages]
+    while heard[-1].seq != publisher._seq - 1:
+        heard += collect(subscriber, bool)
+    return heard[-1]
+
+
+def counters(metrics: Metrics) -> dict[str, int]:
+    return metrics.take().counters
+
+
+def test_slow_joiner_hears_what_comes_after_it_and_counts_no_gap(where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    publisher = closing(Publisher("sound", where("sound")))
+    for tick in range(10):
+        publisher.send(sound(tick))
+    subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
+    join(publisher, subscriber, sound)
+    assert counters(metrics) == {}
+
+
+def test_a_reader_may_come_before_the_writer(where: Any, closing: Any) -> None:
+    subscriber = closing(Subscriber({"speaker": where("speaker")}, Metrics()))
+    assert subscriber.drain() == {}
+    publisher = closing(Publisher("speaker", where("speaker")))
+    assert isinstance(join(publisher, subscriber, speaker), Speaker)
+
+
+def test_ordered_topic_arrives_whole_and_in_order(where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    publisher = closing(Publisher("sound", where("sound")))
+    subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
+    first = join(publisher, subscriber, sound).seq + 1
+    for tick in range(50):
+        publisher.send(sound(tick))
+    got = collect(subscriber, lambda got: len(got) == 50)
+    assert [m.seq for m in got] == list(range(first, first + 50))
+    assert [m.tick for m in got if isinstance(m, Sound)] == list(range(50))
+    assert all(isinstance(m, Sound) and not m.pcm.flags.writeable and m.pcm.flags.aligned for m in got)
+    assert counters(metrics) == {}
+
+
+@pytest.mark.parametrize(("topic", "make"), [("speaker", speaker), ("flow", flow)])
+def test_latest_topic_gives_the_newest_and_counts_the_rest(topic: str, make: Any, where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    publisher = closing(Publisher(topic, where(topic)))
+    subscriber = closing(Subscriber({topic: where(topic)}, metrics))
+    start = join(publisher, subscriber, make).seq
+    counters(metrics)
+    got: list[Message] = []
+    total = 3 * TOPICS[topic].queue // 4
+    for tick in range(total):
+        publisher.send(make(tick))
+    while not got or got[-1].seq < start + total:
+        messages = [message for some in subscriber.drain().values() for message in some]
+        assert len(messages) <= TOPICS[topic].room
+        got += messages
+    seqs = [message.seq for message in got]
+    assert seqs == sorted(set(seqs))
+    assert counters(metrics).get(f"drops.{topic}", 0) == total - len(got)
+
+
+@pytest.mark.parametrize(("topic", "make"), [("sound", sound), ("speaker", speaker)])
+def test_a_reader_that_sleeps_is_bounded_and_its_losses_are_counted(
+    topic: str, make: Any, where: Any, closing: Any
+) -> None:
+    metrics = Metrics()
+    publisher = closing(Publisher(topic, where(topic)))
+    subscriber = closing(Subscriber({topic: where(topic)}, metrics))
+    first = join(publisher, subscriber, make).seq + 1
+    counters(metrics)
+    total = 20_000  # far beyond both queues and the kernel's buffers
+    for tick in range(total):
+        publisher.send(make(tick))
+    got = collect(subscriber, bool)
+    # What is sent now arrives again: a queue that was full a moment ago may still refuse the first of it.
+    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
+    while got[-1].seq != publisher._seq - 1:
+        assert clock.now_ns() < deadline
+        publisher.send(make(0))
+        poller.wait(clock.now_ns() + 10_000_000, precise=False)
+        got += [message for messages in subscriber.drain().values() for message in messages]
+    last = got[-1]
+    seqs = [m.seq for m in got]
+    assert seqs == sorted(set(seqs))
+    assert len(got) < total / 2
+    dropped = counters(metrics)[f"drops.{topic}"]
+    assert dropped == last.seq - first + 1 - len(got)
+
+
+def test_publisher_restart_is_heard_and_is_no_gap(where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
+    for _ in range(3):
+        publisher = Publisher("sound", where("sound"))
+        join(publisher, subscriber, sound)
+        for tick in range(20):
+            publisher.send(sound(tick))
+        collect(subscriber, lambda got: len(got) == 20)
+        publisher.close()
+    assert counters(metrics) == {}
+
+
+def test_killed_publisher_leaves_a_file_that_its_successor_takes_over(where: Any, closing: Any, tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from streaming.transport.bus import Publisher\n"
+        "publisher = Publisher('speaker', sys.argv[1])\n"
+        "print('bound', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    root = Path(clock.__file__).parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", script, where("speaker")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"bound\n"
+        with pytest.raises(UserError, match="in use"):
+            Publisher("speaker", where("speaker"))
+        other.kill()
+    assert (tmp_path / "speaker.sock").exists()
+    subscriber = closing(Subscriber({"speaker": where("speaker")}, Metrics()))
+    publisher = Publisher("speaker", where("speaker"))
+    join(publisher, subscriber, speaker)
+    publisher.close()
+    assert not (tmp_path / "speaker.sock").exists()
+
+
+def test_closing_does_not_remove_a_successors_file(where: Any, closing: Any, tmp_path: Path) -> None:
+    first = Publisher("speaker", where("speaker"))
+    os.unlink(tmp_path / "speaker.sock")
+    closing(Publisher("speaker", where("speaker")))
+    first.close()
+    assert (tmp_path / "speaker.sock").exists()
+
+
+def test_bad_bytes_do_not_stop_the_reader(where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    raw = zmq.Context.instance().socket(zmq.PUB)
+    raw.bind(where("sound"))
+    subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
+    good = [bytes(frame) for frame in wire.pack(sound(1), TOPICS["sound"])]
+    bad = [
+        [b"sound"],
+        [b"sound", b"garbage", b"x"],
+        [b"sound", good[1][:-9], good[2]],
+        [b"soundless", good[1], good[2]],
+        [b"sound", good[1].replace(b"float32", b"float16"), good[2]],
+        [b"sound", good[1], good[2][:-4]],
+        [b"sound", b"\x92\x63" + good[1][2:], good[2]],
+        [b"sound", good[1], good[2], *[b"y" * 9_000] * 3],
+    ]
+    heard: list[Message] = []
+    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
+    while not heard:
+        assert clock.now_ns() < deadline
+        raw.send_multipart(good)
+        poller.wait(clock.now_ns() + 20_000_000)
+        heard = subscriber.drain().get("sound", [])
+    for _ in range(25):
+        for frames in bad:
+            raw.send_multipart(frames)
+        poller.wait(clock.now_ns() + 200_000_000)
+        subscriber.drain()
+    raw.send_multipart([b"sound", b"z" * 100_000])  # beyond what the socket accepts: the link is cut and made anew
+    heard.clear()
+    while not heard:
+        assert clock.now_ns() < deadline
+        raw.send_multipart(good)
+        poller.wait(clock.now_ns() + 20_000_000)
+        heard = subscriber.drain().get("sound", [])
+    raw.close(0)
+    bad_counts = {name for name in counters(metrics) if name.startswith("bad.")}
+    expected = ("truncated", "malformed", "topic", "dtype", "shape", "version", "oversized", "link")
+    assert bad_counts == {f"bad.sound.{reason}" for reason in expected}
+
+
+def until(poll: Callable[[], list[Any]], count: int) -> list[Any]:
+    got: list[Any] = []
+    deadline = clock.now_ns() + PATIENCE_NS
+    while len(got) < count:
+        assert clock.now_ns() < deadline, got
+        got += poll()
+    return got
+
+
+def test_control_both_ways(where: Any, closing: Any, tmp_path: Path) -> None:
+    metrics = Metrics()
+    link = closing(ControlLink(where(CONTROL), b"motion:12"))
+    link.send(Hello(stage="motion", pid=12))  # before there is a hub: kept
+    hub = ControlHub(where(CONTROL), metrics)
+    link.send(Health(stage="motion", counters={"a": 1}))
+    reports = until(lambda: hub.poll(50), 2)
+    assert [identity for identity, _ in reports] == [b"motion:12"] * 2
+    assert reports[0][1] == Hello(stage="motion", pid=12)
+    controls = [Start(now_ns=5), Set(name="temperature", value=0.5), Stop()]
+    for control in controls:
+        hub.send(b"motion:12", control)
+    poller = Poller(link)
+
+    def receive() -> list[Any]:
+        poller.wait(clock.now_ns() + 50_000_000)
+        received: list[Any] = link.receive()
+        return received
+
+    assert until(receive, 3) == controls
+    hub.send(b"nobody:1", Stop())
+    assert counters(metrics) == {"control_lost": 1}
+    hub.close()
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_malformed_control_is_counted_and_ignored(where: Any, closing: Any) -> None:
+    hub_metrics, link_metrics = Metrics(), Metrics()
+    hub = closing(ControlHub(where(CONTROL), hub_metrics))
+    raw = zmq.Context.instance().socket(zmq.DEALER)
+    raw.setsockopt(zmq.IDENTITY, b"raw")
+    raw.connect(where(CONTROL))
+    raw.send(b"garbage")
+    raw.send_multipart([wire.pack_control(Hello(stage="x", pid=1)), b"more"])
+    raw.send(wire.pack_control(Stop()))
+    raw.send(wire.pack_control(Hello(stage="x", pid=1)))
+    assert until(lambda: hub.poll(50), 1) == [(b"raw", Hello(stage="x", pid=1))]
+    assert counters(hub_metrics) == {"bad.control.malformed": 3}
+    raw.close(0)
+    link = closing(ControlLink(where(CONTROL), b"x:2", link_metrics))
+    link.send(Hello(stage="x", pid=2))
+    until(lambda: hub.poll(50), 1)
+    hub._socket.send_multipart([b"x:2", b"\xff\xff"])
+    hub.send(b"x:2", Stop())
+    assert until(link.receive, 1) == [Stop()]
+    assert counters(link_metrics) == {"bad.control.malformed": 1}
+
+
+def test_waker_wakes_from_a_thread_and_never_blocks(closing: Any) -> None:
+    waker = closing(Waker())
+    poller = Poller(waker)
+    assert not waker.clear()
+    thread = threading.Thread(target=lambda: [waker.wake() for _ in range(200_000)])
+    thread.start()
+    assert poller.wait(clock.now_ns() + PATIENCE_NS)
+    thread.join()
+    assert waker.clear()
+    while waker.clear():
+        pass
+    assert not poller.wait(clock.now_ns() + 2_000_000)
+    waker.wake()
+    assert poller.wait()
+
+
+def test_poller_never_returns_before_the_deadline(closing: Any) -> None:
+    poller = Poller(closing(Waker()))
+    for ms in (0.0, 0.4, 1.7, 3.3):
+        deadline = clock.now_ns() + int(ms * 1e6)
+        assert not poller.wait(deadline)
+        assert clock.now_ns() >= deadline
+
+
+def test_addresses(tmp_path: Path) -> None:
+    links = Links(run_dir=str(tmp_path), addresses={"camera": "tcp://127.0.0.1:5555", "motion": "tcp://10.0.0.7:5556"})
+    assert addresses(links, "sound") == f"ipc://{tmp_path}/sound.sock"
+    assert addresses(links, "camera", bind=True) == "tcp://127.0.0.1:5555"
+    with pytest.raises(UserError, match="allow_remote"):
+        addresses(links, "motion", bind=True)
+    with pytest.raises(UserError, match="keys"):
+        addresses(links, "motion")
+    allowed = Links(addresses={"motion": "tcp://*:5556"}, allow_remote=True, keys=str(tmp_path))
+    assert addresses(allowed, "motion", bind=True) == "tcp://*:5556"
+    with pytest.raises(UserError, match="not reached"):
+        addresses(allowed, "motion")
+    for bad in ("10.0.0.7:1", "tcp://", "tcp://host", "ipc:///tmp/x", "tcp://h:1;tcp://i:2", "tcp://127.0.0.1:1\n"):
+        with pytest.raises(UserError, match="no address"):
+            addresses(Links(addresses={"motion": bad}), "motion", bind=True)
+    with pytest.raises(UserError, match="too long"):
+        addresses(Links(run_dir="/tmp/" + "x" * 120), "motion")
+
+
+def test_an_open_port_without_keys_is_refused_even_when_asked_for_directly() -> None:
+    with pytest.raises(UserError, match="CURVE"):
+        Publisher("sound", "tcp://0.0.0.0:0")
+    with pytest.raises(UserError, match="CURVE"):
+        ControlHub("tcp://*:0")
+
+
+def test_a_port_in_use_is_a_users_error(closing: Any) -> None:
+    taken = closing(socket.socket())
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    with pytest.raises(UserError, match="in use"):
+        Publisher("sound", f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_keys_are_private_and_checked(tmp_path: Path) -> None:
+    security = make_keys(tmp_path)
+    assert make_keys(tmp_path) == security
+    assert security.secret.decode() not in repr(security)
+    secret = tmp_path / "antiphon.key_secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    secret.chmod(0o644)
+    with pytest.raises(UserError, match="chmod 600"):
+        load_keys(tmp_path)
+    secret.chmod(0o600)
+    (tmp_path / "allowed" / "broken.key").write_text('public-key = "short"')
+    with pytest.raises(UserError, match="broken"):
+        load_keys(tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_keys(tmp_path / "nowhere")
+
+
+def test_curve_lets_in_who_is_allowed_and_nobody_else(tmp_path: Path, closing: Any) -> None:
+    server, friend, stranger = (make_keys(tmp_path / name) for name in ("server", "friend", "stranger"))
+    shutil.copy(tmp_path / "friend/antiphon.key", tmp_path / "server/allowed/friend.key")
+    shutil.copy(tmp_path / "server/antiphon.key", tmp_path / "friend/allowed/speaker.key")
+    shutil.copy(tmp_path / "server/antiphon.key", tmp_path / "stranger/allowed/127.0.0.1.key")
+    publisher = closing(Publisher("speaker", "tcp://127.0.0.1:0", server))
+    address = {"speaker": publisher.address}
+    plain = closing(Subscriber(address, Metrics()))
+    unknown = closing(Subscriber(address, Metrics(), stranger))
+    # Knows a key on the list, but expects another publisher: an impostor would be refused likewise.
+    astray = closing(Subscriber(address, Metrics(), make_keys(tmp_path / "astray")))
+    allowed = closing(Subscriber(address, Metrics(), friend))
+    # Said until heard: an echo that answers at once fills the queue within the millisecond after which ZeroMQ looks.
+    for _ in range(30):
+        join(publisher, allowed, speaker)
+        assert plain.drain() == unknown.drain() == astray.drain() == {}
+    own = closing(Subscriber(address, Metrics(), server))
+    join(publisher, own, speaker)
+    assert plain.drain() == unknown.drain() == astray.drain() == {}
+
+
+def test_a_link_that_was_refused_for_long_and_never_looked_at_closes(tmp_path: Path, closing: Any) -> None:
+    server = make_keys(tmp_path / "server")
+    publisher = closing(Publisher("speaker", "tcp://127.0.0.1:0", server))
+    refused = Subscriber({"speaker": publisher.address}, Metrics(), make_keys(tmp_path / "stranger"))
+    # As many events as fill the monitor: ZeroMQ's thread then waits, and waited for the monitor's reader for ever.
+    time.sleep(10.0)
+    closer = threading.Thread(target=refused.close, daemon=True)
+    closer.start()
+    closer.join(5.0)
+    assert not closer.is_alive()

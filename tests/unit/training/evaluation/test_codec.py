@@ -1,0 +1,94 @@
+"""The codec's scores know good from bad, and Opus is a fair control: in line and better with more bits."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streaming.conventions import TICK_SAMPLES
+from training.evaluation.codec import ELSEWHERE, Scored, jumps, mel_distance, pooled, recordings, si_sdr_db
+from training.measures.opus import in_line, through_opus
+
+RATE = 32_000
+
+
+@pytest.fixture(scope="module")
+def notes() -> np.ndarray:
+    t = np.arange(3 * RATE) / RATE
+    wave = sum(np.sin(2 * np.pi * f * t) * np.exp(-3 * ((t - d) % 1.0)) for f, d in ((330, 0), (495, 0.3), (660, 0.6)))
+    noise = np.random.default_rng(1).standard_normal(t.size) * np.exp(-20 * (t % 0.5))
+    return (0.2 * wave + 0.05 * noise).astype(np.float32)
+
+
+def test_mel_distance_is_nothing_for_the_same_and_grows_with_noise(notes: np.ndarray) -> None:
+    noise = np.random.default_rng(2).standard_normal(notes.size).astype(np.float32)
+    distances = [mel_distance(notes + g * noise, notes) for g in (0.0, 0.001, 0.01, 0.1)]
+    assert distances[0] == 0.0
+    assert distances == sorted(distances)
+    assert mel_distance(0.5 * notes, notes) > 0.3, "a level is heard"
+
+
+def test_si_sdr_is_that_of_the_noise_whatever_the_level(notes: np.ndarray) -> None:
+    noise = np.random.default_rng(3).standard_normal(notes.size)
+    noise *= np.sqrt((notes.astype(np.float64) ** 2).sum() / (noise**2).sum()) * 0.1
+    for gain in (1.0, 0.1):
+        assert si_sdr_db(gain * (notes + noise).astype(np.float32), notes) == pytest.approx(20.0, abs=0.3)
+
+
+def test_a_jump_at_the_borders_shows(notes: np.ndarray) -> None:
+    whole = notes[: notes.size // TICK_SAMPLES * TICK_SAMPLES]
+    ticks = whole.reshape(-1, TICK_SAMPLES).copy()
+    ticks[::2] += 0.1
+    stepped = ticks.ravel()
+    assert jumps(stepped).mean() > 3 * jumps(whole).mean()
+    assert jumps(stepped, ELSEWHERE).mean() < 1.5 * jumps(whole, ELSEWHERE).mean(), "and nowhere else"
+    assert jumps(np.zeros(10 * TICK_SAMPLES, np.float32)).size == 0, "silence has no border"
+
+
+@pytest.mark.parametrize("lag", [0, 37, 312, -50])
+def test_a_delayed_copy_is_brought_back(notes: np.ndarray, lag: int) -> None:
+    moved = np.pad(notes, (lag, 0)) if lag > 0 else notes[-lag:]
+    back = in_line(moved, notes, 640)
+    part = slice(700, notes.size - 700)
+    np.testing.assert_array_equal(back[part], notes[part])
+
+
+def test_opus_is_in_line_and_better_with_more_bits(notes: np.ndarray) -> None:
+    heard = {kbits: through_opus(notes, RATE, 1000 * kbits) for kbits in (6, 12, 24)}
+    assert all(sound.shape == notes.shape for sound in heard.values())
+    distances = [mel_distance(sound, notes) for sound in heard.values()]
+    assert distances == sorted(distances, reverse=True)
+    assert si_sdr_db(heard[24], notes) > 5.0
+
+
+def test_recordings_are_read_as_the_codec_hears_them(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes((np.ones((44_100, 2)) * 8000).astype(np.int16).tobytes())
+    (tmp_path / "readme.txt").write_text("no sound")
+    (sample,) = recordings(tmp_path)
+    assert sample.name == "a.wav"
+    assert sample.sound.size == 25 * TICK_SAMPLES
+    assert float(np.median(sample.sound)) == pytest.approx(8000 / 32768, abs=1e-3)
+    with pytest.raises(FileNotFoundError):
+        recordings(_empty(tmp_path))
+
+
+def _empty(folder: Path) -> Path:
+    empty = folder / "empty"
+    empty.mkdir()
+    return empty
+
+
+def test_every_border_counts_the_same() -> None:
+    """A clip that sounds for a moment has few borders, and must not weigh as much as one that plays throughout."""
+    rows = [Scored({"mel": 1.0}, {"seam": np.full(count, value)}) for count, value in ((99, 0.1), (1, 0.9))]
+    figures = pooled(rows)
+    assert figures["mel"] == 1.0
+    assert figures["seam"] == pytest.approx(0.108)
+    assert figures["seam_median"] == pytest.approx(0.1)

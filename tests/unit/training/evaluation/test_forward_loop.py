@@ -1,0 +1,114 @@
+"""The forward scores mean what they say, for performers and for films alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streaming.conventions import SAMPLE_RATE
+from tests.films import write_film
+from training.evaluate import main
+from training.evaluation.forward_loop import Answer, Setting, answer_footage, evaluate_footage, score
+from training.measures.onsets import detect_onsets
+from training.synthesis.recordings import TEST_SEED, kind_of, performer_of, read_motion, sound_of, watch
+
+EVENTS = (0.8, 1.64, 2.4, 3.32)
+
+
+def answered(seed: int, music: np.ndarray) -> Answer:
+    onsets = performer_of(seed).score.onsets_s
+    return Answer(str(seed), kind_of(seed), music, sound_of(seed), onsets, np.zeros(0))
+
+
+def test_who_plays_what_was_played_scores_best_and_others_music_does_not() -> None:
+    seeds = [TEST_SEED + i for i in (1, 3, 6)]
+    right = score([answered(seed, sound_of(seed)) for seed in seeds])
+    wrong = score([answered(seed, sound_of(seed + 5)) for seed in seeds])
+    assert right["onset_f1_50ms"] == right["onset_f1_50ms_of_true_sound"] > 0.9
+    assert right["loudness_correlation"] == 1.0
+    assert right["pitch_within_50_cents"] == 1.0
+    assert wrong["onset_f1_50ms"] < 0.6
+    assert right["onset_f1_50ms_shuffled"] < 0.6
+    assert wrong["pitch_within_50_cents"] < 0.4
+
+
+def test_a_clip_in_which_nothing_is_played_has_no_onsets_to_meet() -> None:
+    seeds = [TEST_SEED, TEST_SEED + 1]
+    silent = Answer("silent", "footage", *(2 * [np.zeros(32_000, np.float32)]), *(2 * [np.zeros(0)]))
+    alone = score([answered(seed, sound_of(seed)) for seed in seeds])
+    figures = score([*(answered(seed, sound_of(seed)) for seed in seeds), silent])
+    assert (figures["n_clips"], figures["n_with_onsets"]) == (3, 2)
+    assert figures["onset_f1_50ms"] == alone["onset_f1_50ms"]
+
+
+def test_with_anticipation_early_is_right() -> None:
+    seeds = [TEST_SEED + 1, TEST_SEED + 3]
+    early = [np.concatenate([sound_of(seed)[2560:], np.zeros(2560, np.float32)]) for seed in seeds]
+    answers = [answered(seed, music) for seed, music in zip(seeds, early, strict=True)]
+    asked, unasked = score(answers, 0.08), score(answers)
+    assert asked["onset_f1_50ms"] > 0.9 > unasked["onset_f1_50ms"]
+    assert asked["signed_lag_ms_median"] == pytest.approx(-80, abs=12)
+    assert asked["loudness_correlation"] > 0.99
+
+
+def test_a_periodic_performer_repeats_one_gesture() -> None:
+    for seed in range(5):
+        score_ = performer_of(seed, periodic=True).score
+        assert not score_.rests
+        assert np.ptp(np.diff(score_.onsets_s)) < 1e-9
+        assert detect_onsets(sound_of(seed, periodic=True)).size >= 0.8 * score_.onsets_s.size
+
+
+def test_nothing_is_seen_before_its_time() -> None:
+    class Counts:
+        """An engine that says how bright the picture is."""
+
+        def step(self, image: np.ndarray) -> dict[str, np.ndarray]:
+            return {"embedding": np.full(128, image[64, 64, 0], np.float32)}
+
+        def reset(self) -> None:
+            """Nothing to forget."""
+
+    frames = [(np.full((48, 64, 3), number, np.uint8), 0.1 * number) for number in range(1, 6)]
+    *_, seen, age = read_motion(iter(frames), 14, Counts())  # type: ignore[arg-type]
+    assert seen[:, 0].tolist() == [0, 0, 0, *(2 * [1]), *(3 * [2]), *(2 * [3]), *(3 * [4]), 5]
+    assert age[3:] == pytest.approx([0.02, 0.06, *[0.0, 0.04, 0.08], *[0.02, 0.06], *[0.0, 0.04, 0.08], 0.02], abs=1e-6)
+
+
+def test_a_performer_is_watched_as_a_camera_would() -> None:
+    class Blind:
+        def step(self, image: np.ndarray) -> dict[str, np.ndarray]:
+            return {"embedding": np.zeros(128, np.float32)}
+
+        def reset(self) -> None:
+            """Nothing to forget."""
+
+    steady = watch(TEST_SEED, Blind(), steady=True)  # type: ignore[arg-type]
+    assert steady.age_s.max() < 1e-6
+    assert steady.speed.max() > 0.1
+    assert 0.0 < watch(TEST_SEED, Blind()).age_s.max() < 0.1  # type: ignore[arg-type]
+
+
+def test_films_are_answered_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    for name in ("one.mp4", "two.mkv"):
+        write_film(tmp_path / name, EVENTS, codec="libx264")
+    (tmp_path / "broken.mp4").write_bytes(b"nothing")
+    (tmp_path / "notes.txt").write_text("not a film")
+    figures, answers = evaluate_footage(Setting("default"), tmp_path, workers=1)
+    assert [a.name for a in answers] == ["one.mp4", "two.mkv"]
+    assert list(figures["refused"]) == ["broken.mp4"]
+    assert set(figures["by_film"]) == {"one.mp4", "two.mkv"}
+    assert answers[0].music.size == answers[0].played.size
+    assert np.abs(answers[0].onsets - EVENTS).max() < 0.02
+    one = answer_footage(tmp_path / "one.mp4", Setting("default"))
+    assert np.array_equal(one.music, answers[0].music), "the same film, the same music"
+    assert one.music.size > 3 * SAMPLE_RATE
+
+
+def test_too_little_to_compare_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forward", "--clips", str(tmp_path)]) == 2
+    assert "two films or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["forward", "--clips", "1"])

@@ -1,0 +1,113 @@
+"""The reverse loop's scores: a perfect answer and a wrong one are told apart, and every control is what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.evaluation.reverse_loop import (
+    Reenacted,
+    begun,
+    best_constant,
+    end_point_error,
+    energy_of,
+    figures_of,
+    psnr,
+    similarity,
+    together,
+)
+from training.evaluation.roundtrip import PANEL, panel, pictures_at_ticks
+
+TICKS = 100
+
+
+def clip(seed: int, *, right: bool = True) -> Reenacted:
+    """Everything goes right as fast as it is loud; the answer does so too, or not at all."""
+    rng = np.random.default_rng(seed)
+    loud_db = -40.0 + 15.0 * np.sin(np.arange(TICKS) / rng.uniform(3, 9)) + rng.normal(size=TICKS)
+    true = np.zeros((TICKS, 2, 16, 16), np.float32)
+    true[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
+    true += rng.normal(0, 1e-4, true.shape).astype(np.float32)
+    said = true.copy() if right else rng.normal(0, 0.05, true.shape).astype(np.float32)
+    return Reenacted("keys", str(seed), true, said, said, loud_db, 25.0, 24.0, 22.0)
+
+
+def test_a_right_answer_beats_its_controls_and_a_wrong_one_does_not() -> None:
+    good, bad = (figures_of([clip(seed, right=right) for seed in range(6)]) for right in (True, False))
+    assert good["flow_error"] == pytest.approx(0.0, abs=1e-6)
+    assert good["flow_error"] < good["flow_error_constant"] < good["flow_error_still"]
+    assert good["envelope_correlation"] > 0.8
+    assert abs(good["envelope_correlation_shuffled"]) < 0.4
+    assert bad["flow_error"] > bad["flow_error_still"]
+    assert abs(bad["envelope_correlation"]) < 0.2
+    assert good["psnr_gain_db"] == 3.0
+    assert good["psnr_gain_db_drawn"] == 2.0
+    assert good["n_clips"] == 6
+
+
+def test_the_constant_control_fits_a_field_that_follows_the_loudness_exactly() -> None:
+    loud_db = np.linspace(-60.0, -6.0, 50)
+    true = np.ones((50, 2, 16, 16), np.float32) * (10 ** (loud_db / 20))[:, None, None, None].astype(np.float32)
+    assert end_point_error(best_constant(true, loud_db), true) < 1e-6
+    assert end_point_error(np.zeros_like(true), true) > 0.1
+
+
+def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
+    clips = []
+    for seed in range(4):
+        loud_db = np.r_[np.full(30, -90.0), np.random.default_rng(seed).normal(-30.0, 5.0, TICKS - 30)]
+        drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
+        drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
+        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+    assert begun(clips[0].loud_db) == 30
+    waiting = together(energy_of(clips[0].drawn), np.maximum(clips[1].loud_db, -60.0))
+    figures = figures_of(clips)
+    assert abs(figures["envelope_correlation_shuffled"]) < 0.3 < 0.6 < waiting
+    assert figures["envelope_correlation"] > 0.8
+
+
+def test_a_rest_that_all_pieces_have_is_no_likeness_of_two_clips() -> None:
+    clips = []
+    for seed in range(4):
+        loud_db = np.random.default_rng(seed).normal(-30.0, 5.0, TICKS)
+        loud_db[40:60] = -55.0
+        drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
+        drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
+        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+    figures = figures_of(clips)
+    assert abs(figures["envelope_correlation_shuffled"]) < 0.2
+    assert min(figures["envelope_correlation_in_step"], figures["envelope_correlation_of_pieces"]) > 0.5
+
+
+def test_what_never_changes_goes_together_with_nothing() -> None:
+    course = np.sin(np.arange(50.0))
+    assert together(course, np.ones(50)) == 0.0
+    assert together(course, 3.0 * course - 1.0) == pytest.approx(1.0)
+    still, moving = np.zeros((5, 2, 16, 16), np.float32), np.ones((5, 2, 16, 16), np.float32)
+    assert (energy_of(moving) > energy_of(still)).all()
+
+
+def test_pictures_that_differ_more_are_less_alike() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    near = np.clip(image.astype(int) + rng.integers(-8, 9, image.shape), 0, 255).astype(np.uint8)
+    far = rng.integers(0, 255, image.shape, dtype=np.uint8)
+    assert psnr(image, image) > psnr(near, image) > psnr(far, image)
+    assert similarity(image, image).min() == pytest.approx(1.0)
+    assert similarity(near, image).mean() > 0.9 > 0.2 > similarity(far, image).mean()
+
+
+def test_every_tick_has_the_newest_picture() -> None:
+    seen = [(np.full((2, 2, 3), shade, np.uint8), at) for shade, at in ((1, 0.0), (2, 0.05), (3, 0.1))]
+    assert [int(image[0, 0, 0]) for image in pictures_at_ticks(seen, 5)] == [1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (640, 360), (100, 1000)])
+def test_a_panel_holds_any_picture_whole(shape: tuple[int, int]) -> None:
+    out = panel(np.full((*shape, 3), 200, np.uint8), "")
+    assert out.shape == (PANEL[1], PANEL[0], 3)
+    rows, columns = np.nonzero(out[..., 0] > 100)
+    high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert wide / high == pytest.approx(shape[1] / shape[0], rel=0.05)

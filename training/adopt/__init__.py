@@ -1,0 +1,1 @@
+"""Published networks into a bundle: codecs, flow, diffusion, front ends."""

@@ -1,0 +1,114 @@
+"""Puts a published latent-diffusion network into a bundle as its painter: SD-Turbo's kind, with a tiny autoencoder.
+
+    python -m training.adopt picture stabilityai/sd-turbo --prompt "a charcoal drawing" --out BUNDLE
+
+Weights come in diffusers' own layout, from the hub or a folder. The words are made an embedding here, once: the bundle
+holds that, the two networks and the schedule, each file under its hash, and no reader of text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save
+from torch import Tensor
+
+from engines.runtimes.diffusers_runtime import PROMPT, SCHEDULER, DiffusionPainter
+from models.codec.published_codecs import PublishedError
+from training.adopt.licences import CARD, agree, licence_of
+from training.adopt.model_hub import fetch
+from training.bundling import write_ready
+
+WEIGHTS = ("diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors")
+"""As a folder of diffusers has them; the first one that is there is taken."""
+WANTED = (
+    *("unet/config.json", f"unet/{WEIGHTS[0]}", "scheduler/*.json"),
+    *("text_encoder/config.json", "text_encoder/model.fp16.safetensors", "tokenizer/*", CARD),
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be painted: words, with which autoencoder, in squares of how many pixels."""
+
+    prompt: str
+    autoencoder: str
+    side: int = 512
+
+
+def files_of(source: str, wish: Wish, offline: bool) -> tuple[Path, Path, dict[str, bytes | Path]]:
+    """The folders of the network and its autoencoder, and what of them goes into a bundle: name there -> file.
+
+    Raises:
+        PublishedError: when something of it is missing.
+    """
+    folder = fetch(source, offline, WANTED)
+    autoencoder = fetch(wish.autoencoder, offline, ("config.json", WEIGHTS[1], CARD))
+    files: dict[str, bytes | Path] = {}
+    for part, where in (("unet", folder / "unet"), ("autoencoder", autoencoder)):
+        weights = next((where / name for name in WEIGHTS if (where / name).is_file()), None)
+        if weights is None or not (where / "config.json").is_file():
+            raise PublishedError(f"{where} has no config.json and {WEIGHTS[1]}; weights are safetensors only")
+        files |= {f"diffusion/{part}/config.json": where / "config.json", f"diffusion/{part}/{WEIGHTS[1]}": weights}
+    schedule = folder / SCHEDULER
+    if not schedule.is_file():
+        raise PublishedError(f"{folder} has no {SCHEDULER}: it is no folder of diffusers")
+    return folder, autoencoder, files | {f"diffusion/{SCHEDULER}": schedule}
+
+
+@torch.inference_mode()
+def words_of(folder: Path, prompt: str) -> Tensor:
+    """What the network's own reader makes of words: float32 [1, L, W].
+
+    Raises:
+        PublishedError: when it has none, or it cannot be read.
+    """
+    try:
+        from transformers import CLIPTextModel, CLIPTokenizer
+    except ImportError as error:
+        raise PublishedError("its words need Transformers: pip install 'antiphon[diffusers]'") from error
+    half = not (folder / "text_encoder" / "model.safetensors").is_file()
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)
+        encoder = CLIPTextModel.from_pretrained(
+            str(folder / "text_encoder"),
+            local_files_only=True,
+            use_safetensors=True,
+            variant="fp16" if half else None,
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        line = " ".join(str(error).split())[:160]
+        raise PublishedError(f"{folder}: its text_encoder and tokenizer cannot be read ({line})") from error
+    length = tokenizer.model_max_length
+    given = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    words: Tensor = encoder.eval()(given.input_ids)[0]
+    return words.float().contiguous()
+
+
+def adopt_picture(source: str, wish: Wish, out: Path, *, offline: bool, accepted: bool) -> list[str]:
+    """Put a diffusion network into a bundle as its painter; returns lines for the user.
+
+    Raises:
+        PublishedError: when it cannot be used, or its licence is not accepted.
+        EngineError: when what was written cannot be opened.
+    """
+    if wish.side % 64 or wish.side < 64:
+        raise PublishedError(f"--side {wish.side}: use a multiple of 64, for example 512")
+    folder, autoencoder, files = files_of(source, wish, offline)
+    licences = {source: licence_of(source, folder), wish.autoencoder: licence_of(wish.autoencoder, autoencoder)}
+    for name, licence in licences.items():
+        agree(name, licence, accepted)
+    files[f"diffusion/{PROMPT}"] = save({"prompt": words_of(folder, wish.prompt)})
+    config: dict[str, Any] = {"side": wish.side, "colours": 1.0, "prompt": wish.prompt}
+    training = {"adopted": source, "licence": licences[source], "autoencoder": wish.autoencoder}
+    write_ready(out, "diffusion", files, config, training)
+    DiffusionPainter(out / "diffusion", config, torch.device("cpu"))
+    return [
+        f"written: {out}; it paints {wish.prompt!r} in squares of {wish.side} pixels",
+        "on a GPU it is the painter of this bundle; without one it is only where the bundle has no other",
+    ]

@@ -1,0 +1,113 @@
+"""Puts a published optical-flow network into a bundle: any two-frame ONNX file, with a layout or a manifest beside it.
+
+    python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
+
+The file is copied as it is, under its hash. Before that it is run on a texture that has moved by a known way: what it
+reads is said, so that a layout that is not the file's is seen at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from engines.contract import Array, Engine, EngineError
+from engines.flow.layout import LAYOUTS, FlowLayout, layout_from
+from engines.flow.network import NetworkFlow
+from models.codec.published_codecs import PublishedError
+from training.adopt.licences import agree, licence_of
+from training.bundling import write_ready
+
+MOVED = (6.0, -4.0)
+"""Pixels by which the texture has moved: to the right, and down."""
+FAR_OFF = 1.5
+"""A mean error of more pixels than this is said to be one."""
+SIDE = 256
+
+
+class Adopted(NamedTuple):
+    """A flow network that was read: the file, its layout, its licence, and the mean flow that it read of `MOVED`."""
+
+    data: bytes
+    layout: FlowLayout
+    licence: str
+    read: tuple[float, float]
+
+
+def layout_of(name: str, file: Path) -> FlowLayout:
+    """The layout of a name or of a manifest's file; with "" of the manifest beside the network's file.
+
+    Raises:
+        PublishedError: when there is none, or it is not right.
+    """
+    if name in LAYOUTS:
+        return LAYOUTS[name]
+    path = Path(name) if name else file.with_suffix(".json")
+    known = f"name a layout ({', '.join(LAYOUTS)}) or a JSON manifest with --layout"
+    if not path.is_file():
+        raise PublishedError(f"{path}: there is no such manifest; {known}")
+    try:
+        return layout_from(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise PublishedError(f"{path}: the manifest cannot be read ({error}); {known}") from error
+
+
+def read_flow_network(source: str, layout: str) -> Adopted:
+    """Read a network's file and try it.
+
+    Raises:
+        PublishedError: when it is not there.
+        EngineError: when it cannot be run as its layout says.
+    """
+    file = Path(source)
+    if file.suffix != ".onnx" or not file.is_file():
+        raise PublishedError("no such ONNX file; export the network to one (torch.onnx.export), weights inside")
+    how = layout_of(layout, file)
+    data = file.read_bytes()
+    engine = NetworkFlow(data, how)
+    return Adopted(data, engine.layout, licence_of(source, file.parent), read_of(engine))
+
+
+def moved_texture(side: int = SIDE) -> tuple[Array, Array]:
+    """A texture and the same moved by `MOVED`: uint8 [S, S, 3] each."""
+    noise = np.random.default_rng(4).integers(0, 256, (side, side, 3)).astype(np.float32)
+    texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 20, 235, cv2.NORM_MINMAX)
+    move = np.array([[1, 0, MOVED[0]], [0, 1, MOVED[1]]], np.float32)
+    moved = cv2.warpAffine(texture, move, (side, side), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(texture, np.uint8), np.asarray(moved, np.uint8)
+
+
+def read_of(engine: Engine) -> tuple[float, float]:
+    """The mean flow in pixels, x and y, that an engine reads in the middle of a texture that has moved by `MOVED`.
+
+    Raises:
+        EngineError: when it cannot be run, or says what is no flow.
+    """
+    previous, current = moved_texture()
+    middle = slice(SIDE // 8, -SIDE // 8)
+    flow = engine.step(previous=previous, current=current)["flow"][:, middle, middle]
+    if not np.isfinite(flow).all():
+        raise EngineError("it says what is no number: the layout may not be this file's")
+    return float(flow[0].mean()), float(flow[1].mean())
+
+
+def adopt_flow(source: str, layout: str, out: Path, *, accepted: bool) -> list[str]:
+    """Put a flow network into a bundle; returns lines for the user.
+
+    Raises:
+        PublishedError: when it cannot be used, or its licence is not accepted.
+        EngineError: when it cannot be run as its layout says.
+    """
+    found = read_flow_network(source, layout)
+    agree(source, found.licence, accepted)
+    training = {"adopted": Path(source).name, "licence": found.licence}
+    write_ready(out, "flow", {"flow.onnx": found.data}, found.layout.as_dict(), training)
+    said = "a texture that has moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
+    lines = [f"written: {out}; {said}"]
+    if float(np.hypot(found.read[0] - MOVED[0], found.read[1] - MOVED[1])) > FAR_OFF:
+        lines.append(f"that is far off: layout {found.layout.name!r} may not be this file's; see docs/bundles.md")
+    return lines

@@ -1,0 +1,48 @@
+"""What is known of the licence of published weights, and that it is shown and accepted before they are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from models.codec.published_codecs import PublishedError
+
+CARD = "README.md"
+LICENCES = {
+    "facebook/encodec_32khz": "cc-by-nc-4.0",
+    "facebook/musicgen-": "cc-by-nc-4.0",
+    "stabilityai/sd-turbo": "stabilityai-community",
+    "madebyollin/taesd": "mit",
+}
+"""Of weights whose card does not say; a name that ends with a dash stands for all that begin so."""
+FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0")
+"""Licences that ask for nothing that could surprise a performer."""
+
+
+def licence_of(source: str, folder: Path) -> str:
+    """What the model's card says of its licence, or what is known of its name; "unknown" otherwise."""
+    card = folder / CARD
+    if card.is_file():
+        parts = card.read_text(encoding="utf-8", errors="replace").split("---")
+        try:
+            told = yaml.safe_load(parts[1]) if len(parts) > 2 else None
+        except yaml.YAMLError:
+            told = None
+        if isinstance(told, dict) and told.get("license"):
+            return str(told["license"])
+    for name, licence in LICENCES.items():
+        if source == name or (name.endswith("-") and source.startswith(name)):
+            return licence
+    return "unknown"
+
+
+def agree(source: str, licence: str, accepted: bool) -> None:
+    """Show a licence; one that is not plainly free must have been accepted.
+
+    Raises:
+        PublishedError: when it was not.
+    """
+    print(f"{source}: licence {licence}", flush=True)
+    if licence not in FREE and not accepted:
+        raise PublishedError("read its licence, which may forbid what you do, and say --accept-licence")

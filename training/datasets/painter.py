@@ -1,0 +1,265 @@
+"""What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
+
+Mobiles, whose things glow a little with the sound that pushes them and truly move as they are shown; and performers up
+to eight seconds after a still of them, which the animator has moved meanwhile: with little chance, and what is heard
+must say what is to be seen; with much, and it is to stay as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from models.pictures.animator import Animator
+from models.pictures.pose import Pose
+from models.vision.embedding import POINTS
+from models.weights import pack_weights
+from streaming.conventions import FLOW_GRID, TICKS_PER_SECOND
+from streaming.painting.warp import Drift, Texture
+from streaming.vision.frame_features import fit_square
+from training.datasets.animator import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
+from training.datasets.animator_rollouts import LITTLE, Enacted, enact
+from training.loop.pool import open_executor
+from training.synthesis.mobiles import Mobile
+from training.synthesis.recordings import TICKS, performer_of, record_dataset
+
+PER_CLIP, PER_WAY = 8, 6
+"""Moments of each mobile, and of each way of a performer's still; half as many where chance leads."""
+GLOW = 0.25
+"""How much brighter a full push makes a thing."""
+LAYOUT = 5
+"""Raised when a made file holds something else than before."""
+
+
+@dataclass
+class Pictures:
+    """Moments as tensors, one row each.
+
+    Attributes:
+        prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
+        where, flow: float16 [N, 2, G, G]; see `models.pictures.animator`.
+        heard: float16 [N, D], the tick's audio latent.
+        hidden: bool [N, S, S], what the still does not show: it was behind something there.
+        seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
+        chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
+        turns: bool [N], whether it may be learned from in a mirror; see `training.datasets.animator.Scenes`.
+        weight: float32 [N], how much it counts.
+        went: float16 [N, P, 2], how far those points truly went from where they are in the still, in -1..1; NaN where
+            that is not known.
+    """
+
+    prior: Tensor
+    warped: Tensor
+    wanted: Tensor
+    where: Tensor
+    flow: Tensor
+    heard: Tensor
+    hidden: Tensor
+    seen: Tensor
+    now: Tensor
+    said: Tensor
+    chance: Tensor
+    turns: Tensor
+    weight: Tensor
+    went: Tensor
+
+    def rows(self, which: Any) -> Pictures:
+        """Some of the moments."""
+        return Pictures(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
+    side = prior.shape[0]
+    drift = Drift((side, side))
+    # A flow that makes this map in one tick: the screen's own way, its enlarging and mending included.
+    drift.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
+    return drift.render(Texture(prior))
+
+
+def hidden_in(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """What of a pose's picture the still does not show, [H, W]: it lies behind something else there, or outside."""
+    rest = np.zeros_like(pose)
+    width, height = mobile.size
+    now, then = mobile.owners(pose), mobile.owners(rest)
+    way = mobile.flow(pose, rest) * (mobile.longer / TICKS_PER_SECOND)
+    rows, columns = np.mgrid[0:height, 0:width]
+    x, y = np.rint(columns + way[0]).astype(int), np.rint(rows + way[1]).astype(int)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    found = then[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return np.asarray(~inside | (found != now))
+
+
+def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
+    """Moments of a recorded mobile, as arrays for a file; `tick` is when."""
+    with np.load(path) as file:
+        sound = file["sound"].astype(np.float32) / 32767.0
+        flow = file["flow"]
+    mobile = mobile_of(seed)
+    push = push_of(sound)
+    poses = mobile.sway(push)
+    rest = np.zeros_like(poses[0])
+    rng = np.random.default_rng([seed, 909])
+    # Mostly moments of movement: what stands still has nothing to be repaired.
+    moving = np.abs(poses).max((1, 2)) + 1e-4
+    ticks = np.sort(rng.choice(TICKS, PER_CLIP, replace=False, p=moving / moving.sum()))
+    still = fit_square(mobile.frame(rest), STILL_SIDE)
+    rows: dict[str, list[Any]] = {name: [] for name in ("warped", "wanted", "where", "hidden")}
+    for tick in ticks:
+        pose = poses[tick]
+        where = pooled(mobile.flow(pose, rest)) / TICKS_PER_SECOND
+        glow = GLOW * np.clip([push[tick][thing.band] for thing in mobile.things], 0.0, 1.0)
+        gap = hidden_in(mobile, pose).astype(np.uint8) * 255
+        rows["where"].append(where.astype(np.float16))
+        rows["warped"].append(warped_by(still, where))
+        rows["wanted"].append(fit_square(mobile.frame(pose, glow.astype(np.float32)), STILL_SIDE))
+        rows["hidden"].append(_fit_mask(gap))
+    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    any_chance, turns = rng.random(PER_CLIP, np.float32), np.ones(PER_CLIP, bool)
+    known = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks, "start": 0 * ticks}
+    return {**stacked, **known, "chance": any_chance, "turns": turns}
+
+
+def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    fitted = fit_square(np.repeat(mask[..., None], 3, -1), STILL_SIDE)
+    height, width = mask.shape
+    outside = fit_square(np.zeros((height, width, 3), np.uint8), STILL_SIDE)[..., 0] > 0
+    return np.asarray((fitted[..., 0] > 127) & ~outside)
+
+
+def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str, NDArray[Any]]:
+    """Moments of a recorded performer, whose still was moved as the animator heard it to be."""
+    with np.load(path) as file:
+        data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view")}
+    parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
+
+    def view(tick: int) -> NDArray[np.uint8]:
+        seen = np.asarray(cv2.imdecode(parts[int(data["view"][tick])], cv2.IMREAD_COLOR), np.uint8)
+        return np.asarray(cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+    rng = np.random.default_rng([seed, 910])
+    names = ("prior", "warped", "wanted", "where", "flow", "tick", "start", "chance")
+    rows: dict[str, list[Any]] = {name: [] for name in names}
+    for start, chance, anchoring, flow in ways:
+        prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
+        texture = Texture(prior)
+        count = PER_WAY if chance <= LITTLE else PER_WAY // 2
+        chosen = set(rng.choice(len(flow), count, replace=False).tolist())
+        for index, field in enumerate(flow):
+            drift.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
+            if index not in chosen:
+                continue
+            where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+            rows["prior"].append(prior)
+            rows["warped"].append(drift.render(texture))
+            rows["wanted"].append(view(start + 1 + index))
+            rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
+            rows["flow"].append(field)
+            rows["tick"].append(start + 1 + index)
+            rows["start"].append(start)
+            rows["chance"].append(np.float32(chance))
+    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    count = len(rows["tick"])
+    return {**stacked, "hidden": np.zeros((count, STILL_SIDE, STILL_SIDE), bool), "turns": np.zeros(count, bool)}
+
+
+def _write(target: Path, made: dict[str, NDArray[Any]]) -> None:
+    part = target.with_suffix(".part")
+    with part.open("wb") as out:
+        np.savez(out, allow_pickle=False, **made)
+    part.replace(target)
+
+
+def _performer_file(job: tuple[Path, Path, Sequence[Enacted]]) -> None:
+    source, target, ways = job
+    _write(target, paint_performer(source, seed_of(source), ways))
+
+
+def _mobile_file(job: tuple[Path, Path]) -> None:
+    source, target = job
+    _write(target, paint_mobile(source, seed_of(source)))
+
+
+def seed_of(recording: Path) -> int:
+    """A recording's name ends with the seed and a version."""
+    return int(recording.stem.split("-")[1])
+
+
+@torch.no_grad()
+def stack(files: Sequence[Path], clips: Scenes, pose: Pose, rows: Sequence[int] | None = None) -> Pictures:
+    """The moments of clips, one file each; of some rows of all the clips."""
+    added = ("heard", "seen", "now", "said", "weight", "went")
+    names = [field.name for field in fields(Pictures) if field.name not in added]
+    columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
+    for row, path in zip(rows or range(len(files)), files, strict=True):
+        with np.load(path) as file:
+            for name in names:
+                columns[name].append(torch.from_numpy(file[name]))
+            tick, start = (torch.from_numpy(file[name]).long() for name in ("tick", "start"))
+            columns["heard"].append(clips.heard[row][tick])
+            columns["seen"].append(clips.seen[row, start])
+            columns["now"].append(clips.seen[row, tick])
+            body, _ = pose.listen(clips.heard[row][None].float(), pose.init_state(1))
+            said = pose.seen_from(body[0, tick][:, None], clips.seen[row, start].float())
+            columns["said"].append(said.as_one()[:, 0].half())
+            columns["weight"].append(torch.ones(len(tick)))
+            columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
+    return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
+
+
+def performers_painted(
+    folder: Path, played: Scenes, animator: Animator, pose: Pose, kept: Path, workers: int = 2
+) -> Pictures:
+    """Make what is missing of performers, and stack what nothing but the player moved.
+
+    Args:
+        folder: of their recordings.
+        played: what was recorded.
+        animator: moves their stills.
+        pose: says where they are.
+        kept: folder for what is made, under names with the animator's hash.
+        workers: processes.
+    """
+    sources = record_dataset(folder, len(played.level))
+    made_by = hashlib.sha256(pack_weights(animator)).hexdigest()[:8]
+    files = [kept / f"{path.stem}-picture-v{LAYOUT}-{made_by}.npz" for path in sources]
+    if not all(path.exists() for path in files):
+        kept.mkdir(parents=True, exist_ok=True)
+        jobs = list(zip(sources, files, enact(animator, played), strict=True))
+        _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
+    # What passes by, or is moved with the camera, is not to be painted.
+    calm = [row for row, path in enumerate(sources) if performer_of(seed_of(path)).scene.calm]
+    return stack([files[row] for row in calm], played, pose, calm)
+
+
+def mobiles_painted(folder: Path, hung: Scenes, pose: Pose, kept: Path, workers: int = 2) -> Pictures:
+    """Make what is missing of mobiles, and stack it; see `performers_painted`."""
+    sources = record_mobiles(folder, len(hung.level))
+    kept.mkdir(parents=True, exist_ok=True)
+    jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
+    _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
+    return stack([path for _, path in jobs], hung, pose)
+
+
+def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:
+    with open_executor(workers) as pool:
+        for _ in tqdm(pool.map(work, jobs), total=len(jobs), desc=name, mininterval=5):
+            pass
+
+
+def pictures_of(work: Path, played: Scenes, hung: Scenes, animator: Animator, pose: Pose) -> tuple[Pictures, Pictures]:
+    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
+    return (
+        performers_painted(work / "translator", played, animator, pose, work / "painter"),
+        mobiles_painted(work / "animator", hung, pose, work / "painter"),
+    )

@@ -1,0 +1,172 @@
+"""Very many players that are heard throughout and looked at a few times: what a pose is learned from.
+
+They are others than those a painter is taught with (`training.datasets.painter_views`): of players it was taught with a
+pose says more than of others, and a painter would believe it more than it may on a stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from engines.bundles import SOUNDING, identity, network_entry, representation
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
+from models.translation.latent import Latent
+from models.vision.embedding import POINTS, SIDE
+from performers.gestures import J
+from streaming.conventions import TICKS_PER_SECOND
+from streaming.vision.frame_features import fit_square
+from training.bundling import load_network, sounding_of
+from training.datasets.animator import embedded
+from training.datasets.translator import FRAMES, taken
+from training.loop.pool import open_executor
+from training.synthesis.recordings import TICKS, performer_of, sound_of
+
+PLAYER_SEED = 3_100_000
+LOOKS = 4
+"""Views of a player, the first among them."""
+PER_FILE = 40
+LAYOUT = 5
+"""Raised when a made file holds something else than before."""
+
+Row = dict[str, NDArray[Any]]
+
+
+class Played(NamedTuple):
+    """Clips of players, T ticks each, that were looked at V times.
+
+    heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.vision.embedding.POINTS` truly are,
+    in -1..1; known [N, V, E] and ticks [N, V], the embeddings of what was seen and when that was, the first tick first.
+    body [N, T, P, 3], where they are in the body's own space, see `performers.gestures`; drawn [N, T], how much of a
+    bow is drawn, NaN of one who has none.
+    """
+
+    heard: Tensor
+    places: Tensor
+    known: Tensor
+    ticks: Tensor
+    body: Tensor
+    drawn: Tensor
+
+    def rows(self, which: Any) -> Played:
+        """Some of the clips."""
+        return Played(*(column[which] for column in self))
+
+
+@cache
+def _senses(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
+    latent = load_network(bundle, "latent")
+    if not isinstance(latent, Latent):
+        raise TypeError("the bundle's latent space is of another class")
+    return sounding_of(bundle), latent, load_network(bundle, "embedding")
+
+
+@torch.inference_mode()
+def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArray[np.uint8]]]:
+    """A player, looked at at the first tick and at others by chance, with whom nothing else moves.
+
+    Returns:
+        A row of `Played` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2], body
+        [T, P, 3], drawn [T]; and the pictures that were seen.
+    """
+    sounding, latent, eyes = _senses(bundle)
+    sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
+    frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1)
+    heard = latent.audio(latent.sound_of(taken(frames[None])))[0]
+    ticks = 1 + np.random.default_rng([seed, 911]).choice(TICKS - 1, looks - 1, replace=False)
+    ticks = np.concatenate([[0], np.sort(ticks)])
+    performer = performer_of(seed, undisturbed=True)
+    true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(TICKS)]).clip(0.0, 1.0)
+    pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
+    joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
+    times = [tick / TICKS_PER_SECOND for tick in range(TICKS)]
+    known = embedded(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
+    row: Row = {
+        "ticks": ticks.astype(np.int16),
+        "known": known.numpy(),
+        "heard": heard.half().numpy(),
+        "places": (2.0 * true - 1.0).astype(np.float16),
+        "body": np.stack([performer.body.pose(time).points[joints] for time in times]).astype(np.float16),
+        "drawn": np.array([bow.at(time)[0] if bow else np.nan for time in times], np.float16),
+    }
+    return row, pictures
+
+
+def _followed(seed: int, bundle: Path) -> Row:
+    return follow(seed, bundle)[0]
+
+
+def senses(bundle: Path) -> str:
+    """Eight letters that say which networks look and hear, and what is kept of it."""
+    networks = (SOUNDING[representation(bundle)], "latent", "embedding")
+    made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
+    return hashlib.sha256(made_by.encode()).hexdigest()[:8]
+
+
+def _file(seeds: range, make: Callable[[int, Path], Row], name: str, folder: Path, bundle: Path) -> Path:
+    path = folder / f"{name}-{seeds.start}-{len(seeds)}-{senses(bundle)}.npz"
+    if path.exists():
+        return path
+    torch.set_num_threads(1)
+    rows = [make(seed, bundle) for seed in seeds]
+    part = path.with_suffix(".part")
+    with part.open("wb") as out:
+        np.savez(out, allow_pickle=False, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+    part.replace(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Files:
+    """Rows of one kind, in files of 40 under names with the networks' hash.
+
+    Attributes:
+        name: the files' and what the user is shown.
+        first: the first seed.
+        make: a row from its seed and a bundle's folder; a function of a module, for processes.
+    """
+
+    name: str
+    first: int
+    make: Callable[[int, Path], Row]
+
+    def load(self, folder: Path, bundle: Path, count: int, workers: int = 2) -> dict[str, Tensor]:
+        """So many rows, stacked; what is missing is made, going on where an earlier call was stopped.
+
+        Args:
+            folder: for the files.
+            bundle: whose networks hear and see.
+            count: how many.
+            workers: processes.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        whole = range(self.first, self.first + count)
+        jobs = [whole[first : first + PER_FILE] for first in range(0, count, PER_FILE)]
+        columns: dict[str, Tensor] = {}
+        one = partial(_file, make=self.make, name=self.name, folder=folder, bundle=bundle.resolve())
+        with open_executor(workers) as pool:
+            made = pool.map(one, jobs)
+            for seeds, path in zip(jobs, tqdm(made, total=len(jobs), desc=self.name, mininterval=5), strict=True):
+                first = seeds.start - self.first
+                with np.load(path) as file:
+                    for name in file.files:
+                        part = torch.from_numpy(file[name])
+                        rows = columns.setdefault(name, part.new_empty(count, *part.shape[1:]))
+                        rows[first : first + len(seeds)] = part
+        return columns
+
+
+def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> Played:
+    """Follow so many players; 80 kB and 0.15 s for each. See `Files.load`."""
+    return Played(**Files("players", PLAYER_SEED, _followed).load(folder, bundle, count, workers))

@@ -1,0 +1,171 @@
+"""The performances as the translator learns them: what is seen and the codes of the sound, prepared once per bundle.
+
+What a bundle's codec and visual network make of a clip is kept beside the recording, under a name with their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from engines.bundles import SOUNDING, identity, network_entry, representation
+from engines.contract import Engine
+from engines.registry import open_engine
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
+from models.codec.partial_analysis import mel_bank
+from streaming.conventions import SAMPLE_RATE
+from training.bundling import sounding_of
+from training.loop.pool import open_executor
+from training.measures.onsets import detect_onsets
+from training.measures.pitch import pitch_track
+from training.synthesis.recordings import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
+
+MEL_BANDS = 24
+FRAMES = 2
+"""Token frames per tick."""
+LAYOUT = 3
+"""Raised when a prepared file holds something else than before."""
+VOICES = KINDS
+"""The voices that a translator can be asked for; voice 0 is that of whatever is played."""
+MELODIC = ("strings", "keys", "air")
+"""Voices that can play each other's notes."""
+
+
+@dataclass
+class Examples:
+    """Clips as tensors, one row each.
+
+    Attributes:
+        flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
+        age: float32 [N, T], seconds.
+        codes: the sound's frames, as it was played and by two other voices: tokens int16 [N, 3, T, K, 2], or log-mel
+            float16 [N, 3, T, D, 2].
+        voice: int64 [N, 3]: whose they are, counted from 1 in the order of `VOICES`; 0 where no other can play it.
+        mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
+        attack: bool [N, T, 2], whether an onset is heard in the token frame.
+        pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 where there is none.
+    """
+
+    flow: Tensor
+    speed: Tensor
+    embedding: Tensor
+    age: Tensor
+    codes: Tensor
+    voice: Tensor
+    mel: Tensor
+    attack: Tensor
+    pitch: Tensor
+
+    def rows(self, which: slice) -> Examples:
+        """Some of the clips."""
+        return Examples(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def mel_frames(sound: Tensor, bands: int) -> Tensor:
+    """log10 mel magnitude of every token frame: sound [640 F] -> [F, bands], about -2 (silent) to 2."""
+    frames = sound.unfold(0, 640, 640) * torch.hann_window(640)
+    magnitude = torch.fft.rfft(frames, 1024).abs()
+    mel: Tensor = (magnitude @ mel_bank(1024, bands, SAMPLE_RATE).T).clamp_min(1e-2).log10()
+    return mel
+
+
+def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """In which token frames an onset is heard: sound [T * 1280] -> [T, 2]."""
+    attack = np.zeros(TICKS * FRAMES, bool)
+    places = (detect_onsets(sound) * 50).astype(int)
+    attack[places[places < attack.size]] = True
+    return attack.reshape(TICKS, FRAMES)
+
+
+@cache
+def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
+    """What hears, and what sees: in ONNX Runtime if it was exported in fp32, twice as fast as torch."""
+    seeing = open_engine("embedding", bundle=str(bundle))
+    if seeing.spec.precision != "fp32":
+        seeing = open_engine("embedding", bundle=str(bundle), backend="torch")
+    return sounding_of(bundle), seeing
+
+
+def taken(frames: Tensor) -> Tensor:
+    """Frames as they are kept, int16 or float16 -> as networks take them, int64 or float32."""
+    return frames.float() if frames.is_floating_point() else frames.long()
+
+
+def _name(path: Path, bundle: Path) -> Path:
+    networks = (SOUNDING[representation(bundle)], "embedding")
+    # A codec whose decoder alone was trained further hears the same.
+    made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
+    made_by += str(LAYOUT)
+    return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
+
+
+@torch.inference_mode()
+def _prepare(path: Path, bundle: Path) -> Path:
+    """Embed the views and tokenize the sound of a recorded clip; returns the file, made or found."""
+    target = _name(path, bundle)
+    if target.exists():
+        return target
+    torch.set_num_threads(1)
+    sounding, seeing = _networks(bundle)
+    with np.load(path) as file:
+        data = {name: file[name] for name in file.files}
+    seed = int(data["seed"])
+    own = kind_of(seed)
+    others = [kind for kind in MELODIC if kind != own] if own in MELODIC else []
+    sound = sound_of(seed)
+    heard = torch.from_numpy(sound)
+    codes: NDArray[Any] = np.zeros((3, 0))
+    voice = np.zeros(3, np.int64)
+    for place, kind in enumerate([own, *others]):
+        take = torch.from_numpy(sound_of(seed, kind))
+        frames = sounding.encode(take[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy()
+        if not place:
+            codes = np.zeros((3, *frames.shape), np.float16 if frames.dtype.kind == "f" else np.int16)
+        codes[place] = frames
+        voice[place] = 1 + VOICES.index(kind)
+    part = target.with_suffix(".part")
+    with part.open("wb") as out:
+        np.savez(
+            out,
+            allow_pickle=False,
+            flow=data["flow"],
+            speed=data["speed"],
+            embedding=embed(data, seeing),
+            age=data["age_s"],
+            codes=codes,
+            voice=voice,
+            mel=mel_frames(heard, MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1).numpy().astype(np.float16),
+            attack=attack_frames(sound),
+            pitch=np.nan_to_num(pitch_track(sound)).reshape(TICKS, FRAMES).astype(np.float16),
+        )
+    part.replace(target)
+    return target
+
+
+def _prepared(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
+    with open_executor(workers) as pool:
+        yield from tqdm(
+            pool.map(partial(_prepare, bundle=bundle), paths), total=len(paths), desc="prepared", mininterval=5
+        )
+
+
+def load_examples(folder: Path, clips: int, bundle: Path, workers: int = 2) -> Examples:
+    """Record and prepare what is missing, and stack every clip."""
+    names = [field.name for field in fields(Examples)]
+    columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
+    for path in _prepared(record_dataset(folder, clips, workers), bundle, workers):
+        with np.load(path) as file:
+            for name in names:
+                columns[name].append(file[name])
+    return Examples(*(torch.from_numpy(np.stack(columns[name])) for name in names))

@@ -1,0 +1,1 @@
+"""Scores of a bundle beside controls, and the pages that show them."""

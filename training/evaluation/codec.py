@@ -1,0 +1,198 @@
+"""Scores the codec, streamed a tick at a time, beside Opus on the same sounds in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engines.registry import open_engine
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from training.datasets.codec import TEST_SEED, render_clip
+from training.loop.pool import open_executor
+from training.measures import mel_distance as mel
+from training.measures.bootstrap import interval
+from training.measures.opus import through_opus
+
+OPUS_KBITS = (6, 8, 12, 24)
+CODEC_KBITS = 50 * 4 * 11 / 1000
+LONGEST_S = 20.0
+ELSEWHERE = (101, 223, 349, 491, 613, 743, 887, 1013, 1151)
+"""Samples after a border at which the same jump is taken for comparison."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sound to score with: its name, and float32 [n] at 32 kHz in whole ticks."""
+
+    name: str
+    sound: NDArray[np.float32]
+
+
+def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """The multi-scale mel distance of two sounds; see `training.measures.mel_distance`."""
+    a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
+    return float(mel.mel_distance(a, b))
+
+
+def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) in dB."""
+    target = want.astype(np.float64)
+    estimate = got.astype(np.float64)
+    part = target * float(estimate @ target) / (float(target @ target) + 1e-12)
+    return 10.0 * float(np.log10((part @ part + 1e-12) / (((estimate - part) ** 2).sum() + 1e-12)))
+
+
+def jumps(sound: NDArray[np.float32], off: tuple[int, ...] = (0,)) -> NDArray[np.float64]:
+    """The jump from the last sample of a tick to the first of the next, over the rms of the 10 ms about it.
+
+    Args:
+        sound: float32 [n].
+        off: so many samples after the borders, where nothing is joined.
+
+    Returns:
+        float64 [m], one of each such place at which something sounds (rms above -60 dBFS).
+    """
+    borders = np.arange(TICK_SAMPLES, sound.size - TICK_SAMPLES, TICK_SAMPLES)
+    places = (borders[:, None] + np.array(off)).ravel()
+    rms = np.array([np.sqrt(float((sound[p - 160 : p + 160].astype(np.float64) ** 2).mean())) for p in places])
+    loud = rms > 1e-3
+    return np.asarray(np.abs(sound[places] - sound[places - 1])[loud] / rms[loud], np.float64)
+
+
+def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32]:
+    """Encode and decode through the live engines, a tick at a time; what they lag by is taken off again."""
+    encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
+    late = encoder.spec.latency_samples + decoder.spec.latency_samples
+    ticks = np.pad(sound, (0, -(-late // TICK_SAMPLES) * TICK_SAMPLES)).reshape(-1, TICK_SAMPLES)
+    said = np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
+    return said[late : late + sound.size]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One sound's figures, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
+
+    row: dict[str, float]
+    jumps: dict[str, NDArray[np.float64]]
+
+
+def score_sample(sample: Sample, bundle: str) -> Scored:
+    """All figures of one sound."""
+    torch.set_num_threads(1)
+    heard = through_codec(sample.sound, bundle)
+    row = {
+        "mel": mel_distance(heard, sample.sound),
+        "si_sdr_db": si_sdr_db(heard, sample.sound),
+    }
+    for kbits in OPUS_KBITS:
+        opus = through_opus(sample.sound, SAMPLE_RATE, 1000 * kbits)
+        row[f"opus_{kbits}_mel"] = mel_distance(opus, sample.sound)
+        row[f"opus_{kbits}_si_sdr_db"] = si_sdr_db(opus, sample.sound)
+    all_jumps = {
+        "seam": jumps(heard),
+        "seam_of_original": jumps(sample.sound),
+        "seam_elsewhere": jumps(heard, ELSEWHERE),
+    }
+    return Scored(row, all_jumps)
+
+
+def renders(count: int) -> list[Sample]:
+    """Held-out renders of every kind."""
+    out = []
+    for seed in range(TEST_SEED, TEST_SEED + count):
+        x = render_clip(seed).astype(np.float32) / 32768.0
+        out.append(Sample(f"render {seed}", x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+    return out
+
+
+def recordings(folder: Path) -> list[Sample]:
+    """The sounds in a folder, as the codec hears them: mono, 32 kHz, 20 s at most.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
+    import av
+    import av.error
+
+    out = []
+    for path in sorted(folder.iterdir()):
+        try:
+            with av.open(str(path)) as container:
+                if not container.streams.audio:
+                    continue
+                rate = int(container.streams.audio[0].rate)
+                # Mixed down here: FFmpeg's own mix of equal channels is 3 dB louder.
+                resampler = av.AudioResampler(format="fltp", rate=rate)
+                parts = [
+                    out_frame.to_ndarray().mean(0)
+                    for frame in container.decode(audio=0)
+                    for out_frame in resampler.resample(frame)
+                ]
+        except (av.error.FFmpegError, OSError):
+            continue
+        x = soxr.resample(np.concatenate(parts).astype(np.float32), rate, SAMPLE_RATE, quality="VHQ")
+        x = x[: int(LONGEST_S * SAMPLE_RATE)]
+        out.append(Sample(path.name, x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+    if not out:
+        raise FileNotFoundError(f"{folder}: no sound in it that can be read")
+    return out
+
+
+def pooled(scored: list[Scored]) -> dict[str, Any]:
+    """Means over sounds; of jumps the mean and the median over all borders, so that each border counts the same."""
+    figures: dict[str, Any] = {"n_clips": len(scored)}
+    for name in scored[0].row:
+        values = [one.row[name] for one in scored]
+        figures[name] = round(float(np.mean(values)), 4)
+        if name in ("mel", "opus_6_mel", "opus_12_mel"):
+            figures[f"{name}_interval"] = interval(values)
+    for name in scored[0].jumps:
+        every = np.concatenate([one.jumps[name] for one in scored])
+        if every.size:
+            figures[name] = round(float(every.mean()), 4)
+            figures[f"{name}_interval"] = interval(every.tolist())
+            figures[f"{name}_median"] = round(float(np.median(every)), 4)
+    return figures
+
+
+def evaluate_codec(
+    bundle: str, clips: int, folder: Path | None, workers: int = 2
+) -> tuple[dict[str, Any], dict[str, list[Sample]]]:
+    """Score on held-out renders, on recordings where a folder of them is named, and on silence.
+
+    Returns:
+        The figures, and the sounds that they were made with.
+    """
+    figures: dict[str, Any] = {"kbits_per_s": CODEC_KBITS}
+    groups = {"renders": renders(clips)}
+    if folder is not None:
+        groups["recordings"] = recordings(folder)
+    with open_executor(workers) as pool:
+        for name, samples in groups.items():
+            rows = list(
+                tqdm(
+                    pool.map(partial(score_sample, bundle=bundle), samples),
+                    total=len(samples),
+                    desc=name,
+                    mininterval=5,
+                )
+            )
+            figures[name] = pooled(rows)
+            if name == "recordings":
+                figures["by_recording"] = {
+                    sample.name: {k: round(v, 3) for k, v in one.row.items()}
+                    for sample, one in zip(samples, rows, strict=True)
+                }
+    silence = through_codec(np.zeros(50 * TICK_SAMPLES, np.float32), bundle)
+    figures["silence_db"] = round(20.0 * float(np.log10(np.abs(silence).max() + 1e-9)), 1)
+    figures["seeds"] = [TEST_SEED, TEST_SEED + clips - 1]
+    figures["split"] = "held-out renders, never trained on"
+    return figures, groups

@@ -1,0 +1,69 @@
+"""The reverse loop without its devices: sound and a still in, flow and pictures out, through the live stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.audio.levels import decibels
+from streaming.conventions import TICK_NS, TICK_SAMPLES
+from streaming.schema.messages import Flow, Microphone, Picture
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.flow import FlowStage
+from streaming.stages.hearing import HearingStage
+from streaming.stages.picture import PictureStage
+from streaming.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A tick: how it was to move, float32 [2, G, G]; and what was shown, uint8 [H, W, 3], if it was drawn."""
+
+    flow: NDArray[np.float32]
+    picture: NDArray[np.uint8] | None
+
+
+def animate(
+    sound: NDArray[np.float32],
+    still: NDArray[np.uint8],
+    show: Show,
+    *,
+    pictures: bool = True,
+) -> Iterator[Moment]:
+    """Play a sound to the reverse loop, a tick at a time.
+
+    Args:
+        sound: float32 [n], 32 kHz; what is left of a tick at its end is not heard.
+        still: the prior image, uint8 [H, W, 3] BGR.
+        show: the bundle, the seed and the dials.
+        pictures: whether pictures are drawn.
+    """
+    show = msgspec.structs.replace(show, direction="music-to-video", prior="")
+    hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
+    # Nothing is late here, whatever else the cores do: every picture is painted.
+    drawing = PictureStage(loader=lambda path: still, patience_ns=None)
+    stages = (hearing, moving, drawing) if pictures else (hearing, moving)
+    for stage in stages:
+        stage.setup(Context(show, Metrics()))
+    try:
+        for tick in range(sound.size // TICK_SAMPLES):
+            pcm = np.ascontiguousarray(sound[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], np.float32)
+            now_ns = tick * TICK_NS
+            messages = [Microphone(tick=tick, pcm=pcm, level_db=decibels(pcm))]
+            heard = hearing.step(Inputs({"microphone": list(messages)}), now_ns)
+            (flow,) = moving.step(Inputs({"hearing": list(heard)}), now_ns)
+            assert isinstance(flow, Flow)
+            shown = None
+            if pictures:
+                (picture,) = drawing.step(Inputs({"flow": [flow]}), now_ns)
+                assert isinstance(picture, Picture)
+                shown = picture.image
+            yield Moment(flow.flow, shown)
+    finally:
+        for stage in stages:
+            stage.close()

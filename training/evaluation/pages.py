@@ -1,0 +1,133 @@
+"""The pages of the evaluations: what the figures say, to be looked at and listened to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from streaming.conventions import TICKS_PER_SECOND
+from training.evaluation.codec import OPUS_KBITS, Sample, mel_distance, through_codec
+from training.evaluation.forward_loop import Answer
+from training.evaluation.html_page import Page, bars, compare
+from training.evaluation.latent import GROUP, LARGEST_SHIFT, Pair, match, shift_errors
+from training.evaluation.reverse_loop import Reenacted, energy_of
+from training.measures.opus import through_opus
+
+EXAMPLES = 2
+"""Clips of each kind to listen to."""
+BY_KIND = {
+    "forward": ("onset_f1_50ms", "onset_f1_50ms_shuffled", "onset_f1_50ms_rule", "onset_f1_50ms_of_true_sound"),
+    "latent": ("found_first", "found_first_rule", "shift_within_1", "shift_within_1_rule", "shift_within_1_shuffled"),
+}
+
+
+def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page:
+    page = Page(folder, title)
+    seeds = ", seeds {} to {}".format(*figures["seeds"]) if "seeds" in figures else ""
+    page.text(f"{figures['split']}{seeds}. Made by:")
+    page.command(str(figures.get("command", "")))
+    page.scores(figures)
+    if kinds := figures.get("by_kind"):
+        names = BY_KIND[what]
+        page.heading("By kind")
+        page.plot(bars({kind: {name: row[name] for name in names} for kind, row in kinds.items()}), "by kind")
+        page.table(
+            ["kind", "clips", *names], [[k, row["n_clips"], *(row[n] for n in names)] for k, row in kinds.items()]
+        )
+    if films := figures.get("by_film"):
+        columns = list(next(iter(films.values())))
+        page.heading("By film")
+        page.table(["film", *columns], [[film, *(row[n] for n in columns)] for film, row in films.items()])
+    for name, reason in figures.get("refused", {}).items():
+        page.text(f"{name} was not used: {reason}")
+    return page
+
+
+def forward_page(folder: Path, figures: dict[str, Any], answers: list[Answer]) -> Path:
+    """What performers played and what was made of what was seen of them."""
+    page = _begin(folder, "Video to music", figures, "forward")
+    page.heading("To listen to")
+    heard: dict[str, int] = {}
+    for one in answers:
+        heard[one.kind] = heard.get(one.kind, 0) + 1
+        if heard[one.kind] > EXAMPLES:
+            continue
+        page.plot(compare(one.played, one.music, one.onsets), f"{one.kind}, {one.name}")
+        page.sounds({"played": one.played, "made": one.music})
+    return page.write()
+
+
+def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sample]], bundle: str) -> Path:
+    """What the codec makes of sounds, beside Opus."""
+    page = Page(folder, "The codec")
+    page.text(f"{figures['kbits_per_s']} kbit/s, a tick at a time; {figures['split']}.")
+    page.command(str(figures.get("command", "")))
+    rows = {
+        name: {"codec": figures[name]["mel"]} | {f"Opus {k}": figures[name][f"opus_{k}_mel"] for k in OPUS_KBITS}
+        for name in groups
+    }
+    page.plot(bars(rows), "multi-scale mel distance; less is better")
+    for name in groups:
+        page.heading(name)
+        page.scores(figures[name])
+    page.text(f"Silence in gives {figures['silence_db']} dBFS at most.")
+    for name, samples in groups.items():
+        page.heading(f"To listen to: {name}")
+        for sample in samples[: 3 * EXAMPLES]:
+            coded = through_codec(sample.sound, bundle)
+            opus = {k: through_opus(sample.sound, 32_000, 1000 * k) for k in (6, 12)}
+            page.plot(compare(sample.sound, coded, np.zeros(0)), sample.name)
+            page.sounds(
+                {f"{sample.name}": sample.sound, f"codec, {mel_distance(coded, sample.sound):.2f}": coded}
+                | {f"Opus {k} kbit/s, {mel_distance(x, sample.sound):.2f}": x for k, x in opus.items()}
+            )
+    return page.write()
+
+
+def reverse_page(folder: Path, figures: dict[str, Any], clips: list[Reenacted]) -> Path:
+    """How what is heard moves a still, beside how what was heard had moved."""
+    page = Page(folder, "Music to pictures")
+    page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
+    page.command(str(figures.get("command", "")))
+    for name in ("performers", "mobiles", "hidden"):
+        if name in figures:
+            page.heading(name)
+            page.scores(figures[name])
+    page.heading("How much moves")
+    for clip in [*clips[:5], *clips[-2:]]:
+        figure = Figure(figsize=(9, 2.6))
+        axes = figure.subplots()
+        seconds = np.arange(len(clip.true)) / TICKS_PER_SECOND
+        for label, flow in (("true", clip.true), ("drawn", clip.drawn), ("likeliest", clip.likeliest)):
+            axes.plot(seconds, energy_of(flow), label=label, linewidth=1.0)
+        axes.plot(seconds, np.maximum(clip.loud_db, -60.0) / 20.0, label="loudness, dB / 20", color="0.7")
+        axes.legend(frameon=False, fontsize=8, ncol=4)
+        page.plot(figure, f"{clip.kind}, {clip.name}: log of the mean speed")
+    return page.write()
+
+
+def latent_page(folder: Path, figures: dict[str, Any], pairs: list[Pair]) -> Path:
+    """How alike what is seen and what is heard are, clip by clip and shifted against each other."""
+    page = _begin(folder, "The coordinated latent space", figures, "latent")
+    group = pairs[:GROUP]
+    table = np.array([[match(a.video, b.audio) for b in group] for a in group])
+    figure = Figure(figsize=(6, 5.2))
+    axes = figure.subplots()
+    axes.set(xlabel="sound of clip", ylabel="video of clip")
+    figure.colorbar(axes.imshow(table, cmap="viridis"))
+    page.heading("Which sound belongs to which video")
+    page.plot(figure, "likeness of every video and every sound of the first group; the right ones are the diagonal")
+    errors = shift_errors([p.video for p in pairs], [p.audio for p in pairs])
+    others = shift_errors([p.video for p in pairs], [p.audio for p in [*pairs[1:], pairs[0]]])
+    figure = Figure(figsize=(8, 3))
+    axes = figure.subplots()
+    edges = [tick - 0.5 for tick in range(-2 * LARGEST_SHIFT, 2 * LARGEST_SHIFT + 2)]
+    axes.hist([errors, others], edges, label=["own sound", "another clip's"])
+    axes.set_xlabel("ticks of 40 ms between the shift that is found and the true one")
+    axes.legend(frameon=False)
+    page.heading("By how much picture and sound are apart")
+    page.plot(figure, "errors of the shift that is found")
+    return page.write()

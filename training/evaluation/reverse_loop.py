@@ -1,0 +1,315 @@
+"""Scores the reverse loop: held-out music and a still in, and is it moved as what made the music moved?
+
+Everything runs through the live stages, a tick at a time. Controls: a still picture (no flow), the constant field that
+fits the clip itself best when it is scaled by the loudness, another clip's sound, and the prior image held still.
+Performers are compared as they were filmed, and undisturbed: two in five are filmed by a camera that shakes or drifts,
+one in five in a light that flickers or before things that pass by, of which no sound says anything. What
+the painter adds is scored on held-out mobiles where something comes to light that the still does not show, beside the
+moved still itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engines.registry import has, open_engine
+from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.painting.pose_tracker import Following
+from streaming.settings.config import Show
+from streaming.vision.frame_features import VIEW_SIDE, fit_square
+from training.datasets.animator import MOBILE_TEST_SEED, STILL_SIDE, record_mobile
+from training.datasets.painter import paint_mobile
+from training.evaluation.offline_reverse_loop import animate
+from training.loop.pool import open_executor
+from training.measures.bootstrap import interval
+from training.measures.onsets import level_db
+from training.synthesis.recordings import TEST_SEED, Eye, performer_of, sound_of, watch
+
+Field = NDArray[np.float32]
+MENDING = 0.25
+"""Imagination with which the painter is scored: a show's own when nothing is said."""
+FLOOR_DB = -60.0
+ELSEWHERE = 16
+"""From so many places another clip's sound is begun."""
+FIRST_TICKS = 5
+"""Ticks after a clip's beginning that are not scored: nothing was heard before."""
+BEGUN_DB = -50.0
+"""Players wait before they begin, all about as long: from here on a clip has begun. Waiting is like waiting, and would
+make any two clips' courses alike."""
+
+
+@dataclass(frozen=True)
+class Reenacted:
+    """A clip: what truly flowed, what was predicted as likeliest and drawn [T, 2, G, G], how loud it is [T] in dB.
+
+    psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior
+    held still, dB, over the clip; NaN without true pictures.
+    """
+
+    kind: str
+    name: str
+    true: Field
+    likeliest: Field
+    drawn: Field
+    loud_db: NDArray[np.float64]
+    psnr: float
+    psnr_drawn: float
+    psnr_still: float
+
+
+def end_point_error(got: Field, want: Field) -> float:
+    """Mean length of the difference of fields [T, 2, G, G], longer sides of the picture per second."""
+    return float(np.sqrt(((got.astype(np.float64) - want) ** 2).sum(1)).mean())
+
+
+def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
+    """The control: one field, scaled by the sound's amplitude, that fits the clip itself with the least squares."""
+    amplitude = 10.0 ** (loud_db / 20.0)
+    field = np.einsum("t,tcyx->cyx", amplitude, true) / max(1e-12, float((amplitude**2).sum()))
+    return np.asarray(amplitude[:, None, None, None] * field, np.float32)
+
+
+def begun(loud_db: NDArray[np.float64]) -> int:
+    """The first tick of a clip that sounds; 0 where none does."""
+    return int(np.argmax(loud_db > BEGUN_DB))
+
+
+def energy_of(flow: Field) -> NDArray[np.float64]:
+    """How much moves at each tick: the logarithm of the mean speed."""
+    return np.asarray(np.log(np.sqrt((flow.astype(np.float64) ** 2).sum(1)).mean((1, 2)) + 1e-3))
+
+
+def together(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Correlation of two courses; 0 where one of them never changes."""
+    if one.std() < 1e-9 or other.std() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def psnr(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> float:
+    """Peak signal to noise ratio of pictures or films, dB."""
+    error = float(((got.astype(np.float64) - want) ** 2).mean())
+    return 10.0 * float(np.log10(255.0**2 / max(error, 1e-3)))
+
+
+def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Structural similarity of two pictures [H, W, 3], in grey, at each pixel (Wang et al. 2004)."""
+    x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float64) for image in (got, want))
+
+    def mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5))
+
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return np.asarray((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A sound's fields [T, 2, G, G] and, where some were drawn, pictures [T, h, w, 3] of the size of the true ones."""
+
+    flow: Field
+    pictures: NDArray[np.uint8]
+
+
+def _show(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Shown:
+    moments = list(animate(sound, still, show, pictures=pictures))
+    shown = [_small(m.picture, still.shape) for m in moments if m.picture is not None]
+    return _Shown(np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8))
+
+
+def reenact_performer(seed: int, bundle: str) -> tuple[Reenacted, Reenacted]:
+    """A held-out performer's music and first picture, beside the performance as it was filmed; and undisturbed."""
+    first = performer_of(seed).frame(0.0)
+    music = sound_of(seed)
+    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    likeliest, drawn = (_show(music, first, show, pictures=True) for show in shows)
+    held = np.repeat(_small(first, first.shape)[None], len(drawn.flow), 0)
+
+    def beside(undisturbed: bool) -> Reenacted:
+        clip = watch(seed, Eye(), steady=True, undisturbed=undisturbed)
+        performer = performer_of(seed, undisturbed=undisturbed)
+        true = (performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(drawn.flow)))
+        want = np.stack([_small(image, first.shape) for image in true])
+        return Reenacted(
+            clip.kind,
+            str(seed),
+            clip.flow.astype(np.float32),
+            likeliest.flow,
+            drawn.flow,
+            level_db(music),
+            *(psnr(got[FIRST_TICKS:], want[FIRST_TICKS:]) for got in (likeliest.pictures, drawn.pictures, held)),
+        )
+
+    return beside(False), beside(True)
+
+
+def reenact_mobile(seed: int, bundle: str) -> Reenacted:
+    """A held-out mobile's sound and still."""
+    data = record_mobile(seed)
+    sound = data["sound"].astype(np.float32) / 32767.0
+    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    likeliest, drawn = (_show(sound, data["still"], show, pictures=False).flow for show in shows)
+    true = data["flow"].astype(np.float32)
+    return Reenacted("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
+
+
+def _small(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """As much of a picture as the networks see of a true one [H, W, 3] of that shape."""
+    scale = STILL_SIDE / max(shape[:2])
+    size = round(shape[1] * scale), round(shape[0] * scale)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def mend(seed: int, bundle: str) -> dict[str, float]:
+    """What the painter makes of a held-out mobile's moments where something hidden comes to light."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mobile.npz"
+        np.savez(path, allow_pickle=False, **record_mobile(seed))
+        rows = paint_mobile(path, seed)
+        with np.load(path) as file:
+            sound = file["sound"].astype(np.float32) / 32767.0
+    painter = open_engine("painter", bundle=bundle)
+    seen, heard = _seen(rows["prior"][0], bundle), _heard(sound, bundle)
+    told: list[dict[str, Any]] = [{} for _ in heard]
+    if painter.spec.config.get("points", 0):
+        following = Following(open_engine("pose", bundle=bundle))
+        told = [{"said": following.hear(tick, latent, seen)} for tick, latent in enumerate(heard)]
+    noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
+    sums: dict[str, list[float]] = {}
+    for row in range(len(rows["warped"])):
+        hidden = rows["hidden"][row]
+        if hidden.sum() < 20:
+            continue
+        tick = int(rows["tick"][row])
+        change = painter.step(
+            warped=rows["warped"][row],
+            prior=rows["prior"][row],
+            where=rows["where"][row],
+            flow=rows["flow"][row],
+            heard=heard[tick],
+            imagination=MENDING,
+            chance=1.0,
+            seen=seen,
+            noise=noise,
+            **told[tick],
+        )["change"]
+        painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
+        wanted = rows["wanted"][row]
+        for name, picture in (("painted", painted), ("moved", rows["warped"][row])):
+            sums.setdefault(f"{name}_ssim", []).append(float(similarity(picture, wanted)[hidden].mean()))
+            sums.setdefault(f"{name}_gradient_error", []).append(float(_slopes(picture, wanted)[hidden].mean()))
+    return {name: float(np.mean(values)) for name, values in sums.items()}
+
+
+def _slopes(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """By how much the gradients of two pictures differ at each pixel, in parts of the range."""
+    error = (got.astype(np.float64) - want).mean(-1) / 255.0
+    by_y, by_x = np.gradient(error)
+    return np.asarray(np.abs(by_x) + np.abs(by_y))
+
+
+def _seen(still: NDArray[np.uint8], bundle: str) -> NDArray[np.float32]:
+    eyes = open_engine("embedding", bundle=bundle)
+    return np.asarray(eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
+
+
+def _heard(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.float32]]:
+    encoder, hearing = open_engine("encoder", bundle=bundle), open_engine("hearing", bundle=bundle)
+    parts = sound[: sound.size // TICK_SAMPLES * TICK_SAMPLES].reshape(-1, TICK_SAMPLES)
+    return [np.asarray(hearing.step(frames=encoder.step(pcm=pcm)["frames"])["latent"]) for pcm in parts]
+
+
+def _envelopes(clip: Reenacted, other: Reenacted, seed: int) -> dict[str, float]:
+    """How the energy of motion goes with loudness: the clip's own, and the other's, begun anywhere in it.
+
+    Players rest in the middle of a clip, all about then, and any two clips' courses are alike in that. So the other
+    clip's sound begins elsewhere (and goes on from its beginning); `_in_step` has it from where it began, and
+    `_of_pieces` says what the two sounds' loudness alone have in common then.
+    """
+    played = slice(max(FIRST_TICKS, begun(clip.loud_db), begun(other.loud_db)), None)
+    loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
+    moved = energy_of(clip.drawn[played])
+    elsewhere = np.random.default_rng(seed).integers(0, len(others), ELSEWHERE)
+    return {
+        "": together(moved, loud),
+        "_shuffled": float(np.mean([together(moved, np.roll(others, int(by))) for by in elsewhere])),
+        "_in_step": together(moved, others),
+        "_of_pieces": together(loud, others),
+        "_of_truth": together(energy_of(clip.true[played]), loud),
+    }
+
+
+def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
+    """The figures of clips, each with its controls and a bootstrap interval."""
+    cut = slice(FIRST_TICKS, None)
+    errors: dict[str, list[float]] = {}
+    for index, clip in enumerate(clips):
+        true = clip.true[cut]
+        fields = {
+            "flow_error": clip.likeliest[cut],
+            "flow_error_drawn": clip.drawn[cut],
+            "flow_error_still": np.zeros_like(true),
+            "flow_error_constant": best_constant(true, clip.loud_db[cut]),
+        }
+        for name, field in fields.items():
+            errors.setdefault(name, []).append(end_point_error(field, true))
+        for name, value in _envelopes(clip, clips[(index + 1) % len(clips)], index).items():
+            errors.setdefault(f"envelope_correlation{name}", []).append(value)
+        errors.setdefault("psnr_gain_db", []).append(clip.psnr - clip.psnr_still)
+        errors.setdefault("psnr_gain_db_drawn", []).append(clip.psnr_drawn - clip.psnr_still)
+    figures: dict[str, Any] = {}
+    for name, values in errors.items():
+        if np.isnan(values).all():
+            continue
+        figures[name] = round(float(np.nanmean(values)), 4)
+        figures[f"{name}_interval"] = interval(values)
+    return figures | {"n_clips": len(clips)}
+
+
+def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[Reenacted]]:
+    """Play held-out clips to the reverse loop: half performers, half mobiles; and have as many mobiles mended.
+
+    Args:
+        bundle: name or folder.
+        clips: how many, at least 4.
+        workers: processes.
+    """
+    half = clips // 2
+    performers, mobiles = range(TEST_SEED, TEST_SEED + half), range(MOBILE_TEST_SEED, MOBILE_TEST_SEED + half)
+    with open_executor(workers) as pool:
+
+        def each(work: Callable[..., Any], seeds: range, name: str) -> list[Any]:
+            return list(tqdm(pool.map(partial(work, bundle=bundle), seeds), total=half, desc=name, mininterval=5))
+
+        played = each(reenact_performer, performers, "performers")
+        hung = each(reenact_mobile, mobiles, "mobiles")
+        mended = each(mend, mobiles, "mended") if has("painter", bundle) else []
+    filmed = [clip for clip, _ in played]
+    figures: dict[str, Any] = {
+        "split": "synthetic performers and mobiles that were never trained on",
+        "seeds": [TEST_SEED, TEST_SEED + half - 1],
+        "n_clips": 2 * half,
+        "performers": figures_of(filmed),
+        "performers_undisturbed": figures_of([clip for _, clip in played]),
+        "mobiles": figures_of(hung),
+    }
+    kinds = sorted({clip.kind for clip in filmed})
+    figures["by_kind"] = {kind: figures_of([clip for clip in filmed if clip.kind == kind]) for kind in kinds}
+    names = sorted({name for row in mended for name in row})
+    for name in names:
+        values = [row[name] for row in mended if name in row]
+        figures.setdefault("hidden", {})[name] = round(float(np.mean(values)), 4)
+        figures["hidden"][f"{name}_interval"] = interval(values)
+    return figures, [*filmed, *hung]

@@ -1,0 +1,128 @@
+"""A video through both loops: to music, and that music with the video's first picture back to moving pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.registry import open_engine
+from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.devices.films.film import FilmFile
+from streaming.devices.films.film_picture import flow_picture
+from streaming.settings.config import Show
+from training.evaluation.forward_loop import Setting, respond
+from training.evaluation.html_page import Page, compare
+from training.evaluation.offline_reverse_loop import Moment, animate
+from training.evaluation.reverse_loop import best_constant, end_point_error, energy_of, psnr, together
+from training.footage.reader import captured, examine
+from training.measures.onsets import level_db
+from training.synthesis.recordings import Clip, read_motion
+
+Image = NDArray[np.uint8]
+PANEL = (480, 360)
+"""Width and height of each of the film's four panels."""
+FILM = "roundtrip.mp4"
+SHEET = 5
+"""Moments on the contact sheet."""
+
+
+def pictures_at_ticks(seen: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
+    """The newest picture at each tick; the first one before it was taken."""
+    newest: Image | None = None
+    tick = 0
+    for image, at_s in seen:
+        while newest is not None and tick < ticks and tick / TICKS_PER_SECOND + 1e-6 < at_s:
+            yield newest
+            tick += 1
+        newest = image
+    if newest is not None:
+        yield from repeat(newest, ticks - tick)
+
+
+def panel(image: Image, name: str) -> Image:
+    """A picture whole in a panel, with its name."""
+    scale = min(PANEL[0] / image.shape[1], PANEL[1] / image.shape[0])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    out = np.full((PANEL[1], PANEL[0], 3), 24, np.uint8)
+    top, left = (PANEL[1] - size[1]) // 2, (PANEL[0] - size[0]) // 2
+    out[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    cv2.putText(out, name, (8, PANEL[1] - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    return out
+
+
+def _four(seen: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
+    shown = seen if moment.picture is None else moment.picture
+    above = np.hstack([panel(seen, "video"), panel(flow_picture(flow, seen), "its flow")])
+    below = np.hstack([panel(shown, "picture"), panel(flow_picture(moment.flow, shown), "flow heard in the music")])
+    return np.vstack([above, below])
+
+
+def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Path:
+    """Send a video around and make a page of it.
+
+    Args:
+        video: any file that FFmpeg reads.
+        out: the folder of the page and the film, made if need be.
+        bundle: name or folder.
+        seconds: how much of it, at most.
+
+    Returns:
+        The page.
+
+    Raises:
+        FootageError: when the video cannot be used, with the reason.
+        EngineError: when the bundle cannot.
+    """
+    footage = examine(video)
+    ticks = min(footage.ticks, round(seconds * TICKS_PER_SECOND))
+    embedding = open_engine("embedding", bundle=bundle)
+    flow, speed, embedded, age = read_motion(captured(footage), ticks, embedding)
+    clip = Clip(0, "footage", flow, speed, embedded, age, np.zeros(ticks * TICK_SAMPLES, np.float32))
+    music = respond(clip, Setting(bundle), 0)
+    first = next(captured(footage))[0]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / FILM).unlink(missing_ok=True)
+    film = FilmFile(out / FILM, (2 * PANEL[0], 2 * PANEL[1]))
+    drawn, kept = [], []
+    errors = np.zeros(2)
+    try:
+        moments = animate(music, first, Show(bundle=bundle, chance=0.0))
+        for tick, (seen, moment) in enumerate(zip(pictures_at_ticks(captured(footage), ticks), moments, strict=False)):
+            four = _four(seen, clip.flow[tick].astype(np.float32), moment)
+            film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)
+            drawn.append(moment.flow)
+            if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
+                kept.append(four)
+            small = [cv2.resize(i, (128, 96), interpolation=cv2.INTER_AREA) for i in (seen, moment.picture, first)]
+            errors += [psnr(small[1], small[0]), psnr(small[2], small[0])]
+    finally:
+        film.close()
+    got, true = np.stack(drawn), clip.flow.astype(np.float32)[: len(drawn)]
+    loud = level_db(music)[: len(drawn)]
+    figures = {
+        "flow_error": end_point_error(got, true),
+        "flow_error_still": end_point_error(np.zeros_like(true), true),
+        "flow_error_constant": end_point_error(best_constant(true, loud), true),
+        "energy_correlation": together(energy_of(got), energy_of(true)),
+        "energy_correlation_shuffled": together(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
+        "psnr_db": float(errors[0] / len(got)),
+        "psnr_db_still": float(errors[1] / len(got)),
+        "seconds": len(got) / TICKS_PER_SECOND,
+    }
+    page = Page(out, f"Around: {video.name}")
+    page.text(
+        "A video was turned into music; that music and the video's first picture were turned back into pictures. The "
+        "figures compare how the picture moves with how the video did; their controls are a picture that stands "
+        "still, one field scaled by the loudness, and the same course moved by half its length."
+    )
+    page.film(FILM, "above the video and its flow, below the picture and the flow that the music made")
+    page.scores(figures)
+    page.picture(np.vstack([np.hstack([np.hsplit(row, 2)[0] for row in np.vsplit(f, 2)]) for f in kept]), "moments")
+    page.plot(compare(np.zeros_like(music), music, np.zeros(0)), "the music")
+    page.sounds({"the music": music})
+    return page.write()

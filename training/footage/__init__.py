@@ -1,0 +1,1 @@
+"""Footage: any video to a prepared data set."""

@@ -1,0 +1,1 @@
+"""The training loop: run, checkpoints, device, worker pool."""

@@ -1,0 +1,79 @@
+"""What the trainings of one network with one loss have in common: steps, the moving average, checkpoints."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.device import Device
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Rated(Protocol):
+    """A recipe with a learning rate for each step."""
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+
+
+class Learning(ABC, Generic[Network]):
+    """A network, what trains it, and where it stands; see `training.loop.run.Training`.
+
+    Args:
+        rated: says the learning rate.
+        model: what to train; made anew from its `config` for the averaged weights.
+        device: where; None for one process.
+        salt: makes its chance another than that of other trainings.
+    """
+
+    def __init__(self, rated: Rated, model: Network, device: Device | None, salt: int) -> None:
+        self._rated, self._salt = rated, salt
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
+        self.step = 0
+
+    @abstractmethod
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        """What a batch that is drawn costs."""
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its loss."""
+        rng = np.random.default_rng([self.step, self._salt + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        self.model.train()
+        with self.device.autocast():
+            loss = self.loss(rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(loss, self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rated.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return {"loss": float(loss.detach())}
+
+    def averaged(self) -> Network:
+        """The network with the moving average of its weights, for tests."""
+        made: Any = type(self.model)
+        model: Network = made(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        return model.eval()
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)

@@ -1,0 +1,1 @@
+"""Measures: onsets, pitch, spectra, Opus as a control, bootstrap intervals."""

@@ -1,0 +1,224 @@
+"""Trains the animator: from the latents of sound and a still to how the still's parts move, as a distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.pictures.animator import TICK_S, Animator, AnimatorConfig, Moment, moved
+from training.datasets.animator import STARTS, Scenes, load_scenes, together
+from training.loop.device import Device
+from training.loop.run import Plan, run
+from training.loop.trainer import Learning
+
+HELD_PART = 25
+"""One clip of so many is held out for the curves."""
+FROM_NOISE = 0.3
+"""How often it learns the first step of the way."""
+
+
+@dataclass(frozen=True)
+class AnimatorRecipe:
+    """How the animator is trained.
+
+    Attributes:
+        steps: in all.
+        performers, mobiles: how many clips of each.
+        batch, length, chosen: clips of a step, ticks of each, and how many of them are learned.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        unsure: spread of the noise on the field of the tick before; forgotten: how often it is not given.
+        timid: how often what it is told of its past moved less than what truly did, as what it moves itself does.
+    """
+
+    steps: int = 6_000
+    performers: int = 1_600
+    mobiles: int = 800
+    batch: int = 12
+    length: int = 48
+    chosen: int = 8
+    learning_rate: float = 1e-3
+    unsure: float = 0.03
+    forgotten: float = 0.5
+    timid: float = 0.5
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
+
+
+class Batch(NamedTuple):
+    """Clips of one step.
+
+    heard [B, T, D]; time_s float64 [B, T]; still uint8 [B, 128, 128, 3]; rows, ticks int64 [N]: the chosen moments;
+    where, before, flow [N, 2, G, G] of those moments.
+    """
+
+    heard: Tensor
+    time_s: Tensor
+    still: Tensor
+    rows: Tensor
+    ticks: Tensor
+    where: Tensor
+    before: Tensor
+    flow: Tensor
+
+
+def carried(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
+    """A map [B, 2, G, G] after a tick of flow [B, 2, G, G], drawn back to a share keep [B].
+
+    As in `streaming.painting.warp`.
+    """
+    back = -TICK_S * flow
+    return (moved(where, back) + back) * keep[:, None, None, None]
+
+
+def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -> Batch:
+    """Stretches of clips, some seen in a mirror, with the map that their own flow makes."""
+    count, total = data.level.shape
+    clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
+    begun = torch.from_numpy(rng.integers(0, len(STARTS), recipe.batch))
+    start = torch.tensor(STARTS)[begun]
+    length = min(recipe.length, total - max(STARTS))
+    flow = data.flow[clip[:, None], start[:, None] + torch.arange(length)].float()
+    where, still = data.where[clip, begun].float(), data.stills[clip, begun]
+    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5) & data.turns[clip]
+    turn = torch.tensor([-1.0, 1.0])[:, None, None]
+    flow[mirrored] = flow[mirrored].flip(-1) * turn
+    where[mirrored] = where[mirrored].flip(-1) * turn
+    still = torch.where(mirrored[:, None, None, None], still.flip(2), still)
+    keep = torch.from_numpy(np.exp(-TICK_S * rng.uniform(0.1, 2.0, recipe.batch))).float()
+    timid = np.where(rng.random(recipe.batch) < recipe.timid, rng.random(recipe.batch), 1.0)
+    share = torch.from_numpy(timid).float()[:, None, None, None]
+    maps, where = [], share * where
+    for tick in range(length):
+        maps.append(where)
+        where = carried(where, share * flow[:, tick], keep)
+    chosen = torch.from_numpy(np.stack([rng.choice(length, recipe.chosen, False) for _ in range(recipe.batch)]))
+    rows = torch.arange(recipe.batch).repeat_interleave(recipe.chosen)
+    ticks = chosen.flatten()
+    before = torch.where((ticks > 0)[:, None, None, None], flow[rows, (ticks - 1).clamp_min(0)], 0.0)
+    before = share[rows] * before + recipe.unsure * torch.from_numpy(rng.normal(size=tuple(before.shape))).float()
+    before = before * torch.from_numpy(rng.random(rows.numel()) >= recipe.forgotten).float()[:, None, None, None]
+    seconds = torch.arange(total, dtype=torch.float64) * TICK_S + torch.from_numpy(
+        rng.uniform(0, 3600, (recipe.batch, 1))
+    )
+    return Batch(
+        data.heard[clip].float(),
+        seconds,
+        still,
+        rows,
+        start[rows] + ticks,
+        torch.stack(maps, 1)[rows, ticks],
+        before,
+        flow[rows, ticks],
+    )
+
+
+def moments(model: Animator, batch: Batch) -> Moment:
+    """What the field network knows of the chosen moments."""
+    shown = model.eyes(batch.still)
+    context = model(batch.heard, batch.time_s, shown)
+    return Moment(context[batch.rows, batch.ticks], moved(shown[batch.rows], batch.where), batch.where, batch.before)
+
+
+def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """The mean error of where the way from noise to the flow ends; see `Animator.loss`."""
+    noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
+    # The first step, from nothing but noise, is what every field begins with.
+    share = torch.from_numpy(np.where(rng.random(len(noise)) < FROM_NOISE, 0.0, rng.random(len(noise)))).float()
+    share = share.to(batch.flow.device)
+    return model.loss(moments(model, batch), batch.flow, noise, share).mean()
+
+
+class AnimatorTraining(Learning[Animator]):
+    """The animator, what trains it, and where it stands.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        data: clips; the last part is held out.
+        device: where; None for one process.
+    """
+
+    def __init__(self, recipe: AnimatorRecipe, model: Animator, data: Scenes, device: Device | None = None) -> None:
+        super().__init__(recipe, model, device, salt=31)
+        self.recipe = recipe
+        held = max(1, len(data.level) // HELD_PART)
+        # Performers and mobiles lie one after the other: the held-out ones are of both.
+        order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
+        mixed = Scenes(*(getattr(data, name)[order] for name in Scenes.__dataclass_fields__))
+        self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
+
+    def _draw(self, data: Scenes, rng: np.random.Generator) -> Batch:
+        return Batch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        """See `loss_of`, of a batch."""
+        return loss_of(self.model, self._draw(self._train, rng), rng)
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model on held-out clips, always on the same moments, beside a picture that stands still.
+
+        `still`: what standing still would cost in end-point error; `likeliest`, `drawn`: what its likeliest field and
+        one drawn at half the spread cost; `speed`: how fast that one is, the true one being 1.
+        """
+        model = self.averaged()
+        rng = np.random.default_rng(1)
+        rows: dict[str, list[float]] = {name: [] for name in ("loss", "still", "likeliest", "drawn", "speed")}
+        for _ in range(8):
+            batch = self._draw(self._held, rng)
+            moment = moments(model, batch)
+            noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
+            rows["loss"].append(float(model.loss(moment, batch.flow, noise, torch.rand(len(noise))).mean()))
+            rows["still"].append(float(epe(torch.zeros_like(batch.flow), batch.flow)))
+            rows["likeliest"].append(float(epe(model.sample(moment, 0.0 * noise), batch.flow)))
+            drawn = model.sample(moment, 0.5 * noise)
+            rows["drawn"].append(float(epe(drawn, batch.flow)))
+            rows["speed"].append(float(epe(drawn, 0.0 * drawn)) / (rows["still"][-1] + 1e-9))
+        return {name: float(np.mean(values)) for name, values in rows.items()}
+
+
+def epe(got: Tensor, want: Tensor) -> Tensor:
+    """End-point error of fields [N, 2, G, G]: the mean length of their difference, longer sides per second."""
+    return (got - want).square().sum(1).sqrt().mean()
+
+
+def train_animator(
+    work: Path,
+    bundle: Path,
+    recipe: AnimatorRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+) -> Path:
+    """Train or go on training with a bundle's codec, visual network and latent space.
+
+    Args:
+        work: folder with `translator/` and `animator/`: what was recorded, the checkpoint and the curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained animator to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    with device.main_first():
+        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
+    data = together(played, hung)
+    model = Animator(getattr(start, "config", AnimatorConfig(latent_dim=data.heard.shape[-1])))
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    training = AnimatorTraining(recipe, model, data, device)
+    plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
+    return run(training, work / "animator", "animator", plan)

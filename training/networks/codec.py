@@ -1,0 +1,211 @@
+"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.codec.additive_codec import begin
+from models.codec.codec import Codec, ResidualQuantizer, nearest
+from training.datasets.codec import CLIP_S, build_corpus
+from training.datasets.user_footage import sounds_of
+from training.loop.checkpoint import load_extra
+from training.loop.device import Device
+from training.networks.decoder_training import SpeakingRecipe, SpeakingTraining, train_speaking
+
+USED = 0.01
+"""An entry used less often than this, in vectors a step, is as good as dead."""
+
+
+@dataclass(frozen=True)
+class CodecRecipe(SpeakingRecipe):
+    """How a codec is trained; the rest as in `SpeakingRecipe`.
+
+    Attributes:
+        bypass_steps: steps without the quantizer.
+        freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
+    """
+
+    steps: int = 40_000
+    bypass_steps: int = 250
+    freeze_encoder: bool = False
+
+
+class QuantizerTrainer:
+    """Learns the codebooks of a `ResidualQuantizer` by moving averages, and revives entries nobody uses.
+
+    Args:
+        quantizer: whose codebooks are written in place.
+        decay: of the averages, per step.
+        device: adds up what several processes found, so that all have the same codebooks; None for a process alone.
+    """
+
+    def __init__(self, quantizer: ResidualQuantizer, decay: float = 0.98, device: Device | None = None) -> None:
+        self.quantizer = quantizer
+        self.decay = decay
+        self._sum: Callable[[Tensor], Tensor] = device.sum if device else lambda x: x
+        self._same: Callable[[nn.Module], None] = device.same if device else lambda _: None
+        self.usage = torch.ones(quantizer.codebooks.shape[:2], device=quantizer.codebooks.device)
+
+    @torch.no_grad()
+    def start(self, latents: Tensor, iterations: int = 12) -> None:
+        """Place the codebooks by k-means on latents [N, D]."""
+        residual = latents
+        for codebook in self.quantizer.codebooks:
+            size = codebook.shape[0]
+            codebook.copy_(_some(residual, size))
+            for _ in range(iterations):
+                index = nearest(residual, codebook)
+                count = torch.bincount(index, minlength=size).float()
+                total = torch.zeros_like(codebook).index_add_(0, index, residual)
+                used = count > 0
+                codebook[used] = total[used] / count[used, None]
+                codebook[~used] = _some(residual, int((~used).sum()))
+            residual = residual - F.embedding(nearest(residual, codebook), codebook)
+        self._same(self.quantizer)
+
+    def __call__(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Quantize latents [B, D, T] with a straight-through gradient; returns (quantized, commitment loss)."""
+        flat = latents.transpose(1, 2).reshape(-1, latents.shape[1])
+        residual, total, loss = flat, torch.zeros_like(flat), flat.new_zeros(())
+        for k, codebook in enumerate(self.quantizer.codebooks):
+            index = nearest(residual.detach(), codebook)
+            entry = F.embedding(index, codebook)
+            loss = loss + F.mse_loss(residual, entry)
+            self._learn(k, residual.detach(), index)
+            total = total + entry
+            residual = residual - entry
+        straight = flat + (total - flat).detach()
+        return straight.reshape(latents.shape[0], latents.shape[2], -1).transpose(1, 2), loss
+
+    @torch.no_grad()
+    def _learn(self, k: int, x: Tensor, index: Tensor) -> None:
+        """Move the used entries towards what they stood for; replace an entry whose usage faded away."""
+        codebook, usage = self.quantizer.codebooks[k], self.usage[k]
+        count = self._sum(torch.bincount(index, minlength=codebook.shape[0]).float())
+        total = self._sum(torch.zeros_like(codebook).index_add_(0, index, x))
+        kept = usage * self.decay
+        usage.copy_(kept + (1 - self.decay) * count)
+        used = count > 0
+        codebook[used] = (codebook[used] * kept[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
+        dead = (usage < 0.003).nonzero()[:16, 0]
+        if dead.numel():
+            codebook[dead] = _some(x, dead.numel())
+            usage[dead] = 0.05
+            self._same(self.quantizer)
+
+
+def _some(x: Tensor, count: int) -> Tensor:
+    return x[torch.randint(x.shape[0], (count,), device=x.device)]
+
+
+class CodecTraining(SpeakingTraining[Codec]):
+    """A codec, what trains it, and where it stands.
+
+    Args:
+        recipe: how to train.
+        codec: what to train; it is moved to the device.
+        corpus: int16 [clips, samples].
+        device: where; None for one process on the CPU or the first GPU.
+    """
+
+    def __init__(
+        self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
+    ) -> None:
+        codec.encoder.requires_grad_(not recipe.freeze_encoder)
+        super().__init__(recipe, codec, codec.decoder, corpus, device)
+        self.how = recipe
+        self.codec = codec
+        self.quantize = QuantizerTrainer(codec.quantizer, device=self.device)
+
+    def extra(self) -> dict[str, Tensor]:
+        """How often the codebooks' entries are used."""
+        return {"usage": self.quantize.usage}
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        super().load(path)
+        self.quantize.usage.copy_(load_extra(path)["usage"])
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+        rng, frozen = self.draw(1), self.how.freeze_encoder
+        if self.step == 0 and not frozen:
+            self._begin(rng)
+        if self.step == self.how.bypass_steps and not frozen:
+            self.quantize.start(self._collect(rng, 80))
+        x = self.crops(rng)
+        with self.device.autocast():
+            latents = self.codec.encoder(x).float()
+        commit = latents.new_zeros(())
+        if frozen:
+            latents = self.codec.quantizer.decode(self.codec.quantizer.encode(latents))
+        elif self.step >= self.how.bypass_steps:
+            latents, commit = self.quantize(latents)
+        mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
+        self.learn(mel + 0.25 * commit + self.recipe.place_weight * place)
+        alive = (self.quantize.usage > USED).float().mean()
+        losses = {"mel": mel, "place": place, "commit": commit, "alive": alive}
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def echo(self, network: Codec, x: Tensor) -> Tensor:
+        """Sound [B, 1, n] as a codec gives it back."""
+        latents = network.encoder(x)
+        if self.step > self.how.bypass_steps:
+            latents = network.quantizer.decode(network.quantizer.encode(latents))
+        sound: Tensor = network.decoder(latents)
+        return sound
+
+    @torch.no_grad()
+    def _begin(self, rng: np.random.Generator) -> None:
+        listening = self.codec.encoder.listening
+        heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.many(rng, 80)]
+        begin(self.codec.encoder, self.judge.decoder, torch.cat(heard))
+        self.device.same(self.codec)
+
+    @torch.no_grad()
+    def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:
+        return torch.cat([self.codec.encoder(x).transpose(1, 2).flatten(0, 1) for x in self.many(rng, batches)])
+
+
+def train_codec(
+    work: Path,
+    recipe: CodecRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+    footage: Path | None = None,
+) -> Path:
+    """Train or go on training.
+
+    Args:
+        work: folder of the corpus, the checkpoint and the curves.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained codec to go on from where there is no checkpoint.
+        device: where; None for one process.
+        footage: a data set whose sound is learned in place of the palette; None for the palette.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    codec = Codec(getattr(start, "config", None))
+    if start is not None:
+        codec.load_state_dict(start.state_dict())
+    with device.main_first():
+        corpus = sounds_of(footage, CLIP_S) if footage else build_corpus(work, recipe.clips)
+    training = CodecTraining(recipe, codec, corpus, device)
+    if start is not None:
+        training.step = recipe.bypass_steps + 1
+
+    return train_speaking(training, work, "codec", minutes)

@@ -1,0 +1,204 @@
+"""What trains a decoder that speaks with oscillators, and what it is judged by: the spectrum, and what is switched on.
+
+The mel distance makes the sound's envelope right; it hardly cares for pitch, since its bands are wider than a semitone,
+and alone it gave a codec of noise and of chords that never change. So the decoder's places are drawn to those of the
+sound itself, looked at with a window that also sees what comes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.codec.additive_codec import PartialsDecoder
+from models.codec.additive_synthesis import Levels
+from models.codec.partial_analysis import QUIET, WINDOW, Places
+from training.datasets.codec import HELD_SEEDS, RATE, batch_of, held_sounds
+from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.device import Device
+from training.loop.run import Curves, Plan, run
+from training.measures.mel_distance import mel_distance
+
+
+class Judged(NamedTuple):
+    """The mel distance, and the squared error of the places summed over the channels; means over the batch."""
+
+    mel: Tensor
+    place: Tensor
+
+
+class Judge:
+    """Lets a decoder speak and compares what it says with what was heard.
+
+    Args:
+        decoder: who speaks.
+        device: where.
+    """
+
+    def __init__(self, decoder: PartialsDecoder, device: Device) -> None:
+        self.decoder, self.device = decoder, device
+        self._places = Places(torch.hann_window(WINDOW, dtype=torch.float64)).to(device.device)
+
+    def __call__(self, latents: Tensor, x: Tensor, frame: int) -> Judged:
+        """Latents [B, D, T] of sound x [B, 1, 640 T]; the noise begins at a frame's number."""
+        with self.device.autocast():
+            state = self.decoder.init_state(latents.shape[0], frame)
+            said, _ = self.decoder.say(latents, state[:-3])
+        # Phases need single precision.
+        levels = Levels(*(part.float() for part in said.levels))
+        y, _ = self.decoder.synthesizer.step(levels, state[-3:])
+        true, level = self.true_places(x)
+        squares = (level > 1.5 * QUIET).float() * (said.places.float() - true).square()
+        return Judged(mel_distance(y[:, 0], x[:, 0]), squares.sum(-1).mean())
+
+    @torch.no_grad()
+    def true_places(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and level, each [B, 2 T, ...], centred on the end of each hop, where amplitudes arrive."""
+        places: tuple[Tensor, Tensor] = self._places(F.pad(x[:, 0], (WINDOW // 2, WINDOW // 2)))
+        return places
+
+
+@dataclass(frozen=True)
+class SpeakingRecipe:
+    """How a network that ends in such a decoder is trained.
+
+    Attributes:
+        steps: in all.
+        clips: size of the corpus in clips of 8 s.
+        batch: crops of one second in a step.
+        learning_rate: of AdamW, held from step `warm_up` on and brought to nothing over the last `decay` of the steps.
+        warm_up: steps until the full rate.
+        decay: part of the steps over which the rate falls at the end.
+        place_weight: of the squared error of the places, summed over the channels.
+    """
+
+    steps: int = 20_000
+    clips: int = 2_000
+    batch: int = 8
+    learning_rate: float = 1e-3
+    warm_up: int = 200
+    decay: float = 0.3
+    place_weight: float = 0.15
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        left = (self.steps - step) / max(1.0, self.decay * self.steps)
+        return self.learning_rate * min(1.0, (step + 1) / self.warm_up, max(left, 0.01))
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class SpeakingTraining(ABC, Generic[Network]):
+    """A network that ends in such a decoder, what trains it, and where it stands; see `training.loop.run.Training`.
+
+    Every step draws its data and its chances from the step's number, so an interrupted training goes on as if it had
+    not been interrupted.
+
+    Args:
+        recipe: how to train.
+        network: what to train; it is moved to the device.
+        decoder: the part of it that speaks.
+        corpus: int16 [clips, samples].
+        device: where; None for one process on the CPU or the first GPU.
+    """
+
+    def __init__(
+        self,
+        recipe: SpeakingRecipe,
+        network: Network,
+        decoder: PartialsDecoder,
+        corpus: NDArray[np.int16],
+        device: Device | None,
+    ) -> None:
+        self.recipe, self.corpus = recipe, corpus
+        self.device = device or Device()
+        self.network = network.to(self.device.device)
+        self.device.same(self.network)
+        self.judge = Judge(decoder, self.device)
+        self.average = Average(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
+        self.step = 0
+        self._held: Tensor | None = None
+
+    @abstractmethod
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+
+    @abstractmethod
+    def echo(self, network: Network, x: Tensor) -> Tensor:
+        """Sound [B, 1, n] as a network gives it back."""
+
+    def extra(self) -> dict[str, Tensor]:
+        """More tensors for the checkpoint."""
+        return {}
+
+    def draw(self, stream: int) -> np.random.Generator:
+        """This step's chance; `stream` tells trainings apart."""
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        return np.random.default_rng([self.step, stream + self.device.rank])
+
+    def crops(self, rng: np.random.Generator) -> Tensor:
+        """A batch of sound [B, 1, n]."""
+        return batch_of(self.corpus, rng, self.recipe.batch).to(self.device.device)
+
+    def many(self, rng: np.random.Generator, batches: int) -> Iterator[Tensor]:
+        """Batches to begin from."""
+        return (self.crops(rng) for _ in range(batches))
+
+    def learn(self, loss: Tensor) -> None:
+        """Follow a loss's gradient, and count the step."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(loss, self.network.parameters())
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.network)
+        self.step += 1
+
+    def test(self) -> dict[str, float]:
+        """The averaged network's mel distance on held-out clips."""
+        x, y = self.hear()
+        return {"mel": float(mel_distance(y, x))}
+
+    @torch.no_grad()
+    def hear(self) -> tuple[Tensor, Tensor]:
+        """Held-out clips and what the averaged network makes of them: float32 [8, n] twice."""
+        if self._held is None:
+            self._held = held_sounds(HELD_SEEDS).to(self.device.device)
+        network = deepcopy(self.network)
+        network.load_state_dict(self.average.tensors)
+        return self._held, self.echo(network, self._held[:, None])[:, 0]
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.network, self.average, self.optimizer, self.extra())
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.network, self.average, self.optimizer)
+
+
+def train_speaking(training: SpeakingTraining[Network], work: Path, name: str, minutes: float) -> Path:
+    """Train or go on training, with held-out sounds beside the curves; returns the checkpoint's path."""
+
+    def listen(curves: Curves) -> None:
+        for label, sounds in zip(("held-out", "held-out, given back"), training.hear(), strict=True):
+            curves.sound(training.step, label, sounds.flatten().cpu(), RATE)
+
+    silent = not training.device.main
+    plan = Plan(training.recipe.steps, minutes, log_every=100, save_every=500, test_every=2_000, silent=silent)
+    return run(training, work, name, plan, listen)

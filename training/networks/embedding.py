@@ -1,0 +1,348 @@
+"""Trains the visual front-end to say where a performer's hands, feet and tools are and what is played."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.vision.embedding import CLOSER, POINTS, VisualEmbedding
+from performers.performer import LABEL_NAMES, SyntheticPerformer
+from performers.score import KINDS, PITCH_RANGE
+from streaming.vision.frame_features import VIEW_SIDE, fit_square
+from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.device import Device
+from training.loop.pool import open_executor
+from training.loop.run import Plan, run
+
+SEED = 4_000_000
+PER_SCENE = 3
+SIZE = (256, 192)
+"""Width and height of the pictures; the network is given them in a square."""
+BATCH = 32
+HELD = 1000
+"""At most so many held-out pictures are looked at for the curves."""
+RATE = 2e-3
+WINDOW = 32
+"""Side of the windows of the second look, in pixels."""
+BLOT = 0.8
+"""Spread of the blot that a place's map is drawn to, in cells."""
+PLACE_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.endswith(("_x", "_y"))]
+PITCH_COLUMN = LABEL_NAMES.index("pitch")
+PITCHED = ("strings", "keys", "air")
+"""Kinds whose pitch is scored, and which are shown twice as often: a dancer has few pitches, a drummer none."""
+LOWEST, PITCHES = 36, 64
+"""MIDI pitch of the first class that is told apart, and how many there are."""
+KIND_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.startswith("is_")]
+
+
+class Facts(NamedTuple):
+    """What is true in a picture: places [B, 28] in 0..1, logits of the kind [B, 5] and of the pitch [B, pitches].
+
+    heat, begun, near: where each place seems to be, from a network that finds points; see
+    `models.vision.embedding.Looks`.
+    """
+
+    places: Tensor
+    kind: Tensor
+    pitch: Tensor
+    heat: Tensor | None = None
+    begun: Tensor | None = None
+    near: Tensor | None = None
+
+
+def sample_scene(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A few frames of one random scene and their facts: uint8 [n, H, W, 3], float32 [n, L]; most while notes sound."""
+    rng = np.random.default_rng(seed)
+    performer = SyntheticPerformer(KINDS[seed % len(KINDS)], seed, size=SIZE, duration_s=20.0)
+    times = rng.uniform(0.5, 19.5, PER_SCENE)
+    notes = performer.score.notes
+    for index in np.flatnonzero(rng.random(PER_SCENE) < 0.75 * bool(notes)):
+        note = notes[int(rng.integers(len(notes)))]
+        times[index] = note.onset_s + rng.random() * note.duration_s
+    frames = np.stack([performer.frame(float(t)) for t in times])
+    return frames, np.stack([performer.labels(float(t)) for t in times]).astype(np.float32)
+
+
+class Reading(nn.Module):
+    """A visual network and a reading of its embedding; only the network is shipped.
+
+    Args:
+        network: the network, with `config.dim`; a small one of one's own for None.
+    """
+
+    def __init__(self, network: nn.Module | None = None) -> None:
+        super().__init__()
+        self.network = network or VisualEmbedding()
+        self.config = self.network.config
+        dim = int(getattr(self.config, "dim", 128))
+        self.places = nn.Linear(dim, len(PLACE_COLUMNS))
+        self.kind = nn.Linear(dim, len(KIND_COLUMNS))
+        self.pitch = nn.Sequential(nn.Linear(dim, 192), nn.ReLU(), nn.Linear(192, PITCHES))
+        points = int(getattr(self.config, "points", 0))
+        if 2 * points >= len(PLACE_COLUMNS):
+            # The first points are the places themselves, all x before all y, from -1..1 to 0..1.
+            with torch.no_grad():
+                nn.init.zeros_(self.places.weight)
+                nn.init.constant_(self.places.bias, 0.5)
+                for index in range(len(PLACE_COLUMNS)):
+                    self.places.weight[index, index // 2 + points * (index % 2)] = 0.5
+
+    def forward(self, image: Tensor) -> Facts:
+        """uint8 [B, S, S, 3] -> what is read."""
+        if not isinstance(self.network, VisualEmbedding):
+            seen = self.network(image)
+            return Facts(self.places(seen), self.kind(seen), self.pitch(seen))
+        seen, heat, begun, near = self.network.look(image)
+        heat = heat[:, : len(PLACE_COLUMNS) // 2]
+        return Facts(self.places(seen), self.kind(seen), self.pitch(seen), heat, begun, near)
+
+
+def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Render (once) the pictures, uint8 [N, H, W, 3], read from the disk as they are needed, and their facts [N, L]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, facts_path = folder / f"images-{scenes}.npy", folder / f"facts-{scenes}.npy"
+    if not facts_path.exists():
+        shape = (scenes * PER_SCENE, SIZE[1], SIZE[0], 3)
+        images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        facts = np.zeros((scenes * PER_SCENE, len(LABEL_NAMES)), np.float32)
+        with open_executor(workers) as pool:
+            jobs = pool.map(sample_scene, range(SEED, SEED + scenes), chunksize=16)
+            for index, (frames, rows) in enumerate(tqdm(jobs, total=scenes, desc="scenes", mininterval=5)):
+                images[index * PER_SCENE : (index + 1) * PER_SCENE] = frames
+                facts[index * PER_SCENE : (index + 1) * PER_SCENE] = rows
+        images.flush()
+        part = facts_path.with_suffix(".part")
+        with part.open("wb") as out:
+            np.save(out, facts, allow_pickle=False)
+        part.replace(facts_path)
+    return np.load(path, mmap_mode="r"), np.load(facts_path)
+
+
+def framed(images: NDArray[np.uint8], side: int = VIEW_SIDE) -> NDArray[np.uint8]:
+    """Pictures [B, H, W, 3] in the squares that `frame_features.fit_square` makes of them: [B, side, side, 3]."""
+    return np.stack([fit_square(image, side) for image in images])
+
+
+def moved(
+    rng: np.random.Generator, images: NDArray[np.uint8], facts: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The pictures [B, H, W, 3] as from a camera set up otherwise: turned, nearer or farther, aside; and their facts.
+
+    A place that was outside has the edge's coordinates, which would not move with the picture: it stays at the edge.
+    """
+    height, width = images.shape[1:3]
+    side = max(width, height)
+    margin = np.array([side - width, side - height]) / 2
+    pictures, rows = np.empty_like(images), facts.copy()
+    for index, image in enumerate(images):
+        scale, angle = float(np.exp(rng.normal(0.0, 0.12))), float(rng.normal(0.0, 4.0))
+        turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
+        turn[:, 2] += rng.normal(0.0, 0.04, 2) * side
+        pictures[index] = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        places = facts[index, PLACE_COLUMNS].reshape(-1, 2)
+        inside = ((places > 0.0) & (places < 1.0)).all(1, keepdims=True)
+        after = (places * side - margin - 0.5) @ turn[:, :2].T + turn[:, 2]
+        after = np.clip((after + margin + 0.5) / side, 0.0, 1.0)
+        rows[index, PLACE_COLUMNS] = np.where(inside, after, places).ravel()
+    return pictures, rows
+
+
+def fact_loss(got: Facts, want: Tensor) -> Tensor:
+    """Errors of places (Huber, in frame sides) and the cross-entropies of kind, pitch and maps; want [B, L]."""
+    places = F.smooth_l1_loss(got.places, want[:, PLACE_COLUMNS], beta=0.002)
+    kind = F.cross_entropy(got.kind, want[:, KIND_COLUMNS].argmax(1))
+    pitch = F.cross_entropy(got.pitch, pitch_of(want), ignore_index=-1)
+    found = heat_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
+    if got.begun is not None and got.near is not None:
+        found = found + heat_loss(got.near, _in_windows(got.begun, want))
+    return 15.0 * places + 0.2 * kind + 0.2 * pitch + 0.1 * found
+
+
+def _in_windows(begun: Tensor, want: Tensor) -> Tensor:
+    """Where in the windows of the second look its points are: [B, 2 C] in 0..1, x and y in turn, of facts [B, L]."""
+    columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in CLOSER for axis in (0, 1)]
+    away = 2.0 * want[:, columns].view(*begun.shape) - 1.0 - begun
+    return (0.5 + 0.5 * away * (VIEW_SIDE / WINDOW)).flatten(1)
+
+
+def with_closer_look(network: VisualEmbedding) -> VisualEmbedding:
+    """A network that looks once, and a second look that begins as nothing; only the second is to be trained."""
+    grown = VisualEmbedding(replace(network.config, window=WINDOW))
+    grown.load_state_dict(network.state_dict(), strict=False)
+    for name, parameter in grown.named_parameters():
+        parameter.requires_grad_(name.startswith("closer."))
+    return grown
+
+
+def heat_loss(heat: Tensor, places: Tensor) -> Tensor:
+    """Nats by which maps miss a small blot at each place: heat [B, P, h, w], places [B, 2 P]; outside counts not.
+
+    An expected position alone can be right with two wrong peaks; a map that is drawn to a single blot cannot
+    (Nibali et al. 2018, whose regularizer this is in place of their divergence).
+    """
+    x, y = places[:, 0::2], places[:, 1::2]
+    inside = ((x > 0.0) & (x < 1.0) & (y > 0.0) & (y < 1.0)).float()
+    maps = []
+    for at, side in ((y, heat.shape[2]), (x, heat.shape[3])):
+        cells = (torch.arange(side, device=heat.device) + 0.5) / side
+        blot = torch.exp(-0.5 * ((cells - at[..., None]) * side / BLOT).square())
+        maps.append(blot / blot.sum(-1, keepdim=True).clamp_min(1e-6))
+    wanted = maps[0][..., :, None] * maps[1][..., None, :]
+    nats = -(wanted * heat.flatten(2).log_softmax(-1).view_as(heat)).sum((2, 3))
+    return (nats * inside).sum() / inside.sum().clamp_min(1.0)
+
+
+def pitch_of(want: Tensor) -> Tensor:
+    """The class of the last pitch begun, int64 [B], of facts [B, L]; -1 for none."""
+    low, high = torch.tensor([PITCH_RANGE.get(kind, (0.0, 0.0)) for kind in KINDS], device=want.device).T
+    kind, place = want[:, KIND_COLUMNS].argmax(1), want[:, PITCH_COLUMN]
+    pitch = low[kind] + place * (high - low)[kind]
+    there = (place > 0) & (high[kind] > 0)
+    return torch.where(there, pitch.round().long() - LOWEST, -1)
+
+
+class EmbeddingTraining:
+    """A visual network, what trains it, and where it stands; see `training.loop.run.Training`.
+
+    Args:
+        steps: in all; the rate falls to nothing over them.
+        module: what to train; a pre-trained backbone in it stays as it is.
+        images: uint8 [N, H, W, 3]; the last tenth is held out.
+        facts: float32 [N, L].
+        device: where; None for one process.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        module: Reading,
+        images: NDArray[np.uint8],
+        facts: NDArray[np.float32],
+        device: Device | None = None,
+    ) -> None:
+        self.steps = steps
+        self.device = device or Device()
+        self.module = module.to(self.device.device)
+        self.device.same(self.module)
+        self.average = Average(self.module)
+        trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=1e-3)
+        cut = max(1, len(images) * 9 // 10)
+        self._train, self._held = (images[:cut], facts[:cut]), (images[cut:][:HELD], facts[cut:][:HELD])
+        kinds = self._train[1][:, KIND_COLUMNS].argmax(1)
+        self._chance = np.cumsum(np.where(np.isin(kinds, [KINDS.index(name) for name in PITCHED]), 2.0, 1.0))
+        self.step = 0
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its loss."""
+        rng = np.random.default_rng([self.step, 5 + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        images, facts = self._train
+        rows = np.searchsorted(self._chance, rng.random(BATCH) * self._chance[-1], side="right")
+        pictures, wanted = moved(rng, images[rows], facts[rows])
+        gain = torch.from_numpy(rng.uniform(0.7, 1.3, (BATCH, 1, 1, 3)).astype(np.float32))
+        x = (torch.from_numpy(framed(pictures)).float() * gain).clamp(0, 255).to(self.device.device)
+        self.module.train()
+        network = self.module.network
+        if isinstance(network, VisualEmbedding) and not network.heat.weight.requires_grad:
+            # What does not learn does not count either.
+            network.eval()
+            if network.closer is not None:
+                network.closer.train()
+        with self.device.autocast():
+            loss = fact_loss(self.module(x), torch.from_numpy(wanted).to(self.device.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(loss, self.module.parameters())
+        for group in self.optimizer.param_groups:
+            group["lr"] = RATE * min(1.0, (self.step + 1) / 100) * max(0.02, 1.0 - self.step / self.steps)
+        self.optimizer.step()
+        self.average.update(self.module)
+        self.step += 1
+        return {"loss": float(loss.detach())}
+
+    def test(self) -> dict[str, float]:
+        """The averaged network's errors on the held-out scenes, beside those of the simplest answers."""
+        training = {name: value.clone() for name, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average.tensors)
+        figures = errors_of(self.module.eval(), *self._held)
+        self.module.load_state_dict(training)
+        return figures
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.module, self.average, self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.module, self.average, self.optimizer)
+
+
+@torch.no_grad()
+def errors_of(module: nn.Module, images: NDArray[np.uint8], facts: NDArray[np.float32]) -> dict[str, float]:
+    """How far places are off in frame sides, how often kind and pitch are right, beside the simplest answers' figures.
+
+    A pitch is right to the semitone; its control is the commonest pitch of its kind's notes.
+    """
+    where = next(module.parameters()).device
+    parts = [module(torch.from_numpy(framed(images[i : i + 32])).to(where)) for i in range(0, len(images), 32)]
+    got = Facts(*(torch.cat(part).float().cpu() for part in zip(*(row[:3] for row in parts), strict=True)))
+    places, want = facts[:, PLACE_COLUMNS], torch.from_numpy(facts)
+    kind, pitch = want[:, KIND_COLUMNS].argmax(1), pitch_of(want)
+    figures = {
+        "position_error_sides": float(np.abs(got.places.numpy() - places).mean()),
+        "position_error_sides_of_mean": float(np.abs(places.mean(0) - places).mean()),
+        "kind_accuracy": float((got.kind.argmax(1) == kind).float().mean()),
+        "kind_accuracy_chance": 1.0 / len(KIND_COLUMNS),
+        "n_images": float(len(images)),
+    }
+    for name in PITCHED:
+        rows = (pitch >= 0) & (kind == KINDS.index(name))
+        if rows.any():
+            true = pitch[rows]
+            figures[f"{name}_pitch_right"] = float((got.pitch[rows].argmax(1) == true).float().mean())
+            figures[f"{name}_pitch_right_commonest"] = float((true == true.mode().values).float().mean())
+    return figures
+
+
+def train_embedding(
+    work: Path,
+    *,
+    steps: int,
+    scenes: int,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+) -> tuple[Path, dict[str, float]]:
+    """Train or go on training.
+
+    Args:
+        work: folder of the pictures, the checkpoint and the curves.
+        steps: in all.
+        scenes: how many are drawn.
+        minutes: stop after this long, whatever the step.
+        start: the visual network to go on from, or a pre-trained one, where there is no checkpoint; None for a new one.
+            One that looks once is given a second look, and only that learns.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint, and the errors on the held-out last tenth of the scenes.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    if isinstance(start, VisualEmbedding) and not start.config.window:
+        start = with_closer_look(start)
+    module = Reading(start)
+    with device.main_first():
+        images, facts = build_images(work, scenes)
+    training = EmbeddingTraining(steps, module, images, facts, device)
+    path = run(training, work, "embedding", Plan(steps, minutes, test_every=500, silent=not device.main))
+    return path, training.test()

@@ -1,0 +1,75 @@
+"""Teaches the painter's `Bends`: where elbows and knees of players are, from the points that are seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.pictures.limbs import BENDS, JOINTS, Bends, trunk
+from streaming.conventions import TICKS_PER_SECOND
+from training.synthesis.recordings import TICKS, performer_of
+
+MOMENTS = 8
+"""Of each player."""
+BATCH, RATE = 512, 2e-3
+WANDER = 0.01
+"""The eyes find points so far from where they are, in -1..1."""
+
+
+def bodies(seeds: Iterable[int]) -> Tensor:
+    """Where joints of players truly are at a few moments: [N * MOMENTS, J, 2] of `JOINTS`, in -1..1.
+
+    What is seen of points ends at the edges of a picture; elbows and knees are wherever they are.
+    """
+    found: list[NDArray[np.float64]] = []
+    for seed in seeds:
+        performer = performer_of(seed, undisturbed=True)
+        ticks = np.random.default_rng([seed, 912]).integers(0, TICKS, MOMENTS)
+        found += [performer.places(tick / TICKS_PER_SECOND, JOINTS) for tick in ticks]
+    places = torch.from_numpy(2.0 * np.stack(found) - 1.0).float()
+    places[:, : -len(BENDS)].clamp_(-1.0, 1.0)
+    return places
+
+
+def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
+    """Teach it.
+
+    Args:
+        bends: changed in place.
+        places: of `bodies`; the last tenth is held out.
+        steps: how many, of 512 moments each.
+
+    Returns:
+        `off_of_held`: by how much joints are off on held-out bodies, in lengths of the trunk (mean distance);
+        `off_of_straight`: the same of limbs that do not bend.
+    """
+    held = len(places) // 10
+    train, generator = places[:-held], torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(bends.parameters(), lr=RATE, weight_decay=0.01)
+    straight = _off(bends, places[-held:])
+    bends.train().requires_grad_(True)
+    for step in tqdm(range(steps), desc="bends", mininterval=5):
+        rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
+        points = rows[:, : -len(BENDS)] + WANDER * torch.randn(BATCH, 1, 1, generator=generator).clamp(-2, 2)
+        points = points + WANDER * torch.randn(points.shape, generator=generator)
+        error = (bends(points) - rows)[:, -len(BENDS) :] / trunk(points)[:, None, None]
+        loss = nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * max(0.02, 1.0 - step / steps)
+        optimizer.step()
+    bends.eval().requires_grad_(False)
+    return {"off_of_held": _off(bends, places[-held:]), "off_of_straight": straight}
+
+
+@torch.no_grad()
+def _off(bends: Bends, places: Tensor) -> float:
+    points = places[:, : -len(BENDS)]
+    away = (bends(points) - places)[:, -len(BENDS) :].square().sum(-1).sqrt()
+    return float((away / trunk(points)[:, None]).mean())

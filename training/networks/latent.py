@@ -1,0 +1,272 @@
+"""Trains the coordinated latent space: movement and sound of the same moment lie close, and each knows the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
+from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
+from models.vision.embedding import VisualEmbedding
+from training.bundling import load_network, sounding_of
+from training.datasets.translator import MEL_BANDS, Examples, load_examples, taken
+from training.datasets.user_footage import examples_of
+from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.device import Device
+from training.loop.run import Plan, run
+from training.networks.pitch_reader import load_players, train_reader
+from training.synthesis.camera_augmentation import unsure, vary
+
+NEAR = 1
+"""Moments this many ticks apart are not held against each other: at 25 a second they look and sound the same."""
+ATTACK_WEIGHT = 4.0
+HELD_PART = 50
+"""One clip of so many is held out for the curves."""
+
+
+@dataclass(frozen=True)
+class LatentRecipe:
+    """How the latent space is trained.
+
+    Attributes:
+        steps: in all.
+        clips: how many recorded performances.
+        batch, length: clips of a step, and how many ticks of each; whole ones, as what the reader remembers begins with
+            the performance.
+        learning_rate: of AdamW; it rises for 200 steps and falls to nothing along a cosine.
+        players, reading_steps: how many players the reader of pitches is taught with first, and for how long; at most
+            8 and 2 for each step, so that a short trial is short.
+        memory: width of what the reader remembers.
+        reading_rate: the share of the learning rate that the reader, once taught, goes on with: what it learned from
+            many players is not to be forgotten for the few that were recorded.
+    """
+
+    steps: int = 6_000
+    clips: int = 1_600
+    batch: int = 12
+    length: int = 200
+    learning_rate: float = 1e-3
+    players: int = 16_000
+    reading_steps: int = 4_000
+    memory: int = 256
+    reading_rate: float = 0.02
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        falling = 0.02 + 0.49 * (1.0 + math.cos(math.pi * step / self.steps))
+        return self.learning_rate * min(1.0, (step + 1) / 200) * falling
+
+
+class Batch(NamedTuple):
+    """Clips of one step: motions, sound [B, T, frames * codec_dim], and the facts; shapes as in `Examples`."""
+
+    seen: Motions
+    sound: Tensor
+    mel: Tensor
+    attack: Tensor
+    pitch: Tensor
+    speed: Tensor
+
+
+def pitch_classes(pitch: Tensor, classes: int) -> Tensor:
+    """MIDI pitch (0 for none) to classes of the pitch head; pitches beyond its range count as its ends."""
+    voiced = (pitch.round().long() - LOWEST_PITCH + 1).clamp(1, classes - 1)
+    return torch.where(pitch > 0, voiced, 0)
+
+
+@torch.no_grad()
+def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
+    """What the model hears of clips: codes [N, T, K, frames] -> float16 [N, T, frames * codec_dim]."""
+    parts = [model.sound_of(taken(codes[i : i + chunk])).half() for i in range(0, codes.shape[0], chunk)]
+    return torch.cat(parts)
+
+
+def draw_batch(
+    data: Examples, sound: Tensor, rng: np.random.Generator, recipe: LatentRecipe, config: LatentConfig
+) -> Batch:
+    """Stretches of different clips, seen by varied cameras."""
+    count, total = data.age.shape
+    rows = torch.from_numpy(rng.choice(count, min(recipe.batch, count), replace=False))
+    start = torch.from_numpy(rng.integers(0, total - recipe.length + 1, rows.numel()))
+    at = (rows[:, None], start[:, None] + torch.arange(recipe.length))
+    plain = data.speed[at].float()
+    flow, speed = vary(data.flow[at].float(), plain.clone(), rng)
+    seen = Motions(flow, speed, unsure(data.embedding[at], rng), data.age[at])
+    return Batch(
+        seen,
+        sound[at].float(),
+        data.mel[at].float(),
+        data.attack[at].float(),
+        pitch_classes(data.pitch[at].float(), config.pitches),
+        compress(80.0 * F.adaptive_avg_pool2d(plain, config.speed_grid)).flatten(2),
+    )
+
+
+def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropies of finding the moment within a clip and the clip among clips, both ways.
+
+    Args:
+        video: latents of what is seen, [B, T, dim].
+        audio: of what is heard at the same moments.
+        sharpness: two logarithms of a scale.
+    """
+    batch, length, _ = video.shape
+    within = likeness(video, audio) * (10.0 * sharpness[0].exp())
+    apart = (torch.arange(length)[:, None] - torch.arange(length)).abs().to(video.device)
+    within = within.masked_fill((apart > 0) & (apart <= NEAR), float("-inf"))
+    right = torch.arange(length, device=video.device).expand(batch, length)
+    moment = 0.5 * (F.cross_entropy(within, right) + F.cross_entropy(within.transpose(1, 2), right))
+    among = torch.einsum("btd,ctd->bc", video, audio) / (length * video.shape[-1]) * (10.0 * sharpness[1].exp())
+    own = torch.arange(batch, device=video.device)
+    return moment, 0.5 * (F.cross_entropy(among, own) + F.cross_entropy(among.T, own))
+
+
+def losses(model: Latent, batch: Batch) -> dict[str, Tensor]:
+    """What is minimized, weighted: contrast, the facts from both sides, and each latent from the other."""
+    video, audio = model.video(batch.seen), model.audio(batch.sound)
+    moment, clip = contrast(video, audio, model.sharpness)
+    parts = {"moment": moment, "clip": clip}
+    weight = torch.tensor(ATTACK_WEIGHT, device=video.device)
+    classes = model.config.pitches
+    for side, latents in (("video", video), ("audio", audio)):
+        facts = model.facts(latents)
+        parts[f"{side}_loudness"] = (facts.loudness - batch.mel).abs().mean()
+        parts[f"{side}_attack"] = F.binary_cross_entropy_with_logits(facts.attack, batch.attack, pos_weight=weight)
+        parts[f"{side}_pitch"] = 0.5 * F.cross_entropy(facts.pitch.view(-1, classes), batch.pitch.flatten())
+        parts[f"{side}_speed"] = (facts.speed - batch.speed).abs().mean()
+    parts["hears"] = F.mse_loss(model.hears(video), audio.detach())
+    parts["sees"] = F.mse_loss(model.sees(audio), video.detach())
+    return parts
+
+
+class LatentTraining:
+    """The latent space, what trains it, and where it stands; see `training.loop.run.Training`.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        data: clips.
+        sound: their sound, from `sounds_of`.
+        device: where; None for one process.
+    """
+
+    def __init__(
+        self, recipe: LatentRecipe, model: Latent, data: Examples, sound: Tensor, device: Device | None = None
+    ) -> None:
+        self.recipe = recipe
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        self.average = Average(self.model, 0.998)
+        taught = [] if self.model.video.reader is None else list(self.model.video.reader.parameters())
+        others = [p for p in self.model.parameters() if not any(p is other for other in taught)]
+        groups = [{"params": others, "share": 1.0}, {"params": taught, "share": recipe.reading_rate}]
+        self.optimizer = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02
+        )
+        held = max(1, min(len(sound) // 4, max(8, len(sound) // HELD_PART)))
+        self._train = (data.rows(slice(None, -held)), sound[:-held])
+        self._test = (data.rows(slice(-held, None)), sound[-held:])
+        self.step = 0
+
+    def _draw(self, part: tuple[Examples, Tensor], rng: np.random.Generator) -> Batch:
+        batch = draw_batch(*part, rng, self.recipe, self.model.config)
+        where = self.device.device
+        return Batch(Motions(*(x.to(where) for x in batch.seen)), *(x.to(where) for x in batch[1:]))
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        batch = self._draw(self._train, np.random.default_rng([self.step, 11 + self.device.rank]))
+        self.model.train()
+        with self.device.autocast():
+            parts = losses(self.model, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(torch.stack(list(parts.values())).sum(), self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate_at(self.step) * group["share"]
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model's losses on held-out clips, always on the same stretches."""
+        model = Latent(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        rng = np.random.default_rng(1)
+        rows = [losses(model.eval(), self._draw(self._test, rng)) for _ in range(4)]
+        return {name: float(torch.stack([row[name] for row in rows]).mean()) for name in rows[0]}
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically."""
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+
+
+def train_latent(
+    work: Path,
+    recordings: Path,
+    bundle: Path,
+    recipe: LatentRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+    footage: Path | None = None,
+) -> Path:
+    """Train or go on training with a bundle's codec and visual network.
+
+    Args:
+        work: folder of the checkpoint and the curves.
+        recordings: folder of the recorded performances.
+        bundle: whose codec and visual network the clips are prepared with.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained latent space to go on from where there is no checkpoint.
+        device: where; None for one process.
+        footage: a data set to learn from in place of the synthetic performers; None for them.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    sounding = sounding_of(bundle)
+    torch.manual_seed(0)
+    eyes = load_network(bundle, "embedding")
+    points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
+    config = LatentConfig(points=points, reader_memory=recipe.memory if points else 0, mel_bands=MEL_BANDS)
+    if isinstance(sounding, Vocoder):
+        config = replace(config, mel_dim=sounding.config.dim)
+    else:
+        heard = sounding.config
+        config = replace(
+            config, codec_dim=heard.latent_dim, num_codebooks=heard.num_codebooks, cardinality=heard.cardinality
+        )
+    model = Latent(getattr(start, "config", config))
+    if isinstance(sounding, TokenCodec):
+        model.hear_with(sounding.quantizer.codebooks)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    elif model.video.reader is not None and not (work / "latent.safetensors").exists():
+        with device.main_first():
+            players = load_players(recordings, min(recipe.players, 8 * recipe.steps))
+        print(train_reader(model.video.reader, players, min(recipe.reading_steps, 2 * recipe.steps)))
+    with device.main_first():
+        data = examples_of(footage, bundle) if footage else load_examples(recordings, recipe.clips, bundle)
+    training = LatentTraining(recipe, model, data, sounds_of(model, data.codes[:, 0]), device)
+    plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
+    return run(training, work, "latent", plan)

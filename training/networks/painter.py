@@ -1,0 +1,312 @@
+"""Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in.
+
+First how limbs bend (`training.networks.joints`), then, with these as they are and told where a player's points are
+(`models.pictures.pose`), to paint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_model, save_model
+from torch import Tensor, nn
+
+from models.pictures.animator import Animator
+from models.pictures.limbs import Bends
+from models.pictures.painter import MENDED, Painter, PainterConfig, Sitting
+from models.pictures.pose import Pose
+from models.vision.embedding import VisualEmbedding
+from training.bundling import load_network
+from training.datasets.animator import Scenes, load_scenes
+from training.datasets.animator_rollouts import LITTLE
+from training.datasets.painter import Pictures, pictures_of
+from training.datasets.painter_views import Views, load_views
+from training.datasets.pose import PLAYER_SEED
+from training.loop.device import Device
+from training.loop.run import Plan, run
+from training.loop.trainer import Learning
+from training.networks.joints import bodies, train_bends
+
+HELD_PART = 25
+"""One clip of so many is held out for the curves."""
+BEGINNING = 0.9
+"""How often it learns the way from its beginning: a show goes it in one step."""
+MENDING = 0.85
+"""How often it learns with little imagination: that is how it is mostly used."""
+TOLD = 0.35
+"""How often it is told where points truly are, at the beginning."""
+PAIRED = 0.75
+"""How much of a batch are pairs of views of players, which nothing has moved; see `training.datasets.painter_views`."""
+LOOKED_AT = 20
+"""For each performer whose still the animator has moved, so many are looked at for those pairs."""
+BODIES = 20
+"""And of so many it is learned how limbs bend."""
+
+
+@dataclass(frozen=True)
+class PainterRecipe:
+    """How the painter is trained.
+
+    Attributes:
+        steps: in all.
+        performers, mobiles: how many clips of each.
+        batch: moments of a step.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        bending: steps of the learning of how limbs bend.
+    """
+
+    steps: int = 6_000
+    performers: int = 400
+    mobiles: int = 800
+    batch: int = 16
+    learning_rate: float = 1e-3
+    bending: int = 6_000
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
+
+    def told_at(self, step: int) -> float:
+        """How often it is told where points truly are: less and less, in the last quarter never, as in a show."""
+        return TOLD * max(0.0, 1.0 - step / (0.75 * self.steps))
+
+
+def signed(pictures: Tensor) -> Tensor:
+    """Pictures uint8 [N, S, S, 3] -> float [N, 3, S, S], -1 to 1."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
+    """What the painter is told of moments."""
+    where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
+    seen, said = data.seen.float(), data.said.float()
+    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen, said)
+
+
+class Drawn(NamedTuple):
+    """Moments to learn from, N rows: what is known, and what `Painter.loss` is told.
+
+    wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
+    """
+
+    sitting: Sitting
+    wanted: Tensor
+    sharp: Tensor
+    went: Tensor
+    weight: Tensor
+
+
+def draw_batch(
+    data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None, step: int = 0
+) -> Drawn:
+    """Moments, some in a mirror, in other light and colours.
+
+    Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
+    is; with more imagination it is to paint what is heard.
+    """
+    paired = round(PAIRED * recipe.batch) if views is not None else 0
+    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
+    if views is not None:
+        rows = joined([views.pairs(rng, paired), rows])
+    little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
+    imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
+    sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
+    stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= MENDED)
+    wanted = torch.where(stays[:, None, None, None], sitting.warped, wanted)
+    turn = torch.tensor([-1.0, 1.0])[:, None, None]
+    mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
+    where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (sitting.where, sitting.flow))
+    light = torch.from_numpy(rng.uniform(0.7, 1.0, (recipe.batch, 3, 1, 1)).astype(np.float32))
+    warped, prior, wanted = (
+        (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
+    )
+    # Other colours for the whole batch: what is red in one is blue in another.
+    hues = torch.from_numpy(rng.permutation(3))
+    warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
+    sharp = (rows.turns | stays).float()
+    told = torch.from_numpy(rng.random(recipe.batch) < recipe.told_at(step))[:, None, None]
+    went = torch.where(told, rows.went.float(), torch.nan)
+    known = sitting._replace(warped=warped, prior=prior, where=where, flow=flow)
+    return Drawn(known, wanted, sharp, went, rows.weight)
+
+
+class PainterTraining(Learning[Painter]):
+    """The painter, what trains it, and where it stands.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        data: moments; held: moments of other clips; views: of which pairs are made too, the last clips held out.
+        device: where; None for one process.
+    """
+
+    def __init__(
+        self,
+        recipe: PainterRecipe,
+        model: Painter,
+        data: Pictures,
+        held: Pictures,
+        views: Views | None = None,
+        device: Device | None = None,
+    ) -> None:
+        super().__init__(recipe, model, device, salt=41)
+        self.recipe = recipe
+        self._train = data
+        self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
+        self._views, self._held_pairs = views, None
+        if views is not None:
+            others = held_out(len(views.seen))
+            self._views = views.rows(slice(None, -others))
+            self._held_pairs = views.rows(slice(-others, None)).pairs(np.random.default_rng(0), 400)
+
+    def loss(self, rng: np.random.Generator) -> Tensor:
+        """The error of the way to the wanted pictures, of a batch."""
+        where = self.device.device
+        with torch.autocast(where.type, enabled=False):
+            drawn = draw_batch(self._train, rng, self.recipe, self._views, self.step)
+        count = len(drawn.wanted)
+        noise = torch.from_numpy(rng.normal(size=tuple(drawn.wanted.shape)).astype(np.float32))
+        share = torch.from_numpy(np.where(rng.random(count) < BEGINNING, 0.0, rng.random(count))).float()
+        known = Sitting(*(x.to(where) for x in drawn.sitting))
+        wanted, sharp, went, weight = (x.to(where) for x in drawn[1:])
+        return (self.model.loss(known, wanted, noise.to(where), share.to(where), sharp, went) * weight).mean()
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`.
+
+        `gain_db_paired`: by how much it is nearer than the still where nothing has moved this.
+        """
+        model = self.averaged()
+        found = errors_of(model, self._held, seed=1)
+        if self._held_pairs is not None:
+            found["gain_db_paired"] = errors_of(model, self._held_pairs, seed=1)["gain_db"]
+        return found
+
+
+def held_out(count: int) -> int:
+    """How many of so many are held out."""
+    return max(1, count // HELD_PART)
+
+
+def split(data: Pictures) -> tuple[Pictures, Pictures]:
+    """Moments that lie clip by clip: those to learn from, and those of the last clips."""
+    held = held_out(len(data.prior))
+    return data.rows(slice(None, -held)), data.rows(slice(-held, None))
+
+
+def joined(parts: Sequence[Pictures]) -> Pictures:
+    """Several sets as one."""
+    return Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
+
+
+@torch.no_grad()
+def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.15) -> dict[str, float]:
+    """Mean absolute error of painted pictures and of their gradients, and the moved still's; where hidden and in all.
+
+    In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only. `gain_db`:
+    by how much what is painted of performers is nearer to what was to be seen than the still held (PSNR).
+    """
+    where = next(model.parameters()).device
+    rng = np.random.default_rng(seed)
+    sums: dict[str, list[float]] = {}
+    squares = torch.zeros(2)
+    for part in torch.arange(len(data.prior)).split(50):
+        rows = data.rows(part)
+        sitting = sitting_of(rows, torch.full((len(part),), imagination))
+        noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
+        painted = model.paint(Sitting(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
+        wanted, hidden = signed(rows.wanted), rows.hidden[:, None]
+        told = ~rows.turns & (rows.chance <= LITTLE)
+        squares += torch.stack([(x - wanted)[told].square().sum() for x in (painted, sitting.prior)])
+        for name, picture in (("painted", painted), ("moved", sitting.warped)):
+            error = (picture - wanted).abs().mean(1, keepdim=True) / 2.0
+            slopes = sum(
+                nn.functional.pad((picture - wanted).diff(dim=dim).abs(), pad).mean(1, keepdim=True) / 2.0
+                for dim, pad in ((-1, (0, 1, 0, 0)), (-2, (0, 0, 0, 1)))
+            )
+            for kind, values in (("error", error), ("gradient", slopes)):
+                assert isinstance(values, Tensor)
+                sums.setdefault(f"{name}_{kind}", []).append(float(values.mean()))
+                if hidden.any():
+                    sums.setdefault(f"{name}_{kind}_hidden", []).append(float(values[hidden].mean()))
+    means = {name: float(np.mean(values)) for name, values in sums.items()}
+    return means | ({"gain_db": 10.0 * float(torch.log10(squares[1] / squares[0]))} if squares.min() > 0 else {})
+
+
+def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
+    """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
+    eyes = load_network(bundle, "embedding")
+    points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
+    return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
+
+
+def bent(bends: Bends, kept: Path, players: int, steps: int) -> None:
+    """Teach how limbs bend, half a minute; or take what was learned before."""
+    if kept.exists():
+        load_model(bends, kept)
+        return
+    print(train_bends(bends, bodies(range(PLAYER_SEED, PLAYER_SEED + players)), steps))
+    _keep(bends, kept)
+
+
+def _keep(model: nn.Module, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    save_model(model, str(part))
+    part.replace(kept)
+
+
+def train_painter(
+    work: Path,
+    bundle: Path,
+    recipe: PainterRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+) -> Path:
+    """Train or go on training with a bundle's codec, latent space, animator and pose.
+
+    Args:
+        work: folder with `translator/`, `animator/`, `views/` and `painter/`: what was recorded, the checkpoint and the
+            curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained painter to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+
+    Raises:
+        EngineError: when the bundle lacks one of them.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    with device.main_first():
+        animator, pose = (load_network(bundle, network) for network in ("animator", "pose"))
+        if not isinstance(animator, Animator) or not isinstance(pose, Pose):
+            raise TypeError("the bundle's animator or pose is of another class")
+        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
+        parts = pictures_of(work, played, hung, animator, pose)
+        views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
+    data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
+    model = start if isinstance(start, Painter) else Painter(_sizes(bundle, played))
+    if model.bends is not None:
+        if start is None and not (work / "painter" / "painter.safetensors").exists():
+            bending = min(recipe.bending, 8 * recipe.steps)
+            with device.main_first():
+                bent(
+                    model.bends, work / "painter" / f"bends-{bending}.safetensors", BODIES * recipe.performers, bending
+                )
+        model.bends.requires_grad_(False)
+    training = PainterTraining(recipe, model, data, held, views, device)
+    plan = Plan(recipe.steps, minutes, test_every=500, silent=not device.main)
+    return run(training, work / "painter", "painter", plan)

@@ -1,0 +1,391 @@
+"""Trains the translator on performances: frames from what is seen, with a history that cannot drown the video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.codec.codec import TokenCodec
+from models.codec.mel import Vocoder
+from models.translation.latent import Latent, Motions
+from models.translation.translator import Seen, Translator, TranslatorConfig
+from streaming.conventions import TICKS_PER_SECOND
+from training.bundling import load_network, sounding_of
+from training.datasets.translator import VOICES, Examples, load_examples, taken
+from training.datasets.translator_rollouts import play
+from training.datasets.user_footage import examples_of
+from training.loop.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
+from training.loop.device import Device
+from training.loop.run import Plan, run
+from training.synthesis.camera_augmentation import unsure, vary
+
+CAMERAS = 3
+"""Ways in which each clip is seen."""
+AHEAD = 3
+"""Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
+HELD_PART = 50
+"""One clip of so many is held out for the curves."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How often what is shown and asked for.
+
+    Attributes:
+        hidden, spells, own: of the rows: the past never shown, shown in spells, the model's own (once it has played).
+        wrong: of the ticks: another clip's past.
+        blind: of the rows: nothing is seen, for guidance.
+        named: of the rows: the voice is asked for by name, though it is the one that is seen.
+        other: of the rows whose notes other voices can play: one of them is asked for.
+        depth, attack: of the ticks, and of those in which an onset is heard: their codes are learned in a step. The
+            depth transformer costs more than the backbone, and what is rare is what is listened for.
+    """
+
+    hidden: float = 0.3
+    spells: float = 0.15
+    own: float = 0.4
+    wrong: float = 0.08
+    blind: float = 0.1
+    named: float = 0.4
+    other: float = 0.3
+    depth: float = 0.15
+    attack: float = 0.4
+
+
+@dataclass(frozen=True)
+class TranslatorRecipe:
+    """How the translator is trained.
+
+    Attributes:
+        steps: in all.
+        clips: how many recorded performances.
+        batch, length: clips of a step, and how many ticks of each: more than two windows.
+        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
+        own_from, own_every, own_clips: from which step on, how often and how many clips the model plays to itself.
+        shares: see `Shares`.
+    """
+
+    steps: int = 7_500
+    clips: int = 1_600
+    batch: int = 16
+    length: int = 128
+    learning_rate: float = 1e-3
+    own_from: int = 1_000
+    own_every: int = 500
+    own_clips: int = 400
+    shares: Shares = Shares()
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.03, 1.0 - step / self.steps)
+
+
+class Places(NamedTuple):
+    """Which stretch of which clips by which voice: clip, take [B]; ticks of what is seen and of what sounds [B, L]."""
+
+    clip: Tensor
+    take: Tensor
+    seen: Tensor
+    sounding: Tensor
+
+
+class History:
+    """The past that the model is shown: the true one, its own, or none, so that it cannot drown what is seen.
+
+    Args:
+        data: the training clips.
+        shares: how often which past is shown.
+    """
+
+    def __init__(self, data: Examples, shares: Shares) -> None:
+        self._codes, self._shares = data.codes, shares
+        self.played = torch.zeros_like(data.codes)
+        self.since = torch.full(data.codes.shape[:2], -1)
+
+    def remember(self, clip: Tensor, take: Tensor, ahead: Tensor, codes: Tensor) -> None:
+        """Keep what the model played of clips [R, T, K, 2], ahead of what it saw by so many ticks [R]."""
+        for row in range(clip.numel()):
+            delay = int(ahead[row])
+            self.played[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
+        self.since[clip, take] = ahead
+
+    def draw(self, rng: np.random.Generator, places: Places) -> tuple[Tensor, Tensor]:
+        """The frames of the ticks before what sounds, [B, L, ...], and where they are known [B, L]."""
+        ticks, shares = places.sounding, self._shares
+        batch, length = ticks.shape
+        before = (ticks - 1).clamp_min(0)
+        previous = self._codes[places.clip[:, None], places.take[:, None], before]
+        known = (ticks > 0).float()
+        chance = rng.random(batch)
+        for row in range(batch):
+            clip, take = int(places.clip[row]), int(places.take[row])
+            since = int(self.since[clip, take])
+            if chance[row] < shares.hidden:
+                known[row] = 0
+            elif chance[row] < shares.hidden + shares.spells:
+                spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
+                known[row, torch.from_numpy(spell)] = 0
+            elif chance[row] < shares.hidden + shares.spells + shares.own and since >= 0:
+                previous[row] = self.played[clip, take, before[row]]
+                known[row, ticks[row] <= since] = 0
+        wrong = torch.from_numpy(rng.random((batch, length)) < shares.wrong)
+        donor = torch.from_numpy(rng.integers(0, self._codes.shape[0], int(wrong.sum())))
+        total = self._codes.shape[2]
+        previous[wrong] = self._codes[donor, 0, torch.from_numpy(rng.integers(0, total, donor.numel()))]
+        return taken(previous), known
+
+
+class Batch(NamedTuple):
+    """A training batch: what the model is given and what it shall say.
+
+    previous [B, L, K, 2], known [B, L], seen, codes [B, L, K, 2], chosen bool [B, L]: whose codes are learned.
+    """
+
+    previous: Tensor
+    known: Tensor
+    seen: Seen
+    codes: Tensor
+    chosen: Tensor
+
+
+def draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
+    """Anticipations in ticks, int64 [count]; none is the most frequent."""
+    return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
+
+
+def draw_places(data: Examples, rng: np.random.Generator, recipe: TranslatorRecipe) -> tuple[Places, Tensor]:
+    """Stretches of clips, each by one of its voices and with an anticipation [B] in ticks."""
+    count, total = data.age.shape
+    clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
+    ahead = draw_ahead(rng, recipe.batch)
+    start = torch.from_numpy(rng.integers(0, total - recipe.length - AHEAD, recipe.batch))
+    # The start of a show, with nothing known, is one tick of many: without this it is hardly learned.
+    start[torch.from_numpy(rng.random(recipe.batch) < 0.1)] = 0
+    take = torch.from_numpy(
+        np.where(rng.random(recipe.batch) < recipe.shares.other, rng.integers(1, 3, recipe.batch), 0)
+    )
+    take[data.voice[clip, take] == 0] = 0
+    ticks = start[:, None] + torch.arange(recipe.length)
+    return Places(clip, take, ticks, ticks + ahead[:, None]), ahead
+
+
+@torch.no_grad()
+def glimpses(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int = 0, chunk: int = 16) -> Tensor:
+    """What so many varied cameras see of each clip: latents float16 [N, count, T, sight_dim].
+
+    Seen once and not anew in every step: the network that sees does not learn here, and took a fifth of the time.
+    """
+    where = next(sight.parameters()).device
+    rows = []
+    for first in tqdm(range(0, len(data.age), chunk), desc="seen", mininterval=5, disable=len(data.age) < 100):
+        part = slice(first, first + chunk)
+        takes = []
+        for camera in range(count):
+            rng = np.random.default_rng([seed, first, camera])
+            flow, speed = vary(data.flow[part].float(), data.speed[part].float(), rng)
+            seen = Motions(flow, speed, unsure(data.embedding[part], rng), data.age[part])
+            takes.append(sight(Motions(*(x.to(where) for x in seen))).cpu().half())
+        rows.append(torch.stack(takes, 1))
+    return torch.cat(rows)
+
+
+def draw_batch(
+    seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
+) -> Batch:
+    """Draw stretches of clips, each seen by a camera (see `glimpses`), with a voice, an anticipation and a past."""
+    places, ahead = draw_places(data, rng, recipe)
+    camera = torch.from_numpy(rng.integers(0, seen_of.shape[1], recipe.batch))
+    previous, known = history.draw(rng, places)
+    batch, length = places.seen.shape
+    shares = recipe.shares
+    hour = torch.from_numpy(rng.uniform(0, 3600, (batch, 1)))
+    named = torch.from_numpy(rng.random(batch) < shares.named) | (places.take > 0)
+    voice = torch.where(named, data.voice[places.clip, places.take], 0)
+    eyes = torch.from_numpy((rng.random((batch, 1)) >= shares.blind).astype(np.float32))
+    attack = data.attack[places.clip[:, None], places.sounding].any(2)
+    share = torch.where(attack, shares.attack, shares.depth)
+    seen = Seen(
+        seen_of[places.clip[:, None], camera[:, None], places.seen].float(),
+        data.age[places.clip[:, None], places.seen],
+        places.seen / TICKS_PER_SECOND + hour,
+        (ahead[:, None] / TICKS_PER_SECOND).expand(batch, length).float(),
+        voice[:, None].expand(batch, length),
+        eyes.expand(batch, length),
+    )
+    codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding]
+    return Batch(previous, known, seen, taken(codes), torch.from_numpy(rng.random((batch, length))) < share)
+
+
+def loss_of(model: Translator, batch: Batch) -> Tensor:
+    """What the chosen ticks cost, in nats: per code [8] in emission order, or per band [frames]."""
+    context = model(batch.previous, batch.known, batch.seen)
+    return model.losses(context[batch.chosen], batch.codes[batch.chosen])
+
+
+class TranslatorTraining:
+    """The translator, what trains it, and where it stands; see `training.loop.run.Training`.
+
+    Args:
+        recipe: how.
+        model: what to train.
+        sight: gives the video latents; not trained.
+        data: clips.
+        device: where; None for one process.
+    """
+
+    def __init__(
+        self,
+        recipe: TranslatorRecipe,
+        model: Translator,
+        sight: nn.Module,
+        data: Examples,
+        device: Device | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.device = device or Device()
+        self.model = model.to(self.device.device)
+        self.device.same(self.model)
+        sight = sight.to(self.device.device).eval().requires_grad_(False)
+        self.average = Average(self.model, 0.998)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
+        held = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
+        self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
+        self._train_seen, self._held_seen = (glimpses(sight, part) for part in (self._train, self._held))
+        self.history = History(self._train, recipe.shares)
+        self._held_history = History(self._held, recipe.shares)
+        self.step = 0
+
+    def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> Batch:
+        batch = draw_batch(seen_of, data, history, rng, self.recipe)
+        where = self.device.device
+        seen = Seen(*(x.to(where) for x in batch.seen))
+        return Batch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
+
+    def _play(self, rng: np.random.Generator) -> None:
+        """Let the averaged model play some clips anew."""
+        model = Translator(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        data = self._train
+        count = len(data.age)
+        clip = torch.from_numpy(rng.choice(count, min(self.recipe.own_clips, count), replace=False))
+        take = torch.from_numpy(np.where(rng.random(clip.numel()) < self.recipe.shares.other, 1, 0))
+        take[data.voice[clip, take] == 0] = 0
+        ahead = draw_ahead(rng, clip.numel())
+        camera = torch.from_numpy(rng.integers(0, self._train_seen.shape[1], clip.numel()))
+        where = self.device.device
+        for rows in torch.arange(clip.numel()).split(100):
+            latents = self._train_seen[clip[rows], camera[rows]].float().to(where)
+            voice = torch.where(take[rows] > 0, data.voice[clip[rows], take[rows]], 0).to(where)
+            played = play(model, latents, data.age[clip[rows]].to(where), voice, ahead[rows].to(where), rng)
+            self.history.remember(clip[rows], take[rows], ahead[rows], played.cpu())
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+        recipe = self.recipe
+        rng = np.random.default_rng([self.step, 21 + self.device.rank])
+        torch.manual_seed(self.step + 1_000_003 * self.device.rank)
+        if self.step >= recipe.own_from and self.step % recipe.own_every == 0:
+            self._play(rng)
+        batch = self._draw(self._train_seen, self._train, self.history, rng)
+        self.model.train()
+        with self.device.autocast():
+            parts = loss_of(self.model, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.device.backward(parts.mean(), self.model.parameters())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.rate_at(self.step)
+        self.optimizer.step()
+        self.average.update(self.model)
+        self.step += 1
+        return _figures(parts)
+
+    @torch.no_grad()
+    def test(self) -> dict[str, float]:
+        """The averaged model's losses on held-out clips, always on the same stretches."""
+        model = Translator(self.model.config).to(self.device.device)
+        model.load_state_dict(self.average.tensors)
+        rng = np.random.default_rng(1)
+        parts = [
+            loss_of(model.eval(), self._draw(self._held_seen, self._held, self._held_history, rng)) for _ in range(6)
+        ]
+        return _figures(torch.stack(parts).mean(0))
+
+    def save(self, path: Path) -> None:
+        """Write all of it, atomically; what it has played to itself too, so that it goes on as it would have."""
+        extra = {"played": self.history.played, "since": self.history.since}
+        save_checkpoint(path, self.step, self.model, self.average, self.optimizer, extra)
+
+    def load(self, path: Path) -> None:
+        """Take up what `save` wrote."""
+        self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
+        extra = load_extra(path)
+        if extra["played"].shape == self.history.played.shape:
+            self.history.played, self.history.since = extra["played"], extra["since"]
+
+
+def _figures(parts: Tensor) -> dict[str, float]:
+    """The mean over all codes or bands, and of a tick's first code or frame, which says most."""
+    return {"codes": float(parts.detach().mean()), "first_code": float(parts.detach()[0])}
+
+
+def train_translator(
+    work: Path,
+    bundle: Path,
+    recipe: TranslatorRecipe,
+    *,
+    minutes: float,
+    start: nn.Module | None = None,
+    device: Device | None = None,
+    footage: Path | None = None,
+) -> Path:
+    """Train or go on training with the bundle's codec, visual network and latent space.
+
+    Args:
+        work: folder of the recorded performances, the checkpoint and the curves.
+        bundle: whose other networks are used.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained translator to go on from where there is no checkpoint.
+        device: where; None for one process.
+        footage: a data set to learn from in place of the synthetic performers; None for them.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    sounding, latent = sounding_of(bundle), load_network(bundle, "latent")
+    if not isinstance(latent, Latent):
+        raise TypeError("the bundle's latent space is of another class")
+    torch.manual_seed(0)
+    common: dict[str, Any] = {"sight_dim": latent.config.dim, "pitches": latent.config.pitches, "voice_names": VOICES}
+    if isinstance(sounding, Vocoder):
+        config = TranslatorConfig(mel_dim=sounding.config.dim, **common)
+    else:
+        heard = sounding.config
+        config = TranslatorConfig(
+            num_codebooks=heard.num_codebooks, cardinality=heard.cardinality, latent_dim=heard.latent_dim, **common
+        )
+    model = Translator(getattr(start, "config", config))
+    if isinstance(sounding, TokenCodec):
+        model.codebooks.copy_(heard_with(sounding))
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    if model.config.pitches:
+        model.see_with(latent.attack, latent.pitch)
+    with device.main_first():
+        data = examples_of(footage, bundle) if footage else load_examples(work, recipe.clips, bundle)
+    training = TranslatorTraining(recipe, model, latent.video, data, device)
+    return run(training, work, "translator", Plan(recipe.steps, minutes, test_every=250, silent=not device.main))
+
+
+def heard_with(codec: TokenCodec) -> Tensor:
+    """A codec's codebooks, scaled to a spread of about one."""
+    books = codec.quantizer.codebooks
+    return books / books[0].std()

@@ -1,0 +1,88 @@
+"""Trains the vocoder of the mel representation: spectrograms of the palette to its sound; resumes to the same loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.codec.mel import Vocoder, begin
+from models.codec.partial_analysis import scaled_log
+from training.datasets.codec import build_corpus
+from training.loop.device import Device
+from training.networks.decoder_training import SpeakingRecipe, SpeakingTraining, train_speaking
+
+
+class VocoderTraining(SpeakingTraining[Vocoder]):
+    """A vocoder, what trains it, and where it stands.
+
+    Args:
+        recipe: how to train.
+        vocoder: what to train; it is moved to the device.
+        corpus: int16 [clips, samples].
+        device: where; None for one process on the CPU or the first GPU.
+    """
+
+    def __init__(
+        self, recipe: SpeakingRecipe, vocoder: Vocoder, corpus: NDArray[np.int16], device: Device | None = None
+    ) -> None:
+        super().__init__(recipe, vocoder, vocoder.decoder, corpus, device)
+
+    def advance(self) -> dict[str, float]:
+        """One step; returns its losses."""
+        rng = self.draw(31)
+        if self.step == 0:
+            self._begin(rng)
+        x = self.crops(rng)
+        with torch.no_grad():
+            frames = self.network.encode(x)
+        mel, place = self.judge(frames, x, int(rng.integers(1 << 11)))
+        self.learn(mel + self.recipe.place_weight * place)
+        return {"mel": float(mel.detach()), "place": float(place.detach())}
+
+    def echo(self, network: Vocoder, x: Tensor) -> Tensor:
+        """Sound [B, 1, n] from its spectrogram."""
+        return network.decode(network.encode(x))
+
+    @torch.no_grad()
+    def _begin(self, rng: np.random.Generator) -> None:
+        frames, spoken = [], []
+        for x in self.many(rng, 60):
+            places, level = self.judge.true_places(x)
+            frames.append(self.network.encode(x).transpose(1, 2).flatten(0, 1))
+            # The second of a frame's two hops: there all of the frame has been heard.
+            spoken.append(torch.cat([places, scaled_log(level)], -1)[:, 1::2].flatten(0, 1))
+        begin(self.network, torch.cat(frames), torch.cat(spoken))
+        self.device.same(self.network)
+
+
+def train_vocoder(
+    work: Path, recipe: SpeakingRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
+) -> Path:
+    """Train or go on training.
+
+    Args:
+        work: folder of the corpus, the checkpoint and the curves.
+        recipe: how.
+        minutes: stop after this long, whatever the step.
+        start: a trained vocoder to go on from where there is no checkpoint.
+        device: where; None for one process.
+
+    Returns:
+        The checkpoint's path.
+    """
+    device = device or Device()
+    torch.manual_seed(0)
+    vocoder = Vocoder(getattr(start, "config", None))
+    if start is not None:
+        vocoder.load_state_dict(start.state_dict())
+    with device.main_first():
+        corpus = build_corpus(work, recipe.clips)
+    training = VocoderTraining(recipe, vocoder, corpus, device)
+    if start is not None:
+        training.step = 1
+
+    return train_speaking(training, work, "vocoder", minutes)

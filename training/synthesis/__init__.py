@@ -1,0 +1,1 @@
+"""Generated material: recordings of synthetic performers, instruments, mobiles, camera augmentation."""
