@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle  # noqa: TID251
+import pickle  # noqa: TID251  -- to prove that it is refused
 import random
 from collections import Counter
 from dataclasses import replace
