@@ -50,9 +50,9 @@ def run(command: Command) -> int:
 
         return run_alone(command.target, command.show, print)
     if command.name == "set":
-        from streaming.commands.control_client import wish
+        from streaming.commands.control_client import request_control
 
-        print("\n".join(wish(command.show.links, command.target, command.value)))
+        print("\n".join(request_control(command.show.links, command.target, command.value)))
         return 0
     if command.name == "keys":
         from streaming.transport.sockets import make_keys

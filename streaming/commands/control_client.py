@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from streaming.errors import UserError
-from streaming.schema.messages import Answer, Wish
+from streaming.schema.messages import ControlReply, ControlRequest
 from streaming.settings.config import Links
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
@@ -20,7 +20,7 @@ PATIENCE_S = 3.0
 """A supervisor answers within one turn, some 20 ms."""
 
 
-def wish(links: Links, name: str = "", value: str = "", patience_s: float = PATIENCE_S) -> list[str]:
+def request_control(links: Links, name: str = "", value: str = "", patience_s: float = PATIENCE_S) -> list[str]:
     """Have a live control set in the show that runs.
 
     Args:
@@ -44,13 +44,13 @@ def wish(links: Links, name: str = "", value: str = "", patience_s: float = PATI
         raise nobody
     who = f"set:{os.getpid()}"
     with closing(ControlLink(address, who.encode())) as link:
-        link.send(Wish(stage=who, name=name, value=value))
+        link.send(ControlRequest(stage=who, name=name, value=value))
         poller = Poller(link)
         until_ns = clock.now_ns() + round(1e9 * patience_s)
         while clock.now_ns() < until_ns:
             poller.wait(until_ns, precise=False)
             for answer in link.receive():
-                if isinstance(answer, Answer):
+                if isinstance(answer, ControlReply):
                     if answer.refused:
                         raise UserError(*answer.lines)
                     return answer.lines

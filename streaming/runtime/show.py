@@ -16,7 +16,7 @@ from streaming.runtime.run_folder import RunDir
 from streaming.runtime.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of
 from streaming.settings.config import Show
-from streaming.settings.validation import turned
+from streaming.settings.validation import with_control
 from streaming.system.files import check_writable
 from streaming.system.host_info import StolenTime, describe_host
 from streaming.telemetry.console import open_view
@@ -93,7 +93,7 @@ def perform(
             hub,
             rows_for(show) if processes is None else processes,
             now_ns=clock.now_ns,
-            turned=turned,
+            with_control=with_control,
             view=view,
             watch=run_dir.watch,
             runner=runner,

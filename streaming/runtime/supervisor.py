@@ -15,8 +15,9 @@ from streaming.runtime.child_process import RUNNER, Child, log_folder
 from streaming.runtime.process_slot import Slot, cause_of
 from streaming.runtime.warm_spare import Understudy
 from streaming.schema.messages import (
-    Answer,
     Control,
+    ControlReply,
+    ControlRequest,
     Failed,
     Finished,
     Health,
@@ -26,7 +27,6 @@ from streaming.schema.messages import (
     Set,
     Start,
     Stop,
-    Wish,
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import LIVE, Show
@@ -80,7 +80,7 @@ class Supervisor:
         processes: the rows of the table that take part.
         view: where the state is shown.
         now_ns: reads the clock.
-        turned: gives the settings with a live control changed; raises `UserError` for what cannot be.
+        with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
         spawn: makes a process: arguments, log file -> child.
         watch: is told the name and id of each process, none of which must outlive this one.
         awake: noted in the record.
@@ -93,7 +93,7 @@ class Supervisor:
         processes: Sequence[Process],
         *,
         now_ns: Callable[[], int],
-        turned: Callable[[Show, str, str], Show],
+        with_control: Callable[[Show, str, str], Show],
         view: View | None = None,
         spawn: Callable[[Sequence[str], Path], Child] = Child,
         watch: Callable[[str, int], None] = lambda name, pid: None,
@@ -101,7 +101,7 @@ class Supervisor:
         awake: bool = False,
     ) -> None:
         self._show, self._hub, self._view, self._now = show, hub, view, now_ns
-        self._turned = turned
+        self._with_control = with_control
         self._spawn_child, self._watch, self._runner = spawn, watch, tuple(runner)
         self._logs = log_folder(show.record, Path(show.links.run_dir))
         self.record = ShowRecord(show=show, awake=awake)
@@ -240,7 +240,7 @@ class Supervisor:
 
     def _hear(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
-        if isinstance(report, Wish):
+        if isinstance(report, ControlRequest):
             self._tell(identity, self._grant(report))
             return
         slot = self._slots.get(report.stage)
@@ -264,19 +264,19 @@ class Supervisor:
         elif isinstance(report, Finished):
             self._on_finished(slot, report, now_ns)
 
-    def _grant(self, wish: Wish) -> Answer:
+    def _grant(self, request: ControlRequest) -> ControlReply:
         """Set a live control for every stage, also for those that will be started again."""
-        if not wish.name:
-            return Answer(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
+        if not request.name:
+            return ControlReply(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
         try:
-            self._show = self._turned(self._show, wish.name, wish.value)
+            self._show = self._with_control(self._show, request.name, request.value)
         except UserError as error:
-            return Answer(lines=[error.what, error.where, error.fix], refused=True)
+            return ControlReply(lines=[error.what, error.where, error.fix], refused=True)
         for slot in self._slots.values():
             self._tell_controls(slot)
-        line = f"{wish.name} is now {getattr(self._show, wish.name)}"
+        line = f"{request.name} is now {getattr(self._show, request.name)}"
         self._note(line)
-        return Answer(lines=[line])
+        return ControlReply(lines=[line])
 
     def _tell_controls(self, slot: Slot) -> None:
         """Tell a process of the live controls that were changed since it was last told."""

@@ -186,10 +186,10 @@ class Finished(msgspec.Struct, kw_only=True, tag="finished"):
     reason: str = ""
 
 
-class Wish(msgspec.Struct, kw_only=True, tag="wish"):
-    """What somebody beside the show wants of it: that a live control be set to `value`, or "" to hear how all are.
+class ControlRequest(msgspec.Struct, kw_only=True, tag="control_request"):
+    """A request from outside the show: set the live control `name` to `value`; with an empty `name`, list them all.
 
-    `stage`: who asks.
+    `stage`: identity of the requester. `value`: as text, as it would be written on the command line.
     """
 
     stage: str
@@ -197,7 +197,7 @@ class Wish(msgspec.Struct, kw_only=True, tag="wish"):
     value: str = ""
 
 
-Report = Hello | Ready | Health | Failed | Finished | Wish
+Report = Hello | Ready | Health | Failed | Finished | ControlRequest
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 
@@ -208,7 +208,7 @@ class Start(msgspec.Struct, kw_only=True, tag="start"):
 
 
 class Set(msgspec.Struct, kw_only=True, tag="set"):
-    """A live control, for example `temperature`."""
+    """A live control has a new value. `name`: a row of `streaming/settings/controls.py`; `value`: already checked."""
 
     name: str
     value: Any = None
@@ -218,12 +218,15 @@ class Stop(msgspec.Struct, kw_only=True, tag="stop"):
     """Close politely."""
 
 
-class Answer(msgspec.Struct, kw_only=True, tag="answer"):
-    """What became of a wish: lines for a person; if it was `refused`, what is wrong, where, and how to fix it."""
+class ControlReply(msgspec.Struct, kw_only=True, tag="control_reply"):
+    """The supervisor's reply to a `ControlRequest`.
+
+    `lines`: text for a person; for a `refused` request exactly three: what is wrong, where, and how to fix it.
+    """
 
     lines: list[str] = msgspec.field(default_factory=list)
     refused: bool = False
 
 
-Control = Start | Set | Stop | Answer
+Control = Start | Set | Stop | ControlReply
 """What the supervisor says to a stage (over the control link, never dropped)."""

@@ -75,7 +75,7 @@ def check_live(show: Show) -> None:
     _check_voice(show)
 
 
-def turned(show: Show, name: str, value: str) -> Show:
+def with_control(show: Show, name: str, value: str) -> Show:
     """The settings with one live control changed.
 
     Args:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from streaming.commands.control_client import wish
+from streaming.commands.control_client import request_control
 from streaming.errors import UserError
-from streaming.schema.messages import Answer, Report, Wish
+from streaming.schema.messages import ControlReply, ControlRequest, Report
 from streaming.settings.config import Links
 from streaming.transport.bus import ControlHub
 from streaming.transport.links import CONTROL, addresses
 
 
 @contextmanager
-def supervised(folder: Path, answer: Answer | None) -> Iterator[list[Report]]:
+def supervised(folder: Path, answer: ControlReply | None) -> Iterator[list[Report]]:
     """Somebody who answers every wish the same, or not at all."""
     heard: list[Report] = []
     over = threading.Event()
@@ -40,22 +40,22 @@ def supervised(folder: Path, answer: Answer | None) -> Iterator[list[Report]]:
 
 
 def test_a_wish_is_answered(tmp_path: Path) -> None:
-    with supervised(tmp_path, Answer(lines=["motion is now 2.0"])) as heard:
-        assert wish(Links(run_dir=str(tmp_path)), "motion", "2") == ["motion is now 2.0"]
-    assert isinstance(heard[0], Wish)
+    with supervised(tmp_path, ControlReply(lines=["motion is now 2.0"])) as heard:
+        assert request_control(Links(run_dir=str(tmp_path)), "motion", "2") == ["motion is now 2.0"]
+    assert isinstance(heard[0], ControlRequest)
     assert (heard[0].name, heard[0].value) == ("motion", "2")
 
 
 def test_a_refusal_is_the_users_error(tmp_path: Path) -> None:
     parts = ["must be 0 to 4", "--motion 9", "give another"]
-    with supervised(tmp_path, Answer(lines=parts, refused=True)), pytest.raises(UserError) as caught:
-        wish(Links(run_dir=str(tmp_path)), "motion", "9")
+    with supervised(tmp_path, ControlReply(lines=parts, refused=True)), pytest.raises(UserError) as caught:
+        request_control(Links(run_dir=str(tmp_path)), "motion", "9")
     assert str(caught.value) == "--motion 9: must be 0 to 4; give another"
 
 
 def test_where_no_show_runs_that_is_said(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(UserError, match="no show runs here"):
-            wish(Links(run_dir=str(folder)))
+            request_control(Links(run_dir=str(folder)))
     with supervised(tmp_path, None), pytest.raises(UserError, match="does not answer"):
-        wish(Links(run_dir=str(tmp_path)), patience_s=0.3)
+        request_control(Links(run_dir=str(tmp_path)), patience_s=0.3)

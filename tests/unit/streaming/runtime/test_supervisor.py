@@ -12,8 +12,9 @@ from streaming.errors import StageError
 from streaming.runtime.show import rows_for
 from streaming.runtime.supervisor import SILENT_NS, Supervisor
 from streaming.schema.messages import (
-    Answer,
     Control,
+    ControlReply,
+    ControlRequest,
     Failed,
     Finished,
     Health,
@@ -23,11 +24,10 @@ from streaming.schema.messages import (
     Set,
     Start,
     Stop,
-    Wish,
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Links, Show
-from streaming.settings.validation import turned
+from streaming.settings.validation import with_control
 from streaming.telemetry.report import Ending
 
 CHECKOUT = Path(__file__).resolve().parents[4]
@@ -164,7 +164,7 @@ def table(**changes: object) -> list[Process]:
 
 def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
     settings = Show(record="", links=Links(run_dir=str(tmp_path)), **show)  # type: ignore[arg-type]
-    return Supervisor(settings, world, rows or table(), now_ns=world.now, turned=turned, spawn=world.spawn)  # type: ignore[arg-type]
+    return Supervisor(settings, world, rows or table(), now_ns=world.now, with_control=with_control, spawn=world.spawn)  # type: ignore[arg-type]
 
 
 def starts(world: World, stage: str) -> list[int]:
@@ -212,7 +212,7 @@ def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp
     show = supervisor(world, tmp_path, duration_s=20.0)
 
     def ask(**wish: str) -> None:
-        world.reports.append((b"set:7", Wish(stage="set:7", **wish)))
+        world.reports.append((b"set:7", ControlRequest(stage="set:7", **wish)))
 
     world.at(3.0, lambda: ask(name="temperature", value="0.7"))
     world.at(5.0, lambda: world.of("sound").kill())
@@ -225,7 +225,7 @@ def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp
     told_again = world.of("sound").line["show"]
     assert isinstance(told_again, dict)
     assert told_again["temperature"] == 0.7
-    answers = [said for _, identity, said in world.said if identity == b"set:7" and isinstance(said, Answer)]
+    answers = [said for _, identity, said in world.said if identity == b"set:7" and isinstance(said, ControlReply)]
     assert [answer.refused for answer in answers] == [False, True, True, False]
     assert answers[0].lines == ["temperature is now 0.7"]
     assert "temperature is now 0.7" in show.record.notes
@@ -235,7 +235,7 @@ def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp
 
 def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_path: Path) -> None:
     world = World()
-    world.before_hello["sound"] = (b"set:7", Wish(stage="set:7", name="motion", value="2"))
+    world.before_hello["sound"] = (b"set:7", ControlRequest(stage="set:7", name="motion", value="2"))
     show = supervisor(world, tmp_path, duration_s=5.0)
     world.at(6.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0

@@ -10,7 +10,7 @@ from engines import machine
 from streaming.errors import UserError
 from streaming.settings.config import LIVE, Show
 from streaming.settings.options import parse
-from streaming.settings.validation import NO_PICTURES, turned
+from streaming.settings.validation import NO_PICTURES, with_control
 
 
 def line_for(*argv: str) -> str:
@@ -172,15 +172,15 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     assert set(values) == set(LIVE)
     show = Show()
     for name, value in values.items():
-        show = turned(show, name, value)
+        show = with_control(show, name, value)
         found = getattr(show, name)
         assert found == (value if isinstance(found, str) else float(value))
     for name, value in [("motion", "fast"), ("motion", "nan"), ("imagination", "1.1"), ("temperature", "-1")]:
         with pytest.raises(UserError, match=f"--{name}"):
-            turned(show, name, value)
+            with_control(show, name, value)
     for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("prior", "nowhere.png"), ("camera", "1")]:
         with pytest.raises(UserError):
-            turned(show, name, value)
+            with_control(show, name, value)
 
 
 def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
