@@ -47,12 +47,12 @@ class Context:
         """What `engines.registry.open_engine` is told of this show: bundle, runtime, who hears of trouble."""
         return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": be_plain}
 
-    def opened(self, *engines: Engine) -> None:
+    def add_engines(self, *engines: Engine) -> None:
         """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""
         self._engines += engines
-        self.renew()
+        self.refresh_engines()
 
-    def renew(self) -> None:
+    def refresh_engines(self) -> None:
         """Say anew what the networks run in: an engine may have taken another's place between two ticks."""
         for spec in (engine.spec for engine in self._engines):
             because = f" ({spec.why})" if spec.why else ""

@@ -20,7 +20,7 @@ CAREFUL_TICKS = 100
 """After a picture that was lost it does not paint more often for so long."""
 
 
-class Shedding:
+class LoadShedding:
     """Decides, picture by picture.
 
     Args:

@@ -21,10 +21,10 @@ from engines.contract import Engine
 from engines.registry import has, open_engine
 from streaming.audio.levels import Wakefulness
 from streaming.conventions import FLOW_GRID, TICK_NS
-from streaming.painting.paint_worker import NEVER, Easel, Painting
-from streaming.painting.pose_tracker import Following
-from streaming.painting.similarity_filter import Sameness
-from streaming.painting.warp import Drift, Texture
+from streaming.painting.paint_worker import NEVER, PaintResult, PaintWorker
+from streaming.painting.pose_tracker import PoseTracker
+from streaming.painting.similarity_filter import SimilarityFilter
+from streaming.painting.warp import Texture, WarpMap
 from streaming.schema.messages import Flow
 from streaming.stage import Context
 from streaming.system.host_info import cores, threads_for
@@ -51,7 +51,7 @@ _WARM_UP_STEPS = 3
 Image = NDArray[np.uint8]
 
 
-class Look(NamedTuple):
+class PriorFeatures(NamedTuple):
     """What the painter knows of a prior image: it in the middle of a square, its texture there, and its embedding.
 
     small: uint8 [SIDE, SIDE, 3]; texture: of the part of it that is no margin; seen: float32 [E].
@@ -62,7 +62,7 @@ class Look(NamedTuple):
     seen: NDArray[np.float32]
 
 
-class Shown(NamedTuple):
+class PaintedPicture(NamedTuple):
     """A picture, and what was painted on it.
 
     image: uint8 [H, W, 3]; fresh: what was added, if anything, was painted for this very picture; painting: what was
@@ -71,10 +71,10 @@ class Shown(NamedTuple):
 
     image: Image
     fresh: bool
-    painting: Painting | None
+    painting: PaintResult | None
 
 
-class Brush:
+class PaintStep:
     """Paints on pictures of one show.
 
     Args:
@@ -84,13 +84,13 @@ class Brush:
         pose: the pose's engine; None for a painter that is told of no points.
     """
 
-    def __init__(self, easel: Easel, eyes: Engine | None, seed: int, pose: Engine | None = None) -> None:
+    def __init__(self, easel: PaintWorker, eyes: Engine | None, seed: int, pose: Engine | None = None) -> None:
         self._easel, self._eyes = easel, eyes
         config = easel.engine.spec.config
-        self._following = None if pose is None else Following(pose)
+        self._following = None if pose is None else PoseTracker(pose)
         self._side = int(config.get("side", SIDE))
         self._noise_shape = tuple(config.get("noise", (3, self._side, self._side)))
-        self._sameness = Sameness(seed) if config.get("similar") else None
+        self._sameness = SimilarityFilter(seed) if config.get("similar") else None
         self._blind = np.zeros(int(config.get("seen_dim", 128)), np.float32)
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
@@ -101,11 +101,11 @@ class Brush:
         self._change: NDArray[np.float32] | None = None
         # What is painted in one sitting belongs to one still, and to one time of being awake.
         self._sitting = self._asked_in = 0
-        self._sitter: Look | None = None
+        self._sitter: PriorFeatures | None = None
         self._fresh = True
-        self._done: Painting | None = None
+        self._done: PaintResult | None = None
 
-    def look(self, still: Image) -> Look:
+    def look(self, still: Image) -> PriorFeatures:
         """Look at a prior image once; 10 to 20 ms, in whichever thread reads it."""
         seen = self._blind
         if self._eyes is not None:
@@ -114,10 +114,10 @@ class Brush:
                 seen = found
         small = fit_square(still, self._side)
         part = small[_within(self._side, still.shape[:2])]
-        return Look(small, Texture(np.ascontiguousarray(part)), seen)
+        return PriorFeatures(small, Texture(np.ascontiguousarray(part)), seen)
 
     def begin(
-        self, look: Look, drift: Drift, flow: Flow, imagination: float, chance: float, *, anew: bool = True
+        self, look: PriorFeatures, drift: WarpMap, flow: Flow, imagination: float, chance: float, *, anew: bool = True
     ) -> None:
         """Hear a tick, and have painted what is to be added to its picture.
 
@@ -167,7 +167,7 @@ class Brush:
             **told,
         )
 
-    def add_to(self, image: Image, until_ns: int | None = None) -> Shown:
+    def add_to(self, image: Image, until_ns: int | None = None) -> PaintedPicture:
         """The tick's picture with what the painter adds.
 
         Args:
@@ -181,18 +181,18 @@ class Brush:
         fresh = self._fresh and self._easel.free
         change = self._change
         if self._much <= 0.0 or change is None:
-            return Shown(image, fresh, self._done)
+            return PaintedPicture(image, fresh, self._done)
         height, width = image.shape[:2]
         part = np.ascontiguousarray(change[_within(self._side, (height, width))]) * np.float32(self._much)
         part = cv2.sepFilter2D(part, -1, KEEPS, KEEPS, borderType=cv2.BORDER_REPLICATE)
         added = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-        return Shown(np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8), fresh, self._done)
+        return PaintedPicture(np.asarray(cv2.add(image, added, dtype=cv2.CV_8U), np.uint8), fresh, self._done)
 
     def close(self) -> None:
         """Wait for nothing that is still being painted."""
         self._easel.close()
 
-    def _collect(self, until_ns: int | None) -> Painting | None:
+    def _collect(self, until_ns: int | None) -> PaintResult | None:
         """Take what was painted; it is added from now on, if it is of this sitting and if all of it is a number."""
         painting = self._easel.take(until_ns)
         if painting is not None and self._asked_in == self._sitting:
@@ -202,7 +202,7 @@ class Brush:
     def warm_up(self, clock: Callable[[], int] = now_ns) -> float:
         """Run it before the show; gives how many ms a picture takes then."""
         blank = np.zeros((self._side, self._side, 3), np.uint8)
-        still = Drift((self._side, self._side))
+        still = WarpMap((self._side, self._side))
         still.where += np.float32(MOVED)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
         took_ms = 0.0
@@ -227,7 +227,7 @@ def _within(side: int, shape: Sequence[int]) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _in_square(drift: Drift) -> NDArray[np.float32]:
+def _in_square(drift: WarpMap) -> NDArray[np.float32]:
     """The map of a screen as cells [2, G, G] of the square in whose middle it lies."""
     rows, columns = drift.shape
     side = max(rows, columns)
@@ -238,7 +238,7 @@ def _in_square(drift: Drift) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(small, -1, 0))
 
 
-def open_brush(context: Context) -> Brush | None:
+def open_paint_step(context: Context) -> PaintStep | None:
     """The painter of a show's bundle, run warm; None where the bundle has none, or one that is much too slow here.
 
     What is slow is said.
@@ -250,7 +250,7 @@ def open_brush(context: Context) -> Brush | None:
     if not has("painter", show.bundle):
         return None
     opener: Callable[..., Engine] = functools.partial(open_engine, **context.engine_options())
-    easel = Easel(lambda: opener("painter", threads=threads_for(show.direction, cores())))
+    easel = PaintWorker(lambda: opener("painter", threads=threads_for(show.direction, cores())))
     painter = easel.engine
     knows = ("embedding", "pose") if painter.spec.config.get("points", 0) else ()
     if lacks := [network for network in knows if not has(network, show.bundle)]:
@@ -258,9 +258,9 @@ def open_brush(context: Context) -> Brush | None:
         easel.close()
         return None
     told_by = [opener(network) for network in knows]
-    context.opened(*told_by, painter)
+    context.add_engines(*told_by, painter)
     eyes, pose = told_by or (None, None)
-    brush = Brush(easel, eyes, show.seed, pose)
+    brush = PaintStep(easel, eyes, show.seed, pose)
     took_ms = brush.warm_up()
     if painter.spec.runtime != "diffusers" or took_ms <= PICTURE_MS:
         return brush

@@ -23,7 +23,7 @@ SHARE = 0.1
 """Of how long it usually takes to paint, so much is how long the last took."""
 
 
-class Painting(NamedTuple):
+class PaintResult(NamedTuple):
     """What was painted: what is to be added, float32 [S, S, 3]; how long it took, and when it was done."""
 
     change: NDArray[np.float32]
@@ -31,7 +31,7 @@ class Painting(NamedTuple):
     done_ns: int
 
 
-class Easel:
+class PaintWorker:
     """Where a painter paints.
 
     Args:
@@ -48,7 +48,7 @@ class Easel:
     def __init__(self, opener: Callable[[], Engine], now_ns: Callable[[], int] = clock.now_ns) -> None:
         self._now_ns = now_ns
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="painter", initializer=be_last)
-        self._coming: Future[Painting] | None = None
+        self._coming: Future[PaintResult] | None = None
         self._begun_ns, self._usual_ns = 0, 0.0
         try:
             self.engine = self._pool.submit(opener).result()
@@ -66,7 +66,7 @@ class Easel:
         self._begun_ns = self._now_ns()
         self._coming = self._pool.submit(self._paint, told)
 
-    def take(self, until_ns: int | None = None) -> Painting | None:
+    def take(self, until_ns: int | None = None) -> PaintResult | None:
         """Take what was painted, once; None while there is nothing.
 
         Args:
@@ -95,8 +95,8 @@ class Easel:
         """Wait for nothing that is still being painted."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _paint(self, told: dict[str, Any]) -> Painting:
+    def _paint(self, told: dict[str, Any]) -> PaintResult:
         begun_ns = self._now_ns()
         change = np.asarray(self.engine.step(**told)["change"], np.float32)
         done_ns = self._now_ns()
-        return Painting(change, done_ns - begun_ns, done_ns)
+        return PaintResult(change, done_ns - begun_ns, done_ns)

@@ -11,7 +11,7 @@ MOST_MISSED = 50
 """So many ticks that were passed over are made up for; after more, what was heard before counts for little."""
 
 
-class Following:
+class PoseTracker:
     """Hears every tick once, in order.
 
     Args:

@@ -41,7 +41,7 @@ def first_prior(load: Callable[[str], Image], context: Context) -> Image:
     return image
 
 
-class PriorReader(Generic[T]):
+class PriorLoader(Generic[T]):
     """Has one image read at a time; of several that are asked for at once the last one counts.
 
     Args:

@@ -17,7 +17,7 @@ MOST = 10
 SIDE = 64
 
 
-class Sameness:
+class SimilarityFilter:
     """Decides which pictures are painted.
 
     Args:

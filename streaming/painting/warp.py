@@ -60,7 +60,7 @@ class Texture:
         self.fine = np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2BGRA), np.uint8)
 
 
-class Drift:
+class WarpMap:
     """The map of one screen, from rest.
 
     Args:

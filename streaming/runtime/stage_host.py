@@ -283,7 +283,7 @@ class Host:
     def _beat(self) -> None:
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS
         health = self._metrics.take(self._process.name, self._context.memo)
-        self._context.renew()
+        self._context.refresh_engines()
         if self._context.info != self._info:
             health.info = self._info = dict(self._context.info)
         self._say(health)

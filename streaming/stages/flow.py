@@ -15,8 +15,8 @@ from streaming.audio.levels import Loudness, opened
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError
-from streaming.painting.prior_loader import PriorReader, first_prior
-from streaming.painting.warp import Drift
+from streaming.painting.prior_loader import PriorLoader, first_prior
+from streaming.painting.warp import WarpMap
 from streaming.schema.messages import Flow, Hearing, Message
 from streaming.settings.config import DIALS, Dials
 from streaming.stage import Context, Inputs
@@ -34,7 +34,7 @@ _WARM_UP_STEPS = 3
 Field = NDArray[np.float32]
 
 
-def spread_of(loudness: float) -> float:
+def chance_spread(loudness: float) -> float:
     """How far chance leads at a loudness of 0 to 1; see `levels.Loudness`."""
     return SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness
 
@@ -53,9 +53,9 @@ class FlowStage:
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
     ) -> None:
         self._open_engine, self._loader = engine_opener, loader
-        self._map = Drift((512, 512))
+        self._map = WarpMap((512, 512))
         self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
-        self._reader = PriorReader(lambda path: fit_square(loader(path), STILL_SIDE))
+        self._reader = PriorLoader(lambda path: fit_square(loader(path), STILL_SIDE))
         self._loudness = Loudness()
         self._tick: int | None = None
 
@@ -79,7 +79,7 @@ class FlowStage:
         for _ in range(_WARM_UP_STEPS):
             self._animate(np.zeros(width, np.float32), 0.0, 0.0)
         self._engine.reset()
-        context.opened(self._eyes, self._engine)
+        context.add_engines(self._eyes, self._engine)
 
     def wake_ns(self) -> int | None:
         """Only what is heard makes it step."""
@@ -106,7 +106,7 @@ class FlowStage:
         self._tick = heard.tick
         self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
-        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._dials["chance"] * spread_of(loudness))
+        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._dials["chance"] * chance_spread(loudness))
         if not np.isfinite(flow).all():
             # A state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")

@@ -44,7 +44,7 @@ class HearingStage:
         self._reset()
         spec = self._encoder.spec
         self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
-        context.opened(self._hearing, self._encoder)
+        context.add_engines(self._hearing, self._encoder)
         context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:

@@ -13,8 +13,8 @@ from streaming.conventions import FLOW_GRID
 from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.stage import Context, Inputs, Stage
 from streaming.vision.frame_features import VIEW_SIDE, fit_square, pool_flow
-from streaming.vision.screen_detector import ScreenInSight
-from streaming.vision.vision_engines import open_seeing
+from streaming.vision.screen_detector import ScreenDetector
+from streaming.vision.vision_engines import open_vision_engines
 
 MIN_INTERVAL_S = 0.005
 """Two frames nearer than this are a burst of a late camera: dividing by less would make a jump of any noise."""
@@ -30,13 +30,13 @@ LOWEST_CHANGE, HIGHEST_CHANGE = 1.0, 3.0
 webcam in the dark (8 levels per pixel)."""
 
 
-def smoothed(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def smooth(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A grey view without its pixel noise: float32 [128, 128]."""
     half = cv2.resize(grey, (CHANGE_SIDE, CHANGE_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(half, (0, 0), 1.0), np.float32)
 
 
-def moved(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArray[np.float32]:
+def change_weights(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where the picture has changed by more than noise.
 
     Where there is nothing to match (a plain wall), dense flow follows the noise: up to 0.5 sides per second on a
@@ -44,8 +44,8 @@ def moved(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArra
     correlation of the mean speed with the true one from 0.1 - 0.5 to 0.8 - 1.0.
 
     Args:
-        previous: `smoothed` view of the frame before.
-        current: `smoothed` view of the frame.
+        previous: `smooth` view of the frame before.
+        current: `smooth` view of the frame.
 
     Returns:
         float32 [256, 256], 0..1, to weight a dense flow with.
@@ -93,7 +93,7 @@ class MotionReader:
         Args:
             image: uint8 [H, W, 3], BGR.
             capture_ns: when it was captured.
-            foreign: tells which part of the grey view counts, see `ScreenInSight.foreign`; None for all of it.
+            foreign: tells which part of the grey view counts, see `ScreenDetector.foreign`; None for all of it.
 
         Returns:
             Its motion, with `capture_ns` set.
@@ -101,7 +101,7 @@ class MotionReader:
         view = fit_square(image, VIEW_SIDE)
         grey = cv2.cvtColor(view, cv2.COLOR_BGR2GRAY)
         thumbnail = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
-        calm = smoothed(grey) if self._gate else None
+        calm = smooth(grey) if self._gate else None
         counts = foreign(grey) if foreign is not None else None
         interval_s = (capture_ns - self._capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
@@ -110,7 +110,7 @@ class MotionReader:
         if self._matched is not None and self._belongs(image, thumbnail, interval_s):
             dense = self._flow.step(previous=self._matched, current=matched)["flow"]
             if calm is not None and self._smoothed is not None:
-                dense = dense * moved(self._smoothed, calm)
+                dense = dense * change_weights(self._smoothed, calm)
             if counts is not None:
                 dense = dense * cv2.resize(counts, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
@@ -143,7 +143,7 @@ class MotionStage:
     def __init__(self, reader: MotionReader | None = None) -> None:
         self._reader = reader
         self._last_ns: int | None = None
-        self._screen = ScreenInSight()
+        self._screen = ScreenDetector()
         self._found = False
 
     def setup(self, context: Context) -> None:
@@ -151,11 +151,11 @@ class MotionStage:
         self._context = context
         show = context.show
         if self._reader is None:
-            engines = open_seeing(show, context.note)
+            engines = open_vision_engines(show, context.note)
             self._reader = MotionReader(*engines)
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
-            context.opened(*engines)
+            context.add_engines(*engines)
         blank = np.full((480, 640, 3), 127, np.uint8)
         for capture_ns in (1, 40_000_000):
             self._reader.read(blank, capture_ns)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
 from streaming.errors import UserError
-from streaming.painting.load_shedding import Shedding
-from streaming.painting.paint_step import Brush, Look, open_brush
+from streaming.painting.load_shedding import LoadShedding
+from streaming.painting.paint_step import PaintStep, PriorFeatures, open_paint_step
 from streaming.painting.paint_worker import NEVER
-from streaming.painting.prior_loader import PriorReader, first_prior
-from streaming.painting.warp import Drift, Texture
+from streaming.painting.prior_loader import PriorLoader, first_prior
+from streaming.painting.warp import Texture, WarpMap
 from streaming.schema.messages import Flow, Message, Picture
 from streaming.settings.config import DIALS, Dials
 from streaming.stage import Context, Inputs
@@ -35,8 +35,8 @@ class _Still:
     """A prior image on the screen, what the painter knows of it, and the map that moves it."""
 
     prior: Texture
-    look: Look | None
-    drift: Drift
+    look: PriorFeatures | None
+    drift: WarpMap
 
 
 class PictureStage:
@@ -53,18 +53,18 @@ class PictureStage:
     def __init__(
         self,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-        brush_opener: Callable[[Context], Brush | None] = open_brush,
+        brush_opener: Callable[[Context], PaintStep | None] = open_paint_step,
         patience_ns: int | None = PATIENCE_NS,
-        shedding: Shedding | None = None,
+        shedding: LoadShedding | None = None,
     ) -> None:
         self._loader, self._open_brush, self._patience_ns = loader, brush_opener, patience_ns
         self._still: _Still | None = None
         self._before: _Still | None = None
         self._fade = 0
-        self._reader = PriorReader(lambda path: self._prepared(loader(path)))
-        self._brush: Brush | None = None
+        self._reader = PriorLoader(lambda path: self._prepared(loader(path)))
+        self._brush: PaintStep | None = None
         self._tick: int | None = None
-        self._shedding = shedding or Shedding()
+        self._shedding = shedding or LoadShedding()
 
     def setup(self, context: Context) -> None:
         """Read the prior image; the screen has its shape from then on.
@@ -90,7 +90,7 @@ class PictureStage:
         size = memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else screen_size(image)
         memo["size"] = list(self._size)
-        self._still = _Still(*self._prepared(image), Drift(self._size))
+        self._still = _Still(*self._prepared(image), WarpMap(self._size))
         context.info.update(size=list(self._size))
 
     def wake_ns(self) -> int | None:
@@ -168,7 +168,7 @@ class PictureStage:
             self._shedding.painted(shown.painting.took_ns, shown.painting.done_ns)
         return shown.image
 
-    def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, Look | None]:
+    def _prepared(self, image: NDArray[np.uint8]) -> tuple[Texture, PriorFeatures | None]:
         texture = Texture(fit_screen(image, self._size))
         return texture, None if self._brush is None else self._brush.look(texture.image)
 
@@ -197,7 +197,7 @@ class PictureStage:
         if arrived is not None:
             self._context.memo["prior"], (prior, look) = arrived
             self._before, self._fade = self._still, 1
-            self._still = _Still(prior, look, Drift(self._size))
+            self._still = _Still(prior, look, WarpMap(self._size))
 
 
 def build() -> PictureStage:

@@ -45,13 +45,13 @@ class SoundStage:
         """
         self._context = context
         self._engine = self._open_engine("decoder", **context.engine_options())
-        self._frames = nothing(self._engine.spec)
+        self._frames = silent_frames(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
             self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
         self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
-        context.opened(self._engine)
+        context.add_engines(self._engine)
         context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:
@@ -92,7 +92,7 @@ class SoundStage:
         return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
 
 
-def nothing(spec: EngineSpec) -> np.ndarray:
+def silent_frames(spec: EngineSpec) -> np.ndarray:
     """Frames of silence, as a decoder takes them: codes int16 [4, 2], or log-mel float32 [D, 2]."""
     bands = int(spec.config.get("mel_dim", 0))
     return np.full((bands, TOKEN_FRAMES_PER_TICK), SILENT, np.float32) if bands else np.zeros(_SHAPE, np.int16)

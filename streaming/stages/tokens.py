@@ -117,7 +117,7 @@ class TokensStage:
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
         self._engine.reset()
-        context.opened(self._sight, self._engine)
+        context.add_engines(self._sight, self._engine)
 
     def wake_ns(self) -> int | None:
         """When the next tick's work begins; None before the device's time is known and after the last tick."""

@@ -178,7 +178,7 @@ class _Place:
         return np.asarray(out, np.float32)
 
 
-class ScreenInSight:
+class ScreenDetector:
     """Tells what in a view is not the show's own pictures.
 
     Args:

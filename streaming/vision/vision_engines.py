@@ -24,7 +24,9 @@ never rests keeps the cores from all else: RAFT-small at 143 ms left 4 frames an
 _WARM_UP_STEPS, _STEPS = 2, 3
 
 
-def open_seeing(show: Show, note: Callable[[str], None], clock: Callable[[], int] = now_ns) -> tuple[Engine, Engine]:
+def open_vision_engines(
+    show: Show, note: Callable[[str], None], clock: Callable[[], int] = now_ns
+) -> tuple[Engine, Engine]:
     """The flow and the embedding of a show.
 
     Args:
@@ -40,19 +42,19 @@ def open_seeing(show: Show, note: Callable[[str], None], clock: Callable[[], int
         flow = opener("flow")
         embedding = opener("embedding", threads=threads_for(show.direction, cores()))
         if flow.spec.runtime != "opencv":
-            flow = in_time(flow, note, clock)
+            flow = fast_enough(flow, note, clock)
     except EngineError as error:
         raise BundleError(str(error), "", "run: python run_live.py doctor") from error
     return flow, embedding
 
 
-def in_time(flow: Engine, note: Callable[[str], None], clock: Callable[[], int] = now_ns) -> Engine:
+def fast_enough(flow: Engine, note: Callable[[str], None], clock: Callable[[], int] = now_ns) -> Engine:
     """The flow itself if it is fast enough to be played with, else the CPU's own; what is slow is said.
 
     Raises:
         EngineError: when it cannot be run.
     """
-    took_ms = measured_ms(flow, clock)
+    took_ms = measure_ms(flow, clock)
     what = f"the bundle's flow network takes {took_ms:.0f} ms a frame on {flow.spec.device}"
     if took_ms > UNUSABLE_MS.get(flow.spec.device, FRAME_MS):
         note(f"{what}, too slow to play with: OpenCV's flow is used; a GPU or a smaller network makes it fast enough")
@@ -62,7 +64,7 @@ def in_time(flow: Engine, note: Callable[[str], None], clock: Callable[[], int] 
     return flow
 
 
-def measured_ms(flow: Engine, clock: Callable[[], int] = now_ns) -> float:
+def measure_ms(flow: Engine, clock: Callable[[], int] = now_ns) -> float:
     """How long a flow takes for a pair of views here, the median of a few after it is warm."""
     chance = np.random.default_rng(0)
     shape = (VIEW_SIDE, VIEW_SIDE, 3) if flow.spec.config.get("colour") else (VIEW_SIDE, VIEW_SIDE)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from models.pictures.animator import TICK_S, Animator, Moment, moved
 from streaming.audio.levels import Loudness
-from streaming.stages.flow import KEPT, spread_of
+from streaming.stages.flow import KEPT, chance_spread
 from training.datasets.animator import STARTS, Scenes
 from training.networks.animator import carried
 
@@ -78,7 +78,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
 def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far chance leads at each tick of a clip with these levels [T] in dB."""
     loudness = Loudness()
-    return np.array([spread_of(loudness.hear(float(level), TICK_S)) for level in level_db], np.float32)
+    return np.array([chance_spread(loudness.hear(float(level), TICK_S)) for level in level_db], np.float32)
 
 
 def _enact(

@@ -25,7 +25,7 @@ from models.pictures.pose import Pose
 from models.vision.embedding import POINTS
 from models.weights import pack_weights
 from streaming.conventions import FLOW_GRID, TICKS_PER_SECOND
-from streaming.painting.warp import Drift, Texture
+from streaming.painting.warp import Texture, WarpMap
 from streaming.vision.frame_features import fit_square
 from training.datasets.animator import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
 from training.datasets.animator_rollouts import LITTLE, Enacted, enact
@@ -81,7 +81,7 @@ class Pictures:
 def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
     side = prior.shape[0]
-    drift = Drift((side, side))
+    drift = WarpMap((side, side))
     # A flow that makes this map in one tick: the screen's own way, its enlarging and mending included.
     drift.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
     return drift.render(Texture(prior))
@@ -151,7 +151,7 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str,
     names = ("prior", "warped", "wanted", "where", "flow", "tick", "start", "chance")
     rows: dict[str, list[Any]] = {name: [] for name in names}
     for start, chance, anchoring, flow in ways:
-        prior, drift = view(start), Drift((STILL_SIDE, STILL_SIDE))
+        prior, drift = view(start), WarpMap((STILL_SIDE, STILL_SIDE))
         texture = Texture(prior)
         count = PER_WAY if chance <= LITTLE else PER_WAY // 2
         chosen = set(rng.choice(len(flow), count, replace=False).tolist())

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from engines.registry import has, open_engine
 from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.painting.pose_tracker import Following
+from streaming.painting.pose_tracker import PoseTracker
 from streaming.settings.config import Show
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
 from training.datasets.animator import MOBILE_TEST_SEED, STILL_SIDE, record_mobile
@@ -184,7 +184,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
     seen, heard = _seen(rows["prior"][0], bundle), _heard(sound, bundle)
     told: list[dict[str, Any]] = [{} for _ in heard]
     if painter.spec.config.get("points", 0):
-        following = Following(open_engine("pose", bundle=bundle))
+        following = PoseTracker(open_engine("pose", bundle=bundle))
         told = [{"said": following.hear(tick, latent, seen)} for tick, latent in enumerate(heard)]
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}

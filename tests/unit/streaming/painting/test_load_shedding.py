@@ -10,7 +10,7 @@ from streaming.painting.load_shedding import (
     LOOK_TICKS,
     MOST_REST,
     MUCH_LEFT,
-    Shedding,
+    LoadShedding,
 )
 
 
@@ -19,7 +19,7 @@ class Painting:
 
     def __init__(self) -> None:
         self.left, self.took_ns, self.now_ns = 1.0, 0, 0
-        self.shedding = Shedding(lambda: self.left)
+        self.shedding = LoadShedding(lambda: self.left)
 
     def paint(self, pictures: int, *, lost: bool = False) -> list[bool]:
         """Which of so many pictures were painted anew."""

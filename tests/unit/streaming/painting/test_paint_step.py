@@ -12,9 +12,9 @@ import pytest
 
 from engines.contract import EngineSpec
 from streaming.painting import paint_step
-from streaming.painting.paint_step import MOVED, Brush, Look, Shown, open_brush
-from streaming.painting.paint_worker import NEVER, Easel
-from streaming.painting.warp import Drift
+from streaming.painting.paint_step import MOVED, PaintedPicture, PaintStep, PriorFeatures, open_paint_step
+from streaming.painting.paint_worker import NEVER, PaintWorker
+from streaming.painting.warp import WarpMap
 from streaming.schema.messages import Flow
 from streaming.settings.config import Show
 from streaming.stage import Context
@@ -59,18 +59,20 @@ def flow(level_db: float = -20.0) -> Flow:
     return Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), level_db=level_db, heard=np.ones(4, np.float32))
 
 
-def brush_of(engine: Any, eyes: Any, seed: int, pose: Any = None) -> Brush:
-    return Brush(Easel(lambda: engine), eyes, seed, pose)
+def brush_of(engine: Any, eyes: Any, seed: int, pose: Any = None) -> PaintStep:
+    return PaintStep(PaintWorker(lambda: engine), eyes, seed, pose)
 
 
-def paint(brush: Brush, image: np.ndarray, look: Look, drift: Drift, heard: Flow, *dials: float) -> np.ndarray:
+def paint(
+    brush: PaintStep, image: np.ndarray, look: PriorFeatures, drift: WarpMap, heard: Flow, *dials: float
+) -> np.ndarray:
     brush.begin(look, drift, heard, *dials)
     return brush.add_to(image).image
 
 
 def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> tuple[np.ndarray, FakePainter]:
     engine = FakePainter()
-    drift = Drift(SIZE)
+    drift = WarpMap(SIZE)
     drift.where += np.float32(moved)
     image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
     brush = brush_of(engine, None, 0)
@@ -112,7 +114,7 @@ def test_a_broken_painter_changes_nothing() -> None:
     engine.change[0, 0, 0] = np.nan
     image = np.full((512, 512, 3), 7, np.uint8)
     brush = brush_of(engine, None, 0)
-    assert np.array_equal(paint(brush, image, brush.look(image), Drift((512, 512)), flow(), 0.5, 1.0), image)
+    assert np.array_equal(paint(brush, image, brush.look(image), WarpMap((512, 512)), flow(), 0.5, 1.0), image)
 
 
 def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
@@ -121,7 +123,7 @@ def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
     image = np.full((256, 512, 3), 40, np.uint8)
     look = brush.look(image)
     for _ in range(3):
-        paint(brush, image, look, Drift((512, 256)), flow(), 0.5, 1.0)
+        paint(brush, image, look, WarpMap((512, 256)), flow(), 0.5, 1.0)
     assert eyes.shown == [(256, 256, 3)]
     assert look.small.shape == (128, 128, 3)
     # Half of the square is the picture, half is grey.
@@ -135,7 +137,7 @@ def test_chance_changes_slowly_and_is_the_seeds() -> None:
         brush = brush_of(engine, None, seed)
         image = np.zeros((512, 512, 3), np.uint8)
         for _ in range(2):
-            paint(brush, image, brush.look(image), Drift((512, 512)), flow(), 0.5, 1.0)
+            paint(brush, image, brush.look(image), WarpMap((512, 512)), flow(), 0.5, 1.0)
         noises.append([told["noise"] for told in engine.told])
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])
@@ -153,7 +155,7 @@ class FakeDiffusion(FakePainter):
 
 def test_a_painter_of_another_size_is_asked_in_it_and_spared_what_is_alike() -> None:
     engine = FakeDiffusion()
-    brush, drift = brush_of(engine, None, 0), Drift(SIZE)
+    brush, drift = brush_of(engine, None, 0), WarpMap(SIZE)
     image = np.random.default_rng(0).integers(0, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     look = brush.look(image)
     painted = [paint(brush, image, look, drift, flow(), 0.5, 1.0) for _ in range(11)]
@@ -171,8 +173,8 @@ def test_a_diffusion_that_is_too_slow_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(paint_step, "open_engine", lambda *names, **_: FakeDiffusion())
     for took_ms, kept, words in ((20, True, ""), (100, True, "10 pictures a second"), (900, False, "it needs a GPU")):
         notes: list[str] = []
-        monkeypatch.setattr(Brush, "warm_up", lambda self, took_ms=took_ms: float(took_ms))
-        assert (open_brush(Context(Show(), Metrics(), note=notes.append)) is not None) == kept
+        monkeypatch.setattr(PaintStep, "warm_up", lambda self, took_ms=took_ms: float(took_ms))
+        assert (open_paint_step(Context(Show(), Metrics(), note=notes.append)) is not None) == kept
         assert len(notes) == bool(words)
         assert words in "".join(notes)
 
@@ -200,7 +202,7 @@ class FakePose:
 
 def test_a_player_is_followed_while_it_sleeps_and_of_what_warmed_it_up_nothing_is_heard() -> None:
     engine, pose = FakePainter(), FakePose()
-    brush, drift, image = brush_of(engine, None, 0, pose), Drift(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    brush, drift, image = brush_of(engine, None, 0, pose), WarpMap(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     brush.warm_up()
     look = brush.look(image)
     for tick, dial in enumerate((0.0, 0.0, 0.5)):
@@ -214,7 +216,7 @@ def test_where_it_is_said_of_no_number_it_paints_nothing() -> None:
     engine, pose, image = FakePainter(), FakePose(), np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
     pose.step = lambda **_: {"said": np.full((14, 3), np.nan, np.float32)}  # type: ignore[method-assign]
     brush = brush_of(engine, None, 0, pose)
-    assert np.array_equal(paint(brush, image, brush.look(image), Drift(SIZE), flow(), 0.5, 1.0), image)
+    assert np.array_equal(paint(brush, image, brush.look(image), WarpMap(SIZE), flow(), 0.5, 1.0), image)
     assert not engine.told
 
 
@@ -223,7 +225,7 @@ def test_a_painter_that_is_told_of_points_needs_a_pose(monkeypatch: pytest.Monke
     painter.spec = EngineSpec("painter", "fake", config={"points": 32})
     monkeypatch.setattr(paint_step, "has", lambda network, bundle: network != "pose")
     monkeypatch.setattr(paint_step, "open_engine", lambda *names, **_: painter)
-    assert open_brush(Context(Show(), Metrics(), note=notes.append)) is None
+    assert open_paint_step(Context(Show(), Metrics(), note=notes.append)) is None
     assert notes == ["the bundle has no pose, of which its painter is told: the picture is moved, not painted"]
 
 
@@ -233,7 +235,7 @@ def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painte
     rough = rng.normal(0.0, 30.0, (32, 32, 3)).astype(np.float32)
     engine.change = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
     image = np.full((512, 640, 3), 128, np.uint8)
-    brush, drift = brush_of(engine, None, 0), Drift((640, 512))
+    brush, drift = brush_of(engine, None, 0), WarpMap((640, 512))
     shown = paint(brush, image, brush.look(image), drift, flow(), 0.5, 1.0).astype(np.float32) - 128.0
     seen = cv2.resize(shown, (128, 102), interpolation=cv2.INTER_AREA)
     said = engine.change[13 : 13 + 102]
@@ -253,8 +255,10 @@ class Patient(FakePainter):
         return super().step(**inputs)
 
 
-def shown_of(painter: Patient, brush: Brush, look: Look, *, anew: bool = True, until_ns: int | None = NEVER) -> Shown:
-    brush.begin(look, Drift(SIZE), flow(), 0.5, 1.0, anew=anew)
+def shown_of(
+    painter: Patient, brush: PaintStep, look: PriorFeatures, *, anew: bool = True, until_ns: int | None = NEVER
+) -> PaintedPicture:
+    brush.begin(look, WarpMap(SIZE), flow(), 0.5, 1.0, anew=anew)
     if until_ns is None:
         painter.may.set()
     return brush.add_to(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), until_ns)
@@ -289,7 +293,7 @@ def test_what_was_painted_for_another_still_or_before_it_slept_is_not_added() ->
     assert shown.painting is not None, "it was done, for the one before"
     assert (shown.image == 100).all()
     assert (shown_of(engine, brush, other, until_ns=None).image[:, :300] == 150).all()
-    brush.begin(other, Drift(SIZE), flow(), 0.0, 1.0)
+    brush.begin(other, WarpMap(SIZE), flow(), 0.0, 1.0)
     asleep = brush.add_to(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8))
     assert asleep.fresh, "nothing is to be added"
     assert (asleep.image == 100).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineError, EngineSpec
-from streaming.painting.paint_worker import NEVER, Easel
+from streaming.painting.paint_worker import NEVER, PaintWorker
 
 DEADLINE_S = 10.0
 MS = 1_000_000
@@ -43,8 +43,8 @@ class SlowPainter:
         pass
 
 
-def easel_of(painter: SlowPainter) -> Easel:
-    return Easel(lambda: painter, lambda: painter.clock_ns)
+def easel_of(painter: SlowPainter) -> PaintWorker:
+    return PaintWorker(lambda: painter, lambda: painter.clock_ns)
 
 
 def test_it_is_painted_in_another_thread_and_taken_once() -> None:
@@ -119,7 +119,7 @@ def test_a_painter_that_cannot_be_opened_is_told_and_leaves_no_thread() -> None:
 
     before = threading.active_count()
     with pytest.raises(EngineError, match="no painter"):
-        Easel(fails)
+        PaintWorker(fails)
     for thread in threading.enumerate():
         if thread.name.startswith("painter"):
             thread.join(DEADLINE_S)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engines.contract import EngineSpec
-from streaming.painting.pose_tracker import MOST_MISSED, Following
+from streaming.painting.pose_tracker import MOST_MISSED, PoseTracker
 
 SEEN = np.zeros(3, np.float32)
 
@@ -35,7 +35,7 @@ def latent(value: float, width: int = 2) -> np.ndarray:
 
 def test_ticks_that_were_passed_over_are_as_the_one_before() -> None:
     pose = FakePose()
-    following = Following(pose)
+    following = PoseTracker(pose)
     for tick, value in ((7, 1.0), (8, 2.0), (11, 3.0)):
         said = following.hear(tick, latent(value), SEEN)
     assert pose.told == [1.0, 2.0, 2.0, 2.0, 3.0]
@@ -47,7 +47,7 @@ def test_ticks_that_were_passed_over_are_as_the_one_before() -> None:
 
 def test_a_tick_is_heard_once_and_an_earlier_one_begins_anew() -> None:
     pose = FakePose()
-    following = Following(pose)
+    following = PoseTracker(pose)
     first = following.hear(5, latent(1.0), SEEN)
     assert following.hear(5, latent(9.0), SEEN) is first
     following.hear(4, latent(2.0), SEEN)
@@ -56,14 +56,14 @@ def test_a_tick_is_heard_once_and_an_earlier_one_begins_anew() -> None:
 
 def test_a_latent_of_another_width_is_nothing_heard() -> None:
     pose = FakePose()
-    following = Following(pose)
+    following = PoseTracker(pose)
     following.hear(0, latent(5.0, 3), SEEN)
     assert pose.told == [0.0]
 
 
 def test_after_what_is_no_number_it_begins_anew() -> None:
     pose = FakePose()
-    following = Following(pose)
+    following = PoseTracker(pose)
     following.hear(0, latent(1.0), SEEN)
     assert following.hear(1, latent(float("nan")), SEEN) is None
     said = following.hear(2, latent(2.0), SEEN)

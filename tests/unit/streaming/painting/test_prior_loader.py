@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from streaming.errors import SourceError
-from streaming.painting.prior_loader import PriorReader
+from streaming.painting.prior_loader import PriorLoader
 
 
 def test_an_image_arrives_once_with_its_path() -> None:
-    reader = PriorReader(lambda path: np.full((2, 2, 3), len(path), np.uint8))
+    reader = PriorLoader(lambda path: np.full((2, 2, 3), len(path), np.uint8))
     assert reader.arrived() is None
     reader.ask("abc")
     assert reader.coming is not None
@@ -35,7 +35,7 @@ def test_the_last_one_asked_for_counts() -> None:
         go.wait(5.0)
         return np.zeros((1, 1, 3), np.uint8)
 
-    reader = PriorReader(read)
+    reader = PriorLoader(read)
     for path in ("one", "two", "three"):
         reader.ask(path)
     assert reader.arrived() is None, "still being read"
@@ -52,7 +52,7 @@ def test_what_cannot_be_read_is_raised_and_another_can_be_asked_for() -> None:
     def read(path: str) -> np.ndarray:
         raise SourceError("is no picture", path, "give another")
 
-    reader = PriorReader(read)
+    reader = PriorLoader(read)
     reader.ask("bad")
     assert reader.coming is not None
     wait([reader.coming], 5.0)
@@ -69,7 +69,7 @@ def test_a_prior_is_read_without_the_stages_real_time_priority() -> None:
     def stage() -> None:
         with contextlib.suppress(OSError):  # without the privilege a stage has none either
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # noqa: TID251
-        reader = PriorReader(lambda path: os.sched_getscheduler(0))
+        reader = PriorLoader(lambda path: os.sched_getscheduler(0))
         reader.ask("one.png")
         assert reader.coming is not None
         found.append(reader.coming.result(10))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streaming.painting.similarity_filter import MOST, Sameness
+from streaming.painting.similarity_filter import MOST, SimilarityFilter
 
 
 def picture(seed: int) -> np.ndarray:
@@ -12,20 +12,20 @@ def picture(seed: int) -> np.ndarray:
 
 
 def test_the_same_picture_is_painted_every_so_often() -> None:
-    filtered = Sameness(0)
+    filtered = SimilarityFilter(0)
     found = [filtered.passes_over(picture(1)) for _ in range(3 * (MOST + 1))]
     assert found == ([False] + [True] * MOST) * 3
 
 
 def test_other_pictures_are_all_painted() -> None:
-    filtered = Sameness(0)
+    filtered = SimilarityFilter(0)
     assert not any(filtered.passes_over(picture(seed)) for seed in range(20))
 
 
 def test_the_more_alike_the_likelier_and_by_chance() -> None:
     shares = []
     for noise in (6, 12, 24):
-        filtered, chance = Sameness(0), np.random.default_rng(3)
+        filtered, chance = SimilarityFilter(0), np.random.default_rng(3)
         found = []
         for _ in range(300):
             moved = picture(1).astype(np.int16) + chance.integers(-noise, noise + 1, (64, 64, 3))
@@ -33,4 +33,4 @@ def test_the_more_alike_the_likelier_and_by_chance() -> None:
         shares.append(np.mean(found))
     assert shares[0] > shares[1] > shares[2]
     assert 0.0 < shares[1] < MOST / (MOST + 1)
-    assert [Sameness(7).passes_over(picture(1)) for _ in range(2)] == [False, False]
+    assert [SimilarityFilter(7).passes_over(picture(1)) for _ in range(2)] == [False, False]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
-from streaming.painting.warp import FARTHEST, Drift, Texture
+from streaming.painting.warp import FARTHEST, Texture, WarpMap
 
 SIZE = (320, 192)
 TICK = 0.04
@@ -39,7 +39,7 @@ def wild(rng: np.random.Generator, strength: float) -> np.ndarray:
 @pytest.mark.parametrize("way", [(0.2, 0.0), (0.0, 0.2), (-0.15, 0.1)])
 def test_the_picture_goes_with_the_flow(size: tuple[int, int], way: tuple[float, float]) -> None:
     """Half a second of flow moves a point by half a second's way, in longer sides, whatever the screen's shape."""
-    image, drift = still(size), Drift(size)
+    image, drift = still(size), WarpMap(size)
     for _ in range(12):
         drift.move(even(*way), TICK, 0.0)
     went = spot(drift.render(Texture(image))) - spot(image)
@@ -47,7 +47,7 @@ def test_the_picture_goes_with_the_flow(size: tuple[int, int], way: tuple[float,
 
 
 def test_without_flow_it_is_the_prior_itself_again() -> None:
-    image, drift = still(), Drift(SIZE)
+    image, drift = still(), WarpMap(SIZE)
     rng = np.random.default_rng(1)
     assert drift.render(Texture(image)) is image
     for _ in range(50):
@@ -66,14 +66,14 @@ def test_only_the_part_of_the_square_that_the_picture_fills_counts() -> None:
     """A wide picture lies in the middle of its square: what flows above and below it moves nothing."""
     flow = even(0.5, 0.5)
     flow[:, 4:12] = 0.0
-    drift = Drift((320, 80))
+    drift = WarpMap((320, 80))
     drift.move(flow, TICK, 0.0)
     assert np.abs(drift.where[4:-4]).max() == 0.0
 
 
 def test_any_storm_leaves_a_whole_picture() -> None:
     """Minutes of violent flow: nothing folds, nothing comes from too far, brightness and sharpness stay."""
-    image, drift = still(), Drift(SIZE)
+    image, drift = still(), WarpMap(SIZE)
     rng = np.random.default_rng(2)
     flow = wild(rng, 0.8)
     light, sharp, least = [], [], []
@@ -97,14 +97,14 @@ def test_any_storm_leaves_a_whole_picture() -> None:
 
 
 def test_what_is_no_number_moves_nothing() -> None:
-    drift = Drift(SIZE)
+    drift = WarpMap(SIZE)
     drift.move(np.full((2, 16, 16), np.nan, np.float32), TICK, 1.0)
     assert np.abs(drift.where).max() == 0.0
 
 
 def test_stretching_is_seen_where_the_picture_is_drawn_apart() -> None:
     """A flow away from the middle magnifies the middle, and squeezes nothing there."""
-    drift = Drift((256, 256))
+    drift = WarpMap((256, 256))
     x = (np.arange(16) + 0.5) / 16 - 0.5
     spread = np.exp(-(x[None] ** 2 + x[:, None] ** 2) / 0.02)
     away = np.stack([x[None] * spread, x[:, None] * spread]).astype(np.float32)
@@ -119,7 +119,7 @@ def test_a_moved_picture_is_as_crisp_as_the_prior() -> None:
     """Half a pixel's shift both ways, the worst case: the shipped prior keeps what a cubic look-up would keep of it."""
     prior = load_prior("")
     width, height = size = screen_size(prior)
-    image, drift = fit_screen(prior, size), Drift(size)
+    image, drift = fit_screen(prior, size), WarpMap(size)
     drift.where[:] = 0.5 / max(size)
     shown = drift.render(Texture(image))
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
@@ -141,7 +141,7 @@ def test_what_rests_stays_sharp_while_a_part_moves() -> None:
     rng = np.random.default_rng(3)
     image = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
     image = cv2.addWeighted(cv2.GaussianBlur(image, (0, 0), 0.7), 1.0, image, 0.0, 0.0)
-    drift = Drift((128, 96))
+    drift = WarpMap((128, 96))
     drift.where[:8, :8] = 0.03
     moved = drift.render(Texture(image)).astype(float)
     rest = np.s_[40:, 60:]

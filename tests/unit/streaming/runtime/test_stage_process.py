@@ -218,7 +218,7 @@ def test_heartbeats_come_without_any_input(supervise: Any) -> None:
 
 def test_an_engine_that_took_anothers_place_is_said_with_the_next_heartbeat(supervise: Any) -> None:
     engine = SimpleNamespace(spec=EngineSpec("translator", "torch"))
-    supervisor = supervise(Fake(setup=lambda context: context.opened(engine)))
+    supervisor = supervise(Fake(setup=lambda context: context.add_engines(engine)))
     supervisor.begin()
     supervisor.until(lambda: supervisor.said(Health))
     assert supervisor.said(Ready)[0].info["engines"]["translator"].startswith("torch")

@@ -11,9 +11,9 @@ import pytest
 
 from streaming.conventions import TICK_NS
 from streaming.errors import SourceError
-from streaming.painting.load_shedding import FIRST_REST, Shedding
-from streaming.painting.paint_step import Shown
-from streaming.painting.paint_worker import NEVER, Painting
+from streaming.painting.load_shedding import FIRST_REST, LoadShedding
+from streaming.painting.paint_step import PaintedPicture
+from streaming.painting.paint_worker import NEVER, PaintResult
 from streaming.schema.messages import Flow, Picture, Set
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -42,7 +42,7 @@ class Drawing:
             Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
         )
         self.now_ns = 1
-        self.stage = PictureStage(load, lambda show: self.brush, shedding=Shedding(lambda: 1.0))
+        self.stage = PictureStage(load, lambda show: self.brush, shedding=LoadShedding(lambda: 1.0))
         self.stage.setup(self.context)
         self.tick = -1
 
@@ -201,10 +201,10 @@ class Reddening:
         self.anew.append(anew)
         self.now_ns = flow.stamps.get("flow", 0)
 
-    def add_to(self, image: np.ndarray, until_ns: int | None = None) -> Shown:
+    def add_to(self, image: np.ndarray, until_ns: int | None = None) -> PaintedPicture:
         self.until.append(until_ns)
-        done = Painting(np.zeros(1, np.float32), self.took_ns, self.now_ns + self.took_ns) if self.anew[-1] else None
-        return Shown(np.full_like(image, (0, 0, 250)), self.anew[-1], done)
+        done = PaintResult(np.zeros(1, np.float32), self.took_ns, self.now_ns + self.took_ns) if self.anew[-1] else None
+        return PaintedPicture(np.full_like(image, (0, 0, 250)), self.anew[-1], done)
 
     def close(self) -> None:
         self.closed = True

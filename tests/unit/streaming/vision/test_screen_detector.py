@@ -13,14 +13,14 @@ import pytest
 from engines.contract import EngineSpec
 from engines.flow.opencv import DisFlow
 from streaming.conventions import EMBEDDING_DIM
-from streaming.painting.warp import Drift, Texture
+from streaming.painting.warp import Texture, WarpMap
 from streaming.schema.messages import Camera, Motion, Picture
 from streaming.schema.processes import PROCESSES, inputs_of
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
-from streaming.vision.screen_detector import SIDE, ScreenInSight, find_screen
+from streaming.vision.screen_detector import SIDE, ScreenDetector, find_screen
 
 PICTURE = (384, 288)
 VIEW = 256
@@ -42,7 +42,7 @@ class Room:
     """What a camera sees of a screen, a wall and, where one stands there, a player."""
 
     def __init__(self, delay: int = 4, noise: float = 3.0, moving: bool = True) -> None:
-        self.still, self.drift = Texture(texture(1, PICTURE)), Drift(PICTURE)
+        self.still, self.drift = Texture(texture(1, PICTURE)), WarpMap(PICTURE)
         self.wall = cv2.cvtColor(texture(2, (VIEW, VIEW)), cv2.COLOR_BGR2GRAY)
         self.rng = np.random.default_rng(3)
         self.shown: deque[np.ndarray] = deque(maxlen=delay + 1)
@@ -74,9 +74,9 @@ def tender(rng: np.random.Generator, strength: float) -> np.ndarray:
     return cv2.resize(rng.normal(0, strength, (4, 4, 2)).astype(np.float32), (16, 16)).transpose(2, 0, 1)
 
 
-def watched(room: Room, ticks: int, strength: float = 0.25, player: bool = False) -> tuple[ScreenInSight, list[Any]]:
+def watched(room: Room, ticks: int, strength: float = 0.25, player: bool = False) -> tuple[ScreenDetector, list[Any]]:
     """A show before the camera; what it made of each tick."""
-    guard, found = ScreenInSight(), list[Any]()
+    guard, found = ScreenDetector(), list[Any]()
     rng = np.random.default_rng(7)
     flow = np.zeros((2, 16, 16), np.float32)
     for tick in range(ticks):

@@ -12,7 +12,7 @@ from engines.contract import EngineSpec
 from streaming.conventions import EMBEDDING_DIM
 from streaming.settings.config import Show
 from streaming.vision import vision_engines
-from streaming.vision.vision_engines import in_time, measured_ms, open_seeing
+from streaming.vision.vision_engines import fast_enough, measure_ms, open_vision_engines
 
 MS = 1_000_000
 
@@ -51,7 +51,7 @@ def clock(took_ms: float) -> Any:
 def test_what_happens_with_a_slow_one(device: str, took_ms: float, kept: bool, words: str) -> None:
     notes: list[str] = []
     flow = FakeFlow(device)
-    found = in_time(flow, notes.append, clock(took_ms))
+    found = fast_enough(flow, notes.append, clock(took_ms))
     assert (found is flow) == kept
     assert found.spec.runtime == ("onnxruntime" if kept else "opencv")
     assert len(notes) == bool(words)
@@ -61,18 +61,18 @@ def test_what_happens_with_a_slow_one(device: str, took_ms: float, kept: bool, w
 
 def test_it_is_measured_warm() -> None:
     times = iter([0, 900, 900, 1000, 1000, 1010, 1010, 1020, 1020, 1030])
-    assert measured_ms(FakeFlow(), lambda: next(times) * MS) == 10.0
+    assert measure_ms(FakeFlow(), lambda: next(times) * MS) == 10.0
 
 
 def test_a_network_of_the_bundle_is_measured_and_the_cpus_own_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = FakeFlow("cuda")
     monkeypatch.setattr(vision_engines, "open_engine", lambda network, **_: flow)
     notes: list[str] = []
-    assert open_seeing(Show(), notes.append, clock(80.0)) == (flow, flow)
+    assert open_vision_engines(Show(), notes.append, clock(80.0)) == (flow, flow)
     assert len(notes) == 1
     monkeypatch.undo()
     looked: list[int] = []
-    own, embedding = open_seeing(Show(backend="torch"), notes.append, lambda: looked.append(1) or 0)
+    own, embedding = open_vision_engines(Show(backend="torch"), notes.append, lambda: looked.append(1) or 0)
     assert own.spec.runtime == "opencv"
     assert looked == []
     assert embedding.step(image=np.zeros((256, 256, 3), np.uint8))["embedding"].shape == (EMBEDDING_DIM,)
@@ -90,5 +90,5 @@ def test_what_looks_is_opened_with_so_many(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(vision_engines, "open_engine", opened)
     monkeypatch.setattr(vision_engines, "cores", lambda: 8)
-    open_seeing(Show(), lambda line: None)
+    open_vision_engines(Show(), lambda line: None)
     assert asked == {"flow": 1, "embedding": 2}

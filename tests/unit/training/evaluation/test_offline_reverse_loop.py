@@ -11,8 +11,8 @@ import pytest
 
 from engines.contract import EngineSpec
 from streaming.conventions import TICK_SAMPLES
-from streaming.painting.paint_step import Brush
-from streaming.painting.paint_worker import Easel
+from streaming.painting.paint_step import PaintStep
+from streaming.painting.paint_worker import PaintWorker
 from streaming.settings.config import Show
 from streaming.stages.picture import PictureStage
 from training.evaluation import offline_reverse_loop
@@ -36,7 +36,7 @@ class Slow:
 
 def test_every_picture_is_painted_whatever_the_cores_do(monkeypatch: pytest.MonkeyPatch) -> None:
     painter = Slow()
-    brush = Brush(Easel(lambda: painter), None, 0)
+    brush = PaintStep(PaintWorker(lambda: painter), None, 0)
     monkeypatch.setattr(
         offline_reverse_loop, "PictureStage", functools.partial(PictureStage, brush_opener=lambda context: brush)
     )

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.pictures.animator import Animator, AnimatorConfig
-from streaming.painting.warp import Drift
+from streaming.painting.warp import WarpMap
 from training.datasets.animator import STARTS, Scenes, pooled, push_of, record_mobile, together
 from training.networks.animator import AnimatorRecipe, AnimatorTraining, carried, draw_batch, epe
 
@@ -43,7 +43,7 @@ def toy(count: int = 30, ticks: int = 200) -> Scenes:
 def test_the_map_is_carried_as_the_screen_carries_it() -> None:
     """The network's map and the one that moves the pixels are the same thing in two places."""
     rng = np.random.default_rng(0)
-    drift = Drift((640, 640))
+    drift = WarpMap((640, 640))
     where = torch.zeros(1, 2, 16, 16)
     flow = torch.nn.functional.interpolate(
         torch.from_numpy(rng.normal(0, 0.15, (1, 2, 3, 3))).float(), (16, 16), mode="bicubic"
