@@ -1,4 +1,4 @@
-"""Levels of sound: the meter, what is loud for a piece, and the limiter that leaves everything below it untouched."""
+"""Sound levels: the RMS meter, the noise gate, loudness relative to the recent maximum, and the soft limiter."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENCE_DB = -120.0
-STILL_DB, QUIET_DB = -66.0, -54.0
-"""What is softer than the first moves nothing, what is louder than the second all that it can."""
-HELD_S, FALLING_S = 2.5, 1.0
-"""What has fallen silent is awake for the first, and asleep after the second."""
+GATE_CLOSED_DB, GATE_OPEN_DB = -66.0, -54.0
+"""Level in dB of full scale at which the gate is fully closed (no motion), and at which it is fully open."""
+HOLD_S, CLOSE_S = 2.5, 1.0
+"""After a sound stops the gate holds for the first time, then closes linearly within the second (seconds)."""
 LIMIT = 0.99
-"""Samples up to this magnitude pass bit for bit; beyond, they approach 1 smoothly."""
+"""Samples up to this magnitude pass unchanged to the bit; larger ones approach 1 smoothly."""
 
 
 def decibels(pcm: NDArray[np.float32]) -> float:
@@ -22,36 +22,36 @@ def decibels(pcm: NDArray[np.float32]) -> float:
     return max(SILENCE_DB, 10.0 * math.log10(power)) if power > 0.0 and math.isfinite(power) else SILENCE_DB
 
 
-def opened(level_db: float) -> float:
-    """How much a sound of this level may move, 0 to 1."""
-    return min(1.0, max(0.0, (level_db - STILL_DB) / (QUIET_DB - STILL_DB)))
+def gate_opening(level_db: float) -> float:
+    """The gate's gain for a level in dB of full scale: 0 (closed) to 1 (open), linear in dB between."""
+    return min(1.0, max(0.0, (level_db - GATE_CLOSED_DB) / (GATE_OPEN_DB - GATE_CLOSED_DB)))
 
 
-class Wakefulness:
-    """How far what is heard is awake, 0 to 1: as far as its level opens, and for a while after it has fallen silent.
+class LevelGate:
+    """A noise gate with hold and release: opens at once with the level, closes slowly after it.
 
-    A player's hands do not leave between two notes.
+    The hold keeps the gate open through the rests between two notes.
     """
 
     def __init__(self) -> None:
-        self._awake, self._since_s = 0.0, 0.0
+        self._gain, self._since_s = 0.0, 0.0
 
     def hear(self, level_db: float, seconds: float) -> float:
-        """Take in a level that held for so long."""
-        now = opened(level_db)
-        if now >= self._awake:
-            self._awake, self._since_s = now, 0.0
+        """Feed the level (dB of full scale) of the next `seconds`; gives the gate's gain, 0 to 1."""
+        now = gate_opening(level_db)
+        if now >= self._gain:
+            self._gain, self._since_s = now, 0.0
             return now
         self._since_s += seconds
-        if self._since_s > HELD_S:
-            self._awake = max(now, self._awake - seconds / FALLING_S)
-        return self._awake
+        if self._since_s > HOLD_S:
+            self._gain = max(now, self._gain - seconds / CLOSE_S)
+        return self._gain
 
 
 class Loudness:
-    """How loud a tick is beside the loudest of the last while, 0 to 1: however soft a piece is, it has its own forte.
+    """Loudness of a tick relative to the recent maximum, 0 to 1, so that a soft piece uses the whole range too.
 
-    The loudest is forgotten by 1 dB a second, and is never less than -45 dB of full scale: noise is no forte.
+    The maximum decays by 1 dB per second and never falls below -45 dB of full scale, so noise does not count as loud.
     """
 
     RANGE_DB = 30.0
@@ -62,15 +62,15 @@ class Loudness:
         self._loudest_db = self.LEAST_DB
 
     def hear(self, level_db: float, seconds: float) -> float:
-        """Take the next level (dB of full scale), so many seconds after the last one."""
+        """Feed the next level (dB of full scale), `seconds` after the last one; gives the relative loudness, 0 to 1."""
         if not math.isfinite(level_db):
             return 0.0
         self._loudest_db = max(level_db, self.LEAST_DB, self._loudest_db - seconds * self.FALL_DB_PER_S)
         return max(0.0, 1.0 + (level_db - self._loudest_db) / self.RANGE_DB)
 
 
-def limited(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bend what lies beyond +-0.99 so that nothing passes +-1; the same array when there is nothing to bend.
+def soft_limit(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compress samples beyond ±0.99 so that none exceeds ±1; gives the same array when none does.
 
     Args:
         pcm: float32 [n], finite.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import has, open_engine
-from streaming.audio.levels import Wakefulness
+from streaming.audio.levels import LevelGate
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.painting.paint_worker import NEVER, PaintResult, PaintWorker
 from streaming.painting.pose_tracker import PoseTracker
@@ -95,7 +95,7 @@ class PaintStep:
         self._chance = np.random.default_rng([seed, 77])
         self._noise = self._drawn()
         self._mends = 0.0 if "noise" in config else MENDED
-        self._awake = Wakefulness()
+        self._awake = LevelGate()
         self._unheard = np.zeros(int(config.get("latent_dim", 128)), np.float32)
         self._much = 0.0
         self._change: NDArray[np.float32] | None = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import open_engine
-from streaming.audio.levels import Loudness, opened
+from streaming.audio.levels import Loudness, gate_opening
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError
@@ -112,7 +112,7 @@ class FlowStage:
             metrics.count("nan")
             self._engine.reset()
             flow = np.zeros_like(flow)
-        flow = (flow * opened(heard.level_db)).astype(np.float32)
+        flow = (flow * gate_opening(heard.level_db)).astype(np.float32)
         self._before = flow
         # The map is the screen's: it is moved as far, and drawn back as fast.
         self._map.move(np.float32(self._dials["motion"]) * flow, TICK_NS / 1e9, self._dials["anchoring"])

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.audio.echo_canceller import EchoGuard, Played
+from streaming.audio.echo_canceller import EchoCanceller, PlaybackHistory
 from streaming.audio.levels import decibels
 from streaming.audio.resampler import TickResampler
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.devices.sound.inputs import Input, Intake
+from streaming.devices.sound.inputs import AudioInput, Intake
 from streaming.devices.sound.microphones import SELF, open_input
 from streaming.errors import StageError
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
@@ -33,19 +33,19 @@ class MicrophoneStage:
 
     def __init__(
         self,
-        opener: Callable[[str], tuple[Input, str]] = open_input,
+        opener: Callable[[str], tuple[AudioInput, str]] = open_input,
         intake_clock: Callable[[], int] | None = None,
     ) -> None:
         self._opener = opener
         self._intake_clock = intake_clock
-        self._input: Input | None = None
+        self._input: AudioInput | None = None
         self._speaker: Speaker | None = None
         self._wake_ns: int | None = None
         self._tick = -1
         self._overruns = self._lost = self._errors = 0
         self._finished = False
-        self._guard: EchoGuard | None = None
-        self._played = Played()
+        self._echo_canceller: EchoCanceller | None = None
+        self._playback = PlaybackHistory()
 
     def setup(self, context: Context) -> None:
         """Open the input; it is heard from the start of the performance on.
@@ -77,7 +77,7 @@ class MicrophoneStage:
         if not self._input.waits:
             self._input.start(self._intake)
             # What the show plays is heard by its own microphone, and would be answered.
-            self._guard = EchoGuard() if show.direction == "both" else None
+            self._echo_canceller = EchoCanceller() if show.direction == "both" else None
         context.info.update(device=self._input.name, samplerate=rate)
         self._wake_ns = context.now_ns + WAKE_NS
 
@@ -96,9 +96,9 @@ class MicrophoneStage:
         self._wake_ns = now_ns + WAKE_NS
         for sound in inputs.all(Sound):
             if sound.pcm.shape == (TICK_SAMPLES,):
-                self._played.add(sound.tick, sound.pcm)
+                self._playback.add(sound.tick, sound.pcm)
         if (speaker := inputs.latest(Speaker)) is not None:
-            self._played.set(speaker)
+            self._playback.set(speaker)
         for position, at_ns in self._intake.drain():
             self._device.observe(position, at_ns)
         if not inputs.started:
@@ -135,10 +135,10 @@ class MicrophoneStage:
         # Ticks that were lost before they could be taken leave a gap in the numbers.
         self._tick = self._first + (position - self._origin) // self._size
         captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
-        if self._guard is not None:
-            pcm = self._guard.step(pcm, self._played.at(captured_ns))
+        if self._echo_canceller is not None:
+            pcm = self._echo_canceller.step(pcm, self._playback.at(captured_ns))
             for name in ("gain_db", "left_db"):
-                if (value := getattr(self._guard, name)) is not None:
+                if (value := getattr(self._echo_canceller, name)) is not None:
                     self._context.metrics.gauge(f"loop_{name}", value)
         level = decibels(pcm)
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films.film import Film, film_path
-from streaming.devices.films.film_picture import Snapshot
+from streaming.devices.films.film_picture import FilmShot
 from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion, Picture, Sound, Speaker
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing import clock
@@ -75,7 +75,7 @@ class RecorderStage:
         for sound in heard:
             if isinstance(sound, Sound) and sound.fresh:
                 self._latency_ms = self._latency_of(sound)
-            shot = Snapshot(sound.tick, self._image, self._flow, self._latency_ms, self._picture)
+            shot = FilmShot(sound.tick, self._image, self._flow, self._latency_ms, self._picture)
             self._film.add(sound.pcm, shot)
         return ()
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS, TICKS_PER_SECOND
-from streaming.devices.screens.select import Screen as Surface
+from streaming.devices.screens.select import ScreenDevice as ScreenDevice
 from streaming.devices.screens.select import open_screen
 from streaming.devices.stills.prior import load_prior, screen_size
 from streaming.errors import UserError
@@ -42,12 +42,12 @@ class ScreenStage:
 
     def __init__(
         self,
-        opener: Callable[..., Surface] = open_screen,
+        opener: Callable[..., ScreenDevice] = open_screen,
         now_ns: Callable[[], int] = clock.now_ns,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
     ) -> None:
         self._opener, self._now_ns, self._loader = opener, now_ns, loader
-        self._surface: Surface | None = None
+        self._device: ScreenDevice | None = None
         self._waiting: deque[tuple[int, Picture]] = deque()
         """With the moment from which each may be shown."""
         self._free_ns = 0
@@ -82,10 +82,10 @@ class ScreenStage:
         for picture in inputs.all(Picture):
             self._take(picture, now_ns)
         shown = self._show_due(now_ns)
-        if self._surface is not None:
+        if self._device is not None:
             for heard in inputs.all(Microphone):
-                self._surface.hear(heard.tick, heard.pcm)
-            if "quit" in self._surface.wishes():
+                self._device.hear(heard.tick, heard.pcm)
+            if "quit" in self._device.wishes():
                 self._context.finish("the window was closed")
         self._wake_ns = now_ns + WAKE_NS
         if self._waiting:
@@ -94,13 +94,13 @@ class ScreenStage:
 
     def close(self) -> None:
         """Close the screen."""
-        if self._surface is not None:
-            self._surface.close()
+        if self._device is not None:
+            self._device.close()
 
     def _open(self, size: tuple[int, int]) -> None:
         context = self._context
-        self._surface = self._opener(context.show.screen, size, context.note, context.metrics.count)
-        context.info.update(device=self._surface.name, size=list(size))
+        self._device = self._opener(context.show.screen, size, context.note, context.metrics.count)
+        context.info.update(device=self._device.name, size=list(size))
 
     def _take(self, picture: Picture, now_ns: int) -> None:
         image = picture.image
@@ -109,7 +109,7 @@ class ScreenStage:
             return
         if picture.capture_ns > now_ns + LATEST_NS:
             picture.capture_ns = now_ns
-        if self._surface is None:
+        if self._device is None:
             self._open((image.shape[1], image.shape[0]))
         self._waiting.append((max(picture.capture_ns, now_ns), picture))
         if len(self._waiting) > MAX_WAITING:
@@ -122,11 +122,11 @@ class ScreenStage:
         while len(waiting) > 1 and waiting[1][0] + PASSED_NS <= now_ns:
             waiting.popleft()
             metrics.count("drops")
-        if not waiting or self._surface is None or now_ns < max(waiting[0][0], self._free_ns):
+        if not waiting or self._device is None or now_ns < max(waiting[0][0], self._free_ns):
             return []
         due = waiting.popleft()[1]
         self._free_ns = now_ns + APART_NS
-        self._surface.show(due.tick, due.image)
+        self._device.show(due.tick, due.image)
         shown_ns = self._now_ns()
         if self._last_tick is not None and due.tick > self._last_tick + 1:
             missed = due.tick - self._last_tick - 1

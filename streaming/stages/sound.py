@@ -9,7 +9,7 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
-from streaming.audio.levels import decibels, limited
+from streaming.audio.levels import decibels, soft_limit
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
 from streaming.schema.messages import Message, Sound, Tokens
 from streaming.stage import Context, Inputs
@@ -85,7 +85,7 @@ class SoundStage:
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
-        pcm = limited(pcm)
+        pcm = soft_limit(pcm)
         metrics.gauge("level_db", decibels(pcm))
         # A decoder that looks ahead speaks late: what sounds in this tick was seen so much earlier.
         captured_ns = max(0, tokens.capture_ns - self._late_ns)

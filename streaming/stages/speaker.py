@@ -10,7 +10,7 @@ from streaming.audio.levels import SILENCE_DB, decibels
 from streaming.audio.resampler import TickResampler
 from streaming.audio.tick_ring import TickRecord, TickRing
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.devices.sound.outputs import Feed, Output
+from streaming.devices.sound.outputs import AudioOutput, Feed
 from streaming.devices.sound.speakers import open_output
 from streaming.errors import StageError
 from streaming.schema.messages import Message, Sound, Speaker
@@ -35,12 +35,12 @@ class SpeakerStage:
 
     def __init__(
         self,
-        opener: Callable[[str, str, str], tuple[Output, str]] = open_output,
+        opener: Callable[[str, str, str], tuple[AudioOutput, str]] = open_output,
         feed_clock: Callable[[], int] | None = None,
     ) -> None:
         self._opener = opener
         self._feed_clock = feed_clock
-        self._output: Output | None = None
+        self._output: AudioOutput | None = None
         self._first_tick = 0
         self._next_tick = 0
         self._samples_before = 0

@@ -30,7 +30,7 @@ MAX_BAD_PACKETS = 500
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _DecodedFrame:
     image: NDArray[np.uint8]
     index: int
     time_ns: int
@@ -51,9 +51,9 @@ class VideoFile(CameraSource):
     def __init__(self, path: str, *, looping: bool = False, skip_ns: int = 0) -> None:
         self.description = path
         self._path, self._looping, self._skip_ns = path, looping, max(0, skip_ns)
-        self._queue: queue.Queue[_Decoded] = queue.Queue(AHEAD)
-        self._head: _Decoded | None = None
-        self._stop, self._opened, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._queue: queue.Queue[_DecodedFrame] = queue.Queue(AHEAD)
+        self._head: _DecodedFrame | None = None
+        self._stop, self._is_open, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._error: SourceError | None = None
         self._thread: threading.Thread | None = None
         self._context: Context | None = None
@@ -75,7 +75,7 @@ class VideoFile(CameraSource):
         self._still_ns = context.now_ns
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
         self._thread.start()
-        if not self._opened.wait(OPEN_TIMEOUT_S):
+        if not self._is_open.wait(OPEN_TIMEOUT_S):
             raise SourceError(
                 f"no frame could be decoded in {OPEN_TIMEOUT_S:.0f} s", self._path, "convert it: ffmpeg -i FILE out.mp4"
             )
@@ -104,7 +104,7 @@ class VideoFile(CameraSource):
                 return None
             at_ns, self._still_ns = self._still_ns, now_ns + STILL_NS - (now_ns - self._still_ns) % STILL_NS
             return Frame(head.image, head.index, max(at_ns, now_ns - STILL_NS))
-        newest: _Decoded | None = None
+        newest: _DecodedFrame | None = None
         passed = 0
         while head is not None and self._origin_ns + head.time_ns <= now_ns:
             passed += newest is not None
@@ -140,7 +140,7 @@ class VideoFile(CameraSource):
             self._thread.join(2.0)
             self._thread = None
 
-    def _peek(self) -> _Decoded | None:
+    def _peek(self) -> _DecodedFrame | None:
         if self._head is None:
             try:
                 self._head = self._queue.get_nowait()
@@ -168,10 +168,10 @@ class VideoFile(CameraSource):
                 f"it cannot be read as a video ({_reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
             )
         finally:
-            if self._error is not None and self._opened.is_set() and self._context is not None:
+            if self._error is not None and self._is_open.is_set() and self._context is not None:
                 self._context.metrics.note(f"camera: {self._error}")
             self._ended.set()
-            self._opened.set()
+            self._is_open.set()
             if self._context is not None:
                 self._context.wake()
 
@@ -186,19 +186,19 @@ class VideoFile(CameraSource):
             aspect = float(stream.codec_context.sample_aspect_ratio or 1)
             declared_s = _declared_s(container, stream)
             seek_ns = self._skip_ns if pass_ns == 0 else 0
-            reader = _Reader(container, stream, rate, self._path, seek_ns)
+            reader = _FrameReader(container, stream, rate, self._path, seek_ns)
             for index, time_ns, frame in reader:
                 if self._stop.is_set():
                     return pass_ns
                 self._end_ns = pass_ns + time_ns + reader.interval_ns
                 if self._end_ns <= self._skip_ns or index % stride:
                     continue
-                self._put(_Decoded(_to_bgr(frame, aspect), index, pass_ns + time_ns, pass_ns))
+                self._put(_DecodedFrame(_to_bgr(frame, aspect), index, pass_ns + time_ns, pass_ns))
             if pass_ns == 0 and not reader.sought:
                 self._check_pass(reader, declared_s)
         return self._end_ns
 
-    def _check_pass(self, reader: _Reader, declared_s: float | None) -> None:
+    def _check_pass(self, reader: _FrameReader, declared_s: float | None) -> None:
         if reader.decoded == 0:
             raise SourceError("no picture in it could be decoded", self._path, "convert it: ffmpeg -i FILE out.mp4")
         if reader.taken == 1:
@@ -217,7 +217,7 @@ class VideoFile(CameraSource):
                 f"camera: {self._path}: the file is damaged or cut short; {played_s:.1f}{of} s of it can be played"
             )
 
-    def _put(self, item: _Decoded) -> None:
+    def _put(self, item: _DecodedFrame) -> None:
         while not self._stop.is_set():
             try:
                 self._queue.put(item, timeout=0.2)
@@ -225,13 +225,13 @@ class VideoFile(CameraSource):
                 continue
             self._count += 1
             if self._count == 2 or (self._count == 1 and self._skip_ns > 0):
-                self._opened.set()
+                self._is_open.set()
             if self._queue.qsize() == 1 and self._context is not None:
                 self._context.wake()
             return
 
 
-class _Reader:
+class _FrameReader:
     """Frames of one pass with rising times from 0; damaged packets are passed over and counted."""
 
     def __init__(self, container: Any, stream: Any, rate_hz: float, path: str, seek_ns: int) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.devices.films.film_picture import Composer, Snapshot
+from streaming.devices.films.film_picture import Composer, FilmShot
 from streaming.errors import UserError
 from streaming.timing import clock
 
@@ -38,7 +38,7 @@ _MUXER_OPTIONS = {
 }
 
 
-class Pictures(Protocol):
+class FilmComposer(Protocol):
     """What makes a film's pictures; called in the writing thread.
 
     Attributes:
@@ -50,14 +50,14 @@ class Pictures(Protocol):
     def hear(self, pcm: NDArray[np.float32]) -> None:
         """Take in the sound of the next tick, float32 [1280]."""
 
-    def compose(self, shot: Snapshot) -> NDArray[np.uint8]:
+    def compose(self, shot: FilmShot) -> NDArray[np.uint8]:
         """The picture of the tick whose sound was heard last, uint8 [H, W, 3]."""
 
 
 @dataclass(frozen=True)
 class _Tick:
     pcm: NDArray[np.float32]
-    shot: Snapshot | None
+    shot: FilmShot | None
     """None for a tick whose picture was dropped."""
 
 
@@ -78,7 +78,7 @@ class Film:
     def __init__(
         self,
         path: Path,
-        pictures: Pictures | None = None,
+        pictures: FilmComposer | None = None,
         *,
         note: Callable[[str], None],
         count: Callable[[str, int], None] = lambda name, by: None,
@@ -99,7 +99,7 @@ class Film:
         self._thread = threading.Thread(target=self._run, name="film", daemon=True)
         self._thread.start()
 
-    def add(self, pcm: NDArray[np.float32], shot: Snapshot) -> None:
+    def add(self, pcm: NDArray[np.float32], shot: FilmShot) -> None:
         """Take in the next tick: float32 [1280] and what its picture shows; missing ticks become silence."""
         if self.stopped:
             return

@@ -41,7 +41,7 @@ _METER_FLOOR_DB = -60.0
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class FilmShot:
     """What the picture of one tick shows.
 
     Attributes:
@@ -116,7 +116,7 @@ class Composer:
         # The peak mark falls by 20 dB a second, as the usual programme meters do.
         self._peak_db = max(peak_db, self._peak_db - 20.0 / TICKS_PER_SECOND)
 
-    def compose(self, shot: Snapshot) -> Image:
+    def compose(self, shot: FilmShot) -> Image:
         """Draw one tick.
 
         Returns:
@@ -126,9 +126,9 @@ class Composer:
         left = canvas[_TOP : _TOP + _PANEL_H, _LEFT_X : _LEFT_X + _PANEL_W]
         right = canvas[_TOP : _TOP + _PANEL_H, _RIGHT_X : _RIGHT_X + _PANEL_W]
         if shot.picture is None:
-            self._draw_seen(left, right, shot)
+            self._draw_camera_and_flow(left, right, shot)
         else:
-            self._draw_both(left, right, shot, shot.picture)
+            self._draw_camera_and_picture(left, right, shot, shot.picture)
         canvas[_SOUND_Y : _SOUND_Y + _SOUND_H, _MARGIN + _AXIS_W : _MARGIN + _AXIS_W + _SOUND_W] = (
             self._spectrogram.picture
         )
@@ -136,10 +136,10 @@ class Composer:
         self._draw_status(canvas, shot)
         return canvas
 
-    def _draw_seen(self, left: Image, right: Image, shot: Snapshot) -> None:
+    def _draw_camera_and_flow(self, left: Image, right: Image, shot: FilmShot) -> None:
         """The camera, and its flow."""
         if shot.camera is not None:
-            small = self._fitted(left, shot.camera)
+            small = self._draw_whole(left, shot.camera)
             if shot.flow is not None:
                 self._put(right, flow_picture(shot.flow, small))
         legend = right[-_WHEEL - 10 : -10, -_WHEEL - 10 : -10]
@@ -147,13 +147,13 @@ class Composer:
         self._name(left, "camera")
         self._name(right, "flow")
 
-    def _draw_both(self, left: Image, right: Image, shot: Snapshot, picture: Image) -> None:
+    def _draw_camera_and_picture(self, left: Image, right: Image, shot: FilmShot, picture: Image) -> None:
         """The camera with its flow in a corner, or the picture's flow; and the picture."""
-        shown = self._fitted(right, picture)
+        shown = self._draw_whole(right, picture)
         if shot.camera is None:
             self._put(left, flow_picture(shot.flow, shown) if shot.flow is not None else shown)
         else:
-            small = self._fitted(left, shot.camera)
+            small = self._draw_whole(left, shot.camera)
             if shot.flow is not None:
                 size = _PANEL_W // 3, round(_PANEL_W / 3 * small.shape[0] / small.shape[1])
                 corner = flow_picture(shot.flow, cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))
@@ -161,7 +161,7 @@ class Composer:
         self._name(left, "flow" if shot.camera is None else "camera")
         self._name(right, "picture")
 
-    def _fitted(self, panel: Image, image: Image) -> Image:
+    def _draw_whole(self, panel: Image, image: Image) -> Image:
         """Draw an image whole into a panel; returns it as it is drawn."""
         height, width, _, _ = _place(image)
         # Linear is sharp enough at 0.7 and costs 0.3 ms where INTER_AREA costs 2 ms.
@@ -193,7 +193,7 @@ class Composer:
         mark = min(_SOUND_H - 2, _SOUND_H - round(_SOUND_H * _meter_part(self._peak_db)))
         meter[mark : mark + 2] = _BRIGHT
 
-    def _draw_status(self, canvas: Image, shot: Snapshot) -> None:
+    def _draw_status(self, canvas: Image, shot: FilmShot) -> None:
         seconds, tick = divmod(shot.tick, TICKS_PER_SECOND)
         for left, right in ((600, 700), (732, 830), (870, WIDTH)):
             canvas[8:32, left:right] = _BACKGROUND

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from streaming.conventions import TICK_SAMPLES
 from streaming.devices.films.film import Film
-from streaming.devices.films.film_picture import Snapshot
+from streaming.devices.films.film_picture import FilmShot
 from streaming.devices.screens.web import PictureServer
 from streaming.errors import SourceError, UserError
 
 DEFAULT_PORT = 8025
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 
-class Screen(Protocol):
+class ScreenDevice(Protocol):
     """An open screen.
 
     Attributes:
@@ -32,7 +32,7 @@ class Screen(Protocol):
 
     name: str
 
-    def show(self, tick: int, picture: Picture) -> None:
+    def show(self, tick: int, picture: Image) -> None:
         """Show a tick's picture, uint8 [H, W, 3] BGR, now."""
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
@@ -50,7 +50,7 @@ class NullScreen:
 
     name = "none"
 
-    def show(self, tick: int, picture: Picture) -> None:
+    def show(self, tick: int, picture: Image) -> None:
         """Nothing to show it on."""
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
@@ -64,17 +64,17 @@ class NullScreen:
         """Nothing to release."""
 
 
-class _Plain:
+class _PlainComposer:
     """A film's pictures that are shown as they are."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
-        self._last: Picture = np.zeros((size[1], size[0], 3), np.uint8)
+        self._last: Image = np.zeros((size[1], size[0], 3), np.uint8)
 
     def hear(self, pcm: NDArray[np.float32]) -> None:
         """The sound is not drawn."""
 
-    def compose(self, shot: Snapshot) -> Picture:
+    def compose(self, shot: FilmShot) -> Image:
         """The tick's picture, or the one before it."""
         if shot.camera is not None:
             self._last = shot.camera
@@ -110,11 +110,11 @@ class FileScreen:
         except OSError as error:
             raise SourceError(f"cannot be replaced ({error.strerror})", str(path), "give --screen another") from error
         self._size = size
-        self._film = Film(path, _Plain(size), note=note, count=count)
-        self._pictures: dict[int, Picture] = {}
+        self._film = Film(path, _PlainComposer(size), note=note, count=count)
+        self._pictures: dict[int, Image] = {}
         self._sounds: dict[int, NDArray[np.float32]] = {}
 
-    def show(self, tick: int, picture: Picture) -> None:
+    def show(self, tick: int, picture: Image) -> None:
         """Keep it until its sound is there."""
         if picture.shape[1::-1] != self._size:
             picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -142,7 +142,7 @@ class FileScreen:
                 return
             pcm = self._sounds.pop(tick, None)
             silence = np.zeros(TICK_SAMPLES, np.float32)
-            self._film.add(silence if pcm is None else pcm, Snapshot(tick, self._pictures.pop(tick, None)))
+            self._film.add(silence if pcm is None else pcm, FilmShot(tick, self._pictures.pop(tick, None)))
 
 
 class WebScreen:
@@ -159,7 +159,7 @@ class WebScreen:
         self._server = PictureServer(port)
         self.name = self._server.url
 
-    def show(self, tick: int, picture: Picture) -> None:
+    def show(self, tick: int, picture: Image) -> None:
         """Offer it to those who look."""
         self._server.offer(picture)
 
@@ -209,7 +209,7 @@ class WindowScreen:
         width, height = sizes[self._monitor]
         self.name = f"window on monitor {self._monitor} ({width} x {height})"
 
-    def show(self, tick: int, picture: Picture) -> None:
+    def show(self, tick: int, picture: Image) -> None:
         """Draw it, as large as the window allows, whole and undistorted."""
         game, surface = self._game, self._surface
         room = surface.get_size()
@@ -284,7 +284,7 @@ def open_screen(
     size: tuple[int, int],
     note: Callable[[str], None] = lambda line: None,
     count: Callable[[str, int], None] = lambda name, by: None,
-) -> Screen:
+) -> ScreenDevice:
     """Open what `--screen` says.
 
     Args:

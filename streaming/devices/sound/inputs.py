@@ -19,7 +19,7 @@ from streaming.timing import clock
 
 BLOCK_S = 0.005
 """How often a paced input hands over samples."""
-KEPT_S = 1.0
+RING_S = 1.0
 """Samples that may wait to be taken; a stage that is further behind loses the oldest, and that is counted."""
 _OBSERVATIONS = 256
 
@@ -44,7 +44,7 @@ class Intake:
     def __init__(self, samplerate: int, now_ns: Callable[[], int] = clock.now_ns) -> None:
         self.samplerate = samplerate
         self.written = self.lost = self.errors = self.calls = 0
-        self._ring = np.zeros(round(KEPT_S * samplerate), np.float32)
+        self._ring = np.zeros(round(RING_S * samplerate), np.float32)
         self._log = np.zeros((_OBSERVATIONS, 2), np.int64)
         self._now_ns = now_ns
         self._read = self._drained = 0
@@ -98,7 +98,7 @@ class Intake:
         return [(int(row[0]), int(row[1])) for row in (self._log[i % _OBSERVATIONS] for i in range(first, calls))]
 
 
-class Input(Protocol):
+class AudioInput(Protocol):
     """An open audio input.
 
     Attributes:
@@ -209,7 +209,7 @@ class FileInput(PacedInput):
         super().__init__(now_ns, sleep_until)
         self.name = f"file:{path}"
         self.path = path
-        self._pieces = _decoded(path)
+        self._pieces = _decode(path)
         try:
             self._first = next(self._pieces)
         except StopIteration:
@@ -239,7 +239,7 @@ class FileInput(PacedInput):
             left = left[size:]
 
 
-def _decoded(path: Path) -> Iterator[Samples]:
+def _decode(path: Path) -> Iterator[Samples]:
     """The sound of a file, piece by piece: float32 [n], mono, at the codec's rate. Damage ends it early.
 
     Raises:

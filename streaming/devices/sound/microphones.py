@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.devices.sound.inputs import BLOCK_S, FileInput, Input, Intake, PacedInput
+from streaming.devices.sound.inputs import BLOCK_S, AudioInput, FileInput, Intake, PacedInput
 from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
 from streaming.errors import SourceError, UserError
 
@@ -114,7 +114,7 @@ class SoundDeviceInput:
             intake(mono, age_ns - begin * 1_000_000_000 // self.samplerate)
 
 
-def open_input(spec: str) -> tuple[Input, str]:
+def open_input(spec: str) -> tuple[AudioInput, str]:
     """Open what `--microphone` says.
 
     Args:

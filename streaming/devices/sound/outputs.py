@@ -69,7 +69,7 @@ class Feed:
         ]
 
 
-class Output(Protocol):
+class AudioOutput(Protocol):
     """An open audio output.
 
     Attributes:

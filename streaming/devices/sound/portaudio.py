@@ -9,12 +9,12 @@ from typing import Literal
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.errors import SourceError, UserError
 
-Way = Literal["input", "output"]
+Direction = Literal["input", "output"]
 
 RATES = (SAMPLE_RATE, 48_000, 44_100)
 """Device rates in the order they are tried; at the codec's own there is nothing to resample."""
 _OPTIONS = {"input": "--microphone", "output": "--speaker"}
-_ELSE = {"input": "a sound file, self or none", "output": "file:PATH.wav, or none"}
+_ALTERNATIVES = {"input": "a sound file, self or none", "output": "file:PATH.wav, or none"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DeviceInfo:
         index: PortAudio's number of it.
         name: the device's name.
         hostapi: the audio system it belongs to.
-        channels: how many it has that way.
+        channels: how many it has that direction.
         samplerate: its default rate in Hz.
         default: True for the default one.
     """
@@ -57,38 +57,38 @@ def load_sounddevice() -> ModuleType:
     return module
 
 
-def list_devices(sd: ModuleType, way: Way) -> list[DeviceInfo]:
+def list_devices(sd: ModuleType, direction: Direction) -> list[DeviceInfo]:
     """The audio inputs or outputs of this machine, empty when there are none."""
     try:
         devices, hosts = sd.query_devices(), sd.query_hostapis()
-        default = int(sd.default.device[0 if way == "input" else 1])
+        default = int(sd.default.device[0 if direction == "input" else 1])
     except sd.PortAudioError:
         return []
     if default < 0 and hosts:
-        key = f"default_{way}_device"
+        key = f"default_{direction}_device"
         default = next((int(host[key]) for host in hosts if host[key] >= 0), -1)
     return [
         DeviceInfo(
             index,
             str(device["name"]),
             str(hosts[device["hostapi"]]["name"]),
-            int(device[f"max_{way}_channels"]),
+            int(device[f"max_{direction}_channels"]),
             round(device["default_samplerate"]),
             index == default,
         )
         for index, device in enumerate(devices)
-        if device[f"max_{way}_channels"] > 0
+        if device[f"max_{direction}_channels"] > 0
     ]
 
 
-def find_device(sd: ModuleType, way: Way, device: str) -> DeviceInfo:
+def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo:
     """The device that a user means by "auto", a number, a name or a part of one.
 
     Raises:
         SourceError: when there is none; it lists what there is.
     """
-    devices = list_devices(sd, way)
-    listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {way} at all"
+    devices = list_devices(sd, direction)
+    listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {direction} at all"
     if device == "auto":
         found = [info for info in devices if info.default] or devices[:1]
     elif device.isdigit():
@@ -99,9 +99,9 @@ def find_device(sd: ModuleType, way: Way, device: str) -> DeviceInfo:
         found = exact or [info for info in devices if wanted in f"{info.name} {info.hostapi}".casefold()]
     if not found:
         raise SourceError(
-            f"there is no such audio {way}; this machine has {listing}",
-            f"{_OPTIONS[way]} {device}",
-            f"choose one of these by number or name, or {_ELSE[way]}",
+            f"there is no such audio {direction}; this machine has {listing}",
+            f"{_OPTIONS[direction]} {device}",
+            f"choose one of these by number or name, or {_ALTERNATIVES[direction]}",
         )
     return found[0]
 

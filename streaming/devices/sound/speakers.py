@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.devices.sound.outputs import BLOCK_S, Feed, FileOutput, NullOutput, Output
+from streaming.devices.sound.outputs import BLOCK_S, AudioOutput, Feed, FileOutput, NullOutput
 from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
 from streaming.errors import SourceError, UserError
 
@@ -131,7 +131,7 @@ class SoundDeviceOutput:
             out.fill(0.0)
 
 
-def open_output(spec: str, record: str = "", resume: str = "") -> tuple[Output, str]:
+def open_output(spec: str, record: str = "", resume: str = "") -> tuple[AudioOutput, str]:
     """Open what `--speaker` says.
 
     Args:

@@ -53,7 +53,7 @@ class WavWriter:
         self._stop = threading.Event()
         self._failed = False
         try:
-            self._file = self._opened(resume)
+            self._file = self._open(resume)
         except OSError as error:
             raise SourceError(
                 f"cannot be written ({error.strerror or error})",
@@ -92,7 +92,7 @@ class WavWriter:
         if not self._thread.is_alive() and not self._file.closed:
             self._file.close()
 
-    def _opened(self, resume: bool) -> BinaryIO:
+    def _open(self, resume: bool) -> BinaryIO:
         if resume and self.path.is_file():
             file = self.path.open("r+b", buffering=0)
             head = file.read(_HEADER.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming.audio.echo_canceller import LIMIT_DB, EchoGuard, Played
+from streaming.audio.echo_canceller import LIMIT_DB, EchoCanceller, PlaybackHistory
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.schema.messages import Speaker
 
@@ -42,7 +42,7 @@ def db(x: np.ndarray) -> float:
     return 10 * float(np.log10((x.astype(np.float64) ** 2).mean() + 1e-12))
 
 
-def cleaned(guard: EchoGuard, heard: np.ndarray, played: np.ndarray) -> np.ndarray:
+def cleaned(guard: EchoCanceller, heard: np.ndarray, played: np.ndarray) -> np.ndarray:
     ticks = range(0, heard.size - TICK_SAMPLES + 1, TICK_SAMPLES)
     return np.concatenate([guard.step(heard[at : at + TICK_SAMPLES], played[at : at + TICK_SAMPLES]) for at in ticks])
 
@@ -54,7 +54,7 @@ def test_what_is_played_is_taken_out(gain_db: float, delay_s: float) -> None:
     echo = np.convolve(played, room(2, delay_s, gain_db))[: played.size]
     noise = np.random.default_rng(3).normal(size=played.size) * 10 ** (-60 / 20)
     heard = (echo + noise).astype(np.float32)
-    guard = EchoGuard()
+    guard = EchoCanceller()
     left = cleaned(guard, heard, played)
     half = slice(left.size // 2, None)
     # Measured: 12.4 to 13.5 dB of a soft echo not far above the noise, 17.8 to 25 dB of a loud one.
@@ -69,7 +69,7 @@ def test_what_others_play_is_left_as_it_is() -> None:
     echo = np.convolve(played, room(2, 0.01, 0.0))[: played.size]
     # First the show alone, then somebody plays to it.
     others[: 8 * SAMPLE_RATE] = 0.0
-    left = cleaned(EchoGuard(), (echo + others).astype(np.float32), played)
+    left = cleaned(EchoCanceller(), (echo + others).astype(np.float32), played)
     last = slice(12 * SAMPLE_RATE, left.size)
     wrong = left[last] - others[: left.size][last]
     assert db(wrong) < db(others[: left.size][last]) - 8.0
@@ -78,7 +78,7 @@ def test_what_others_play_is_left_as_it_is() -> None:
 
 def test_silence_from_the_speaker_leaves_the_microphone_untouched() -> None:
     heard = music(4, 2.0).astype(np.float32)[: 50 * TICK_SAMPLES]
-    assert np.array_equal(cleaned(EchoGuard(), heard, np.zeros_like(heard)), heard)
+    assert np.array_equal(cleaned(EchoCanceller(), heard, np.zeros_like(heard)), heard)
 
 
 @pytest.mark.parametrize("gain_db", [0.0, 6.0])
@@ -87,7 +87,7 @@ def test_a_closed_loop_howls_without_it_and_calms_down_with_it(gain_db: float) -
     response = room(5, 0.01, gain_db)
     levels = {}
     for guarded in (False, True):
-        guard = EchoGuard()
+        guard = EchoCanceller()
         rng = np.random.default_rng(6)
         played = np.zeros((TICKS + 16) * TICK_SAMPLES)
         heard_of = np.zeros(played.size + response.size)
@@ -109,7 +109,7 @@ def test_a_closed_loop_howls_without_it_and_calms_down_with_it(gain_db: float) -
 
 def test_what_was_played_is_found_by_the_time_at_which_it_left() -> None:
     ramp = np.arange(10 * TICK_SAMPLES, dtype=np.float32)
-    played = Played()
+    played = PlaybackHistory()
     assert not played.at(0).any(), "nothing is known yet"
     for tick in range(10):
         played.add(tick, ramp[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES])

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from streaming.audio.levels import FALLING_S, HELD_S, Loudness, Wakefulness, opened
+from streaming.audio.levels import CLOSE_S, HOLD_S, LevelGate, Loudness, gate_opening
 
 
 def test_the_loudest_of_a_piece_is_loud_however_soft_it_is() -> None:
@@ -33,17 +33,17 @@ def test_noise_is_no_forte_and_what_is_no_level_is_nothing() -> None:
     assert loudness.hear(math.nan, 0.04) == 0.0
     assert loudness.hear(-math.inf, 0.04) == 0.0
     assert loudness.hear(-45.0, 0.04) == 1.0
-    assert opened(-70.0) == 0.0 < opened(-60.0) < opened(-50.0) == 1.0
+    assert gate_opening(-70.0) == 0.0 < gate_opening(-60.0) < gate_opening(-50.0) == 1.0
 
 
 def test_what_is_heard_stays_awake_between_notes_and_falls_asleep() -> None:
-    awake = Wakefulness()
+    awake = LevelGate()
     assert awake.hear(-120.0, 0.04) == 0.0, "nothing was heard yet"
     assert awake.hear(-20.0, 0.04) == 1.0
-    course = [awake.hear(-120.0, 0.04) for _ in range(int((HELD_S + FALLING_S) / 0.04) + 5)]
-    assert set(course[: int(HELD_S / 0.04)]) == {1.0}
-    falling = course[int(HELD_S / 0.04) + 1 :]
+    course = [awake.hear(-120.0, 0.04) for _ in range(int((HOLD_S + CLOSE_S) / 0.04) + 5)]
+    assert set(course[: int(HOLD_S / 0.04)]) == {1.0}
+    falling = course[int(HOLD_S / 0.04) + 1 :]
     assert all(a > b or a == 0.0 for a, b in pairwise(falling))
-    assert course[int((HELD_S + FALLING_S) / 0.04) + 2] == 0.0
+    assert course[int((HOLD_S + CLOSE_S) / 0.04) + 2] == 0.0
     assert 0.0 < awake.hear(-60.0, 0.04) < 1.0
     assert awake.hear(float("nan"), 0.04) <= 1.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineSpec
-from streaming.audio.levels import LIMIT, decibels, limited
+from streaming.audio.levels import LIMIT, decibels, soft_limit
 from streaming.schema.messages import Sound, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -119,9 +119,9 @@ def test_sound_that_is_none_becomes_silence_and_the_decoder_begins_anew(ready: A
 
 def test_the_limiter_is_bit_exact_below_and_never_passes_one() -> None:
     quiet = np.linspace(-LIMIT, LIMIT, 1280, dtype=np.float32) * np.float32(0.9999)
-    assert limited(quiet) is quiet
+    assert soft_limit(quiet) is quiet
     loud = np.linspace(-3, 3, 4001, dtype=np.float32)
-    bent = limited(loud)
+    bent = soft_limit(loud)
     below = np.abs(loud) <= LIMIT
     np.testing.assert_array_equal(bent[below], loud[below])
     assert np.abs(bent).max() <= 1.0

@@ -188,7 +188,7 @@ def test_frames_that_all_have_the_same_time_are_0_frames_a_second(
     tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "v.mp4", times_ms=[0, 40, 80])
-    monkeypatch.setattr("streaming.devices.cameras.video_file._Reader._time_ns", lambda self, frame: 0)
+    monkeypatch.setattr("streaming.devices.cameras.video_file._FrameReader._time_ns", lambda self, frame: 0)
     source = VideoFile(str(path))
     with pytest.raises(SourceError, match="0 frames a second"):
         source.open(context)

@@ -16,7 +16,7 @@ import pytest
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films import film as film_module
 from streaming.devices.films.film import Film, film_path
-from streaming.devices.films.film_picture import HEIGHT, WIDTH, Composer, Snapshot, Spectrogram, flow_picture
+from streaming.devices.films.film_picture import HEIGHT, WIDTH, Composer, FilmShot, Spectrogram, flow_picture
 from streaming.errors import UserError
 from streaming.timing import clock
 
@@ -37,7 +37,7 @@ class Reel:
         pcm = np.zeros(TICK_SAMPLES, np.float32)
         if loud:
             pcm = np.random.default_rng(tick).uniform(-0.5, 0.5, TICK_SAMPLES).astype(np.float32)
-        self.film.add(pcm, Snapshot(tick, np.full((480, 640, 3), 250 if loud else 5, np.uint8)))
+        self.film.add(pcm, FilmShot(tick, np.full((480, 640, 3), 250 if loud else 5, np.uint8)))
 
     def drain(self) -> None:
         """Wait until the writing thread has nothing left."""
@@ -102,7 +102,7 @@ def test_when_behind_pictures_are_dropped_and_counted_never_sound(
     gate = threading.Event()
     compose = Composer.compose
 
-    def slow(self: Composer, shot: Snapshot) -> np.ndarray:
+    def slow(self: Composer, shot: FilmShot) -> np.ndarray:
         gate.wait(20)
         return compose(self, shot)
 
@@ -251,10 +251,10 @@ def test_what_is_shown_stands_beside_the_camera_or_beside_its_own_flow() -> None
     composer.hear(np.zeros(TICK_SAMPLES, np.float32))
     red, blue = (np.full((512, 640, 3), colour, np.uint8) for colour in ((0, 0, 200), (200, 0, 0)))
     flow = np.zeros((2, 16, 16), np.float32)
-    both = composer.compose(Snapshot(0, red, flow, None, blue)).copy()
+    both = composer.compose(FilmShot(0, red, flow, None, blue)).copy()
     assert both[200, 200].tolist() == [0, 0, 200]
     assert both[200, 760].tolist() == [200, 0, 0]
-    alone = composer.compose(Snapshot(1, None, flow, None, blue))
+    alone = composer.compose(FilmShot(1, None, flow, None, blue))
     assert alone[200, 760].tolist() == [200, 0, 0]
     assert alone[200, 200].tolist() != [0, 0, 200], "no camera is left where there is none"
 
@@ -264,6 +264,6 @@ def test_one_canvas_for_every_shape_of_camera() -> None:
     composer.hear(np.zeros(TICK_SAMPLES, np.float32))
     flow = np.ones((2, 16, 16), np.float32)
     for shape in ((480, 640, 3), (70, 640, 3), (640, 100, 3), (1, 1, 3)):
-        picture = composer.compose(Snapshot(3, np.full(shape, 200, np.uint8), flow, 61.5))
+        picture = composer.compose(FilmShot(3, np.full(shape, 200, np.uint8), flow, 61.5))
         assert picture.shape == (HEIGHT, WIDTH, 3)
-    assert composer.compose(Snapshot(4)).shape == (HEIGHT, WIDTH, 3)
+    assert composer.compose(FilmShot(4)).shape == (HEIGHT, WIDTH, 3)

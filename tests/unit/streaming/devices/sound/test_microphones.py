@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from streaming.devices.sound import microphones
-from streaming.devices.sound.inputs import KEPT_S, FileInput, Intake, PacedInput
+from streaming.devices.sound.inputs import RING_S, FileInput, Intake, PacedInput
 from streaming.devices.sound.microphones import SoundDeviceInput, open_input
 from streaming.errors import SourceError, UserError
 
@@ -84,13 +84,13 @@ def test_samples_come_out_in_order_whatever_the_blocks() -> None:
 
 def test_what_is_not_taken_in_time_is_lost_in_whole_ticks_and_counted() -> None:
     intake = Intake(RATE, lambda: 0)
-    for block in range(int(3 * KEPT_S * 100)):
+    for block in range(int(3 * RING_S * 100)):
         intake(ramp(320, 320 * block), 0)
     position, samples = intake.take(1280) or (0, ramp(0))
     assert position == intake.lost > 0
     assert position % 1280 == 0
     np.testing.assert_array_equal(samples, ramp(1280, position))
-    assert intake.written - position <= KEPT_S * RATE
+    assert intake.written - position <= RING_S * RATE
 
 
 def test_blocks_say_when_their_first_sample_had_arrived() -> None:
