@@ -65,7 +65,7 @@ format: venv ## put the code into its form
 bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
 	$(PY) run_live.py bench latency $(ARGS)
 
-docs: venv ## write the generated pages: the wire, the README's tree
+docs: venv ## write the generated pages: wire, code map
 	$(PY) -m streaming.transport.wire_page
 	$(PY) docs/code_map.py
 

@@ -1,4 +1,4 @@
-"""Writes the code map, a line for every file from the first sentence in it: `python docs/code_map.py [--check]`."""
+"""Writes docs/code-map.md from the first line of each docstring: `python docs/code_map.py [--check]`."""
 
 from __future__ import annotations
 
@@ -8,52 +8,76 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("streaming", "engines", "models", "export", "training")
-BEGIN, END = "<!-- tree: begin -->", "<!-- tree: end -->"
+PAGE = ROOT / "docs" / "code-map.md"
+PACKAGES = ("streaming", "engines", "models", "performers", "export", "training", "benchmarks")
+HEAD = """# Code map
+
+<!-- Made by `python docs/code_map.py` from the first line of each docstring; change those, not this page. -->
+
+A room is a folder with one purpose. Find the room for your change in the first table, then the file below it. Who may
+import whom is drawn in [architecture](architecture.md#rooms-and-imports). `tests/unit` has the same rooms;
+`tests/contract` proves the streaming law for every network, `tests/parity` compares runtimes, `tests/replay` runs both
+loops without devices, `tests/live` runs whole performances.
+
+## Rooms
+
+| room | what it is |
+|---|---|
+"""
 
 
 def first_line(path: Path) -> str:
-    """The first line of a module's docstring, without its full stop."""
+    """The first line of a module's docstring, without its full stop; empty if there is none."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.partition("\n")[0].rstrip(".")
 
 
-def files() -> list[Path]:
-    """The Python files of the packages, tracked or about to be."""
-    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+def source_files(root: Path) -> list[Path]:
+    """The Python files of the packages below `root`, tracked or about to be, relative to it and sorted."""
+    command = ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    found = {ROOT / name for name in names if name.partition("/")[0] in PACKAGES or name == "run_live.py"}
-    return sorted(path for path in found if path.exists())
+    paths = {Path(name) for name in names if name.partition("/")[0] in PACKAGES or name == "run_live.py"}
+    return sorted(path for path in paths if (root / path).exists())
 
 
-def tree() -> str:
-    """The section's text."""
-    lines = ["```", f"{'run_live.py':<34}{first_line(ROOT / 'run_live.py')}"]
-    for package in PACKAGES:
-        inside = [path for path in files() if path.relative_to(ROOT).parts[0] == package]
-        for path in sorted(
-            inside, key=lambda p: (p.parent != ROOT / package, str(p.parent), p.name != "__init__.py", p.name)
-        ):
-            relative = path.relative_to(ROOT)
-            name = (
-                str(relative.parent) + "/"
-                if path.name == "__init__.py"
-                else "  " * (len(relative.parts) - 1) + path.name
-            )
-            lines.append(f"{name:<34}{first_line(path)}")
-    return "\n".join([*lines, "```"])
+def rooms(paths: list[Path]) -> list[Path]:
+    """The folders that hold an `__init__.py`, the packages in the order of `PACKAGES`, each followed by its rooms."""
+    folders = {path.parent for path in paths if path.name == "__init__.py"}
+    return sorted(folders, key=lambda folder: (PACKAGES.index(folder.parts[0]), folder.parts))
+
+
+def page(root: Path = ROOT) -> str:
+    """The whole page of the tree below `root`."""
+    paths = source_files(root)
+    lines = [f"| `{room}/` | {_cell(first_line(root / room / '__init__.py'))} |" for room in rooms(paths)]
+    sections = [
+        "## Files",
+        "### The program",
+        "| file | what it is |\n|---|---|",
+        f"| `run_live.py` | {_cell(first_line(root / 'run_live.py'))} |",
+    ]
+    for room in rooms(paths):
+        files = [path for path in paths if path.parent == room and path.name != "__init__.py"]
+        if files:
+            sections += [f"### `{room}/`", "| file | what it is |\n|---|---|"]
+            sections += [f"| `{path.name}` | {_cell(first_line(root / path))} |" for path in files]
+    text = HEAD + "\n".join(lines) + "\n"
+    for section in sections:
+        row = section.startswith("| `")
+        text += ("" if row else "\n") + section + "\n"
+    return text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def main() -> int:
-    """Write, or with `--check` only compare; returns the exit status."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    wanted = f"{head}{BEGIN}\n{tree()}\n{END}{tail}"
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    wanted = page()
     if "--check" in sys.argv[1:]:
-        return 0 if wanted == text else 1
-    readme.write_text(wanted, encoding="utf-8")
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wanted else 1
+    PAGE.write_text(wanted, encoding="utf-8")
     return 0
 
 
