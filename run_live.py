@@ -39,11 +39,11 @@ def run(command: Command) -> int:
         return bench_engines(command)
     if command.name == "bench":
         from benchmarks.show import bench
-        from streaming.runtime.engine_builder import building, say_aside
+        from streaming.runtime.engine_builder import prepare_engines, print_progress
 
-        with building(command.show.backend, command.show.bundle, first=True) as lines:
+        with prepare_engines(command.show.backend, command.show.bundle, first=True) as lines:
             for line in lines:
-                say_aside(line)
+                print_progress(line)
             return bench(command)
     if command.name == "stage":
         from streaming.runtime.stage_process import run_alone
@@ -60,10 +60,10 @@ def run(command: Command) -> int:
         keys = make_keys(command.target)
         print(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
         return 0
-    from streaming.runtime.engine_builder import building
+    from streaming.runtime.engine_builder import prepare_engines
     from streaming.runtime.show import perform
 
-    with building(command.show.backend, command.show.bundle) as lines:
+    with prepare_engines(command.show.backend, command.show.bundle) as lines:
         ending = perform(command.show, awake=command.awake, notes=[*command.notes, *lines]).ending
     if ending.line:
         print(ending.line, file=sys.stderr)

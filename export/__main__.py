@@ -11,7 +11,7 @@ import threading
 from engines.artifacts import PRECISIONS, read_entry, why_rebuilt
 from engines.bundles import find_bundle
 from engines.contract import EngineError
-from streaming.system.realtime import be_nicer
+from streaming.system.realtime import raise_niceness
 
 NICE = 5
 """Of a build in the background: what is performed goes first, but a busy machine must not keep it from being done."""
@@ -72,7 +72,7 @@ def _give_way() -> None:
                 pass
         os._exit(0)
 
-    be_nicer(NICE)
+    raise_niceness(NICE)
     threading.Thread(target=watch, daemon=True).start()
 
 

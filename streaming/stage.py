@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from engines.contract import Engine
 from streaming.schema.messages import Message, Set
 from streaming.settings.config import Show
-from streaming.system.realtime import be_plain
+from streaming.system.realtime import leave_realtime
 
 if TYPE_CHECKING:
     from streaming.telemetry.metrics import Metrics
@@ -45,7 +45,7 @@ class Context:
 
     def engine_options(self) -> dict[str, Any]:
         """What `engines.registry.open_engine` is told of this show: bundle, runtime, who hears of trouble."""
-        return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": be_plain}
+        return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": leave_realtime}
 
     def add_engines(self, *engines: Engine) -> None:
         """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""

@@ -13,7 +13,7 @@ from streaming.schema.messages import ControlReply, ControlRequest
 from streaming.settings.config import Links
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
-from streaming.transport.links import CONTROL, addresses, default_run_dir
+from streaming.transport.links import CONTROL, address_of, default_run_dir
 from streaming.transport.sockets import Poller
 
 PATIENCE_S = 3.0
@@ -39,7 +39,7 @@ def request_control(links: Links, name: str = "", value: str = "", patience_s: f
     nobody = UserError("no show runs here", folder, "start one, or give its --run-dir")
     if not (Path(folder) / "lock").exists():
         raise nobody
-    address = addresses(msgspec.structs.replace(links, run_dir=folder), CONTROL)
+    address = address_of(msgspec.structs.replace(links, run_dir=folder), CONTROL)
     if address.startswith("ipc://") and not Path(address.removeprefix("ipc://")).exists():
         raise nobody
     who = f"set:{os.getpid()}"

@@ -1,14 +1,14 @@
 """Load shedding for what paints: which pictures are painted anew where the cores have no time for all of them.
 
 A picture that is moved in time, with what was painted last, is better than a painted one too late; and where nothing is
-left of the cores the system stops what is real-time, the sound's processes among them; see `machine.TimeLeft`.
+left of the cores the system stops what is real-time, the sound's processes among them; see `machine.IdleTime`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from streaming.system.host_info import TimeLeft
+from streaming.system.host_info import IdleTime
 
 LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
 """After a painting so much of the time it took is left to others: more after a picture that was lost, and as long as
@@ -28,7 +28,7 @@ class LoadShedding:
     """
 
     def __init__(self, time_left: Callable[[], float] | None = None) -> None:
-        self._time_left = time_left or TimeLeft().share
+        self._time_left = time_left or IdleTime().share
         self.rest = FIRST_REST
         self._rested_ns = self._looked = self._careful = 0
 

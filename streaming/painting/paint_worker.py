@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from streaming.system.realtime import be_last
+from streaming.system.realtime import take_lowest_realtime
 from streaming.timing import clock
 
 NEVER = 0
@@ -47,7 +47,7 @@ class PaintWorker:
 
     def __init__(self, opener: Callable[[], Engine], now_ns: Callable[[], int] = clock.now_ns) -> None:
         self._now_ns = now_ns
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="painter", initializer=be_last)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="painter", initializer=take_lowest_realtime)
         self._coming: Future[PaintResult] | None = None
         self._begun_ns, self._usual_ns = 0, 0.0
         try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streaming.errors import UserError
 from streaming.stage import Context
-from streaming.system.realtime import be_plain
+from streaming.system.realtime import leave_realtime
 
 Image = NDArray[np.uint8]
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class PriorLoader(Generic[T]):
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=be_plain)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=leave_realtime)
         self._asked = ""
         self.coming: Future[T] | None = None
 

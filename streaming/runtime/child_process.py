@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import psutil
 
-RUNNER = (sys.executable, "-m", "streaming.runtime.stage_process")
+STAGE_COMMAND = (sys.executable, "-m", "streaming.runtime.stage_process")
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_LOG_BYTES = 8_000_000
 """A log is emptied when it is longer, so that a chatty decoder cannot fill the disk in a night."""
@@ -35,7 +35,7 @@ ENVIRONMENT = {
 }
 
 
-class Child:
+class ChildProcess:
     """A spawned process that waits on its stdin for the one line that says which stage it is.
 
     Its stdin is its lifeline: when it ends, the process closes by itself. It has a process group of its own, so that
@@ -81,7 +81,7 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
 
-    def let_go(self) -> None:
+    def close_lifeline(self) -> None:
         """End its lifeline."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from engines import machine
 from engines.bundles import artifacts_of, find_bundle, learned_networks
 from engines.contract import EngineError
 from engines.registry import wants_export
-from streaming.runtime.child_process import Child
+from streaming.runtime.child_process import ChildProcess
 from streaming.system.host_info import cores
 
 LOG = "build.log"
@@ -27,7 +27,7 @@ def export_command(folder: Path, runtime: str) -> list[str]:
     return [sys.executable, "-m", "export", str(folder), "--backend", runtime, "--if-needed", "--background"]
 
 
-def comes_first(runtime: str, lacking: Collection[str], bundle: str, there: int) -> bool:
+def must_build_first(runtime: str, lacking: Collection[str], bundle: str, there: int) -> bool:
     """Whether a show is better begun once its engines are built.
 
     It is where it lacks most of them for the CPU and has few cores. On a GPU torch performs meanwhile, and a few
@@ -43,15 +43,15 @@ def comes_first(runtime: str, lacking: Collection[str], bundle: str, there: int)
     return few and 2 * len(lacking) > len(learned_networks(find_bundle(bundle)))
 
 
-def say_aside(line: str) -> None:
+def print_progress(line: str) -> None:
     """A line for whoever waits for a show."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 @contextmanager
-def building(
-    backend: str, bundle: str, *, first: bool = False, say: Callable[[str], None] = say_aside
+def prepare_engines(
+    backend: str, bundle: str, *, first: bool = False, say: Callable[[str], None] = print_progress
 ) -> Iterator[list[str]]:
     """Build before what follows or beside it; what is not done when that ends is built the next time.
 
@@ -64,7 +64,7 @@ def building(
     Returns:
         A context that gives lines for the user: what is built, and why.
     """
-    children: list[Child] = []
+    children: list[ChildProcess] = []
     lines = []
     try:
         try:
@@ -73,9 +73,9 @@ def building(
                 artifacts_of(folder).mkdir(exist_ok=True)
                 log = artifacts_of(folder) / LOG
                 log.write_bytes(b"")
-                child = Child(export_command(folder, runtime), log)
+                child = ChildProcess(export_command(folder, runtime), log)
                 children.append(child)
-                if first or comes_first(runtime, networks, bundle, cores()):
+                if first or must_build_first(runtime, networks, bundle, cores()):
                     say(f"engines for {runtime} are built first, once: {reasons(networks)}")
                     lines.extend(_built(child, say))
                 else:
@@ -87,12 +87,12 @@ def building(
         yield lines
     finally:
         for child in children:
-            child.let_go()
+            child.close_lifeline()
             child.wait(_ENDING_S)
             child.kill()
 
 
-def _built(child: Child, say: Callable[[str], None]) -> list[str]:
+def _built(child: ChildProcess, say: Callable[[str], None]) -> list[str]:
     """Wait for a build and pass on what it says; a line where not all of it could be done."""
     said = 0
     running = True

@@ -8,32 +8,32 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming.runtime.child_process import Child
+from streaming.runtime.child_process import ChildProcess
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.telemetry.report import StageRecord
 
 
 @dataclass
-class Slot:
+class ProcessSlot:
     """A row of the process table, and the process that fills it at present."""
 
     process: Process
     record: StageRecord
-    child: Child | None = None
+    child: ChildProcess | None = None
     identity: bytes | None = None
     incarnation: int = 0
     since_ns: int = 0
-    heard_ns: int = 0
+    last_report_ns: int = 0
     spawn_at_ns: int = 0
     kill_at_ns: int | None = None
-    gone_ns: int | None = None
+    exited_ns: int | None = None
     cause: str = ""
     memo: dict[str, Any] = field(default_factory=dict)
-    told: Show | None = None
+    sent: Show | None = None
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))
-    back_from_ns: int | None = None
-    silent_from_ns: int | None = None
+    recovering_since_ns: int | None = None
+    output_lost_ns: int | None = None
     cpu_before_s: float = 0.0
     cpu_base_s: float = 0.0
     cpu_now_s: float = 0.0
@@ -42,16 +42,16 @@ class Slot:
         """Nothing more is expected of it."""
         return self.record.state in ("finished", "lost")
 
-    def began(self) -> None:
+    def mark_start(self) -> None:
         """The performance begins for this process: what it used before does not count."""
         usage = self.child.usage() if self.child is not None else None
         if usage is not None:
             self.cpu_base_s = self.cpu_now_s = usage[0]
 
-    def died(self) -> None:
+    def clear(self) -> None:
         """Its process is gone; what it used is kept."""
         if self.child is not None:
-            self.child.let_go()
+            self.child.close_lifeline()
         self.child, self.identity = None, None
         self.cpu_before_s += max(0.0, self.cpu_now_s - self.cpu_base_s)
         self.cpu_base_s = self.cpu_now_s = 0.0

@@ -1,6 +1,6 @@
 """Waits for the supervisor to end, however it dies; then ends the stages that outlive it and removes their sockets.
 
-It is run as a script of its own, with nothing imported but the standard library (8 MB, no CPU): `janitor.py RUN_DIR`.
+It is run as a script of its own, with nothing imported but the standard library (8 MB, no CPU): `reaper.py RUN_DIR`.
 Its stdin brings one process id per line and ends with the supervisor. It shares the instance lock, so that no new
 performance can begin before it has finished.
 """

@@ -18,13 +18,13 @@ MAX_SOCKET_PATH = 100
 """Bytes; a socket's address holds 107 on Linux and 103 on macOS."""
 LONGEST_NAME = 24
 """Room for `/<stage>.sock`."""
-JANITOR = Path(__file__).with_name("reaper.py")
+REAPER = Path(__file__).with_name("reaper.py")
 
 
-class RunDir:
+class RunFolder:
     """A locked run folder. Use as a context manager; leaving it removes the sockets and frees the lock.
 
-    A janitor process shares the lock: if this process dies, even of `kill -9`, the janitor sees its stdin end, makes
+    A reaper process shares the lock: if this process dies, even of `kill -9`, the reaper sees its stdin end, makes
     sure that the stages are gone, removes the sockets, and only then is the lock free.
 
     Args:
@@ -38,38 +38,38 @@ class RunDir:
         self.path = Path(path or default_run_dir()).absolute()
         _make_private(self.path)
         self._lock = _lock(self.path)
-        self._janitor: subprocess.Popen[bytes] | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
         sweep(self.path)
-        self._start_janitor()
+        self._start_reaper()
 
     def watch(self, name: str, pid: int) -> None:
-        """Tell the janitor of a process that must not outlive this one, and people where it is: `<name>.pid`."""
+        """Tell the reaper of a process that must not outlive this one, and people where it is: `<name>.pid`."""
         with contextlib.suppress(OSError):
             (self.path / f"{name}.pid").write_text(f"{pid}\n")
-        if self._janitor is None or self._janitor.stdin is None:
+        if self._reaper is None or self._reaper.stdin is None:
             return
         try:
-            self._janitor.stdin.write(f"{pid}\n".encode())
+            self._reaper.stdin.write(f"{pid}\n".encode())
         except OSError:
-            self._janitor.stdin.close()
-            self._janitor = None
+            self._reaper.stdin.close()
+            self._reaper = None
 
     def close(self) -> None:
-        """Remove the sockets, dismiss the janitor, free the lock; the folder and the lock file stay."""
+        """Remove the sockets, dismiss the reaper, free the lock; the folder and the lock file stay."""
         sweep(self.path)
-        janitor, self._janitor = self._janitor, None
-        if janitor is not None:
-            janitor.kill()
-            janitor.wait()
-            if janitor.stdin is not None:
-                janitor.stdin.close()
+        reaper, self._reaper = self._reaper, None
+        if reaper is not None:
+            reaper.kill()
+            reaper.wait()
+            if reaper.stdin is not None:
+                reaper.stdin.close()
         self._lock.close()
 
-    def _start_janitor(self) -> None:
+    def _start_reaper(self) -> None:
         if sys.platform == "win32":
             return
-        self._janitor = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(JANITOR), str(self.path)],
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(REAPER), str(self.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -78,7 +78,7 @@ class RunDir:
             pass_fds=(self._lock.fileno(),),
         )
 
-    def __enter__(self) -> RunDir:
+    def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import psutil
 
-from streaming.runtime.child_process import RUNNER
-from streaming.runtime.run_folder import RunDir
+from streaming.runtime.child_process import STAGE_COMMAND
+from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of
 from streaming.settings.config import Show
@@ -23,7 +23,7 @@ from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, build_report, write_report
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
-from streaming.transport.links import CONTROL, addresses, host_of, is_loopback
+from streaming.transport.links import CONTROL, address_of, host_of, is_loopback
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def perform(
     awake: bool = False,
     notes: Sequence[str] = (),
     processes: Sequence[Process] | None = None,
-    runner: Sequence[str] = RUNNER,
+    command: Sequence[str] = STAGE_COMMAND,
 ) -> Performance:
     """Perform a show until it ends, and write its report.
 
@@ -73,7 +73,7 @@ def perform(
         awake: keep the machine's cores from halting meanwhile.
         notes: lines for the user from before the start.
         processes: rows of the process table; None for those of the show's direction.
-        runner: the command that becomes a stage.
+        command: the command that becomes a stage.
 
     Raises:
         UserError: when it cannot begin; nothing is left running.
@@ -81,10 +81,10 @@ def perform(
     if show.report:
         check_writable(show.report, "--report")
     with contextlib.ExitStack() as stack:
-        run_dir = stack.enter_context(RunDir(show.links.run_dir))
+        run_dir = stack.enter_context(RunFolder(show.links.run_dir))
         links = msgspec.structs.replace(show.links, run_dir=str(run_dir.path))
         show = msgspec.structs.replace(show, links=links)
-        hub = stack.enter_context(contextlib.closing(ControlHub(addresses(links, CONTROL))))
+        hub = stack.enter_context(contextlib.closing(ControlHub(address_of(links, CONTROL))))
         if awake:
             stack.enter_context(clock.keep_awake())
         view = stack.enter_context(open_view(quiet=show.quiet))
@@ -96,7 +96,7 @@ def perform(
             with_control=with_control,
             view=view,
             watch=run_dir.watch,
-            runner=runner,
+            command=command,
             awake=awake,
         )
         supervisor.record.notes.extend(notes)

@@ -22,7 +22,7 @@ from streaming.stage import Context, Inputs, Stage
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink, Publisher, Subscriber
-from streaming.transport.links import addresses, security_of
+from streaming.transport.links import address_of, security_of
 from streaming.transport.sockets import Poller, Waker
 
 HEARTBEAT_NS = 250_000_000
@@ -33,7 +33,7 @@ User = (UserError, EngineError)
 """What is told in the user's words and ends with exit status 2."""
 
 
-class Port:
+class ReportPort:
     """What a host says to whoever runs it, and hears from it; this one belongs to no supervisor."""
 
     def send(self, report: Report) -> None:
@@ -51,7 +51,7 @@ class Port:
         """Say no more."""
 
 
-class Host:
+class StageHost:
     """Runs one stage until it is told to stop.
 
     Args:
@@ -71,12 +71,12 @@ class Host:
         show: Show,
         memo: dict[str, Any],
         *,
-        port: ControlLink | Port | None = None,
+        port: ControlLink | ReportPort | None = None,
         metrics: Metrics | None = None,
         started: bool = False,
     ) -> None:
         self._process, self._stage, self._show = process, stage, show
-        self._port = port or Port()
+        self._port = port or ReportPort()
         self._started = started
         self._metrics = metrics or Metrics()
         self._waker = Waker()
@@ -161,9 +161,9 @@ class Host:
         security = security_of(links) if links.addresses else None
         if process.output is not None:
             # Bound before the stage opens anything, so that a second instance is refused at once.
-            self._publisher = Publisher(process.output, addresses(links, process.output, bind=True), security)
+            self._publisher = Publisher(process.output, address_of(links, process.output, bind=True), security)
         inputs = {
-            topic: addresses(links, topic) for topic in inputs_of(process, self._show.direction, self._show.camera)
+            topic: address_of(links, topic) for topic in inputs_of(process, self._show.direction, self._show.camera)
         }
         self._context.now_ns = clock.now_ns()
         self._setting_up = True

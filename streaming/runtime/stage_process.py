@@ -1,7 +1,7 @@
 """The program that every stage runs in: becomes the stage that its stdin names, and ends with its supervisor.
 
 `python -m streaming.runtime.stage_process [--preload BACKEND]` waits on stdin for one line of JSON (`Assignment`) that
-says which stage it is; with `--preload` it imports that neural runtime first and so stands ready as an understudy. Its
+says which stage it is; with `--preload` it imports that neural runtime first and so stands ready as a warm spare. Its
 stdin stays open as a lifeline: when it ends, the supervisor is gone, and the stage closes within a second or is ended.
 """
 
@@ -23,16 +23,16 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming.errors import UserError
-from streaming.runtime.stage_host import Host, Port
+from streaming.runtime.stage_host import ReportPort, StageHost
 from streaming.schema.messages import Failed, Finished, Health, Ready, Report
 from streaming.schema.processes import PROCESSES, Process
 from streaming.settings.config import Links, Show
 from streaming.stage import Stage
-from streaming.system.realtime import ask_nice, ask_realtime, hold_memory
+from streaming.system.realtime import lock_memory, request_niceness, request_realtime
 from streaming.telemetry.metrics import Metrics, Totals
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
-from streaming.transport.links import CONTROL, addresses, default_run_dir
+from streaming.transport.links import CONTROL, address_of, default_run_dir
 
 LIFELINE_S = 1.0
 """How long a stage may take to close once its supervisor is gone."""
@@ -64,7 +64,7 @@ def run_stage(
     show: Show,
     memo: dict[str, Any],
     *,
-    lifeline: Callable[[Host], None] | None = None,
+    lifeline: Callable[[StageHost], None] | None = None,
 ) -> int:
     """Run a stage for a supervisor, until it says stop, SIGTERM comes, or the lifeline ends.
 
@@ -80,8 +80,8 @@ def run_stage(
     """
     metrics = Metrics()
     identity = f"{process.name}:{os.getpid()}".encode()
-    link = ControlLink(addresses(show.links, CONTROL), identity, metrics)
-    host = Host(process, stage, show, memo, port=link, metrics=metrics)
+    link = ControlLink(address_of(show.links, CONTROL), identity, metrics)
+    host = StageHost(process, stage, show, memo, port=link, metrics=metrics)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: host.interrupt())
     if lifeline is not None:
@@ -111,7 +111,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     except OSError as error:
         raise UserError(f"the run folder cannot be made ({error.strerror})", str(run_dir), "name another") from error
     show = msgspec.structs.replace(show, links=msgspec.structs.replace(links, run_dir=str(run_dir)))
-    host = Host(process, None, show, {}, port=_StatusPort(process, status), started=True)
+    host = StageHost(process, None, show, {}, port=_StatusPort(process, status), started=True)
     before = {number: signal.signal(number, lambda *_: host.interrupt()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         return host.run()
@@ -120,7 +120,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
             signal.signal(number, handler)
 
 
-class _StatusPort(Port):
+class _StatusPort(ReportPort):
     """Turns heartbeats into status lines."""
 
     def __init__(self, process: Process, status: Callable[[str], None]) -> None:
@@ -166,7 +166,7 @@ def _row(name: str) -> Process:
     return PROCESSES[name]
 
 
-def _watch_lifeline(host: Host) -> None:
+def _watch_lifeline(host: StageHost) -> None:
     """Stop the host when stdin ends, and end the process if it does not stop in time."""
 
     def watch() -> None:
@@ -224,15 +224,15 @@ def main(arguments: list[str] | None = None) -> int:
         told = msgspec.json.decode(line, type=Assignment)
         process = _row(told.process)
     except (msgspec.MsgspecError, UserError) as error:
-        sys.stderr.write(f"runner: not an assignment: {error}\n")
+        sys.stderr.write(f"stage process: not an assignment: {error}\n")
         return 1
     links: Links = told.show.links
     if told.run_dir:
         links = msgspec.structs.replace(links, run_dir=told.run_dir)
     show = msgspec.structs.replace(told.show, links=links)
-    hold_memory()
-    ask_nice(process.nice)
-    ask_realtime(process.realtime)
+    lock_memory()
+    request_niceness(process.nice)
+    request_realtime(process.realtime)
     return run_stage(process, None, show, told.memo, lifeline=_watch_lifeline)
 
 

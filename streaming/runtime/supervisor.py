@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 
 from streaming.errors import StageError, UserError
-from streaming.runtime.child_process import RUNNER, Child, log_folder
-from streaming.runtime.process_slot import Slot, cause_of
-from streaming.runtime.warm_spare import Understudy
+from streaming.runtime.child_process import STAGE_COMMAND, ChildProcess, log_folder
+from streaming.runtime.process_slot import ProcessSlot, cause_of
+from streaming.runtime.warm_spare import WarmSpare
 from streaming.schema.messages import (
     Control,
     ControlReply,
@@ -39,7 +39,7 @@ SILENT_NS = 3_000 * MS
 """Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
 DUMP_NS = 200 * MS
 """Between asking for the stacks and the kill."""
-LAST_WORDS_NS = 500 * MS
+FINAL_REPORT_NS = 500 * MS
 """What a stage says before it ends by itself may be read that much after its end was seen, on busy cores."""
 LATE_NS = 1_000 * MS
 """When the supervisor itself was away for this long (a suspended terminal job), silence says nothing."""
@@ -51,7 +51,7 @@ TAIL_NS = 400 * MS
 OVERTIME_NS = 10_000 * MS
 """A show that its device's clock does not end is ended by the supervisor this long after its duration."""
 PUBLISHED = "published"
-"""The runner's counter of messages sent."""
+"""The stage process's counter of messages sent."""
 
 
 class Hub(Protocol):
@@ -64,7 +64,7 @@ class Hub(Protocol):
         """Say something to one process."""
 
 
-class View(Protocol):
+class StatusView(Protocol):
     """Where the state of the show is shown; see `streaming/telemetry/console.py`."""
 
     def update(self, record: ShowRecord, now_ns: int) -> None:
@@ -94,39 +94,37 @@ class Supervisor:
         *,
         now_ns: Callable[[], int],
         with_control: Callable[[Show, str, str], Show],
-        view: View | None = None,
-        spawn: Callable[[Sequence[str], Path], Child] = Child,
+        view: StatusView | None = None,
+        spawn: Callable[[Sequence[str], Path], ChildProcess] = ChildProcess,
         watch: Callable[[str, int], None] = lambda name, pid: None,
-        runner: Sequence[str] = RUNNER,
+        command: Sequence[str] = STAGE_COMMAND,
         awake: bool = False,
     ) -> None:
         self._show, self._hub, self._view, self._now = show, hub, view, now_ns
         self._with_control = with_control
-        self._spawn_child, self._watch, self._runner = spawn, watch, tuple(runner)
+        self._spawn_child, self._watch, self._command = spawn, watch, tuple(command)
         self._logs = log_folder(show.record, Path(show.links.run_dir))
         self.record = ShowRecord(show=show, awake=awake)
-        self._slots: dict[str, Slot] = {}
+        self._slots: dict[str, ProcessSlot] = {}
         for process in processes:
             stage = self.record.stages[process.name] = StageRecord(process.name)
-            self._slots[process.name] = Slot(process, stage)
-        self._understudy = Understudy(
-            self._spawn_understudy, enabled=any(process.understudied for process in processes)
-        )
+            self._slots[process.name] = ProcessSlot(process, stage)
+        self._spare = WarmSpare(self._spawn_spare, enabled=any(process.warm_spare for process in processes))
         self._ending: Ending | None = None
         self._end_at_ns: int | None = None
         self._interrupts = 0
-        self._turned_ns = now_ns()
+        self._last_loop_ns = now_ns()
         self._measured_ns = 0
 
     def run(self) -> Ending:
         """Perform until the end, whatever it is; afterwards no process is left."""
         for slot in self._slots.values():
             self._log_of(slot.process.name).unlink(missing_ok=True)
-        self._turned_ns = self._now()
+        self._last_loop_ns = self._now()
         try:
             with self._signals():
                 while self._ending is None:
-                    self._turn()
+                    self._run_once()
                 self._stop()
         finally:
             self._kill_all()
@@ -138,20 +136,20 @@ class Supervisor:
 
     # One turn of the loop: hear, compare with the table, act.
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         for identity, report in self._hub.poll(POLL_MS):
-            self._hear(identity, report)
+            self._take_report(identity, report)
         now_ns = self._now()
-        if now_ns - self._turned_ns > LATE_NS:
+        if now_ns - self._last_loop_ns > LATE_NS:
             for slot in self._slots.values():
-                slot.heard_ns = now_ns
-                slot.since_ns += now_ns - self._turned_ns
-        self._turned_ns = now_ns
+                slot.last_report_ns = now_ns
+                slot.since_ns += now_ns - self._last_loop_ns
+        self._last_loop_ns = now_ns
         for slot in self._slots.values():
             self._reconcile(slot, now_ns)
-        spare = self._understudy.care(now_ns, performing=self.record.start_ns is not None)
+        spare = self._spare.care(now_ns, performing=self.record.start_ns is not None)
         if spare is not None:
-            self._watch("understudy", spare)
+            self._watch("warm-spare", spare)
         self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
             self._measured_ns = now_ns
@@ -160,41 +158,41 @@ class Supervisor:
             self._view.update(self.record, now_ns)
         self._maybe_end(now_ns)
 
-    def _reconcile(self, slot: Slot, now_ns: int) -> None:
+    def _reconcile(self, slot: ProcessSlot, now_ns: int) -> None:
         if slot.done() or self._ending is not None:
             return
         child = slot.child
         if child is None:
             if now_ns >= slot.spawn_at_ns:
-                self._fill(slot, now_ns)
+                self._spawn(slot, now_ns)
             return
         status = child.poll()
         if status is not None:
-            slot.gone_ns = now_ns if slot.gone_ns is None else slot.gone_ns
-            if status <= 0 or slot.cause or now_ns - slot.gone_ns >= LAST_WORDS_NS:
+            slot.exited_ns = now_ns if slot.exited_ns is None else slot.exited_ns
+            if status <= 0 or slot.cause or now_ns - slot.exited_ns >= FINAL_REPORT_NS:
                 self._on_death(slot, child, status, now_ns)
         elif slot.kill_at_ns is not None:
             if now_ns >= slot.kill_at_ns:
                 child.kill()
         elif slot.record.state == "setup" and now_ns - slot.since_ns > slot.process.setup_timeout_s * 1e9:
-            self._condemn(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
-        elif slot.record.state in ("ready", "running") and now_ns - slot.heard_ns > SILENT_NS:
-            self._condemn(slot, child, f"gave no sign of life for {SILENT_NS / 1e9:g} s", now_ns)
+            self._schedule_kill(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
+        elif slot.record.state in ("ready", "running") and now_ns - slot.last_report_ns > SILENT_NS:
+            self._schedule_kill(slot, child, f"gave no sign of life for {SILENT_NS / 1e9:g} s", now_ns)
 
-    def _condemn(self, slot: Slot, child: Child, cause: str, now_ns: int) -> None:
+    def _schedule_kill(self, slot: ProcessSlot, child: ChildProcess, cause: str, now_ns: int) -> None:
         slot.cause = cause
         slot.kill_at_ns = now_ns + DUMP_NS
         child.dump_stacks()
 
-    def _fill(self, slot: Slot, now_ns: int) -> None:
-        """Put a process into an empty slot: the understudy where one is ready and wanted, else a new one."""
+    def _spawn(self, slot: ProcessSlot, now_ns: int) -> None:
+        """Put a process into an empty slot: the warm spare where one is ready and wanted, else a new one."""
         process = slot.process
-        child = self._understudy.take(now_ns) if process.understudied and slot.incarnation else None
+        child = self._spare.take(now_ns) if process.warm_spare and slot.incarnation else None
         if child is None:
-            child = self._spawn_child(self._runner, self._log_of(process.name))
+            child = self._spawn_child(self._command, self._log_of(process.name))
         self._watch(process.name, child.pid)
-        slot.child, slot.identity, slot.kill_at_ns, slot.gone_ns, slot.cause = child, None, None, None, ""
-        slot.since_ns = slot.heard_ns = now_ns
+        slot.child, slot.identity, slot.kill_at_ns, slot.exited_ns, slot.cause = child, None, None, None, ""
+        slot.since_ns = slot.last_report_ns = now_ns
         slot.record.state = "setup"
         child.assign(
             {
@@ -206,12 +204,12 @@ class Supervisor:
             }
         )
         slot.incarnation += 1
-        slot.told = self._show
+        slot.sent = self._show
 
-    def _on_death(self, slot: Slot, child: Child, status: int, now_ns: int) -> None:
+    def _on_death(self, slot: ProcessSlot, child: ChildProcess, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
         cause = slot.cause or cause_of(status)
-        slot.died()
+        slot.clear()
         slot.deaths.append(now_ns)
         recent = sum(1 for death in slot.deaths if now_ns - death <= process.restart_window_s * 1e9)
         budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)
@@ -219,40 +217,44 @@ class Supervisor:
             self._on_lost(slot, child, cause)
             return
         if self.record.start_ns is not None:
-            slot.back_from_ns = slot.back_from_ns or now_ns
+            slot.recovering_since_ns = slot.recovering_since_ns or now_ns
         record.state = "restarting"
         record.restarts += 1
         # The first restart is immediate; a stage that keeps dying is given ever more time.
         slot.spawn_at_ns = now_ns + (0 if recent == 1 else min(2_000, 125 * 2**recent) * MS)
-        self._note(f"{named(process.name, cause)}; it is started again ({recent} of {budget})")
+        self._note(f"{prefixed(process.name, cause)}; it is started again ({recent} of {budget})")
         self._reconcile(slot, now_ns)
 
-    def _on_lost(self, slot: Slot, child: Child, cause: str) -> None:
+    def _on_lost(self, slot: ProcessSlot, child: ChildProcess, cause: str) -> None:
         slot.record.state = "lost"
         name = slot.process.name
         if self._show.direction not in slot.process.essential_to:
-            self._note(f"{named(name, cause)}; it is given up, the performance goes on without it (log: {child.log})")
+            self._note(
+                f"{prefixed(name, cause)}; it is given up, the performance goes on without it (log: {child.log})"
+            )
             return
         tail = "".join(f"\n  {line}" for line in child.last_lines())
-        self._ending = Ending(1, f"{named(name, cause)}; it was started again too often, see its log {child.log}{tail}")
+        self._ending = Ending(
+            1, f"{prefixed(name, cause)}; it was started again too often, see its log {child.log}{tail}"
+        )
 
     # What the stages say.
 
-    def _hear(self, identity: bytes, report: Report) -> None:
+    def _take_report(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
         if isinstance(report, ControlRequest):
-            self._tell(identity, self._grant(report))
+            self._send(identity, self._answer_request(report))
             return
         slot = self._slots.get(report.stage)
         if slot is None:
             return
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
-            self._tell_controls(slot)
+            self._send_controls(slot)
         # A dead process's last words still count in the sums, but do not make its successor look alive.
         current = slot.child is not None and slot.identity == identity
         if current:
-            slot.heard_ns = now_ns
+            slot.last_report_ns = now_ns
         if isinstance(report, Health):
             self._on_health(slot, report, now_ns, current=current)
         elif not current:
@@ -264,7 +266,7 @@ class Supervisor:
         elif isinstance(report, Finished):
             self._on_finished(slot, report, now_ns)
 
-    def _grant(self, request: ControlRequest) -> ControlReply:
+    def _answer_request(self, request: ControlRequest) -> ControlReply:
         """Set a live control for every stage, also for those that will be started again."""
         if not request.name:
             return ControlReply(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
@@ -273,35 +275,35 @@ class Supervisor:
         except UserError as error:
             return ControlReply(lines=[error.what, error.where, error.fix], refused=True)
         for slot in self._slots.values():
-            self._tell_controls(slot)
+            self._send_controls(slot)
         line = f"{request.name} is now {getattr(self._show, request.name)}"
         self._note(line)
         return ControlReply(lines=[line])
 
-    def _tell_controls(self, slot: Slot) -> None:
+    def _send_controls(self, slot: ProcessSlot) -> None:
         """Tell a process of the live controls that were changed since it was last told."""
-        if slot.identity is None or slot.told is None or slot.done():
+        if slot.identity is None or slot.sent is None or slot.done():
             return
         for name in LIVE:
             value = getattr(self._show, name)
-            if value != getattr(slot.told, name):
-                self._tell(slot.identity, Set(name=name, value=value))
-        slot.told = self._show
+            if value != getattr(slot.sent, name):
+                self._send(slot.identity, Set(name=name, value=value))
+        slot.sent = self._show
 
-    def _on_health(self, slot: Slot, health: Health, now_ns: int, *, current: bool) -> None:
+    def _on_health(self, slot: ProcessSlot, health: Health, now_ns: int, *, current: bool) -> None:
         record = slot.record
-        record.heard = True
+        record.reported = True
         record.totals.add(health)
         for line in health.notes:
-            self._note(named(record.name, line))
+            self._note(prefixed(record.name, line))
         if not current:
             return
         record.info.update(health.info)
         if health.memo:
             slot.memo = health.memo
-        if slot.silent_from_ns is not None and health.counters.get(PUBLISHED):
-            record.output_ms.append((now_ns - slot.silent_from_ns) / MS)
-            slot.silent_from_ns = None
+        if slot.output_lost_ns is not None and health.counters.get(PUBLISHED):
+            record.output_ms.append((now_ns - slot.output_lost_ns) / MS)
+            slot.output_lost_ns = None
         # While the last sounds are played out, what has nothing left to do is not to look slow.
         if self.record.start_ns is not None and self.record.end_ns is None and self._end_at_ns is None:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
@@ -309,30 +311,30 @@ class Supervisor:
             if record.rss_mb_start is None:
                 slot.measure((now_ns - self.record.start_ns) / 1e9)
 
-    def _on_ready(self, slot: Slot, ready: Ready, now_ns: int) -> None:
+    def _on_ready(self, slot: ProcessSlot, ready: Ready, now_ns: int) -> None:
         slot.record.info.update(ready.info)
         slot.record.state = "ready"
         if self.record.start_ns is None:
             return
-        if slot.back_from_ns is not None:
-            slot.record.recovery_ms.append((now_ns - slot.back_from_ns) / MS)
-            slot.silent_from_ns, slot.back_from_ns = slot.back_from_ns, None
+        if slot.recovering_since_ns is not None:
+            slot.record.recovery_ms.append((now_ns - slot.recovering_since_ns) / MS)
+            slot.output_lost_ns, slot.recovering_since_ns = slot.recovering_since_ns, None
         self._start_slot(slot)
 
-    def _on_failed(self, slot: Slot, failed: Failed, now_ns: int) -> None:
+    def _on_failed(self, slot: ProcessSlot, failed: Failed, now_ns: int) -> None:
         slot.cause = failed.line
         if failed.exit_code == 2 and self.record.start_ns is None:
             self._ending = self._ending or Ending(2, failed.line)
         elif slot.kill_at_ns is None:
             slot.kill_at_ns = now_ns + 1_000 * MS
 
-    def _on_finished(self, slot: Slot, finished: Finished, now_ns: int) -> None:
+    def _on_finished(self, slot: ProcessSlot, finished: Finished, now_ns: int) -> None:
         if slot.record.state == "finished":
             return
         slot.record.state = "finished"
         name = slot.process.name
         if finished.reason:
-            self._note(named(name, finished.reason))
+            self._note(prefixed(name, finished.reason))
         if name == "speaker" or name == "screen":
             self._end_at_ns = now_ns
         elif (name == "camera" and self._show.duration_s is None) or (
@@ -343,7 +345,7 @@ class Supervisor:
     # The beginning and the end.
 
     def _maybe_start(self, now_ns: int) -> None:
-        if self.record.start_ns is not None or not self._understudy.settled:
+        if self.record.start_ns is not None or not self._spare.settled:
             return
         waiting = [slot for slot in self._slots.values() if slot.record.state != "ready" and not slot.done()]
         if waiting or self._ending is not None:
@@ -355,12 +357,12 @@ class Supervisor:
                 self._start_slot(slot)
         self._measure(now_ns)
 
-    def _start_slot(self, slot: Slot) -> None:
+    def _start_slot(self, slot: ProcessSlot) -> None:
         if slot.identity is None or self.record.start_ns is None:
             return
-        self._tell(slot.identity, Start(now_ns=self.record.start_ns))
+        self._send(slot.identity, Start(now_ns=self.record.start_ns))
         slot.record.state = "running"
-        slot.began()
+        slot.mark_start()
 
     def _maybe_end(self, now_ns: int) -> None:
         if self._ending is not None:
@@ -383,19 +385,19 @@ class Supervisor:
         if self.record.start_ns is not None:
             self._measure(begun_ns)
             self.record.end_ns = begun_ns
-        self._understudy.close()
+        self._spare.close()
         ready = {name for name, slot in self._slots.items() if slot.record.state in ("ready", "running", "finished")}
         for name, slot in self._slots.items():
             if slot.child is None:
                 continue
             if slot.identity is not None:
-                self._tell(slot.identity, Stop())
+                self._send(slot.identity, Stop())
             if name not in ready:
                 slot.child.terminate()
         asked, insisted = False, False
         while alive := [slot for slot in self._slots.values() if slot.child is not None and slot.child.poll() is None]:
             for identity, report in self._hub.poll(POLL_MS):
-                self._hear_last(identity, report)
+                self._take_final_report(identity, report)
             waited_ns = self._now() - begun_ns + (STOP_NS if self._interrupts > 1 else 0)
             if waited_ns > STOP_NS and not asked:
                 asked = True
@@ -406,36 +408,36 @@ class Supervisor:
                 for slot in alive:
                     slot.child.dump_stacks() if slot.child else None
             elif waited_ns > STOP_NS + TERMINATE_NS + DUMP_NS:
-                self._unclean(alive)
+                self._mark_unclean(alive)
                 break
         for identity, report in self._hub.poll(POLL_MS):
-            self._hear_last(identity, report)
+            self._take_final_report(identity, report)
         for slot in self._slots.values():
             if slot.record.state in ("ready", "running", "setup", "restarting"):
                 slot.record.state = "closed"
 
-    def _hear_last(self, identity: bytes, report: Report) -> None:
+    def _take_final_report(self, identity: bytes, report: Report) -> None:
         """While stopping only sums and notes count."""
         if isinstance(report, Health):
-            self._hear(identity, report)
+            self._take_report(identity, report)
 
-    def _unclean(self, alive: list[Slot]) -> None:
+    def _mark_unclean(self, alive: list[ProcessSlot]) -> None:
         names = ", ".join(slot.process.name for slot in alive)
         if self._ending is not None and self._ending.code == 0:
             self._ending = Ending(1, f"{names}: did not close when asked and was killed; see the logs in {self._logs}")
 
     def _kill_all(self) -> None:
-        self._understudy.close()
+        self._spare.close()
         for slot in self._slots.values():
             if slot.child is not None:
                 if slot.child.poll() is None:
                     slot.child.kill()
                 slot.child.wait(2.0)
-                slot.child.let_go()
+                slot.child.close_lifeline()
 
     # Measurements and small things.
 
-    def _tell(self, identity: bytes, control: Control) -> None:
+    def _send(self, identity: bytes, control: Control) -> None:
         try:
             self._hub.send(identity, control)
         except StageError as error:
@@ -449,9 +451,9 @@ class Supervisor:
                 if self.record.start_ns is not None:
                     slot.measure((now_ns - self.record.start_ns) / 1e9)
 
-    def _spawn_understudy(self) -> Child:
+    def _spawn_spare(self) -> ChildProcess:
         return self._spawn_child(
-            (*self._runner, "--preload", self._show.backend, "--bundle", self._show.bundle), self._log_of("understudy")
+            (*self._command, "--preload", self._show.backend, "--bundle", self._show.bundle), self._log_of("warm-spare")
         )
 
     def _log_of(self, name: str) -> Path:
@@ -472,6 +474,6 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-def named(stage: str, line: str) -> str:
+def prefixed(stage: str, line: str) -> str:
     """A line with its stage's name before it, once."""
     return line if line.startswith(f"{stage}: ") else f"{stage}: {line}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from streaming.runtime.child_process import Child
+from streaming.runtime.child_process import ChildProcess
 from streaming.system.realtime import set_background
 
 
-class Understudy:
+class WarmSpare:
     """A spare process with everything imported, waiting for its line, so that a killed stage is back at once.
 
-    Importing torch takes 1.8 s on a two-core machine; an understudy has done that before it is needed. The first one is
+    Importing torch takes 1.8 s on a two-core machine; a warm spare has done that before it is needed. The first one is
     prepared with the stages, before the performance begins; each later one a while after it was used, at low priority,
     so that it disturbs neither the recovery nor the sound.
 
@@ -26,10 +26,10 @@ class Understudy:
     GIVE_UP_NS = 15_000_000_000
     TRIES = 3
 
-    def __init__(self, spawn: Callable[[], Child], *, enabled: bool) -> None:
+    def __init__(self, spawn: Callable[[], ChildProcess], *, enabled: bool) -> None:
         self._spawn = spawn
         self._tries = self.TRIES if enabled else 0
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self._spawn_at_ns = 0
         self._spawned_ns = 0
         self._used: tuple[float, int] = (-1.0, 0)
@@ -48,7 +48,7 @@ class Understudy:
             self._look(self._child, now_ns)
         return None
 
-    def take(self, now_ns: int) -> Child | None:
+    def take(self, now_ns: int) -> ChildProcess | None:
         """Hand it over at normal priority, None when there is none; another one will follow."""
         child, self._child = self._child, None
         if child is None or child.poll() is not None:
@@ -63,7 +63,7 @@ class Understudy:
         if self._child is not None:
             self._child.kill()
             self._child.wait(2.0)
-            self._child.let_go()
+            self._child.close_lifeline()
             self._child = None
 
     def _begin(self, now_ns: int, *, performing: bool) -> int:
@@ -74,7 +74,7 @@ class Understudy:
             set_background(self._child.pid, background=True)
         return self._child.pid
 
-    def _look(self, child: Child, now_ns: int) -> None:
+    def _look(self, child: ChildProcess, now_ns: int) -> None:
         usage = child.usage()
         if usage is not None and usage[0] != self._used[0]:
             self._used = (usage[0], now_ns)

@@ -19,7 +19,7 @@ class Process:
         wakes_on: those of its inputs whose arrival makes it step (the others are read when it steps).
         output: the topic it publishes, or None.
         directions: the directions of a show it belongs to.
-        understudied: a spare process with everything imported stands ready to become it when it dies.
+        warm_spare: a spare process with everything imported stands ready to become it when it dies.
         restarts: how many times it is restarted within `restart_window_s` before the show says it is lost.
         essential_to: the directions of a show that ends when it is lost; another goes on degraded and says so.
         nice: scheduling niceness asked for.
@@ -35,7 +35,7 @@ class Process:
     wakes_on: tuple[str, ...] = ()
     output: str | None = None
     directions: tuple[str, ...] = FORWARD
-    understudied: bool = True
+    warm_spare: bool = True
     restarts: int = 5
     restart_window_s: float = 60.0
     essential_to: tuple[str, ...] = FORWARD
@@ -110,7 +110,7 @@ PROCESSES: dict[str, Process] = {
             ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
             directions=("video-to-music", "music-to-video", "both"),
             essential_to=(),
-            understudied=False,
+            warm_spare=False,
             nice=10,
         ),
     )

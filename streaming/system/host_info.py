@@ -60,7 +60,7 @@ class StolenTime:
         return 100.0 * (now.steal - before.steal) / spent if spent > 0 else None
 
 
-class TimeLeft:
+class IdleTime:
     """Measures the share of the cores' time that nobody has taken since it was last asked.
 
     Where real-time processes take more than 0.95 of a core's second, Linux stops all of them there for the rest of it

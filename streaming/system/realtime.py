@@ -9,7 +9,7 @@ import sys
 import threading
 
 
-def hold_memory() -> bool:
+def lock_memory() -> bool:
     """Keep every page that this process touches, from now on and so far, in memory (mlockall, on fault).
 
     Without it a system that is short of memory, or one that reclaims what was not used for a while, takes a stage's
@@ -30,14 +30,14 @@ def hold_memory() -> bool:
     return int(ctypes.CDLL(None, use_errno=True).mlockall(current | future | on_fault)) == 0
 
 
-def ask_nice(nice: int) -> None:
+def request_niceness(nice: int) -> None:
     """Ask for a niceness for this process; without the privilege for a negative one the default stays."""
     if nice and hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
-def ask_realtime(priority: int) -> None:
+def request_realtime(priority: int) -> None:
     """Ask for SCHED_FIFO; threads made from here on have it too. Without the privilege all stays as it is."""
     if priority and sys.platform == "linux":
         with contextlib.suppress(OSError):
@@ -60,29 +60,29 @@ def set_background(pid: int, *, background: bool) -> None:
             os.sched_setscheduler(pid, policy, os.sched_param(0))
 
 
-def be_nicer(by: int) -> None:
+def raise_niceness(by: int) -> None:
     """Add to this process's niceness."""
     if hasattr(os, "nice"):
         os.nice(by)
 
 
-def be_plain() -> None:
+def leave_realtime() -> None:
     """Let this thread wait for what is real-time: a stage's priority is for what must be done within its ticks."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def be_last() -> None:
+def take_lowest_realtime() -> None:
     """Let this thread wait for every other that is real-time, if it is real-time itself."""
     if sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
-def be_modest() -> None:
+def run_in_background() -> None:
     """Let this thread wait for everything else: what it does may take its time."""
-    be_plain()
+    leave_realtime()
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from streaming.telemetry.report import Ending, ShowRecord, StageRecord, summary, told
+from streaming.telemetry.report import Ending, ShowRecord, StageRecord, stage_info, summary
 
 NOTED_PERCENT = 1.0
 """From this share of stolen time on it is said."""
@@ -41,7 +41,7 @@ class StageRow:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ShowSnapshot:
     """The show at one moment, plain values only, so that another thread may draw it."""
 
     elapsed_s: float | None
@@ -73,7 +73,7 @@ class Rates:
         return self.rates.get(stage.name, stage.rate_hz())
 
 
-def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> Snapshot:
+def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
     """Read off what is shown."""
     speaker = record.stages.get("speaker")
     rows = tuple(
@@ -89,16 +89,16 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> Snapshot:
         )
         for stage in record.stages.values()
     )
-    played = speaker.totals if speaker and speaker.heard else None
-    return Snapshot(
+    played = speaker.totals if speaker and speaker.reported else None
+    return ShowSnapshot(
         elapsed_s=None if record.start_ns is None else (now_ns - record.start_ns) / 1e9,
         rows=rows,
         motion_to_sound_ms=summary(speaker, "motion_to_sound_ms"),
         underruns=played.counter("underruns") if played else None,
         concealed=played.counter("ticks.concealed") if played else None,
         level_db=played.gauges.get("level_db") if played else None,
-        source=str(told(record, "camera", "camera") or record.show.camera),
-        device=str(told(record, "speaker", "device") or record.show.speaker),
+        source=str(stage_info(record, "camera", "camera") or record.show.camera),
+        device=str(stage_info(record, "speaker", "device") or record.show.speaker),
         notes=tuple(record.notes)[-20:],
     )
 
@@ -111,7 +111,7 @@ def meter(level_db: float | None) -> str:
     return "█" * full + "·" * (METER_CELLS - full) + f" {max(level_db, -120.0):5.0f} dBFS"
 
 
-def render(seen: Snapshot) -> Text:
+def render(seen: ShowSnapshot) -> Text:
     """The live table, as one text: drawing it costs 0.7 ms, a `rich.table.Table` 6 ms."""
     clock = "getting ready" if seen.elapsed_s is None else f"{seen.elapsed_s:.0f} s"
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -130,7 +130,7 @@ def render(seen: Snapshot) -> Text:
     return text
 
 
-def line_of(seen: Snapshot) -> str:
+def line_of(seen: ShowSnapshot) -> str:
     """The same in one line."""
     rates = " ".join(f"{row.name} {_figure(row.rate_hz, 1)}" for row in seen.rows if row.rate_hz is not None)
     odd = " ".join(f"{row.name}:{row.state}" for row in seen.rows if row.state not in ("running", "finished"))
@@ -138,7 +138,7 @@ def line_of(seen: Snapshot) -> str:
     return " | ".join(filter(None, (clock, _figures(seen), rates, odd)))
 
 
-def _figures(seen: Snapshot) -> str:
+def _figures(seen: ShowSnapshot) -> str:
     latency = seen.motion_to_sound_ms
     return (
         f"motion-to-sound p50 {_figure(latency['p50'], 0)} p99 {_figure(latency['p99'], 0)} ms, "
@@ -150,7 +150,7 @@ def _figure(value: float | int | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-class Status:
+class StatusThread:
     """Shows the state of the show from a thread of its own, so that a terminal that is stopped stops nothing else.
 
     Args:
@@ -158,11 +158,11 @@ class Status:
         period_ns: the least time between two snapshots.
     """
 
-    def __init__(self, draw: Callable[[Snapshot], None], period_ns: int) -> None:
+    def __init__(self, draw: Callable[[ShowSnapshot], None], period_ns: int) -> None:
         self._draw, self._period_ns = draw, period_ns
         self._next_ns = 0
         self._rates = Rates()
-        self._newest: Snapshot | None = None
+        self._newest: ShowSnapshot | None = None
         self._wanted = threading.Event()
         self._ended = False
         self.last_words: list[str] = []
@@ -180,7 +180,7 @@ class Status:
     def finish(self, record: ShowRecord, ending: Ending) -> None:
         """Say in a few lines how it went, once the view is closed."""
         if ending.code != 2 and record.start_ns is not None:
-            self.last_words = last_words(record)
+            self.last_words = closing_lines(record)
 
     def close(self) -> None:
         """End the thread; a blocked terminal is left behind after a second."""
@@ -202,7 +202,7 @@ class Status:
                     return
 
 
-def last_words(record: ShowRecord) -> list[str]:
+def closing_lines(record: ShowRecord) -> list[str]:
     """How it went, in a few lines."""
     seen = snapshot(record, record.end_ns or 0, Rates())
     restarts = {row.name: row.restarts for row in seen.rows if row.restarts}
@@ -214,7 +214,7 @@ def last_words(record: ShowRecord) -> list[str]:
             f"this virtual machine was without its cores for {record.stolen_percent:.0f} % of the time; what was late "
             "may be its host's doing"
         )
-    film = told(record, "recorder", "film")
+    film = stage_info(record, "recorder", "film")
     if film not in (None, "none"):
         counted = record.stages["recorder"].totals.counters
         frames, lost = counted.get("frames", 0), counted.get("drops", 0)
@@ -226,19 +226,19 @@ def last_words(record: ShowRecord) -> list[str]:
 
 
 @contextlib.contextmanager
-def open_view(*, quiet: bool, stream: TextIO | None = None) -> Iterator[Status]:
+def open_view(*, quiet: bool, stream: TextIO | None = None) -> Iterator[StatusThread]:
     """Open the view that fits the output: a live table in a terminal, else (or when quiet) plain lines."""
     out = stream or sys.stdout
     with contextlib.ExitStack() as stack:
         if quiet or not out.isatty():
-            status = Status(_LinePrinter(out), LINE_NS)
+            status = StatusThread(_LinePrinter(out), LINE_NS)
         else:
             console = Console(file=out)
             live = Live(
                 console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
             stack.enter_context(live)
-            status = Status(lambda seen: live.update(render(seen), refresh=True), FRAME_NS)
+            status = StatusThread(lambda seen: live.update(render(seen), refresh=True), FRAME_NS)
         stack.callback(status.close)
         yield status
     with contextlib.suppress(OSError):
@@ -253,7 +253,7 @@ class _LinePrinter:
         self._out = out
         self._told: tuple[str, ...] = ()
 
-    def __call__(self, seen: Snapshot) -> None:
+    def __call__(self, seen: ShowSnapshot) -> None:
         if seen.elapsed_s is None:
             return
         fresh = [line for line in seen.notes if line not in self._told]

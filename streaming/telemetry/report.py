@@ -54,7 +54,7 @@ class StageRecord:
     state: str = "setup"
     totals: Totals = field(default_factory=Totals)
     info: dict[str, Any] = field(default_factory=dict)
-    heard: bool = False
+    reported: bool = False
     restarts: int = 0
     recovery_ms: list[float] = field(default_factory=list)
     output_ms: list[float] = field(default_factory=list)
@@ -136,10 +136,10 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "schema": REPORT_SCHEMA,
         "version": version(),
         "host": host,
-        "backend": told(record, "tokens", "backend") or record.show.backend,
-        "bundle": told(record, "tokens", "bundle") or record.show.bundle,
+        "backend": stage_info(record, "tokens", "backend") or record.show.backend,
+        "bundle": stage_info(record, "tokens", "bundle") or record.show.bundle,
         "direction": record.show.direction,
-        "camera": told(record, "camera", "camera") or record.show.camera,
+        "camera": stage_info(record, "camera", "camera") or record.show.camera,
         "duration_s": None if duration is None else round(duration, 3),
         "awake": record.awake,
         "stolen_percent": _rounded(record.stolen_percent),
@@ -215,7 +215,7 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
             "p50": _rounded(totals.percentile("step_ms", 50)),
             "p99": _rounded(totals.percentile("step_ms", 99)),
         },
-        "drops": totals.sum_of("drops") if stage.heard else None,
+        "drops": totals.sum_of("drops") if stage.reported else None,
         "restarts": stage.restarts,
         "recovery_ms": [round(value, 1) for value in stage.recovery_ms],
         "recovery_to_output_ms": [round(value, 1) for value in stage.output_ms],
@@ -230,7 +230,7 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
     }
 
 
-def told(record: ShowRecord, stage: str, key: str) -> Any:
+def stage_info(record: ShowRecord, stage: str, key: str) -> Any:
     """What a stage said of itself when it was ready, None when it did not."""
     found = record.stages.get(stage)
     return found.info.get(key) if found else None

@@ -15,7 +15,7 @@ from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport import wire
 from streaming.transport.links import Security
-from streaming.transport.sockets import LINGER_MS, Binding, Guard, LinkWatch, make_socket
+from streaming.transport.sockets import LINGER_MS, Binding, CurveGuard, LinkWatch, make_socket
 
 CONTROL_QUEUE = 1_000
 """Reports or controls that may wait; at 4 a second a stage that has stopped reading is found long before."""
@@ -40,7 +40,7 @@ class Publisher:
     def __init__(self, topic: Topic | str, address: str, security: Security | None = None) -> None:
         self.topic = TOPICS[topic] if isinstance(topic, str) else topic
         self._seq = 0
-        self._guard = Guard(security) if security is not None and address.startswith("tcp://") else None
+        self._guard = CurveGuard(security) if security is not None and address.startswith("tcp://") else None
         context = self._guard.context if self._guard else zmq.Context.instance()
         self._socket = make_socket(context, zmq.PUB, self.topic.queue, self.topic.max_bytes)
         if self._guard:
@@ -57,6 +57,11 @@ class Publisher:
     def address(self) -> str:
         """Where it is bound; the real port for a `tcp://` address with port 0."""
         return self._binding.address
+
+    @property
+    def next_seq(self) -> int:
+        """The `seq` that the next message gets: how many were published."""
+        return self._seq
 
     def send(self, message: Message) -> None:
         """Give a message its `seq` and publish it.

@@ -74,7 +74,7 @@ def security_of(links: Links) -> Security | None:
     return load_keys(links.keys) if links.keys else None
 
 
-def addresses(links: Links, name: str, *, bind: bool = False) -> str:
+def address_of(links: Links, name: str, *, bind: bool = False) -> str:
     """The address of a stage's output, or of the control link.
 
     Args:

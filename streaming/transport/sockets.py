@@ -45,7 +45,7 @@ def make_keys(folder: str | Path) -> Security:
     return load_keys(folder)
 
 
-class Source(Protocol):
+class Pollable(Protocol):
     """What a `Poller` can wait for."""
 
     def sockets(self) -> Sequence[Any]:
@@ -78,7 +78,7 @@ class Waker:
         return called
 
     def sockets(self) -> Sequence[Any]:
-        """See `Source`."""
+        """See `Pollable`."""
         return (self._read,)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Waker:
 class Poller:
     """Waits until one of its sources has something, or until a deadline."""
 
-    def __init__(self, *sources: Source) -> None:
+    def __init__(self, *sources: Pollable) -> None:
         self._poller = zmq.Poller()
         for source in sources:
             for item in source.sockets():
@@ -155,7 +155,7 @@ class LinkWatch:
         self._monitor.close(0)
 
 
-class Guard:
+class CurveGuard:
     """A context whose sockets let in nobody but the keys of the allow-list (ZAP, RFC 27)."""
 
     def __init__(self, security: Security) -> None:

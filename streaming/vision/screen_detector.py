@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.system.realtime import be_modest
+from streaming.system.realtime import run_in_background
 
 SIDE = 128
 """Side of the square view that is explained."""
@@ -187,7 +187,7 @@ class ScreenDetector:
 
     def __init__(self, search: Search = find_screen) -> None:
         self._search = search
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="screen", initializer=be_modest)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="screen", initializer=run_in_background)
         self._coming: Future[tuple[Homography, int] | None] | None = None
         self._searched: Sequence[int] = ()
         self._shown: deque[Grey] = deque(maxlen=DELAYS)

@@ -12,7 +12,7 @@ from engines.registry import open_engine
 from streaming.errors import BundleError
 from streaming.settings.config import Show
 from streaming.system.host_info import cores, threads_for
-from streaming.system.realtime import be_plain
+from streaming.system.realtime import leave_realtime
 from streaming.timing.clock import now_ns
 from streaming.vision.frame_features import VIEW_SIDE
 
@@ -38,7 +38,9 @@ def open_vision_engines(
         BundleError: when one of them cannot be opened or run.
     """
     try:
-        opener = functools.partial(open_engine, bundle=show.bundle, backend=show.backend, tell=note, calm=be_plain)
+        opener = functools.partial(
+            open_engine, bundle=show.bundle, backend=show.backend, tell=note, calm=leave_realtime
+        )
         flow = opener("flow")
         embedding = opener("embedding", threads=threads_for(show.direction, cores()))
         if flow.spec.runtime != "opencv":

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.place import Stage
+from tests.live.place import ShowFolder
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ShowFolder]:
     # Known in the environment of every process of this show, so that strays are found.
     monkeypatch.setenv("ANTIPHON_TEST", str(tmp_path))
-    place = Stage(tmp_path)
+    place = ShowFolder(tmp_path)
     yield place
     assert not place.run_dir.exists() or place.left_over() == []

@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RUNNER_MARK = "streaming.runtime.stage_process"
+STAGE_PROCESS_MARK = "streaming.runtime.stage_process"
 
 
 @dataclass
-class Stage:
+class ShowFolder:
     """A place to perform in, and what is left of it."""
 
     folder: Path
@@ -60,7 +60,7 @@ class Stage:
         mine = []
         for process in psutil.process_iter(["cmdline", "environ"]):
             words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
-            if RUNNER_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
+            if STAGE_PROCESS_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
                 mine.append(f"process {process.pid}")
         return files + mine
 
@@ -73,5 +73,5 @@ def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
     raise AssertionError("it never happened")
 
 
-def output_of(stage: Stage) -> list[str]:
+def output_of(stage: ShowFolder) -> list[str]:
     return ["--speaker", f"file:{stage.folder / 'out.wav'}", "--report", str(stage.folder / "r.json")]

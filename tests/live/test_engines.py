@@ -15,7 +15,7 @@ from engines import machine
 from engines.artifacts import manifest_of
 from engines.bundles import artifacts_of, find_bundle
 from engines.registry import check_backend
-from tests.live.place import Stage, output_of, wait_for
+from tests.live.place import ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.live
 
@@ -37,7 +37,7 @@ def built_well(bundle: Path, network: str) -> bool:
     return not entry.get("spoilt")
 
 
-def test_damaged_engines_are_built_again_beside_the_show_and_take_over(stage: Stage, bundle: Path) -> None:
+def test_damaged_engines_are_built_again_beside_the_show_and_take_over(stage: ShowFolder, bundle: Path) -> None:
     (artifacts_of(bundle) / "decoder.onnx").write_bytes(b"no engine")
     manifest = manifest_of(bundle, "onnxruntime", "translator")
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": 0, "spoilt": True}))
@@ -76,7 +76,7 @@ def few_cores() -> Iterator[None]:
 
 @pytest.mark.skipif(machine.has_gpu(), reason="on a GPU torch performs while engines are built")
 @pytest.mark.usefixtures("few_cores")
-def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: Stage, bundle: Path) -> None:
+def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: ShowFolder, bundle: Path) -> None:
     small = ("sight", "hearing", "encoder", "decoder", "still", "pose")
     for network in small:
         manifest_of(bundle, "onnxruntime", network).unlink()
@@ -92,7 +92,7 @@ def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: Stage
 
 
 @pytest.mark.skipif(not check_backend("tensorrt"), reason="TensorRT runs here")
-def test_a_runtime_that_cannot_be_here_is_one_line_and_the_next_best_performs(stage: Stage) -> None:
+def test_a_runtime_that_cannot_be_here_is_one_line_and_the_next_best_performs(stage: ShowFolder) -> None:
     done = stage.perform("--camera", "performer:air@1", "--backend", "tensorrt", *output_of(stage), "--duration", "4")
     assert done.returncode == 0, done.stderr
     report = stage.report()

@@ -20,7 +20,7 @@ from torch import nn
 from engines.bundles import find_bundle
 from models.pictures.animator import Animator
 from models.pictures.painter import Painter
-from tests.live.place import CHECKOUT, Stage, output_of, wait_for
+from tests.live.place import CHECKOUT, ShowFolder, output_of, wait_for
 from training.bundling import write_network
 
 pytestmark = pytest.mark.live
@@ -70,7 +70,7 @@ def pictures_of(path: Path) -> list[np.ndarray]:
 
 
 def test_music_moves_the_prior_image_and_silence_gives_it_back(
-    stage: Stage, bundle: Path, music: Path, prior: Path
+    stage: ShowFolder, bundle: Path, music: Path, prior: Path
 ) -> None:
     stage.direction = "music-to-video"
     shown = stage.folder / "shown.mp4"
@@ -96,7 +96,7 @@ def test_music_moves_the_prior_image_and_silence_gives_it_back(
 
 @pytest.mark.parametrize("victim", ["microphone", "hearing", "flow", "picture", "screen"])
 def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
-    stage: Stage, bundle: Path, victim: str
+    stage: ShowFolder, bundle: Path, victim: str
 ) -> None:
     stage.direction = "both"
     words = ["--bundle", str(bundle), "--microphone", "self", "--screen", "none", "--camera", "performer:keys@1"]
@@ -125,7 +125,7 @@ def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
         ["--imagination", "2"],
     ],
 )
-def test_bad_words_are_one_line(stage: Stage, bundle: Path, music: Path, prior: Path, argv: list[str]) -> None:
+def test_bad_words_are_one_line(stage: ShowFolder, bundle: Path, music: Path, prior: Path, argv: list[str]) -> None:
     stage.direction = "music-to-video"
     named = [str(stage.folder / word) if "." in word else word for word in argv]
     usual = ["--microphone", str(music), "--prior", str(prior), "--screen", "none"]

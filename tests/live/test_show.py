@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from engines.registry import choose
-from tests.live.place import CHECKOUT, Stage, output_of, wait_for
+from tests.live.place import CHECKOUT, ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.live
 
 
-def test_a_performance_is_heard_filmed_and_reported(stage: Stage) -> None:
+def test_a_performance_is_heard_filmed_and_reported(stage: ShowFolder) -> None:
     done = stage.perform("--camera", "performer:drums@1", *output_of(stage), "--duration", "6")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -38,7 +38,7 @@ def test_a_performance_is_heard_filmed_and_reported(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("victim", ["camera", "motion", "tokens", "sound", "speaker", "recorder"])
-def test_a_killed_stage_comes_back_and_the_sound_goes_on(stage: Stage, victim: str) -> None:
+def test_a_killed_stage_comes_back_and_the_sound_goes_on(stage: ShowFolder, victim: str) -> None:
     with stage.begin("--camera", "performer:strings@1", *output_of(stage), "--duration", "10") as show:
         wait_for(stage.sounding)
         os.kill(stage.pid_of(victim), signal.SIGKILL)
@@ -56,7 +56,7 @@ def test_a_killed_stage_comes_back_and_the_sound_goes_on(stage: Stage, victim: s
     assert report["audio"]["underruns"] == 0
 
 
-def test_ctrl_c_is_a_clean_end(stage: Stage) -> None:
+def test_ctrl_c_is_a_clean_end(stage: ShowFolder) -> None:
     with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
         wait_for(stage.sounding)
         show.send_signal(signal.SIGINT)
@@ -65,7 +65,7 @@ def test_ctrl_c_is_a_clean_end(stage: Stage) -> None:
     assert stage.report()["duration_s"] > 0
 
 
-def test_a_live_control_is_set_from_another_terminal(stage: Stage) -> None:
+def test_a_live_control_is_set_from_another_terminal(stage: ShowFolder) -> None:
     def ask(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(CHECKOUT / "run_live.py"), "set", *words, "--run-dir", str(stage.run_dir)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=stage.folder, check=False)
@@ -86,7 +86,7 @@ def test_a_live_control_is_set_from_another_terminal(stage: Stage) -> None:
     assert all(found["restarts"] == 0 for found in stage.report()["stages"].values())
 
 
-def test_nothing_outlives_a_killed_command(stage: Stage) -> None:
+def test_nothing_outlives_a_killed_command(stage: ShowFolder) -> None:
     with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
         wait_for(stage.sounding)
         show.kill()
@@ -94,7 +94,7 @@ def test_nothing_outlives_a_killed_command(stage: Stage) -> None:
     wait_for(lambda: stage.left_over() == [], 30.0)
 
 
-def test_a_second_instance_is_refused_in_one_line(stage: Stage) -> None:
+def test_a_second_instance_is_refused_in_one_line(stage: ShowFolder) -> None:
     with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
         wait_for(stage.sounding)
         second = stage.perform("--camera", "performer", "--speaker", "none")
@@ -120,7 +120,7 @@ def silent_film(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [corrupt, silent_film, Path.touch])
-def test_a_film_that_cannot_be_played_is_one_line(stage: Stage, make: Callable[[Path], object]) -> None:
+def test_a_film_that_cannot_be_played_is_one_line(stage: ShowFolder, make: Callable[[Path], object]) -> None:
     film = stage.folder / "film.mp4"
     make(film)
     done = stage.perform("--camera", str(film), "--speaker", "none")
@@ -139,14 +139,14 @@ def test_a_film_that_cannot_be_played_is_one_line(stage: Stage, make: Callable[[
         ["--duration", "-3"],
     ],
 )
-def test_bad_words_are_one_line(stage: Stage, argv: list[str]) -> None:
+def test_bad_words_are_one_line(stage: ShowFolder, argv: list[str]) -> None:
     done = stage.perform("--camera", "performer", "--speaker", "none", *argv)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
 
 
-def test_the_doctor_finds_this_machine_able(stage: Stage) -> None:
+def test_the_doctor_finds_this_machine_able(stage: ShowFolder) -> None:
     command = [sys.executable, str(CHECKOUT / "run_live.py"), "doctor"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=stage.folder, check=False)
     assert done.returncode == 0, done.stdout

@@ -14,7 +14,7 @@ from streaming.errors import UserError
 from streaming.schema.messages import ControlReply, ControlRequest, Report
 from streaming.settings.config import Links
 from streaming.transport.bus import ControlHub
-from streaming.transport.links import CONTROL, addresses
+from streaming.transport.links import CONTROL, address_of
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def supervised(folder: Path, answer: ControlReply | None) -> Iterator[list[Repor
     heard: list[Report] = []
     over = threading.Event()
     (folder / "lock").touch()
-    with closing(ControlHub(addresses(Links(run_dir=str(folder)), CONTROL))) as hub:
+    with closing(ControlHub(address_of(Links(run_dir=str(folder)), CONTROL))) as hub:
 
         def serve() -> None:
             while not over.is_set():

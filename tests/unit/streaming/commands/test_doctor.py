@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,7 +115,7 @@ def test_powersave_is_warned_of() -> None:
 def test_a_folder_that_cannot_be_written_must_be_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Diagnosis(doctor.folders(Show(record=str(tmp_path / "a" / "b")))).exit_code() == 0
     assert not (tmp_path / "a").exists()
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert Diagnosis(doctor.folders(Show(record=str(tmp_path / "a")))).exit_code() == 1
     assert doctor.folders(Show(record="")) == []
 

@@ -52,7 +52,7 @@ class Ticking:
         pass
 
 
-class Speaker(Ticking):
+class FakeSpeaker(Ticking):
     """Ends with the duration."""
 
     def make(self, now_ns: int) -> Sequence[messages.Message]:
@@ -66,7 +66,7 @@ class Speaker(Ticking):
         return [messages.Speaker(tick=self.tick, dac_ns=now_ns)]
 
 
-class Camera(Ticking):
+class FakeCamera(Ticking):
     """Publishes black frames."""
 
     def setup(self, context: Context) -> None:
@@ -92,7 +92,7 @@ class Camera(Ticking):
 
 
 if __name__ == "__main__":
-    for name, build in {"camera": Camera, "speaker": Speaker}.items():
+    for name, build in {"camera": FakeCamera, "speaker": FakeSpeaker}.items():
         sys.modules[f"fake_{name}"] = SimpleNamespace(build=build)  # type: ignore[assignment]
         PROCESSES[name] = Process(name, f"fake_{name}", output=name)
     sys.exit(stage_process.main())

@@ -8,9 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engines import machine
 from engines.bundles import find_bundle
 from streaming.runtime import engine_builder
-from streaming.runtime.engine_builder import ENOUGH_CORES, building, comes_first, reasons
+from streaming.runtime.engine_builder import ENOUGH_CORES, must_build_first, prepare_engines, reasons
 
 MOST = ("embedding", "sight", "hearing", "translator", "encoder", "decoder", "painter")
 QUICK = "print('[1/1] sight'); print('sight: 1 ms', end='')"
@@ -26,7 +27,7 @@ def lacking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     )
     monkeypatch.setattr(engine_builder, "find_bundle", lambda bundle: tmp_path)
     monkeypatch.setattr(engine_builder, "learned_networks", lambda folder: MOST)
-    monkeypatch.setattr(engine_builder.machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
     monkeypatch.setattr(engine_builder, "cores", lambda: 2)
     return tmp_path
 
@@ -36,19 +37,19 @@ def runs(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
 
 
 def test_few_cores_wait_for_most_of_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_builder.machine, "has_gpu", lambda: False)
-    assert comes_first("onnxruntime", MOST, "default", 2)
-    assert not comes_first("onnxruntime", MOST, "default", ENOUGH_CORES)
-    assert not comes_first("onnxruntime", MOST[:3], "default", 2), "a few on torch hold up nothing"
-    assert not comes_first("tensorrt", MOST, "default", 2)
-    monkeypatch.setattr(engine_builder.machine, "has_gpu", lambda: True)
-    assert not comes_first("onnxruntime", MOST, "default", 2)
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    assert must_build_first("onnxruntime", MOST, "default", 2)
+    assert not must_build_first("onnxruntime", MOST, "default", ENOUGH_CORES)
+    assert not must_build_first("onnxruntime", MOST[:3], "default", 2), "a few on torch hold up nothing"
+    assert not must_build_first("tensorrt", MOST, "default", 2)
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    assert not must_build_first("onnxruntime", MOST, "default", 2)
 
 
 def test_what_comes_first_is_done_when_the_show_begins(lacking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(monkeypatch, QUICK)
     said: list[str] = []
-    with building("auto", "any", say=said.append) as lines:
+    with prepare_engines("auto", "any", say=said.append) as lines:
         assert lines == []
         assert said == [
             f"engines for onnxruntime are built first, once: {', '.join(MOST)}: none",
@@ -60,14 +61,14 @@ def test_what_comes_first_is_done_when_the_show_begins(lacking: Path, monkeypatc
 
 def test_what_could_not_be_built_is_said_and_the_show_goes_on(lacking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(monkeypatch, FAILING)
-    with building("auto", "any", say=lambda line: None) as lines:
+    with prepare_engines("auto", "any", say=lambda line: None) as lines:
         assert lines == ["not all engines could be built (no room for it); going on without"]
 
 
 def test_where_there_are_cores_it_is_built_beside_the_show(lacking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(monkeypatch, ENDLESS)
     monkeypatch.setattr(engine_builder, "cores", lambda: ENOUGH_CORES)
-    with building("auto", "any", say=pytest.fail) as lines:
+    with prepare_engines("auto", "any", say=pytest.fail) as lines:
         assert lines == [f"engines for onnxruntime are built in the background: {', '.join(MOST)}: none"]
         assert len(psutil.Process().children()) == 1
     assert not psutil.Process().children()
@@ -80,14 +81,14 @@ def test_a_show_that_is_given_up_while_it_waits_leaves_nothing(lacking: Path, mo
         if line.startswith("  "):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), building("auto", "any", say=give_up):
+    with pytest.raises(KeyboardInterrupt), prepare_engines("auto", "any", say=give_up):
         pytest.fail("it began")
     assert not psutil.Process().children()
 
 
 def test_a_whole_bundle_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_builder, "wants_export", lambda backend, bundle: {})
-    with building("auto", str(find_bundle("default")), first=True, say=pytest.fail) as lines:
+    with prepare_engines("auto", str(find_bundle("default")), first=True, say=pytest.fail) as lines:
         assert lines == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streaming.errors import UserError
-from streaming.runtime.run_folder import RunDir
+from streaming.runtime.run_folder import RunFolder
 
 
 def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
@@ -17,16 +17,16 @@ def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
     folder.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(folder / "camera.sock"))
-    with RunDir(folder):
+    with RunFolder(folder):
         assert not (folder / "camera.sock").exists()
         with pytest.raises(UserError, match=f"process {os.getpid()}"):
-            RunDir(folder)
-    RunDir(folder).close()
+            RunFolder(folder)
+    RunFolder(folder).close()
     folder.chmod(0o777)
     with pytest.raises(UserError, match="chmod 700"):
-        RunDir(folder)
+        RunFolder(folder)
     with pytest.raises(UserError, match="too long"):
-        RunDir(tmp_path / ("x" * 120))
+        RunFolder(tmp_path / ("x" * 120))
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="run folder"):
-        RunDir(tmp_path / "file")
+        RunFolder(tmp_path / "file")

@@ -13,18 +13,18 @@ import psutil
 import pytest
 
 from streaming.errors import UserError
-from streaming.runtime.run_folder import RunDir
+from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.show import perform
 from streaming.schema.processes import Process
 from streaming.settings.config import Links, Show
 from streaming.telemetry.report import Ending
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-FAKE_RUNNER = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
+FAKE_COMMAND = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
 
 
 def real_rows() -> list[Process]:
-    return [Process(name, f"fake_{name}", output=name, understudied=False) for name in ("camera", "speaker")]
+    return [Process(name, f"fake_{name}", output=name, warm_spare=False) for name in ("camera", "speaker")]
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def run_real(tmp_path: Path, duration_s: float | None = 1.0) -> tuple[Ending, di
     show = Show(
         direction="video-to-music", record="", duration_s=duration_s, quiet=True, links=Links(run_dir=str(run_dir))
     )
-    done = perform(show, processes=real_rows(), runner=FAKE_RUNNER)
+    done = perform(show, processes=real_rows(), command=FAKE_COMMAND)
     assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
     assert no_process_of(tmp_path)
     return done.ending, done.report
 
 
 def no_process_of(tmp_path: Path) -> bool:
-    script, mine = FAKE_RUNNER[1], psutil.Process().children(recursive=True)
+    script, mine = FAKE_COMMAND[1], psutil.Process().children(recursive=True)
     return not [child for child in mine if child.status() != psutil.STATUS_ZOMBIE and script in child.cmdline()]
 
 
@@ -83,9 +83,9 @@ def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
         "from streaming.settings.config import Links, Show\n"
         "from streaming.runtime.show import perform\n"
         "from streaming.schema.processes import Process\n"
-        "rows = [Process(n, f'fake_{n}', output=n, understudied=False) for n in ('camera', 'speaker')]\n"
+        "rows = [Process(n, f'fake_{n}', output=n, warm_spare=False) for n in ('camera', 'speaker')]\n"
         f"show = Show(direction='video-to-music', record='', quiet=True, links=Links(run_dir={str(run_dir)!r}))\n"
-        f"perform(show, processes=rows, runner={FAKE_RUNNER!r}, notes=['x'])\n"
+        f"perform(show, processes=rows, command={FAKE_COMMAND!r}, notes=['x'])\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as show:
         try:
@@ -94,10 +94,10 @@ def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
         finally:
             show.kill()
         with pytest.raises(UserError, match="another performance"):
-            RunDir(run_dir)
+            RunFolder(run_dir)
         assert psutil.wait_procs(family, timeout=20)[1] == []
     assert [path.name for path in run_dir.iterdir() if path.is_socket()] == []
-    RunDir(run_dir).close()
+    RunFolder(run_dir).close()
 
 
 def wait_for(condition: Callable[[], bool], turns: int = 1_000) -> None:

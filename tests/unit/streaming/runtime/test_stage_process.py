@@ -39,7 +39,7 @@ from streaming.stage import Context, Inputs
 from streaming.telemetry.metrics import Metrics, Totals
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub, Publisher, Subscriber
-from streaming.transport.links import CONTROL, addresses
+from streaming.transport.links import CONTROL, address_of
 from streaming.transport.sockets import Poller
 
 PATIENCE_NS = 20_000_000_000
@@ -73,12 +73,12 @@ class Fake:
         self.closed += 1
 
 
-class Supervisor:
+class StageSupervisor:
     """The other end: runs a stage in a thread and remembers what it said."""
 
     def __init__(self, run_dir: Path, stage: Any, row: Process = ROW, memo: dict[str, Any] | None = None) -> None:
         self.show = Show(links=Links(run_dir=str(run_dir)))
-        self.hub = ControlHub(addresses(self.show.links, CONTROL, bind=True))
+        self.hub = ControlHub(address_of(self.show.links, CONTROL, bind=True))
         self.reports: list[Report] = []
         self.totals = Totals()
         self.identity = b""
@@ -126,11 +126,11 @@ class Supervisor:
 
 
 @pytest.fixture
-def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervisor]]:
-    made: list[Supervisor] = []
+def supervise(tmp_path: Path) -> Iterator[Callable[..., StageSupervisor]]:
+    made: list[StageSupervisor] = []
 
-    def make(stage: Any, **options: Any) -> Supervisor:
-        made.append(Supervisor(tmp_path, stage, **options))
+    def make(stage: Any, **options: Any) -> StageSupervisor:
+        made.append(StageSupervisor(tmp_path, stage, **options))
         return made[-1]
 
     yield make
@@ -182,8 +182,8 @@ def test_a_whole_life(supervise: Any, tmp_path: Path) -> None:
     supervisor.tell(Start())
     supervisor.until(lambda: steps[-1].started)
 
-    source = Publisher("speaker", addresses(supervisor.show.links, "speaker", bind=True))
-    reader = Subscriber({"tokens": addresses(supervisor.show.links, "tokens")}, Metrics())
+    source = Publisher("speaker", address_of(supervisor.show.links, "speaker", bind=True))
+    reader = Subscriber({"tokens": address_of(supervisor.show.links, "tokens")}, Metrics())
     heard: list[Message] = []
     deadline, tick = clock.now_ns() + PATIENCE_NS, 0
     while len(heard) < 5:
@@ -245,7 +245,7 @@ def test_a_step_by_the_clock_reads_the_newest_of_what_does_not_wake(supervise: A
 
     supervisor = supervise(Fake(step, wake=lambda: due[0] if due else None))
     supervisor.begin()
-    source = Publisher("motion", addresses(supervisor.show.links, "motion", bind=True))
+    source = Publisher("motion", address_of(supervisor.show.links, "motion", bind=True))
     sent = [0]
     heard = [0]
 
@@ -278,7 +278,7 @@ def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) 
     row = Process("tokens", "no_such_module", ("flow",), (), "tokens")
     supervisor = supervise(Fake(step, wake=lambda: due[0] if due else None), row=row)
     supervisor.begin()
-    source = Publisher("flow", addresses(supervisor.show.links, "flow", bind=True))
+    source = Publisher("flow", address_of(supervisor.show.links, "flow", bind=True))
     sent = [0]
 
     def publish() -> bool:
@@ -298,7 +298,12 @@ def test_of_a_topic_whose_newest_come_together_as_many_are_held(supervise: Any) 
 
 def test_wake_makes_it_step_from_any_thread(supervise: Any) -> None:
     steps: list[int] = []
-    stage = Fake(lambda inputs, now_ns: steps.append(now_ns) or [])
+
+    def count(inputs: Inputs, now_ns: int) -> list[Message]:
+        steps.append(now_ns)
+        return []
+
+    stage = Fake(count)
     supervisor = supervise(stage)
     supervisor.begin()
     supervisor.until(lambda: steps)
@@ -374,7 +379,7 @@ def test_a_module_that_cannot_be_imported_is_a_failed_setup(supervise: Any) -> N
 
 
 def test_a_second_instance_is_refused(supervise: Any, tmp_path: Path) -> None:
-    taken = Publisher("tokens", addresses(Links(run_dir=str(tmp_path)), "tokens", bind=True))
+    taken = Publisher("tokens", address_of(Links(run_dir=str(tmp_path)), "tokens", bind=True))
     supervisor = supervise(Fake())
     supervisor.until(lambda: not supervisor.thread.is_alive())
     assert supervisor.end() == 2

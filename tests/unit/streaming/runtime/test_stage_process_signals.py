@@ -20,7 +20,7 @@ from streaming.schema.messages import Ready, Start
 from streaming.settings.config import Links, Show
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
-from streaming.transport.links import CONTROL, addresses
+from streaming.transport.links import CONTROL, address_of
 
 PATIENCE_NS = 20_000_000_000
 CHECKOUT = Path(stage_process.__file__).parents[2]
@@ -35,7 +35,7 @@ SCRIPT = """
 
     mood = os.environ["MOOD"]
 
-    class Stage:
+    class ScriptedStage:
         next_ns = None
         def setup(self, context):
             self.context = context
@@ -55,7 +55,7 @@ SCRIPT = """
         def close(self):
             print("closed", flush=True)
 
-    sys.modules["fake_stage"] = types.SimpleNamespace(build=Stage)
+    sys.modules["fake_stage"] = types.SimpleNamespace(build=ScriptedStage)
     PROCESSES["speaker"] = Process("speaker", "fake_stage", output="speaker", nice=1)
     if sys.argv[1:2] == ["alone"]:
         show = Show(links=Links(run_dir=sys.argv[2]))
@@ -120,7 +120,7 @@ def real(tmp_path: Path) -> Iterator[Callable[..., Real]]:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[ControlHub]:
-    made = ControlHub(addresses(Links(run_dir=str(tmp_path)), CONTROL, bind=True))
+    made = ControlHub(address_of(Links(run_dir=str(tmp_path)), CONTROL, bind=True))
     yield made
     made.close()
 

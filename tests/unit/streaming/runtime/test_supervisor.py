@@ -31,7 +31,7 @@ from streaming.settings.validation import with_control
 from streaming.telemetry.report import Ending
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-FAKE_RUNNER = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
+FAKE_COMMAND = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
 S = 1_000_000_000
 SETUP_NS = S // 2
 BEAT_NS = S // 4
@@ -132,7 +132,7 @@ class FakeChild:
     def wait(self, timeout_s: float) -> None:
         pass
 
-    def let_go(self) -> None:
+    def close_lifeline(self) -> None:
         pass
 
     def terminate(self) -> None:
@@ -157,8 +157,8 @@ class FakeChild:
 
 
 def table(**changes: object) -> list[Process]:
-    options: dict[str, object] = {"understudied": False, **changes}
-    camera, speaker = (Process(name, "x", understudied=False) for name in ("camera", "speaker"))
+    options: dict[str, object] = {"warm_spare": False, **changes}
+    camera, speaker = (Process(name, "x", warm_spare=False) for name in ("camera", "speaker"))
     return [camera, Process("sound", "x", **options), speaker]  # type: ignore[arg-type]
 
 
@@ -242,9 +242,9 @@ def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_p
     assert told(world, "sound") == [("motion", 2.0)]
 
 
-def test_the_understudy_takes_over_and_another_one_follows(tmp_path: Path) -> None:
+def test_the_warm_spare_takes_over_and_another_one_follows(tmp_path: Path) -> None:
     world = World()
-    show = supervisor(world, tmp_path, table(understudied=True), duration_s=20.0)
+    show = supervisor(world, tmp_path, table(warm_spare=True), duration_s=20.0)
     world.at(5.0, lambda: world.of("sound").kill())
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
@@ -450,7 +450,7 @@ def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
     tmp_path: Path, name: str, after_s: float
 ) -> None:
     world = World()
-    rows = [Process(row, "x", understudied=False) for row in ("microphone", "screen")]
+    rows = [Process(row, "x", warm_spare=False) for row in ("microphone", "screen")]
     show = supervisor(world, tmp_path, rows, direction="music-to-video")
     world.at(20.0, lambda: world.of(name).say(Finished(stage=name)))
     assert show.run() == Ending(0)
@@ -461,8 +461,8 @@ def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
 @pytest.mark.parametrize(("direction", "code"), [("music-to-video", 1), ("both", 0)])
 def test_losing_a_stage_ends_only_the_directions_that_need_it(tmp_path: Path, direction: str, code: int) -> None:
     world = World()
-    needed = Process("picture", "x", understudied=False, restarts=0, essential_to=("music-to-video",))
-    rows = [needed, Process("speaker", "x", understudied=False)]
+    needed = Process("picture", "x", warm_spare=False, restarts=0, essential_to=("music-to-video",))
+    rows = [needed, Process("speaker", "x", warm_spare=False)]
     show = supervisor(world, tmp_path, rows, direction=direction, duration_s=20.0)
     world.at(5.0, lambda: setattr(world.of("picture"), "status", -9))
     world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker")))

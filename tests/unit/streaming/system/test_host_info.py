@@ -6,15 +6,33 @@ import os
 import subprocess
 import sys
 import threading
-from collections import namedtuple
+from typing import NamedTuple
 
 import psutil
 import pytest
 
-from streaming.system.host_info import StolenTime, TimeLeft, cores, describe_host, threads_for
-from streaming.system.realtime import be_modest
+from streaming.system.host_info import IdleTime, StolenTime, cores, describe_host, threads_for
+from streaming.system.realtime import run_in_background
 
-Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
+
+class LinuxTimes(NamedTuple):
+    user: float
+    nice: float
+    system: float
+    idle: float
+    iowait: float
+    irq: float
+    softirq: float
+    steal: float
+    guest: float
+    guest_nice: float
+
+
+class PlainTimes(NamedTuple):
+    user: float = 1
+    nice: float = 0
+    system: float = 1
+    idle: float = 1
 
 
 def test_the_host_is_described() -> None:
@@ -24,28 +42,28 @@ def test_the_host_is_described() -> None:
 
 
 def test_stolen_time_is_the_share_since_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(50, 0, 10, 40, 0, 0, 0, 7, 30, 0))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: LinuxTimes(50, 0, 10, 40, 0, 0, 0, 7, 30, 0))
     stolen = StolenTime()
     assert stolen.percent() is None, "no time has passed"
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(100, 0, 20, 75, 0, 0, 0, 12, 60, 0))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: LinuxTimes(100, 0, 20, 75, 0, 0, 0, 12, 60, 0))
     assert stolen.percent() == pytest.approx(5.0)
 
 
 def test_where_nothing_is_told_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
+    monkeypatch.setattr(psutil, "cpu_times", PlainTimes)
     assert StolenTime().percent() is None
 
 
 def test_time_that_is_left_is_what_nobody_has_taken_since_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(50, 10, 10, 40, 0, 0, 0, 7, 30, 5))
-    left = TimeLeft()
+    monkeypatch.setattr(psutil, "cpu_times", lambda: LinuxTimes(50, 10, 10, 40, 0, 0, 0, 7, 30, 5))
+    left = IdleTime()
     assert left.share() == 1.0, "no time has passed"
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(115, 15, 15, 65, 0, 0, 0, 7, 60, 10))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: LinuxTimes(115, 15, 15, 65, 0, 0, 0, 7, 60, 10))
     assert left.share() == pytest.approx(0.25)
-    monkeypatch.setattr(psutil, "cpu_times", lambda: Times(215, 15, 15, 65, 0, 0, 0, 7, 60, 10))
+    monkeypatch.setattr(psutil, "cpu_times", lambda: LinuxTimes(215, 15, 15, 65, 0, 0, 0, 7, 60, 10))
     assert left.share() == 0.0
-    monkeypatch.setattr(psutil, "cpu_times", lambda: namedtuple("Times", "user nice system idle")(1, 0, 1, 1))
-    assert TimeLeft().share() == 1.0
+    monkeypatch.setattr(psutil, "cpu_times", PlainTimes)
+    assert IdleTime().share() == 1.0
 
 
 @pytest.mark.parametrize(
@@ -65,8 +83,8 @@ def test_a_second_thread_helps_where_a_core_is_free_for_it(direction: str, there
 
 
 HOLD = """
-from streaming.system.realtime import hold_memory
-held = hold_memory()
+from streaming.system.realtime import lock_memory
+held = lock_memory()
 block = bytearray(8_000_000)
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(int(held), status["VmLck"].split()[0])
@@ -87,7 +105,7 @@ def test_a_modest_thread_waits_and_the_others_do_not() -> None:
     found = []
 
     def work() -> None:
-        be_modest()
+        run_in_background()
         found.append((os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
 
     thread = threading.Thread(target=work)

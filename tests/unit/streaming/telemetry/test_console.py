@@ -12,8 +12,8 @@ from streaming.settings.config import Show
 from streaming.telemetry.console import (
     METER_CELLS,
     Rates,
-    Status,
-    last_words,
+    StatusThread,
+    closing_lines,
     line_of,
     meter,
     open_view,
@@ -29,7 +29,7 @@ S = 1_000_000_000
 def playing() -> ShowRecord:
     record = ShowRecord(show=Show(direction="video-to-music"), start_ns=0)
     for name in ("camera", "speaker"):
-        stage = record.stages[name] = StageRecord(name, state="running", heard=True)
+        stage = record.stages[name] = StageRecord(name, state="running", reported=True)
         stage.first, stage.last = (0, S), (25, 2 * S)
     metrics = Metrics()
     metrics.observe("motion_to_sound_ms", 71.0)
@@ -41,7 +41,7 @@ def playing() -> ShowRecord:
     return record
 
 
-class Screen(io.StringIO):
+class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -118,7 +118,7 @@ def test_plain_lines_say_each_note_once_and_nothing_before_the_start() -> None:
 
 
 def test_a_users_error_leaves_the_output_clean() -> None:
-    for out in (io.StringIO(), Screen()):
+    for out in (io.StringIO(), Terminal()):
         record = ShowRecord(show=Show())
         with open_view(quiet=False, stream=out) as view:
             view.finish(record, Ending(2, "camera 7: cannot be opened"))
@@ -132,7 +132,7 @@ def test_a_blocked_terminal_blocks_nobody() -> None:
         entered.set()
         blocked.wait(30)
 
-    status = Status(draw, period_ns=1)
+    status = StatusThread(draw, period_ns=1)
     record = playing()
     status.update(record, S)
     assert entered.wait(10)
@@ -148,12 +148,12 @@ def test_the_last_words_name_the_film_and_the_restarts() -> None:
     record.stages["camera"].restarts = 2
     record.stages["recorder"] = StageRecord("recorder", info={"film": "recordings/a.mp4"})
     record.stolen_percent = 4.6
-    words = "\n".join(last_words(record))
+    words = "\n".join(closing_lines(record))
     assert "5 % of the time" in words
     assert "60.0 s performed" in words
     assert "camera 2 times" in words
     assert words.endswith("film: recordings/a.mp4")
     record.stages["recorder"].totals.counters.update(frames=990, drops=10)
-    assert last_words(record)[-1] == "film: recordings/a.mp4", "a few are not missed"
+    assert closing_lines(record)[-1] == "film: recordings/a.mp4", "a few are not missed"
     record.stages["recorder"].totals.counters.update(frames=302, drops=198)
-    assert "film: recordings/a.mp4 (302 of 500 pictures" in last_words(record)[-1]
+    assert "film: recordings/a.mp4 (302 of 500 pictures" in closing_lines(record)[-1]

@@ -21,7 +21,7 @@ S = 1_000_000_000
 def performed() -> ShowRecord:
     record = ShowRecord(show=Show(direction="video-to-music"), start_ns=0, end_ns=10 * S)
     for name in ("camera", "motion", "tokens", "sound", "speaker"):
-        stage = record.stages[name] = StageRecord(name, heard=True)
+        stage = record.stages[name] = StageRecord(name, reported=True)
         stage.first, stage.last = (10, S), (10 + 25 * 8, 9 * S)
     metrics = Metrics()
     for value in range(50, 150):
@@ -78,7 +78,7 @@ def test_every_field_of_the_contract_is_there() -> None:
 
 
 def counted(name: str, **counters: int) -> StageRecord:
-    stage = StageRecord(name, heard=True, info={"device": "a film"})
+    stage = StageRecord(name, reported=True, info={"device": "a film"})
     stage.totals.add(Health(stage=name, counters=counters))
     return stage
 

@@ -59,7 +59,7 @@ def test_memory_is_bounded() -> None:
     device = DeviceClock(RATE)
     for tick in range(10_000):
         device.observe(tick * BLOCK, tick * 40_000_000)
-    assert len(device._buckets) <= 64
+    assert device.history_length <= 64
 
 
 def test_follows_a_rate_that_drifts() -> None:

@@ -102,7 +102,8 @@ def test_the_schedule_makes_every_tick_once_in_order() -> None:
     assert schedule.next(0, 40.0) is None
     assert not schedule.ready
     schedule.observe(0, 1_000_000_000)
-    now, made = 0, []
+    now = 0
+    made: list[int] = []
     while len(made) < 100:
         tick, begin = schedule.next(now, 40.0, 10.0) or (-1, 0)
         now = max(now, begin)

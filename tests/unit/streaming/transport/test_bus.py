@@ -18,14 +18,14 @@ import pytest
 import zmq
 
 from streaming.errors import UserError
-from streaming.schema.messages import Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
+from streaming.schema.messages import Control, Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
 from streaming.schema.topics import TOPICS
 from streaming.settings.config import Links
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport import wire
 from streaming.transport.bus import ControlHub, ControlLink, Publisher, Subscriber
-from streaming.transport.links import CONTROL, addresses, load_keys
+from streaming.transport.links import CONTROL, address_of, load_keys
 from streaming.transport.sockets import Poller, Waker, make_keys
 
 PATIENCE_NS = 20_000_000_000
@@ -33,7 +33,7 @@ PATIENCE_NS = 20_000_000_000
 
 @pytest.fixture
 def where(tmp_path: Path) -> Callable[[str], str]:
-    return lambda name: addresses(Links(run_dir=str(tmp_path)), name, bind=True)
+    return lambda name: address_of(Links(run_dir=str(tmp_path)), name, bind=True)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def join(publisher: Publisher, subscriber: Subscriber, make: Callable[[int], Mes
         tick += 1
         poller.wait(clock.now_ns() + 10_000_000, precise=False)
         heard = [m for messages in subscriber.drain().values() for m in messages]
-    while heard[-1].seq != publisher._seq - 1:
+    while heard[-1].seq != publisher.next_seq - 1:
         heard += collect(subscriber, bool)
     return heard[-1]
 
@@ -159,7 +159,7 @@ def test_a_reader_that_sleeps_is_bounded_and_its_losses_are_counted(
     got = collect(subscriber, bool)
     # What is sent now arrives again: a queue that was full a moment ago may still refuse the first of it.
     poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
-    while got[-1].seq != publisher._seq - 1:
+    while got[-1].seq != publisher.next_seq - 1:
         assert clock.now_ns() < deadline
         publisher.send(make(0))
         poller.wait(clock.now_ns() + 10_000_000, precise=False)
@@ -220,7 +220,7 @@ def test_closing_does_not_remove_a_successors_file(where: Any, closing: Any, tmp
 
 def test_bad_bytes_do_not_stop_the_reader(where: Any, closing: Any) -> None:
     metrics = Metrics()
-    raw = zmq.Context.instance().socket(zmq.PUB)
+    raw: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
     raw.bind(where("sound"))
     subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
     good = [bytes(frame) for frame in wire.pack(sound(1), TOPICS["sound"])]
@@ -277,7 +277,7 @@ def test_control_both_ways(where: Any, closing: Any, tmp_path: Path) -> None:
     reports = until(lambda: hub.poll(50), 2)
     assert [identity for identity, _ in reports] == [b"motion:12"] * 2
     assert reports[0][1] == Hello(stage="motion", pid=12)
-    controls = [Start(now_ns=5), Set(name="temperature", value=0.5), Stop()]
+    controls: list[Control] = [Start(now_ns=5), Set(name="temperature", value=0.5), Stop()]
     for control in controls:
         hub.send(b"motion:12", control)
     poller = Poller(link)
@@ -295,9 +295,9 @@ def test_control_both_ways(where: Any, closing: Any, tmp_path: Path) -> None:
 
 
 def test_malformed_control_is_counted_and_ignored(where: Any, closing: Any) -> None:
-    hub_metrics, link_metrics = Metrics(), Metrics()
+    hub_metrics = Metrics()
     hub = closing(ControlHub(where(CONTROL), hub_metrics))
-    raw = zmq.Context.instance().socket(zmq.DEALER)
+    raw: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     raw.setsockopt(zmq.IDENTITY, b"raw")
     raw.connect(where(CONTROL))
     raw.send(b"garbage")
@@ -307,13 +307,20 @@ def test_malformed_control_is_counted_and_ignored(where: Any, closing: Any) -> N
     assert until(lambda: hub.poll(50), 1) == [(b"raw", Hello(stage="x", pid=1))]
     assert counters(hub_metrics) == {"bad.control.malformed": 3}
     raw.close(0)
+
+
+def test_malformed_words_of_a_supervisor_are_counted_and_ignored(where: Any, closing: Any) -> None:
+    link_metrics = Metrics()
+    supervisor: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    supervisor.bind(where(CONTROL))
     link = closing(ControlLink(where(CONTROL), b"x:2", link_metrics))
     link.send(Hello(stage="x", pid=2))
-    until(lambda: hub.poll(50), 1)
-    hub._socket.send_multipart([b"x:2", b"\xff\xff"])
-    hub.send(b"x:2", Stop())
+    assert supervisor.poll(10_000)
+    for words in (b"\xff\xff", wire.pack_control(Stop())):
+        supervisor.send_multipart([b"x:2", words])
     assert until(link.receive, 1) == [Stop()]
     assert counters(link_metrics) == {"bad.control.malformed": 1}
+    supervisor.close(0)
 
 
 def test_waker_wakes_from_a_thread_and_never_blocks(closing: Any) -> None:
@@ -342,21 +349,21 @@ def test_poller_never_returns_before_the_deadline(closing: Any) -> None:
 
 def test_addresses(tmp_path: Path) -> None:
     links = Links(run_dir=str(tmp_path), addresses={"camera": "tcp://127.0.0.1:5555", "motion": "tcp://10.0.0.7:5556"})
-    assert addresses(links, "sound") == f"ipc://{tmp_path}/sound.sock"
-    assert addresses(links, "camera", bind=True) == "tcp://127.0.0.1:5555"
+    assert address_of(links, "sound") == f"ipc://{tmp_path}/sound.sock"
+    assert address_of(links, "camera", bind=True) == "tcp://127.0.0.1:5555"
     with pytest.raises(UserError, match="allow_remote"):
-        addresses(links, "motion", bind=True)
+        address_of(links, "motion", bind=True)
     with pytest.raises(UserError, match="keys"):
-        addresses(links, "motion")
+        address_of(links, "motion")
     allowed = Links(addresses={"motion": "tcp://*:5556"}, allow_remote=True, keys=str(tmp_path))
-    assert addresses(allowed, "motion", bind=True) == "tcp://*:5556"
+    assert address_of(allowed, "motion", bind=True) == "tcp://*:5556"
     with pytest.raises(UserError, match="not reached"):
-        addresses(allowed, "motion")
+        address_of(allowed, "motion")
     for bad in ("10.0.0.7:1", "tcp://", "tcp://host", "ipc:///tmp/x", "tcp://h:1;tcp://i:2", "tcp://127.0.0.1:1\n"):
         with pytest.raises(UserError, match="no address"):
-            addresses(Links(addresses={"motion": bad}), "motion", bind=True)
+            address_of(Links(addresses={"motion": bad}), "motion", bind=True)
     with pytest.raises(UserError, match="too long"):
-        addresses(Links(run_dir="/tmp/" + "x" * 120), "motion")
+        address_of(Links(run_dir="/tmp/" + "x" * 120), "motion")
 
 
 def test_an_open_port_without_keys_is_refused_even_when_asked_for_directly() -> None:

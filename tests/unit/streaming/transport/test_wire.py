@@ -230,14 +230,14 @@ def test_an_image_without_pixels_is_refused() -> None:
 
 
 def test_one_buffer_cannot_serve_two_arrays() -> None:
-    class Pair(Message, kw_only=True):
+    class TwoArrays(Message, kw_only=True):
         a: np.ndarray
         b: np.ndarray
 
-    topic = Topic("pair", Pair, 1.0, Policy.LATEST, 1_000, 1)
-    frames = flat(wire.pack(Pair(a=np.zeros(0, np.int64), b=np.ones((2, 2), np.float64)), topic))
+    topic = Topic("pair", TwoArrays, 1.0, Policy.LATEST, 1_000, 1)
+    frames = flat(wire.pack(TwoArrays(a=np.zeros(0, np.int64), b=np.ones((2, 2), np.float64)), topic))
     received = wire.unpack(frames, topic)
-    assert isinstance(received, Pair)
+    assert isinstance(received, TwoArrays)
     assert received.a.shape == (0,)
     assert np.array_equal(received.b, np.ones((2, 2)))
     twice = msgspec.msgpack.encode([1, {"a": ["uint8", [4], 0], "b": ["uint8", [4], 0]}])
