@@ -48,7 +48,7 @@ def music(seeds: range, seconds: float, sample_rate: int) -> Tensor:
 
 
 @torch.no_grad()
-def seeded(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
+def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
     """An untrained codec that says something of what it hears: layers are set by data (Mishkin and Matas 2016).
 
     Args:
@@ -58,7 +58,7 @@ def seeded(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
     """
     torch.manual_seed(seed)
     codec = Encodec(config).eval().requires_grad_(False)
-    latents = _set(codec.encoder.layers, sound)
+    latents = _normalize(codec.encoder.layers, sound)
     rest = latents.transpose(1, 2).flatten(0, 1)
     said = torch.zeros_like(rest)
     parts = rest.tensor_split(config.num_codebooks)
@@ -72,7 +72,7 @@ def seeded(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
         codec.quantizer.codebooks[k] = book
         entry = book[nearest(rest, book)]
         said, rest = said + entry, rest - entry
-    _set(codec.decoder.layers, said.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
+    _normalize(codec.decoder.layers, said.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
     last = codec.decoder.layers.parts()[-1]
     assert isinstance(last, Conv)
     assert last.conv.bias is not None
@@ -81,14 +81,14 @@ def seeded(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
     return codec
 
 
-def _set(part: Part, x: Tensor) -> Tensor:
+def _normalize(part: Part, x: Tensor) -> Tensor:
     """Make each convolution's outputs of mean 0 and deviation 1 over what it is given, in order; what comes out."""
     if isinstance(part, Parts):
         for inner in part.parts():
-            x = _set(inner, x)
+            x = _normalize(inner, x)
         return x
     if isinstance(part, Block):
-        return _set(part.block, x) + (x if part.shortcut is None else _set(part.shortcut, x))
+        return _normalize(part.block, x) + (x if part.shortcut is None else _normalize(part.shortcut, x))
     if isinstance(part, Memory):
         for weight in part.lstm.parameters():
             weight.mul_(2.0)
@@ -116,7 +116,7 @@ def runners(tick: Tick) -> dict[str, Runner]:
     return found
 
 
-def timed(
+def time_runners(
     compared: dict[str, Runner], ticks: list[dict[str, NDArray[Any]]], reset: Callable[[int], bool]
 ) -> tuple[dict[str, list[float]], dict[str, list[NDArray[Any]]]]:
     """Run them in turn.
@@ -163,12 +163,12 @@ def compare(codec: TokenCodec, ticks: int) -> list[str]:
     def begins(number: int) -> bool:
         return number % length == 0
 
-    spent, gave = timed(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
+    spent, gave = time_runners(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
     heard = gave["torch fp32"]
     for name, took in spent.items():
         share = float(np.mean([np.mean(a != b) for a, b in zip(gave[name], heard, strict=True)]))
         lines.append(_line("encoder", name, took, f"{100 * share:.1f}% of tokens differ"))
-    spent, gave = timed(runners(decoder), [{"frames": frames} for frames in heard], begins)
+    spent, gave = time_runners(runners(decoder), [{"frames": frames} for frames in heard], begins)
     late = -(-decoder.latency_samples // (2 * hop))
     kept = [number for number in range(ticks) if number % length >= late]
     want = [gave["torch fp32"][number] for number in kept]
@@ -194,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.bundle is None:
             config = EncodecConfig()
-            codec: Any = seeded(config, music(LEARNED, LEARNED_S, config.sample_rate))
+            codec: Any = seeded_codec(config, music(LEARNED, LEARNED_S, config.sample_rate))
         else:
             codec = sounding_of(Path(find_bundle(options.bundle)))
     except EngineError as error:

@@ -22,7 +22,7 @@ import psutil
 import torch
 
 from benchmarks.engines_page import leave
-from benchmarks.show import HISTORY, append_history, commit
+from benchmarks.show import HISTORY, append_history, commit_hash
 from engines import machine
 from engines.artifacts import PRECISIONS
 from engines.bundles import find_bundle, learned_networks
@@ -39,13 +39,13 @@ from streaming.timing import clock
 
 SECONDS = 4.0
 """How long each network is timed, by all that can run it together."""
-LEAST = 40
+MIN_TICKS = 40
 """Ticks that are timed however long they take."""
-WEIGHED = 20
+MEMORY_TICKS = 20
 """Ticks after which it is looked how much memory a network has come to need."""
 
 
-class Way(NamedTuple):
+class Variant(NamedTuple):
     """One way to run a network: how is "eager" or "compiled" for torch, a provider for ONNX Runtime."""
 
     runtime: str
@@ -57,11 +57,11 @@ class Way(NamedTuple):
         return " ".join(filter(None, [self.runtime, how, self.precision]))
 
 
-BASE = Way("torch", "fp32", "eager")
+BASE = Variant("torch", "fp32", "eager")
 """What the others are compared with."""
 
 
-def ways(*, rounded: bool, compiled: bool = False) -> Iterator[Way]:
+def variants(*, rounded: bool, compiled: bool = False) -> Iterator[Variant]:
     """All that this machine could do for a network, torch's own way first.
 
     Args:
@@ -71,21 +71,21 @@ def ways(*, rounded: bool, compiled: bool = False) -> Iterator[Way]:
     gpu = machine.has_gpu()
     for precision in PRECISIONS["torch"]:
         if precision != "fp16" or gpu:  # on a CPU torch computes fp16 by converting it
-            yield Way("torch", precision, "eager")
+            yield Variant("torch", precision, "eager")
     if gpu or compiled:
-        yield Way("torch", "fp32", "compiled")
+        yield Variant("torch", "fp32", "compiled")
     for provider in providers():
-        yield Way("onnxruntime", "fp32", provider)
+        yield Variant("onnxruntime", "fp32", provider)
         if provider != CPU:
-            yield Way("onnxruntime", "fp16", provider)
+            yield Variant("onnxruntime", "fp16", provider)
     if rounded:
-        yield Way("onnxruntime", "int8", CPU)
+        yield Variant("onnxruntime", "int8", CPU)
     if gpu and machine.installed("torch_tensorrt"):
         for precision in PRECISIONS["tensorrt"]:
-            yield Way("tensorrt", precision)
+            yield Variant("tensorrt", precision)
 
 
-def made(network: str, folder: Path, way: Way) -> bytes:
+def build_file(network: str, folder: Path, way: Variant) -> bytes:
     """The file that a way to run a network needs; nothing for torch.
 
     Raises:
@@ -103,7 +103,7 @@ def made(network: str, folder: Path, way: Way) -> bytes:
     return int8.rounded(tick, data) if way.precision == "int8" else data
 
 
-def opened(network: str, folder: Path, way: Way, data: bytes) -> Runner:
+def open_runner(network: str, folder: Path, way: Variant, data: bytes) -> Runner:
     """A runner of a network in one way.
 
     Raises:
@@ -120,7 +120,9 @@ def opened(network: str, folder: Path, way: Way, data: bytes) -> Runner:
     return PlanRunner(tick, PlanTick(tick.single(), plan, json.loads(names), place), place)
 
 
-def timed(network: str, folder: Path, runners: dict[Way, Runner], seconds: float) -> dict[Way, dict[str, float]]:
+def time_runners(
+    network: str, folder: Path, runners: dict[Variant, Runner], seconds: float
+) -> dict[Variant, dict[str, float]]:
     """Let all take turns, tick by tick, for so long.
 
     Returns:
@@ -128,9 +130,9 @@ def timed(network: str, folder: Path, runners: dict[Way, Runner], seconds: float
         does once, the median over ticks.
     """
     rng, tick = np.random.default_rng(1), load_tick(network, folder)
-    taken: dict[Way, list[float]] = {way: [] for way in runners}
+    taken: dict[Variant, list[float]] = {way: [] for way in runners}
     end, n = clock.now_ns() + int(seconds * 1e9), 0
-    while n < LEAST or clock.now_ns() < end:
+    while n < MIN_TICKS or clock.now_ns() < end:
         inputs: dict[str, Any] = {spec.name: example(spec, rng, n) for spec in tick.inputs}
         for way, runner in runners.items():
             begun = clock.now_ns()
@@ -145,21 +147,21 @@ def timed(network: str, folder: Path, runners: dict[Way, Runner], seconds: float
     return found
 
 
-def weigh(network: str, folder: Path, way: Way, file: Path) -> float:
+def memory_growth_mb(network: str, folder: Path, way: Variant, file: Path) -> float:
     """By how many MB this process grows when it opens a network and runs it; on a GPU, by how much of its memory."""
     here = psutil.Process()
     gpu = device_for().type == "cuda" and way.how != CPU
     free = torch.cuda.mem_get_info()[0] if gpu else 0
     before = here.memory_info().rss
-    runner = opened(network, folder, way, file.read_bytes())
+    runner = open_runner(network, folder, way, file.read_bytes())
     warm(runner)
-    for _ in range(WEIGHED):
+    for _ in range(MEMORY_TICKS):
         runner.run({name: value + 1 if name == "temperature" else value for name, value in runner.blank().items()})
     grown = free - torch.cuda.mem_get_info()[0] if gpu else here.memory_info().rss - before
     return grown / 1e6
 
 
-def _weighed(network: str, folder: Path, way: Way, file: Path) -> float | None:
+def memory_growth_in_child(network: str, folder: Path, way: Variant, file: Path) -> float | None:
     """The same in a process of its own; None where it fails."""
     command = [sys.executable, "-m", "benchmarks.engines", str(folder), "--weigh", network, *way, str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -172,7 +174,7 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
     Args:
         folder: the bundle's.
         seconds: how long each network is timed.
-        compiled: see `ways`.
+        compiled: see `variants`.
 
     Returns:
         `machine`: what it is; `bundle`; `rows`: network, way, times, memory and parity, or why it could not be run.
@@ -180,7 +182,7 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as kept:
         for network in learned_networks(folder):
-            rows += _measured(network, folder, Path(kept), seconds, compiled)
+            rows += _measure_network(network, folder, Path(kept), seconds, compiled)
     board = machine.gpu()
     about = {
         "cpu": machine.cpu(),
@@ -193,18 +195,18 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
     return {"machine": about, "bundle": folder.name, "at": clock.wall_text(), "rows": rows}
 
 
-def _measured(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
-    runners: dict[Way, Runner] = {}
-    rows: dict[Way, dict[str, Any]] = {}
-    for way in ways(rounded=int8.rounds(network, load_tick(network, folder)), compiled=compiled):
+def _measure_network(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
+    runners: dict[Variant, Runner] = {}
+    rows: dict[Variant, dict[str, Any]] = {}
+    for way in variants(rounded=int8.rounds(network, load_tick(network, folder)), compiled=compiled):
         sys.stdout.write(f"{network}: {way} ...\n")
         sys.stdout.flush()
         rows[way] = {"network": network, "way": str(way), **way._asdict()}
         file = kept / f"{network}-{len(rows)}"
         try:
-            data = made(network, folder, way)
+            data = build_file(network, folder, way)
             file.write_bytes(data)
-            runner = opened(network, folder, way, data)
+            runner = open_runner(network, folder, way, data)
             warm(runner)
             # In 8 bits a network is compared on pictures; noise is nothing that it was made for.
             rows[way]["parity"] = (
@@ -217,8 +219,8 @@ def _measured(network: str, folder: Path, kept: Path, seconds: float, compiled: 
         except Exception as error:  # the compilers' errors share no base class
             rows[way]["failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
             continue
-        rows[way]["memory_mb"] = _weighed(network, folder, way, file)
-    for way, step in timed(network, folder, runners, seconds).items():
+        rows[way]["memory_mb"] = memory_growth_in_child(network, folder, way, file)
+    for way, step in time_runners(network, folder, runners, seconds).items():
         rows[way]["step_ms"] = step
     return list(rows.values())
 
@@ -226,7 +228,7 @@ def _measured(network: str, folder: Path, kept: Path, seconds: float, compiled: 
 def entry(found: dict[str, Any]) -> dict[str, Any]:
     """What the history keeps of it: the medians."""
     steps = {f"{row['network']} {row['way']}": row["step_ms"]["p50"] for row in found["rows"] if "step_ms" in row}
-    return {"bench": "engines", "at": found["at"], "commit": commit(), "host": found["machine"], "p50_ms": steps}
+    return {"bench": "engines", "at": found["at"], "commit": commit_hash(), "host": found["machine"], "p50_ms": steps}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -245,7 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = find_bundle(options.bundle)
         if options.weigh:
             network, runtime, precision, how, file = options.weigh
-            sys.stdout.write(f"{weigh(network, folder, Way(runtime, precision, how), Path(file))}\n")
+            sys.stdout.write(f"{memory_growth_mb(network, folder, Variant(runtime, precision, how), Path(file))}\n")
             return 0
         found = measure(folder, options.seconds, compiled=options.compiled)
         for path in leave(found, options.out):

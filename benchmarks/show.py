@@ -163,7 +163,7 @@ def entry(which: str, done: Performance) -> dict[str, Any]:
     return {
         "bench": which,
         "at": clock.wall_text(),
-        "commit": commit(),
+        "commit": commit_hash(),
         "exit_code": done.ending.code,
         **{name: report[name] for name in kept},
         "stages": {name: {key: stage[key] for key in stages} for name, stage in report["stages"].items()},
@@ -176,7 +176,7 @@ def append_history(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def commit() -> str | None:
+def commit_hash() -> str | None:
     """The short hash of the checkout's commit, None outside of git."""
     try:
         done = subprocess.run(

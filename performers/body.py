@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from performers.gestures import GESTURES, Extras, Gesture, J, off
+from performers.gestures import GESTURES, Gesture, J, MovingParts, off
 from performers.score import Score
 from performers.tracks import BOUNCE, SMOOTH, Key, Track
 
@@ -31,7 +31,7 @@ _IK = np.array(
 
 
 @dataclass(frozen=True)
-class Pose:
+class BodyPose:
     """A body at one moment.
 
     Attributes:
@@ -146,7 +146,7 @@ class Body:
         pole /= np.sqrt((pole * pole).sum(1))[:, None] + 1e-9
         points[_IK[:, 1]] = root + line * along[:, None] + pole * out[:, None]
 
-    def pose(self, t_s: float) -> Pose:
+    def pose(self, t_s: float) -> BodyPose:
         """The body at a time, exactly; times may be asked for in any order.
 
         Args:
@@ -156,7 +156,7 @@ class Body:
             The pose. Before the first note and after the last the player stands still.
         """
         points = np.zeros((len(J), 3), dtype=np.float64)
-        extras = Extras()
+        extras = MovingParts()
         self._trunk(t_s, points)
         self.gesture.fill(t_s, points, extras)
         if self.kind != "strings":
@@ -165,4 +165,4 @@ class Body:
         if self.kind != "drums":
             points[J["beater"]] = points[J["right_foot"]]
         self._bend(points)
-        return Pose(points, (extras.pressed[0], extras.pressed[1]), tuple(extras.tilt))
+        return BodyPose(points, (extras.pressed[0], extras.pressed[1]), tuple(extras.tilt))

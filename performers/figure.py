@@ -42,7 +42,7 @@ _HAIRS: tuple[Colour, ...] = (
 )
 
 
-class Look:
+class Appearance:
     """How a person is built and dressed.
 
     Args:
@@ -77,7 +77,7 @@ class Figure:
         behind: the person is seen from behind.
     """
 
-    def __init__(self, look: Look, behind: bool = False) -> None:
+    def __init__(self, look: Appearance, behind: bool = False) -> None:
         self.look = look
         self.behind = behind
 

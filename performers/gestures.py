@@ -87,7 +87,7 @@ class Stance:
 
 
 @dataclass
-class Extras:
+class MovingParts:
     """What moves besides the points: pressed keys (left, right; 0..1) and the tilt of each drum piece in radians."""
 
     pressed: list[float] = field(default_factory=lambda: [0.0, 0.0])
@@ -102,7 +102,7 @@ class Gesture(Protocol):
     def shift(self, t_s: float) -> Vector:
         """How far the whole body is from its resting place."""
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Set hands, tips, feet and instrument; the trunk's points are already there."""
 
 
@@ -135,7 +135,7 @@ class Drums:
         """A drummer stays on the stool."""
         return 0.0, 0.0, 0.0
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Sticks, the foot at the pedal, its beater, and the cymbals that swing."""
         for side, limb in (("left", LEFT), ("right", RIGHT)):
             tip = np.array(self.sticks[limb].at(t_s))
@@ -194,7 +194,7 @@ class Keys:
         middle = 0.5 * (self.hands[LEFT].at(t_s)[0] + self.hands[RIGHT].at(t_s)[0])
         return 0.12 * middle, 0.0, 0.0
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Finger tips on or above their keys, and how far those are pressed."""
         points[J["low_end"]] = 0.5 * KEYBOARD_WIDTH, KEY_HEIGHT, KEY_DEPTH
         points[J["high_end"]] = -0.5 * KEYBOARD_WIDTH, KEY_HEIGHT, KEY_DEPTH
@@ -300,7 +300,7 @@ class Strings:
         axis = axis / length
         return low, axis, unit(bow - axis * float(bow @ axis)), length
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """The instrument, the bow across it and the finger on it."""
         low, axis, bow, length = self._axes(points)
         string, stop = self.stop.at(t_s)
@@ -357,7 +357,7 @@ class Air:
         """The trunk swings with the sweep."""
         return 0.12 * self.base.at(t_s)[1] * math.sin(self.angle.at(t_s)[0]), 0.0, 0.0
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Both hands in their sweeps."""
         place, radius = self.base.at(t_s)
         angle, lift = self.angle.at(t_s)[0], self.beat.at(t_s)[1]
@@ -426,7 +426,7 @@ class Dance:
         x, y = self.bounce.at(t_s)
         return x, y, 0.0
 
-    def fill(self, t_s: float, points: Points, extras: Extras) -> None:
+    def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Hands and feet, carried by the body."""
         points[J["low_end"]], points[J["high_end"]] = points[J["pelvis"]], points[J["head"]]
         x, y = self.bounce.at(t_s)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from performers.body import Pose
+from performers.body import BodyPose
 from performers.gestures import (
     AIR_HEIGHT,
     AIR_REACH,
@@ -139,14 +139,14 @@ class Kit:
         polygon(canvas, project(kick + 0.35 * radius * _UPRIGHT + np.array([0.0, 0.0, 0.162])), self.logo)
         self._drum(canvas, project, unit, 3)
 
-    def beater(self, canvas: Canvas, project: Project, unit: float, pose: Pose) -> None:
+    def beater(self, canvas: Canvas, project: Project, unit: float, pose: BodyPose) -> None:
         """The pedal's beater, behind the kick drum."""
         head = pose["beater"]
         rod = project(np.stack([head, np.array([head[0], 0.03, 0.33])]))
         lines(canvas, [rod], 0.012 * unit, self.metal)
         disc(canvas, rod[0], 0.02 * unit, self.head)
 
-    def cymbals(self, canvas: Canvas, project: Project, unit: float, pose: Pose) -> None:
+    def cymbals(self, canvas: Canvas, project: Project, unit: float, pose: BodyPose) -> None:
         """The cymbals, which swing."""
         for piece, lean in ((2, 0.05), (5, 0.25)):
             self._cymbal(canvas, project, unit, (*DRUM_PLACES[piece], _RADII[piece], lean), pose.tilt[piece])
@@ -204,7 +204,7 @@ class Kit:
         sign = middle + np.array([[-0.06, -0.006, 0.0], [0.06, -0.006, 0.0], [0.06, 0.006, 0.0], [-0.06, 0.006, 0.0]])
         polygon(canvas, project(sign), self.logo)
 
-    def pressed_keys(self, canvas: Canvas, project: Project, pose: Pose) -> None:
+    def pressed_keys(self, canvas: Canvas, project: Project, pose: BodyPose) -> None:
         """The white keys under fingers that are down, darker than the others."""
         _, near, far, _, _ = self._keyboard_sizes()
         for side, amount in zip(("left", "right"), pose.pressed, strict=True):
@@ -214,7 +214,7 @@ class Kit:
                 tint = mix((238, 243, 245), (150, 155, 165), min(1.0, amount))
                 polygon(canvas, _flat(project, key, KEY_HEIGHT - 0.005, (near + 0.008, far)), tint)
 
-    def strings(self, canvas: Canvas, project: Project, unit: float, pose: Pose) -> None:
+    def strings(self, canvas: Canvas, project: Project, unit: float, pose: BodyPose) -> None:
         """A violin or cello: body, fingerboard, strings, scroll, and the cello's spike."""
         low, high = pose["low_end"], pose["high_end"]
         axis = high - low

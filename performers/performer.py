@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from performers.body import Body
 from performers.gestures import J, place_of
-from performers.scene import Scene
+from performers.scene import PerformerScene
 from performers.score import KINDS, Score, draw_score
 
 _PLACES = (
@@ -71,7 +71,7 @@ class SyntheticPerformer:
         size: width and height of the frames in pixels.
         duration_s: length of the performance; afterwards the player stands still.
         periodic: play the same gesture at every beat.
-        undisturbed: nothing else moves; see `performers.scene.Scene`.
+        undisturbed: nothing else moves; see `performers.scene.PerformerScene`.
 
     Raises:
         ValueError: for an unknown kind, a size below 16 x 16, or a duration that is not positive.
@@ -94,7 +94,7 @@ class SyntheticPerformer:
         self.seed, self.size = seed, size
         self.score: Score = draw_score(chosen, seed, duration_s, periodic=periodic)
         self.body = Body(self.score, seed)
-        self.scene = Scene(seed, chosen, undisturbed=undisturbed)
+        self.scene = PerformerScene(seed, chosen, undisturbed=undisturbed)
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from performers.backdrop import Clutter, draw_backdrop
-from performers.body import Body, Pose
-from performers.figure import Figure, Look
+from performers.body import Body, BodyPose
+from performers.figure import Appearance, Figure
 from performers.gestures import J
 from performers.instruments import Kit, Project
 from performers.paint import Canvas, Image, Points2, Recording
@@ -33,7 +33,7 @@ _FRAMINGS: dict[str, tuple[tuple[float, ...], ...]] = {
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """A camera.
 
     Attributes:
@@ -78,7 +78,7 @@ def _rotation(yaw: float, pitch: float) -> NDArray[np.float64]:
     return both
 
 
-class Scene:
+class PerformerScene:
     """The look of one performance; all of it is drawn from a seed.
 
     Args:
@@ -94,7 +94,7 @@ class Scene:
         self._seed = seed
         # A keyboard is sometimes filmed from behind its player, where its high notes are at the right.
         self.behind = kind == "keys" and bool(rng.random() < 0.35)
-        self.figure = Figure(Look(rng), self.behind)
+        self.figure = Figure(Appearance(rng), self.behind)
         self.kit = Kit(rng)
         # Whoever plays pitches puts the camera nearer: a semitone is a hundredth of the player's height.
         nearness = [0.5, 0.37, 0.13] if kind in ("drums", "dance") else [0.25, 0.4, 0.35]
@@ -111,7 +111,7 @@ class Scene:
         flip = -1.0 if self.mirror else 1.0
         spin = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
         self._skew = spin @ np.array([[flip, skew], [0.0, -1.0]])
-        self._views: dict[bool, View] = {}
+        self._views: dict[bool, CameraView] = {}
         self._draw_sensor(rng)
         self._backdrop_seed = int(rng.integers(1 << 31))
         self._clutter = Clutter(rng) if rng.random() < 0.2 else None
@@ -136,7 +136,7 @@ class Scene:
         self._shake_rates = rng.uniform(*base, (2, 2)) * 2.0 * math.pi
         self._shake_phases = rng.uniform(0.0, 2.0 * math.pi, (2, 2))
 
-    def kept(self, size: tuple[int, int], view: View) -> dict[str, Recording]:
+    def kept(self, size: tuple[int, int], view: CameraView) -> dict[str, Recording]:
         """Where the drawings of what stands still are kept, for one size of picture and one camera."""
         if self._recordings_of != (size, id(view)):
             self._recordings_of, self._recordings = (size, id(view)), {}
@@ -147,7 +147,7 @@ class Scene:
         """Whether the camera and the light are steady and nothing drifts behind the player."""
         return self._undisturbed or not (self._shake or self._flicker[0] or self._clutter)
 
-    def view(self, body: Body) -> View:
+    def view(self, body: Body) -> CameraView:
         """The camera; where it looks depends on whether the player holds a violin or a cello."""
         cello = self.kind == "strings" and bool(getattr(body.gesture, "cello", False))
         if cello not in self._views:
@@ -157,7 +157,7 @@ class Scene:
             turn = _rotation(self._yaw, self._pitch)
             span *= 1.0 + 0.1 * (float(jitter[0]) + 0.6)
             shift = np.array([0.09, 0.035]) * jitter[1:3]
-            self._views[cello] = View(np.array([x, y, z]), turn, self._distance, self._skew, span, shift)
+            self._views[cello] = CameraView(np.array([x, y, z]), turn, self._distance, self._skew, span, shift)
         return self._views[cello]
 
     def _around(self, t_s: float) -> float:
@@ -175,7 +175,7 @@ class Scene:
     def _background(self, size: tuple[int, int], moved: NDArray[np.float64]) -> Image:
         """A fresh copy of the background under the scene's light, moved with the camera."""
         width, height = size
-        margin = math.ceil(_MARGIN * View.scale(size)) + 1 if self._shake else 0
+        margin = math.ceil(_MARGIN * CameraView.scale(size)) + 1 if self._shake else 0
         if size not in self._cache:
             rng = np.random.default_rng(self._backdrop_seed)
             drawn = draw_backdrop(rng, height + 2 * margin, width + 2 * margin)
@@ -184,7 +184,7 @@ class Scene:
         if not self._shake:
             return image.copy()
         # A shift by a fraction of a pixel as two blends of neighbours: 0.35 ms at 640 x 480; warpAffine takes 2.4 ms.
-        x, y = (margin - moved * View.scale(size)).tolist()
+        x, y = (margin - moved * CameraView.scale(size)).tolist()
         left, top = math.floor(x), math.floor(y)
         rows = image[top : top + height + 1]
         across = cv2.addWeighted(
@@ -208,7 +208,7 @@ class Scene:
         canvas = Canvas(self._background(size, moved), self._tone)
         if self._clutter is not None:
             self._clutter.draw(canvas, self._around(t_s))
-        brush = _Brush(self, self.view(body), size, moved)
+        brush = _FramePainter(self, self.view(body), size, moved)
         pose = body.pose(t_s)
         px = brush.project(pose.points)
         brush.still(canvas, pose, px)
@@ -225,7 +225,7 @@ class Scene:
         return self._sensor(canvas.image, t_s)
 
     @staticmethod
-    def _blurred(canvas: Canvas, brush: _Brush, poses: list[Pose], places: list[Points2]) -> None:
+    def _blurred(canvas: Canvas, brush: _FramePainter, poses: list[BodyPose], places: list[Points2]) -> None:
         """The moving parts, averaged over two or three moments within the part of the picture they touch."""
         spots = np.concatenate(places)
         height, width = canvas.image.shape[:2]
@@ -272,12 +272,14 @@ def _noise(height: int, width: int, sigma: float) -> tuple[Image, Image]:
     return np.clip(tile, 0, 255).astype(np.uint8), np.clip(-tile, 0, 255).astype(np.uint8)
 
 
-class _Brush:
+class _FramePainter:
     """Draws one frame's player: first what hardly moves, then what is blurred by its motion."""
 
-    def __init__(self, scene: Scene, view: View, size: tuple[int, int], moved: NDArray[np.float64]) -> None:
+    def __init__(
+        self, scene: PerformerScene, view: CameraView, size: tuple[int, int], moved: NDArray[np.float64]
+    ) -> None:
         self.scene, self.view, self.size, self.offset = scene, view, size, moved
-        self.unit = View.scale(size) / view.span
+        self.unit = CameraView.scale(size) / view.span
         self._kept = scene.kept(size, view)
         self.turn = float(np.clip(-2.0 * math.sin(scene._yaw), -1.0, 1.0))
 
@@ -290,9 +292,9 @@ class _Brush:
         if recording is None:
             recording = self._kept[name] = Recording(canvas)
             draw(recording, lambda points: self.view.project(points, self.size, np.zeros(2)))
-        recording.replay(canvas, View.scale(self.size) * self.offset)
+        recording.replay(canvas, CameraView.scale(self.size) * self.offset)
 
-    def still(self, canvas: Canvas, pose: Pose, px: Points2) -> None:
+    def still(self, canvas: Canvas, pose: BodyPose, px: Points2) -> None:
         """Seat, legs, trunk, head and an instrument that stands."""
         kind, figure, kit, unit, behind = (
             self.scene.kind,
@@ -324,13 +326,13 @@ class _Brush:
         elif kind == "strings" and seated:
             kit.strings(canvas, self.project, unit, pose)
 
-    def _keyboard(self, canvas: Canvas, pose: Pose) -> None:
+    def _keyboard(self, canvas: Canvas, pose: BodyPose) -> None:
         kit, unit, behind = self.scene.kit, self.unit, self.scene.behind
         self.stand(canvas, "white", lambda c, p: kit.white_keys(c, p, unit, behind))
         kit.pressed_keys(canvas, self.project, pose)
         self.stand(canvas, "black", lambda c, p: kit.black_keys(c, p, unit, behind))
 
-    def moving(self, canvas: Canvas, pose: Pose, px: Points2, corner: tuple[int, int] = (0, 0)) -> None:
+    def moving(self, canvas: Canvas, pose: BodyPose, px: Points2, corner: tuple[int, int] = (0, 0)) -> None:
         """Arms and what they hold; for a dancer, all of it."""
         kind, figure, kit = self.scene.kind, self.scene.figure, self.scene.kit
         if kind == "dance":
@@ -352,7 +354,7 @@ class _Brush:
             figure.trunk(canvas, px, self.unit)
             figure.face(canvas, px, self.unit, self.turn)
 
-    def _dancer(self, canvas: Canvas, pose: Pose, px: Points2) -> None:
+    def _dancer(self, canvas: Canvas, pose: BodyPose, px: Points2) -> None:
         """A dancer from back to front: an arm that is farther away than the chest is drawn before it."""
         figure = self.scene.figure
         depth = pose.points @ self.view.turn[2]

@@ -19,7 +19,7 @@ from training.evaluation.codec import evaluate_codec
 from training.evaluation.forward_loop import (
     ANSWER_GUIDANCE,
     ANSWER_TEMPERATURE,
-    Setting,
+    ResponseSettings,
     evaluate_footage,
     evaluate_forward,
 )
@@ -88,7 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--clips: at least {least}, or nothing can be compared")
     try:
         if options.what == "forward":
-            setting = Setting(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
+            setting = ResponseSettings(
+                options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance
+            )
             if folder:
                 figures, answers = evaluate_footage(setting, folder)
             else:

@@ -35,7 +35,7 @@ from streaming.stages.motion import MotionReader
 from training.bundling import sounding_of
 from training.footage.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
 from training.footage.reader import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
-from training.footage.sources import LAYOUTS, Source, detect
+from training.footage.sources import LAYOUTS, FootageSource, detect
 from training.footage.summary_page import write_summary
 from training.footage.writer import MediaWriter
 from training.loop.pool import open_executor, run_jobs
@@ -50,7 +50,7 @@ OFFSET_TICKS = 12
 
 
 @dataclass(frozen=True)
-class Settings:
+class PreparationSettings:
     """What every job needs: where to, and with which bundle's networks."""
 
     out: Path
@@ -65,7 +65,7 @@ def networks_hash(bundle: Path) -> str:
     )
 
 
-def prepare_source(source: Source, settings: Settings) -> dict[str, Any]:
+def prepare_source(source: FootageSource, settings: PreparationSettings) -> dict[str, Any]:
     """Prepare one source, or find out why it cannot be; its facts, also when they were there already."""
     path = settings.out / "items" / f"{source.name}.json"
     facts: dict[str, Any] = {
@@ -91,14 +91,14 @@ def prepare_source(source: Source, settings: Settings) -> dict[str, Any]:
     return facts
 
 
-def _prepare(footage: Footage, name: str, settings: Settings) -> dict[str, Any]:
+def _prepare(footage: Footage, name: str, settings: PreparationSettings) -> dict[str, Any]:
     heard = sound(footage)
     mono = heard.mean(0)
     levels = _levels(mono)
     if levels["peak_db"] < SILENT_DB:
         raise FootageError(f"its sound is silent throughout (peak {levels['peak_db']:.0f} dB)")
     view = _codec_view(mono, footage.ticks)
-    seen = _watch(footage, heard, name, settings)
+    seen = _read_motion(footage, heard, name, settings)
     arrays: dict[str, NDArray[Any]] = {
         **seen,
         "codes": _codes(view, settings.bundle),
@@ -146,7 +146,9 @@ def _codec_view(mono: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
     return out
 
 
-def _watch(footage: Footage, heard: NDArray[np.float32], name: str, settings: Settings) -> dict[str, NDArray[Any]]:
+def _read_motion(
+    footage: Footage, heard: NDArray[np.float32], name: str, settings: PreparationSettings
+) -> dict[str, NDArray[Any]]:
     """Read every tick's motion and write the normalized video and the thumbnails."""
     ticks = footage.ticks
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
@@ -235,7 +237,7 @@ def offset_between(movement: NDArray[np.float32], heard: NDArray[np.float32]) ->
     return round(float(lags[best]) * 40.0, 1), round(float((scores[best] - rest.mean()) / (rest.std() + 1e-12)), 2)
 
 
-def prepare(folder: Path, settings: Settings, layout: str, workers: int, cluster: str) -> dict[str, int]:
+def prepare(folder: Path, settings: PreparationSettings, layout: str, workers: int, cluster: str) -> dict[str, int]:
     """Prepare what is not prepared yet; returns how many items are ready and refused.
 
     Raises:
@@ -276,7 +278,7 @@ def prepare(folder: Path, settings: Settings, layout: str, workers: int, cluster
     return counts
 
 
-def _write_about(path: Path, sources: list[Source], settings: Settings, layout: str) -> None:
+def _write_about(path: Path, sources: list[FootageSource], settings: PreparationSettings, layout: str) -> None:
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     about = {
         "schema": SCHEMA,
@@ -307,7 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         bundle = find_bundle(options.bundle)
         options.out.mkdir(parents=True, exist_ok=True)
-        settings = Settings(options.out, bundle, networks_hash(bundle))
+        settings = PreparationSettings(options.out, bundle, networks_hash(bundle))
         layout = detect(options.folder) if options.layout == "auto" else options.layout
         counts = prepare(options.folder, settings, layout, options.workers, options.cluster)
     except KeyboardInterrupt:

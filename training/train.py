@@ -115,11 +115,11 @@ def main(arguments: list[str] | None = None) -> int:
             recipe = CodecRecipe(**{name: value for name, value in given.items() if value})
             path = train_codec(work, recipe, minutes=options.minutes, start=start, device=device, footage=options.data)
         elif options.network == "vocoder":
-            from training.networks.decoder_training import SpeakingRecipe
+            from training.networks.decoder_training import DecoderRecipe
             from training.networks.vocoder import train_vocoder
 
             given = {"steps": options.steps, "clips": options.clips}
-            how = SpeakingRecipe(**{name: value for name, value in given.items() if value})
+            how = DecoderRecipe(**{name: value for name, value in given.items() if value})
             path = train_vocoder(work, how, minutes=options.minutes, start=start, device=device)
         elif network == "animator":
             from training.networks.animator import AnimatorRecipe, train_animator

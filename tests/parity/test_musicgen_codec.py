@@ -15,7 +15,7 @@ from transformers import EncodecModel
 
 from models.codec.encodec import Encodec
 from tests.encodecs import as_audiocraft, seeded
-from training.adopt import AUDIOCRAFT, encodec_of, read_published
+from training.adopt.codec import AUDIOCRAFT, encodec_of, read_published
 
 TOLERANCE = 1e-4
 PUBLISHED = {

@@ -15,7 +15,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from benchmarks.codec import seeded
+from benchmarks.codec import seeded_codec
 from engines.artifacts import artifact_entry, not_exported
 from engines.registry import open_engine
 from export import int8
@@ -56,7 +56,7 @@ def halves_of(codec: Encodec) -> dict[str, Half]:
 
 @pytest.fixture(scope="module")
 def small_codec() -> Encodec:
-    return seeded(SMALL, heard(1, 8, 2.0))
+    return seeded_codec(SMALL, heard(1, 8, 2.0))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def products(data: bytes) -> list[tuple[int, int]]:
 
 
 def test_at_full_size() -> None:
-    codec = seeded(EncodecConfig(), heard(1, 4, 1.0))
+    codec = seeded_codec(EncodecConfig(), heard(1, 4, 1.0))
     large = {(1024, 4096)}
     for name, others in (("encoder", {(8192, 1024), (7168, 128)}), ("decoder", {(896, 1024), (1024, 8192)})):
         tick = tick_of(name, codec)

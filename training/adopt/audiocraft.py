@@ -56,7 +56,7 @@ def parts_of(model: Any, look_ahead: int) -> tuple[EncodecConfig, dict[str, Tens
         return config, codec_tensors(inner.state_dict(), config.num_codebooks), stereo
     if not hasattr(model, "cfg") or not hasattr(model, "state_dict"):
         raise PublishedError(f"a {type(model).__name__} is no EnCodec whose configuration audiocraft has kept (cfg)")
-    config = audiocraft_config(resolved(_plain(model.cfg)), look_ahead)
+    config = audiocraft_config(resolve_config(_plain(model.cfg)), look_ahead)
     return config, codec_tensors(model.state_dict(), config.num_codebooks), stereo
 
 
@@ -70,7 +70,7 @@ def _plain(cfg: Any) -> Any:
         raise PublishedError("its configuration cannot be read") from error
 
 
-def resolved(text: Any) -> dict[str, Any]:
+def resolve_config(text: Any) -> dict[str, Any]:
     """A configuration in YAML, with what it takes over from elsewhere in it (`${encodec.causal}`) put in.
 
     Raises:

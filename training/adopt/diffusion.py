@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engines.runtimes.diffusers_runtime import PROMPT, SCHEDULER, DiffusionPainter
 from models.codec.published_codecs import PublishedError
-from training.adopt.licences import CARD, agree, licence_of
+from training.adopt.licences import CARD, licence_of, require_acceptance
 from training.adopt.model_hub import fetch
 from training.bundling import write_ready
 
@@ -32,7 +32,7 @@ WANTED = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class DiffusionSettings:
     """What is to be painted: words, with which autoencoder, in squares of how many pixels."""
 
     prompt: str
@@ -40,7 +40,7 @@ class Wish:
     side: int = 512
 
 
-def files_of(source: str, wish: Wish, offline: bool) -> tuple[Path, Path, dict[str, bytes | Path]]:
+def files_of(source: str, wish: DiffusionSettings, offline: bool) -> tuple[Path, Path, dict[str, bytes | Path]]:
     """The folders of the network and its autoencoder, and what of them goes into a bundle: name there -> file.
 
     Raises:
@@ -61,7 +61,7 @@ def files_of(source: str, wish: Wish, offline: bool) -> tuple[Path, Path, dict[s
 
 
 @torch.inference_mode()
-def words_of(folder: Path, prompt: str) -> Tensor:
+def prompt_embedding(folder: Path, prompt: str) -> Tensor:
     """What the network's own reader makes of words: float32 [1, L, W].
 
     Raises:
@@ -90,7 +90,7 @@ def words_of(folder: Path, prompt: str) -> Tensor:
     return words.float().contiguous()
 
 
-def adopt_picture(source: str, wish: Wish, out: Path, *, offline: bool, accepted: bool) -> list[str]:
+def adopt_picture(source: str, wish: DiffusionSettings, out: Path, *, offline: bool, accepted: bool) -> list[str]:
     """Put a diffusion network into a bundle as its painter; returns lines for the user.
 
     Raises:
@@ -102,8 +102,8 @@ def adopt_picture(source: str, wish: Wish, out: Path, *, offline: bool, accepted
     folder, autoencoder, files = files_of(source, wish, offline)
     licences = {source: licence_of(source, folder), wish.autoencoder: licence_of(wish.autoencoder, autoencoder)}
     for name, licence in licences.items():
-        agree(name, licence, accepted)
-    files[f"diffusion/{PROMPT}"] = save({"prompt": words_of(folder, wish.prompt)})
+        require_acceptance(name, licence, accepted)
+    files[f"diffusion/{PROMPT}"] = save({"prompt": prompt_embedding(folder, wish.prompt)})
     config: dict[str, Any] = {"side": wish.side, "colours": 1.0, "prompt": wish.prompt}
     training = {"adopted": source, "licence": licences[source], "autoencoder": wish.autoencoder}
     write_ready(out, "diffusion", files, config, training)

@@ -19,7 +19,7 @@ from engines.contract import Array, Engine, EngineError
 from engines.flow.layout import LAYOUTS, FlowLayout, layout_from
 from engines.flow.network import NetworkFlow
 from models.codec.published_codecs import PublishedError
-from training.adopt.licences import agree, licence_of
+from training.adopt.licences import licence_of, require_acceptance
 from training.bundling import write_ready
 
 MOVED = (6.0, -4.0)
@@ -29,7 +29,7 @@ FAR_OFF = 1.5
 SIDE = 256
 
 
-class Adopted(NamedTuple):
+class FlowCandidate(NamedTuple):
     """A flow network that was read: the file, its layout, its licence, and the mean flow that it read of `MOVED`."""
 
     data: bytes
@@ -56,7 +56,7 @@ def layout_of(name: str, file: Path) -> FlowLayout:
         raise PublishedError(f"{path}: the manifest cannot be read ({error}); {known}") from error
 
 
-def read_flow_network(source: str, layout: str) -> Adopted:
+def read_flow_network(source: str, layout: str) -> FlowCandidate:
     """Read a network's file and try it.
 
     Raises:
@@ -69,10 +69,10 @@ def read_flow_network(source: str, layout: str) -> Adopted:
     how = layout_of(layout, file)
     data = file.read_bytes()
     engine = NetworkFlow(data, how)
-    return Adopted(data, engine.layout, licence_of(source, file.parent), read_of(engine))
+    return FlowCandidate(data, engine.layout, licence_of(source, file.parent), measure_flow(engine))
 
 
-def moved_texture(side: int = SIDE) -> tuple[Array, Array]:
+def texture_pair(side: int = SIDE) -> tuple[Array, Array]:
     """A texture and the same moved by `MOVED`: uint8 [S, S, 3] each."""
     noise = np.random.default_rng(4).integers(0, 256, (side, side, 3)).astype(np.float32)
     texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 20, 235, cv2.NORM_MINMAX)
@@ -81,13 +81,13 @@ def moved_texture(side: int = SIDE) -> tuple[Array, Array]:
     return np.asarray(texture, np.uint8), np.asarray(moved, np.uint8)
 
 
-def read_of(engine: Engine) -> tuple[float, float]:
+def measure_flow(engine: Engine) -> tuple[float, float]:
     """The mean flow in pixels, x and y, that an engine reads in the middle of a texture that has moved by `MOVED`.
 
     Raises:
         EngineError: when it cannot be run, or says what is no flow.
     """
-    previous, current = moved_texture()
+    previous, current = texture_pair()
     middle = slice(SIDE // 8, -SIDE // 8)
     flow = engine.step(previous=previous, current=current)["flow"][:, middle, middle]
     if not np.isfinite(flow).all():
@@ -103,7 +103,7 @@ def adopt_flow(source: str, layout: str, out: Path, *, accepted: bool) -> list[s
         EngineError: when it cannot be run as its layout says.
     """
     found = read_flow_network(source, layout)
-    agree(source, found.licence, accepted)
+    require_acceptance(source, found.licence, accepted)
     training = {"adopted": Path(source).name, "licence": found.licence}
     write_ready(out, "flow", {"flow.onnx": found.data}, found.layout.as_dict(), training)
     said = "a texture that has moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)

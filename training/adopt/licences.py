@@ -37,7 +37,7 @@ def licence_of(source: str, folder: Path) -> str:
     return "unknown"
 
 
-def agree(source: str, licence: str, accepted: bool) -> None:
+def require_acceptance(source: str, licence: str, accepted: bool) -> None:
     """Show a licence; one that is not plainly free must have been accepted.
 
     Raises:

@@ -24,7 +24,7 @@ KINDS = {1: np.float32, 10: np.float16, 11: np.float64}
 
 
 @dataclass(frozen=True)
-class Manifest:
+class FrontEndManifest:
     """How the backbone wants its pictures. A value v of 0 to 1 becomes (v - mean) / spread.
 
     Attributes:
@@ -64,25 +64,25 @@ def from_onnx(file: Path | None) -> PretrainedEmbedding:
             raise ValueError(f"it is no ONNX file ({_line(error)})") from error
         graph, tensors = graph_of(model, manifest.output)
         side = _side(model, manifest.side)
-        return _checked(graph, tensors, manifest, side, model, onnxruntime)
+        return _verify(graph, tensors, manifest, side, model, onnxruntime)
     except ValueError as error:
         raise ValueError(f"{where} {file}: {error}") from error
 
 
-def manifest_of(path: Path) -> Manifest:
+def manifest_of(path: Path) -> FrontEndManifest:
     """The manifest beside a file; where there is none, ImageNet's range and the first output.
 
     Raises:
         ValueError: when it is there and not right.
     """
     if not path.exists():
-        return Manifest()
+        return FrontEndManifest()
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         frozen: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        manifest = Manifest(**frozen)
+        manifest = FrontEndManifest(**frozen)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name} is not right ({_line(error)}); see docs/bundles.md") from error
     if len(manifest.mean) != 3 or len(manifest.spread) != 3 or not all(manifest.spread):
@@ -106,7 +106,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
             constants[node.output[0]] = node.attribute[0].t
             continue
         if node.input and all(name in constants for name in node.input):
-            constants.update(_computed(node, constants))
+            constants.update(_fold_constants(node, constants))
             continue
         nodes.append([node.op_type, list(node.input), list(node.output), _attributes(node)])
         if node.op_type == "Resize" and len(node.input) > 2 and node.input[2] in constants:
@@ -117,7 +117,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
     if len(inputs) != 1:
         raise ValueError(f"it has {len(inputs)} inputs, and a picture is one")
     output = output or graph.output[0].name
-    nodes = _needed(nodes, output)
+    nodes = _reachable(nodes, output)
     if unknown := sorted({node[0] for node in nodes} - OPERATORS.keys()):
         raise ValueError(f"operator {', '.join(unknown)} is not known here; see models/onnx_graph.py")
     used = {name for node in nodes for name in node[1]}
@@ -145,7 +145,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
     return described, [values for _, values in floats]
 
 
-def _computed(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
+def _fold_constants(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
     """What a node says of constants only is one too."""
     from onnx import numpy_helper
     from onnx.reference import ReferenceEvaluator
@@ -155,7 +155,7 @@ def _computed(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
     return {name: numpy_helper.from_array(np.asarray(one), name) for name, one in zip(node.output, found, strict=True)}
 
 
-def _needed(nodes: list[list[Any]], output: str) -> list[list[Any]]:
+def _reachable(nodes: list[list[Any]], output: str) -> list[list[Any]]:
     """The nodes that the output depends on, in order."""
     wanted, kept = {output}, []
     for node in reversed(nodes):
@@ -196,8 +196,8 @@ def _side(model: Any, wanted: int) -> int:
     return side
 
 
-def _checked(
-    graph: dict[str, Any], tensors: list[np.ndarray], manifest: Manifest, side: int, model: Any, runtime: Any
+def _verify(
+    graph: dict[str, Any], tensors: list[np.ndarray], manifest: FrontEndManifest, side: int, model: Any, runtime: Any
 ) -> PretrainedEmbedding:
     """The front-end, after its graph has said what ONNX Runtime says.
 

@@ -20,7 +20,7 @@ from streaming.conventions import FLOW_GRID, TICK_SAMPLES
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network, sounding_of
 from training.datasets.codec import render_clip
-from training.datasets.translator import FRAMES, load_examples, mel_frames, taken
+from training.datasets.translator import FRAMES, load_examples, mel_frames, to_network_dtype
 from training.loop.pool import open_executor
 from training.synthesis.mobiles import BANDS, Mobile
 from training.synthesis.recordings import TICKS, record_dataset
@@ -38,7 +38,7 @@ _MEL_BANDS = 24
 
 
 @dataclass
-class Scenes:
+class MotionClips:
     """Clips as tensors, one row each.
 
     Attributes:
@@ -59,9 +59,9 @@ class Scenes:
     seen: Tensor
     turns: Tensor
 
-    def rows(self, which: slice) -> Scenes:
+    def rows(self, which: slice) -> MotionClips:
         """Some of the clips."""
-        return Scenes(*(getattr(self, field.name)[which] for field in fields(self)))
+        return MotionClips(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def push_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def push_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(push, np.float32)
 
 
-def pooled(field: NDArray[np.float32], grid: int = FLOW_GRID) -> NDArray[np.float32]:
+def pool_field(field: NDArray[np.float32], grid: int = FLOW_GRID) -> NDArray[np.float32]:
     """A dense field [2, H, W] of a picture as cells [2, grid, grid] of the square in whose middle it lies."""
     _, height, width = field.shape
     side = max(height, width)
@@ -110,10 +110,10 @@ def record_mobile(seed: int) -> dict[str, NDArray[Any]]:
     before = rest
     for tick in range(TICKS):
         if np.abs(pose[tick] - before).max() > 1e-5:
-            flow[tick] = pooled(mobile.flow(before, pose[tick]))
+            flow[tick] = pool_field(mobile.flow(before, pose[tick]))
         before = pose[tick]
     # One tick of the way back to rest, seen from the pose, is where each point comes from.
-    where = np.stack([pooled(mobile.flow(pose[max(0, at - 1)], rest)) / 25.0 for at in STARTS])
+    where = np.stack([pool_field(mobile.flow(pose[max(0, at - 1)], rest)) / 25.0 for at in STARTS])
     still = fit_square(mobile.frame(rest), STILL_SIDE)
     return {
         "sound": (sound * 32767).astype(np.int16),
@@ -145,9 +145,11 @@ def record_mobiles(folder: Path, clips: int, first: int = MOBILE_SEED, workers: 
 
 
 @torch.inference_mode()
-def _heard(codes: Tensor, latent: Latent) -> Tensor:
+def _audio_latents(codes: Tensor, latent: Latent) -> Tensor:
     """Audio latents of clips: frames [N, T, K, F] -> float16 [N, T, D]."""
-    parts = [latent.audio(latent.sound_of(taken(codes[i : i + 32]))).half() for i in range(0, len(codes), 32)]
+    parts = [
+        latent.audio(latent.sound_of(to_network_dtype(codes[i : i + 32]))).half() for i in range(0, len(codes), 32)
+    ]
     return torch.cat(parts)
 
 
@@ -157,7 +159,7 @@ def _levels(sound: NDArray[np.float32]) -> NDArray[np.float16]:
     return np.asarray(10.0 * np.log10(power + 1e-9), np.float16)
 
 
-def performed(folder: Path, clips: int, bundle: Path, latent: Latent) -> Scenes:
+def performer_clips(folder: Path, clips: int, bundle: Path, latent: Latent) -> MotionClips:
     """Synthetic performers, as the forward loop was trained on them; the still is what is seen at the start."""
     data = load_examples(folder, clips, bundle)
     paths = record_dataset(folder, clips)
@@ -171,12 +173,12 @@ def performed(folder: Path, clips: int, bundle: Path, latent: Latent) -> Scenes:
     # The mean of a token frame's loudest bands says its level well enough to compare ticks.
     level = 10.0 * data.mel.float().amax(-1)
     where = torch.zeros(clips, len(STARTS), 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
-    heard, turns = _heard(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
-    return Scenes(heard, level.half(), data.flow, torch.from_numpy(stills), where, data.embedding, turns)
+    heard, turns = _audio_latents(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
+    return MotionClips(heard, level.half(), data.flow, torch.from_numpy(stills), where, data.embedding, turns)
 
 
 @torch.inference_mode()
-def moved_by_sound(paths: list[Path], bundle: Path, latent: Latent) -> Scenes:
+def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips:
     """Mobiles, heard through a bundle's codec."""
     sounding = sounding_of(bundle)
     columns: dict[str, list[Any]] = {name: [] for name in ("codes", "level", "flow", "stills", "where")}
@@ -191,13 +193,15 @@ def moved_by_sound(paths: list[Path], bundle: Path, latent: Latent) -> Scenes:
             columns["stills"].append(torch.from_numpy(file["still"]).expand(len(STARTS), -1, -1, -1))
             columns["where"].append(torch.from_numpy(file["where"]))
     stacked = {name: torch.stack(parts) for name, parts in columns.items()}
-    heard = _heard(stacked.pop("codes"), latent)
-    seen = embedded(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(-1, heard.shape[1], -1)
-    return Scenes(heard, **stacked, seen=seen, turns=torch.ones(len(paths), dtype=torch.bool))
+    heard = _audio_latents(stacked.pop("codes"), latent)
+    seen = embed_stills(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(
+        -1, heard.shape[1], -1
+    )
+    return MotionClips(heard, **stacked, seen=seen, turns=torch.ones(len(paths), dtype=torch.bool))
 
 
 @torch.inference_mode()
-def embedded(stills: Tensor, eyes: nn.Module) -> Tensor:
+def embed_stills(stills: Tensor, eyes: nn.Module) -> Tensor:
     """The embeddings of stills uint8 [N, S, S, 3]: float16 [N, E]."""
     parts = []
     for some in stills.split(32):
@@ -206,12 +210,12 @@ def embedded(stills: Tensor, eyes: nn.Module) -> Tensor:
     return torch.cat(parts)
 
 
-def together(*parts: Scenes) -> Scenes:
+def concatenate(*parts: MotionClips) -> MotionClips:
     """Several sets as one."""
-    return Scenes(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Scenes)))
+    return MotionClips(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(MotionClips)))
 
 
-def load_scenes(work: Path, bundle: Path, performers: int, mobiles: int) -> tuple[Scenes, Scenes]:
+def load_motion_clips(work: Path, bundle: Path, performers: int, mobiles: int) -> tuple[MotionClips, MotionClips]:
     """Record, hear and stack what the animator is trained on: performers and mobiles.
 
     Args:
@@ -223,6 +227,6 @@ def load_scenes(work: Path, bundle: Path, performers: int, mobiles: int) -> tupl
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
-    played = performed(work / "translator", performers, bundle, latent)
-    hung = moved_by_sound(record_mobiles(work / "animator", mobiles), bundle, latent)
+    played = performer_clips(work / "translator", performers, bundle, latent)
+    hung = mobile_clips(record_mobiles(work / "animator", mobiles), bundle, latent)
     return played, hung

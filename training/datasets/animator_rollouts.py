@@ -18,8 +18,8 @@ from tqdm import tqdm
 from models.pictures.animator import TICK_S, Animator, Moment, moved
 from streaming.audio.levels import Loudness
 from streaming.stages.flow import KEPT, chance_spread
-from training.datasets.animator import STARTS, Scenes
-from training.networks.animator import carried
+from training.datasets.animator import STARTS, MotionClips
+from training.networks.animator import advance_map
 
 ANCHORING = 0.5, 2.0
 """Range of the show's dial, 1/s."""
@@ -28,7 +28,7 @@ LITTLE, MUCH = 0.5, 0.8
 ROWS = 120
 
 
-class Enacted(NamedTuple):
+class Rollout(NamedTuple):
     """One still's way through a clip.
 
     start: the tick at which it was taken; chance: in parts of a show's; anchoring: by which part its map decays in a
@@ -42,7 +42,7 @@ class Enacted(NamedTuple):
 
 
 @torch.inference_mode()
-def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
+def roll_out(model: Animator, clips: MotionClips, seed: int = 0) -> list[list[Rollout]]:
     """Move the first still of every clip and one of its later ones with little chance, and the first one with much.
 
     Args:
@@ -56,7 +56,7 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
     count = len(clips.level)
     rng = np.random.default_rng(seed)
     later = rng.integers(1, len(STARTS), count)
-    ways: list[list[Enacted]] = [[] for _ in range(count)]
+    ways: list[list[Rollout]] = [[] for _ in range(count)]
     batches = [np.arange(count)[at : at + ROWS] for at in range(0, count, ROWS)]
     for rows in tqdm(batches, desc="enacted", mininterval=5):
         first = np.zeros(len(rows), np.int64)
@@ -69,9 +69,9 @@ def enact(model: Animator, clips: Scenes, seed: int = 0) -> list[list[Enacted]]:
             # Most often next to none: what is likeliest to be seen is what the painter has to know.
             chance = LITTLE * chance**2 if little else MUCH + (1.0 - MUCH) * chance
             led_by = chance[:, None] * spread
-            flow = _enact(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, led_by, rng)
+            flow = _roll_out(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, led_by, rng)
             for row, start, led, rate, said in zip(rows, starts, chance, anchoring, flow, strict=True):
-                ways[row].append(Enacted(int(start), float(led), float(rate), said[start + 1 :]))
+                ways[row].append(Rollout(int(start), float(led), float(rate), said[start + 1 :]))
     return ways
 
 
@@ -81,7 +81,7 @@ def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.array([chance_spread(loudness.hear(float(level), TICK_S)) for level in level_db], np.float32)
 
 
-def _enact(
+def _roll_out(
     model: Animator,
     heard: torch.Tensor,
     stills: torch.Tensor,
@@ -107,5 +107,5 @@ def _enact(
         moment = Moment(context[:, tick], moved(shown, where), where, before)
         flow = model.sample(moment, spreads[:, tick] * noise) * (tick > begun)[:, None, None, None]
         said[:, tick] = flow.numpy()
-        where, before = carried(where, flow, keep), flow
+        where, before = advance_map(where, flow, keep), flow
     return said

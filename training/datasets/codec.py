@@ -83,7 +83,7 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
-def coloured(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def colour(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Crops [B, n] as rooms, microphones and old recordings colour them: a smooth curve, and for some no highs at all.
 
     What is rendered has its highs where its instruments put them; a recorded drum or piano has few. A codec that never
@@ -103,7 +103,7 @@ def coloured(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.flo
     return np.fft.irfft(np.fft.rfft(x) * gain, length).astype(np.float32)
 
 
-def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
+def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
     """Random crops, coloured and at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
 
     def crops() -> NDArray[np.float32]:
@@ -113,13 +113,13 @@ def batch_of(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> 
         return np.asarray(taken / 32768, dtype=np.float32)
 
     second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
-    x = coloured(crops() + crops() * second[:, None], rng)
+    x = colour(crops() + crops() * second[:, None], rng)
     gain = 10.0 ** (np.where(rng.random(size) < 0.5, 0.0, rng.uniform(-24, 6, size)) / 20.0)
     gain = gain * rng.choice([-1.0, 1.0], size) / np.maximum(1.0, np.abs(x).max(1))
     return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
 
 
-def held_sounds(seeds: range) -> Tensor:
+def held_out_sounds(seeds: range) -> Tensor:
     """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
     clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in seeds])
     return torch.from_numpy(clips.astype(np.float32) / 32768)

@@ -27,8 +27,8 @@ from models.weights import pack_weights
 from streaming.conventions import FLOW_GRID, TICKS_PER_SECOND
 from streaming.painting.warp import Texture, WarpMap
 from streaming.vision.frame_features import fit_square
-from training.datasets.animator import STILL_SIDE, Scenes, mobile_of, pooled, push_of, record_mobiles
-from training.datasets.animator_rollouts import LITTLE, Enacted, enact
+from training.datasets.animator import STILL_SIDE, MotionClips, mobile_of, pool_field, push_of, record_mobiles
+from training.datasets.animator_rollouts import LITTLE, Rollout, roll_out
 from training.loop.pool import open_executor
 from training.synthesis.mobiles import Mobile
 from training.synthesis.recordings import TICKS, performer_of, record_dataset
@@ -42,7 +42,7 @@ LAYOUT = 5
 
 
 @dataclass
-class Pictures:
+class PainterExamples:
     """Moments as tensors, one row each.
 
     Attributes:
@@ -52,7 +52,7 @@ class Pictures:
         hidden: bool [N, S, S], what the still does not show: it was behind something there.
         seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
         chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
-        turns: bool [N], whether it may be learned from in a mirror; see `training.datasets.animator.Scenes`.
+        turns: bool [N], whether it may be learned from in a mirror; see `training.datasets.animator.MotionClips`.
         weight: float32 [N], how much it counts.
         went: float16 [N, P, 2], how far those points truly went from where they are in the still, in -1..1; NaN where
             that is not known.
@@ -73,12 +73,12 @@ class Pictures:
     weight: Tensor
     went: Tensor
 
-    def rows(self, which: Any) -> Pictures:
+    def rows(self, which: Any) -> PainterExamples:
         """Some of the moments."""
-        return Pictures(*(getattr(self, field.name)[which] for field in fields(self)))
+        return PainterExamples(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
+def warp_still(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
     side = prior.shape[0]
     drift = WarpMap((side, side))
@@ -87,7 +87,7 @@ def warped_by(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[
     return drift.render(Texture(prior))
 
 
-def hidden_in(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
+def hidden_mask(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
     """What of a pose's picture the still does not show, [H, W]: it lies behind something else there, or outside."""
     rest = np.zeros_like(pose)
     width, height = mobile.size
@@ -117,11 +117,11 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
     rows: dict[str, list[Any]] = {name: [] for name in ("warped", "wanted", "where", "hidden")}
     for tick in ticks:
         pose = poses[tick]
-        where = pooled(mobile.flow(pose, rest)) / TICKS_PER_SECOND
+        where = pool_field(mobile.flow(pose, rest)) / TICKS_PER_SECOND
         glow = GLOW * np.clip([push[tick][thing.band] for thing in mobile.things], 0.0, 1.0)
-        gap = hidden_in(mobile, pose).astype(np.uint8) * 255
+        gap = hidden_mask(mobile, pose).astype(np.uint8) * 255
         rows["where"].append(where.astype(np.float16))
-        rows["warped"].append(warped_by(still, where))
+        rows["warped"].append(warp_still(still, where))
         rows["wanted"].append(fit_square(mobile.frame(pose, glow.astype(np.float32)), STILL_SIDE))
         rows["hidden"].append(_fit_mask(gap))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
@@ -137,7 +137,7 @@ def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray((fitted[..., 0] > 127) & ~outside)
 
 
-def paint_performer(path: Path, seed: int, ways: Sequence[Enacted]) -> dict[str, NDArray[Any]]:
+def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str, NDArray[Any]]:
     """Moments of a recorded performer, whose still was moved as the animator heard it to be."""
     with np.load(path) as file:
         data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view")}
@@ -180,7 +180,7 @@ def _write(target: Path, made: dict[str, NDArray[Any]]) -> None:
     part.replace(target)
 
 
-def _performer_file(job: tuple[Path, Path, Sequence[Enacted]]) -> None:
+def _performer_file(job: tuple[Path, Path, Sequence[Rollout]]) -> None:
     source, target, ways = job
     _write(target, paint_performer(source, seed_of(source), ways))
 
@@ -196,11 +196,13 @@ def seed_of(recording: Path) -> int:
 
 
 @torch.no_grad()
-def stack(files: Sequence[Path], clips: Scenes, pose: Pose, rows: Sequence[int] | None = None) -> Pictures:
+def stack_examples(
+    files: Sequence[Path], clips: MotionClips, pose: Pose, rows: Sequence[int] | None = None
+) -> PainterExamples:
     """The moments of clips, one file each; of some rows of all the clips."""
     added = ("heard", "seen", "now", "said", "weight", "went")
-    names = [field.name for field in fields(Pictures) if field.name not in added]
-    columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(Pictures)}
+    names = [field.name for field in fields(PainterExamples) if field.name not in added]
+    columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(PainterExamples)}
     for row, path in zip(rows or range(len(files)), files, strict=True):
         with np.load(path) as file:
             for name in names:
@@ -214,12 +216,12 @@ def stack(files: Sequence[Path], clips: Scenes, pose: Pose, rows: Sequence[int] 
             columns["said"].append(said.as_one()[:, 0].half())
             columns["weight"].append(torch.ones(len(tick)))
             columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
-    return Pictures(*(torch.cat(columns[field.name]) for field in fields(Pictures)))
+    return PainterExamples(*(torch.cat(columns[field.name]) for field in fields(PainterExamples)))
 
 
-def performers_painted(
-    folder: Path, played: Scenes, animator: Animator, pose: Pose, kept: Path, workers: int = 2
-) -> Pictures:
+def performer_examples(
+    folder: Path, played: MotionClips, animator: Animator, pose: Pose, kept: Path, workers: int = 2
+) -> PainterExamples:
     """Make what is missing of performers, and stack what nothing but the player moved.
 
     Args:
@@ -235,20 +237,20 @@ def performers_painted(
     files = [kept / f"{path.stem}-picture-v{LAYOUT}-{made_by}.npz" for path in sources]
     if not all(path.exists() for path in files):
         kept.mkdir(parents=True, exist_ok=True)
-        jobs = list(zip(sources, files, enact(animator, played), strict=True))
+        jobs = list(zip(sources, files, roll_out(animator, played), strict=True))
         _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
     # What passes by, or is moved with the camera, is not to be painted.
     calm = [row for row, path in enumerate(sources) if performer_of(seed_of(path)).scene.calm]
-    return stack([files[row] for row in calm], played, pose, calm)
+    return stack_examples([files[row] for row in calm], played, pose, calm)
 
 
-def mobiles_painted(folder: Path, hung: Scenes, pose: Pose, kept: Path, workers: int = 2) -> Pictures:
-    """Make what is missing of mobiles, and stack it; see `performers_painted`."""
+def mobile_examples(folder: Path, hung: MotionClips, pose: Pose, kept: Path, workers: int = 2) -> PainterExamples:
+    """Make what is missing of mobiles, and stack it; see `performer_examples`."""
     sources = record_mobiles(folder, len(hung.level))
     kept.mkdir(parents=True, exist_ok=True)
     jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
     _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
-    return stack([path for _, path in jobs], hung, pose)
+    return stack_examples([path for _, path in jobs], hung, pose)
 
 
 def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:
@@ -257,9 +259,11 @@ def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: 
             pass
 
 
-def pictures_of(work: Path, played: Scenes, hung: Scenes, animator: Animator, pose: Pose) -> tuple[Pictures, Pictures]:
-    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_scenes`."""
+def load_painter_examples(
+    work: Path, played: MotionClips, hung: MotionClips, animator: Animator, pose: Pose
+) -> tuple[PainterExamples, PainterExamples]:
+    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_motion_clips`."""
     return (
-        performers_painted(work / "translator", played, animator, pose, work / "painter"),
-        mobiles_painted(work / "animator", hung, pose, work / "painter"),
+        performer_examples(work / "translator", played, animator, pose, work / "painter"),
+        mobile_examples(work / "animator", hung, pose, work / "painter"),
     )

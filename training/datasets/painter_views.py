@@ -21,9 +21,9 @@ from streaming.conventions import FLOW_GRID
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network
 from training.datasets.animator import STILL_SIDE
-from training.datasets.painter import Pictures
-from training.datasets.pose import Files, Row, follow
-from training.networks.pose import said_of
+from training.datasets.painter import PainterExamples
+from training.datasets.pose import Row, RowFiles, follow_player
+from training.networks.pose import predict_points
 from training.synthesis.recordings import SIZE
 
 VIEW_SEED = 3_200_000
@@ -39,7 +39,7 @@ _TOP = (STILL_SIDE - _ROWS) // 2
 
 
 @dataclass
-class Views:
+class PainterViews:
     """Clips as tensors, one row each, V views of each in their order.
 
     Attributes:
@@ -60,11 +60,11 @@ class Views:
     said: Tensor
     weight: Tensor
 
-    def rows(self, which: slice) -> Views:
+    def rows(self, which: slice) -> PainterViews:
         """Some of the clips."""
-        return Views(*(getattr(self, field.name)[which] for field in fields(self)))
+        return PainterViews(*(getattr(self, field.name)[which] for field in fields(self)))
 
-    def pairs(self, rng: np.random.Generator, count: int) -> Pictures:
+    def pairs(self, rng: np.random.Generator, count: int) -> PainterExamples:
         """So many stills and what is to be seen later, nothing moved meanwhile."""
         clips, views = self.seen.shape[:2]
         clip = torch.from_numpy(rng.integers(0, clips, count))
@@ -74,7 +74,7 @@ class Views:
         prior, wanted = (self._square(clip, at) for at in (begun, later))
         at_later = self.ticks[clip, later].long()
         still = torch.zeros(count, 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
-        return Pictures(
+        return PainterExamples(
             prior=prior,
             warped=prior,
             wanted=wanted,
@@ -111,15 +111,15 @@ def weights_of(seen: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def look(seed: int, bundle: Path) -> Row:
-    """A clip's views, at its first tick and at others by chance, and what is heard: a row of `Views` as arrays."""
-    row, pictures = follow(seed, bundle, LOOKS)
+def view_row(seed: int, bundle: Path) -> Row:
+    """One clip as a row of `PainterViews`: views at the first tick and at random ticks, and the audio latents."""
+    row, pictures = follow_player(seed, bundle, LOOKS)
     seen = np.stack([fit_square(picture, STILL_SIDE) for picture in pictures])
     return {"seen": seen[:, _TOP : _TOP + _ROWS], **row}
 
 
-def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Views:
-    """Look at so many players; 0.4 MB and 0.2 s for each. See `training.datasets.pose.Files.load`.
+def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> PainterViews:
+    """Look at so many players; 0.4 MB and 0.2 s for each. See `training.datasets.pose.RowFiles.load`.
 
     Raises:
         EngineError: when the bundle has no pose.
@@ -127,7 +127,7 @@ def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> View
     pose = load_network(bundle, "pose")
     if not isinstance(pose, Pose):
         raise TypeError("the bundle's pose is of another class")
-    columns = Files("views", VIEW_SEED, look).load(folder, bundle, clips, workers)
-    said = said_of(pose, columns["heard"], columns["known"], columns["ticks"])
+    columns = RowFiles("views", VIEW_SEED, view_row).load(folder, bundle, clips, workers)
+    said = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])
     used = {name: columns[name] for name in ("seen", "ticks", "known", "heard", "places")}
-    return Views(**used, said=said, weight=weights_of(columns["seen"]))
+    return PainterViews(**used, said=said, weight=weights_of(columns["seen"]))

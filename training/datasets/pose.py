@@ -28,8 +28,8 @@ from performers.gestures import J
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network, sounding_of
-from training.datasets.animator import embedded
-from training.datasets.translator import FRAMES, taken
+from training.datasets.animator import embed_stills
+from training.datasets.translator import FRAMES, to_network_dtype
 from training.loop.pool import open_executor
 from training.synthesis.recordings import TICKS, performer_of, sound_of
 
@@ -43,7 +43,7 @@ LAYOUT = 5
 Row = dict[str, NDArray[Any]]
 
 
-class Played(NamedTuple):
+class PlayerClips(NamedTuple):
     """Clips of players, T ticks each, that were looked at V times.
 
     heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.vision.embedding.POINTS` truly are,
@@ -59,13 +59,13 @@ class Played(NamedTuple):
     body: Tensor
     drawn: Tensor
 
-    def rows(self, which: Any) -> Played:
+    def rows(self, which: Any) -> PlayerClips:
         """Some of the clips."""
-        return Played(*(column[which] for column in self))
+        return PlayerClips(*(column[which] for column in self))
 
 
 @cache
-def _senses(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
+def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
@@ -73,17 +73,17 @@ def _senses(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
 
 
 @torch.inference_mode()
-def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArray[np.uint8]]]:
+def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArray[np.uint8]]]:
     """A player, looked at at the first tick and at others by chance, with whom nothing else moves.
 
     Returns:
-        A row of `Played` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2], body
+        A row of `PlayerClips` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2], body
         [T, P, 3], drawn [T]; and the pictures that were seen.
     """
-    sounding, latent, eyes = _senses(bundle)
+    sounding, latent, eyes = _networks(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
     frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1)
-    heard = latent.audio(latent.sound_of(taken(frames[None])))[0]
+    heard = latent.audio(latent.sound_of(to_network_dtype(frames[None])))[0]
     ticks = 1 + np.random.default_rng([seed, 911]).choice(TICKS - 1, looks - 1, replace=False)
     ticks = np.concatenate([[0], np.sort(ticks)])
     performer = performer_of(seed, undisturbed=True)
@@ -91,7 +91,7 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
     joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
     times = [tick / TICKS_PER_SECOND for tick in range(TICKS)]
-    known = embedded(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
+    known = embed_stills(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {
         "ticks": ticks.astype(np.int16),
         "known": known.numpy(),
@@ -103,11 +103,11 @@ def follow(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArr
     return row, pictures
 
 
-def _followed(seed: int, bundle: Path) -> Row:
-    return follow(seed, bundle)[0]
+def _player_row(seed: int, bundle: Path) -> Row:
+    return follow_player(seed, bundle)[0]
 
 
-def senses(bundle: Path) -> str:
+def networks_tag(bundle: Path) -> str:
     """Eight letters that say which networks look and hear, and what is kept of it."""
     networks = (SOUNDING[representation(bundle)], "latent", "embedding")
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
@@ -115,7 +115,7 @@ def senses(bundle: Path) -> str:
 
 
 def _file(seeds: range, make: Callable[[int, Path], Row], name: str, folder: Path, bundle: Path) -> Path:
-    path = folder / f"{name}-{seeds.start}-{len(seeds)}-{senses(bundle)}.npz"
+    path = folder / f"{name}-{seeds.start}-{len(seeds)}-{networks_tag(bundle)}.npz"
     if path.exists():
         return path
     torch.set_num_threads(1)
@@ -128,7 +128,7 @@ def _file(seeds: range, make: Callable[[int, Path], Row], name: str, folder: Pat
 
 
 @dataclass(frozen=True)
-class Files:
+class RowFiles:
     """Rows of one kind, in files of 40 under names with the networks' hash.
 
     Attributes:
@@ -167,6 +167,6 @@ class Files:
         return columns
 
 
-def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> Played:
-    """Follow so many players; 80 kB and 0.15 s for each. See `Files.load`."""
-    return Played(**Files("players", PLAYER_SEED, _followed).load(folder, bundle, count, workers))
+def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> PlayerClips:
+    """Follow so many players; 80 kB and 0.15 s for each. See `RowFiles.load`."""
+    return PlayerClips(**RowFiles("players", PLAYER_SEED, _player_row).load(folder, bundle, count, workers))

@@ -97,7 +97,7 @@ def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
     return sounding_of(bundle), seeing
 
 
-def taken(frames: Tensor) -> Tensor:
+def to_network_dtype(frames: Tensor) -> Tensor:
     """Frames as they are kept, int16 or float16 -> as networks take them, int64 or float32."""
     return frames.float() if frames.is_floating_point() else frames.long()
 
@@ -153,7 +153,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
     return target
 
 
-def _prepared(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
+def _prepare_all(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
     with open_executor(workers) as pool:
         yield from tqdm(
             pool.map(partial(_prepare, bundle=bundle), paths), total=len(paths), desc="prepared", mininterval=5
@@ -164,7 +164,7 @@ def load_examples(folder: Path, clips: int, bundle: Path, workers: int = 2) -> E
     """Record and prepare what is missing, and stack every clip."""
     names = [field.name for field in fields(Examples)]
     columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
-    for path in _prepared(record_dataset(folder, clips, workers), bundle, workers):
+    for path in _prepare_all(record_dataset(folder, clips, workers), bundle, workers):
         with np.load(path) as file:
             for name in names:
                 columns[name].append(file[name])

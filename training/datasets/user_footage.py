@@ -72,7 +72,7 @@ def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
     """The columns of `Examples`, in order."""
     span = slice(begin, begin + TICKS)
     codes = np.zeros((3, TICKS, *item.codes.shape[1:]), item.codes.dtype)
-    codes[0] = _padded(item.codes[span])
+    codes[0] = _pad(item.codes[span])
     sound = item.sound[begin * TICK_SAMPLES : (begin + TICKS) * TICK_SAMPLES]
     sound = np.pad(sound, (0, TICKS * TICK_SAMPLES - sound.size))
     mel = mel_frames(torch.from_numpy(sound), MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1)
@@ -80,9 +80,9 @@ def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
     there = item.age_s[span]
     age[: there.size] = np.maximum(there, 0.0)
     return (
-        _padded(item.flow[span]),
-        _padded(item.speed[span]),
-        _padded(item.embedding[span]),
+        _pad(item.flow[span]),
+        _pad(item.speed[span]),
+        _pad(item.embedding[span]),
         age,
         codes,
         np.zeros(3, np.int64),
@@ -92,5 +92,5 @@ def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
     )
 
 
-def _padded(x: NDArray[np.generic]) -> NDArray[np.generic]:
+def _pad(x: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.pad(x, ((0, TICKS - x.shape[0]), *((0, 0),) * (x.ndim - 1)))

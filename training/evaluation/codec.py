@@ -77,14 +77,14 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
 
 
 @dataclass(frozen=True)
-class Scored:
+class SampleScores:
     """One sound's figures, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
 
     row: dict[str, float]
     jumps: dict[str, NDArray[np.float64]]
 
 
-def score_sample(sample: Sample, bundle: str) -> Scored:
+def score_sample(sample: Sample, bundle: str) -> SampleScores:
     """All figures of one sound."""
     torch.set_num_threads(1)
     heard = through_codec(sample.sound, bundle)
@@ -101,10 +101,10 @@ def score_sample(sample: Sample, bundle: str) -> Scored:
         "seam_of_original": jumps(sample.sound),
         "seam_elsewhere": jumps(heard, ELSEWHERE),
     }
-    return Scored(row, all_jumps)
+    return SampleScores(row, all_jumps)
 
 
-def renders(count: int) -> list[Sample]:
+def held_out_renders(count: int) -> list[Sample]:
     """Held-out renders of every kind."""
     out = []
     for seed in range(TEST_SEED, TEST_SEED + count):
@@ -113,7 +113,7 @@ def renders(count: int) -> list[Sample]:
     return out
 
 
-def recordings(folder: Path) -> list[Sample]:
+def load_recordings(folder: Path) -> list[Sample]:
     """The sounds in a folder, as the codec hears them: mono, 32 kHz, 20 s at most.
 
     Raises:
@@ -146,7 +146,7 @@ def recordings(folder: Path) -> list[Sample]:
     return out
 
 
-def pooled(scored: list[Scored]) -> dict[str, Any]:
+def pool_scores(scored: list[SampleScores]) -> dict[str, Any]:
     """Means over sounds; of jumps the mean and the median over all borders, so that each border counts the same."""
     figures: dict[str, Any] = {"n_clips": len(scored)}
     for name in scored[0].row:
@@ -172,9 +172,9 @@ def evaluate_codec(
         The figures, and the sounds that they were made with.
     """
     figures: dict[str, Any] = {"kbits_per_s": CODEC_KBITS}
-    groups = {"renders": renders(clips)}
+    groups = {"renders": held_out_renders(clips)}
     if folder is not None:
-        groups["recordings"] = recordings(folder)
+        groups["recordings"] = load_recordings(folder)
     with open_executor(workers) as pool:
         for name, samples in groups.items():
             rows = list(
@@ -185,7 +185,7 @@ def evaluate_codec(
                     mininterval=5,
                 )
             )
-            figures[name] = pooled(rows)
+            figures[name] = pool_scores(rows)
             if name == "recordings":
                 figures["by_recording"] = {
                     sample.name: {k: round(v, 3) for k, v in one.row.items()}

@@ -37,7 +37,7 @@ def moments_of(sound: NDArray[np.float32], count: int) -> list[int]:
     return [min(ticks - 1, tick + 8) for tick in found]
 
 
-def cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fit_cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A picture whole in a cell of the sheet."""
     scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -59,7 +59,7 @@ def sheet(sound: NDArray[np.float32], priors: list[str], show: Show) -> NDArray[
     for path in priors:
         still = load_prior(path)
         shown = [moment.picture for tick, moment in enumerate(animate(sound, still, show)) if tick in wanted]
-        rows.append(np.hstack([cell(still), *(cell(image) for image in shown if image is not None)]))
+        rows.append(np.hstack([fit_cell(still), *(fit_cell(image) for image in shown if image is not None)]))
     return np.vstack(rows)
 
 

@@ -29,14 +29,14 @@ EVERY = 5
 Image = NDArray[np.uint8]
 
 
-def looks_of(image: Image) -> NDArray[np.float64]:
+def appearance_of(image: Image) -> NDArray[np.float64]:
     """Brightness, saturation and sharpness: mean luma, mean HSV saturation, mean absolute Laplacian; 0 to 255."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     saturation = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[..., 1]
     return np.array([grey.mean(), saturation.mean(), np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean()])
 
 
-def near(image: Image, prior: Image) -> float:
+def psnr_to_prior(image: Image, prior: Image) -> float:
     """Peak signal to noise ratio of a picture to the prior, dB; 99 where they are the same."""
     return float(cv2.PSNR(image, prior)) if np.any(image != prior) else 99.0
 
@@ -49,7 +49,7 @@ def rests_after(psnr: NDArray[np.float64]) -> float | None:
     return None if moving[-1] == psnr.size - 1 else float(moving[-1] + 1) / TICKS_PER_SECOND
 
 
-def piece(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
+def music_of(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
     """Held-out renders one after the other, each at a level of its own; whole ticks, float32, 32 kHz."""
     wanted = round(minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES
     rng = np.random.default_rng(seed)
@@ -81,17 +81,17 @@ def evaluate_endurance(bundle: str, minutes: float, silence_minutes: float, prio
     still = load_prior(prior)
     quiet = np.zeros(round(silence_minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES, np.float32)
     tail = np.zeros(round(TAIL_S * TICKS_PER_SECOND) * TICK_SAMPLES, np.float32)
-    sound = np.concatenate([quiet, piece(minutes), tail])
+    sound = np.concatenate([quiet, music_of(minutes), tail])
     before, after = quiet.size // TICK_SAMPLES, tail.size // TICK_SAMPLES
     ticks = sound.size // TICK_SAMPLES
     shown = fit_screen(still, screen_size(still))
     looks, psnr = [], np.zeros(ticks)
     for tick, moment in enumerate(tqdm(animate(sound, still, Show(bundle=bundle)), total=ticks, mininterval=10)):
         assert moment.picture is not None
-        psnr[tick] = near(moment.picture, shown)
+        psnr[tick] = psnr_to_prior(moment.picture, shown)
         if before <= tick < ticks - after and tick % EVERY == 0:
-            looks.append(looks_of(moment.picture))
-    change = np.mean(looks, 0) / looks_of(shown) - 1.0
+            looks.append(appearance_of(moment.picture))
+    change = np.mean(looks, 0) / appearance_of(shown) - 1.0
     music = psnr[before : ticks - after]
     return {
         "split": "held-out renders, never trained on, one after the other; the shipped still",

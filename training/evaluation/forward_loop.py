@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from engines.registry import open_engine
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
-from training.footage.reader import MASTER_RATE, FootageError, captured, examine, sound
+from training.footage.reader import MASTER_RATE, FootageError, camera_frames, examine, sound
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
 from training.measures.onsets import (
@@ -45,7 +45,7 @@ PITCHED = ("strings", "keys", "air", "footage")
 
 
 @dataclass
-class Answer:
+class Response:
     """One clip, answered.
 
     Attributes:
@@ -70,7 +70,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ResponseSettings:
     """How clips are answered: a bundle's name or folder, and the live controls."""
 
     bundle: str
@@ -86,7 +86,7 @@ def flow_peaks(clip: Clip) -> NDArray[np.float64]:
     return np.flatnonzero(peak) / TICKS_PER_SECOND
 
 
-def respond(clip: Clip, setting: Setting, seed: int) -> NDArray[np.float32]:
+def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
     """Make a clip's music through the causal path, one tick at a time."""
     sight = open_engine("sight", bundle=setting.bundle)
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
@@ -112,15 +112,15 @@ def respond(clip: Clip, setting: Setting, seed: int) -> NDArray[np.float32]:
     return np.concatenate(music)
 
 
-def answer(seed: int, setting: Setting, *, periodic: bool = False) -> Answer:
+def respond_to_performer(seed: int, setting: ResponseSettings, *, periodic: bool = False) -> Response:
     """Watch one synthetic performer and make its music."""
     clip = watch(seed, open_engine("embedding", bundle=setting.bundle), steady=True, periodic=periodic)
     score = performer_of(seed, periodic=periodic).score
     music = respond(clip, setting, seed)
-    return Answer(str(seed), clip.kind, music, clip.sound, score.onsets_s, flow_peaks(clip), score.rests)
+    return Response(str(seed), clip.kind, music, clip.sound, score.onsets_s, flow_peaks(clip), score.rests)
 
 
-def answer_footage(path: Path, setting: Setting) -> Answer:
+def respond_to_footage(path: Path, setting: ResponseSettings) -> Response:
     """Watch a film and make its music; its onsets are those heard in its own sound.
 
     Raises:
@@ -132,10 +132,10 @@ def answer_footage(path: Path, setting: Setting) -> Answer:
     played = np.pad(played, (0, length - played.size))
     played *= np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(played**2))), 1e-4))
     embedding = open_engine("embedding", bundle=setting.bundle)
-    clip = Clip(0, "footage", *read_motion(captured(footage), footage.ticks, embedding), played)
+    clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), played)
     onsets = detect_onsets(played, threshold=FOOTAGE_THRESHOLD)
     music = respond(clip, setting, 0)
-    return Answer(path.name, clip.kind, music, played, onsets, flow_peaks(clip), threshold=FOOTAGE_THRESHOLD)
+    return Response(path.name, clip.kind, music, played, onsets, flow_peaks(clip), threshold=FOOTAGE_THRESHOLD)
 
 
 def _mean(values: list[float]) -> float | None:
@@ -144,7 +144,7 @@ def _mean(values: list[float]) -> float | None:
     return round(float(np.mean(there)), 4) if there else None
 
 
-def earlier(one: Answer, by_s: float) -> Answer:
+def shift_earlier(one: Response, by_s: float) -> Response:
     """The answer beside what was asked of it: the same performance, so many seconds earlier."""
     samples = round(by_s * SAMPLE_RATE)
     played = np.concatenate([one.played[samples:], np.zeros(samples, np.float32)])
@@ -153,7 +153,7 @@ def earlier(one: Answer, by_s: float) -> Answer:
     return replace(one, played=played, onsets=onsets[onsets >= 0.0], rests=rests)
 
 
-def score(answers: list[Answer], early_s: float = 0.0) -> dict[str, Any]:
+def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
     """All figures of the forward evaluation for a list of answered clips (at least two).
 
     With anticipation the music is compared with the performance as it would be that much earlier, but the lag is the
@@ -161,7 +161,7 @@ def score(answers: list[Answer], early_s: float = 0.0) -> dict[str, Any]:
     no onsets to be met and is left out of their means.
     """
     if early_s:
-        answers = [earlier(a, early_s) for a in answers]
+        answers = [shift_earlier(a, early_s) for a in answers]
     heard = [detect_onsets(a.music) for a in answers]
     own = [match_onsets(a.onsets, h) for a, h in zip(answers, heard, strict=True)]
     with_onsets = [i for i, a in enumerate(answers) if a.onsets.size]
@@ -207,8 +207,8 @@ def score(answers: list[Answer], early_s: float = 0.0) -> dict[str, Any]:
 
 
 def evaluate_forward(
-    setting: Setting, clips: int, *, periodic: bool = False, workers: int = 2
-) -> tuple[dict[str, Any], list[Answer]]:
+    setting: ResponseSettings, clips: int, *, periodic: bool = False, workers: int = 2
+) -> tuple[dict[str, Any], list[Response]]:
     """Answer and score the first `clips` held-out clips, or as many performers who repeat one gesture.
 
     Returns:
@@ -216,7 +216,7 @@ def evaluate_forward(
     """
     seeds = range(TEST_SEED, TEST_SEED + clips)
     with open_executor(workers) as pool:
-        jobs = pool.map(partial(answer, setting=setting, periodic=periodic), seeds)
+        jobs = pool.map(partial(respond_to_performer, setting=setting, periodic=periodic), seeds)
         answers = list(tqdm(jobs, total=clips, desc="clips", mininterval=5))
     kinds = sorted({a.kind for a in answers})
     groups = {kind: [a for a in answers if a.kind == kind] for kind in kinds}
@@ -230,7 +230,9 @@ def evaluate_forward(
     return figures | _settings(setting), answers
 
 
-def evaluate_footage(setting: Setting, folder: Path, workers: int = 2) -> tuple[dict[str, Any], list[Answer]]:
+def evaluate_footage(
+    setting: ResponseSettings, folder: Path, workers: int = 2
+) -> tuple[dict[str, Any], list[Response]]:
     """Answer and score every film in a folder; what cannot be used is named in the figures with the reason.
 
     Returns:
@@ -242,7 +244,7 @@ def evaluate_footage(setting: Setting, folder: Path, workers: int = 2) -> tuple[
     films = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILMS) if folder.is_dir() else []
     answers, refused = [], {}
     with open_executor(workers) as pool:
-        jobs = [(path, pool.submit(answer_footage, path, setting)) for path in films]
+        jobs = [(path, pool.submit(respond_to_footage, path, setting)) for path in films]
         for path, job in tqdm(jobs, desc="films", mininterval=5):
             try:
                 answers.append(job.result())
@@ -251,14 +253,14 @@ def evaluate_footage(setting: Setting, folder: Path, workers: int = 2) -> tuple[
     if len(answers) < 2:
         raise FileNotFoundError(f"{folder}: two films or more are needed to compare; {len(answers)} can be used")
     figures = score(answers, setting.anticipation_s) | {
-        "by_film": {a.name: _of_one(a) for a in answers},
+        "by_film": {a.name: _film_figures(a) for a in answers},
         "refused": refused,
         "split": "footage of others, never trained on; the onsets are those heard in its own sound",
     }
     return figures | _settings(setting), answers
 
 
-def _of_one(one: Answer) -> dict[str, Any]:
+def _film_figures(one: Response) -> dict[str, Any]:
     """A film's own figures; None where its sound has nothing to compare with."""
     match = match_onsets(one.onsets, detect_onsets(one.music))
     rule = match_onsets(one.onsets, one.rule)
@@ -272,7 +274,7 @@ def _of_one(one: Answer) -> dict[str, Any]:
     }
 
 
-def _settings(setting: Setting) -> dict[str, Any]:
+def _settings(setting: ResponseSettings) -> dict[str, Any]:
     return {
         "temperature": setting.temperature,
         "guidance": setting.guidance,

@@ -60,7 +60,9 @@ class Page:
     def table(self, head: list[str], rows: list[list[Any]]) -> None:
         """A table; numbers are shown with three decimals at most."""
         cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(_shown(v))}</td>" for v in row) + "</tr>" for row in rows)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_format_value(v))}</td>" for v in row) + "</tr>" for row in rows
+        )
         self._parts.append(f"<table><tr>{cells}</tr>{body}</table>")
 
     def scores(self, figures: dict[str, Any]) -> None:
@@ -74,8 +76,10 @@ class Page:
         for name in names:
             interval = figures.get(f"{name}_interval")
             present = [control for control in CONTROLS if f"{name}_{control}" in figures]
-            controls = [f"{control.replace('_', ' ')} {_shown(figures[f'{name}_{control}'])}" for control in present]
-            span = f"{_shown(interval[0])} to {_shown(interval[1])}" if interval else ""
+            controls = [
+                f"{control.replace('_', ' ')} {_format_value(figures[f'{name}_{control}'])}" for control in present
+            ]
+            span = f"{_format_value(interval[0])} to {_format_value(interval[1])}" if interval else ""
             rows.append([name.replace("_", " "), figures[name], span, ", ".join(controls)])
         self.table(["figure", "value", "95 % interval", "controls"], rows)
 
@@ -131,7 +135,7 @@ class Page:
         return f"{self._count:03d}.{suffix}"
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):

@@ -29,7 +29,7 @@ GROUP = 32
 
 
 @dataclass(frozen=True)
-class Pair:
+class LatentPair:
     """A clip: latents of what is seen and heard [T, D], and what the rule looks at [T, 1] twice."""
 
     kind: str
@@ -43,7 +43,7 @@ def _standard(x: Table) -> Table:
     return np.asarray((x - x.mean(0)) / (x.std(0) + 1e-9))
 
 
-def observe(seed: int, bundle: str) -> Pair:
+def observe(seed: int, bundle: str) -> LatentPair:
     """See and hear one held-out clip."""
     clip = watch(seed, open_engine("embedding", bundle=bundle), steady=True)
     sight, encoder = open_engine("sight", bundle=bundle), open_engine("encoder", bundle=bundle)
@@ -61,7 +61,7 @@ def observe(seed: int, bundle: str) -> Pair:
         audio.append(hearing.step(frames=encoder.step(pcm=pcm)["frames"])["latent"])
     energy = np.log(clip.speed.astype(np.float64).mean((1, 2)) + 1e-3)[:, None]
     rise = np.maximum(0.0, np.diff(level_db(clip.sound), prepend=-60.0))[:, None]
-    return Pair(
+    return LatentPair(
         clip.kind,
         np.stack(video).astype(np.float64),
         np.stack(audio).astype(np.float64),
@@ -77,7 +77,7 @@ def match(seen: Table, heard: Table, shift: int = 0) -> float:
     return float((seen[first:last] * heard[first + shift : last + shift]).sum(1).mean())
 
 
-def found_first(seen: list[Table], heard: list[Table]) -> list[float]:
+def retrieval_hits(seen: list[Table], heard: list[Table]) -> list[float]:
     """For each video 1.0 if its own sound is the likeliest of its group of `GROUP`, else 0.0."""
     hits = []
     for begin in range(0, len(seen), GROUP):
@@ -102,12 +102,12 @@ def shift_errors(seen: list[Table], heard: list[Table], seed: int = 0) -> list[i
     return errors
 
 
-def score_pairs(pairs: list[Pair]) -> dict[str, Any]:
+def score_pairs(pairs: list[LatentPair]) -> dict[str, Any]:
     """All figures, each beside its controls."""
     video, audio = [p.video for p in pairs], [p.audio for p in pairs]
     energy, rise = [p.energy for p in pairs], [p.rise for p in pairs]
     others = [*audio[1:], audio[0]]
-    first = found_first(video, audio)
+    first = retrieval_hits(video, audio)
     located = [float(abs(error) <= 1) for error in shift_errors(video, audio)]
     return {
         "n_clips": len(pairs),
@@ -115,7 +115,7 @@ def score_pairs(pairs: list[Pair]) -> dict[str, Any]:
         "found_first": round(float(np.mean(first)), 4),
         "found_first_interval": interval(first),
         "found_first_chance": round(1.0 / min(GROUP, len(pairs)), 4),
-        "found_first_rule": round(float(np.mean(found_first(energy, rise))), 4),
+        "found_first_rule": round(float(np.mean(retrieval_hits(energy, rise))), 4),
         "shift_within_1": round(float(np.mean(located)), 4),
         "shift_within_1_interval": interval(located),
         "shift_within_1_shuffled": round(float(np.mean([abs(e) <= 1 for e in shift_errors(video, others)])), 4),
@@ -124,7 +124,7 @@ def score_pairs(pairs: list[Pair]) -> dict[str, Any]:
     }
 
 
-def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[Pair]]:
+def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[LatentPair]]:
     """See and hear the first `clips` held-out clips: the figures, whole and by kind, and the clips."""
     seeds = range(TEST_SEED, TEST_SEED + clips)
     with open_executor(workers) as pool:

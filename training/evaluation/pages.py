@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from streaming.conventions import TICKS_PER_SECOND
 from training.evaluation.codec import OPUS_KBITS, Sample, mel_distance, through_codec
-from training.evaluation.forward_loop import Answer
+from training.evaluation.forward_loop import Response
 from training.evaluation.html_page import Page, bars, compare
-from training.evaluation.latent import GROUP, LARGEST_SHIFT, Pair, match, shift_errors
-from training.evaluation.reverse_loop import Reenacted, energy_of
+from training.evaluation.latent import GROUP, LARGEST_SHIFT, LatentPair, match, shift_errors
+from training.evaluation.reverse_loop import ReverseClip, energy_of
 from training.measures.opus import through_opus
 
 EXAMPLES = 2
@@ -46,7 +46,7 @@ def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page
     return page
 
 
-def forward_page(folder: Path, figures: dict[str, Any], answers: list[Answer]) -> Path:
+def forward_page(folder: Path, figures: dict[str, Any], answers: list[Response]) -> Path:
     """What performers played and what was made of what was seen of them."""
     page = _begin(folder, "Video to music", figures, "forward")
     page.heading("To listen to")
@@ -87,7 +87,7 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
     return page.write()
 
 
-def reverse_page(folder: Path, figures: dict[str, Any], clips: list[Reenacted]) -> Path:
+def reverse_page(folder: Path, figures: dict[str, Any], clips: list[ReverseClip]) -> Path:
     """How what is heard moves a still, beside how what was heard had moved."""
     page = Page(folder, "Music to pictures")
     page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
@@ -109,7 +109,7 @@ def reverse_page(folder: Path, figures: dict[str, Any], clips: list[Reenacted]) 
     return page.write()
 
 
-def latent_page(folder: Path, figures: dict[str, Any], pairs: list[Pair]) -> Path:
+def latent_page(folder: Path, figures: dict[str, Any], pairs: list[LatentPair]) -> Path:
     """How alike what is seen and what is heard are, clip by clip and shifted against each other."""
     page = _begin(folder, "The coordinated latent space", figures, "latent")
     group = pairs[:GROUP]

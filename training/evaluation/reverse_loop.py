@@ -33,7 +33,7 @@ from training.evaluation.offline_reverse_loop import animate
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
 from training.measures.onsets import level_db
-from training.synthesis.recordings import TEST_SEED, Eye, performer_of, sound_of, watch
+from training.synthesis.recordings import TEST_SEED, ViewRecorder, performer_of, sound_of, watch
 
 Field = NDArray[np.float32]
 MENDING = 0.25
@@ -49,7 +49,7 @@ make any two clips' courses alike."""
 
 
 @dataclass(frozen=True)
-class Reenacted:
+class ReverseClip:
     """A clip: what truly flowed, what was predicted as likeliest and drawn [T, 2, G, G], how loud it is [T] in dB.
 
     psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior
@@ -79,7 +79,7 @@ def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
     return np.asarray(amplitude[:, None, None, None] * field, np.float32)
 
 
-def begun(loud_db: NDArray[np.float64]) -> int:
+def first_sounding_tick(loud_db: NDArray[np.float64]) -> int:
     """The first tick of a clip that sounds; 0 where none does."""
     return int(np.argmax(loud_db > BEGUN_DB))
 
@@ -89,7 +89,7 @@ def energy_of(flow: Field) -> NDArray[np.float64]:
     return np.asarray(np.log(np.sqrt((flow.astype(np.float64) ** 2).sum(1)).mean((1, 2)) + 1e-3))
 
 
-def together(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def series_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Correlation of two courses; 0 where one of them never changes."""
     if one.std() < 1e-9 or other.std() < 1e-9:
         return 0.0
@@ -116,33 +116,35 @@ def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.fl
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Animation:
     """A sound's fields [T, 2, G, G] and, where some were drawn, pictures [T, h, w, 3] of the size of the true ones."""
 
     flow: Field
     pictures: NDArray[np.uint8]
 
 
-def _show(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Shown:
+def _animate(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Animation:
     moments = list(animate(sound, still, show, pictures=pictures))
-    shown = [_small(m.picture, still.shape) for m in moments if m.picture is not None]
-    return _Shown(np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8))
+    shown = [_shrink(m.picture, still.shape) for m in moments if m.picture is not None]
+    return _Animation(
+        np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8)
+    )
 
 
-def reenact_performer(seed: int, bundle: str) -> tuple[Reenacted, Reenacted]:
+def animate_performer(seed: int, bundle: str) -> tuple[ReverseClip, ReverseClip]:
     """A held-out performer's music and first picture, beside the performance as it was filmed; and undisturbed."""
     first = performer_of(seed).frame(0.0)
     music = sound_of(seed)
     shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
-    likeliest, drawn = (_show(music, first, show, pictures=True) for show in shows)
-    held = np.repeat(_small(first, first.shape)[None], len(drawn.flow), 0)
+    likeliest, drawn = (_animate(music, first, show, pictures=True) for show in shows)
+    held = np.repeat(_shrink(first, first.shape)[None], len(drawn.flow), 0)
 
-    def beside(undisturbed: bool) -> Reenacted:
-        clip = watch(seed, Eye(), steady=True, undisturbed=undisturbed)
+    def beside(undisturbed: bool) -> ReverseClip:
+        clip = watch(seed, ViewRecorder(), steady=True, undisturbed=undisturbed)
         performer = performer_of(seed, undisturbed=undisturbed)
         true = (performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(drawn.flow)))
-        want = np.stack([_small(image, first.shape) for image in true])
-        return Reenacted(
+        want = np.stack([_shrink(image, first.shape) for image in true])
+        return ReverseClip(
             clip.kind,
             str(seed),
             clip.flow.astype(np.float32),
@@ -155,24 +157,24 @@ def reenact_performer(seed: int, bundle: str) -> tuple[Reenacted, Reenacted]:
     return beside(False), beside(True)
 
 
-def reenact_mobile(seed: int, bundle: str) -> Reenacted:
+def animate_mobile(seed: int, bundle: str) -> ReverseClip:
     """A held-out mobile's sound and still."""
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
     shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
-    likeliest, drawn = (_show(sound, data["still"], show, pictures=False).flow for show in shows)
+    likeliest, drawn = (_animate(sound, data["still"], show, pictures=False).flow for show in shows)
     true = data["flow"].astype(np.float32)
-    return Reenacted("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
+    return ReverseClip("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
 
 
-def _small(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _shrink(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """As much of a picture as the networks see of a true one [H, W, 3] of that shape."""
     scale = STILL_SIDE / max(shape[:2])
     size = round(shape[1] * scale), round(shape[0] * scale)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def mend(seed: int, bundle: str) -> dict[str, float]:
+def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
     """What the painter makes of a held-out mobile's moments where something hidden comes to light."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mobile.npz"
@@ -181,7 +183,7 @@ def mend(seed: int, bundle: str) -> dict[str, float]:
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
-    seen, heard = _seen(rows["prior"][0], bundle), _heard(sound, bundle)
+    seen, heard = _embedding_of(rows["prior"][0], bundle), _audio_latents(sound, bundle)
     told: list[dict[str, Any]] = [{} for _ in heard]
     if painter.spec.config.get("points", 0):
         following = PoseTracker(open_engine("pose", bundle=bundle))
@@ -220,38 +222,38 @@ def _slopes(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float
     return np.asarray(np.abs(by_x) + np.abs(by_y))
 
 
-def _seen(still: NDArray[np.uint8], bundle: str) -> NDArray[np.float32]:
+def _embedding_of(still: NDArray[np.uint8], bundle: str) -> NDArray[np.float32]:
     eyes = open_engine("embedding", bundle=bundle)
     return np.asarray(eyes.step(image=fit_square(still, VIEW_SIDE))["embedding"], np.float32)
 
 
-def _heard(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.float32]]:
+def _audio_latents(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.float32]]:
     encoder, hearing = open_engine("encoder", bundle=bundle), open_engine("hearing", bundle=bundle)
     parts = sound[: sound.size // TICK_SAMPLES * TICK_SAMPLES].reshape(-1, TICK_SAMPLES)
     return [np.asarray(hearing.step(frames=encoder.step(pcm=pcm)["frames"])["latent"]) for pcm in parts]
 
 
-def _envelopes(clip: Reenacted, other: Reenacted, seed: int) -> dict[str, float]:
+def _envelopes(clip: ReverseClip, other: ReverseClip, seed: int) -> dict[str, float]:
     """How the energy of motion goes with loudness: the clip's own, and the other's, begun anywhere in it.
 
     Players rest in the middle of a clip, all about then, and any two clips' courses are alike in that. So the other
     clip's sound begins elsewhere (and goes on from its beginning); `_in_step` has it from where it began, and
     `_of_pieces` says what the two sounds' loudness alone have in common then.
     """
-    played = slice(max(FIRST_TICKS, begun(clip.loud_db), begun(other.loud_db)), None)
+    played = slice(max(FIRST_TICKS, first_sounding_tick(clip.loud_db), first_sounding_tick(other.loud_db)), None)
     loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
     moved = energy_of(clip.drawn[played])
     elsewhere = np.random.default_rng(seed).integers(0, len(others), ELSEWHERE)
     return {
-        "": together(moved, loud),
-        "_shuffled": float(np.mean([together(moved, np.roll(others, int(by))) for by in elsewhere])),
-        "_in_step": together(moved, others),
-        "_of_pieces": together(loud, others),
-        "_of_truth": together(energy_of(clip.true[played]), loud),
+        "": series_correlation(moved, loud),
+        "_shuffled": float(np.mean([series_correlation(moved, np.roll(others, int(by))) for by in elsewhere])),
+        "_in_step": series_correlation(moved, others),
+        "_of_pieces": series_correlation(loud, others),
+        "_of_truth": series_correlation(energy_of(clip.true[played]), loud),
     }
 
 
-def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
+def figures_of(clips: Sequence[ReverseClip]) -> dict[str, Any]:
     """The figures of clips, each with its controls and a bootstrap interval."""
     cut = slice(FIRST_TICKS, None)
     errors: dict[str, list[float]] = {}
@@ -278,7 +280,7 @@ def figures_of(clips: Sequence[Reenacted]) -> dict[str, Any]:
     return figures | {"n_clips": len(clips)}
 
 
-def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[Reenacted]]:
+def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[ReverseClip]]:
     """Play held-out clips to the reverse loop: half performers, half mobiles; and have as many mobiles mended.
 
     Args:
@@ -293,9 +295,9 @@ def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[st
         def each(work: Callable[..., Any], seeds: range, name: str) -> list[Any]:
             return list(tqdm(pool.map(partial(work, bundle=bundle), seeds), total=half, desc=name, mininterval=5))
 
-        played = each(reenact_performer, performers, "performers")
-        hung = each(reenact_mobile, mobiles, "mobiles")
-        mended = each(mend, mobiles, "mended") if has("painter", bundle) else []
+        played = each(animate_performer, performers, "performers")
+        hung = each(animate_mobile, mobiles, "mobiles")
+        mended = each(score_inpainting, mobiles, "mended") if has("painter", bundle) else []
     filmed = [clip for clip, _ in played]
     figures: dict[str, Any] = {
         "split": "synthetic performers and mobiles that were never trained on",

@@ -15,11 +15,11 @@ from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.films.film import FilmFile
 from streaming.devices.films.film_picture import flow_picture
 from streaming.settings.config import Show
-from training.evaluation.forward_loop import Setting, respond
+from training.evaluation.forward_loop import ResponseSettings, respond
 from training.evaluation.html_page import Page, compare
 from training.evaluation.offline_reverse_loop import Moment, animate
-from training.evaluation.reverse_loop import best_constant, end_point_error, energy_of, psnr, together
-from training.footage.reader import captured, examine
+from training.evaluation.reverse_loop import best_constant, end_point_error, energy_of, psnr, series_correlation
+from training.footage.reader import camera_frames, examine
 from training.measures.onsets import level_db
 from training.synthesis.recordings import Clip, read_motion
 
@@ -55,7 +55,7 @@ def panel(image: Image, name: str) -> Image:
     return out
 
 
-def _four(seen: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
+def _four_panels(seen: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
     shown = seen if moment.picture is None else moment.picture
     above = np.hstack([panel(seen, "video"), panel(flow_picture(flow, seen), "its flow")])
     below = np.hstack([panel(shown, "picture"), panel(flow_picture(moment.flow, shown), "flow heard in the music")])
@@ -81,10 +81,10 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
     footage = examine(video)
     ticks = min(footage.ticks, round(seconds * TICKS_PER_SECOND))
     embedding = open_engine("embedding", bundle=bundle)
-    flow, speed, embedded, age = read_motion(captured(footage), ticks, embedding)
+    flow, speed, embedded, age = read_motion(camera_frames(footage), ticks, embedding)
     clip = Clip(0, "footage", flow, speed, embedded, age, np.zeros(ticks * TICK_SAMPLES, np.float32))
-    music = respond(clip, Setting(bundle), 0)
-    first = next(captured(footage))[0]
+    music = respond(clip, ResponseSettings(bundle), 0)
+    first = next(camera_frames(footage))[0]
     out.mkdir(parents=True, exist_ok=True)
     (out / FILM).unlink(missing_ok=True)
     film = FilmFile(out / FILM, (2 * PANEL[0], 2 * PANEL[1]))
@@ -92,8 +92,10 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
     errors = np.zeros(2)
     try:
         moments = animate(music, first, Show(bundle=bundle, chance=0.0))
-        for tick, (seen, moment) in enumerate(zip(pictures_at_ticks(captured(footage), ticks), moments, strict=False)):
-            four = _four(seen, clip.flow[tick].astype(np.float32), moment)
+        for tick, (seen, moment) in enumerate(
+            zip(pictures_at_ticks(camera_frames(footage), ticks), moments, strict=False)
+        ):
+            four = _four_panels(seen, clip.flow[tick].astype(np.float32), moment)
             film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)
             drawn.append(moment.flow)
             if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
@@ -108,8 +110,8 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
         "flow_error": end_point_error(got, true),
         "flow_error_still": end_point_error(np.zeros_like(true), true),
         "flow_error_constant": end_point_error(best_constant(true, loud), true),
-        "energy_correlation": together(energy_of(got), energy_of(true)),
-        "energy_correlation_shuffled": together(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
+        "energy_correlation": series_correlation(energy_of(got), energy_of(true)),
+        "energy_correlation_shuffled": series_correlation(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
         "psnr_db": float(errors[0] / len(got)),
         "psnr_db_still": float(errors[1] / len(got)),
         "seconds": len(got) / TICKS_PER_SECOND,

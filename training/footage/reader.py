@@ -170,14 +170,14 @@ def _describe(footage: Footage) -> None:
     """Sizes, rotation and rates, from the first picture that can be decoded."""
     try:
         with av.open(str(footage.path)) as container:
-            for frame in _decoded(container, _stream(container, "video")):
+            for frame in _decode(container, _stream(container, "video")):
                 footage.width, footage.height = frame.width, frame.height
                 footage.rotation = round(float(frame.rotation) / 90) % 4 * 90
                 break
             else:
                 raise FootageError("no picture in it can be decoded")
         with av.open(str(footage.sound_path)) as container:
-            for frame in _decoded(container, _stream(container, "audio")):
+            for frame in _decode(container, _stream(container, "audio")):
                 footage.samplerate, footage.channels = frame.sample_rate, frame.layout.nb_channels
                 break
             else:
@@ -186,7 +186,7 @@ def _describe(footage: Footage) -> None:
         raise FootageError(f"it cannot be decoded ({reason(error)})") from error
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+def _decode(container: Any, stream: Any) -> Iterator[Any]:
     """The frames that can be decoded; damaged packets are passed over, and the first failure to read is the end."""
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
     try:
@@ -200,7 +200,7 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Picture:
+class TickPicture:
     """The picture of a tick.
 
     Attributes:
@@ -214,7 +214,7 @@ class Picture:
     fresh: bool
 
 
-def pictures(footage: Footage) -> Iterator[Picture]:
+def pictures(footage: Footage) -> Iterator[TickPicture]:
     """One picture for each tick: the one nearest to the tick's beginning, so that on average nothing is moved.
 
     Raises:
@@ -234,11 +234,11 @@ def pictures(footage: Footage) -> Iterator[Picture]:
             if at - before[1] > 1.0 and after is None:
                 raise FootageError(f"its pictures end at {before[1]:.1f} of {footage.seconds:.1f} s")
             image = before[0]
-            yield Picture(image, before[1], shown is not image)
+            yield TickPicture(image, before[1], shown is not image)
             shown = image
 
 
-def captured(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
+def camera_frames(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Every picture as a camera sends it, uint8 [H, W, 3] BGR upright, and when: in seconds from time 0."""
     with av.open(str(footage.path)) as container:
         yield from _upright(footage, container)
@@ -248,7 +248,7 @@ def _upright(footage: Footage, container: Any) -> Iterator[tuple[NDArray[np.uint
     stream = _stream(container, "video")
     aspect = float(stream.codec_context.sample_aspect_ratio or 1)
     last = -np.inf
-    for frame in _decoded(container, stream):
+    for frame in _decode(container, stream):
         if frame.time is None or frame.time <= last:
             continue
         last = frame.time
@@ -270,7 +270,7 @@ def sound(footage: Footage) -> NDArray[np.float32]:
     place = 0
     heard = False
     with av.open(str(footage.sound_path)) as container:
-        for frame in _decoded(container, _stream(container, "audio")):
+        for frame in _decode(container, _stream(container, "audio")):
             at = place if frame.time is None else round((frame.time - footage.sound_start_s) * MASTER_RATE)
             if resampler is None or abs(at - place) > GAP_S * MASTER_RATE:
                 if resampler is not None:

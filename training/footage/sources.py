@@ -21,7 +21,7 @@ SUFFIXES = {
 
 
 @dataclass(frozen=True)
-class Source:
+class FootageSource:
     """One item to prepare.
 
     Attributes:
@@ -46,18 +46,18 @@ class Source:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def plain(folder: Path) -> list[Source]:
+def plain(folder: Path) -> list[FootageSource]:
     """Every video below a folder, hidden ones left out; each is a group of its own."""
     found = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.suffix.lower() in SUFFIXES and path.is_file() and not any(p.startswith(".") for p in inside.parts):
             name = _name(inside)
-            found.append(Source(name, path, None, name))
+            found.append(FootageSource(name, path, None, name))
     return found
 
 
-def urmp(folder: Path) -> list[Source]:
+def urmp(folder: Path) -> list[FootageSource]:
     """The pieces of a URMP folder, with the mixed sound where it is there; variants of a title are one group."""
     found = []
     for video in sorted(folder.rglob("Vid_*.mp4")):
@@ -65,7 +65,7 @@ def urmp(folder: Path) -> list[Source]:
         mixed = sorted(piece.glob("AuMix_*.wav"))
         title = re.match(r"\d+_([^_]+)", piece.name)
         found.append(
-            Source(
+            FootageSource(
                 _name(video.relative_to(folder)),
                 video,
                 mixed[0] if mixed else None,
@@ -75,7 +75,7 @@ def urmp(folder: Path) -> list[Source]:
     return found
 
 
-LAYOUTS: dict[str, Callable[[Path], list[Source]]] = {"plain": plain, "urmp": urmp}
+LAYOUTS: dict[str, Callable[[Path], list[FootageSource]]] = {"plain": plain, "urmp": urmp}
 
 
 def detect(folder: Path) -> str:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
-class Average:
+class MovingAverage:
     """Exponential moving average of a module's tensors; what is shipped.
 
     Args:
@@ -43,7 +43,7 @@ def save_checkpoint(
     path: Path,
     step: int,
     module: nn.Module,
-    average: Average,
+    average: MovingAverage,
     optimizer: torch.optim.Optimizer,
     extra: dict[str, Tensor] | None = None,
 ) -> None:
@@ -102,7 +102,7 @@ def _part(path: Path, prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
 
 
-def load_checkpoint(path: Path, module: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:
+def load_checkpoint(path: Path, module: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> int:
     """Restore everything that `save_checkpoint` wrote and return the step."""
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["training"])

@@ -90,14 +90,14 @@ class Curves:
             self._board.close()
 
 
-class _Stop:
+class _StopRequest:
     """Ctrl-C asks for a stop after the present step; a second one stops at once."""
 
     def __init__(self) -> None:
         self.asked = False
         self._before: Any = None
 
-    def __enter__(self) -> _Stop:
+    def __enter__(self) -> _StopRequest:
         try:
             self._before = signal.signal(signal.SIGINT, self._ask)
         except ValueError:  # not the main thread: whoever runs it there stops it otherwise
@@ -138,7 +138,7 @@ def run(training: Training, work: Path, name: str, plan: Plan, listen: Callable[
     sums: dict[str, float] = {}
     curves = None if plan.silent else Curves(work, name)
     with (
-        _Stop() as stop,
+        _StopRequest() as stop,
         tqdm(total=plan.steps, initial=training.step, desc=name, mininterval=5, disable=plan.silent) as bar,
     ):
         while training.step < plan.steps and now_ns() < deadline and not stop.asked:

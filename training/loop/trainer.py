@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Rated(Protocol):
+class RateSchedule(Protocol):
     """A recipe with a learning rate for each step."""
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
 
 
-class Learning(ABC, Generic[Network]):
+class NetworkTrainer(ABC, Generic[Network]):
     """A network, what trains it, and where it stands; see `training.loop.run.Training`.
 
     Args:
@@ -33,12 +33,12 @@ class Learning(ABC, Generic[Network]):
         salt: makes its chance another than that of other trainings.
     """
 
-    def __init__(self, rated: Rated, model: Network, device: Device | None, salt: int) -> None:
+    def __init__(self, rated: RateSchedule, model: Network, device: Device | None, salt: int) -> None:
         self._rated, self._salt = rated, salt
         self.device = device or Device()
         self.model = model.to(self.device.device)
         self.device.same(self.model)
-        self.average = Average(self.model, 0.998)
+        self.average = MovingAverage(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02)
         self.step = 0
 

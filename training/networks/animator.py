@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from models.pictures.animator import TICK_S, Animator, AnimatorConfig, Moment, moved
-from training.datasets.animator import STARTS, Scenes, load_scenes, together
+from training.datasets.animator import STARTS, MotionClips, concatenate, load_motion_clips
 from training.loop.device import Device
 from training.loop.run import Plan, run
-from training.loop.trainer import Learning
+from training.loop.trainer import NetworkTrainer
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -51,7 +51,7 @@ class AnimatorRecipe:
         return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
 
 
-class Batch(NamedTuple):
+class AnimatorBatch(NamedTuple):
     """Clips of one step.
 
     heard [B, T, D]; time_s float64 [B, T]; still uint8 [B, 128, 128, 3]; rows, ticks int64 [N]: the chosen moments;
@@ -68,7 +68,7 @@ class Batch(NamedTuple):
     flow: Tensor
 
 
-def carried(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
+def advance_map(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
     """A map [B, 2, G, G] after a tick of flow [B, 2, G, G], drawn back to a share keep [B].
 
     As in `streaming.painting.warp`.
@@ -77,7 +77,7 @@ def carried(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
     return (moved(where, back) + back) * keep[:, None, None, None]
 
 
-def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -> Batch:
+def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorRecipe) -> AnimatorBatch:
     """Stretches of clips, some seen in a mirror, with the map that their own flow makes."""
     count, total = data.level.shape
     clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
@@ -97,7 +97,7 @@ def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -
     maps, where = [], share * where
     for tick in range(length):
         maps.append(where)
-        where = carried(where, share * flow[:, tick], keep)
+        where = advance_map(where, share * flow[:, tick], keep)
     chosen = torch.from_numpy(np.stack([rng.choice(length, recipe.chosen, False) for _ in range(recipe.batch)]))
     rows = torch.arange(recipe.batch).repeat_interleave(recipe.chosen)
     ticks = chosen.flatten()
@@ -107,7 +107,7 @@ def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -
     seconds = torch.arange(total, dtype=torch.float64) * TICK_S + torch.from_numpy(
         rng.uniform(0, 3600, (recipe.batch, 1))
     )
-    return Batch(
+    return AnimatorBatch(
         data.heard[clip].float(),
         seconds,
         still,
@@ -119,14 +119,14 @@ def draw_batch(data: Scenes, rng: np.random.Generator, recipe: AnimatorRecipe) -
     )
 
 
-def moments(model: Animator, batch: Batch) -> Moment:
+def moments(model: Animator, batch: AnimatorBatch) -> Moment:
     """What the field network knows of the chosen moments."""
     shown = model.eyes(batch.still)
     context = model(batch.heard, batch.time_s, shown)
     return Moment(context[batch.rows, batch.ticks], moved(shown[batch.rows], batch.where), batch.where, batch.before)
 
 
-def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
+def loss_of(model: Animator, batch: AnimatorBatch, rng: np.random.Generator) -> Tensor:
     """The mean error of where the way from noise to the flow ends; see `Animator.loss`."""
     noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
     # The first step, from nothing but noise, is what every field begins with.
@@ -135,7 +135,7 @@ def loss_of(model: Animator, batch: Batch, rng: np.random.Generator) -> Tensor:
     return model.loss(moments(model, batch), batch.flow, noise, share).mean()
 
 
-class AnimatorTraining(Learning[Animator]):
+class AnimatorTraining(NetworkTrainer[Animator]):
     """The animator, what trains it, and where it stands.
 
     Args:
@@ -145,17 +145,19 @@ class AnimatorTraining(Learning[Animator]):
         device: where; None for one process.
     """
 
-    def __init__(self, recipe: AnimatorRecipe, model: Animator, data: Scenes, device: Device | None = None) -> None:
+    def __init__(
+        self, recipe: AnimatorRecipe, model: Animator, data: MotionClips, device: Device | None = None
+    ) -> None:
         super().__init__(recipe, model, device, salt=31)
         self.recipe = recipe
         held = max(1, len(data.level) // HELD_PART)
         # Performers and mobiles lie one after the other: the held-out ones are of both.
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
-        mixed = Scenes(*(getattr(data, name)[order] for name in Scenes.__dataclass_fields__))
+        mixed = MotionClips(*(getattr(data, name)[order] for name in MotionClips.__dataclass_fields__))
         self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
 
-    def _draw(self, data: Scenes, rng: np.random.Generator) -> Batch:
-        return Batch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
+    def _draw(self, data: MotionClips, rng: np.random.Generator) -> AnimatorBatch:
+        return AnimatorBatch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         """See `loss_of`, of a batch."""
@@ -176,15 +178,15 @@ class AnimatorTraining(Learning[Animator]):
             moment = moments(model, batch)
             noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
             rows["loss"].append(float(model.loss(moment, batch.flow, noise, torch.rand(len(noise))).mean()))
-            rows["still"].append(float(epe(torch.zeros_like(batch.flow), batch.flow)))
-            rows["likeliest"].append(float(epe(model.sample(moment, 0.0 * noise), batch.flow)))
+            rows["still"].append(float(end_point_error(torch.zeros_like(batch.flow), batch.flow)))
+            rows["likeliest"].append(float(end_point_error(model.sample(moment, 0.0 * noise), batch.flow)))
             drawn = model.sample(moment, 0.5 * noise)
-            rows["drawn"].append(float(epe(drawn, batch.flow)))
-            rows["speed"].append(float(epe(drawn, 0.0 * drawn)) / (rows["still"][-1] + 1e-9))
+            rows["drawn"].append(float(end_point_error(drawn, batch.flow)))
+            rows["speed"].append(float(end_point_error(drawn, 0.0 * drawn)) / (rows["still"][-1] + 1e-9))
         return {name: float(np.mean(values)) for name, values in rows.items()}
 
 
-def epe(got: Tensor, want: Tensor) -> Tensor:
+def end_point_error(got: Tensor, want: Tensor) -> Tensor:
     """End-point error of fields [N, 2, G, G]: the mean length of their difference, longer sides per second."""
     return (got - want).square().sum(1).sqrt().mean()
 
@@ -214,8 +216,8 @@ def train_animator(
     device = device or Device()
     torch.manual_seed(0)
     with device.main_first():
-        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
-    data = together(played, hung)
+        played, hung = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
+    data = concatenate(played, hung)
     model = Animator(getattr(start, "config", AnimatorConfig(latent_dim=data.heard.shape[-1])))
     if start is not None:
         model.load_state_dict(start.state_dict())

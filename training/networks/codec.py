@@ -18,15 +18,15 @@ from training.datasets.codec import CLIP_S, build_corpus
 from training.datasets.user_footage import sounds_of
 from training.loop.checkpoint import load_extra
 from training.loop.device import Device
-from training.networks.decoder_training import SpeakingRecipe, SpeakingTraining, train_speaking
+from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
 
 USED = 0.01
 """An entry used less often than this, in vectors a step, is as good as dead."""
 
 
 @dataclass(frozen=True)
-class CodecRecipe(SpeakingRecipe):
-    """How a codec is trained; the rest as in `SpeakingRecipe`.
+class CodecRecipe(DecoderRecipe):
+    """How a codec is trained; the rest as in `DecoderRecipe`.
 
     Attributes:
         bypass_steps: steps without the quantizer.
@@ -60,14 +60,14 @@ class QuantizerTrainer:
         residual = latents
         for codebook in self.quantizer.codebooks:
             size = codebook.shape[0]
-            codebook.copy_(_some(residual, size))
+            codebook.copy_(_random_rows(residual, size))
             for _ in range(iterations):
                 index = nearest(residual, codebook)
                 count = torch.bincount(index, minlength=size).float()
                 total = torch.zeros_like(codebook).index_add_(0, index, residual)
                 used = count > 0
                 codebook[used] = total[used] / count[used, None]
-                codebook[~used] = _some(residual, int((~used).sum()))
+                codebook[~used] = _random_rows(residual, int((~used).sum()))
             residual = residual - F.embedding(nearest(residual, codebook), codebook)
         self._same(self.quantizer)
 
@@ -97,16 +97,16 @@ class QuantizerTrainer:
         codebook[used] = (codebook[used] * kept[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
         dead = (usage < 0.003).nonzero()[:16, 0]
         if dead.numel():
-            codebook[dead] = _some(x, dead.numel())
+            codebook[dead] = _random_rows(x, dead.numel())
             usage[dead] = 0.05
             self._same(self.quantizer)
 
 
-def _some(x: Tensor, count: int) -> Tensor:
+def _random_rows(x: Tensor, count: int) -> Tensor:
     return x[torch.randint(x.shape[0], (count,), device=x.device)]
 
 
-class CodecTraining(SpeakingTraining[Codec]):
+class CodecTraining(DecoderTraining[Codec]):
     """A codec, what trains it, and where it stands.
 
     Args:
@@ -208,4 +208,4 @@ def train_codec(
     if start is not None:
         training.step = recipe.bypass_steps + 1
 
-    return train_speaking(training, work, "codec", minutes)
+    return run_decoder_training(training, work, "codec", minutes)

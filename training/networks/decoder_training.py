@@ -23,21 +23,21 @@ from torch import Tensor, nn
 from models.codec.additive_codec import PartialsDecoder
 from models.codec.additive_synthesis import Levels
 from models.codec.partial_analysis import QUIET, WINDOW, Places
-from training.datasets.codec import HELD_SEEDS, RATE, batch_of, held_sounds
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.datasets.codec import HELD_SEEDS, RATE, draw_crops, held_out_sounds
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Curves, Plan, run
 from training.measures.mel_distance import mel_distance
 
 
-class Judged(NamedTuple):
+class DecoderLosses(NamedTuple):
     """The mel distance, and the squared error of the places summed over the channels; means over the batch."""
 
     mel: Tensor
     place: Tensor
 
 
-class Judge:
+class DecoderObjective:
     """Lets a decoder speak and compares what it says with what was heard.
 
     Args:
@@ -49,7 +49,7 @@ class Judge:
         self.decoder, self.device = decoder, device
         self._places = Places(torch.hann_window(WINDOW, dtype=torch.float64)).to(device.device)
 
-    def __call__(self, latents: Tensor, x: Tensor, frame: int) -> Judged:
+    def __call__(self, latents: Tensor, x: Tensor, frame: int) -> DecoderLosses:
         """Latents [B, D, T] of sound x [B, 1, 640 T]; the noise begins at a frame's number."""
         with self.device.autocast():
             state = self.decoder.init_state(latents.shape[0], frame)
@@ -59,7 +59,7 @@ class Judge:
         y, _ = self.decoder.synthesizer.step(levels, state[-3:])
         true, level = self.true_places(x)
         squares = (level > 1.5 * QUIET).float() * (said.places.float() - true).square()
-        return Judged(mel_distance(y[:, 0], x[:, 0]), squares.sum(-1).mean())
+        return DecoderLosses(mel_distance(y[:, 0], x[:, 0]), squares.sum(-1).mean())
 
     @torch.no_grad()
     def true_places(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,7 +69,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class SpeakingRecipe:
+class DecoderRecipe:
     """How a network that ends in such a decoder is trained.
 
     Attributes:
@@ -99,7 +99,7 @@ class SpeakingRecipe:
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class SpeakingTraining(ABC, Generic[Network]):
+class DecoderTraining(ABC, Generic[Network]):
     """A network that ends in such a decoder, what trains it, and where it stands; see `training.loop.run.Training`.
 
     Every step draws its data and its chances from the step's number, so an interrupted training goes on as if it had
@@ -115,7 +115,7 @@ class SpeakingTraining(ABC, Generic[Network]):
 
     def __init__(
         self,
-        recipe: SpeakingRecipe,
+        recipe: DecoderRecipe,
         network: Network,
         decoder: PartialsDecoder,
         corpus: NDArray[np.int16],
@@ -125,8 +125,8 @@ class SpeakingTraining(ABC, Generic[Network]):
         self.device = device or Device()
         self.network = network.to(self.device.device)
         self.device.same(self.network)
-        self.judge = Judge(decoder, self.device)
-        self.average = Average(self.network)
+        self.judge = DecoderObjective(decoder, self.device)
+        self.average = MovingAverage(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
@@ -152,7 +152,7 @@ class SpeakingTraining(ABC, Generic[Network]):
 
     def crops(self, rng: np.random.Generator) -> Tensor:
         """A batch of sound [B, 1, n]."""
-        return batch_of(self.corpus, rng, self.recipe.batch).to(self.device.device)
+        return draw_crops(self.corpus, rng, self.recipe.batch).to(self.device.device)
 
     def many(self, rng: np.random.Generator, batches: int) -> Iterator[Tensor]:
         """Batches to begin from."""
@@ -178,7 +178,7 @@ class SpeakingTraining(ABC, Generic[Network]):
     def hear(self) -> tuple[Tensor, Tensor]:
         """Held-out clips and what the averaged network makes of them: float32 [8, n] twice."""
         if self._held is None:
-            self._held = held_sounds(HELD_SEEDS).to(self.device.device)
+            self._held = held_out_sounds(HELD_SEEDS).to(self.device.device)
         network = deepcopy(self.network)
         network.load_state_dict(self.average.tensors)
         return self._held, self.echo(network, self._held[:, None])[:, 0]
@@ -192,7 +192,7 @@ class SpeakingTraining(ABC, Generic[Network]):
         self.step = load_checkpoint(path, self.network, self.average, self.optimizer)
 
 
-def train_speaking(training: SpeakingTraining[Network], work: Path, name: str, minutes: float) -> Path:
+def run_decoder_training(training: DecoderTraining[Network], work: Path, name: str, minutes: float) -> Path:
     """Train or go on training, with held-out sounds beside the curves; returns the checkpoint's path."""
 
     def listen(curves: Curves) -> None:

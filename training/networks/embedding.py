@@ -18,7 +18,7 @@ from models.vision.embedding import CLOSER, POINTS, VisualEmbedding
 from performers.performer import LABEL_NAMES, SyntheticPerformer
 from performers.score import KINDS, PITCH_RANGE
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.pool import open_executor
 from training.loop.run import Plan, run
@@ -44,7 +44,7 @@ LOWEST, PITCHES = 36, 64
 KIND_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.startswith("is_")]
 
 
-class Facts(NamedTuple):
+class FramePredictions(NamedTuple):
     """What is true in a picture: places [B, 28] in 0..1, logits of the kind [B, 5] and of the pitch [B, pitches].
 
     heat, begun, near: where each place seems to be, from a network that finds points; see
@@ -72,7 +72,7 @@ def sample_scene(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     return frames, np.stack([performer.labels(float(t)) for t in times]).astype(np.float32)
 
 
-class Reading(nn.Module):
+class EmbeddingWithHeads(nn.Module):
     """A visual network and a reading of its embedding; only the network is shipped.
 
     Args:
@@ -96,14 +96,14 @@ class Reading(nn.Module):
                 for index in range(len(PLACE_COLUMNS)):
                     self.places.weight[index, index // 2 + points * (index % 2)] = 0.5
 
-    def forward(self, image: Tensor) -> Facts:
+    def forward(self, image: Tensor) -> FramePredictions:
         """uint8 [B, S, S, 3] -> what is read."""
         if not isinstance(self.network, VisualEmbedding):
             seen = self.network(image)
-            return Facts(self.places(seen), self.kind(seen), self.pitch(seen))
+            return FramePredictions(self.places(seen), self.kind(seen), self.pitch(seen))
         seen, heat, begun, near = self.network.look(image)
         heat = heat[:, : len(PLACE_COLUMNS) // 2]
-        return Facts(self.places(seen), self.kind(seen), self.pitch(seen), heat, begun, near)
+        return FramePredictions(self.places(seen), self.kind(seen), self.pitch(seen), heat, begun, near)
 
 
 def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -127,12 +127,12 @@ def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[n
     return np.load(path, mmap_mode="r"), np.load(facts_path)
 
 
-def framed(images: NDArray[np.uint8], side: int = VIEW_SIDE) -> NDArray[np.uint8]:
+def to_squares(images: NDArray[np.uint8], side: int = VIEW_SIDE) -> NDArray[np.uint8]:
     """Pictures [B, H, W, 3] in the squares that `frame_features.fit_square` makes of them: [B, side, side, 3]."""
     return np.stack([fit_square(image, side) for image in images])
 
 
-def moved(
+def vary_camera(
     rng: np.random.Generator, images: NDArray[np.uint8], facts: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The pictures [B, H, W, 3] as from a camera set up otherwise: turned, nearer or farther, aside; and their facts.
@@ -156,25 +156,25 @@ def moved(
     return pictures, rows
 
 
-def fact_loss(got: Facts, want: Tensor) -> Tensor:
+def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
     """Errors of places (Huber, in frame sides) and the cross-entropies of kind, pitch and maps; want [B, L]."""
     places = F.smooth_l1_loss(got.places, want[:, PLACE_COLUMNS], beta=0.002)
     kind = F.cross_entropy(got.kind, want[:, KIND_COLUMNS].argmax(1))
     pitch = F.cross_entropy(got.pitch, pitch_of(want), ignore_index=-1)
-    found = heat_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
+    found = heatmap_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
     if got.begun is not None and got.near is not None:
-        found = found + heat_loss(got.near, _in_windows(got.begun, want))
+        found = found + heatmap_loss(got.near, _window_positions(got.begun, want))
     return 15.0 * places + 0.2 * kind + 0.2 * pitch + 0.1 * found
 
 
-def _in_windows(begun: Tensor, want: Tensor) -> Tensor:
+def _window_positions(begun: Tensor, want: Tensor) -> Tensor:
     """Where in the windows of the second look its points are: [B, 2 C] in 0..1, x and y in turn, of facts [B, L]."""
     columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in CLOSER for axis in (0, 1)]
     away = 2.0 * want[:, columns].view(*begun.shape) - 1.0 - begun
     return (0.5 + 0.5 * away * (VIEW_SIDE / WINDOW)).flatten(1)
 
 
-def with_closer_look(network: VisualEmbedding) -> VisualEmbedding:
+def add_point_refiner(network: VisualEmbedding) -> VisualEmbedding:
     """A network that looks once, and a second look that begins as nothing; only the second is to be trained."""
     grown = VisualEmbedding(replace(network.config, window=WINDOW))
     grown.load_state_dict(network.state_dict(), strict=False)
@@ -183,7 +183,7 @@ def with_closer_look(network: VisualEmbedding) -> VisualEmbedding:
     return grown
 
 
-def heat_loss(heat: Tensor, places: Tensor) -> Tensor:
+def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
     """Nats by which maps miss a small blot at each place: heat [B, P, h, w], places [B, 2 P]; outside counts not.
 
     An expected position alone can be right with two wrong peaks; a map that is drawn to a single blot cannot
@@ -224,7 +224,7 @@ class EmbeddingTraining:
     def __init__(
         self,
         steps: int,
-        module: Reading,
+        module: EmbeddingWithHeads,
         images: NDArray[np.uint8],
         facts: NDArray[np.float32],
         device: Device | None = None,
@@ -233,7 +233,7 @@ class EmbeddingTraining:
         self.device = device or Device()
         self.module = module.to(self.device.device)
         self.device.same(self.module)
-        self.average = Average(self.module)
+        self.average = MovingAverage(self.module)
         trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=1e-3)
         cut = max(1, len(images) * 9 // 10)
@@ -248,9 +248,9 @@ class EmbeddingTraining:
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         images, facts = self._train
         rows = np.searchsorted(self._chance, rng.random(BATCH) * self._chance[-1], side="right")
-        pictures, wanted = moved(rng, images[rows], facts[rows])
+        pictures, wanted = vary_camera(rng, images[rows], facts[rows])
         gain = torch.from_numpy(rng.uniform(0.7, 1.3, (BATCH, 1, 1, 3)).astype(np.float32))
-        x = (torch.from_numpy(framed(pictures)).float() * gain).clamp(0, 255).to(self.device.device)
+        x = (torch.from_numpy(to_squares(pictures)).float() * gain).clamp(0, 255).to(self.device.device)
         self.module.train()
         network = self.module.network
         if isinstance(network, VisualEmbedding) and not network.heat.weight.requires_grad:
@@ -259,7 +259,7 @@ class EmbeddingTraining:
             if network.closer is not None:
                 network.closer.train()
         with self.device.autocast():
-            loss = fact_loss(self.module(x), torch.from_numpy(wanted).to(self.device.device))
+            loss = label_loss(self.module(x), torch.from_numpy(wanted).to(self.device.device))
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, self.module.parameters())
         for group in self.optimizer.param_groups:
@@ -293,8 +293,8 @@ def errors_of(module: nn.Module, images: NDArray[np.uint8], facts: NDArray[np.fl
     A pitch is right to the semitone; its control is the commonest pitch of its kind's notes.
     """
     where = next(module.parameters()).device
-    parts = [module(torch.from_numpy(framed(images[i : i + 32])).to(where)) for i in range(0, len(images), 32)]
-    got = Facts(*(torch.cat(part).float().cpu() for part in zip(*(row[:3] for row in parts), strict=True)))
+    parts = [module(torch.from_numpy(to_squares(images[i : i + 32])).to(where)) for i in range(0, len(images), 32)]
+    got = FramePredictions(*(torch.cat(part).float().cpu() for part in zip(*(row[:3] for row in parts), strict=True)))
     places, want = facts[:, PLACE_COLUMNS], torch.from_numpy(facts)
     kind, pitch = want[:, KIND_COLUMNS].argmax(1), pitch_of(want)
     figures = {
@@ -339,8 +339,8 @@ def train_embedding(
     device = device or Device()
     torch.manual_seed(0)
     if isinstance(start, VisualEmbedding) and not start.config.window:
-        start = with_closer_look(start)
-    module = Reading(start)
+        start = add_point_refiner(start)
+    module = EmbeddingWithHeads(start)
     with device.main_first():
         images, facts = build_images(work, scenes)
     training = EmbeddingTraining(steps, module, images, facts, device)

@@ -21,7 +21,7 @@ WANDER = 0.01
 """The eyes find points so far from where they are, in -1..1."""
 
 
-def bodies(seeds: Iterable[int]) -> Tensor:
+def body_joints(seeds: Iterable[int]) -> Tensor:
     """Where joints of players truly are at a few moments: [N * MOMENTS, J, 2] of `JOINTS`, in -1..1.
 
     What is seen of points ends at the edges of a picture; elbows and knees are wherever they are.
@@ -41,7 +41,7 @@ def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
 
     Args:
         bends: changed in place.
-        places: of `bodies`; the last tenth is held out.
+        places: of `body_joints`; the last tenth is held out.
         steps: how many, of 512 moments each.
 
     Returns:
@@ -51,7 +51,7 @@ def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
     held = len(places) // 10
     train, generator = places[:-held], torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(bends.parameters(), lr=RATE, weight_decay=0.01)
-    straight = _off(bends, places[-held:])
+    straight = _mean_error(bends, places[-held:])
     bends.train().requires_grad_(True)
     for step in tqdm(range(steps), desc="bends", mininterval=5):
         rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
@@ -65,11 +65,11 @@ def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
             group["lr"] = RATE * max(0.02, 1.0 - step / steps)
         optimizer.step()
     bends.eval().requires_grad_(False)
-    return {"off_of_held": _off(bends, places[-held:]), "off_of_straight": straight}
+    return {"off_of_held": _mean_error(bends, places[-held:]), "off_of_straight": straight}
 
 
 @torch.no_grad()
-def _off(bends: Bends, places: Tensor) -> float:
+def _mean_error(bends: Bends, places: Tensor) -> float:
     points = places[:, : -len(BENDS)]
     away = (bends(points) - places)[:, -len(BENDS) :].square().sum(-1).sqrt()
     return float((away / trunk(points)[:, None]).mean())

@@ -17,9 +17,9 @@ from models.codec.mel import Vocoder
 from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
 from models.vision.embedding import VisualEmbedding
 from training.bundling import load_network, sounding_of
-from training.datasets.translator import MEL_BANDS, Examples, load_examples, taken
+from training.datasets.translator import MEL_BANDS, Examples, load_examples, to_network_dtype
 from training.datasets.user_footage import examples_of
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.networks.pitch_reader import load_players, train_reader
@@ -65,7 +65,7 @@ class LatentRecipe:
         return self.learning_rate * min(1.0, (step + 1) / 200) * falling
 
 
-class Batch(NamedTuple):
+class LatentBatch(NamedTuple):
     """Clips of one step: motions, sound [B, T, frames * codec_dim], and the facts; shapes as in `Examples`."""
 
     seen: Motions
@@ -76,7 +76,7 @@ class Batch(NamedTuple):
     speed: Tensor
 
 
-def pitch_classes(pitch: Tensor, classes: int) -> Tensor:
+def pitch_class_of(pitch: Tensor, classes: int) -> Tensor:
     """MIDI pitch (0 for none) to classes of the pitch head; pitches beyond its range count as its ends."""
     voiced = (pitch.round().long() - LOWEST_PITCH + 1).clamp(1, classes - 1)
     return torch.where(pitch > 0, voiced, 0)
@@ -85,13 +85,13 @@ def pitch_classes(pitch: Tensor, classes: int) -> Tensor:
 @torch.no_grad()
 def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
     """What the model hears of clips: codes [N, T, K, frames] -> float16 [N, T, frames * codec_dim]."""
-    parts = [model.sound_of(taken(codes[i : i + chunk])).half() for i in range(0, codes.shape[0], chunk)]
+    parts = [model.sound_of(to_network_dtype(codes[i : i + chunk])).half() for i in range(0, codes.shape[0], chunk)]
     return torch.cat(parts)
 
 
 def draw_batch(
     data: Examples, sound: Tensor, rng: np.random.Generator, recipe: LatentRecipe, config: LatentConfig
-) -> Batch:
+) -> LatentBatch:
     """Stretches of different clips, seen by varied cameras."""
     count, total = data.age.shape
     rows = torch.from_numpy(rng.choice(count, min(recipe.batch, count), replace=False))
@@ -100,12 +100,12 @@ def draw_batch(
     plain = data.speed[at].float()
     flow, speed = vary(data.flow[at].float(), plain.clone(), rng)
     seen = Motions(flow, speed, unsure(data.embedding[at], rng), data.age[at])
-    return Batch(
+    return LatentBatch(
         seen,
         sound[at].float(),
         data.mel[at].float(),
         data.attack[at].float(),
-        pitch_classes(data.pitch[at].float(), config.pitches),
+        pitch_class_of(data.pitch[at].float(), config.pitches),
         compress(80.0 * F.adaptive_avg_pool2d(plain, config.speed_grid)).flatten(2),
     )
 
@@ -129,7 +129,7 @@ def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, T
     return moment, 0.5 * (F.cross_entropy(among, own) + F.cross_entropy(among.T, own))
 
 
-def losses(model: Latent, batch: Batch) -> dict[str, Tensor]:
+def losses(model: Latent, batch: LatentBatch) -> dict[str, Tensor]:
     """What is minimized, weighted: contrast, the facts from both sides, and each latent from the other."""
     video, audio = model.video(batch.seen), model.audio(batch.sound)
     moment, clip = contrast(video, audio, model.sharpness)
@@ -165,7 +165,7 @@ class LatentTraining:
         self.device = device or Device()
         self.model = model.to(self.device.device)
         self.device.same(self.model)
-        self.average = Average(self.model, 0.998)
+        self.average = MovingAverage(self.model, 0.998)
         taught = [] if self.model.video.reader is None else list(self.model.video.reader.parameters())
         others = [p for p in self.model.parameters() if not any(p is other for other in taught)]
         groups = [{"params": others, "share": 1.0}, {"params": taught, "share": recipe.reading_rate}]
@@ -177,10 +177,10 @@ class LatentTraining:
         self._test = (data.rows(slice(-held, None)), sound[-held:])
         self.step = 0
 
-    def _draw(self, part: tuple[Examples, Tensor], rng: np.random.Generator) -> Batch:
+    def _draw(self, part: tuple[Examples, Tensor], rng: np.random.Generator) -> LatentBatch:
         batch = draw_batch(*part, rng, self.recipe, self.model.config)
         where = self.device.device
-        return Batch(Motions(*(x.to(where) for x in batch.seen)), *(x.to(where) for x in batch[1:]))
+        return LatentBatch(Motions(*(x.to(where) for x in batch.seen)), *(x.to(where) for x in batch[1:]))
 
     def advance(self) -> dict[str, float]:
         """One step; returns its losses."""

@@ -22,15 +22,15 @@ from models.pictures.painter import MENDED, Painter, PainterConfig, Sitting
 from models.pictures.pose import Pose
 from models.vision.embedding import VisualEmbedding
 from training.bundling import load_network
-from training.datasets.animator import Scenes, load_scenes
+from training.datasets.animator import MotionClips, load_motion_clips
 from training.datasets.animator_rollouts import LITTLE
-from training.datasets.painter import Pictures, pictures_of
-from training.datasets.painter_views import Views, load_views
+from training.datasets.painter import PainterExamples, load_painter_examples
+from training.datasets.painter_views import PainterViews, load_views
 from training.datasets.pose import PLAYER_SEED
 from training.loop.device import Device
 from training.loop.run import Plan, run
-from training.loop.trainer import Learning
-from training.networks.joints import bodies, train_bends
+from training.loop.trainer import NetworkTrainer
+from training.networks.joints import body_joints, train_bends
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -76,19 +76,21 @@ class PainterRecipe:
         return TOLD * max(0.0, 1.0 - step / (0.75 * self.steps))
 
 
-def signed(pictures: Tensor) -> Tensor:
+def to_signed(pictures: Tensor) -> Tensor:
     """Pictures uint8 [N, S, S, 3] -> float [N, 3, S, S], -1 to 1."""
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def sitting_of(data: Pictures, imagination: Tensor) -> Sitting:
+def painter_inputs(data: PainterExamples, imagination: Tensor) -> Sitting:
     """What the painter is told of moments."""
     where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
     seen, said = data.seen.float(), data.said.float()
-    return Sitting(signed(data.warped), signed(data.prior), where, flow, heard, imagination, data.chance, seen, said)
+    return Sitting(
+        to_signed(data.warped), to_signed(data.prior), where, flow, heard, imagination, data.chance, seen, said
+    )
 
 
-class Drawn(NamedTuple):
+class PainterBatch(NamedTuple):
     """Moments to learn from, N rows: what is known, and what `Painter.loss` is told.
 
     wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
@@ -102,8 +104,12 @@ class Drawn(NamedTuple):
 
 
 def draw_batch(
-    data: Pictures, rng: np.random.Generator, recipe: PainterRecipe, views: Views | None = None, step: int = 0
-) -> Drawn:
+    data: PainterExamples,
+    rng: np.random.Generator,
+    recipe: PainterRecipe,
+    views: PainterViews | None = None,
+    step: int = 0,
+) -> PainterBatch:
     """Moments, some in a mirror, in other light and colours.
 
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
@@ -112,10 +118,10 @@ def draw_batch(
     paired = round(PAIRED * recipe.batch) if views is not None else 0
     rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
     if views is not None:
-        rows = joined([views.pairs(rng, paired), rows])
+        rows = concatenate([views.pairs(rng, paired), rows])
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
     imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
-    sitting, wanted = sitting_of(rows, torch.from_numpy(imagination)), signed(rows.wanted)
+    sitting, wanted = painter_inputs(rows, torch.from_numpy(imagination)), to_signed(rows.wanted)
     stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= MENDED)
     wanted = torch.where(stays[:, None, None, None], sitting.warped, wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
@@ -132,10 +138,10 @@ def draw_batch(
     told = torch.from_numpy(rng.random(recipe.batch) < recipe.told_at(step))[:, None, None]
     went = torch.where(told, rows.went.float(), torch.nan)
     known = sitting._replace(warped=warped, prior=prior, where=where, flow=flow)
-    return Drawn(known, wanted, sharp, went, rows.weight)
+    return PainterBatch(known, wanted, sharp, went, rows.weight)
 
 
-class PainterTraining(Learning[Painter]):
+class PainterTraining(NetworkTrainer[Painter]):
     """The painter, what trains it, and where it stands.
 
     Args:
@@ -149,9 +155,9 @@ class PainterTraining(Learning[Painter]):
         self,
         recipe: PainterRecipe,
         model: Painter,
-        data: Pictures,
-        held: Pictures,
-        views: Views | None = None,
+        data: PainterExamples,
+        held: PainterExamples,
+        views: PainterViews | None = None,
         device: Device | None = None,
     ) -> None:
         super().__init__(recipe, model, device, salt=41)
@@ -160,7 +166,7 @@ class PainterTraining(Learning[Painter]):
         self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
         self._views, self._held_pairs = views, None
         if views is not None:
-            others = held_out(len(views.seen))
+            others = held_out_count(len(views.seen))
             self._views = views.rows(slice(None, -others))
             self._held_pairs = views.rows(slice(-others, None)).pairs(np.random.default_rng(0), 400)
 
@@ -189,24 +195,26 @@ class PainterTraining(Learning[Painter]):
         return found
 
 
-def held_out(count: int) -> int:
+def held_out_count(count: int) -> int:
     """How many of so many are held out."""
     return max(1, count // HELD_PART)
 
 
-def split(data: Pictures) -> tuple[Pictures, Pictures]:
+def split(data: PainterExamples) -> tuple[PainterExamples, PainterExamples]:
     """Moments that lie clip by clip: those to learn from, and those of the last clips."""
-    held = held_out(len(data.prior))
+    held = held_out_count(len(data.prior))
     return data.rows(slice(None, -held)), data.rows(slice(-held, None))
 
 
-def joined(parts: Sequence[Pictures]) -> Pictures:
+def concatenate(parts: Sequence[PainterExamples]) -> PainterExamples:
     """Several sets as one."""
-    return Pictures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Pictures)))
+    return PainterExamples(
+        *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(PainterExamples))
+    )
 
 
 @torch.no_grad()
-def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.15) -> dict[str, float]:
+def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: float = 0.15) -> dict[str, float]:
     """Mean absolute error of painted pictures and of their gradients, and the moved still's; where hidden and in all.
 
     In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only. `gain_db`:
@@ -218,10 +226,10 @@ def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.
     squares = torch.zeros(2)
     for part in torch.arange(len(data.prior)).split(50):
         rows = data.rows(part)
-        sitting = sitting_of(rows, torch.full((len(part),), imagination))
+        sitting = painter_inputs(rows, torch.full((len(part),), imagination))
         noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
         painted = model.paint(Sitting(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
-        wanted, hidden = signed(rows.wanted), rows.hidden[:, None]
+        wanted, hidden = to_signed(rows.wanted), rows.hidden[:, None]
         told = ~rows.turns & (rows.chance <= LITTLE)
         squares += torch.stack([(x - wanted)[told].square().sum() for x in (painted, sitting.prior)])
         for name, picture in (("painted", painted), ("moved", sitting.warped)):
@@ -239,23 +247,23 @@ def errors_of(model: Painter, data: Pictures, seed: int, imagination: float = 0.
     return means | ({"gain_db": 10.0 * float(torch.log10(squares[1] / squares[0]))} if squares.min() > 0 else {})
 
 
-def _sizes(bundle: Path, played: Scenes) -> PainterConfig:
+def _sizes(bundle: Path, played: MotionClips) -> PainterConfig:
     """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
     return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
 
 
-def bent(bends: Bends, kept: Path, players: int, steps: int) -> None:
+def load_or_train_bends(bends: Bends, kept: Path, players: int, steps: int) -> None:
     """Teach how limbs bend, half a minute; or take what was learned before."""
     if kept.exists():
         load_model(bends, kept)
         return
-    print(train_bends(bends, bodies(range(PLAYER_SEED, PLAYER_SEED + players)), steps))
-    _keep(bends, kept)
+    print(train_bends(bends, body_joints(range(PLAYER_SEED, PLAYER_SEED + players)), steps))
+    _save_weights(bends, kept)
 
 
-def _keep(model: nn.Module, kept: Path) -> None:
+def _save_weights(model: nn.Module, kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
     save_model(model, str(part))
@@ -294,16 +302,16 @@ def train_painter(
         animator, pose = (load_network(bundle, network) for network in ("animator", "pose"))
         if not isinstance(animator, Animator) or not isinstance(pose, Pose):
             raise TypeError("the bundle's animator or pose is of another class")
-        played, hung = load_scenes(work, bundle, recipe.performers, recipe.mobiles)
-        parts = pictures_of(work, played, hung, animator, pose)
+        played, hung = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
+        parts = load_painter_examples(work, played, hung, animator, pose)
         views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
-    data, held = (joined(some) for some in zip(*map(split, parts), strict=True))
+    data, held = (concatenate(some) for some in zip(*map(split, parts), strict=True))
     model = start if isinstance(start, Painter) else Painter(_sizes(bundle, played))
     if model.bends is not None:
         if start is None and not (work / "painter" / "painter.safetensors").exists():
             bending = min(recipe.bending, 8 * recipe.steps)
             with device.main_first():
-                bent(
+                load_or_train_bends(
                     model.bends, work / "painter" / f"bends-{bending}.safetensors", BODIES * recipe.performers, bending
                 )
         model.bends.requires_grad_(False)

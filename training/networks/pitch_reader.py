@@ -72,7 +72,7 @@ def load_players(folder: Path, count: int, workers: int = 2) -> NDArray[np.uint1
     return np.asarray(np.load(path), np.uint16)
 
 
-def seen_otherwise(places: Tensor, rng: np.random.Generator) -> Tensor:
+def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
     """Places [N, T, 14, 2] in -1..1 as from cameras set up otherwise, and as a visual network errs."""
     count, length, points, _ = places.shape
 
@@ -94,33 +94,33 @@ def seen_otherwise(places: Tensor, rng: np.random.Generator) -> Tensor:
     return (moved + how * error).clamp(-1.0, 1.0)
 
 
-class _Players(NamedTuple):
+class _PlayerBatch(NamedTuple):
     """Players as tensors: places [N, T, 14, 2] in -1..1, class of the pitch [N, T] or -1, instrument [N, T]."""
 
     places: Tensor
     pitch: Tensor
     kind: Tensor
 
-    def followed_by(self, other: _Players, at: int) -> _Players:
+    def followed_by(self, other: _PlayerBatch, at: int) -> _PlayerBatch:
         """These until a tick, and others from their own start."""
         length = self.pitch.shape[1]
-        return _Players(*(torch.cat([a[:, :at], b[:, : length - at]], 1) for a, b in zip(self, other, strict=True)))
+        return _PlayerBatch(*(torch.cat([a[:, :at], b[:, : length - at]], 1) for a, b in zip(self, other, strict=True)))
 
     def read_by(self, reader: PlaceReader, rng: np.random.Generator) -> Tensor:
         """Logits [N, T, pitches] of their own instrument's pitches, from the first tick on."""
-        shown = seen_otherwise(self.places, rng)
+        shown = vary_cameras(self.places, rng)
         logits, _ = reader.follow(shown[..., 0], shown[..., 1], reader.init_state(len(shown)))
         own = self.kind[..., None, None].expand(*self.kind.shape, 1, reader.pitches)
         return logits.gather(2, own)[:, :, 0]
 
 
-def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int) -> _Players:
+def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int) -> _PlayerBatch:
     """Rows of `sample_player` [N, T, 29] and their instruments [N] as tensors."""
     whole = torch.from_numpy(rows.astype(np.int32))
     places = (whole[..., :PLACES] * (2.0 / PLACE_STEPS) - 1.0).unflatten(-1, (len(POINTS), 2))
     pitch = whole[..., PLACES].long()
     named = torch.where(pitch > 0, (pitch - LOWEST_PITCH + 1).clamp(1, pitches - 1), -1)
-    return _Players(places, named, torch.from_numpy(kind)[:, None].expand(pitch.shape))
+    return _PlayerBatch(places, named, torch.from_numpy(kind)[:, None].expand(pitch.shape))
 
 
 def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
@@ -134,7 +134,7 @@ def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, s
     held = max(len(READ), len(players) // 50)
     rng = np.random.default_rng(seed)
 
-    def drawn(count: int) -> _Players:
+    def drawn(count: int) -> _PlayerBatch:
         at = rng.integers(0, len(players) - held, count)
         return _players_of(players[at], kinds[at], reader.pitches)
 

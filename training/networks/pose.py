@@ -20,10 +20,10 @@ from models.pictures.pose import Pose, PoseConfig
 from models.translation.latent import Latent
 from models.vision.embedding import POINTS, VisualEmbedding
 from training.bundling import load_network
-from training.datasets.pose import Played, load_players
+from training.datasets.pose import PlayerClips, load_players
 from training.loop.device import Device
 from training.loop.run import Plan, run
-from training.loop.trainer import Learning
+from training.loop.trainer import NetworkTrainer
 
 HELD_PART = 25
 """One clip of so many, the last ones, is held out."""
@@ -56,7 +56,7 @@ class PoseRecipe:
         return self.learning_rate * min(1.0, (done + 1) / 150) * min(1.0, max(0.02, 2.5 * left))
 
 
-class Performed(NamedTuple):
+class PoseBatch(NamedTuple):
     """Clips with a still of each: heard [N, T, D]; the still's embedding [N, E]; where points are to be, [N, T, P, 2].
 
     They are to be where the eyes found them in the still, and as far from there as they truly went: limbs are carried
@@ -70,7 +70,7 @@ class Performed(NamedTuple):
     later: Tensor
 
 
-def performed(pose: Pose, played: Played, generator: torch.Generator) -> Performed:
+def draw_batch(pose: Pose, played: PlayerClips, generator: torch.Generator) -> PoseBatch:
     """Clips, each after a random still of it, as a pose is to say them."""
     count, total, views = *played.heard.shape[:2], played.known.shape[1]
     view = (torch.rand(count, generator=generator) * (views - 1)).long()
@@ -81,10 +81,10 @@ def performed(pose: Pose, played: Played, generator: torch.Generator) -> Perform
     later = (torch.arange(total) > start) / (total - 1.0 - start)
     still, places = played.known[rows, view].float(), played.places.float()
     went = places - places[rows, start[:, 0]][:, None]
-    return Performed(played.heard.float(), still, pose.begun(still)[:, None] + went, later)
+    return PoseBatch(played.heard.float(), still, pose.begun(still)[:, None] + went, later)
 
 
-class Lesson(nn.Module):
+class PoseWithHeads(nn.Module):
     """A pose, and endings that say what the body and the bow do; only the pose is shipped.
 
     Args:
@@ -95,8 +95,8 @@ class Lesson(nn.Module):
         super().__init__()
         self.network = config if isinstance(config, Pose) else Pose(config)
         self.config = self.network.config
-        self.body = _ending(self.config.width, 3 * len(POINTS))
-        self.bow = _ending(self.config.stroke_width, 1)
+        self.body = _head(self.config.width, 3 * len(POINTS))
+        self.bow = _head(self.config.stroke_width, 1)
         self.usual: Tensor
         self.varies: Tensor
         self.register_buffer("usual", torch.zeros(3 * len(POINTS)))
@@ -122,11 +122,11 @@ class Lesson(nn.Module):
         return error
 
 
-def _ending(width: int, count: int) -> nn.Sequential:
+def _head(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, count))
 
 
-class PoseTraining(Learning[Lesson]):
+class PoseTraining(NetworkTrainer[PoseWithHeads]):
     """The pose, what trains it, and where it stands.
 
     Args:
@@ -136,7 +136,9 @@ class PoseTraining(Learning[Lesson]):
         device: where; None for one process.
     """
 
-    def __init__(self, recipe: PoseRecipe, model: Lesson, played: Played, device: Device | None = None) -> None:
+    def __init__(
+        self, recipe: PoseRecipe, model: PoseWithHeads, played: PlayerClips, device: Device | None = None
+    ) -> None:
         super().__init__(recipe, model, device, salt=43)
         self.recipe = recipe
         held = max(1, len(played.heard) // HELD_PART)
@@ -153,7 +155,7 @@ class PoseTraining(Learning[Lesson]):
         played = self._train.rows(among[torch.from_numpy(rng.integers(0, len(among), self.recipe.batch))])
         where = self.device.device
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
-        clips = Performed(*(x.to(where) for x in performed(model.network, played, generator)))
+        clips = PoseBatch(*(x.to(where) for x in draw_batch(model.network, played, generator)))
         if only_bows:
             return model.bow_error(clips.heard, played.drawn.to(where))
         # What hears strokes stays as it is from here on, also after an interruption.
@@ -164,18 +166,18 @@ class PoseTraining(Learning[Lesson]):
         return unlikely + model.body_error(heard, played.body.to(where))
 
     def test(self) -> dict[str, float]:
-        """See `missed`: of clips that are held out, and of as many of the others."""
+        """See `relative_error`: of clips that are held out, and of as many of the others."""
         pose = self.averaged().network
         taught = self._train.rows(slice(len(self.held.heard)))
-        return {"missed_of_held": missed(pose, self.held), "missed_of_taught": missed(pose, taught)}
+        return {"missed_of_held": relative_error(pose, self.held), "missed_of_taught": relative_error(pose, taught)}
 
 
 @torch.no_grad()
-def missed(pose: Pose, played: Played) -> float:
+def relative_error(pose: Pose, played: PlayerClips) -> float:
     """The mean squared distance of what it says of clips from where points are to be, 1 for the still's own places."""
     generator, sums, where = torch.Generator().manual_seed(1), torch.zeros(2), next(pose.parameters()).device
     for some in torch.arange(len(played.heard)).split(100):
-        clips = performed(pose, played.rows(some), generator)
+        clips = draw_batch(pose, played.rows(some), generator)
         said = pose(clips.heard.to(where), clips.still.to(where)).at.cpu()
         for number, at in enumerate((said, pose.begun(clips.still)[:, None])):
             sums[number] += ((at - clips.places).square().sum(-1).mean(-1) * clips.later).sum()
@@ -183,7 +185,7 @@ def missed(pose: Pose, played: Played) -> float:
 
 
 @torch.no_grad()
-def said_of(pose: Pose, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
+def predict_points(pose: Pose, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
     """Where it says points are at some ticks, of each of some stills.
 
     Args:
@@ -238,6 +240,6 @@ def train_pose(
     sizes = PoseConfig(latent_dim=latent.config.dim, seen_dim=eyes.config.dim, points=eyes.config.points)
     with device.main_first():
         played = load_players(work / "players", bundle, recipe.players)
-    model = Lesson(start if isinstance(start, Pose) else sizes)
+    model = PoseWithHeads(start if isinstance(start, Pose) else sizes)
     training = PoseTraining(recipe, model, played, device)
     return run(training, work / "pose", "pose", Plan(recipe.steps, minutes, test_every=500, silent=not device.main))

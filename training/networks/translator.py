@@ -17,10 +17,10 @@ from models.translation.latent import Latent, Motions
 from models.translation.translator import Seen, Translator, TranslatorConfig
 from streaming.conventions import TICKS_PER_SECOND
 from training.bundling import load_network, sounding_of
-from training.datasets.translator import VOICES, Examples, load_examples, taken
+from training.datasets.translator import VOICES, Examples, load_examples, to_network_dtype
 from training.datasets.translator_rollouts import play
 from training.datasets.user_footage import examples_of
-from training.loop.checkpoint import Average, load_checkpoint, load_extra, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, load_extra, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.synthesis.camera_augmentation import unsure, vary
@@ -34,7 +34,7 @@ HELD_PART = 50
 
 
 @dataclass(frozen=True)
-class Shares:
+class SamplingShares:
     """How often what is shown and asked for.
 
     Attributes:
@@ -68,7 +68,7 @@ class TranslatorRecipe:
         batch, length: clips of a step, and how many ticks of each: more than two windows.
         learning_rate: of AdamW; it rises for 200 steps and falls along a line.
         own_from, own_every, own_clips: from which step on, how often and how many clips the model plays to itself.
-        shares: see `Shares`.
+        shares: see `SamplingShares`.
     """
 
     steps: int = 7_500
@@ -79,14 +79,14 @@ class TranslatorRecipe:
     own_from: int = 1_000
     own_every: int = 500
     own_clips: int = 400
-    shares: Shares = Shares()
+    shares: SamplingShares = SamplingShares()
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
         return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.03, 1.0 - step / self.steps)
 
 
-class Places(NamedTuple):
+class ClipSpans(NamedTuple):
     """Which stretch of which clips by which voice: clip, take [B]; ticks of what is seen and of what sounds [B, L]."""
 
     clip: Tensor
@@ -103,7 +103,7 @@ class History:
         shares: how often which past is shown.
     """
 
-    def __init__(self, data: Examples, shares: Shares) -> None:
+    def __init__(self, data: Examples, shares: SamplingShares) -> None:
         self._codes, self._shares = data.codes, shares
         self.played = torch.zeros_like(data.codes)
         self.since = torch.full(data.codes.shape[:2], -1)
@@ -115,7 +115,7 @@ class History:
             self.played[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
         self.since[clip, take] = ahead
 
-    def draw(self, rng: np.random.Generator, places: Places) -> tuple[Tensor, Tensor]:
+    def draw(self, rng: np.random.Generator, places: ClipSpans) -> tuple[Tensor, Tensor]:
         """The frames of the ticks before what sounds, [B, L, ...], and where they are known [B, L]."""
         ticks, shares = places.sounding, self._shares
         batch, length = ticks.shape
@@ -138,10 +138,10 @@ class History:
         donor = torch.from_numpy(rng.integers(0, self._codes.shape[0], int(wrong.sum())))
         total = self._codes.shape[2]
         previous[wrong] = self._codes[donor, 0, torch.from_numpy(rng.integers(0, total, donor.numel()))]
-        return taken(previous), known
+        return to_network_dtype(previous), known
 
 
-class Batch(NamedTuple):
+class TranslatorBatch(NamedTuple):
     """A training batch: what the model is given and what it shall say.
 
     previous [B, L, K, 2], known [B, L], seen, codes [B, L, K, 2], chosen bool [B, L]: whose codes are learned.
@@ -159,7 +159,7 @@ def draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
     return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
 
 
-def draw_places(data: Examples, rng: np.random.Generator, recipe: TranslatorRecipe) -> tuple[Places, Tensor]:
+def draw_spans(data: Examples, rng: np.random.Generator, recipe: TranslatorRecipe) -> tuple[ClipSpans, Tensor]:
     """Stretches of clips, each by one of its voices and with an anticipation [B] in ticks."""
     count, total = data.age.shape
     clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
@@ -172,11 +172,11 @@ def draw_places(data: Examples, rng: np.random.Generator, recipe: TranslatorReci
     )
     take[data.voice[clip, take] == 0] = 0
     ticks = start[:, None] + torch.arange(recipe.length)
-    return Places(clip, take, ticks, ticks + ahead[:, None]), ahead
+    return ClipSpans(clip, take, ticks, ticks + ahead[:, None]), ahead
 
 
 @torch.no_grad()
-def glimpses(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int = 0, chunk: int = 16) -> Tensor:
+def encode_views(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int = 0, chunk: int = 16) -> Tensor:
     """What so many varied cameras see of each clip: latents float16 [N, count, T, sight_dim].
 
     Seen once and not anew in every step: the network that sees does not learn here, and took a fifth of the time.
@@ -197,9 +197,9 @@ def glimpses(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int =
 
 def draw_batch(
     seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
-) -> Batch:
-    """Draw stretches of clips, each seen by a camera (see `glimpses`), with a voice, an anticipation and a past."""
-    places, ahead = draw_places(data, rng, recipe)
+) -> TranslatorBatch:
+    """Draw stretches of clips, each seen by a camera (see `encode_views`), with a voice, an anticipation and a past."""
+    places, ahead = draw_spans(data, rng, recipe)
     camera = torch.from_numpy(rng.integers(0, seen_of.shape[1], recipe.batch))
     previous, known = history.draw(rng, places)
     batch, length = places.seen.shape
@@ -219,10 +219,12 @@ def draw_batch(
         eyes.expand(batch, length),
     )
     codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding]
-    return Batch(previous, known, seen, taken(codes), torch.from_numpy(rng.random((batch, length))) < share)
+    return TranslatorBatch(
+        previous, known, seen, to_network_dtype(codes), torch.from_numpy(rng.random((batch, length))) < share
+    )
 
 
-def loss_of(model: Translator, batch: Batch) -> Tensor:
+def loss_of(model: Translator, batch: TranslatorBatch) -> Tensor:
     """What the chosen ticks cost, in nats: per code [8] in emission order, or per band [frames]."""
     context = model(batch.previous, batch.known, batch.seen)
     return model.losses(context[batch.chosen], batch.codes[batch.chosen])
@@ -252,20 +254,20 @@ class TranslatorTraining:
         self.model = model.to(self.device.device)
         self.device.same(self.model)
         sight = sight.to(self.device.device).eval().requires_grad_(False)
-        self.average = Average(self.model, 0.998)
+        self.average = MovingAverage(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
         held = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
         self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
-        self._train_seen, self._held_seen = (glimpses(sight, part) for part in (self._train, self._held))
+        self._train_seen, self._held_seen = (encode_views(sight, part) for part in (self._train, self._held))
         self.history = History(self._train, recipe.shares)
         self._held_history = History(self._held, recipe.shares)
         self.step = 0
 
-    def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> Batch:
+    def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> TranslatorBatch:
         batch = draw_batch(seen_of, data, history, rng, self.recipe)
         where = self.device.device
         seen = Seen(*(x.to(where) for x in batch.seen))
-        return Batch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
+        return TranslatorBatch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
 
     def _play(self, rng: np.random.Generator) -> None:
         """Let the averaged model play some clips anew."""
@@ -374,7 +376,7 @@ def train_translator(
         )
     model = Translator(getattr(start, "config", config))
     if isinstance(sounding, TokenCodec):
-        model.codebooks.copy_(heard_with(sounding))
+        model.codebooks.copy_(scaled_codebooks(sounding))
     if start is not None:
         model.load_state_dict(start.state_dict())
     if model.config.pitches:
@@ -385,7 +387,7 @@ def train_translator(
     return run(training, work, "translator", Plan(recipe.steps, minutes, test_every=250, silent=not device.main))
 
 
-def heard_with(codec: TokenCodec) -> Tensor:
+def scaled_codebooks(codec: TokenCodec) -> Tensor:
     """A codec's codebooks, scaled to a spread of about one."""
     books = codec.quantizer.codebooks
     return books / books[0].std()

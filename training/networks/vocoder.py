@@ -13,10 +13,10 @@ from models.codec.mel import Vocoder, begin
 from models.codec.partial_analysis import scaled_log
 from training.datasets.codec import build_corpus
 from training.loop.device import Device
-from training.networks.decoder_training import SpeakingRecipe, SpeakingTraining, train_speaking
+from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
 
 
-class VocoderTraining(SpeakingTraining[Vocoder]):
+class VocoderTraining(DecoderTraining[Vocoder]):
     """A vocoder, what trains it, and where it stands.
 
     Args:
@@ -27,7 +27,7 @@ class VocoderTraining(SpeakingTraining[Vocoder]):
     """
 
     def __init__(
-        self, recipe: SpeakingRecipe, vocoder: Vocoder, corpus: NDArray[np.int16], device: Device | None = None
+        self, recipe: DecoderRecipe, vocoder: Vocoder, corpus: NDArray[np.int16], device: Device | None = None
     ) -> None:
         super().__init__(recipe, vocoder, vocoder.decoder, corpus, device)
 
@@ -60,7 +60,7 @@ class VocoderTraining(SpeakingTraining[Vocoder]):
 
 
 def train_vocoder(
-    work: Path, recipe: SpeakingRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
+    work: Path, recipe: DecoderRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
 ) -> Path:
     """Train or go on training.
 
@@ -85,4 +85,4 @@ def train_vocoder(
     if start is not None:
         training.step = 1
 
-    return train_speaking(training, work, "vocoder", minutes)
+    return run_decoder_training(training, work, "vocoder", minutes)

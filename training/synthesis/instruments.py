@@ -159,7 +159,9 @@ def _pitched(score: Score, rate: int, rng: np.random.Generator, variety: float, 
     return np.asarray(x * 1.3 + 0.3 * bow * _band(_noise(rng, n), rate, 300, 2500))
 
 
-def struck(note: Note, rate: int, rng: np.random.Generator, variety: float, *, ring_s: float, bright: float) -> Signal:
+def struck_note(
+    note: Note, rate: int, rng: np.random.Generator, variety: float, *, ring_s: float, bright: float
+) -> Signal:
     """A piano-like note: decaying, slightly inharmonic partials, a hammer, damped when released."""
     held = min(note.duration_s, ring_s)
     length = int((held + 0.12) * rate)
@@ -211,12 +213,12 @@ def render_sound(score: Score, rate: int = 32_000, variety: float = 0.0) -> Sign
             if score.kind == "drums":
                 _add(out, note.onset_s, drum(DRUM_PIECES[int(note.pitch)], note.velocity, rate, rng, variety), rate)
             elif score.kind == "keys":
-                _add(out, note.onset_s, struck(note, rate, rng, variety, ring_s=3.0, bright=0.5), rate)
+                _add(out, note.onset_s, struck_note(note, rate, rng, variety, ring_s=3.0, bright=0.5), rate)
             elif note.effector == FOOT:
                 _add(out, note.onset_s, drum("kick", note.velocity, rate, rng, variety), rate)
             elif note.effector == LEFT:
                 _add(out, note.onset_s, drum("snare", 0.8 * note.velocity, rate, rng, variety), rate)
             else:
-                _add(out, note.onset_s, struck(note, rate, rng, variety, ring_s=0.5, bright=0.8), rate)
+                _add(out, note.onset_s, struck_note(note, rate, rng, variety, ring_s=0.5, bright=0.8), rate)
     out *= gain
     return np.tanh(out).astype(np.float32)

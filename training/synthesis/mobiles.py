@@ -63,7 +63,7 @@ class Mobile:
         self.longer = max(size)
         ground = draw_backdrop(rng, height, width)
         if rng.random() < 0.5:
-            ground = _painted(rng, ground)
+            ground = _brush_strokes(rng, ground)
         self._ground = ground.astype(np.float32)
         count = int(rng.integers(2, 13))
         sizes = np.sort(np.exp(rng.uniform(math.log(0.07), math.log(0.42), count)))[::-1]
@@ -162,7 +162,7 @@ def _thing(rng: np.random.Generator, share: float, size: tuple[int, int]) -> Thi
     cover = cv2.GaussianBlur(_shape(rng, side), (0, 0), float(rng.choice([0.5, 0.7, 1.2])))
     colours = _surface(rng, side)
     if rng.random() < 0.4:
-        colours = _painted(rng, np.clip(colours, 0, 255).astype(np.uint8)).astype(np.float32)
+        colours = _brush_strokes(rng, np.clip(colours, 0, 255).astype(np.uint8)).astype(np.float32)
     if rng.random() < 0.5:
         edge = cv2.morphologyEx(cover, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))[..., None]
         colours = colours * (1.0 - edge) + edge * np.array(random_colour(rng, 0.6, (0.0, 1.0)), np.float32)
@@ -277,7 +277,7 @@ def _surface(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
     return surface
 
 
-def _painted(rng: np.random.Generator, image: Image) -> Image:
+def _brush_strokes(rng: np.random.Generator, image: Image) -> Image:
     """The picture in brush strokes along its edges."""
     rows, columns = image.shape[:2]
     out = cv2.GaussianBlur(image, (0, 0), 2.0)

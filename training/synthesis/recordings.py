@@ -86,7 +86,7 @@ def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
     return np.asarray(times + rng.normal(0.0, 0.001, times.size))
 
 
-class Eye:
+class ViewRecorder:
     """Stands in for the visual network while a data set is made: keeps each view, as JPEG, to be embedded later."""
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ def read_motion(
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
     """A clip as arrays for a file, its views as JPEG one after the other."""
-    eye = Eye()
+    eye = ViewRecorder()
     clip = watch(seed, eye)
     return {
         "seed": np.array(seed),

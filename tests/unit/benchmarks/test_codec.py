@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.codec import compare, decibels, seeded, timed
+from benchmarks.codec import compare, decibels, seeded_codec, time_runners
 from models.codec.encodec import EncodecConfig
 
 SMALL = EncodecConfig(num_filters=4, latent_dim=16)
@@ -19,12 +19,12 @@ def sound(seed: int) -> torch.Tensor:
 
 
 def test_a_seeded_codec_hears_and_speaks() -> None:
-    codec = seeded(SMALL, sound(0))
+    codec = seeded_codec(SMALL, sound(0))
     codes = codec.encode(sound(1))
     assert all(len(codes[:, k].unique()) > 20 for k in range(4))
     said = codec.decode(codes)
     assert 0.03 < said.std() < 0.3
-    assert torch.equal(seeded(SMALL, sound(0)).encode(sound(1)), codes)
+    assert torch.equal(seeded_codec(SMALL, sound(0)).encode(sound(1)), codes)
 
 
 def test_runners_take_turns() -> None:
@@ -43,14 +43,14 @@ def test_runners_take_turns() -> None:
             self.count = 0
 
     compared = {name: Counter(name) for name in "ab"}
-    spent, gave = timed(compared, [{}] * 4, lambda number: number == 2)
+    spent, gave = time_runners(compared, [{}] * 4, lambda number: number == 2)
     assert told == ["a", "b"] * 4
     assert [len(took) for took in spent.values()] == [4, 4]
     assert [int(given[0]) for given in gave["a"]] == [1, 2, 1, 2]
 
 
 def test_the_table_names_what_it_measures() -> None:
-    lines = compare(seeded(SMALL, sound(0)), 8)
+    lines = compare(seeded_codec(SMALL, sound(0)), 8)
     assert len(lines) == 10
     assert all("p50" in line and "p99" in line for line in lines)
     assert sum("int8" in line and "SNR" in line for line in lines) == 2

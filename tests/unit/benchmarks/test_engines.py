@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from benchmarks import engines as bench
-from benchmarks.engines import BASE, Way, entry, made, main, measure, opened, timed, ways
+from benchmarks.engines import BASE, Variant, build_file, entry, main, measure, open_runner, time_runners, variants
 from benchmarks.engines_page import leave, markdown
 from engines.contract import EngineError
 from engines.runtimes.onnxruntime_runtime import CPU
 from engines.runtimes.torch_runtime import load_tick
 
 DEFAULT = Path(__file__).parents[3] / "models" / "bundles" / "default"
-ONNX = Way("onnxruntime", "fp32", CPU)
+ONNX = Variant("onnxruntime", "fp32", CPU)
 
 
-def row(way: Way, p50: float) -> dict[str, object]:
+def row(way: Variant, p50: float) -> dict[str, object]:
     step = {"p50": p50, "p99": 2.0 * p50, "n": 50, "speed_up": 4.0 / p50}
     return {
         "network": "decoder",
@@ -49,23 +49,23 @@ def test_all_take_turns_and_torch_is_what_they_are_compared_with() -> None:
                 np.linalg.svd(np.eye(60))
             return inputs["heard"]
 
-    times = timed("hearing", DEFAULT, {BASE: Slow(8), ONNX: Slow(2)}, 0.0)  # type: ignore[dict-item]
+    times = time_runners("hearing", DEFAULT, {BASE: Slow(8), ONNX: Slow(2)}, 0.0)  # type: ignore[dict-item]
     assert times[BASE]["speed_up"] == 1.0
     assert 2.0 < times[ONNX]["speed_up"] < 8.0
-    assert times[BASE]["n"] == times[ONNX]["n"] == bench.LEAST
+    assert times[BASE]["n"] == times[ONNX]["n"] == bench.MIN_TICKS
     assert times[ONNX]["p50"] <= times[ONNX]["p99"]
 
 
 def test_a_real_network_runs_in_each_way_that_there_is_and_is_weighed(tmp_path: Path) -> None:
-    there = list(ways(rounded=False))
+    there = list(variants(rounded=False))
     assert there[0] == BASE
     assert ONNX in there
-    data = made("hearing", DEFAULT, ONNX)
-    runner = opened("hearing", DEFAULT, ONNX, data)
+    data = build_file("hearing", DEFAULT, ONNX)
+    runner = open_runner("hearing", DEFAULT, ONNX, data)
     assert runner.run(runner.blank()).shape == (1, 1, load_tick("hearing", DEFAULT).network.config.dim)
     file = tmp_path / "hearing"
     file.write_bytes(data)
-    weight = bench._weighed("hearing", DEFAULT, ONNX, file)
+    weight = bench.memory_growth_in_child("hearing", DEFAULT, ONNX, file)
     assert weight is not None
     assert 0.0 < weight < 200.0
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_run_is_a_row_that_says_why(monkeypatch: pytest.MonkeyPat
     def never(*_: object) -> bytes:
         raise EngineError("it has no memory\nand more")
 
-    monkeypatch.setattr(bench, "made", never)
+    monkeypatch.setattr(bench, "build_file", never)
     monkeypatch.setattr(bench, "learned_networks", lambda folder: ["hearing"])
     rows = measure(DEFAULT, 0.0)["rows"]
     assert {one["failed"] for one in rows} == {"it has no memory"}

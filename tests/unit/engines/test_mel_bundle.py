@@ -16,7 +16,7 @@ from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
 from training.bundling import load_network, write_network
 from training.evaluation.codec import through_codec
-from training.evaluation.forward_loop import Setting, answer
+from training.evaluation.forward_loop import ResponseSettings, respond_to_performer
 
 MEL = MelConfig(bands=24, short_bands=4, width=16, dilations=(1,))
 
@@ -63,6 +63,6 @@ def test_chance_is_the_temperatures(bundle: Path) -> None:
 
 
 def test_the_same_scores_are_made(bundle: Path) -> None:
-    assert answer(9_000_000, Setting(str(bundle), 0.5)).music.shape[0] % 1280 == 0
+    assert respond_to_performer(9_000_000, ResponseSettings(str(bundle), 0.5)).music.shape[0] % 1280 == 0
     sound = (0.1 * np.random.default_rng(0).standard_normal(1280 * 5)).astype(np.float32)
     assert through_codec(sound, str(bundle)).shape == sound.shape

@@ -16,7 +16,7 @@ from engines.contract import EngineError
 from engines.registry import has, open_engine
 from engines.runtimes.diffusers_runtime import MOST, DiffusionPainter, coloured
 from tests.diffusions import UNET, pipeline, published
-from training.adopt.diffusion import Wish, adopt_picture
+from training.adopt.diffusion import DiffusionSettings, adopt_picture
 from training.bundling import take_over
 
 SIDE = 64
@@ -27,7 +27,7 @@ def adopted(folder: Path, prediction: str = "epsilon") -> tuple[Path, Path, Path
     """A bundle, and the published folders that it was made from."""
     network, autoencoder = published(folder, prediction=prediction)
     bundle = folder / "bundle"
-    adopt_picture(str(network), Wish(SAID, str(autoencoder), SIDE), bundle, offline=True, accepted=True)
+    adopt_picture(str(network), DiffusionSettings(SAID, str(autoencoder), SIDE), bundle, offline=True, accepted=True)
     return bundle, network, autoencoder
 
 

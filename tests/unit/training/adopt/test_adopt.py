@@ -12,7 +12,8 @@ import yaml
 
 from models.codec.encodec import Encodec
 from tests.encodecs import as_audiocraft, theirs
-from training.adopt import AUDIOCRAFT, main, read_published
+from training.adopt.__main__ import main
+from training.adopt.codec import AUDIOCRAFT, read_published
 from training.adopt.licences import licence_of
 from training.bundling import load_network
 

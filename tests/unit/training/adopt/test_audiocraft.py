@@ -17,7 +17,7 @@ from transformers import EncodecModel
 from models.codec.encodec import Encodec
 from models.codec.published_codecs import PublishedError
 from tests.encodecs import as_audiocraft, theirs
-from training.adopt import main
+from training.adopt.__main__ import main
 from training.adopt.audiocraft import parts_of
 from training.bundling import load_network
 

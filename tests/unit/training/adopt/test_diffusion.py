@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from engines.bundles import learned_networks, network_entry, verified_files
 from tests.diffusions import pipeline, published
-from training.adopt import main
+from training.adopt.__main__ import main
 
 
 def asked(network: Path, autoencoder: Path, out: Path, *more: str) -> list[str]:

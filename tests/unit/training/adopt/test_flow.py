@@ -16,8 +16,8 @@ from engines.bundles import learned_networks
 from engines.flow.opencv import DisFlow
 from engines.registry import open_engine
 from tests.flows import Says, to_onnx
-from training.adopt import main
-from training.adopt.flow import MOVED, read_of
+from training.adopt.__main__ import main
+from training.adopt.flow import MOVED, measure_flow
 from training.bundling import take_over
 
 
@@ -75,7 +75,7 @@ def test_a_layout_that_is_not_the_files_is_said(tmp_path: Path, capsys: pytest.C
 
 
 def test_the_texture_moves_as_it_is_said_to() -> None:
-    assert read_of(Grey()) == pytest.approx(MOVED, abs=0.2)
+    assert measure_flow(Grey()) == pytest.approx(MOVED, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from models.pictures.animator import Animator, AnimatorConfig
-from training.datasets.animator import STARTS, Scenes
-from training.datasets.animator_rollouts import LITTLE, MUCH, enact
+from training.datasets.animator import STARTS, MotionClips
+from training.datasets.animator_rollouts import LITTLE, MUCH, roll_out
 from training.datasets.painter import PER_WAY, paint_performer
 
 SMALL = AnimatorConfig(latent_dim=4, shown=8, widths=(8, 8, 8, 8), dim=8, heads=1, layers=1, inside=8, blocks=1)
 TICKS = 160
 
 
-def clips(count: int) -> Scenes:
+def clips(count: int) -> MotionClips:
     """Noise that was heard, and grey stills."""
     generator = torch.Generator().manual_seed(0)
     heard = torch.randn(count, TICKS, 4, generator=generator).half()
@@ -26,7 +26,7 @@ def clips(count: int) -> Scenes:
     fields = torch.zeros(count, TICKS, 2, 16, 16).half()
     level, where = torch.zeros(count, TICKS).half(), torch.zeros(count, 4, 2, 16, 16).half()
     seen = torch.rand(count, TICKS, 40).half()
-    return Scenes(heard, level, fields, stills, where, seen, torch.zeros(count, dtype=torch.bool))
+    return MotionClips(heard, level, fields, stills, where, seen, torch.zeros(count, dtype=torch.bool))
 
 
 def moving() -> Animator:
@@ -38,7 +38,7 @@ def moving() -> Animator:
 
 
 def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
-    ways = enact(moving(), clips(3))
+    ways = roll_out(moving(), clips(3))
     assert [len(three) for three in ways] == [3, 3, 3]
     for first, later, led in ways:
         assert (first.start, led.start) == (0, 0)
@@ -52,7 +52,7 @@ def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
 
 def test_the_same_seed_moves_the_same_and_another_does_not() -> None:
     model, data = moving(), clips(2)
-    one, two, other = enact(model, data, 5), enact(model, data, 5), enact(model, data, 6)
+    one, two, other = roll_out(model, data, 5), roll_out(model, data, 5), roll_out(model, data, 6)
     assert np.array_equal(one[0][0].flow, two[0][0].flow)
     assert not np.array_equal(one[0][0].flow, other[0][0].flow)
 
@@ -63,7 +63,7 @@ def test_moments_are_what_the_screen_shows_of_the_way(tmp_path: Path) -> None:
     path = tmp_path / "performance-7-v3.npz"
     sizes = np.array([len(one) for one in encoded])
     np.savez(path, jpeg=np.concatenate(encoded), jpeg_bytes=sizes, view=np.arange(TICKS))
-    (ways,) = enact(moving(), clips(1))
+    (ways,) = roll_out(moving(), clips(1))
     made = paint_performer(path, 7, ways)
     counts = [PER_WAY, PER_WAY, PER_WAY // 2]
     assert made["wanted"].shape == (sum(counts), 128, 128, 3)

@@ -14,7 +14,7 @@ import torch
 from models.pictures.pose import KEEP, Pose, PoseConfig
 from models.weights import pack_weights
 from training.datasets import painter as module
-from training.datasets.painter import LAYOUT, performers_painted
+from training.datasets.painter import LAYOUT, performer_examples
 
 
 def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_clip(
@@ -42,7 +42,7 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
     played: Any = SimpleNamespace(level=of_clip, heard=torch.cat([of_clip, of_tick], -1), seen=seen)
     pose = Pose(PoseConfig(latent_dim=2, seen_dim=40, points=16, width=8, levels=(1, KEEP, 2)))
     torch.nn.init.normal_(pose.say[-1].weight)
-    found = performers_painted(tmp_path, played, animator, pose, tmp_path)
+    found = performer_examples(tmp_path, played, animator, pose, tmp_path)
     assert found.prior[:, 0, 0, 0].tolist() == [11, 11, 13, 13]
     assert found.heard.tolist() == [[11.0, 3.0], [11.0, 7.0], [13.0, 3.0], [13.0, 7.0]]
     whole = pose(played.heard[3:], seen[3, 1][None])

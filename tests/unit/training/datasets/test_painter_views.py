@@ -9,13 +9,22 @@ import numpy as np
 import torch
 
 from models.vision.embedding import POINTS
-from training.datasets.painter_views import GREY, HEAVIEST, LIGHTEST, LOOKS, VIEW_SEED, Views, look, weights_of
-from training.datasets.pose import follow
+from training.datasets.painter_views import (
+    GREY,
+    HEAVIEST,
+    LIGHTEST,
+    LOOKS,
+    VIEW_SEED,
+    PainterViews,
+    view_row,
+    weights_of,
+)
+from training.datasets.pose import follow_player
 
 BUNDLE = Path(__file__).parents[4] / "models" / "bundles" / "default"
 
 
-def some(clips: int = 3) -> Views:
+def some(clips: int = 3) -> PainterViews:
     """Each view is as bright as its number, and of three ticks later than that before; what is heard is the tick."""
     seen = torch.arange(LOOKS, dtype=torch.uint8)[None, :, None, None, None].expand(clips, -1, 96, 128, 3)
     numbers = torch.arange(LOOKS, dtype=torch.float16)[None, :, None].expand(clips, -1, 4)
@@ -24,7 +33,9 @@ def some(clips: int = 3) -> Views:
     places = torch.zeros(clips, 3 * LOOKS, len(POINTS), 2).half()
     # Of each still at each later view: a hundred times its number, and that one's.
     said = 100.0 * numbers[..., :1, None, None] + numbers[:, None, :, :1, None]
-    return Views(seen, ticks, -numbers, heard, places, said.expand(-1, -1, -1, len(POINTS), 3), torch.ones(clips))
+    return PainterViews(
+        seen, ticks, -numbers, heard, places, said.expand(-1, -1, -1, len(POINTS), 3), torch.ones(clips)
+    )
 
 
 def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
@@ -42,8 +53,8 @@ def test_what_is_to_be_seen_is_later_and_sounds_so() -> None:
 
 
 def test_a_look_is_what_was_followed_and_pictures_of_it() -> None:
-    one, other = (look(seed, BUNDLE) for seed in (VIEW_SEED, VIEW_SEED + 1))
-    row, pictures = follow(VIEW_SEED, BUNDLE, LOOKS)
+    one, other = (view_row(seed, BUNDLE) for seed in (VIEW_SEED, VIEW_SEED + 1))
+    row, pictures = follow_player(VIEW_SEED, BUNDLE, LOOKS)
     assert all(np.array_equal(values, one[name], equal_nan=name == "drawn") for name, values in row.items())
     assert one["seen"].shape == (LOOKS, 96, 128, 3)
     assert not np.array_equal(one["seen"], other["seen"])

@@ -11,14 +11,14 @@ import torch
 
 from models.vision.embedding import POINTS
 from training.datasets import pose as module
-from training.datasets.pose import LOOKS, PLAYER_SEED, Files, follow
+from training.datasets.pose import LOOKS, PLAYER_SEED, RowFiles, follow_player
 from training.synthesis.recordings import TICKS
 
 BUNDLE = Path(__file__).parents[4] / "models" / "bundles" / "default"
 
 
 def test_a_player_follows_from_its_seed() -> None:
-    one, again, other = (follow(seed, BUNDLE)[0] for seed in (PLAYER_SEED, PLAYER_SEED, PLAYER_SEED + 1))
+    one, again, other = (follow_player(seed, BUNDLE)[0] for seed in (PLAYER_SEED, PLAYER_SEED, PLAYER_SEED + 1))
     for name, values in one.items():
         assert np.array_equal(values, again[name], equal_nan=True), name
         assert not np.array_equal(values, other[name], equal_nan=True), name
@@ -42,7 +42,7 @@ def test_files_are_made_once_and_stacked_in_order(tmp_path: Path, monkeypatch: p
         made.append(seed)
         return {"one": np.full((2, 4), seed, np.float16), "other": np.full(3, -seed, np.int16)}
 
-    found = Files("things", 5, row).load(tmp_path, BUNDLE, 7)
+    found = RowFiles("things", 5, row).load(tmp_path, BUNDLE, 7)
     assert sorted(made) == list(range(5, 12))
     assert found["one"][:, 1, 3].tolist() == [float(i) for i in range(5, 12)]
     assert found["other"].tolist() == [[-i] * 3 for i in range(5, 12)]
@@ -51,6 +51,6 @@ def test_files_are_made_once_and_stacked_in_order(tmp_path: Path, monkeypatch: p
         "things-5-3",
         "things-8-3",
     ]
-    again = Files("things", 5, row).load(tmp_path, BUNDLE, 7)
+    again = RowFiles("things", 5, row).load(tmp_path, BUNDLE, 7)
     assert torch.equal(again["one"], found["one"])
     assert len(made) == 7

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_SAMPLES
-from training.evaluation.codec import ELSEWHERE, Scored, jumps, mel_distance, pooled, recordings, si_sdr_db
+from training.evaluation.codec import (
+    ELSEWHERE,
+    SampleScores,
+    jumps,
+    load_recordings,
+    mel_distance,
+    pool_scores,
+    si_sdr_db,
+)
 from training.measures.opus import in_line, through_opus
 
 RATE = 32_000
@@ -71,12 +79,12 @@ def test_recordings_are_read_as_the_codec_hears_them(tmp_path: Path) -> None:
         file.setframerate(44_100)
         file.writeframes((np.ones((44_100, 2)) * 8000).astype(np.int16).tobytes())
     (tmp_path / "readme.txt").write_text("no sound")
-    (sample,) = recordings(tmp_path)
+    (sample,) = load_recordings(tmp_path)
     assert sample.name == "a.wav"
     assert sample.sound.size == 25 * TICK_SAMPLES
     assert float(np.median(sample.sound)) == pytest.approx(8000 / 32768, abs=1e-3)
     with pytest.raises(FileNotFoundError):
-        recordings(_empty(tmp_path))
+        load_recordings(_empty(tmp_path))
 
 
 def _empty(folder: Path) -> Path:
@@ -87,8 +95,8 @@ def _empty(folder: Path) -> Path:
 
 def test_every_border_counts_the_same() -> None:
     """A clip that sounds for a moment has few borders, and must not weigh as much as one that plays throughout."""
-    rows = [Scored({"mel": 1.0}, {"seam": np.full(count, value)}) for count, value in ((99, 0.1), (1, 0.9))]
-    figures = pooled(rows)
+    rows = [SampleScores({"mel": 1.0}, {"seam": np.full(count, value)}) for count, value in ((99, 0.1), (1, 0.9))]
+    figures = pool_scores(rows)
     assert figures["mel"] == 1.0
     assert figures["seam"] == pytest.approx(0.108)
     assert figures["seam_median"] == pytest.approx(0.1)

@@ -19,7 +19,7 @@ def test_the_moments_follow_the_loudest_of_each_part() -> None:
 
 @pytest.mark.parametrize("shape", [(100, 1000), (500, 200), (600, 800)])
 def test_a_cell_holds_any_picture_whole(shape: tuple[int, int]) -> None:
-    out = contact_sheet.cell(np.zeros((*shape, 3), np.uint8))
+    out = contact_sheet.fit_cell(np.zeros((*shape, 3), np.uint8))
     assert out.shape == (contact_sheet.HEIGHT + contact_sheet.GAP, contact_sheet.WIDTH + contact_sheet.GAP, 3)
     rows, columns = np.nonzero(out[..., 0] == 0)
     assert (np.ptp(columns) + 1) / (np.ptp(rows) + 1) == pytest.approx(shape[1] / shape[0], rel=0.05)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_SAMPLES
-from training.evaluation.endurance import looks_of, near, piece, rests_after
+from training.evaluation.endurance import appearance_of, music_of, psnr_to_prior, rests_after
 
 
 def picture() -> np.ndarray:
@@ -19,17 +19,17 @@ def picture() -> np.ndarray:
 
 def test_looks_follow_light_colour_and_edges() -> None:
     image = picture()
-    bright, vivid, sharp = looks_of(image)
-    assert looks_of(cv2.add(image, 30))[0] == pytest.approx(bright + 30, abs=1)
+    bright, vivid, sharp = appearance_of(image)
+    assert appearance_of(cv2.add(image, 30))[0] == pytest.approx(bright + 30, abs=1)
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    assert looks_of(grey)[1] == 0 < vivid
-    assert looks_of(cv2.GaussianBlur(image, (0, 0), 3.0))[2] < 0.6 * sharp
+    assert appearance_of(grey)[1] == 0 < vivid
+    assert appearance_of(cv2.GaussianBlur(image, (0, 0), 3.0))[2] < 0.6 * sharp
 
 
 def test_a_picture_is_nearest_to_itself() -> None:
     image = picture()
-    assert near(image, image) == 99.0
-    assert 20.0 < near(cv2.add(image, 10), image) < 35.0
+    assert psnr_to_prior(image, image) == 99.0
+    assert 20.0 < psnr_to_prior(cv2.add(image, 10), image) < 35.0
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_rest_counts_when_it_lasts(course: list[float], seconds: float | None) -
 
 
 def test_a_piece_has_whole_ticks_and_sounds() -> None:
-    sound = piece(0.25)
+    sound = music_of(0.25)
     assert sound.shape == (15 * 25 * TICK_SAMPLES,)
     assert 0.01 < np.abs(sound).max() <= 1.0
-    assert np.array_equal(sound, piece(0.25))
+    assert np.array_equal(sound, music_of(0.25))

@@ -10,16 +10,16 @@ import pytest
 from streaming.conventions import SAMPLE_RATE
 from tests.films import write_film
 from training.evaluate import main
-from training.evaluation.forward_loop import Answer, Setting, answer_footage, evaluate_footage, score
+from training.evaluation.forward_loop import Response, ResponseSettings, evaluate_footage, respond_to_footage, score
 from training.measures.onsets import detect_onsets
 from training.synthesis.recordings import TEST_SEED, kind_of, performer_of, read_motion, sound_of, watch
 
 EVENTS = (0.8, 1.64, 2.4, 3.32)
 
 
-def answered(seed: int, music: np.ndarray) -> Answer:
+def answered(seed: int, music: np.ndarray) -> Response:
     onsets = performer_of(seed).score.onsets_s
-    return Answer(str(seed), kind_of(seed), music, sound_of(seed), onsets, np.zeros(0))
+    return Response(str(seed), kind_of(seed), music, sound_of(seed), onsets, np.zeros(0))
 
 
 def test_who_plays_what_was_played_scores_best_and_others_music_does_not() -> None:
@@ -36,7 +36,7 @@ def test_who_plays_what_was_played_scores_best_and_others_music_does_not() -> No
 
 def test_a_clip_in_which_nothing_is_played_has_no_onsets_to_meet() -> None:
     seeds = [TEST_SEED, TEST_SEED + 1]
-    silent = Answer("silent", "footage", *(2 * [np.zeros(32_000, np.float32)]), *(2 * [np.zeros(0)]))
+    silent = Response("silent", "footage", *(2 * [np.zeros(32_000, np.float32)]), *(2 * [np.zeros(0)]))
     alone = score([answered(seed, sound_of(seed)) for seed in seeds])
     figures = score([*(answered(seed, sound_of(seed)) for seed in seeds), silent])
     assert (figures["n_clips"], figures["n_with_onsets"]) == (3, 2)
@@ -96,13 +96,13 @@ def test_films_are_answered_and_what_cannot_be_used_is_named(tmp_path: Path) -> 
         write_film(tmp_path / name, EVENTS, codec="libx264")
     (tmp_path / "broken.mp4").write_bytes(b"nothing")
     (tmp_path / "notes.txt").write_text("not a film")
-    figures, answers = evaluate_footage(Setting("default"), tmp_path, workers=1)
+    figures, answers = evaluate_footage(ResponseSettings("default"), tmp_path, workers=1)
     assert [a.name for a in answers] == ["one.mp4", "two.mkv"]
     assert list(figures["refused"]) == ["broken.mp4"]
     assert set(figures["by_film"]) == {"one.mp4", "two.mkv"}
     assert answers[0].music.size == answers[0].played.size
     assert np.abs(answers[0].onsets - EVENTS).max() < 0.02
-    one = answer_footage(tmp_path / "one.mp4", Setting("default"))
+    one = respond_to_footage(tmp_path / "one.mp4", ResponseSettings("default"))
     assert np.array_equal(one.music, answers[0].music), "the same film, the same music"
     assert one.music.size > 3 * SAMPLE_RATE
 

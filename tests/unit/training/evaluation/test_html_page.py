@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.evaluation.forward_loop import Answer, score
+from training.evaluation.forward_loop import Response, score
 from training.evaluation.html_page import Page, bars, compare
-from training.evaluation.latent import Pair, score_pairs
+from training.evaluation.latent import LatentPair, score_pairs
 from training.evaluation.pages import forward_page, latent_page
 from training.synthesis.recordings import TEST_SEED, kind_of, sound_of
 
@@ -47,7 +47,7 @@ def test_plots_and_sounds_are_files_beside_the_page(tmp_path: Path) -> None:
 
 def test_the_forward_page_has_clips_to_listen_to(tmp_path: Path) -> None:
     seeds = [TEST_SEED, TEST_SEED + 1]
-    answers = [Answer(str(s), kind_of(s), sound_of(s), sound_of(s), np.array([1.0]), np.array([1.1])) for s in seeds]
+    answers = [Response(str(s), kind_of(s), sound_of(s), sound_of(s), np.array([1.0]), np.array([1.1])) for s in seeds]
     page = forward_page(tmp_path, score(answers) | ABOUT, answers)
     assert len([name for name in linked(page) if name.endswith(".wav")]) == 4
     assert "&lt;FILE&gt;" in page.read_text()
@@ -56,6 +56,6 @@ def test_the_forward_page_has_clips_to_listen_to(tmp_path: Path) -> None:
 
 def test_the_latent_page_has_its_plots(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    pairs = [Pair("keys", x := rng.standard_normal((80, 8)), x, x[:, :1], x[:, :1]) for _ in range(4)]
+    pairs = [LatentPair("keys", x := rng.standard_normal((80, 8)), x, x[:, :1], x[:, :1]) for _ in range(4)]
     page = latent_page(tmp_path, score_pairs(pairs) | ABOUT, pairs)
     assert len(linked(page)) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.evaluation.latent import Pair, found_first, match, score_pairs, shift_errors
+from training.evaluation.latent import LatentPair, match, retrieval_hits, score_pairs, shift_errors
 from training.measures.bootstrap import interval
 
 
@@ -14,10 +14,10 @@ def latents(seed: int, ticks: int = 120, dim: int = 16) -> np.ndarray:
 
 def test_the_right_sound_is_found_and_the_shift_located() -> None:
     seen = [latents(seed) for seed in range(6)]
-    assert found_first(seen, seen) == [1.0] * 6
+    assert retrieval_hits(seen, seen) == [1.0] * 6
     assert shift_errors(seen, seen) == [0] * 6
     others = seen[1:] + seen[:1]
-    assert np.mean(found_first(seen, others)) < 0.5
+    assert np.mean(retrieval_hits(seen, others)) < 0.5
     assert np.mean([abs(error) <= 1 for error in shift_errors(seen, others)]) < 0.6
 
 
@@ -33,7 +33,9 @@ def test_scores_stand_beside_their_controls() -> None:
     for seed in range(8):
         shared = latents(seed)
         noise = rng.standard_normal((120, 1))
-        pairs.append(Pair("drums", shared, shared + 0.3 * latents(100 + seed), noise, rng.standard_normal((120, 1))))
+        pairs.append(
+            LatentPair("drums", shared, shared + 0.3 * latents(100 + seed), noise, rng.standard_normal((120, 1)))
+        )
     figures = score_pairs(pairs)
     assert figures["found_first"] == 1.0
     assert figures["shift_within_1"] == 1.0

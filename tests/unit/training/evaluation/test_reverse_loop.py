@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 from training.evaluation.reverse_loop import (
-    Reenacted,
-    begun,
+    ReverseClip,
     best_constant,
     end_point_error,
     energy_of,
     figures_of,
+    first_sounding_tick,
     psnr,
+    series_correlation,
     similarity,
-    together,
 )
 from training.evaluation.roundtrip import PANEL, panel, pictures_at_ticks
 
 TICKS = 100
 
 
-def clip(seed: int, *, right: bool = True) -> Reenacted:
+def clip(seed: int, *, right: bool = True) -> ReverseClip:
     """Everything goes right as fast as it is loud; the answer does so too, or not at all."""
     rng = np.random.default_rng(seed)
     loud_db = -40.0 + 15.0 * np.sin(np.arange(TICKS) / rng.uniform(3, 9)) + rng.normal(size=TICKS)
@@ -31,7 +31,7 @@ def clip(seed: int, *, right: bool = True) -> Reenacted:
     true[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
     true += rng.normal(0, 1e-4, true.shape).astype(np.float32)
     said = true.copy() if right else rng.normal(0, 0.05, true.shape).astype(np.float32)
-    return Reenacted("keys", str(seed), true, said, said, loud_db, 25.0, 24.0, 22.0)
+    return ReverseClip("keys", str(seed), true, said, said, loud_db, 25.0, 24.0, 22.0)
 
 
 def test_a_right_answer_beats_its_controls_and_a_wrong_one_does_not() -> None:
@@ -61,8 +61,8 @@ def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
         drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
         drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
         clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
-    assert begun(clips[0].loud_db) == 30
-    waiting = together(energy_of(clips[0].drawn), np.maximum(clips[1].loud_db, -60.0))
+    assert first_sounding_tick(clips[0].loud_db) == 30
+    waiting = series_correlation(energy_of(clips[0].drawn), np.maximum(clips[1].loud_db, -60.0))
     figures = figures_of(clips)
     assert abs(figures["envelope_correlation_shuffled"]) < 0.3 < 0.6 < waiting
     assert figures["envelope_correlation"] > 0.8
@@ -83,8 +83,8 @@ def test_a_rest_that_all_pieces_have_is_no_likeness_of_two_clips() -> None:
 
 def test_what_never_changes_goes_together_with_nothing() -> None:
     course = np.sin(np.arange(50.0))
-    assert together(course, np.ones(50)) == 0.0
-    assert together(course, 3.0 * course - 1.0) == pytest.approx(1.0)
+    assert series_correlation(course, np.ones(50)) == 0.0
+    assert series_correlation(course, 3.0 * course - 1.0) == pytest.approx(1.0)
     still, moving = np.zeros((5, 2, 16, 16), np.float32), np.ones((5, 2, 16, 16), np.float32)
     assert (energy_of(moving) > energy_of(still)).all()
 

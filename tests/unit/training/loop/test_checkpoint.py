@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 
 
-def run(module: nn.Module, optimizer: torch.optim.Optimizer, average: Average, steps: range) -> float:
+def run(module: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage, steps: range) -> float:
     loss = torch.zeros(())
     for step in steps:
         x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
@@ -22,10 +22,10 @@ def run(module: nn.Module, optimizer: torch.optim.Optimizer, average: Average, s
     return float(loss)
 
 
-def build() -> tuple[nn.Module, torch.optim.Optimizer, Average]:
+def build() -> tuple[nn.Module, torch.optim.Optimizer, MovingAverage]:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
-    return module, torch.optim.AdamW(module.parameters(), lr=0.01), Average(module)
+    return module, torch.optim.AdamW(module.parameters(), lr=0.01), MovingAverage(module)
 
 
 def test_a_resumed_run_is_the_unbroken_run(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_what_is_not_trained_stays_what_it_is_to_the_bit() -> None:
     module = nn.Linear(4, 2)
     with torch.no_grad():
         module.weight.copy_(torch.tensor([[-0.0, 0.1, 1e-7, 3.0], [0.0, -0.3, 2.0, -1e-7]]))
-    average = Average(module)
+    average = MovingAverage(module)
     for _ in range(50):
         with torch.no_grad():
             module.bias.add_(0.1)

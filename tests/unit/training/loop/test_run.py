@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.loop.checkpoint import Average, load_checkpoint, save_checkpoint
+from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Plan, run
 
@@ -22,7 +22,7 @@ class Counting:
     def __init__(self, interrupt_at: int = -1) -> None:
         self.step = 0
         self.model = nn.Linear(1, 1)
-        self.average = Average(self.model)
+        self.average = MovingAverage(self.model)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
         self._interrupt_at = interrupt_at
 

@@ -11,8 +11,8 @@ import torch
 
 from models.pictures.animator import Animator, AnimatorConfig
 from streaming.painting.warp import WarpMap
-from training.datasets.animator import STARTS, Scenes, pooled, push_of, record_mobile, together
-from training.networks.animator import AnimatorRecipe, AnimatorTraining, carried, draw_batch, epe
+from training.datasets.animator import STARTS, MotionClips, concatenate, pool_field, push_of, record_mobile
+from training.networks.animator import AnimatorRecipe, AnimatorTraining, advance_map, draw_batch, end_point_error
 
 SMALL = AnimatorConfig(
     latent_dim=4, dim=16, heads=2, layers=1, window=6, shown=8, inside=16, blocks=1, widths=(8, 8, 8, 8)
@@ -20,7 +20,7 @@ SMALL = AnimatorConfig(
 RECIPE = AnimatorRecipe(steps=60, batch=4, length=12, chosen=4)
 
 
-def toy(count: int = 30, ticks: int = 200) -> Scenes:
+def toy(count: int = 30, ticks: int = 200) -> MotionClips:
     """The first number of what is heard says how fast all goes right."""
     generator = torch.Generator().manual_seed(0)
     heard = torch.randn(count, ticks, 4, generator=generator)
@@ -29,7 +29,7 @@ def toy(count: int = 30, ticks: int = 200) -> Scenes:
     stills = torch.randint(0, 255, (count, len(STARTS), 128, 128, 3), generator=generator, dtype=torch.uint8)
     where = torch.zeros(count, len(STARTS), 2, 16, 16).half()
     turns = torch.ones(count, dtype=torch.bool)
-    return Scenes(
+    return MotionClips(
         heard.half(),
         torch.zeros(count, ticks).half(),
         flow.half(),
@@ -49,7 +49,7 @@ def test_the_map_is_carried_as_the_screen_carries_it() -> None:
         torch.from_numpy(rng.normal(0, 0.15, (1, 2, 3, 3))).float(), (16, 16), mode="bicubic"
     )
     for _ in range(20):
-        where = carried(where, flow, torch.tensor([np.exp(-0.04 * 1.0)]).float())
+        where = advance_map(where, flow, torch.tensor([np.exp(-0.04 * 1.0)]).float())
         drift.move(flow[0].numpy(), 0.04, 1.0)
     shown = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(drift.where).permute(2, 0, 1)[None], 16)
     assert float((shown - where).abs().mean()) < 0.1 * float(where.abs().mean())
@@ -118,7 +118,7 @@ def test_it_learns_what_sound_moves() -> None:
 def test_the_end_point_error_is_a_length() -> None:
     got, want = torch.zeros(1, 2, 16, 16), torch.zeros(1, 2, 16, 16)
     want[:, 0], want[:, 1] = 3.0, 4.0
-    assert float(epe(got, want)) == pytest.approx(5.0)
+    assert float(end_point_error(got, want)) == pytest.approx(5.0)
 
 
 def test_sound_pushes_where_it_lies_and_changes() -> None:
@@ -133,7 +133,7 @@ def test_sound_pushes_where_it_lies_and_changes() -> None:
 
 def test_a_wide_pictures_field_lies_in_the_middle_of_its_square() -> None:
     field = np.ones((2, 32, 64), np.float32)
-    square = pooled(field)
+    square = pool_field(field)
     assert square.shape == (2, 16, 16)
     assert not square[:, :4].any()
     assert (square[:, 4:12] == 1.0).all()
@@ -152,5 +152,5 @@ def test_a_mobile_is_recorded_with_the_sound_that_moves_it() -> None:
 
 
 def test_sets_are_put_together_row_by_row() -> None:
-    both = together(toy(3), toy(2))
+    both = concatenate(toy(3), toy(2))
     assert both.heard.shape[0] == both.where.shape[0] == 5

@@ -10,7 +10,7 @@ import torch
 
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec, ResidualQuantizer
-from training.datasets.codec import CROP, RATE, batch_of, coloured
+from training.datasets.codec import CROP, RATE, colour, draw_crops
 from training.networks.codec import CodecRecipe, CodecTraining, QuantizerTrainer
 
 
@@ -90,7 +90,7 @@ def test_the_rate_rises_holds_and_falls() -> None:
 
 
 def test_crops_are_in_range_and_at_many_levels() -> None:
-    x = batch_of(corpus(), np.random.default_rng(0), 32)
+    x = draw_crops(corpus(), np.random.default_rng(0), 32)
     assert x.shape == (32, 1, CROP)
     assert float(x.abs().max()) <= 1.0
     peaks = x.abs().amax((1, 2))
@@ -100,7 +100,7 @@ def test_crops_are_in_range_and_at_many_levels() -> None:
 def test_crops_are_coloured_smoothly_and_some_have_no_highs() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, CROP)).astype(np.float32)
-    spectra = [np.abs(np.fft.rfft(y)) for y in (x, coloured(x, rng))]
+    spectra = [np.abs(np.fft.rfft(y)) for y in (x, colour(x, rng))]
     gain = 20.0 * np.log10(spectra[1] / spectra[0])
     octaves = [gain[:, CROP // RATE * hz : CROP // RATE * hz * 11 // 10].mean(1) for hz in (100, 1_000, 10_000)]
     plain = np.abs(gain[:, 100:15_000]).max(1) < 0.1

@@ -16,14 +16,14 @@ from training.networks.embedding import (
     PITCHES,
     PLACE_COLUMNS,
     EmbeddingTraining,
-    Facts,
-    Reading,
+    EmbeddingWithHeads,
+    FramePredictions,
+    add_point_refiner,
     errors_of,
-    fact_loss,
-    heat_loss,
-    moved,
+    heatmap_loss,
+    label_loss,
     pitch_of,
-    with_closer_look,
+    vary_camera,
 )
 
 SMALL = EmbeddingConfig(points=16, dim=48, widths=(4, 4, 8, 8, 8, 8))
@@ -45,19 +45,19 @@ def scenes(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
 
 def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    one = EmbeddingTraining(50, Reading(VisualEmbedding(SMALL)), *scenes())
+    one = EmbeddingTraining(50, EmbeddingWithHeads(VisualEmbedding(SMALL)), *scenes())
     for _ in range(2):
         one.advance()
     one.save(tmp_path / "e.safetensors")
     straight = [one.advance() for _ in range(2)]
-    two = EmbeddingTraining(50, Reading(VisualEmbedding(SMALL)), *scenes())
+    two = EmbeddingTraining(50, EmbeddingWithHeads(VisualEmbedding(SMALL)), *scenes())
     two.load(tmp_path / "e.safetensors")
     assert [two.advance() for _ in range(2)] == straight
 
 
 def test_errors_stand_beside_the_simplest_answers() -> None:
     torch.manual_seed(2)
-    training = EmbeddingTraining(50, Reading(VisualEmbedding(SMALL)), *scenes())
+    training = EmbeddingTraining(50, EmbeddingWithHeads(VisualEmbedding(SMALL)), *scenes())
     before = {name: value.clone() for name, value in training.module.state_dict().items()}
     figures = training.test()
     assert figures["position_error_sides_of_mean"] > 0
@@ -70,11 +70,11 @@ def test_errors_stand_beside_the_simplest_answers() -> None:
             super().__init__()
             self.unused = torch.nn.Parameter(torch.zeros(1))
 
-        def forward(self, image: torch.Tensor) -> Facts:
+        def forward(self, image: torch.Tensor) -> FramePredictions:
             rows = torch.from_numpy(facts[: image.shape[0]])
             pitch = torch.zeros(len(rows), PITCHES)
             pitch[torch.arange(len(rows)), pitch_of(rows)] = 1.0
-            return Facts(rows[:, PLACE_COLUMNS], rows[:, KIND_COLUMNS], pitch)
+            return FramePredictions(rows[:, PLACE_COLUMNS], rows[:, KIND_COLUMNS], pitch)
 
     figures = errors_of(Knows(), images[:30], facts[:30])
     assert figures["position_error_sides"] == 0.0
@@ -92,7 +92,7 @@ def test_pitch_classes_are_those_of_the_notes() -> None:
 
 def test_points_are_read_as_places_from_the_start() -> None:
     network = VisualEmbedding(SMALL)
-    reading = Reading(network)
+    reading = EmbeddingWithHeads(network)
     image = torch.randint(0, 255, (2, 256, 256, 3), dtype=torch.uint8)
     points = network.eval()(image)[:, : 2 * SMALL.points].view(2, 2, SMALL.points)
     wanted = 0.5 + 0.5 * points[:, :, : len(PLACE_COLUMNS) // 2].transpose(1, 2).flatten(1)
@@ -104,8 +104,8 @@ def test_a_map_is_best_where_its_place_is_and_what_is_outside_counts_not() -> No
     heat = (-0.8 * ((row - 4) ** 2 + (column - 10) ** 2)).float().expand(1, 2, 16, 16)
     at = torch.tensor([[10.5 / 16, 4.5 / 16, 1.0, 0.3]])
     aside = torch.tensor([[4.5 / 16, 10.5 / 16, 1.0, 0.3]])
-    assert heat_loss(heat, at) < 3.0 < 30.0 < heat_loss(heat, aside)
-    assert heat_loss(heat, at) == heat_loss(torch.cat([heat[:, :1], torch.randn(1, 1, 16, 16)], 1), at)
+    assert heatmap_loss(heat, at) < 3.0 < 30.0 < heatmap_loss(heat, aside)
+    assert heatmap_loss(heat, at) == heatmap_loss(torch.cat([heat[:, :1], torch.randn(1, 1, 16, 16)], 1), at)
 
 
 def test_a_moved_picture_takes_its_places_with_it() -> None:
@@ -118,7 +118,7 @@ def test_a_moved_picture_takes_its_places_with_it() -> None:
         images[index, y - 3 : y + 4, x - 3 : x + 4] = 255
         facts[index, PLACE_COLUMNS] = np.tile([(x + 0.5) / 256, (y + 0.5 + 32) / 256], len(PLACE_COLUMNS) // 2)
     facts[:, PLACE_COLUMNS[2]] = 1.0
-    pictures, rows = moved(rng, images, facts)
+    pictures, rows = vary_camera(rng, images, facts)
     assert (rows[:, PLACE_COLUMNS[2]] == 1.0).all()
     assert (rows[:, PLACE_COLUMNS[3]] == facts[:, PLACE_COLUMNS[3]]).all(), "with both of its coordinates"
     assert np.abs(rows[:, PLACE_COLUMNS[0]] - facts[:, PLACE_COLUMNS[0]]).max() > 0.02, "the camera is another"
@@ -143,10 +143,10 @@ def test_a_second_look_is_put_into_a_trained_network_and_only_it_learns() -> Non
     torch.manual_seed(4)
     once = VisualEmbedding(SMALL).eval()
     image = torch.randint(0, 255, (2, 256, 256, 3), dtype=torch.uint8)
-    twice = with_closer_look(once)
+    twice = add_point_refiner(once)
     assert float((twice.eval()(image) - once(image))[:, :32].abs().max().detach()) < 4 / 256 + 1e-6
     before = {name: value.clone() for name, value in twice.state_dict().items()}
-    training = EmbeddingTraining(50, Reading(twice), *scenes())
+    training = EmbeddingTraining(50, EmbeddingWithHeads(twice), *scenes())
     for _ in range(2):
         training.advance()
     changed = {name for name, value in twice.state_dict().items() if not value.equal(before[name])}
@@ -168,6 +168,6 @@ def test_a_map_of_a_window_is_best_where_the_point_is_in_it() -> None:
     for column in range(16):
         near = torch.zeros(1, len(CLOSER), 16, 16)
         near[0, CLOSER.index("frog"), 8, column] = 9.0
-        losses.append(float(fact_loss(Facts(places, kind, pitch, heat, begun, near), want)))
+        losses.append(float(label_loss(FramePredictions(places, kind, pitch, heat, begun, near), want)))
     # 2.56 pixels to the right of the window's middle, in cells of two pixels.
     assert int(np.argmin(losses)) == 9

@@ -6,11 +6,11 @@ import torch
 
 from models.pictures.limbs import BENDS, JOINTS, Bends
 from training.datasets.pose import PLAYER_SEED
-from training.networks.joints import MOMENTS, bodies, train_bends
+from training.networks.joints import MOMENTS, body_joints, train_bends
 
 
 def test_elbows_are_found_on_other_bodies() -> None:
-    places = bodies(range(PLAYER_SEED, PLAYER_SEED + 150))
+    places = body_joints(range(PLAYER_SEED, PLAYER_SEED + 150))
     assert places.shape == (150 * MOMENTS, len(JOINTS), 2)
     assert float(places[:, : -len(BENDS)].abs().max()) <= 1.0
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ import torch
 
 from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, likeness
 from training.datasets.translator import FRAMES, MEL_BANDS, Examples
-from training.networks.latent import LatentRecipe, LatentTraining, contrast, pitch_classes, sounds_of
+from training.networks.latent import LatentRecipe, LatentTraining, contrast, pitch_class_of, sounds_of
 
 CLIPS, TICKS = 24, 60
 RECIPE = LatentRecipe(steps=120, batch=6, length=40, learning_rate=3e-3)
@@ -82,4 +82,4 @@ def test_contrast_is_least_when_the_moments_match() -> None:
 
 def test_pitches_become_classes() -> None:
     pitch = torch.tensor([0.0, LOWEST_PITCH, LOWEST_PITCH + 1.4, 20.0, 200.0])
-    assert pitch_classes(pitch, 64).tolist() == [0, 1, 2, 1, 63]
+    assert pitch_class_of(pitch, 64).tolist() == [0, 1, 2, 1, 63]

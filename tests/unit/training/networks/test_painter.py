@@ -10,15 +10,15 @@ import torch
 
 from models.pictures.painter import MENDED, Painter, PainterConfig
 from models.vision.embedding import POINTS
-from training.datasets.painter import Pictures, hidden_in, warped_by
+from training.datasets.painter import PainterExamples, hidden_mask, warp_still
 from training.networks.painter import (
     HELD_PART,
     TOLD,
     PainterRecipe,
     PainterTraining,
+    concatenate,
     draw_batch,
     errors_of,
-    joined,
     split,
 )
 from training.synthesis.mobiles import Mobile
@@ -27,7 +27,7 @@ SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, 
 RECIPE = PainterRecipe(steps=120, batch=4)
 
 
-def toy(count: int = 30) -> Pictures:
+def toy(count: int = 30) -> PainterExamples:
     """A grey still in whose middle the moved one has a black hole that should be light."""
     generator = torch.Generator().manual_seed(0)
     prior = torch.full((count, 128, 128, 3), 128, dtype=torch.uint8)
@@ -43,16 +43,16 @@ def toy(count: int = 30) -> Pictures:
     seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
     chance, weight, went = torch.zeros(count), torch.ones(count), torch.full((count, len(POINTS), 2), torch.nan)
     said = torch.zeros(count, len(POINTS), 3)
-    return Pictures(prior, warped, wanted, where, flow, heard, hidden, *seen, said, chance, turns, weight, went)
+    return PainterExamples(prior, warped, wanted, where, flow, heard, hidden, *seen, said, chance, turns, weight, went)
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
     mobile = Mobile(3, (128, 96))
     rest = np.zeros((len(mobile.things), 4), np.float32)
-    assert not hidden_in(mobile, rest).any()
+    assert not hidden_mask(mobile, rest).any()
     pose = rest.copy()
     pose[:, 0] = 0.1
-    hidden = hidden_in(mobile, pose)
+    hidden = hidden_mask(mobile, pose)
     now, then = mobile.owners(pose), mobile.owners(rest)
     assert hidden[(now == -1) & (then != -1)].all(), "the ground where a thing was"
     assert 0.0 < hidden.mean() < 0.5
@@ -64,7 +64,7 @@ def test_a_still_is_warped_as_the_screen_does_it() -> None:
     still[40:60, 40:60] = 255
     where = np.zeros((2, 16, 16), np.float32)
     where[0] = -0.1
-    moved = warped_by(still, where)
+    moved = warp_still(still, where)
     columns = np.flatnonzero(moved[50, :, 0] > 127)
     np.testing.assert_allclose([columns[0], columns[-1]], [52.8, 72.8], atol=2.0)
 
@@ -114,7 +114,7 @@ def test_the_last_clips_are_held_out() -> None:
     data = toy(2 * HELD_PART)
     train, held = split(data)
     assert len(held.prior) == 2
-    assert torch.equal(joined([train, held]).warped, data.warped)
+    assert torch.equal(concatenate([train, held]).warped, data.warped)
 
 
 def test_of_players_it_is_said_how_much_nearer_than_the_still_they_are() -> None:

@@ -19,8 +19,8 @@ from training.networks.pitch_reader import (
     SIZE,
     TICKS,
     load_players,
-    seen_otherwise,
     train_reader,
+    vary_cameras,
 )
 
 
@@ -44,17 +44,17 @@ def test_players_are_followed_tick_by_tick_and_computed_once(tmp_path: Path) -> 
 
 def test_another_camera_keeps_the_shape_but_for_the_errors() -> None:
     places = (torch.rand(50, 1, len(POINTS), 2) * 0.4 - 0.2).expand(-1, 30, -1, -1)
-    shown = seen_otherwise(places, np.random.default_rng(0))
+    shown = vary_cameras(places, np.random.default_rng(0))
     assert shown.shape == places.shape
     low, high = POINTS.index("low_end"), POINTS.index("high_end")
     lengths = [(x[:, :, high] - x[:, :, low]).norm(dim=-1) for x in (places, shown)]
     assert 0.5 < float((lengths[1] / lengths[0].clamp_min(0.05)).median()) < 2.0
-    assert not torch.equal(seen_otherwise(places, np.random.default_rng(1)), shown)
+    assert not torch.equal(vary_cameras(places, np.random.default_rng(1)), shown)
 
 
 def test_errors_are_alike_from_tick_to_tick_and_not_a_second_later() -> None:
     still = torch.zeros(400, 60, len(POINTS), 2)
-    shown = seen_otherwise(still, np.random.default_rng(2))
+    shown = vary_cameras(still, np.random.default_rng(2))
     error = shown - shown.mean((1, 2), keepdim=True)  # without where the camera stands
     wandering = error - error.mean(1, keepdim=True)
     spread = wandering.square().mean()

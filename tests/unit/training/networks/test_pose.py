@@ -9,8 +9,8 @@ import torch
 
 from models.pictures.pose import KEEP, Pose, PoseConfig
 from models.vision.embedding import POINTS
-from training.datasets.pose import Played
-from training.networks.pose import Lesson, PoseRecipe, PoseTraining, missed, performed, said_of
+from training.datasets.pose import PlayerClips
+from training.networks.pose import PoseRecipe, PoseTraining, PoseWithHeads, draw_batch, predict_points, relative_error
 
 SMALL = PoseConfig(
     latent_dim=4, seen_dim=40, points=16, width=64, levels=(1, KEEP, 2), stroke_width=8, stroke_levels=(1, KEEP)
@@ -18,7 +18,7 @@ SMALL = PoseConfig(
 RECIPE = PoseRecipe(steps=300, batch=24, bowing=20, learning_rate=5e-3)
 
 
-def toy(count: int = 30, total: int = 50) -> Played:
+def toy(count: int = 30, total: int = 50) -> PlayerClips:
     """The left hand is where the first number of three ticks ago says, in a picture whose middle is anywhere.
 
     Every second player has a bow, drawn as the second number says.
@@ -37,12 +37,12 @@ def toy(count: int = 30, total: int = 50) -> Played:
     known[..., 30] = middle
     drawn = 0.5 * heard[..., 1].tanh()
     drawn[::2] = torch.nan
-    return Played(heard, places, known, ticks, body, drawn)
+    return PlayerClips(heard, places, known, ticks, body, drawn)
 
 
 def training(recipe: PoseRecipe = RECIPE) -> PoseTraining:
     torch.manual_seed(0)
-    return PoseTraining(recipe, Lesson(SMALL), toy())
+    return PoseTraining(recipe, PoseWithHeads(SMALL), toy())
 
 
 def test_what_was_heard_says_where_they_are() -> None:
@@ -84,23 +84,23 @@ def test_points_are_to_be_as_far_from_where_the_eyes_found_them_as_they_truly_we
     places = torch.rand(2, 9, points, 2) - 0.5
     seen = torch.rand(2, 3, 40) - 0.5
     ticks = torch.tensor([[0, 3, 6], [0, 3, 6]])
-    both = Played(torch.randn(2, 9, 4), places, seen, ticks, torch.zeros(2, 9, points, 3), torch.zeros(2, 9))
+    both = PlayerClips(torch.randn(2, 9, 4), places, seen, ticks, torch.zeros(2, 9, points, 3), torch.zeros(2, 9))
     rows = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1])
-    clips = performed(pose, both.rows(rows), torch.Generator().manual_seed(0))
+    clips = draw_batch(pose, both.rows(rows), torch.Generator().manual_seed(0))
     starts = (clips.later == 0).sum(1) - 1
     assert set(starts.tolist()) == {0, 3}, "a still has something after it"
     torch.testing.assert_close(clips.later.sum(1), torch.ones(8))
     for row, start, to_be, still in zip(rows, starts, clips.places, clips.still, strict=True):
         torch.testing.assert_close(to_be[start], pose.begun(still[None])[0])
         torch.testing.assert_close(to_be - to_be[start], places[row] - places[row, start])
-    torch.testing.assert_close(missed(pose, both.rows(rows)), 1.0)
+    torch.testing.assert_close(relative_error(pose, both.rows(rows)), 1.0)
 
 
 @torch.no_grad()
 def test_what_is_said_of_each_still_at_each_tick_is_what_a_show_would_say() -> None:
     pose, played = Pose(SMALL), toy(3)
     torch.nn.init.normal_(pose.say[-1].weight, std=0.3)
-    said = said_of(pose, played.heard, played.known, played.ticks)
+    said = predict_points(pose, played.heard, played.known, played.ticks)
     assert said.shape == (3, 3, 3, len(POINTS), 3)
     whole = pose(played.heard[1:2], played.known[1:2, 2])
     want = torch.cat([whole.at, whole.spread[..., None]], -1)[0, 10]

@@ -17,12 +17,12 @@ from training.loop.run import Plan, run
 from training.networks.translator import (
     AHEAD,
     History,
-    Shares,
+    SamplingShares,
     TranslatorRecipe,
     TranslatorTraining,
     draw_batch,
-    draw_places,
-    glimpses,
+    draw_spans,
+    encode_views,
     loss_of,
 )
 from training.synthesis.recordings import TICKS
@@ -68,8 +68,8 @@ def sight() -> torch.nn.Module:
 
 
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torch.nn.Module) -> None:
-    history = History(examples, Shares(wrong=0.0))
-    batch = draw_batch(glimpses(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
+    history = History(examples, SamplingShares(wrong=0.0))
+    batch = draw_batch(encode_views(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
     assert batch.previous.shape == (8, 40, 4, FRAMES)
     ahead = (batch.seen.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
@@ -82,9 +82,9 @@ def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torc
 
 
 def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: torch.nn.Module) -> None:
-    history, rng, seen = History(examples, Shares()), np.random.default_rng(3), set()
+    history, rng, seen = History(examples, SamplingShares()), np.random.default_rng(3), set()
     for _ in range(12):
-        batch = draw_batch(glimpses(sight, examples), examples, history, rng, RECIPE)
+        batch = draw_batch(encode_views(sight, examples), examples, history, rng, RECIPE)
         for row in range(8):
             clip, take = int(batch.codes[row, 0, 1, 0]), int(batch.codes[row, 0, 2, 0])
             voice = int(batch.seen.voice[row, 0])
@@ -97,33 +97,33 @@ def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: to
 def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
     examples: Examples, sight: torch.nn.Module
 ) -> None:
-    history, rng = History(examples, Shares()), np.random.default_rng(4)
-    seen = glimpses(sight, examples)
+    history, rng = History(examples, SamplingShares()), np.random.default_rng(4)
+    seen = encode_views(sight, examples)
     batches = [draw_batch(seen, examples, history, rng, RECIPE) for _ in range(60)]
     never = float((torch.cat([batch.known for batch in batches]).sum(1) == 0).float().mean())
-    assert abs(never - Shares().hidden) < 0.07
+    assert abs(never - SamplingShares().hidden) < 0.07
     eyes = torch.cat([batch.seen.open for batch in batches])
-    assert abs(float((eyes == 0).all(1).float().mean()) - Shares().blind) < 0.06
+    assert abs(float((eyes == 0).all(1).float().mean()) - SamplingShares().blind) < 0.06
     assert ((eyes == 0).all(1) | (eyes == 1).all(1)).all(), "for the whole stretch"
 
 
 def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: torch.nn.Module) -> None:
-    seen = glimpses(sight, examples, 2)
+    seen = encode_views(sight, examples, 2)
     assert seen.shape == (CLIPS, 2, TICKS, 16)
     assert not seen.requires_grad
     assert not torch.equal(seen[:, 0], seen[:, 1])
-    assert torch.equal(seen, glimpses(sight, examples, 2)), "a training that goes on sees the same"
-    batch = draw_batch(seen, examples, History(examples, Shares()), np.random.default_rng(0), RECIPE)
+    assert torch.equal(seen, encode_views(sight, examples, 2)), "a training that goes on sees the same"
+    batch = draw_batch(seen, examples, History(examples, SamplingShares()), np.random.default_rng(0), RECIPE)
     assert batch.seen.latent.shape == (8, 40, 16)
 
 
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
-    history = History(examples, Shares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
+    history = History(examples, SamplingShares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
     clip, take, ahead = torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64), torch.full((CLIPS,), 2)
     played = torch.full((CLIPS, TICKS, 4, FRAMES), 9, dtype=torch.int16)
     history.remember(clip, take, ahead, played)
     ticks = torch.arange(20, 60).expand(CLIPS, 40)
-    places, _ = draw_places(examples, np.random.default_rng(5), RECIPE)
+    places, _ = draw_spans(examples, np.random.default_rng(5), RECIPE)
     previous, known = history.draw(np.random.default_rng(5), places._replace(clip=clip, take=take, sounding=ticks))
     assert known.all()
     assert (previous == 9).all()
@@ -146,7 +146,7 @@ def test_a_rollout_hears_only_itself_and_is_reproducible() -> None:
 def test_the_loss_teaches_to_look(examples: Examples, sight: torch.nn.Module) -> None:
     model = small()
     batch = draw_batch(
-        glimpses(sight, examples), examples, History(examples, Shares()), np.random.default_rng(7), RECIPE
+        encode_views(sight, examples), examples, History(examples, SamplingShares()), np.random.default_rng(7), RECIPE
     )
     parts = loss_of(model, batch)
     assert parts.shape == (8,)
