@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv engines live test check format bench docs clean
+.PHONY: help venv engines live test check format bench docs site clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 SYSTEM_PACKAGES := libportaudio2 libgl1 libglib2.0-0 libxcb1
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: $(STAMP) ## install everything into .venv (EXTRAS=gpu,dev on a machine with an NVIDIA GPU)
 
@@ -24,7 +24,9 @@ $(STAMP): pyproject.toml
 	  { echo "$(PYTHON) is older than Python 3.11; install a newer one and type: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(call apt_install,python3-venv); fi
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@echo "installing Antiphon ($(EXTRAS)) into $(VENV): about 2.5 GB; the first time this takes some minutes"
+	@set -f; install="$(PY) -m pip install --disable-pip-version-check --editable .[$(EXTRAS)]"; \
+	  if [ -t 1 ]; then $$install; else $$install --progress-bar off | $(PIP_STEPS); fi
 	@if ! $(PY) -c 'import sounddevice, cv2' 2>/dev/null; then $(call apt_install,$(SYSTEM_PACKAGES)); fi
 	@if ! $(PY) -c 'import sounddevice, cv2'; then \
 	  echo "the system libraries of sound or picture are missing; type: $(call by_hand)" >&2; exit 1; fi
@@ -41,6 +43,8 @@ else \
   echo "system libraries are missing; install what your system calls: $(1)" >&2; exit 1; \
 fi
 endef
+# Where no terminal can draw pip's progress bar: a line for each package that is fetched, and one for the installation.
+PIP_STEPS = { grep --line-buffered -oE '^(Collecting [^ (]+|Installing collected packages|Successfully installed)|^ +Downloading .*' || true; }
 by_hand = sudo apt-get install $(SYSTEM_PACKAGES)
 
 live: engines ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
@@ -65,10 +69,16 @@ format: venv ## put the code into its form
 bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
 	$(PY) run_live.py bench latency $(ARGS)
 
-docs: venv ## write the generated pages: wire, code map
+docs: venv ## write the generated pages: wire, command line, code map
 	$(PY) -m streaming.transport.wire_page
+	$(PY) docs/command_line.py
 	$(PY) docs/code_map.py
 
+site: venv ## build the documentation as a website in site/ that needs no network
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+	$(PY) docs/check_site.py site
+	@echo "open site/index.html"
+
 clean: ## remove what tools and tests left (recordings and training runs stay)
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info $(VENV)/.installed-*
+	rm -rf site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info $(VENV)/.installed-*
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("code_map", ROOT / "docs" / "code_map.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.unit.docs.scripts import load
 
 
 def test_the_page_in_the_repository_is_up_to_date() -> None:
-    code_map = _load()
+    code_map = load("code_map")
     assert code_map.PAGE.read_text(encoding="utf-8") == code_map.page(), "type: make docs"
 
 
-def test_every_room_and_file_has_a_sentence(tmp_path: Path) -> None:
-    lines = [line for line in _load().page().splitlines() if line.startswith("| `")]
+def test_every_room_and_file_has_a_sentence() -> None:
+    lines = [line for line in load("code_map").page().splitlines() if line.startswith("| `")]
     assert len(lines) > 150
     assert [line for line in lines if line.endswith("|  |")] == []
 
@@ -38,7 +27,7 @@ def test_rooms_come_first_and_pipes_are_escaped(tmp_path: Path) -> None:
     (room / "__init__.py").write_text('"""Colours.\n\nAnd more that is not shown.\n"""\n')
     (room / "red.py").write_text('"""Red | crimson."""\n')
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    text = _load().page(tmp_path)
+    text = load("code_map").page(tmp_path)
     assert text.index("| `models/colours/` | Colours |") < text.index("### `models/colours/`")
     assert "| `red.py` | Red \\| crimson |" in text
     assert "not shown" not in text

@@ -1,0 +1,98 @@
+"""Writes docs/command-line.md, what the program says of its options: `python docs/command_line.py [--check]`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "command-line.md"
+HEAD = """# Command line
+
+<!-- Made by `python docs/command_line.py`; change the help texts in `streaming/settings/`, not this page. -->
+
+`run_live.py` is the instrument. Everything else prepares it. Live controls have [a page of their own](controls.md).
+
+| command | what it does |
+|---|---|
+| `python run_live.py` | performs; see below |
+| `python run_live.py doctor` | what is here, what would be used, what is missing and how to get it |
+| `python run_live.py set …` | changes a live control of the show that runs |
+| `python run_live.py bench …` | measures this machine: latency, throughput, soak, backends, engines |
+| `python -m export BUNDLE` | builds a bundle's engines for this machine: [bundles](bundles.md) |
+| `python -m training.prepare FOLDER --out DATASET` | makes a data set of your footage: [training](training.md) |
+| `python -m training.train NETWORK --out BUNDLE` | trains one network of a bundle |
+| `python -m training.evaluate WHAT` | scores a bundle, each figure beside its controls |
+| `python -m training.adopt WHAT NAME_OR_FILE --out BUNDLE` | puts a published network into a bundle |
+
+Each of them explains its options with `--help`.
+"""
+TAIL = """
+## A show in a file
+
+`--config show.toml` reads the same options, by their long names without the dashes. The command line wins.
+
+```toml
+direction = "music-to-video"
+microphone = "auto"
+prior = "harbour.jpg"
+screen = "window:1"
+imagination = 0.4
+
+[links]
+run_dir = "/run/user/1000/antiphon"
+```
+
+## Exit status
+
+| status | meaning |
+|---|---|
+| 0 | a performance that ran and closed cleanly |
+| 2 | bad arguments or unusable inputs; one line says what, where, and how to fix it |
+| 1 | anything else |
+
+## The report
+
+`--report r.json` writes one JSON object. A field that was not measured is null, never 0.
+
+| field | what it holds |
+|---|---|
+| `schema`, `version`, `host`, `backend`, `bundle`, `direction`, `duration_s` | what ran, on what |
+| `ticks` | expected, played, concealed |
+| `audio` | samples played, underruns, device, sample rate |
+| `fps`, `tokens_per_s` | rates of camera, motion, picture, screen and tokens |
+| `motion_to_sound_ms`, `sound_to_picture_ms` | n, p50, p95, p99, max |
+| `stages` | for each: step times, drops, restarts, CPU, memory, and what it opened (`info`) |
+"""
+
+
+def help_of(*arguments: str) -> str:
+    """What the program prints for `--help`, 110 columns wide."""
+    command = [sys.executable, str(ROOT / "run_live.py"), *arguments, "--help"]
+    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT).stdout
+
+
+def page() -> str:
+    """The whole page."""
+    shown = "".join(
+        f"\n## {title}\n\n```\n{help_of(*arguments).rstrip()}\n```\n"
+        for title, arguments in (("Performing", ()), ("Live controls of a running show", ("set",)))
+    )
+    return HEAD + shown + TAIL
+
+
+def main() -> int:
+    """Write the page, or with `--check` only compare it, up to line breaks; returns the exit status."""
+    wanted = page()
+    if "--check" in sys.argv[1:]:
+        # argparse of another Python breaks its lines elsewhere.
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8").split() == wanted.split() else 1
+    PAGE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
