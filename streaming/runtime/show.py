@@ -16,8 +16,8 @@ from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of
 from streaming.settings.config import Show
+from streaming.settings.device_checks import check_files
 from streaming.settings.validation import with_control
-from streaming.system.files import check_writable
 from streaming.system.host_info import StolenTime, describe_host
 from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, build_report, write_report
@@ -78,8 +78,7 @@ def perform(
     Raises:
         UserError: when it cannot begin; nothing is left running.
     """
-    if show.report:
-        check_writable(show.report, "--report")
+    check_files(show)
     with contextlib.ExitStack() as stack:
         run_dir = stack.enter_context(RunFolder(show.links.run_dir))
         links = msgspec.structs.replace(show.links, run_dir=str(run_dir.path))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streaming.schema.device_kinds import CAMERA
+
 FORWARD = ("video-to-music", "both")
 REVERSE = ("music-to-video", "both")
 
@@ -135,4 +137,4 @@ def inputs_of(process: Process, direction: str, camera: str = "auto") -> tuple[s
 
 def sees_the_room(camera: str) -> bool:
     """Whether a camera, as named on the command line, may see what the show's screen shows."""
-    return camera == "auto" or camera.isdigit() or "://" in camera
+    return CAMERA.find(camera)[0].sees_the_room

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from streaming.errors import UserError
+from streaming.schema.device_kinds import CAMERA, MICROPHONE, SCREEN, SPEAKER
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import LIVE, Links, Show
 from streaming.settings.validation import BACKENDS, DIRECTIONS, NO_PICTURES, check, positive
@@ -97,7 +98,7 @@ def parse(argv: Sequence[str]) -> Command:
     if name == "bench":
         settings = {"direction": "video-to-music", "record": "", **settings}
     show = _show({**settings, "links": links})
-    notes = check(show, name)
+    notes = check(show, name, file or "")
     if NO_PICTURES in notes:
         show = msgspec.structs.replace(show, direction="video-to-music")
     return Command(name, show, awake, target, seconds, history, tuple(notes), out=out, compiled=compiled)
@@ -138,11 +139,11 @@ def _parser(name: str) -> _Parser:
 def _add_show(parser: _Parser) -> None:
     add = parser.add_argument
     add("--direction", choices=DIRECTIONS, help="default: both")
-    add("--camera", metavar="SOURCE", help="auto | N | FILE | URL | performer[:strings|keys|drums|air|dance][@SEED]")
-    add("--speaker", metavar="SINK", help="auto | DEVICE | file:PATH.wav | none")
-    add("--microphone", metavar="SOURCE", help="auto | DEVICE | FILE | self | none")
+    add("--camera", metavar="SOURCE", help=CAMERA.usage())
+    add("--speaker", metavar="SINK", help=SPEAKER.usage())
+    add("--microphone", metavar="SOURCE", help=MICROPHONE.usage())
     add("--prior", metavar="IMAGE", help="the still image that the reverse loop animates")
-    add("--screen", metavar="SINK", help="auto | window[:MONITOR] | web[:PORT] | file:PATH.mp4 | none")
+    add("--screen", metavar="SINK", help=SCREEN.usage())
     add("--bundle", metavar="NAME_OR_DIR", help="what is performed with; default: default")
     add("--backend", choices=BACKENDS, help="the runtime of the networks; default: auto")
     add("--anticipation", metavar="MS", help="auto, or 0 to 120 ms; default: auto")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from engines.contract import EngineError
 from engines.registry import check_backend, has
 from streaming.errors import UserError
 from streaming.settings.config import DIALS, LIVE, Links, Show
-from streaming.system.files import check_writable
+from streaming.settings.device_checks import check_devices, check_files
+from streaming.system.files import check_input
 
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", "torch", "onnxruntime", "tensorrt")
-PERFORMERS = ("strings", "keys", "drums", "air", "dance")
 MAX_ANTICIPATION_MS = 120.0
 MAX_GUIDANCE = 4.0
 MAX_TEMPERATURE = 2.0
@@ -27,8 +26,13 @@ MAX_SEED = 2**63 - 1
 NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
 
 
-def check(show: Show, command: str = "play") -> list[str]:
+def check(show: Show, command: str = "play", config: str = "") -> list[str]:
     """Check everything that can be checked cheaply; gives lines for the user.
+
+    Args:
+        show: the settings.
+        command: of the command line.
+        config: the TOML file that some of the settings came from.
 
     Raises:
         UserError: for the first thing that is wrong.
@@ -43,9 +47,7 @@ def check(show: Show, command: str = "play") -> list[str]:
         positive(show.duration_s, "--duration")
     _in_range(show.seed, 0, MAX_SEED, "--seed")
     check_live(show)
-    _check_camera(show.camera)
-    _check_speaker(show.speaker)
-    _check_screen(show.screen)
+    check_devices(show)
     _check_microphone(show)
     if os.sep in show.bundle and not Path(show.bundle).is_dir():
         raise UserError(
@@ -53,10 +55,7 @@ def check(show: Show, command: str = "play") -> list[str]:
         )
     _check_links(show.links)
     if command in ("play", "bench"):
-        if show.report:
-            check_writable(show.report, "--report")
-        if show.record:
-            _check_folder(show.record)
+        check_files(show, config)
     return [*([f"--backend {show.backend}: {instead}"] if instead else []), *_check_pictures(show, command)]
 
 
@@ -71,7 +70,8 @@ def check_live(show: Show) -> None:
     for name, (low, high) in DIALS.items():
         _in_range(getattr(show, name), low, high, f"--{name}")
     _check_anticipation(show.anticipation)
-    _check_file(show.prior, "--prior", "an image")
+    if show.prior:
+        check_input(show.prior, "--prior", "an image")
     _check_voice(show)
 
 
@@ -132,11 +132,6 @@ def _check_microphone(show: Show) -> None:
     if name == "self" and show.direction == "music-to-video":
         fix = "use --direction both, or another --microphone"
         raise UserError("nothing is played that could be heard", "--microphone self", fix)
-    if not name:
-        raise UserError("names nothing", "--microphone", "use auto, a device, a sound file, self or none")
-    path = name.removeprefix("file:")
-    if path != name or os.sep in name:
-        _check_file(path, "--microphone", "an audio file")
 
 
 def _check_choice(value: str, choices: Sequence[str], option: str) -> None:
@@ -153,68 +148,6 @@ def _check_anticipation(text: str) -> None:
         fix = f"use auto, or 0 to {MAX_ANTICIPATION_MS:g} ms"
         raise UserError("is no number of milliseconds", f"--anticipation {text}", fix) from error
     _in_range(value, 0.0, MAX_ANTICIPATION_MS, "--anticipation")
-
-
-def _check_camera(camera: str) -> None:
-    kind, _, rest = camera.partition(":")
-    if camera == "auto" or camera.isdigit() or "://" in camera:
-        return
-    if kind.partition("@")[0] == "performer":
-        style, _, seed = (rest if rest else kind.removeprefix("performer")).partition("@")
-        if style and style not in PERFORMERS:
-            raise UserError(
-                f"there is no performer {style!r}", f"--camera {camera}", f"use one of {', '.join(PERFORMERS)}"
-            )
-        if "@" in camera and not seed.isdigit():
-            raise UserError(f"{seed!r} is no seed", f"--camera {camera}", "write a whole number after the @")
-        return
-    _check_file(camera, "--camera", "a webcam's number, a video file, a URL or performer")
-
-
-def _check_speaker(speaker: str) -> None:
-    if speaker.startswith("file:"):
-        path = speaker.removeprefix("file:")
-        if not path.lower().endswith(".wav"):
-            raise UserError("is no .wav file", f"--speaker {speaker}", "write file:PATH.wav")
-        check_writable(path, "--speaker")
-    elif not speaker:
-        raise UserError("names nothing", "--speaker", "use auto, a device, file:PATH.wav or none")
-
-
-def _check_screen(screen: str) -> None:
-    kind, _, number = screen.partition(":")
-    if screen in ("auto", "none") or (kind in ("window", "web") and (number.isdigit() or screen == kind)):
-        return
-    path = screen.removeprefix("file:")
-    if path == screen or not path.lower().endswith(".mp4"):
-        fix = "use auto, window[:MONITOR], web[:PORT], file:PATH.mp4 or none"
-        raise UserError("is no screen", f"--screen {screen}", fix)
-    check_writable(path, "--screen")
-
-
-def _check_file(path: str, option: str, wanted: str) -> None:
-    if not path:
-        return
-    file = Path(path)
-    if not file.exists():
-        raise UserError("there is no such file", path, f"give {option} {wanted}")
-    if file.is_dir():
-        raise UserError("is a folder", path, f"give {option} {wanted}")
-    if not os.access(file, os.R_OK):
-        raise UserError("may not be read", path, f"give yourself the right to read it, or give {option} another")
-    if file.is_file() and file.stat().st_size == 0:
-        raise UserError("is empty", path, f"give {option} {wanted}")
-
-
-def _check_folder(record: str) -> None:
-    folder = Path(record)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        fix = "give --record a folder that you may write to, or none"
-        raise UserError(f"cannot be recorded into ({error.strerror})", record, fix) from error
 
 
 def _check_links(links: Links) -> None:

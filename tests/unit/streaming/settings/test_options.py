@@ -68,12 +68,13 @@ def test_cameras_that_are_known(camera: str) -> None:
     [
         (["--direction", "music-to-video", "--microphone", "self"], "nothing is played"),
         (["--microphone", "./none.wav"], "there is no such file"),
-        (["--screen", "window:x"], "is no screen"),
+        (["--screen", "window:x"], "has the wrong form"),
+        (["--screen", "television"], "is not known"),
         (["--direction", "sideways"], "invalid choice"),
         (["--camera", "none.mp4"], "there is no such file"),
         (["--camera", "/tmp"], "is a folder"),
-        (["--camera", "performer:juggler"], "no performer"),
-        (["--camera", "performer@x"], "is no seed"),
+        (["--camera", "performer:juggler"], "has the wrong form"),
+        (["--camera", "performer@x"], "has the wrong form"),
         (["--duration", "0"], "more than 0"),
         (["--duration", "nan"], "more than 0"),
         (["--duration", "inf"], "more than 0"),
@@ -82,9 +83,9 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--anticipation", "soon"], "no number of milliseconds"),
         (["--temperature", "9"], "must be 0 to 2"),
         (["--seed", "-1"], "must be 0"),
-        (["--speaker", "file:out.mp3"], "no .wav file"),
+        (["--speaker", "file:out.mp3"], "write file:PATH.wav"),
         (["--speaker", "file:/none/out.wav"], "does not exist"),
-        (["--screen", "file:out.avi"], "no screen"),
+        (["--screen", "file:out.avi"], "write file:PATH.mp4"),
         (["--prior", "none.png"], "there is no such file"),
         (["--report", "/none/r.json"], "does not exist"),
         (["--bundle", "/none/bundle"], "no such folder"),
@@ -108,7 +109,7 @@ def test_an_empty_film_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_recorded_into_is_refused() -> None:
-    with pytest.raises(UserError, match="cannot be recorded into"):
+    with pytest.raises(UserError, match="cannot be written into"):
         parse(["--record", "/proc/films"])
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming.errors import UserError
 from streaming.schema.messages import Health
 from streaming.settings.config import Show
-from streaming.system.files import check_writable
 from streaming.telemetry.metrics import Metrics
 from streaming.telemetry.report import RSS_SAMPLES, ShowRecord, StageRecord, build_report, write_report
 
@@ -132,14 +130,3 @@ def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None
         write_report(str(path), loop)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
-
-
-def test_what_cannot_be_written_is_refused_before_the_show(tmp_path: Path) -> None:
-    check_writable(str(tmp_path / "r.json"), "--report")
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UserError, match="is a folder"):
-        check_writable(str(tmp_path), "--report")
-    with pytest.raises(UserError, match="does not exist"):
-        check_writable(str(tmp_path / "none" / "r.json"), "--report")
-    with pytest.raises(UserError, match="cannot be written"):
-        check_writable("/proc/r.json", "--report")

@@ -1,0 +1,213 @@
+"""The kinds of cameras, speakers, microphones and screens, as a table: what is written, what it means, who opens it.
+
+A new device is one row here and one module with the function that opens it. The command line's help, the checks before
+a show and the stages read this table; a row's module is imported only when its device is opened.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from streaming.errors import SourceError
+
+PLAYERS = ("strings", "keys", "drums", "air", "dance")
+"""The kinds of synthetic performers."""
+_URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp")
+_CAMERAS = "streaming.devices.cameras."
+_SOUND = "streaming.devices.sound."
+_SCREENS = "streaming.devices.screens."
+
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """One row of the table.
+
+    Attributes:
+        usage: how it is written after the option, for help and errors.
+        words: what it is, for people.
+        opener: "module:function" that opens it; the function's arguments are those of the option (see `DeviceOption`).
+            "" where the stage needs no device.
+        pattern: regular expression of everything that is meant to be of this kind; its group, if any, is the argument.
+        argument: regular expression of an argument that is right.
+        file: the argument is the path of a file that is read or written; "" for no file.
+        ending: what the file's name must end in.
+        wanted: what the file must be, for errors.
+        sees_the_room: a camera that may see what the show's screen shows.
+    """
+
+    usage: str
+    words: str
+    opener: str
+    pattern: str
+    argument: str = ".*"
+    file: Literal["", "read", "write"] = ""
+    ending: str = ""
+    wanted: str = ""
+    sees_the_room: bool = False
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function that opens it."""
+        module, _, function = self.opener.partition(":")
+        opener: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        return opener
+
+
+@dataclass(frozen=True)
+class DeviceOption:
+    """An option that names a device, and the kinds that it takes.
+
+    Attributes:
+        name: of the setting; the option is `--name`.
+        kinds: in the order in which they are tried.
+    """
+
+    name: str
+    kinds: tuple[DeviceKind, ...]
+
+    @property
+    def option(self) -> str:
+        """As it is typed."""
+        return f"--{self.name}"
+
+    def usage(self) -> str:
+        """Everything that may be written after the option, in one line."""
+        return " | ".join(dict.fromkeys(kind.usage for kind in self.kinds))
+
+    def find(self, text: str) -> tuple[DeviceKind, str]:
+        """The kind that a text means, and its argument.
+
+        Raises:
+            SourceError: when it is none, or its argument cannot be right.
+        """
+        for kind in self.kinds:
+            match = re.fullmatch(kind.pattern, text, re.DOTALL)
+            if match is None and not (kind.file == "read" and os.path.isfile(text)):
+                continue
+            argument = text if match is None else next((part for part in match.groups() if part is not None), "")
+            right = re.fullmatch(kind.argument, argument, re.DOTALL)
+            if right is None or not argument.lower().endswith(kind.ending):
+                raise SourceError("has the wrong form", f"{self.option} {text}", f"write {kind.usage}")
+            return kind, argument
+        what = "is not known" if text else "names no device"
+        raise SourceError(what, f"{self.option} {text}".rstrip(), f"use {self.usage()}")
+
+    def open(self, text: str, *arguments: Any) -> Any:
+        """Open what a text means; its argument comes before the others.
+
+        Raises:
+            UserError: when it cannot be used.
+        """
+        kind, argument = self.find(text)
+        return kind.load()(argument, *arguments)
+
+
+CAMERA = DeviceOption(
+    "camera",
+    (
+        DeviceKind(
+            "auto",
+            "the first webcam that answers, else the synthetic performer",
+            _CAMERAS + "select:open_first",
+            "auto",
+            sees_the_room=True,
+        ),
+        DeviceKind(
+            "N",
+            "the webcam of this number",
+            _CAMERAS + "live_capture:open_webcam",
+            r"([0-9]+|/dev/video.*)",
+            sees_the_room=True,
+        ),
+        DeviceKind(
+            "URL",
+            "a network camera",
+            _CAMERAS + "live_capture:open_network_camera",
+            r"([A-Za-z][A-Za-z0-9+.-]*://.*)",
+            argument=rf"(?i:{'|'.join(_URL_SCHEMES)})://.+",
+            sees_the_room=True,
+        ),
+        DeviceKind(
+            f"performer[:{'|'.join(PLAYERS)}][@SEED]",
+            "a synthetic performer",
+            _CAMERAS + "performer:open_performer",
+            "(performer(?:[:@].*)?)",
+            argument=rf"performer(:({'|'.join(PLAYERS)}))?(@[0-9]+)?",
+        ),
+        DeviceKind(
+            "FILE",
+            "a video file",
+            _CAMERAS + "video_file:open_file",
+            "(?:file:)?(.+)",
+            file="read",
+            wanted="a webcam's number, a video file, a URL or performer",
+        ),
+    ),
+)
+"""Openers take (argument, `Context`, whether the stage was restarted) and give a `CameraSource`, not open yet."""
+
+SPEAKER = DeviceOption(
+    "speaker",
+    (
+        DeviceKind("auto", "the default output, else a new file", _SOUND + "speakers:open_auto", "auto"),
+        DeviceKind("none", "no sound", _SOUND + "outputs:open_none", "none"),
+        DeviceKind(
+            "file:PATH.wav",
+            "a sound file",
+            _SOUND + "outputs:open_file",
+            "file:(.*)",
+            file="write",
+            ending=".wav",
+        ),
+        DeviceKind("DEVICE", "an output by number or name", _SOUND + "speakers:open_device", "(.+)"),
+    ),
+)
+"""Openers take (argument, record folder) and give an `AudioOutput` and a line for the user."""
+
+MICROPHONE = DeviceOption(
+    "microphone",
+    (
+        DeviceKind("auto", "the default input, else what the show plays", _SOUND + "microphones:open_auto", "auto"),
+        DeviceKind("self", "what the show itself plays", "", "self"),
+        DeviceKind("none", "nothing is heard", _SOUND + "inputs:open_none", "none"),
+        DeviceKind(
+            "FILE",
+            "a sound file, or a film with sound",
+            _SOUND + "inputs:open_file",
+            rf"file:(.*)|(.*{re.escape(os.sep)}.*)",
+            file="read",
+            wanted="an audio file, a device, self or none",
+        ),
+        DeviceKind("DEVICE", "an input by number or name", _SOUND + "microphones:open_device", "(.+)"),
+    ),
+)
+"""Openers take (argument) and give an `AudioInput` and a line for the user."""
+
+SCREEN = DeviceOption(
+    "screen",
+    (
+        DeviceKind("auto", "a window where there is a display, else none", _SCREENS + "window:open_auto", "auto"),
+        DeviceKind(
+            "window[:MONITOR]", "a window", _SCREENS + "window:open_window", "window(?::(.*))?", argument="[0-9]*"
+        ),
+        DeviceKind(
+            "web[:PORT]", "a page for any browser", _SCREENS + "web:open_page", "web(?::(.*))?", argument="[0-9]*"
+        ),
+        DeviceKind(
+            "file:PATH.mp4",
+            "a film with sound",
+            _SCREENS + "film_file:open_film",
+            "file:(.*)",
+            file="write",
+            ending=".mp4",
+        ),
+        DeviceKind("none", "no picture is shown", _SCREENS + "device:open_none", "none"),
+    ),
+)
+"""Openers take (argument, (width, height), note, count) and give a `ScreenDevice`."""
+
+DEVICE_OPTIONS = {option.name: option for option in (CAMERA, SPEAKER, MICROPHONE, SCREEN)}

@@ -1,0 +1,76 @@
+"""Checks before a show of the devices and files that it names; no device library is imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from streaming.errors import SourceError, UserError
+from streaming.schema.device_kinds import DEVICE_OPTIONS
+from streaming.settings.config import Show
+from streaming.system.files import NamedFile, check_distinct, check_input, check_name, check_output, reason
+
+
+def check_devices(show: Show) -> None:
+    """Check what `--camera`, `--speaker`, `--microphone` and `--screen` say, as far as can be seen without opening it.
+
+    Raises:
+        UserError: for the first one that is wrong.
+    """
+    for name, option in DEVICE_OPTIONS.items():
+        kind, argument = option.find(str(getattr(show, name)))
+        if kind.file == "read":
+            check_input(argument, option.option, kind.wanted)
+        elif kind.file == "write":
+            check_output(argument, option.option)
+
+
+def check_files(show: Show, config: str = "") -> None:
+    """Check the report and the record folder, and that no output is an input or another output.
+
+    Args:
+        show: the settings.
+        config: the TOML file that they came from.
+
+    Raises:
+        UserError: for the first thing that is wrong.
+    """
+    if show.report:
+        check_output(show.report, "--report")
+    if show.record:
+        check_folder(show.record, "--record")
+    check_distinct(*files_of(show, config))
+
+
+def files_of(show: Show, config: str = "") -> tuple[list[NamedFile], list[NamedFile]]:
+    """The files that a show reads, and those that it writes; the films in the record folder always have new names."""
+    inputs: list[NamedFile] = []
+    outputs: list[NamedFile] = []
+    for name, option in DEVICE_OPTIONS.items():
+        kind, argument = option.find(str(getattr(show, name)))
+        if kind.file:
+            (inputs if kind.file == "read" else outputs).append(NamedFile(option.option, argument))
+    inputs += [NamedFile(option, path) for option, path in (("--prior", show.prior), ("--config", config)) if path]
+    outputs += [NamedFile("--report", show.report)] if show.report else []
+    return inputs, outputs
+
+
+def check_folder(path: str, option: str) -> None:
+    """Check that a folder can be written into; it is made if it does not exist.
+
+    Raises:
+        UserError: when it cannot.
+    """
+    check_name(path, option)
+    folder, fix = Path(path), f"give {option} a folder that you may write to, or none"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise SourceError("is not a folder", path, fix) from None
+    except OSError as error:
+        raise UserError(f"cannot be written into ({reason(error)})", path, fix) from error
+    if not os.access(folder, os.X_OK):
+        raise UserError("cannot be written into (permission denied)", path, fix)
