@@ -30,11 +30,11 @@ from export.onnx import to_onnx
 from models.codec.codec import TokenCodec, nearest
 from models.codec.encodec import Block, Conv, Encodec, EncodecConfig, Memory, Part, Parts, Up
 from models.tick_modules import Tick, tick_of
+from streaming.conventions import TICK_NS
 from streaming.timing.clock import now_ns, sleep_until
 from training.bundling import sounding_of
 from training.datasets.codec import TEST_SEED, render_clip
 
-TICK_NS = 40_000_000
 WARM_UP = 5
 LEARNED, PLAYED = range(TEST_SEED + 200_000, TEST_SEED + 200_008), range(TEST_SEED + 210_000, TEST_SEED + 210_004)
 """Clips that the seeded codec is made with, and those that it is tried on."""

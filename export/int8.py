@@ -21,8 +21,8 @@ from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner
 from export import rounded_codec
 from models.tick_modules import Tick
+from performers.kinds import KINDS
 from performers.performer import SyntheticPerformer
-from performers.score import KINDS
 from streaming.vision.frame_features import fit_square
 
 ROUNDED = ("embedding",)

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from performers.score import DRUM_PIECES, FOOT, LEFT, PITCH_RANGE, RIGHT, Note, Score
+from performers.kinds import DRUM_PIECES, PITCH_RANGE
+from performers.score import FOOT, LEFT, RIGHT, Note, Score
 from performers.tracks import BOUNCE, BOW, SMOOTH, Key, Strike, Track, Vector, strike_track
 
 JOINTS = (

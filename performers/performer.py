@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from performers.body import Body
 from performers.gestures import J, place_of
+from performers.kinds import KINDS
 from performers.scene import PerformerScene
-from performers.score import KINDS, Score, draw_score
+from performers.score import Score, draw_score
 
 _PLACES = (
     *("left_hand", "right_hand", "left_tip", "right_tip", "head", "left_foot", "right_foot"),

@@ -16,8 +16,8 @@ from performers.body import Body, BodyPose
 from performers.figure import Appearance, Figure
 from performers.gestures import J
 from performers.instruments import Kit, Project
+from performers.kinds import KINDS
 from performers.paint import Canvas, Image, Points2, Recording
-from performers.score import KINDS
 
 _MARGIN = 0.03
 """How much of the frame's height a hand-held camera may move."""

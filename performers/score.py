@@ -9,14 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = ("strings", "keys", "drums", "air", "dance")
-"""The instruments a synthetic performer can play."""
-
-DRUM_PIECES = ("kick", "snare", "hihat", "tom_high", "tom_low", "cymbal")
-"""Names of a drum note's `pitch` 0..5."""
-
-PITCH_RANGE = {"strings": (55.0, 84.0), "keys": (48.0, 84.0), "air": (50.0, 81.0), "dance": (40.0, 64.0)}
-"""Lowest and highest MIDI pitch of each pitched kind; the body maps this range onto space."""
+from performers.kinds import KINDS, PITCH_RANGE
 
 LEFT, RIGHT, FOOT = 0, 1, 2
 

@@ -10,8 +10,12 @@ SAMPLE_RATE = 32_000
 TICK_SAMPLES = 1_280
 """Samples of a tick at the codec's rate."""
 TOKEN_FRAMES_PER_TICK = 2
+TOKEN_FRAME_SAMPLES = 640
+"""Samples of a token frame (20 ms) at the codec's rate."""
 NUM_CODEBOOKS = 4
 CARDINALITY = 2_048
 FLOW_GRID = 16
 """Cells along each side of a motion's flow grid."""
 EMBEDDING_DIM = 128
+STILL_SIDE = 128
+"""Side of the square, in pixels, in which the animator and the painter see a prior image."""

@@ -30,11 +30,20 @@ from engines.contract import EngineError
 from engines.registry import open_engine
 from models.codec.codec import TokenCodec
 from models.codec.partial_analysis import mel_bank
-from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES
+from streaming.conventions import (
+    EMBEDDING_DIM,
+    FLOW_GRID,
+    SAMPLE_RATE,
+    TICK_NS,
+    TICK_SAMPLES,
+    TICKS_PER_SECOND,
+    TOKEN_FRAME_SAMPLES,
+    TOKEN_FRAMES_PER_TICK,
+)
 from streaming.stages.motion import MotionReader
 from training.bundling import sounding_of
 from training.footage.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
-from training.footage.reader import MASTER_RATE, Footage, FootageError, examine, pictures, reason, sound
+from training.footage.reader import MASTER_RATE, MASTER_TICK, Footage, FootageError, examine, pictures, reason, sound
 from training.footage.sources import LAYOUTS, FootageSource, detect
 from training.footage.summary_page import write_summary
 from training.footage.writer import MediaWriter
@@ -43,6 +52,7 @@ from training.measures.onsets import flux
 
 FOLDERS = ("items", "media", "features", "thumbs")
 SILENT_DB = -60.0
+MEL_WINDOW = 1024
 THUMBS = 5
 THUMB_SIZE = (160, 120)
 OFFSET_TICKS = 12
@@ -129,7 +139,7 @@ def _prepare(footage: Footage, name: str, settings: PreparationSettings) -> dict
 
 def _levels(mono: NDArray[np.float32]) -> dict[str, float]:
     """Level figures of the master, in dB of full scale, and the share of silent ticks."""
-    size = MASTER_RATE // 25
+    size = MASTER_TICK
     power = (mono[: mono.size // size * size].reshape(-1, size).astype(np.float64) ** 2).mean(1)
     return {
         "rms_db": round(float(10 * np.log10(power.mean() + 1e-12)), 1),
@@ -164,7 +174,7 @@ def _read_motion(
             if picture.fresh or motion is None:
                 motion = reader.read(picture.image, round((picture.time_s + 10.0) * 1e9))
             flow[tick], speed[tick], embedding[tick] = motion.flow, motion.speed, motion.embedding
-            age_s[tick] = tick / 25 - picture.time_s
+            age_s[tick] = tick / TICKS_PER_SECOND - picture.time_s
             media.write(picture.image)
             if tick in marked:
                 strip.append(_thumbnail(picture.image))
@@ -192,21 +202,21 @@ def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
     parts = []
     # What an encoder that looks ahead says last, it says after the end.
     late = sounding.encoder.latency
-    sound = torch.nn.functional.pad(torch.from_numpy(view)[None, None], (0, late * TICK_SAMPLES // 2))
+    sound = torch.nn.functional.pad(torch.from_numpy(view)[None, None], (0, late * TOKEN_FRAME_SAMPLES))
     for block in sound.split(250 * TICK_SAMPLES, dim=2):
         heard, state = sounding.encoder.step(block, state)
         parts.append(sounding.quantizer.encode(heard)[0] if isinstance(sounding, TokenCodec) else heard[0])
-    frames = torch.cat(parts, 1)[:, late:].unflatten(1, (-1, 2)).transpose(0, 1).numpy()
+    frames = torch.cat(parts, 1)[:, late:].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1).numpy()
     return np.asarray(frames, np.float16 if frames.dtype.kind == "f" else np.int16)
 
 
 def _mel(view: NDArray[np.float32]) -> NDArray[np.float16]:
     """log10 mel magnitudes of windows that end at each hop: float16 [4 T, 80]."""
-    padded = torch.nn.functional.pad(torch.from_numpy(view), (1024 - MEL_HOP, 0))
-    bank, window = mel_bank(1024, MEL_BANDS, SAMPLE_RATE).T, torch.hann_window(1024)
+    padded = torch.nn.functional.pad(torch.from_numpy(view), (MEL_WINDOW - MEL_HOP, 0))
+    bank, window = mel_bank(MEL_WINDOW, MEL_BANDS, SAMPLE_RATE).T, torch.hann_window(MEL_WINDOW)
     rows = [
         (torch.fft.rfft(frames * window).abs() @ bank).clamp_min(1e-5).log10().half()
-        for frames in padded.unfold(0, 1024, MEL_HOP).split(4000)
+        for frames in padded.unfold(0, MEL_WINDOW, MEL_HOP).split(4000)
     ]
     return np.asarray(torch.cat(rows).numpy())
 
@@ -234,7 +244,9 @@ def offset_between(movement: NDArray[np.float32], heard: NDArray[np.float32]) ->
     scores = np.array(products, np.float64)
     best = int(np.argmax(scores))
     rest = np.delete(scores, range(max(0, best - 1), min(scores.size, best + 2)))
-    return round(float(lags[best]) * 40.0, 1), round(float((scores[best] - rest.mean()) / (rest.std() + 1e-12)), 2)
+    return round(float(lags[best]) * TICK_NS / 1e6, 1), round(
+        float((scores[best] - rest.mean()) / (rest.std() + 1e-12)), 2
+    )
 
 
 def prepare(folder: Path, settings: PreparationSettings, layout: str, workers: int, cluster: str) -> dict[str, int]:

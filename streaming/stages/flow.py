@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from engines.registry import open_engine
 from streaming.audio.levels import Loudness, gate_opening
-from streaming.conventions import FLOW_GRID, TICK_NS
+from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_NS
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError
 from streaming.painting.prior_loader import PriorLoader, first_prior
@@ -22,8 +22,6 @@ from streaming.settings.config import DIALS, Dials
 from streaming.stage import Context, Inputs
 from streaming.vision.frame_features import fit_square
 
-STILL_SIDE = 128
-"""Side of the square in which the networks see the prior image."""
 SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.25
 """How far chance leads when nothing is heard, and when what is heard is as loud as it gets; 1 as it was learned. Below
 0.7 next to nothing moves, above 1.3 what moves runs away: so it is loudness that lets things go."""

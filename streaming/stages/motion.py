@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from streaming.conventions import FLOW_GRID
+from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.stage import Context, Inputs, Stage
 from streaming.vision.frame_features import VIEW_SIDE, fit_square, pool_flow
@@ -157,7 +157,7 @@ class MotionStage:
             context.info["embedding"] = engines[1].spec.runtime
             context.add_engines(*engines)
         blank = np.full((480, 640, 3), 127, np.uint8)
-        for capture_ns in (1, 40_000_000):
+        for capture_ns in (1, TICK_NS):
             self._reader.read(blank, capture_ns)
         self._reader.reset()
 

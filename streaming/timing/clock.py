@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+from streaming.conventions import SAMPLE_RATE
 from streaming.errors import StageError
 
 _BUCKET_S = 0.25
@@ -60,7 +61,7 @@ class DeviceClock:
         rate_hz: the nominal rate in positions per second.
     """
 
-    def __init__(self, rate_hz: float = 32_000.0) -> None:
+    def __init__(self, rate_hz: float = SAMPLE_RATE) -> None:
         if rate_hz <= 0:
             raise ValueError(f"rate_hz must be positive, not {rate_hz}")
         self._nominal = float(rate_hz)

@@ -17,6 +17,7 @@ from torch import Tensor
 from models.codec.encodec import EXACT, Encodec, EncodecConfig
 from models.codec.published_codecs import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
+from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TOKEN_FRAME_SAMPLES
 from training.adopt.audiocraft import model_of, parts_of, resolve_config
 from training.adopt.licences import CARD, licence_of, require_acceptance
 from training.adopt.model_hub import fetch
@@ -25,8 +26,6 @@ from training.bundling import write_network
 TRANSFORMERS = ("config.json", "model.safetensors")
 AUDIOCRAFT = "compression_state_dict.bin"
 LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
-SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY = 32_000, 640, 4, 2048
-"""What a show's sound is made of."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,12 @@ def check_fits(config: EncodecConfig) -> None:
         PublishedError: with what differs.
     """
     found = (config.sample_rate, config.hop, config.num_codebooks, config.cardinality)
-    wanted = (SAMPLE_RATE, HOP, NUM_CODEBOOKS, CARDINALITY)
+    wanted = (SAMPLE_RATE, TOKEN_FRAME_SAMPLES, NUM_CODEBOOKS, CARDINALITY)
     if found != wanted:
         names = ("Hz", "samples a frame", "codebooks", "entries")
         said = ", ".join(f"{value} {name}" for value, name in zip(found, names, strict=True))
-        raise PublishedError(f"it has {said}; a show has 32000 Hz, 640 samples a frame, 4 codebooks, 2048 entries")
+        needed = ", ".join(f"{value} {name}" for value, name in zip(wanted, names, strict=True))
+        raise PublishedError(f"it has {said}; a show has {needed}")
 
 
 def encodec_of(published: PublishedCodec) -> Encodec:

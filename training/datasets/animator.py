@@ -16,19 +16,19 @@ from tqdm import tqdm
 
 from models.translation.latent import Latent
 from models.vision.embedding import SIDE
-from streaming.conventions import FLOW_GRID, TICK_SAMPLES
+from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_SAMPLES, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network, sounding_of
 from training.datasets.codec import render_clip
-from training.datasets.translator import FRAMES, load_examples, mel_frames, to_network_dtype
+from training.datasets.translator import load_examples, mel_frames, to_network_dtype
 from training.loop.pool import open_executor
+from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.mobiles import BANDS, Mobile
-from training.synthesis.recordings import TICKS, record_dataset
+from training.synthesis.recordings import record_dataset
 
 MOBILE_SEED = 6_000_000
 MOBILE_TEST_SEED = 9_700_000
 """Seeds from here on are never trained on."""
-STILL_SIDE = 128
 STARTS = (0, 50, 100, 150)
 """Ticks of a clip at which a stretch may begin, each with a still."""
 LAYOUT = 1
@@ -69,7 +69,7 @@ def push_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 
     What changes pushes more than what stays, as with a cone that a high-pass feeds.
     """
-    mel = mel_frames(torch.from_numpy(sound), _MEL_BANDS).numpy().reshape(-1, FRAMES, _MEL_BANDS).mean(1)
+    mel = mel_frames(torch.from_numpy(sound), _MEL_BANDS).numpy().reshape(-1, TOKEN_FRAMES_PER_TICK, _MEL_BANDS).mean(1)
     bands = mel.reshape(mel.shape[0], BANDS, -1).max(-1)
     level = np.clip((bands + 1.0) / 2.5, 0.0, 1.5)
     slow = np.zeros(BANDS)
@@ -99,21 +99,21 @@ def mobile_of(seed: int) -> Mobile:
 def record_mobile(seed: int) -> dict[str, NDArray[Any]]:
     """A mobile and the sound that moves it, as arrays for a file."""
     rng = np.random.default_rng([seed, 808])
-    sound = render_clip(seed).astype(np.float32)[: TICKS * TICK_SAMPLES] / 32768.0
+    sound = render_clip(seed).astype(np.float32)[: CLIP_TICKS * TICK_SAMPLES] / 32768.0
     if (peak := float(np.abs(sound).max())) > 0.02:
         # However loud a piece was recorded, it moves what it moves.
         sound = sound / peak * float(rng.uniform(0.3, 0.9))
     mobile = mobile_of(seed)
     pose = mobile.sway(push_of(sound))
     rest = np.zeros_like(pose[0])
-    flow = np.zeros((TICKS, 2, FLOW_GRID, FLOW_GRID), np.float16)
+    flow = np.zeros((CLIP_TICKS, 2, FLOW_GRID, FLOW_GRID), np.float16)
     before = rest
-    for tick in range(TICKS):
+    for tick in range(CLIP_TICKS):
         if np.abs(pose[tick] - before).max() > 1e-5:
             flow[tick] = pool_field(mobile.flow(before, pose[tick]))
         before = pose[tick]
     # One tick of the way back to rest, seen from the pose, is where each point comes from.
-    where = np.stack([pool_field(mobile.flow(pose[max(0, at - 1)], rest)) / 25.0 for at in STARTS])
+    where = np.stack([pool_field(mobile.flow(pose[max(0, at - 1)], rest)) / TICKS_PER_SECOND for at in STARTS])
     still = fit_square(mobile.frame(rest), STILL_SIDE)
     return {
         "sound": (sound * 32767).astype(np.int16),
@@ -186,7 +186,7 @@ def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
             frames = sounding.encode(torch.from_numpy(sound)[None, None])[0]
-            codes = frames.unflatten(1, (-1, FRAMES)).transpose(0, 1)
+            codes = frames.unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1)
             columns["codes"].append(codes.half() if codes.is_floating_point() else codes.to(torch.int16))
             columns["level"].append(torch.from_numpy(_levels(sound)))
             columns["flow"].append(torch.from_numpy(file["flow"]))

@@ -11,20 +11,21 @@ from scipy.signal import lfilter
 from torch import Tensor
 from tqdm import tqdm
 
-from performers.score import KINDS, draw_score
+from performers.kinds import KINDS
+from performers.score import draw_score
+from streaming.conventions import SAMPLE_RATE
 from training.loop.pool import open_executor
+from training.synthesis.conventions import CLIP_S
 from training.synthesis.instruments import render_sound
 from training.synthesis.sound_palette import draw_sound
 
-RATE = 32_000
-CLIP_S = 8.0
 TRAIN_SEED = 1_000_000
 TEST_SEED = 9_000_000
 """Seeds from here on are never trained on."""
 QUIETEST_DB = -50.0
 COLOUR_DB, DARK_SHARE, PLAIN_SHARE = 2.5, 0.3, 0.3
 """Spread of each of the four waves of a recording's colour, and how many crops have no highs, or no colour."""
-CROP = RATE
+CROP = SAMPLE_RATE
 """Samples of a stretch that a step learns from."""
 HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
 """Clips that the curves are drawn from; the evaluation has others."""
@@ -38,11 +39,11 @@ def render_clip(seed: int) -> NDArray[np.int16]:
     rng = np.random.default_rng(seed)
     draw = rng.random()
     if draw < 0.02:
-        x = np.zeros(round(CLIP_S * RATE))
+        x = np.zeros(round(CLIP_S * SAMPLE_RATE))
     elif draw < 0.02 + PERFORMANCE_SHARE:
         x = _performance(seed, rng)
     else:
-        x = draw_sound(CLIP_S, RATE, rng)
+        x = draw_sound(CLIP_S, SAMPLE_RATE, rng)
     peak_db = rng.uniform(-9.0, -0.5) if rng.random() < 0.6 else rng.uniform(QUIETEST_DB, -9.0)
     x = x * 10 ** (peak_db / 20) / (np.abs(x).max() + 1e-9)
     if rng.random() < 0.4:
@@ -53,10 +54,10 @@ def render_clip(seed: int) -> NDArray[np.int16]:
 def _performance(seed: int, rng: np.random.Generator) -> NDArray[np.float64]:
     kind = KINDS[int(rng.integers(len(KINDS)))]
     variety = float(rng.choice([0.0, 0.0, 0.5, 1.0]))
-    x = render_sound(draw_score(kind, seed, CLIP_S), RATE, variety).astype(np.float64)
+    x = render_sound(draw_score(kind, seed, CLIP_S), SAMPLE_RATE, variety).astype(np.float64)
     if rng.random() < 0.2:
         other = KINDS[int(rng.integers(len(KINDS)))]
-        x = x + render_sound(draw_score(other, seed + 500_000, CLIP_S), RATE, variety)
+        x = x + render_sound(draw_score(other, seed + 500_000, CLIP_S), SAMPLE_RATE, variety)
     return x
 
 
@@ -73,7 +74,7 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
     path = folder / f"palette-{clips}.npy"
     if not path.exists():
         unfinished = path.with_suffix(".part")
-        rows = np.lib.format.open_memmap(unfinished, "w+", np.int16, (clips, round(CLIP_S * RATE)))
+        rows = np.lib.format.open_memmap(unfinished, "w+", np.int16, (clips, round(CLIP_S * SAMPLE_RATE)))
         with open_executor(workers) as pool:
             rendered = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
             for row, sound in enumerate(tqdm(rendered, total=clips, desc="corpus", mininterval=5)):
@@ -90,7 +91,7 @@ def colour(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float
     heard that adds them: on real recordings it was up to 4 dB too loud above 9 kHz.
     """
     size, length = x.shape
-    hz = np.fft.rfftfreq(length, 1.0 / RATE)
+    hz = np.fft.rfftfreq(length, 1.0 / SAMPLE_RATE)
     octaves = np.log2(np.maximum(hz, 20.0) / 20.0) / 10.0
     waves = np.cos(np.pi * np.arange(1, 5)[:, None] * octaves)
     decibels = rng.normal(0.0, COLOUR_DB, (size, 4)) @ waves
@@ -121,5 +122,5 @@ def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -
 
 def held_out_sounds(seeds: range) -> Tensor:
     """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
-    clips = np.stack([render_clip(seed)[: HELD_S * RATE] for seed in seeds])
+    clips = np.stack([render_clip(seed)[: HELD_S * SAMPLE_RATE] for seed in seeds])
     return torch.from_numpy(clips.astype(np.float32) / 32768)

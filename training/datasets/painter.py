@@ -24,14 +24,15 @@ from models.pictures.animator import Animator
 from models.pictures.pose import Pose
 from models.vision.embedding import POINTS
 from models.weights import pack_weights
-from streaming.conventions import FLOW_GRID, TICKS_PER_SECOND
+from streaming.conventions import FLOW_GRID, STILL_SIDE, TICKS_PER_SECOND
 from streaming.painting.warp import Texture, WarpMap
 from streaming.vision.frame_features import fit_square
-from training.datasets.animator import STILL_SIDE, MotionClips, mobile_of, pool_field, push_of, record_mobiles
+from training.datasets.animator import MotionClips, mobile_of, pool_field, push_of, record_mobiles
 from training.datasets.animator_rollouts import LITTLE, Rollout, roll_out
 from training.loop.pool import open_executor
+from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.mobiles import Mobile
-from training.synthesis.recordings import TICKS, performer_of, record_dataset
+from training.synthesis.recordings import performer_of, record_dataset
 
 PER_CLIP, PER_WAY = 8, 6
 """Moments of each mobile, and of each way of a performer's still; half as many where chance leads."""
@@ -112,7 +113,7 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
     rng = np.random.default_rng([seed, 909])
     # Mostly moments of movement: what stands still has nothing to be repaired.
     moving = np.abs(poses).max((1, 2)) + 1e-4
-    ticks = np.sort(rng.choice(TICKS, PER_CLIP, replace=False, p=moving / moving.sum()))
+    ticks = np.sort(rng.choice(CLIP_TICKS, PER_CLIP, replace=False, p=moving / moving.sum()))
     still = fit_square(mobile.frame(rest), STILL_SIDE)
     rows: dict[str, list[Any]] = {name: [] for name in ("warped", "wanted", "where", "hidden")}
     for tick in ticks:

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 
 from models.pictures.pose import Pose
-from streaming.conventions import FLOW_GRID
+from streaming.conventions import FLOW_GRID, STILL_SIDE
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network
-from training.datasets.animator import STILL_SIDE
 from training.datasets.painter import PainterExamples
 from training.datasets.pose import Row, RowFiles, follow_player
 from training.networks.pose import predict_points
-from training.synthesis.recordings import SIZE
+from training.synthesis.conventions import FRAME_SIZE
 
 VIEW_SEED = 3_200_000
 LOOKS = 12
@@ -34,7 +33,7 @@ FROM_START = 0.5
 GREY = 127
 LIGHTEST, HEAVIEST = 0.25, 4.0
 """How much a clip counts at least and at most, see `weights_of`."""
-_ROWS = STILL_SIDE * SIZE[1] // SIZE[0]
+_ROWS = STILL_SIDE * FRAME_SIZE[1] // FRAME_SIZE[0]
 _TOP = (STILL_SIDE - _ROWS) // 2
 
 

@@ -25,13 +25,14 @@ from models.codec.mel import Vocoder
 from models.translation.latent import Latent
 from models.vision.embedding import POINTS, SIDE
 from performers.gestures import J
-from streaming.conventions import TICKS_PER_SECOND
+from streaming.conventions import TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network, sounding_of
 from training.datasets.animator import embed_stills
-from training.datasets.translator import FRAMES, to_network_dtype
+from training.datasets.translator import to_network_dtype
 from training.loop.pool import open_executor
-from training.synthesis.recordings import TICKS, performer_of, sound_of
+from training.synthesis.conventions import CLIP_TICKS
+from training.synthesis.recordings import performer_of, sound_of
 
 PLAYER_SEED = 3_100_000
 LOOKS = 4
@@ -82,15 +83,15 @@ def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, lis
     """
     sounding, latent, eyes = _networks(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
-    frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1)
+    frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1)
     heard = latent.audio(latent.sound_of(to_network_dtype(frames[None])))[0]
-    ticks = 1 + np.random.default_rng([seed, 911]).choice(TICKS - 1, looks - 1, replace=False)
+    ticks = 1 + np.random.default_rng([seed, 911]).choice(CLIP_TICKS - 1, looks - 1, replace=False)
     ticks = np.concatenate([[0], np.sort(ticks)])
     performer = performer_of(seed, undisturbed=True)
-    true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(TICKS)]).clip(0.0, 1.0)
+    true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(CLIP_TICKS)]).clip(0.0, 1.0)
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
     joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
-    times = [tick / TICKS_PER_SECOND for tick in range(TICKS)]
+    times = [tick / TICKS_PER_SECOND for tick in range(CLIP_TICKS)]
     known = embed_stills(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {
         "ticks": ticks.astype(np.int16),

@@ -24,22 +24,20 @@ from engines.registry import open_engine
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.codec.partial_analysis import mel_bank
-from streaming.conventions import SAMPLE_RATE
+from performers.kinds import MELODIC
+from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND, TOKEN_FRAME_SAMPLES, TOKEN_FRAMES_PER_TICK
 from training.bundling import sounding_of
 from training.loop.pool import open_executor
 from training.measures.onsets import detect_onsets
 from training.measures.pitch import pitch_track
-from training.synthesis.recordings import KINDS, TICKS, embed, kind_of, record_dataset, sound_of
+from training.synthesis.conventions import CLIP_KINDS, CLIP_TICKS
+from training.synthesis.recordings import embed, kind_of, record_dataset, sound_of
 
 MEL_BANDS = 24
-FRAMES = 2
-"""Token frames per tick."""
 LAYOUT = 3
 """Raised when a prepared file holds something else than before."""
-VOICES = KINDS
+VOICES = CLIP_KINDS
 """The voices that a translator can be asked for; voice 0 is that of whatever is played."""
-MELODIC = ("strings", "keys", "air")
-"""Voices that can play each other's notes."""
 
 
 @dataclass
@@ -74,7 +72,8 @@ class Examples:
 
 def mel_frames(sound: Tensor, bands: int) -> Tensor:
     """log10 mel magnitude of every token frame: sound [640 F] -> [F, bands], about -2 (silent) to 2."""
-    frames = sound.unfold(0, 640, 640) * torch.hann_window(640)
+    hop = TOKEN_FRAME_SAMPLES
+    frames = sound.unfold(0, hop, hop) * torch.hann_window(hop)
     magnitude = torch.fft.rfft(frames, 1024).abs()
     mel: Tensor = (magnitude @ mel_bank(1024, bands, SAMPLE_RATE).T).clamp_min(1e-2).log10()
     return mel
@@ -82,10 +81,10 @@ def mel_frames(sound: Tensor, bands: int) -> Tensor:
 
 def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
     """In which token frames an onset is heard: sound [T * 1280] -> [T, 2]."""
-    attack = np.zeros(TICKS * FRAMES, bool)
-    places = (detect_onsets(sound) * 50).astype(int)
+    attack = np.zeros(CLIP_TICKS * TOKEN_FRAMES_PER_TICK, bool)
+    places = (detect_onsets(sound) * TICKS_PER_SECOND * TOKEN_FRAMES_PER_TICK).astype(int)
     attack[places[places < attack.size]] = True
-    return attack.reshape(TICKS, FRAMES)
+    return attack.reshape(CLIP_TICKS, TOKEN_FRAMES_PER_TICK)
 
 
 @cache
@@ -129,7 +128,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
     voice = np.zeros(3, np.int64)
     for place, kind in enumerate([own, *others]):
         take = torch.from_numpy(sound_of(seed, kind))
-        frames = sounding.encode(take[None, None])[0].unflatten(1, (-1, FRAMES)).transpose(0, 1).numpy()
+        frames = sounding.encode(take[None, None])[0].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1).numpy()
         if not place:
             codes = np.zeros((3, *frames.shape), np.float16 if frames.dtype.kind == "f" else np.int16)
         codes[place] = frames
@@ -145,9 +144,13 @@ def _prepare(path: Path, bundle: Path) -> Path:
             age=data["age_s"],
             codes=codes,
             voice=voice,
-            mel=mel_frames(heard, MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1).numpy().astype(np.float16),
+            mel=mel_frames(heard, MEL_BANDS)
+            .unflatten(0, (-1, TOKEN_FRAMES_PER_TICK))
+            .flatten(1)
+            .numpy()
+            .astype(np.float16),
             attack=attack_frames(sound),
-            pitch=np.nan_to_num(pitch_track(sound)).reshape(TICKS, FRAMES).astype(np.float16),
+            pitch=np.nan_to_num(pitch_track(sound)).reshape(CLIP_TICKS, TOKEN_FRAMES_PER_TICK).astype(np.float16),
         )
     part.replace(target)
     return target

@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from streaming.conventions import TICK_SAMPLES
-from training.datasets.translator import FRAMES, MEL_BANDS, Examples, attack_frames, mel_frames
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
+from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
 from training.footage.dataset import Dataset, DatasetError, Item
 from training.measures.pitch import pitch_track
 from training.prepare import networks_hash
-from training.synthesis.recordings import TICKS
+from training.synthesis.conventions import CLIP_TICKS
 
-STRIDE = TICKS // 2
+STRIDE = CLIP_TICKS // 2
 """Ticks between the beginnings of two clips of an item: every moment is in two of them."""
 STILL_AFTER = 0.04
 """Age in seconds of a picture beyond an item's end."""
@@ -45,7 +45,7 @@ def examples_of(folder: Path, bundle: Path, split: str = "train") -> Examples:
     return Examples(*(torch.from_numpy(np.stack(column)) for column in zip(*clips, strict=True)))
 
 
-def sounds_of(folder: Path, seconds: float, rate: int = 32_000) -> NDArray[np.int16]:
+def sounds_of(folder: Path, seconds: float, rate: int = SAMPLE_RATE) -> NDArray[np.int16]:
     """The sound of a data set's training items, cut into clips: int16 [clips, seconds * rate]; short ones are padded.
 
     Raises:
@@ -63,20 +63,20 @@ def sounds_of(folder: Path, seconds: float, rate: int = 32_000) -> NDArray[np.in
 
 def _clips(item: Item) -> list[tuple[NDArray[np.generic], ...]]:
     """Whole clips of an item, and one at its end; a short item is padded with stillness and silence."""
-    last = max(0, item.ticks - TICKS)
+    last = max(0, item.ticks - CLIP_TICKS)
     begins = sorted({*range(0, last + 1, STRIDE), last})
     return [_clip(item, begin) for begin in begins]
 
 
 def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
     """The columns of `Examples`, in order."""
-    span = slice(begin, begin + TICKS)
-    codes = np.zeros((3, TICKS, *item.codes.shape[1:]), item.codes.dtype)
+    span = slice(begin, begin + CLIP_TICKS)
+    codes = np.zeros((3, CLIP_TICKS, *item.codes.shape[1:]), item.codes.dtype)
     codes[0] = _pad(item.codes[span])
-    sound = item.sound[begin * TICK_SAMPLES : (begin + TICKS) * TICK_SAMPLES]
-    sound = np.pad(sound, (0, TICKS * TICK_SAMPLES - sound.size))
-    mel = mel_frames(torch.from_numpy(sound), MEL_BANDS).unflatten(0, (-1, FRAMES)).flatten(1)
-    age = np.full(TICKS, STILL_AFTER, np.float32)
+    sound = item.sound[begin * TICK_SAMPLES : (begin + CLIP_TICKS) * TICK_SAMPLES]
+    sound = np.pad(sound, (0, CLIP_TICKS * TICK_SAMPLES - sound.size))
+    mel = mel_frames(torch.from_numpy(sound), MEL_BANDS).unflatten(0, (-1, TOKEN_FRAMES_PER_TICK)).flatten(1)
+    age = np.full(CLIP_TICKS, STILL_AFTER, np.float32)
     there = item.age_s[span]
     age[: there.size] = np.maximum(there, 0.0)
     return (
@@ -88,9 +88,9 @@ def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
         np.zeros(3, np.int64),
         mel.numpy().astype(np.float16),
         attack_frames(sound),
-        np.nan_to_num(pitch_track(sound)).reshape(TICKS, FRAMES).astype(np.float16),
+        np.nan_to_num(pitch_track(sound)).reshape(CLIP_TICKS, TOKEN_FRAMES_PER_TICK).astype(np.float16),
     )
 
 
 def _pad(x: NDArray[np.generic]) -> NDArray[np.generic]:
-    return np.pad(x, ((0, TICKS - x.shape[0]), *((0, 0),) * (x.ndim - 1)))
+    return np.pad(x, ((0, CLIP_TICKS - x.shape[0]), *((0, 0),) * (x.ndim - 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.registry import open_engine
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.conventions import (
+    CARDINALITY,
+    NUM_CODEBOOKS,
+    SAMPLE_RATE,
+    TICK_SAMPLES,
+    TICKS_PER_SECOND,
+    TOKEN_FRAMES_PER_TICK,
+)
 from training.datasets.codec import TEST_SEED, render_clip
 from training.loop.pool import open_executor
 from training.measures import mel_distance as mel
@@ -22,7 +30,8 @@ from training.measures.bootstrap import interval
 from training.measures.opus import through_opus
 
 OPUS_KBITS = (6, 8, 12, 24)
-CODEC_KBITS = 50 * 4 * 11 / 1000
+CODEC_KBITS = TICKS_PER_SECOND * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS * math.log2(CARDINALITY) / 1000
+"""Bit rate of the tokens: 2.2 kbit/s."""
 LONGEST_S = 20.0
 ELSEWHERE = (101, 223, 349, 491, 613, 743, 887, 1013, 1151)
 """Samples after a border at which the same jump is taken for comparison."""

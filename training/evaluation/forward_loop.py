@@ -18,6 +18,7 @@ from scipy.ndimage import maximum_filter1d
 from tqdm import tqdm
 
 from engines.registry import open_engine
+from performers.kinds import MELODIC
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
 from training.footage.reader import MASTER_RATE, FootageError, camera_frames, examine, sound
 from training.loop.pool import open_executor
@@ -40,7 +41,7 @@ FOOTAGE_RMS, FOOTAGE_THRESHOLD = 0.1, 0.05
 stand out less than in a rendering: at the usual threshold two of a fast piano's forty in ten seconds are found."""
 FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 
-PITCHED = ("strings", "keys", "air", "footage")
+PITCHED = (*MELODIC, "footage")
 """Kinds whose pitch is scored; of footage, wherever a single voice is heard."""
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from models.codec.partial_analysis import mel_bank
+from streaming.conventions import SAMPLE_RATE
 from training.measures.onsets import HOP_S, flux
 
 STYLE = """
@@ -90,7 +91,7 @@ class Page:
         text = html.escape(caption)
         self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
 
-    def sounds(self, sounds: dict[str, NDArray[np.float32]], rate: int = 32_000) -> None:
+    def sounds(self, sounds: dict[str, NDArray[np.float32]], rate: int = SAMPLE_RATE) -> None:
         """Players side by side: name -> float32 [n]."""
         players = []
         for caption, pcm in sounds.items():
@@ -159,7 +160,7 @@ def bars(groups: dict[str, dict[str, float | None]]) -> Figure:
     return figure
 
 
-def draw_spectrogram(axes: Axes, x: NDArray[np.float32], rate: int = 32_000) -> None:
+def draw_spectrogram(axes: Axes, x: NDArray[np.float32], rate: int = SAMPLE_RATE) -> None:
     """A mel spectrogram from -90 to 0 dB."""
     hop = int(rate * HOP_S)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, (WINDOW // 2, WINDOW)), WINDOW)[::hop]

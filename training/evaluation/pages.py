@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from streaming.conventions import TICKS_PER_SECOND
+from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from training.evaluation.codec import OPUS_KBITS, Sample, mel_distance, through_codec
 from training.evaluation.forward_loop import Response
 from training.evaluation.html_page import Page, bars, compare
@@ -78,7 +78,7 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
         page.heading(f"To listen to: {name}")
         for sample in samples[: 3 * EXAMPLES]:
             coded = through_codec(sample.sound, bundle)
-            opus = {k: through_opus(sample.sound, 32_000, 1000 * k) for k in (6, 12)}
+            opus = {k: through_opus(sample.sound, SAMPLE_RATE, 1000 * k) for k in (6, 12)}
             page.plot(compare(sample.sound, coded, np.zeros(0)), sample.name)
             page.sounds(
                 {f"{sample.name}": sample.sound, f"codec, {mel_distance(coded, sample.sound):.2f}": coded}

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.registry import has, open_engine
-from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.conventions import STILL_SIDE, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.painting.pose_tracker import PoseTracker
 from streaming.settings.config import Show
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
-from training.datasets.animator import MOBILE_TEST_SEED, STILL_SIDE, record_mobile
+from training.datasets.animator import MOBILE_TEST_SEED, record_mobile
 from training.datasets.painter import paint_mobile
 from training.evaluation.offline_reverse_loop import animate
 from training.loop.pool import open_executor

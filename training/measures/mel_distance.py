@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.codec.partial_analysis import mel_bank
+from streaming.conventions import SAMPLE_RATE
 
 SCALES = (256, 512, 1024, 2048)
 """Window lengths in samples; the hop is a quarter of each."""
@@ -18,7 +19,7 @@ FLOOR = 1e-5
 @lru_cache(maxsize=32)
 def _constants(window: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The window and its mel filters, scaled so that a full-scale sine has magnitude one."""
-    bank = mel_bank(window, bands_of(window), 32_000) * (4 / window)
+    bank = mel_bank(window, bands_of(window), SAMPLE_RATE) * (4 / window)
     return torch.hann_window(window, device=device), bank.to(device)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, median_filter
 
 from models.codec.partial_analysis import mel_bank
+from streaming.conventions import SAMPLE_RATE
 
 Signal = NDArray[np.float32]
 HOP_S = 0.005
@@ -18,7 +19,7 @@ BANDS = 64
 ONSET_THRESHOLD = 0.2
 
 
-def flux(x: Signal, rate: int = 32_000) -> NDArray[np.float64]:
+def flux(x: Signal, rate: int = SAMPLE_RATE) -> NDArray[np.float64]:
     """Onset strength every 5 ms: rise of the log-mel spectrum over 15 ms against the neighbourhood's maximum.
 
     After SuperFlux (Boeck and Widmer 2013), whose maximum filter over frequency keeps vibrato from counting.
@@ -36,7 +37,7 @@ def flux(x: Signal, rate: int = 32_000) -> NDArray[np.float64]:
     return rise
 
 
-def detect_onsets(x: Signal, rate: int = 32_000, threshold: float = ONSET_THRESHOLD) -> NDArray[np.float64]:
+def detect_onsets(x: Signal, rate: int = SAMPLE_RATE, threshold: float = ONSET_THRESHOLD) -> NDArray[np.float64]:
     """Onset times in seconds.
 
     Args:
@@ -88,7 +89,7 @@ def match_onsets(reference: NDArray[np.float64], estimated: NDArray[np.float64],
     return Matches(len(reference), len(estimated), tuple(lags))
 
 
-def level_db(x: Signal, rate: int = 32_000, frame_s: float = 0.04, floor_db: float = -60.0) -> NDArray[np.float64]:
+def level_db(x: Signal, rate: int = SAMPLE_RATE, frame_s: float = 0.04, floor_db: float = -60.0) -> NDArray[np.float64]:
     """Root-mean-square level of each frame in dB of full scale, not below the floor."""
     size = int(rate * frame_s)
     frames = x[: x.size // size * size].reshape(-1, size).astype(np.float64)
@@ -103,7 +104,7 @@ def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float((a * b).sum() / scale) if scale > 0 else 0.0
 
 
-def stillness_drops(x: Signal, rests: tuple[tuple[float, float], ...], rate: int = 32_000) -> list[float]:
+def stillness_drops(x: Signal, rests: tuple[tuple[float, float], ...], rate: int = SAMPLE_RATE) -> list[float]:
     """For each rest of at least a second that follows sound: how far the level has fallen one second into it, in dB.
 
     The level before is the rms of the last second of playing; after, that of 0.8 to 1.0 s into the rest; both with a

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME = 640
-"""Samples between two frames: a token frame at 32 kHz."""
+from streaming.conventions import SAMPLE_RATE, TOKEN_FRAME_SAMPLES
+
 WINDOW = 1600
 LOWEST_HZ, HIGHEST_HZ = 60.0, 1300.0
 THRESHOLD = 0.15
@@ -14,7 +14,7 @@ THRESHOLD = 0.15
 QUIET_DB = -50.0
 
 
-def pitch_track(x: NDArray[np.float32], rate: int = 32_000) -> NDArray[np.float64]:
+def pitch_track(x: NDArray[np.float32], rate: int = SAMPLE_RATE) -> NDArray[np.float64]:
     """The pitch of every token frame.
 
     Args:
@@ -24,13 +24,13 @@ def pitch_track(x: NDArray[np.float32], rate: int = 32_000) -> NDArray[np.float6
     Returns:
         MIDI pitch [n // 640] (69 is 440 Hz, a cent is 0.01), NaN where there is none: unvoiced, or below `QUIET_DB`.
     """
-    count = x.size // FRAME
+    count = x.size // TOKEN_FRAME_SAMPLES
     longest = int(rate / LOWEST_HZ) + 2
     span = WINDOW + longest
     # A frame is heard in the middle of its window.
-    lead = span // 2 - FRAME // 2
+    lead = span // 2 - TOKEN_FRAME_SAMPLES // 2
     padded = np.pad(x.astype(np.float64), (lead, span))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, span)[: count * FRAME : FRAME]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, span)[: count * TOKEN_FRAME_SAMPLES : TOKEN_FRAME_SAMPLES]
     difference = _differences(frames, longest)
     lags = np.arange(1, longest + 1)
     normalized = difference[:, 1:] * lags / np.maximum(np.cumsum(difference[:, 1:], axis=1), 1e-12)

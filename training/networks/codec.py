@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from models.codec.additive_codec import begin
 from models.codec.codec import Codec, ResidualQuantizer, nearest
-from training.datasets.codec import CLIP_S, build_corpus
+from training.datasets.codec import build_corpus
 from training.datasets.user_footage import sounds_of
 from training.loop.checkpoint import load_extra
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
+from training.synthesis.conventions import CLIP_S
 
 USED = 0.01
 """An entry used less often than this, in vectors a step, is as good as dead."""

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from models.codec.additive_codec import PartialsDecoder
 from models.codec.additive_synthesis import Levels
 from models.codec.partial_analysis import QUIET, WINDOW, Places
-from training.datasets.codec import HELD_SEEDS, RATE, draw_crops, held_out_sounds
+from streaming.conventions import SAMPLE_RATE
+from training.datasets.codec import HELD_SEEDS, draw_crops, held_out_sounds
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Curves, Plan, run
@@ -197,7 +198,7 @@ def run_decoder_training(training: DecoderTraining[Network], work: Path, name: s
 
     def listen(curves: Curves) -> None:
         for label, sounds in zip(("held-out", "held-out, given back"), training.hear(), strict=True):
-            curves.sound(training.step, label, sounds.flatten().cpu(), RATE)
+            curves.sound(training.step, label, sounds.flatten().cpu(), SAMPLE_RATE)
 
     silent = not training.device.main
     plan = Plan(training.recipe.steps, minutes, log_every=100, save_every=500, test_every=2_000, silent=silent)

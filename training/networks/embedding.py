@@ -15,18 +15,17 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.vision.embedding import CLOSER, POINTS, VisualEmbedding
+from performers.kinds import KINDS, MELODIC, PITCH_RANGE
 from performers.performer import LABEL_NAMES, SyntheticPerformer
-from performers.score import KINDS, PITCH_RANGE
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.pool import open_executor
 from training.loop.run import Plan, run
+from training.synthesis.conventions import FRAME_SIZE
 
 SEED = 4_000_000
 PER_SCENE = 3
-SIZE = (256, 192)
-"""Width and height of the pictures; the network is given them in a square."""
 BATCH = 32
 HELD = 1000
 """At most so many held-out pictures are looked at for the curves."""
@@ -37,8 +36,6 @@ BLOT = 0.8
 """Spread of the blot that a place's map is drawn to, in cells."""
 PLACE_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.endswith(("_x", "_y"))]
 PITCH_COLUMN = LABEL_NAMES.index("pitch")
-PITCHED = ("strings", "keys", "air")
-"""Kinds whose pitch is scored, and which are shown twice as often: a dancer has few pitches, a drummer none."""
 LOWEST, PITCHES = 36, 64
 """MIDI pitch of the first class that is told apart, and how many there are."""
 KIND_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.startswith("is_")]
@@ -62,7 +59,7 @@ class FramePredictions(NamedTuple):
 def sample_scene(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A few frames of one random scene and their facts: uint8 [n, H, W, 3], float32 [n, L]; most while notes sound."""
     rng = np.random.default_rng(seed)
-    performer = SyntheticPerformer(KINDS[seed % len(KINDS)], seed, size=SIZE, duration_s=20.0)
+    performer = SyntheticPerformer(KINDS[seed % len(KINDS)], seed, size=FRAME_SIZE, duration_s=20.0)
     times = rng.uniform(0.5, 19.5, PER_SCENE)
     notes = performer.score.notes
     for index in np.flatnonzero(rng.random(PER_SCENE) < 0.75 * bool(notes)):
@@ -111,7 +108,7 @@ def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[n
     folder.mkdir(parents=True, exist_ok=True)
     path, facts_path = folder / f"images-{scenes}.npy", folder / f"facts-{scenes}.npy"
     if not facts_path.exists():
-        shape = (scenes * PER_SCENE, SIZE[1], SIZE[0], 3)
+        shape = (scenes * PER_SCENE, FRAME_SIZE[1], FRAME_SIZE[0], 3)
         images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
         facts = np.zeros((scenes * PER_SCENE, len(LABEL_NAMES)), np.float32)
         with open_executor(workers) as pool:
@@ -239,7 +236,8 @@ class EmbeddingTraining:
         cut = max(1, len(images) * 9 // 10)
         self._train, self._held = (images[:cut], facts[:cut]), (images[cut:][:HELD], facts[cut:][:HELD])
         kinds = self._train[1][:, KIND_COLUMNS].argmax(1)
-        self._chance = np.cumsum(np.where(np.isin(kinds, [KINDS.index(name) for name in PITCHED]), 2.0, 1.0))
+        # A dancer has few pitches and a drummer none: melodic kinds are drawn twice as often.
+        self._chance = np.cumsum(np.where(np.isin(kinds, [KINDS.index(name) for name in MELODIC]), 2.0, 1.0))
         self.step = 0
 
     def advance(self) -> dict[str, float]:
@@ -304,7 +302,7 @@ def errors_of(module: nn.Module, images: NDArray[np.uint8], facts: NDArray[np.fl
         "kind_accuracy_chance": 1.0 / len(KIND_COLUMNS),
         "n_images": float(len(images)),
     }
-    for name in PITCHED:
+    for name in MELODIC:
         rows = (pitch >= 0) & (kind == KINDS.index(name))
         if rows.any():
             true = pitch[rows]

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from models.pictures.limbs import BENDS, JOINTS, Bends, trunk
 from streaming.conventions import TICKS_PER_SECOND
-from training.synthesis.recordings import TICKS, performer_of
+from training.synthesis.conventions import CLIP_TICKS
+from training.synthesis.recordings import performer_of
 
 MOMENTS = 8
 """Of each player."""
@@ -29,7 +30,7 @@ def body_joints(seeds: Iterable[int]) -> Tensor:
     found: list[NDArray[np.float64]] = []
     for seed in seeds:
         performer = performer_of(seed, undisturbed=True)
-        ticks = np.random.default_rng([seed, 912]).integers(0, TICKS, MOMENTS)
+        ticks = np.random.default_rng([seed, 912]).integers(0, CLIP_TICKS, MOMENTS)
         found += [performer.places(tick / TICKS_PER_SECOND, JOINTS) for tick in ticks]
     places = torch.from_numpy(2.0 * np.stack(found) - 1.0).float()
     places[:, : -len(BENDS)].clamp_(-1.0, 1.0)

@@ -20,11 +20,11 @@ from models.vision.pitch_reader import READ, PlaceReader
 from performers.performer import SyntheticPerformer
 from streaming.conventions import TICKS_PER_SECOND
 from training.loop.pool import open_executor
+from training.synthesis.conventions import FRAME_SIZE
 
 SEED = 6_000_000
 PLAYER_S = 8.0
 TICKS = int(PLAYER_S * TICKS_PER_SECOND)
-SIZE = (256, 192)
 BATCH = 48
 RATE = 2e-3
 PLACES = 2 * len(POINTS)
@@ -46,7 +46,7 @@ def sample_player(seed: int) -> NDArray[np.uint16]:
     Returns:
         uint16 [TICKS, 29]; places in steps of 1 / `PLACE_STEPS`.
     """
-    performer = SyntheticPerformer(READ[seed % len(READ)], seed, size=SIZE, duration_s=PLAYER_S)
+    performer = SyntheticPerformer(READ[seed % len(READ)], seed, size=FRAME_SIZE, duration_s=PLAYER_S)
     rows = np.zeros((TICKS, PLACES + 1), np.uint16)
     for tick, row in enumerate(rows):
         row[:PLACES] = np.round(performer.labels(tick / TICKS_PER_SECOND)[:PLACES] * PLACE_STEPS)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from performers.score import DRUM_PIECES, FOOT, LEFT, Note, Score
+from performers.kinds import DRUM_PIECES
+from performers.score import FOOT, LEFT, Note, Score
+from streaming.conventions import SAMPLE_RATE
 
 Signal = NDArray[np.float32]
 TWO_PI = 2.0 * np.pi
@@ -190,7 +192,7 @@ def _add(out: NDArray[np.float64], start_s: float, sound: Signal, rate: int) -> 
     out[start:stop] += sound[: stop - start]
 
 
-def render_sound(score: Score, rate: int = 32_000, variety: float = 0.0) -> Signal:
+def render_sound(score: Score, rate: int = SAMPLE_RATE, variety: float = 0.0) -> Signal:
     """The sound of a performance.
 
     Args:

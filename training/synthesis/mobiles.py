@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from performers.backdrop import draw_backdrop
 from performers.paint import random_colour
+from streaming.conventions import TICKS_PER_SECOND
+from training.synthesis.conventions import FRAME_SIZE
 
 BANDS = 4
 """Parts of the spectrum that push."""
 RATE_HZ = 200
 """Steps of the springs per second."""
-FPS = 25
-SIZE = (256, 192)
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -57,7 +57,7 @@ class Mobile:
         size: width and height in pixels.
     """
 
-    def __init__(self, seed: int, size: tuple[int, int] = SIZE) -> None:
+    def __init__(self, seed: int, size: tuple[int, int] = FRAME_SIZE) -> None:
         rng = np.random.default_rng([seed, 707])
         self.size = width, height = size
         self.longer = max(size)
@@ -80,7 +80,7 @@ class Mobile:
         Returns:
             float32 [T, K, 4], what `frame` takes.
         """
-        ticks, per = push.shape[0], RATE_HZ // FPS
+        ticks, per = push.shape[0], RATE_HZ // TICKS_PER_SECOND
         state = np.zeros((2, len(self.things), 4))
         stiff = np.array([2.0 * math.pi * thing.hz for thing in self.things])[:, None]
         damp = np.array([thing.damping for thing in self.things])[:, None]
@@ -131,7 +131,7 @@ class Mobile:
             way = self._matrix(thing, new) @ np.linalg.inv(np.vstack([self._matrix(thing, old), [0.0, 0.0, 1.0]]))
             there = np.stack([x, y, np.ones_like(x)], -1)[cover] @ way.T.astype(np.float32)
             field[cover] = there - np.stack([x, y], -1)[cover]
-        return np.ascontiguousarray(np.moveaxis(field, -1, 0)) * np.float32(FPS / self.longer)
+        return np.ascontiguousarray(np.moveaxis(field, -1, 0)) * np.float32(TICKS_PER_SECOND / self.longer)
 
     def _matrix(self, thing: Thing, how: NDArray[np.floating]) -> NDArray[np.float64]:
         """From a patch's pixels to the picture's, [2, 3]."""

@@ -24,15 +24,12 @@ from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SA
 from streaming.schema.messages import Motion
 from streaming.stages.motion import MotionReader
 from training.loop.pool import open_executor
+from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS, FRAME_SIZE
 from training.synthesis.instruments import render_sound
 
-CLIP_S = 8.0
-TICKS = int(CLIP_S * TICKS_PER_SECOND)
 TRAIN_SEED = 2_000_000
 TEST_SEED = 9_500_000
 """Seeds from here on are never trained on."""
-KINDS = ("drums", "strings", "air", "keys", "dance")
-SIZE = (256, 192)
 RECORDING = 3
 """Raised when a performer, or what is kept of it, is another than before: older recordings are then not taken up."""
 
@@ -58,11 +55,11 @@ class Clip:
 
 def kind_of(seed: int) -> str:
     """The instrument of a clip."""
-    return KINDS[seed % len(KINDS)]
+    return CLIP_KINDS[seed % len(CLIP_KINDS)]
 
 
 def performer_of(
-    seed: int, size: tuple[int, int] = SIZE, *, periodic: bool = False, undisturbed: bool = False
+    seed: int, size: tuple[int, int] = FRAME_SIZE, *, periodic: bool = False, undisturbed: bool = False
 ) -> SyntheticPerformer:
     """The performer of a clip; `periodic` and `undisturbed` as `SyntheticPerformer` has them."""
     return SyntheticPerformer(
@@ -73,13 +70,13 @@ def performer_of(
 def sound_of(seed: int, voice: str = "", *, periodic: bool = False) -> NDArray[np.float32]:
     """What the performer of a clip plays, or the same notes by another voice: float32 [T * 1280]."""
     score = draw_score(kind_of(seed), seed, CLIP_S, periodic=periodic)
-    return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: TICKS * TICK_SAMPLES]
+    return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: CLIP_TICKS * TICK_SAMPLES]
 
 
 def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
     """When the camera takes its frames, in seconds; a steady camera takes one at each tick."""
     if steady:
-        return np.arange(TICKS) / TICKS_PER_SECOND
+        return np.arange(CLIP_TICKS) / TICKS_PER_SECOND
     rng = np.random.default_rng([seed, 3])
     rate = float(rng.choice([25.0, 25.0, 25.0, 25.0, 29.97, 30.0, 24.0, 15.0]))
     times = -rng.uniform(0.0, 1.0 / rate) + np.arange(int((CLIP_S + 0.2) * rate)) / rate
@@ -120,7 +117,7 @@ def watch(
     performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
     times = frame_times(seed, steady)
     seen = ((performer.frame(max(0.0, time)), float(time)) for time in times)
-    flow, speed, embedded, age = read_motion(seen, TICKS, embedding)
+    flow, speed, embedded, age = read_motion(seen, CLIP_TICKS, embedding)
     return Clip(seed, performer.kind, flow, speed, embedded, age, sound_of(seed, periodic=periodic))
 
 

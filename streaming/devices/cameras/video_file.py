@@ -15,6 +15,7 @@ import av.stream
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.conventions import TICK_NS
 from streaming.devices.cameras.frames import STILL_NS, CameraSource, Frame, fitted_size, upright
 from streaming.errors import SourceError
 from streaming.stage import Context
@@ -236,7 +237,7 @@ class _FrameReader:
 
     def __init__(self, container: Any, stream: Any, rate_hz: float, path: str, seek_ns: int) -> None:
         self._container, self._stream, self._rate, self._path = container, stream, rate_hz, path
-        self.interval_ns = round(1e9 / rate_hz) if rate_hz else 40_000_000
+        self.interval_ns = round(1e9 / rate_hz) if rate_hz else TICK_NS
         self.decoded = self.taken = self.damaged = 0
         self._start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else None
         if seek_ns > 5_000_000_000 and self._start_s is not None and rate_hz:

@@ -9,8 +9,9 @@ import pytest
 
 from performers.body import Body
 from performers.gestures import DRUM_PLACES, KEY_HEIGHT, Air, Keys, Strings, place_of, string_and_stop
+from performers.kinds import KINDS
 from performers.performer import LABEL_NAMES, SyntheticPerformer, UnknownPerformerError, parse_performer
-from performers.score import FOOT, KINDS, LEFT, RIGHT, Note, Score, draw_score
+from performers.score import FOOT, LEFT, RIGHT, Note, Score, draw_score
 
 SIDES = {LEFT: "left", RIGHT: "right"}
 

@@ -12,7 +12,7 @@ import torch
 from models.vision.embedding import POINTS
 from training.datasets import pose as module
 from training.datasets.pose import LOOKS, PLAYER_SEED, RowFiles, follow_player
-from training.synthesis.recordings import TICKS
+from training.synthesis.conventions import CLIP_TICKS
 
 BUNDLE = Path(__file__).parents[4] / "models" / "bundles" / "default"
 
@@ -23,8 +23,8 @@ def test_a_player_follows_from_its_seed() -> None:
         assert np.array_equal(values, again[name], equal_nan=True), name
         assert not np.array_equal(values, other[name], equal_nan=True), name
     assert len(one["ticks"]) == len(one["known"]) == LOOKS
-    assert one["heard"].shape == (TICKS, 128)
-    assert one["places"].shape == (TICKS, len(POINTS), 2)
+    assert one["heard"].shape == (CLIP_TICKS, 128)
+    assert one["places"].shape == (CLIP_TICKS, len(POINTS), 2)
     assert np.isfinite(one["heard"].astype(np.float32)).all()
     seen = torch.from_numpy(one["known"].astype(np.float32))
     found = torch.stack([seen[:, : len(POINTS)], seen[:, 32 : 32 + len(POINTS)]], -1)

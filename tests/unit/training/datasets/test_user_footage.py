@@ -18,7 +18,7 @@ from training.bundling import load_network, write_network
 from training.datasets.user_footage import examples_of, sounds_of
 from training.footage.dataset import SCHEMA, DatasetError
 from training.prepare import networks_hash
-from training.synthesis.recordings import TICKS
+from training.synthesis.conventions import CLIP_TICKS
 
 TINY = CodecConfig(width=8, encoder_dilations=(1,), decoder_dilations=(1,), latent_dim=4, cardinality=16)
 LENGTHS = {"long": 450, "short": 120}
@@ -65,7 +65,7 @@ def footage(tmp_path: Path, bundle: Path) -> Path:
 def test_items_become_clips(footage: Path, bundle: Path) -> None:
     found = examples_of(footage, bundle)
     assert found.codes[:, 0, 0, 0, 0].tolist() == [0, 100 % 16, 200 % 16, 250 % 16, 0]
-    assert found.flow.shape == (5, TICKS, 2, 16, 16)
+    assert found.flow.shape == (5, CLIP_TICKS, 2, 16, 16)
     assert not found.flow[4, LENGTHS["short"] :].any(), "a short item ends in stillness"
     assert float(found.age.min()) >= 0.0
     assert not found.voice.any(), "nobody said which voice it is"

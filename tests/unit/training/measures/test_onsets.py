@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from performers.score import KINDS, draw_score
+from performers.kinds import KINDS
+from performers.score import draw_score
 from training.measures.onsets import correlation, detect_onsets, level_db, match_onsets, stillness_drops
 from training.synthesis.instruments import render_sound
 

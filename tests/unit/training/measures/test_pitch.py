@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.measures.pitch import FRAME, agreement, pitch_track
+from streaming.conventions import TOKEN_FRAME_SAMPLES
+from training.measures.pitch import agreement, pitch_track
 
 RATE = 32_000
 
@@ -21,7 +22,7 @@ def tone(midi: float, seconds: float = 0.6, partials: int = 6) -> np.ndarray:
 def test_a_tone_is_found_to_within_ten_cents(midi: float, partials: int) -> None:
     track = pitch_track(tone(midi, partials=partials))
     middle = track[4:-4]
-    assert track.shape == (int(RATE * 0.6) // FRAME,)
+    assert track.shape == (int(RATE * 0.6) // TOKEN_FRAME_SAMPLES,)
     assert not np.isnan(middle).any()
     assert np.abs(middle - midi).max() < 0.1
 

@@ -10,7 +10,8 @@ import torch
 
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec, ResidualQuantizer
-from training.datasets.codec import CROP, RATE, colour, draw_crops
+from streaming.conventions import SAMPLE_RATE
+from training.datasets.codec import CROP, colour, draw_crops
 from training.networks.codec import CodecRecipe, CodecTraining, QuantizerTrainer
 
 
@@ -50,7 +51,7 @@ TINY = CodecConfig(width=16, encoder_dilations=(1,), decoder_dilations=(1, 2), l
 def corpus() -> np.ndarray:
     rng = np.random.default_rng(5)
     hz = rng.uniform(100, 2000, (3, 1))
-    return (8000 * np.sin(2 * np.pi * hz * np.arange(2 * RATE) / RATE)).astype(np.int16)
+    return (8000 * np.sin(2 * np.pi * hz * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)).astype(np.int16)
 
 
 def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> None:
@@ -102,7 +103,9 @@ def test_crops_are_coloured_smoothly_and_some_have_no_highs() -> None:
     x = rng.standard_normal((200, CROP)).astype(np.float32)
     spectra = [np.abs(np.fft.rfft(y)) for y in (x, colour(x, rng))]
     gain = 20.0 * np.log10(spectra[1] / spectra[0])
-    octaves = [gain[:, CROP // RATE * hz : CROP // RATE * hz * 11 // 10].mean(1) for hz in (100, 1_000, 10_000)]
+    octaves = [
+        gain[:, CROP // SAMPLE_RATE * hz : CROP // SAMPLE_RATE * hz * 11 // 10].mean(1) for hz in (100, 1_000, 10_000)
+    ]
     plain = np.abs(gain[:, 100:15_000]).max(1) < 0.1
     assert 0.15 < plain.mean() < 0.45
     assert (octaves[2] < -15.0).mean() > 0.05

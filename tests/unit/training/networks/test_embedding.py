@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from models.vision.embedding import CLOSER, POINTS, EmbeddingConfig, VisualEmbedding
+from performers.kinds import KINDS
 from performers.performer import LABEL_NAMES
-from performers.score import KINDS
 from training.networks.embedding import (
     KIND_COLUMNS,
     PITCH_COLUMN,

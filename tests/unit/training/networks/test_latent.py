@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, likeness
-from training.datasets.translator import FRAMES, MEL_BANDS, Examples
+from streaming.conventions import TOKEN_FRAMES_PER_TICK
+from training.datasets.translator import MEL_BANDS, Examples
 from training.networks.latent import LatentRecipe, LatentTraining, contrast, pitch_class_of, sounds_of
 
 CLIPS, TICKS = 24, 60
@@ -22,7 +23,7 @@ def examples() -> Examples:
     rng = np.random.default_rng(2)
     strength = np.repeat(rng.integers(0, 8, (CLIPS, TICKS // 3)), 3, axis=1)
     speed = np.broadcast_to(0.2 * strength[:, :, None, None], (CLIPS, TICKS, 16, 16)).astype(np.float16)
-    codes = np.zeros((CLIPS, TICKS, 4, FRAMES), np.int16)
+    codes = np.zeros((CLIPS, TICKS, 4, TOKEN_FRAMES_PER_TICK), np.int16)
     codes[:, :, 0] = strength[:, :, None]
     return Examples(
         torch.zeros(CLIPS, TICKS, 2, 16, 16, dtype=torch.float16),
@@ -31,9 +32,13 @@ def examples() -> Examples:
         torch.zeros(CLIPS, TICKS),
         torch.from_numpy(codes)[:, None].repeat(1, 3, 1, 1, 1),
         torch.zeros(CLIPS, 3, dtype=torch.int64),
-        torch.from_numpy(np.repeat(0.1 * strength[:, :, None], FRAMES * MEL_BANDS, 2).astype(np.float16)),
-        torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.bool),
-        torch.from_numpy(np.repeat(np.where(strength > 0, 60 + strength, 0)[:, :, None], FRAMES, 2).astype(np.float16)),
+        torch.from_numpy(
+            np.repeat(0.1 * strength[:, :, None], TOKEN_FRAMES_PER_TICK * MEL_BANDS, 2).astype(np.float16)
+        ),
+        torch.zeros(CLIPS, TICKS, TOKEN_FRAMES_PER_TICK, dtype=torch.bool),
+        torch.from_numpy(
+            np.repeat(np.where(strength > 0, 60 + strength, 0)[:, :, None], TOKEN_FRAMES_PER_TICK, 2).astype(np.float16)
+        ),
     )
 
 

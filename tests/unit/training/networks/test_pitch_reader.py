@@ -9,26 +9,26 @@ import torch
 
 from models.vision.embedding import POINTS
 from models.vision.pitch_reader import READ, PlaceReader
+from performers.kinds import PITCH_RANGE
 from performers.performer import SyntheticPerformer
-from performers.score import PITCH_RANGE
 from training.networks.pitch_reader import (
     PLACE_STEPS,
     PLACES,
     PLAYER_S,
     SEED,
-    SIZE,
     TICKS,
     load_players,
     train_reader,
     vary_cameras,
 )
+from training.synthesis.conventions import FRAME_SIZE
 
 
 def test_players_are_followed_tick_by_tick_and_computed_once(tmp_path: Path) -> None:
     players = load_players(tmp_path, 6, workers=1)
     assert players.shape == (6, TICKS, PLACES + 1)
     for index, rows in enumerate(players):
-        performer = SyntheticPerformer(READ[index % len(READ)], SEED + index, size=SIZE, duration_s=PLAYER_S)
+        performer = SyntheticPerformer(READ[index % len(READ)], SEED + index, size=FRAME_SIZE, duration_s=PLAYER_S)
         low, high = PITCH_RANGE[READ[index % len(READ)]]
         pitch = rows[:, PLACES]
         assert ((pitch == 0) | ((pitch >= low) & (pitch <= high))).all()

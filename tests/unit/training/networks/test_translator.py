@@ -11,7 +11,8 @@ import torch
 
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
-from training.datasets.translator import FRAMES, MEL_BANDS, Examples, attack_frames, mel_frames
+from streaming.conventions import TOKEN_FRAMES_PER_TICK
+from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
 from training.datasets.translator_rollouts import play
 from training.loop.run import Plan, run
 from training.networks.translator import (
@@ -25,7 +26,7 @@ from training.networks.translator import (
     encode_views,
     loss_of,
 )
-from training.synthesis.recordings import TICKS
+from training.synthesis.conventions import CLIP_TICKS
 
 CLIPS = 12
 RECIPE = TranslatorRecipe(steps=60, batch=8, length=40, own_from=4, own_every=4, own_clips=6)
@@ -35,21 +36,21 @@ RECIPE = TranslatorRecipe(steps=60, batch=8, length=40, own_from=4, own_every=4,
 def examples() -> Examples:
     """Clips whose codes say where they come from: codebook 0 holds the tick, 1 the clip, 2 the take."""
     rng = np.random.default_rng(1)
-    codes = torch.zeros(CLIPS, 3, TICKS, 4, FRAMES, dtype=torch.int16)
-    codes[:, :, :, 0] = torch.arange(TICKS, dtype=torch.int16)[None, None, :, None]
+    codes = torch.zeros(CLIPS, 3, CLIP_TICKS, 4, TOKEN_FRAMES_PER_TICK, dtype=torch.int16)
+    codes[:, :, :, 0] = torch.arange(CLIP_TICKS, dtype=torch.int16)[None, None, :, None]
     codes[:, :, :, 1] = torch.arange(CLIPS, dtype=torch.int16)[:, None, None, None]
     codes[:, :, :, 2] = torch.arange(3, dtype=torch.int16)[None, :, None, None]
     voice = torch.tensor([[2, 3, 4], [1, 0, 0]]).repeat(CLIPS // 2, 1)
     return Examples(
-        torch.from_numpy(rng.normal(0, 0.3, (CLIPS, TICKS, 2, 16, 16)).astype(np.float16)),
-        torch.from_numpy(rng.random((CLIPS, TICKS, 16, 16)).astype(np.float16)),
-        torch.from_numpy(rng.normal(0, 1, (CLIPS, TICKS, 128)).astype(np.float16)),
-        torch.zeros(CLIPS, TICKS),
+        torch.from_numpy(rng.normal(0, 0.3, (CLIPS, CLIP_TICKS, 2, 16, 16)).astype(np.float16)),
+        torch.from_numpy(rng.random((CLIPS, CLIP_TICKS, 16, 16)).astype(np.float16)),
+        torch.from_numpy(rng.normal(0, 1, (CLIPS, CLIP_TICKS, 128)).astype(np.float16)),
+        torch.zeros(CLIPS, CLIP_TICKS),
         codes,
         voice,
-        torch.zeros(CLIPS, TICKS, FRAMES * MEL_BANDS, dtype=torch.float16),
-        torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.bool),
-        torch.zeros(CLIPS, TICKS, FRAMES, dtype=torch.float16),
+        torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK * MEL_BANDS, dtype=torch.float16),
+        torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK, dtype=torch.bool),
+        torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK, dtype=torch.float16),
     )
 
 
@@ -70,7 +71,7 @@ def sight() -> torch.nn.Module:
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torch.nn.Module) -> None:
     history = History(examples, SamplingShares(wrong=0.0))
     batch = draw_batch(encode_views(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
-    assert batch.previous.shape == (8, 40, 4, FRAMES)
+    assert batch.previous.shape == (8, 40, 4, TOKEN_FRAMES_PER_TICK)
     ahead = (batch.seen.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
     asked = batch.codes[:, :, 0, 0]
@@ -109,7 +110,7 @@ def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
 
 def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: torch.nn.Module) -> None:
     seen = encode_views(sight, examples, 2)
-    assert seen.shape == (CLIPS, 2, TICKS, 16)
+    assert seen.shape == (CLIPS, 2, CLIP_TICKS, 16)
     assert not seen.requires_grad
     assert not torch.equal(seen[:, 0], seen[:, 1])
     assert torch.equal(seen, encode_views(sight, examples, 2)), "a training that goes on sees the same"
@@ -120,7 +121,7 @@ def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: to
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
     history = History(examples, SamplingShares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
     clip, take, ahead = torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64), torch.full((CLIPS,), 2)
-    played = torch.full((CLIPS, TICKS, 4, FRAMES), 9, dtype=torch.int16)
+    played = torch.full((CLIPS, CLIP_TICKS, 4, TOKEN_FRAMES_PER_TICK), 9, dtype=torch.int16)
     history.remember(clip, take, ahead, played)
     ticks = torch.arange(20, 60).expand(CLIPS, 40)
     places, _ = draw_spans(examples, np.random.default_rng(5), RECIPE)
@@ -138,7 +139,7 @@ def test_a_rollout_hears_only_itself_and_is_reproducible() -> None:
     voice, ahead = torch.tensor([0, 2]), torch.tensor([0, 2])
     first = play(model, latents, age, voice, ahead, np.random.default_rng(6))
     assert model.training, "the mode is left as it was"
-    assert first.shape == (2, 30, 4, FRAMES)
+    assert first.shape == (2, 30, 4, TOKEN_FRAMES_PER_TICK)
     assert torch.equal(first, play(model, latents, age, voice, ahead, np.random.default_rng(6)))
     assert not torch.equal(first, play(model, -latents, age, voice, ahead, np.random.default_rng(6))), "it looks"
 
@@ -172,20 +173,20 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(
 
 
 def test_targets_of_the_heads() -> None:
-    sound = np.zeros(TICKS * 1280, np.float32)
+    sound = np.zeros(CLIP_TICKS * 1280, np.float32)
     at = 32_000
     sound[at : at + 3200] = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3200) / 32_000) * np.exp(-np.arange(3200) / 800)
     attack = attack_frames(sound)
-    assert attack.shape == (TICKS, FRAMES)
+    assert attack.shape == (CLIP_TICKS, TOKEN_FRAMES_PER_TICK)
     assert abs(int(np.flatnonzero(attack.ravel())[0]) - 50) <= 1
     mel = mel_frames(torch.from_numpy(sound), MEL_BANDS)
-    assert mel.shape == (TICKS * FRAMES, MEL_BANDS)
+    assert mel.shape == (CLIP_TICKS * TOKEN_FRAMES_PER_TICK, MEL_BANDS)
     assert float(mel[51].max()) > float(mel[40].max()) + 1.0
 
 
 def test_it_learns_spectrograms_by_the_same_code(examples: Examples, sight: torch.nn.Module, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
-    mel = np.linspace(-1, 1, 12)[:, None] + rng.normal(0, 0.05, (CLIPS, 3, TICKS, 12, FRAMES))
+    mel = np.linspace(-1, 1, 12)[:, None] + rng.normal(0, 0.05, (CLIPS, 3, CLIP_TICKS, 12, TOKEN_FRAMES_PER_TICK))
     heard = replace(examples, codes=torch.from_numpy(mel.astype(np.float16)))
     torch.manual_seed(6)
     sizes = {"dim": 32, "heads": 2, "layers": 1, "depth_dim": 16, "sight_dim": 16, "mel_dim": 12}

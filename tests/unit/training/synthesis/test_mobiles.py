@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.synthesis.mobiles import BANDS, SIZE, Mobile
+from training.synthesis.conventions import FRAME_SIZE
+from training.synthesis.mobiles import BANDS, Mobile
 
 
 def music(ticks: int = 75, seed: int = 0) -> np.ndarray:
@@ -23,7 +24,7 @@ def test_the_same_seed_is_the_same_picture_and_silence_leaves_it(seed: int) -> N
     mobile = Mobile(seed)
     rest = np.zeros((len(mobile.things), 4), np.float32)
     still = mobile.frame(rest)
-    assert still.shape == (SIZE[1], SIZE[0], 3)
+    assert still.shape == (FRAME_SIZE[1], FRAME_SIZE[0], 3)
     assert still.std() > 4.0, "there is something to see"
     assert np.array_equal(still, Mobile(seed).frame(rest))
     other = Mobile(seed + 50)

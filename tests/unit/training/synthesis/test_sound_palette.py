@@ -5,21 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.datasets.codec import QUIETEST_DB, RATE, TEST_SEED, render_clip
+from streaming.conventions import SAMPLE_RATE
+from training.datasets.codec import QUIETEST_DB, TEST_SEED, render_clip
 from training.synthesis.sound_palette import FAMILIES, Timbre, draw_sound, drums, effects, note, phrase, room, textures
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_family_plays_a_phrase(family: str) -> None:
-    x = phrase(family, 2.0, RATE, np.random.default_rng(3))
-    assert x.shape == (2 * RATE,)
+    x = phrase(family, 2.0, SAMPLE_RATE, np.random.default_rng(3))
+    assert x.shape == (2 * SAMPLE_RATE,)
     assert np.isfinite(x).all()
     assert 0.02 < np.abs(x).max() < 8.0
 
 
 def test_families_differ_from_each_other_and_from_seed_to_seed() -> None:
     def colour(family: str, seed: int) -> np.ndarray:
-        power = np.abs(np.fft.rfft(phrase(family, 2.0, RATE, np.random.default_rng(seed)))) ** 2
+        power = np.abs(np.fft.rfft(phrase(family, 2.0, SAMPLE_RATE, np.random.default_rng(seed)))) ** 2
         bands = np.add.reduceat(power, np.geomspace(20, power.size - 1, 24).astype(int))
         return np.log10(bands + 1e-9)
 
@@ -33,21 +34,21 @@ def test_families_differ_from_each_other_and_from_seed_to_seed() -> None:
 def test_what_is_no_instrument_sounds_too(source: object) -> None:
     assert callable(source)
     for seed in range(8):
-        x = source(1.0, RATE, np.random.default_rng(seed))
-        assert x.shape == (RATE,)
+        x = source(1.0, SAMPLE_RATE, np.random.default_rng(seed))
+        assert x.shape == (SAMPLE_RATE,)
         assert np.isfinite(x).all()
 
 
 def test_a_note_has_the_pitch_that_was_asked_for() -> None:
-    x = note(Timbre(noise=0.0), 69.0, 1.0, 0.8, RATE, np.random.default_rng(0))
-    power = np.abs(np.fft.rfft(x[:RATE] * np.hanning(RATE)))
+    x = note(Timbre(noise=0.0), 69.0, 1.0, 0.8, SAMPLE_RATE, np.random.default_rng(0))
+    power = np.abs(np.fft.rfft(x[:SAMPLE_RATE] * np.hanning(SAMPLE_RATE)))
     assert abs(int(np.argmax(power)) - 440) <= 3
 
 
 def test_a_room_lasts_longer_than_the_sound() -> None:
-    x = np.zeros(RATE)
+    x = np.zeros(SAMPLE_RATE)
     x[100] = 1.0
-    wet = room(x, RATE, np.random.default_rng(1))
+    wet = room(x, SAMPLE_RATE, np.random.default_rng(1))
     assert np.abs(wet[1000:3000]).max() > 1e-4
     assert np.abs(wet[:100]).max() < 1e-9
 
@@ -63,4 +64,4 @@ def test_clips_are_repeatable_and_reach_from_silence_to_full_level() -> None:
 
 def test_a_sound_has_a_peak_of_one() -> None:
     for seed in range(4):
-        assert np.abs(draw_sound(1.0, RATE, np.random.default_rng(seed))).max() == pytest.approx(1.0, abs=1e-6)
+        assert np.abs(draw_sound(1.0, SAMPLE_RATE, np.random.default_rng(seed))).max() == pytest.approx(1.0, abs=1e-6)
