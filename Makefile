@@ -10,6 +10,9 @@ EXTRAS ?= cpu,dev
 ARGS ?=
 PY := $(VENV)/bin/python
 comma := ,
+QUICK := not media and not soak
+# Exit status 5 is pytest's for "nothing chosen": with ARGS one of the two parts may have nothing.
+PYTEST = $(PY) tests/run.py -q --words --no-header
 STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
 # What a bare Debian or Ubuntu lacks: PortAudio for sounddevice, the others for the window support built into OpenCV.
 SYSTEM_PACKAGES := libportaudio2 libgl1 libglib2.0-0 libxcb1
@@ -53,8 +56,19 @@ live: engines ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--cam
 engines: venv ## the default bundle's networks for ONNX Runtime, where they are missing or stale
 	@$(PY) -m export default --if-needed
 
-test: engines ## every test (ARGS="-k name" to choose)
-	$(PY) -m pytest -q $(ARGS)
+test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to choose)
+	@rm -f .coverage .coverage.*
+	@echo "Tests that measure no time, two at a time:"
+	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not timed and $(QUICK)" --cov $(ARGS)
+	@echo "Tests with real processes and clocks, one at a time:"
+	@$(PYTEST) -m "timed and $(QUICK)" --cov --cov-append $(ARGS)
+	@$(PY) -m tests.coverage_by_room
+
+test-media: engines ## the tests that decode whole films and recordings (ANTIPHON_CLIPS=FOLDER names real ones)
+	@$(PYTEST) -m media $(ARGS)
+
+test-soak: engines ## the tests that take long on purpose (ANTIPHON_SOAK_S=SECONDS)
+	@$(PYTEST) -m soak $(ARGS)
 
 check: venv ## ruff, mypy, import-linter
 	$(PY) -m ruff check .
