@@ -28,11 +28,20 @@ from engines.tick_engines import Runner
 from export import rounded_codec
 from export.onnx import to_onnx
 from models.codec.codec import TokenCodec, nearest
-from models.codec.encodec import Block, Conv, Encodec, EncodecConfig, Memory, Part, Parts, Up
+from models.codec.encodec import (
+    Encodec,
+    EncodecBlock,
+    EncodecConfig,
+    EncodecConv,
+    EncodecLayer,
+    EncodecLstm,
+    EncodecSequence,
+    EncodecUpsample,
+)
 from models.tick_modules import Tick, tick_of
 from streaming.conventions import TICK_NS
 from streaming.timing.clock import now_ns, sleep_until
-from training.bundling import sounding_of
+from training.bundling import load_sound_network
 from training.datasets.codec import TEST_SEED, render_clip
 
 WARM_UP = 5
@@ -74,28 +83,30 @@ def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec
         said, rest = said + entry, rest - entry
     _normalize(codec.decoder.layers, said.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
     last = codec.decoder.layers.parts()[-1]
-    assert isinstance(last, Conv)
+    assert isinstance(last, EncodecConv)
     assert last.conv.bias is not None
     last.conv.weight.mul_(0.1)
     last.conv.bias.mul_(0.1)
     return codec
 
 
-def _normalize(part: Part, x: Tensor) -> Tensor:
+def _normalize(part: EncodecLayer, x: Tensor) -> Tensor:
     """Make each convolution's outputs of mean 0 and deviation 1 over what it is given, in order; what comes out."""
-    if isinstance(part, Parts):
+    if isinstance(part, EncodecSequence):
         for inner in part.parts():
             x = _normalize(inner, x)
         return x
-    if isinstance(part, Block):
+    if isinstance(part, EncodecBlock):
         return _normalize(part.block, x) + (x if part.shortcut is None else _normalize(part.shortcut, x))
-    if isinstance(part, Memory):
+    if isinstance(part, EncodecLstm):
         for weight in part.lstm.parameters():
             weight.mul_(2.0)
-    if isinstance(part, (Conv, Up)):
+    if isinstance(part, (EncodecConv, EncodecUpsample)):
         y = part(x)
         deviation = y.std((0, 2)) + 1e-6
-        part.conv.weight.div_(deviation[None, :, None] if isinstance(part, Up) else deviation[:, None, None])
+        part.conv.weight.div_(
+            deviation[None, :, None] if isinstance(part, EncodecUpsample) else deviation[:, None, None]
+        )
         assert part.conv.bias is not None
         part.conv.bias.sub_(y.mean((0, 2))).div_(deviation)
     found: Tensor = part(x)
@@ -110,8 +121,8 @@ def runners(tick: Tick) -> dict[str, Runner]:
         "ONNX Runtime fp32": OnnxRunner(data),
         "ONNX Runtime fp32, 2 threads": OnnxRunner(data, 2),
     }
-    if rounded_codec.rounds(tick):
-        small = rounded_codec.rounded(tick, data)
+    if rounded_codec.is_encodec_half(tick):
+        small = rounded_codec.round_weights(tick, data)
         found |= {"ONNX Runtime int8": OnnxRunner(small), "ONNX Runtime int8, 2 threads": OnnxRunner(small, 2)}
     return found
 
@@ -173,7 +184,7 @@ def compare(codec: TokenCodec, ticks: int) -> list[str]:
     kept = [number for number in range(ticks) if number % length >= late]
     want = [gave["torch fp32"][number] for number in kept]
     for name, took in spent.items():
-        noise = rounded_codec.noise(want, [gave[name][number] for number in kept])
+        noise = rounded_codec.relative_noise(want, [gave[name][number] for number in kept])
         note = "" if name == "torch fp32" else f"SNR {decibels(noise):.1f} dB"
         lines.append(_line("decoder", name, took, note))
     return lines
@@ -196,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
             config = EncodecConfig()
             codec: Any = seeded_codec(config, music(LEARNED, LEARNED_S, config.sample_rate))
         else:
-            codec = sounding_of(Path(find_bundle(options.bundle)))
+            codec = load_sound_network(Path(find_bundle(options.bundle)))
     except EngineError as error:
         print(error, file=sys.stderr)
         return 2

@@ -27,13 +27,13 @@ from engines import machine
 from engines.artifacts import PRECISIONS
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
-from engines.hot_swap import warm
+from engines.hot_swap import warm_up
 from engines.runtimes.onnxruntime_runtime import CPU, OnnxRunner, providers
 from engines.runtimes.torch_runtime import TorchRunner, device_for, load_tick
 from engines.tick_engines import Runner
 from export import int8
-from export.onnx import halved, to_onnx
-from export.parity import compare, example
+from export.onnx import to_half, to_onnx
+from export.parity import compare_runners, example_input
 from export.tensorrt import compile_plan, to_plan
 from streaming.timing import clock
 
@@ -99,8 +99,8 @@ def build_file(network: str, folder: Path, way: Variant) -> bytes:
         return json.dumps(names).encode() + b"\n" + data
     data = to_onnx(tick)
     if way.precision == "fp16":
-        return halved(data)
-    return int8.rounded(tick, data) if way.precision == "int8" else data
+        return to_half(data)
+    return int8.to_int8(tick, data) if way.precision == "int8" else data
 
 
 def open_runner(network: str, folder: Path, way: Variant, data: bytes) -> Runner:
@@ -133,7 +133,7 @@ def time_runners(
     taken: dict[Variant, list[float]] = {way: [] for way in runners}
     end, n = clock.now_ns() + int(seconds * 1e9), 0
     while n < MIN_TICKS or clock.now_ns() < end:
-        inputs: dict[str, Any] = {spec.name: example(spec, rng, n) for spec in tick.inputs}
+        inputs: dict[str, Any] = {spec.name: example_input(spec, rng, n) for spec in tick.inputs}
         for way, runner in runners.items():
             begun = clock.now_ns()
             runner.run(inputs)
@@ -154,7 +154,7 @@ def memory_growth_mb(network: str, folder: Path, way: Variant, file: Path) -> fl
     free = torch.cuda.mem_get_info()[0] if gpu else 0
     before = here.memory_info().rss
     runner = open_runner(network, folder, way, file.read_bytes())
-    warm(runner)
+    warm_up(runner)
     for _ in range(MEMORY_TICKS):
         runner.run({name: value + 1 if name == "temperature" else value for name, value in runner.blank().items()})
     grown = free - torch.cuda.mem_get_info()[0] if gpu else here.memory_info().rss - before
@@ -198,7 +198,7 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
 def _measure_network(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
     runners: dict[Variant, Runner] = {}
     rows: dict[Variant, dict[str, Any]] = {}
-    for way in variants(rounded=int8.rounds(network, load_tick(network, folder)), compiled=compiled):
+    for way in variants(rounded=int8.supports_int8(network, load_tick(network, folder)), compiled=compiled):
         sys.stdout.write(f"{network}: {way} ...\n")
         sys.stdout.flush()
         rows[way] = {"network": network, "way": str(way), **way._asdict()}
@@ -207,12 +207,12 @@ def _measure_network(network: str, folder: Path, kept: Path, seconds: float, com
             data = build_file(network, folder, way)
             file.write_bytes(data)
             runner = open_runner(network, folder, way, data)
-            warm(runner)
+            warm_up(runner)
             # In 8 bits a network is compared on pictures; noise is nothing that it was made for.
             rows[way]["parity"] = (
-                int8.parity(load_tick(network, folder), data)
+                int8.int8_parity(load_tick(network, folder), data)
                 if way.precision == "int8"
-                else compare(load_tick(network, folder), runner)
+                else compare_runners(load_tick(network, folder), runner)
             )
             runner.reset()
             runners[way] = runner

@@ -23,7 +23,7 @@ from engines.bundles import (
 
 SCHEMA = 2
 """Of an artifact's manifest."""
-BUILT = ("onnxruntime", "tensorrt")
+ARTIFACT_RUNTIMES = ("onnxruntime", "tensorrt")
 """The runtimes that need an artifact."""
 PRECISIONS = {
     "onnxruntime": ("fp32", "fp16", "int8"),
@@ -31,7 +31,7 @@ PRECISIONS = {
     "torch": ("fp32", "fp16", "bf16"),
 }
 """Runtime -> what a network can be had in. Torch needs no file: its manifest says how it is to be run."""
-BOUND = ("tensorrt", "torch")
+MACHINE_BOUND = ("tensorrt", "torch")
 """The runtimes whose artifacts are of one version and one GPU's architecture; an ONNX file is of none."""
 SUFFIX = {"onnxruntime": ".onnx", "tensorrt": ".plan"}
 
@@ -75,10 +75,10 @@ def why_stale(folder: Path, runtime: str, network: str) -> str:
         return "it was built from other weights"
     if entry.get("version") != EXPORT_VERSION:
         return "it was built by another version of the code"
-    return _foreign(entry, runtime) if runtime in BOUND else ""
+    return _why_other_machine(entry, runtime) if runtime in MACHINE_BOUND else ""
 
 
-def _foreign(entry: dict[str, Any], runtime: str) -> str:
+def _why_other_machine(entry: dict[str, Any], runtime: str) -> str:
     """Why an artifact that is bound to a machine belongs to another one, or ""."""
     found, here = str(entry.get("versions", {}).get(runtime)), machine.version(runtime)
     if here and found != here:
@@ -115,10 +115,10 @@ def read_artifact(folder: Path, entry: dict[str, Any], runtime: str) -> bytes:
     Raises:
         InvalidBundleError: when they are not those that were built.
     """
-    return read_file(artifacts_of(folder), entry, rebuild(folder, runtime))
+    return read_file(artifacts_of(folder), entry, rebuild_hint(folder, runtime))
 
 
-def rebuild(folder: Path, runtime: str) -> str:
+def rebuild_hint(folder: Path, runtime: str) -> str:
     """What to do about an artifact that is of no use."""
     return f"build it again: python -m export {folder} --backend {runtime}"
 
@@ -157,7 +157,7 @@ def _why_refused(folder: Path, entry: dict[str, Any], runtime: str) -> str:
     return ""
 
 
-def not_exported(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
+def networks_to_build(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
     """The networks of `why_rebuilt`."""
     return list(why_rebuilt(folder, runtime, precision))
 

@@ -174,7 +174,7 @@ def weights_of(folder: Path, network: str) -> str:
         InvalidBundleError: when its manifest cannot be read.
     """
     if network in ("encoder", "decoder"):
-        return SOUNDING[representation(folder)]
+        return SOUND_NETWORK[representation(folder)]
     return {"sight": "latent", "hearing": "latent", "still": "animator"}.get(network, network)
 
 
@@ -188,7 +188,7 @@ def representation(folder: Path) -> str:
     return "mel" if "vocoder" in there and "codec" not in there else "tokens"
 
 
-SOUNDING = {"tokens": "codec", "mel": "vocoder"}
+SOUND_NETWORK = {"tokens": "codec", "mel": "vocoder"}
 """Representation -> the network that gives it and gives it a voice."""
 
 

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from engines.contract import Array, EngineError, EngineSpec
 from engines.tick_engines import Runner
 
-WARM_UP = 3
+WARM_UP_TICKS = 3
 """Ticks of nothing that a runner makes before it takes over."""
-LOOK_EVERY_S = 1.0
+CHECK_INTERVAL_S = 1.0
 """How often it is looked whether a better runner can be opened."""
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedRunner:
     """A runner and what it is."""
 
     runner: Runner
     spec: EngineSpec
 
 
-class Standby:
+class HotSwap:
     """Runs a network's ticks; who runs them may change between two, and the state is handed over.
 
     Args:
@@ -33,9 +33,9 @@ class Standby:
         tell: says one line to the user.
     """
 
-    def __init__(self, first: Opened, others: Iterator[Opened], tell: Callable[[str], None]) -> None:
+    def __init__(self, first: LoadedRunner, others: Iterator[LoadedRunner], tell: Callable[[str], None]) -> None:
         self._now, self._others, self._tell = first, others, tell
-        self._successor: Opened | None = None
+        self._successor: LoadedRunner | None = None
         self.on_change: Callable[[EngineSpec], None] = lambda spec: None
 
     def run(self, inputs: dict[str, Array]) -> Array:
@@ -72,12 +72,12 @@ class Standby:
         """Inputs of nothing."""
         return self._now.runner.blank()
 
-    def offer(self, successor: Opened) -> None:
+    def offer(self, successor: LoadedRunner) -> None:
         """Let a runner, which must be warm, take over before the next tick; safe to call from any thread."""
         self._successor = successor
 
     def watch(
-        self, better: Callable[[EngineSpec], tuple[Opened | None, bool]], calm: Callable[[], None] = lambda: None
+        self, better: Callable[[EngineSpec], tuple[LoadedRunner | None, bool]], calm: Callable[[], None] = lambda: None
     ) -> None:
         """Look now and then, in a thread, for a better runner, and let it take over.
 
@@ -87,14 +87,14 @@ class Standby:
             calm: called first in that thread, and so before the threads that a runner computes with are made. A stage's
                 real-time priority is for its ticks; such a runner has the usual one until the stage is started again.
         """
-        threading.Thread(target=_look, args=(weakref.ref(self), better, calm), daemon=True).start()
+        threading.Thread(target=_watch_loop, args=(weakref.ref(self), better, calm), daemon=True).start()
 
     @property
     def spec(self) -> EngineSpec:
         """What runs the ticks now."""
         return self._now.spec
 
-    def _take_over(self, successor: Opened, why: str) -> None:
+    def _take_over(self, successor: LoadedRunner, why: str) -> None:
         try:
             successor.runner.load(self._now.runner.state())
         except EngineError:
@@ -105,21 +105,21 @@ class Standby:
         self.on_change(spec)
 
 
-def _look(
-    standby: weakref.ref[Standby],
-    better: Callable[[EngineSpec], tuple[Opened | None, bool]],
+def _watch_loop(
+    standby: weakref.ref[HotSwap],
+    better: Callable[[EngineSpec], tuple[LoadedRunner | None, bool]],
     calm: Callable[[], None],
 ) -> None:
     calm()
     pause = threading.Event()
-    while not pause.wait(LOOK_EVERY_S):
+    while not pause.wait(CHECK_INTERVAL_S):
         present = standby()
         if present is None:
             return
         try:
             found, more = better(present.spec)
             if found is not None:
-                warm(found.runner)
+                warm_up(found.runner)
         except EngineError:
             return  # who opens an engine the next time is told
         if found is not None:
@@ -129,7 +129,7 @@ def _look(
         del present, found
 
 
-def warm(runner: Runner) -> None:
+def warm_up(runner: Runner) -> None:
     """Run a runner a few times on nothing, and forget it.
 
     Raises:
@@ -138,6 +138,6 @@ def warm(runner: Runner) -> None:
     nothing = runner.blank()
     if "temperature" in nothing:
         nothing["temperature"][...] = 1.0  # it is divided by
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP_TICKS):
         runner.run(nothing)
     runner.reset()

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from engines import machine
 from engines.artifacts import (
-    BUILT,
+    ARTIFACT_RUNTIMES,
     artifact_entry,
     manifest_of,
     measured_share,
-    rebuild,
+    rebuild_hint,
     why_failed,
     why_rebuilt,
     why_stale,
 )
 from engines.bundles import find_bundle, read_manifest, verify_together, weights_of
 from engines.contract import NETWORKS, Engine, EngineError, EngineSpec
-from engines.hot_swap import Opened, Standby, warm
+from engines.hot_swap import HotSwap, LoadedRunner, warm_up
 from engines.tick_engines import engine_of
 
 RUNTIMES = {
@@ -37,7 +37,7 @@ RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
 
 
 @dataclass(frozen=True)
-class Choice:
+class RuntimeChoice:
     """A runtime that can run a network here, on "auto" (the GPU if it can) or "cpu", and why it has its place.
 
     A tick's work is shared by so many threads of the CPU.
@@ -64,11 +64,11 @@ def check_backend(backend: str) -> str:
     """
     if backend != "auto" and backend not in RUNTIMES:
         raise EngineError(f"{backend} is not available in this version; use one of auto, {', '.join(RUNTIMES)}")
-    absent = _absent(backend) if backend != "auto" else ""
+    absent = _why_unavailable(backend) if backend != "auto" else ""
     return f"{absent}; what is fastest of the others is taken" if absent else ""
 
 
-def _absent(runtime: str) -> str:
+def _why_unavailable(runtime: str) -> str:
     """Why a runtime cannot be used on this machine, and the fix; "" if it can."""
     if not machine.installed(RUNTIMES[runtime][0]):
         return f"{runtime} is not installed here (pip install {INSTALL[runtime]})"
@@ -77,7 +77,7 @@ def _absent(runtime: str) -> str:
     return ""
 
 
-def ranked(backend: str, folder: Path, network: str, threads: int = 1) -> list[Choice]:
+def rank_runtimes(backend: str, folder: Path, network: str, threads: int = 1) -> list[RuntimeChoice]:
     """The runtimes that can run a network here, the one to take first.
 
     What is asked for comes first; then what takes the shortest time for a tick beside torch, as the machine measured it
@@ -86,13 +86,13 @@ def ranked(backend: str, folder: Path, network: str, threads: int = 1) -> list[C
     Raises:
         EngineError: when the bundle cannot be read.
     """
-    shares: list[tuple[float, Choice]] = []
-    if not _absent("torch"):
-        shares.append((1.0, Choice("torch", "")))
+    shares: list[tuple[float, RuntimeChoice]] = []
+    if not _why_unavailable("torch"):
+        shares.append((1.0, RuntimeChoice("torch", "")))
     rule = RULE_GPU if machine.has_gpu() else RULE_CPU
     lacking = []
-    for runtime in BUILT:
-        if _absent(runtime):
+    for runtime in ARTIFACT_RUNTIMES:
+        if _why_unavailable(runtime):
             continue
         entry = artifact_entry(folder, runtime, network)
         if entry is None:
@@ -101,10 +101,12 @@ def ranked(backend: str, folder: Path, network: str, threads: int = 1) -> list[C
             continue
         share = measured_share(entry)
         if share is None:
-            shares.append((rule[runtime], Choice(runtime, "usually the fastest here; not measured")))
+            shares.append((rule[runtime], RuntimeChoice(runtime, "usually the fastest here; not measured")))
         else:
             step = entry["step_ms"]
-            shares.append((share, Choice(runtime, f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}: measured")))
+            shares.append(
+                (share, RuntimeChoice(runtime, f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}: measured"))
+            )
     shares.sort(key=lambda pair: pair[0])
     found = [choice for _, choice in shares]
     timed = "; ".join(f"{choice.runtime} {choice.why}" for choice in found if choice.runtime != "torch")
@@ -118,7 +120,7 @@ def ranked(backend: str, folder: Path, network: str, threads: int = 1) -> list[C
     return [replace(choice, threads=threads) for choice in found + (slow if machine.has_gpu() else [])]
 
 
-def choose(backend: str, bundle: str = "default", network: str = "translator") -> str:
+def choose_runtime(backend: str, bundle: str = "default", network: str = "translator") -> str:
     """The runtime that is taken for a network here.
 
     Raises:
@@ -126,15 +128,15 @@ def choose(backend: str, bundle: str = "default", network: str = "translator") -
     """
     check_backend(backend)
     try:
-        found = ranked(backend, find_bundle(bundle), network)
+        found = rank_runtimes(backend, find_bundle(bundle), network)
     except EngineError:
         found = []  # said in one line by whoever opens the bundle
     if found:
         return found[0].runtime
-    return "torch" if not _absent("torch") else "onnxruntime"
+    return "torch" if not _why_unavailable("torch") else "onnxruntime"
 
 
-def has(network: str, bundle: str = "default") -> bool:
+def has_network(network: str, bundle: str = "default") -> bool:
     """Whether a bundle has a network.
 
     Raises:
@@ -144,7 +146,7 @@ def has(network: str, bundle: str = "default") -> bool:
     return isinstance(there.get(network), dict) or (network == "painter" and isinstance(there.get("diffusion"), dict))
 
 
-def diffuses(bundle: str) -> bool:
+def uses_diffusion(bundle: str) -> bool:
     """Whether a bundle's painter here is its diffusion network: on a GPU, or where there is no other.
 
     Raises:
@@ -154,29 +156,29 @@ def diffuses(bundle: str) -> bool:
     return "diffusion" in there and (machine.has_gpu() or "painter" not in there)
 
 
-def wants_export(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
+def missing_artifacts(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
     """What `backend` would take here if it were built: runtime -> network -> why it must be built (again).
 
     Raises:
         EngineError: when the bundle cannot be read.
     """
     folder = find_bundle(bundle)
-    wanted = {runtime: why_rebuilt(folder, runtime) for runtime in _built_for(backend)}
+    wanted = {runtime: why_rebuilt(folder, runtime) for runtime in _buildable_runtimes(backend)}
     return {runtime: networks for runtime, networks in wanted.items() if networks}
 
 
-def _built_for(backend: str) -> list[str]:
+def _buildable_runtimes(backend: str) -> list[str]:
     """The runtimes whose artifacts a backend takes here, and that can be built here."""
-    asked = [runtime for runtime in BUILT if backend in ("auto", runtime)]
-    able = not _absent("torch") and machine.installed("onnx")
-    if backend == "auto" and machine.has_gpu() and not _absent("tensorrt"):
+    asked = [runtime for runtime in ARTIFACT_RUNTIMES if backend in ("auto", runtime)]
+    able = not _why_unavailable("torch") and machine.installed("onnx")
+    if backend == "auto" and machine.has_gpu() and not _why_unavailable("tensorrt"):
         asked = ["tensorrt"]
-    return [runtime for runtime in asked if able and not _absent(runtime)]
+    return [runtime for runtime in asked if able and not _why_unavailable(runtime)]
 
 
 def preload(backend: str = "auto", bundle: str = "default") -> None:
     """Import the runtime that `backend` would use, so that a stage that needs it later starts fast."""
-    importlib.import_module(RUNTIMES[choose(backend, bundle)][1])
+    importlib.import_module(RUNTIMES[choose_runtime(backend, bundle)][1])
 
 
 def open_engine(
@@ -212,7 +214,7 @@ def open_engine(
         from engines.flow.select import open_flow
 
         return open_flow(bundle, backend)
-    if network == "painter" and diffuses(bundle):
+    if network == "painter" and uses_diffusion(bundle):
         from engines.runtimes.diffusers_runtime import open_diffusion
 
         return open_diffusion(find_bundle(bundle))
@@ -220,17 +222,17 @@ def open_engine(
     folder = find_bundle(bundle)
     weights_of(folder, network)
     verify_together(folder, network)
-    choices = ranked(backend, folder, network, threads)
-    before = _stamps(network, folder, backend)
-    openings = _openings(network, folder, choices, tell)
+    choices = rank_runtimes(backend, folder, network, threads)
+    before = _artifact_times(network, folder, backend)
+    openings = _load_candidates(network, folder, choices, tell)
     first = next(openings, None)
     if first is None:
-        runtime = backend if backend in BUILT else "onnxruntime"
-        raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild(folder, runtime)}")
-    standby = Standby(first, openings, tell)
+        runtime = backend if backend in ARTIFACT_RUNTIMES else "onnxruntime"
+        raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild_hint(folder, runtime)}")
+    standby = HotSwap(first, openings, tell)
     lacking = any(why_stale(folder, runtime, network) for runtime in before)
     if lacking or (before and choices[0].runtime != first.spec.runtime):
-        standby.watch(functools.partial(_better, network, folder, backend, threads, before, tell), calm)
+        standby.watch(functools.partial(_load_better, network, folder, backend, threads, before, tell), calm)
     engine = engine_of(network, standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:
@@ -240,13 +242,15 @@ def open_engine(
     return engine
 
 
-def _open(network: str, folder: Path, choice: Choice) -> Opened:
+def _load(network: str, folder: Path, choice: RuntimeChoice) -> LoadedRunner:
     module = importlib.import_module(RUNTIMES[choice.runtime][1])
     runner, spec = module.open_runner(network, folder, choice.device, choice.threads)
-    return Opened(runner, replace(spec, why=choice.why))
+    return LoadedRunner(runner, replace(spec, why=choice.why))
 
 
-def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[[str], None]) -> Iterator[Opened]:
+def _load_candidates(
+    network: str, folder: Path, choices: list[RuntimeChoice], tell: Callable[[str], None]
+) -> Iterator[LoadedRunner]:
     """Open a network in one runtime after the other, saying what is wrong with those that cannot.
 
     Raises:
@@ -255,8 +259,8 @@ def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[
     worked, last = False, None
     for choice in choices:
         try:
-            opened = _open(network, folder, choice)
-            warm(opened.runner)
+            opened = _load(network, folder, choice)
+            warm_up(opened.runner)
         except (EngineError, ImportError) as error:
             last = error
             tell(f"{network}: not in {choice.runtime}: {' '.join(str(error).split())}")
@@ -267,16 +271,16 @@ def _openings(network: str, folder: Path, choices: list[Choice], tell: Callable[
         raise last if isinstance(last, EngineError) else EngineError(f"{network}: {last}")
 
 
-def _stamps(network: str, folder: Path, backend: str) -> dict[str, int]:
+def _artifact_times(network: str, folder: Path, backend: str) -> dict[str, int]:
     """When a network's manifests were written, for the runtimes that a backend builds for; 0 for never."""
     found = {}
-    for runtime in _built_for(backend):
+    for runtime in _buildable_runtimes(backend):
         path = manifest_of(folder, runtime, network)
         found[runtime] = path.stat().st_mtime_ns if path.exists() else 0
     return found
 
 
-def _better(
+def _load_better(
     network: str,
     folder: Path,
     backend: str,
@@ -284,13 +288,13 @@ def _better(
     before: dict[str, int],
     tell: Callable[[str], None],
     spec: EngineSpec,
-) -> tuple[Opened | None, bool]:
+) -> tuple[LoadedRunner | None, bool]:
     """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
-    now = _stamps(network, folder, backend)
+    now = _artifact_times(network, folder, backend)
     if now == before or any(why_stale(folder, runtime, network) for runtime in now):
         return None, True
     for runtime in now:
         if failed := why_failed(folder, runtime, network):
             tell(f"{network}: {runtime} could not be built: {failed}")
-    first = ranked(backend, folder, network, threads)[0]
-    return (None if first.runtime == spec.runtime else _open(network, folder, first)), False
+    first = rank_runtimes(backend, folder, network, threads)[0]
+    return (None if first.runtime == spec.runtime else _load(network, folder, first)), False

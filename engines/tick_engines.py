@@ -61,7 +61,7 @@ class EncoderEngine(TickEngine):
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """pcm: float32 [1280] -> frames."""
-        return {"frames": _sent(self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]}))}
+        return {"frames": _frames_to_wire(self._runner.run({"pcm": np.asarray(inputs["pcm"], np.float32)[None, None]}))}
 
 
 class DecoderEngine(TickEngine):
@@ -69,7 +69,7 @@ class DecoderEngine(TickEngine):
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """Frames -> pcm: float32 [1280]."""
-        return {"pcm": self._runner.run({"frames": _taken(inputs["frames"])[None]})[0, 0]}
+        return {"pcm": self._runner.run({"frames": _frames_from_wire(inputs["frames"])[None]})[0, 0]}
 
 
 class SightEngine(TickEngine):
@@ -87,7 +87,7 @@ class HearingEngine(TickEngine):
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """Frames -> latent: float32 [D]."""
-        return {"latent": self._runner.run({"heard": _taken(inputs["frames"])[None, None]})[0, 0]}
+        return {"latent": self._runner.run({"heard": _frames_from_wire(inputs["frames"])[None, None]})[0, 0]}
 
 
 class StillEngine(TickEngine):
@@ -136,13 +136,13 @@ class PainterEngine(TickEngine):
         return {"change": self._runner.run(rows)[0]}
 
 
-def _sent(frames: Array) -> Array:
+def _frames_to_wire(frames: Array) -> Array:
     """Frames of a runner [1, ...] as they travel: int16 or float32."""
     sent: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
     return sent
 
 
-def _taken(frames: np.ndarray | float) -> Array:
+def _frames_from_wire(frames: np.ndarray | float) -> Array:
     """Frames that have travelled, as a runner takes them: int64 or float32."""
     found = np.asarray(frames)
     taken: Array = found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
@@ -201,7 +201,7 @@ class TranslatorEngine(TickEngine):
         )
         self._previous = frames[:, None]
         self._known = np.ones((1, 1), np.float32)
-        return {"frames": _sent(frames)}
+        return {"frames": _frames_to_wire(frames)}
 
 
 def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engine:

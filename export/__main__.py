@@ -50,13 +50,15 @@ def _export(options: argparse.Namespace) -> int:
     reasons = why_rebuilt(folder, options.backend, options.precision)
     if options.if_needed and not reasons:
         return 0
-    from export.build import build
+    from export.build import build_artifacts
 
     for network, reason in reasons.items():
         if read_entry(folder, options.backend, network) is not None:
             print(f"{network:<12} is built again: {reason}", flush=True)
     wanted = list(reasons) if options.if_needed else None
-    entries = build(folder, options.backend, options.precision, wanted, say=lambda line: print(line, flush=True))
+    entries = build_artifacts(
+        folder, options.backend, options.precision, wanted, say=lambda line: print(line, flush=True)
+    )
     failed = [f"{network}: {entry['failed']}" for network, entry in entries.items() if "failed" in entry]
     for line in failed:
         print(line, file=sys.stderr)

@@ -19,8 +19,8 @@ from engines.runtimes.onnxruntime_runtime import OnnxRunner, providers
 from engines.runtimes.torch_runtime import TorchRunner, device_for, load_tick
 from engines.tick_engines import Runner
 from export import int8
-from export.onnx import OPSET, halved, to_onnx
-from export.parity import bounds, compare, timed
+from export.onnx import OPSET, to_half, to_onnx
+from export.parity import compare_runners, time_runners, tolerances
 from export.tensorrt import Compiler, compile_plan, to_plan
 from models.tick_modules import Tick
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
@@ -31,7 +31,7 @@ COSTLY = (
 """The networks in the order in which they are built: what saves a show that has begun the most time comes first."""
 
 
-class Made(NamedTuple):
+class BuildResult(NamedTuple):
     """What was built: the file (None where torch needs none), who runs it, and what only its manifest says."""
 
     data: bytes | None
@@ -40,7 +40,7 @@ class Made(NamedTuple):
     said: dict[str, Any]
 
 
-def build(
+def build_artifacts(
     folder: Path,
     runtime: str = "onnxruntime",
     precision: str | None = None,
@@ -80,18 +80,20 @@ def build(
         before = read_entry(folder, runtime, network) or {}
         asked = precision or str(before.get("asked", "fp32"))
         say(f"[{number}/{len(wanted)}] {network} for {runtime} in {asked} ...")
-        entry = _common(folder, runtime, network, asked)
+        entry = _identity_fields(folder, runtime, network, asked)
         try:
-            entry |= _built(folder, runtime, network, asked, compiler)
+            entry |= _build_network(folder, runtime, network, asked, compiler)
         except EngineError as error:
             entry["failed"] = " ".join(str(error).split())
-        _write(manifest_of(folder, runtime, network), (json.dumps(entry, indent=2, sort_keys=True) + "\n").encode())
+        _write_atomically(
+            manifest_of(folder, runtime, network), (json.dumps(entry, indent=2, sort_keys=True) + "\n").encode()
+        )
         entries[network] = entry
-        say(said_of(network, entry))
+        say(summary_line(network, entry))
     return entries
 
 
-def said_of(network: str, entry: dict[str, Any]) -> str:
+def summary_line(network: str, entry: dict[str, Any]) -> str:
     """One line on what was built."""
     if "failed" in entry:
         return f"{network:<12} not built: {entry['failed']}"
@@ -102,7 +104,7 @@ def said_of(network: str, entry: dict[str, Any]) -> str:
     return f"{network:<12} {entry['precision']} {where:<5} {times:<32} parity {entry['parity']}{kept}"
 
 
-def _common(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
+def _identity_fields(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
     """What a manifest says whether or not the network can be built."""
     board = machine.gpu()
     return {
@@ -120,7 +122,7 @@ def _common(folder: Path, runtime: str, network: str, asked: str) -> dict[str, A
     }
 
 
-def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compiler) -> dict[str, Any]:
+def _build_network(folder: Path, runtime: str, network: str, asked: str, compiler: Compiler) -> dict[str, Any]:
     """Build one network and measure it.
 
     Raises:
@@ -128,18 +130,18 @@ def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compi
     """
     tick = load_tick(network, folder)
     cpu = TorchRunner(load_tick(network, folder), torch.device("cpu"))
-    made = _make(runtime, network, tick, asked, compiler)
-    measured, limits, differs = _measured(load_tick(network, folder), made)
+    made = _build_in_precision(runtime, network, tick, asked, compiler)
+    measured, limits, differs = _measure_parity(load_tick(network, folder), made)
     if differs and made.precision != "fp32":
         lower = f"in {made.precision} it {differs}"
-        made = _make(runtime, network, load_tick(network, folder), "fp32", compiler)
+        made = _build_in_precision(runtime, network, load_tick(network, folder), "fp32", compiler)
         made.said["kept"] = lower
-        measured, limits, differs = _measured(load_tick(network, folder), made)
+        measured, limits, differs = _measure_parity(load_tick(network, folder), made)
     if differs:
         raise EngineError(f"in {made.precision} it {differs}; use another --backend")
     place = device_for()
     beside = cpu if place.type == "cpu" else TorchRunner(load_tick(network, folder), place)
-    step_ms = timed(tick, {"own": made.runner, "torch": beside})
+    step_ms = time_runners(tick, {"own": made.runner, "torch": beside})
     board = machine.gpu()
     entry = {
         **made.said,
@@ -155,12 +157,12 @@ def _built(folder: Path, runtime: str, network: str, asked: str, compiler: Compi
     }
     if made.data is not None:
         file = network + SUFFIX[runtime]
-        _write(artifacts_of(folder) / file, made.data)
+        _write_atomically(artifacts_of(folder) / file, made.data)
         entry |= {"file": file, "sha256": hashlib.sha256(made.data).hexdigest()}
     return entry
 
 
-def _make(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler) -> Made:
+def _build_in_precision(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
     """Build one network in one precision.
 
     Raises:
@@ -171,29 +173,29 @@ def _make(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler
     return _for_onnx(network, tick, asked) if runtime == "onnxruntime" else _for_torch(tick, asked)
 
 
-def _measured(tick: Tick, made: Made) -> tuple[dict[str, float], dict[str, float], str]:
+def _measure_parity(tick: Tick, made: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
     """How far it is from torch, how far it may be, and in words what is too far, "" if nothing."""
     if made.precision == "int8":
         assert made.data is not None
-        measured, limits = int8.parity(tick, made.data), {"output": int8.TOLERANCE}
+        measured, limits = int8.int8_parity(tick, made.data), {"output": int8.TOLERANCE}
     else:
-        measured, limits = compare(tick, made.runner), bounds(tick, made.precision)
+        measured, limits = compare_runners(tick, made.runner), tolerances(tick, made.precision)
     over = [
         f"{key} {measured[key]:.2g}, allowed {limit:g}" for key, limit in limits.items() if not measured[key] <= limit
     ]
     return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
 
 
-def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
+def _for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
     """An ONNX file, run where it is the fastest here of those that are near enough to torch.
 
     Not all are: TensorRT's own provider rounds what is multiplied to 10 bits (TF32), and cannot be asked not to.
     """
     data, precision = to_onnx(tick), asked
     if asked == "fp16":
-        data = halved(data)
-    elif asked == "int8" and int8.rounds(network, tick):
-        data = int8.rounded(tick, data)
+        data = to_half(data)
+    elif asked == "int8" and int8.supports_int8(network, tick):
+        data = int8.to_int8(tick, data)
     elif asked == "int8":
         precision = "fp32"
     able: dict[str, Runner] = {}
@@ -205,21 +207,21 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> Made:
             why = error
     if not able:
         raise why
-    times = timed(tick, able) if len(able) > 1 else {}
+    times = time_runners(tick, able) if len(able) > 1 else {}
     ranked = sorted(able, key=lambda name: times.get(name, 0.0))
     off: dict[str, str] = {}
     for provider in ranked[:-1]:
-        why_off = _measured(tick, Made(data, able[provider], precision, {}))[2]
+        why_off = _measure_parity(tick, BuildResult(data, able[provider], precision, {}))[2]
         if not why_off:
             break
         off[provider] = why_off
     else:
         provider = ranked[-1]
     said = {"opset": OPSET, "provider": provider, "providers_ms": times, "providers_off": off}
-    return Made(data, able[provider], precision, said)
+    return BuildResult(data, able[provider], precision, said)
 
 
-def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:
+def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
     """A plan for this GPU."""
     place = device_for()
     if place.type != "cuda":
@@ -228,24 +230,24 @@ def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> Made:
 
     data, names = to_plan(tick, asked, compiler=compiler)
     single = tick.single()
-    return Made(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
+    return BuildResult(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
 
 
-def _for_torch(tick: Tick, asked: str) -> Made:
+def _for_torch(tick: Tick, asked: str) -> BuildResult:
     """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
     place = device_for()
     eager: Runner = TorchRunner(tick, place, asked)
     try:
         fused: Runner = TorchRunner(tick, place, asked, compiled=True)
-        times = timed(tick, {"eager": eager, "compiled": fused})
+        times = time_runners(tick, {"eager": eager, "compiled": fused})
     except Exception as error:  # the compiler's errors share no base class, and torch runs without it
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return Made(None, eager, asked, {"compiled": False, "not_compiled": reason})
+        return BuildResult(None, eager, asked, {"compiled": False, "not_compiled": reason})
     compiled = times["compiled"] < times["eager"]
-    return Made(None, fused if compiled else eager, asked, {"compiled": compiled, "modes_ms": times})
+    return BuildResult(None, fused if compiled else eager, asked, {"compiled": compiled, "modes_ms": times})
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_atomically(path: Path, data: bytes) -> None:
     """All of a file or nothing, also where two exports meet."""
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
         part.write(data)

@@ -25,8 +25,8 @@ from performers.kinds import KINDS
 from performers.performer import SyntheticPerformer
 from streaming.vision.frame_features import fit_square
 
-ROUNDED = ("embedding",)
-"""The networks of which an 8-bit file is always made; `rounds` says which others are large enough."""
+ALWAYS_INT8 = ("embedding",)
+"""The networks of which an 8-bit file is always made; `supports_int8` says which others are large enough."""
 TOLERANCE = 0.06
 """Largest difference of an output from torch: of numbers, the mean one relative to their spread over pictures; of sound
 and of what tokens say, the loudness relative to the whole's."""
@@ -35,12 +35,12 @@ _CALIBRATED, _COMPARED = 100, 40
 _SIZE = (256, 192)
 
 
-def rounds(network: str, tick: Tick) -> bool:
+def supports_int8(network: str, tick: Tick) -> bool:
     """Whether an 8-bit file is made of it; other networks are small matrices, and what they remember must not drift."""
-    return network in ROUNDED or rounded_codec.rounds(tick)
+    return network in ALWAYS_INT8 or rounded_codec.is_encodec_half(tick)
 
 
-def views(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
+def calibration_pictures(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
     """Pictures of rendered performers in all light, as the networks are given them: uint8 [1, side, side, 3]."""
     rng = np.random.default_rng(seed)
     for index in range(count):
@@ -49,15 +49,15 @@ def views(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
         yield fit_square(np.clip(picture, 0, 255).astype(np.uint8), side)[None]
 
 
-def rounded(tick: Tick, data: bytes) -> bytes:
+def to_int8(tick: Tick, data: bytes) -> bytes:
     """An exported network in 8-bit integers.
 
     Args:
         tick: the network: half of a codec, or one whose input is a picture.
         data: its ONNX file in single precision.
     """
-    if rounded_codec.rounds(tick):
-        return rounded_codec.rounded(tick, data)
+    if rounded_codec.is_encodec_half(tick):
+        return rounded_codec.round_weights(tick, data)
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -65,7 +65,7 @@ def rounded(tick: Tick, data: bytes) -> bytes:
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._pictures = views(CALIBRATION_SEED, _CALIBRATED, image.shape[1])
+            self._pictures = calibration_pictures(CALIBRATION_SEED, _CALIBRATED, image.shape[1])
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             picture = next(self._pictures, None)
@@ -94,19 +94,19 @@ def rounded(tick: Tick, data: bytes) -> bytes:
         talk.setLevel(before)
 
 
-def parity(tick: Tick, data: bytes) -> dict[str, float]:
-    """Compare with torch on pictures that nothing was calibrated on, or as `rounded_codec.parity` does.
+def int8_parity(tick: Tick, data: bytes) -> dict[str, float]:
+    """Compare with torch on pictures that nothing was calibrated on, or as `rounded_codec.codec_parity` does.
 
     Returns:
         `output`: the mean difference of each of the output's numbers over its spread over the pictures, the mean of
         these; `worst`: the largest of them.
     """
-    if rounded_codec.rounds(tick):
-        return rounded_codec.parity(tick, data)
+    if rounded_codec.is_encodec_half(tick):
+        return rounded_codec.codec_parity(tick, data)
     ours, theirs = TorchRunner(tick, torch.device("cpu")), OnnxRunner(data)
     (image,) = tick.inputs
     want, got = [], []
-    for picture in views(PARITY_SEED, _COMPARED, image.shape[1]):
+    for picture in calibration_pictures(PARITY_SEED, _COMPARED, image.shape[1]):
         want.append(ours.run({image.name: picture}).reshape(-1))
         got.append(theirs.run({image.name: picture}).reshape(-1))
     spread = np.std(want, 0)

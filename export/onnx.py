@@ -18,7 +18,7 @@ OPSET = 17
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def _no_warnings() -> Iterator[None]:
     """Without the exporter's remarks: traced shapes are constant here on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -30,7 +30,7 @@ def to_onnx(tick: Tick) -> bytes:
     state = tick.init_state()
     example = tuple(torch.zeros(spec.shape, dtype=spec.dtype) for spec in tick.inputs)
     names = [spec.name for spec in tick.inputs] + [f"{STATE}{i}" for i in range(len(state))]
-    with tempfile.TemporaryDirectory() as folder, _quietly(), torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, _no_warnings(), torch.no_grad():
         path = Path(folder) / "tick.onnx"
         torch.onnx.export(
             tick,
@@ -44,17 +44,17 @@ def to_onnx(tick: Tick) -> bytes:
         return path.read_bytes()
 
 
-def halved(data: bytes) -> bytes:
+def to_half(data: bytes) -> bytes:
     """An exported network in half precision; inputs, outputs and state stay as they are, in single precision."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    with _quietly():
+    with _no_warnings():
         model = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True)
     small: bytes = model.SerializeToString()
     return small
 
 
-def parity(tick: Tick, data: bytes, ticks: int = measuring.TICKS) -> dict[str, float]:
-    """Run an ONNX file beside torch; see `export.parity.compare`."""
-    return measuring.compare(tick, OnnxRunner(data), ticks)
+def onnx_parity(tick: Tick, data: bytes, ticks: int = measuring.TICKS) -> dict[str, float]:
+    """Run an ONNX file beside torch; see `export.parity.compare_runners`."""
+    return measuring.compare_runners(tick, OnnxRunner(data), ticks)

@@ -34,12 +34,12 @@ SECONDS = 1.0
 PARITY_SEED = 7_200_000
 
 
-def rounds(tick: Tick) -> bool:
+def is_encodec_half(tick: Tick) -> bool:
     """Whether it is half of a codec that is large enough to be worth it."""
     return isinstance(tick, (EncoderTick, DecoderTick)) and isinstance(tick.sounding, Encodec)
 
 
-def rounded(tick: Tick, data: bytes) -> bytes:
+def round_weights(tick: Tick, data: bytes) -> bytes:
     """An exported half of the codec, its large matrices in 8-bit integers.
 
     Args:
@@ -60,7 +60,7 @@ def rounded(tick: Tick, data: bytes) -> bytes:
         # A matrix that is used at each of a tick's frames is there once.
         name = small.setdefault(matrix.tobytes(), f"{node.input[1]}.rounded")
         if name not in known:
-            known |= {tensor.name: tensor for tensor in _in_8_bits(name, matrix)}
+            known |= {tensor.name: tensor for tensor in _int8_tensors(name, matrix)}
         nodes.extend(_product(node, name, matrix.shape))
     used = {name for node in nodes for name in node.input}
     tensors = [tensor for name, tensor in known.items() if name in used]
@@ -98,7 +98,7 @@ def _matrix(node: Any, known: dict[str, Any]) -> NDArray[np.float32] | None:
     return np.ascontiguousarray(matrix.T if values.get("transB", 0) else matrix)
 
 
-def _in_8_bits(name: str, matrix: NDArray[np.float32]) -> tuple[Any, Any]:
+def _int8_tensors(name: str, matrix: NDArray[np.float32]) -> tuple[Any, Any]:
     """A matrix [K, N] as the runtime wants it: uint8 [N, K / BLOCK, BLOCK] about 128, and scales [N, K / BLOCK]."""
     blocks = matrix.T.reshape(matrix.shape[1], -1, BLOCK)
     scale = np.maximum(np.abs(blocks).max(-1, keepdims=True) / 127, np.finfo(np.float32).tiny)
@@ -131,7 +131,7 @@ def _codec_of(tick: Tick) -> TokenCodec:
     return tick.sounding
 
 
-def notes(seed: int, ticks: int, samples: int) -> list[NDArray[np.float32]]:
+def parity_notes(seed: int, ticks: int, samples: int) -> list[NDArray[np.float32]]:
     """Plucked notes over a soft hiss, a tick each: float32 [1, 1, samples] in -1..1."""
     rng = np.random.default_rng(seed)
     length = ticks * samples
@@ -145,13 +145,13 @@ def notes(seed: int, ticks: int, samples: int) -> list[NDArray[np.float32]]:
     return list(sound.reshape(ticks, 1, 1, samples))
 
 
-def noise(want: Sequence[NDArray[Any]], got: Sequence[NDArray[Any]]) -> float:
+def relative_noise(want: Sequence[NDArray[Any]], got: Sequence[NDArray[Any]]) -> float:
     """How loud the difference of two streams is, relative to what in the first one changes from tick to tick."""
     first, second = (np.stack(stream).astype(np.float64) for stream in (want, got))
     return float(np.sqrt(((second - first) ** 2).mean() / (first - first.mean(0)).var()))
 
 
-def parity(tick: Tick, data: bytes) -> dict[str, float]:
+def codec_parity(tick: Tick, data: bytes) -> dict[str, float]:
     """Compare a half with torch on notes, and the decoder on tokens drawn by chance as well.
 
     Returns:
@@ -161,7 +161,7 @@ def parity(tick: Tick, data: bytes) -> dict[str, float]:
     codec = _codec_of(tick)
     hop, rate = codec.config.hop, codec.config.sample_rate
     count = round(SECONDS * rate / (2 * hop))
-    played = notes(PARITY_SEED, count, 2 * hop)
+    played = parity_notes(PARITY_SEED, count, 2 * hop)
     ours, theirs = TorchRunner(tick, torch.device("cpu")), OnnxRunner(data)
     if isinstance(tick, DecoderTick):
         with torch.inference_mode():
@@ -171,14 +171,19 @@ def parity(tick: Tick, data: bytes) -> dict[str, float]:
         want, got = ([runner.run({"frames": frames}) for frames in codes] for runner in (ours, theirs))
         # What is said before its latency has passed is the beginning's silence.
         late = -(-tick.latency_samples // (2 * hop))
-        return {"output": noise(want[late:], got[late:])}
+        return {"output": relative_noise(want[late:], got[late:])}
     want, got = ([runner.run({"pcm": pcm}) for pcm in played] for runner in (ours, theirs))
     first, second = (torch.from_numpy(np.concatenate(stream, -1)) for stream in (want, got))
-    return {"output": _farther(codec, played, first, second), "codes": float((first != second).float().mean())}
+    return {
+        "output": _distance_increase(codec, played, first, second),
+        "codes": float((first != second).float().mean()),
+    }
 
 
 @torch.inference_mode()
-def _farther(codec: TokenCodec, played: list[NDArray[np.float32]], want: torch.Tensor, got: torch.Tensor) -> float:
+def _distance_increase(
+    codec: TokenCodec, played: list[NDArray[np.float32]], want: torch.Tensor, got: torch.Tensor
+) -> float:
     state, heard = codec.encoder.init_state(1), []
     for pcm in played:
         latents, state = codec.encoder.step(torch.from_numpy(pcm), state)

@@ -11,14 +11,14 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.contract import EngineError
-from engines.runtimes.torch_runtime import LOWER
+from engines.runtimes.torch_runtime import LOWER_PRECISIONS
 from models.tick_modules import Tick
 
 Compiler = Callable[[ExportedProgram, tuple[torch.Tensor, ...]], bytes]
 """Turns an exported program and example inputs into a plan."""
 
 
-def traced(
+def trace_tick(
     tick: Tick, precision: str = "fp32", device: str = "cpu"
 ) -> tuple[ExportedProgram, tuple[torch.Tensor, ...]]:
     """A tick as the compiler takes it: `aten` operations only, nothing in double precision, lower ones written out.
@@ -32,14 +32,14 @@ def traced(
     single = tick.single().to(device)
     zeros = tuple(torch.zeros(spec.shape, dtype=spec.dtype, device=device) for spec in single.inputs)
     example = zeros + tuple(tensor.to(device) for tensor in single.init_state())
-    lower = LOWER.get(precision)
+    lower = LOWER_PRECISIONS.get(precision)
     with torch.no_grad(), torch.autocast(device, lower) if lower is not None else contextlib.nullcontext():
-        graph = make_fx(_flat(single, lower is not None))(*example)
+        graph = make_fx(_single_precision(single, lower is not None))(*example)
     with torch.no_grad():
         return torch.export.export(graph, example, strict=False), example
 
 
-def _flat(tick: Tick, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
+def _single_precision(tick: Tick, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
     """A tick as a function whose outputs are in single precision and none of them is an input itself."""
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -100,7 +100,7 @@ def to_plan(
     Raises:
         EngineError: when it cannot be built.
     """
-    program, example = traced(tick, precision, device)
+    program, example = trace_tick(tick, precision, device)
     if left := doubles(program):
         raise EngineError(
             f"TensorRT has no double precision ({left[0]} and {len(left) - 1} more); use another --backend"

@@ -122,7 +122,7 @@ class Pointwise(StreamingModule):
         return self.module(x), ()
 
 
-class Gated(StreamingModule):
+class GatedMemory(StreamingModule):
     """A memory that learns what to keep and for how long (GRU, Cho et al. 2014); the state is one vector [B, D]."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -203,7 +203,7 @@ Stepper = Callable[[Sequence[Tensor], State], tuple[Tensor, State]]
 
 
 @dataclass(frozen=True)
-class Proof:
+class LawErrors:
     """What `verify_contract` measured: the largest relative errors."""
 
     blocks: float
@@ -241,7 +241,7 @@ def verify_contract(
     latency: int = 0,
     tolerance: float = 1e-5,
     poison: float = float("nan"),
-) -> Proof:
+) -> LawErrors:
     """Prove the streaming law for one network.
 
     Streams the inputs in two block sizes and in ragged blocks and compares with `forward`; puts NaN in the future (a
@@ -317,4 +317,4 @@ def verify_contract(
     for name, value in (("blocks", blocks), ("ragged blocks", ragged), ("a reset row", reset)):
         if not value <= tolerance:
             raise AssertionError(f"step differs from forward over {name}: {value} > {tolerance}")
-    return Proof(blocks, ragged, reset)
+    return LawErrors(blocks, ragged, reset)

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
-from models.pictures.animator import Animator, Moment, moved
-from models.pictures.painter import Painter, Sitting
-from models.pictures.pose import Pose
+from models.pictures.animator import Animator, AnimatorCondition, warp_features
+from models.pictures.painter import Painter, PainterInputs
+from models.pictures.pose import PoseEstimator
 from models.translation.latent import Latent, Motions
-from models.translation.translator import Seen, Translator
+from models.translation.translator import Translator, TranslatorInputs
 from models.vision.embedding import POINTS, SIDE, VisualEmbedding
 from models.vision.pretrained_embeddings import PretrainedEmbedding
 
@@ -179,7 +179,7 @@ class TranslatorTick(Tick):
         eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
         turns = (time_s[0].unbind(), time_s[1].unbind()) if self._turned else None
         when = age_s if self._turned else time_s
-        seen = Seen(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
+        seen = TranslatorInputs(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
         context, after = net.step(both(previous), both(known), seen, state, turns)
         return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 
@@ -295,7 +295,7 @@ class AnimatorTick(Tick):
         """One tick: the transformer's step, then from noise to a field."""
         turns = (time_s[0], time_s[1]) if self._turned else None
         context, after = self.network.step(latent, time_s, shown, state, turns)
-        moment = Moment(context[:, 0], moved(shown, where), where, before)
+        moment = AnimatorCondition(context[:, 0], warp_features(shown, where), where, before)
         return (self.network.sample(moment, noise), *after)
 
 
@@ -304,7 +304,7 @@ class PoseTick(Tick):
 
     output = "said"
 
-    def __init__(self, network: Pose) -> None:
+    def __init__(self, network: PoseEstimator) -> None:
         super().__init__()
         self.network = network
         self.inputs = (
@@ -360,7 +360,7 @@ class PainterTick(Tick):
     ) -> Any:
         """One picture."""
         moved, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
-        sitting = Sitting(moved, still, where, flow, heard, imagination, chance, seen, said)
+        sitting = PainterInputs(moved, still, where, flow, heard, imagination, chance, seen, said)
         painted = self.network.paint(sitting, noise)
         return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
 
@@ -387,7 +387,7 @@ def tick_of(network: str, module: nn.Module) -> Tick:
         return StillTick(module).eval()
     if network == "animator" and isinstance(module, Animator):
         return AnimatorTick(module).eval()
-    if network == "pose" and isinstance(module, Pose):
+    if network == "pose" and isinstance(module, PoseEstimator):
         return PoseTick(module).eval()
     if network == "painter" and isinstance(module, Painter):
         return PainterTick(module).eval()

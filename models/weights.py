@@ -16,7 +16,7 @@ from models.codec.encodec import Encodec, EncodecConfig
 from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
 from models.pictures.painter import Painter, PainterConfig
-from models.pictures.pose import Pose, PoseConfig
+from models.pictures.pose import PoseConfig, PoseEstimator
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding
@@ -43,7 +43,7 @@ NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
     "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
     "animator": lambda values: Animator(AnimatorConfig.from_dict(values)),
-    "pose": lambda values: Pose(PoseConfig.from_dict(values)),
+    "pose": lambda values: PoseEstimator(PoseConfig.from_dict(values)),
     "painter": lambda values: Painter(PainterConfig.from_dict(values)),
 }
 """Network name -> what makes it from its configuration in a manifest."""

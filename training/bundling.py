@@ -13,7 +13,7 @@ from torch import nn
 
 from engines.bundles import (
     SCHEMA,
-    SOUNDING,
+    SOUND_NETWORK,
     identity,
     network_entry,
     read_file,
@@ -25,7 +25,7 @@ from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.weights import network_from, pack_weights
 
-NEEDS = {
+TRAINED_WITH = {
     "latent": ("codec", "vocoder", "embedding"),
     "translator": ("codec", "vocoder", "embedding", "latent"),
     "animator": ("codec", "vocoder", "latent"),
@@ -56,9 +56,9 @@ def load_network(folder: Path, network: str) -> nn.Module:
     return network_from(network, entry.get("config", {}), read_file(folder, entry))
 
 
-def sounding_of(bundle: Path) -> TokenCodec | Vocoder:
+def load_sound_network(bundle: Path) -> TokenCodec | Vocoder:
     """What gives a bundle's representation of sound and gives it a voice."""
-    network = load_network(bundle, SOUNDING[representation(bundle)])
+    network = load_network(bundle, SOUND_NETWORK[representation(bundle)])
     if not isinstance(network, (TokenCodec, Vocoder)):
         raise TypeError("the bundle's codec or vocoder is of another class")
     return network
@@ -94,7 +94,7 @@ def write_network(
     if isinstance(module, TokenCodec):
         # The decoder may be trained further: tokens stay what they are.
         manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
-    if needed := NEEDS.get(network):
+    if needed := TRAINED_WITH.get(network):
         there = manifest["networks"]
         manifest["networks"][network]["trained_with"] = {one: identity(there[one]) for one in needed if one in there}
     manifest.pop("scores", None)
@@ -136,7 +136,7 @@ def _manifest_of(folder: Path) -> dict[str, Any]:
     return {"schema": SCHEMA, "name": folder.name, "licence": "Apache-2.0", "networks": {}}
 
 
-def take_over(source: Path, folder: Path) -> list[str]:
+def copy_missing_networks(source: Path, folder: Path) -> list[str]:
     """Copy into a bundle (made if need be) what it lacks of another's networks; returns their names.
 
     Raises:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from engines.bundles import SOUNDING, find_bundle, network_entry, representation
+from engines.bundles import SOUND_NETWORK, find_bundle, network_entry, representation
 from engines.contract import EngineError
 from engines.registry import open_engine
 from models.codec.codec import TokenCodec
@@ -41,7 +41,7 @@ from streaming.conventions import (
     TOKEN_FRAMES_PER_TICK,
 )
 from streaming.stages.motion import MotionReader
-from training.bundling import sounding_of
+from training.bundling import load_sound_network
 from training.footage.dataset import MEL_BANDS, MEL_HOP, SCHEMA, assign_splits, item_facts, write_json
 from training.footage.reader import MASTER_RATE, MASTER_TICK, Footage, FootageError, examine, pictures, reason, sound
 from training.footage.sources import LAYOUTS, FootageSource, detect
@@ -71,7 +71,7 @@ class PreparationSettings:
 def networks_hash(bundle: Path) -> str:
     """Names the networks whose work is kept in a data set."""
     return "-".join(
-        network_entry(bundle, name)["sha256"][:8] for name in (SOUNDING[representation(bundle)], "embedding")
+        network_entry(bundle, name)["sha256"][:8] for name in (SOUND_NETWORK[representation(bundle)], "embedding")
     )
 
 
@@ -197,7 +197,7 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @torch.inference_mode()
 def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
     """The bundle's frames, streamed ten seconds at a time: tokens int16 [T, 4, 2], or log-mel float16 [T, D, 2]."""
-    sounding = sounding_of(bundle)
+    sounding = load_sound_network(bundle)
     state = sounding.encoder.init_state(1)
     parts = []
     # What an encoder that looks ahead says last, it says after the end.

@@ -19,7 +19,7 @@ import torch
 from engines.contract import EngineError
 from models.vision.pretrained_embeddings import FRONT_ENDS, PretrainedEmbedding, pretrained
 from models.weights import NETWORKS, WeightsError, averaged
-from training.bundling import load_network, take_over, write_network
+from training.bundling import copy_missing_networks, load_network, write_network
 from training.footage.dataset import DatasetError
 from training.loop.checkpoint import averages_of, config_of, step_of
 from training.loop.device import PRECISIONS, Device
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.start:
             start = load_network(options.start, network).requires_grad_(True)
             if device.main and options.start.resolve() != options.out.resolve():
-                take_over(options.start, options.out)
+                copy_missing_networks(options.start, options.out)
         if options.network == "codec":
             from training.networks.codec import CodecRecipe, train_codec
 

@@ -136,7 +136,7 @@ def _whole(own: tuple[int, int], multiple: int) -> tuple[int, int]:
     return height, width
 
 
-def prepared(layout: FlowLayout, previous: Array, current: Array) -> tuple[list[Array], Fit]:
+def prepare_frames(layout: FlowLayout, previous: Array, current: Array) -> tuple[list[Array], Fit]:
     """Two frames as the network's inputs.
 
     Args:
@@ -148,7 +148,7 @@ def prepared(layout: FlowLayout, previous: Array, current: Array) -> tuple[list[
         Its one or two inputs, float32 [1, C, H', W'], and how the frames lie in them.
     """
     fit = fit_of(layout, (int(previous.shape[0]), int(previous.shape[1])))
-    frames = [_ranged(layout, _fitted(_coloured(layout, frame), fit)) for frame in (previous, current)]
+    frames = [_normalize(layout, _fit_frame(_to_channels(layout, frame), fit)) for frame in (previous, current)]
     if layout.pair_mean:
         mean = (frames[0].mean((1, 2), keepdims=True) + frames[1].mean((1, 2), keepdims=True)) / 2
         frames = [frame - mean for frame in frames]
@@ -182,7 +182,7 @@ def read_flow(layout: FlowLayout, output: Array, fit: Fit) -> Array:
     return np.ascontiguousarray(flow, np.float32)
 
 
-def _coloured(layout: FlowLayout, frame: Array) -> Array:
+def _to_channels(layout: FlowLayout, frame: Array) -> Array:
     """Uint8 [H, W, C] in the network's own order."""
     if layout.colour == "grey":
         grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
@@ -192,7 +192,7 @@ def _coloured(layout: FlowLayout, frame: Array) -> Array:
     return np.asarray(frame[..., ::-1] if layout.colour == "rgb" else frame)
 
 
-def _fitted(frame: Array, fit: Fit) -> Array:
+def _fit_frame(frame: Array, fit: Fit) -> Array:
     if fit.own == fit.given:
         return frame
     if fit.corner is None:
@@ -203,7 +203,7 @@ def _fitted(frame: Array, fit: Fit) -> Array:
     return np.pad(frame, ((top, below), (left, right), (0, 0)), mode="edge")
 
 
-def _ranged(layout: FlowLayout, frame: Array) -> Array:
+def _normalize(layout: FlowLayout, frame: Array) -> Array:
     """Float32 [C, H, W] in the network's range."""
     channels = frame.shape[2]
     mean, spread = (np.asarray(one[:channels], np.float32)[:, None, None] for one in (layout.mean, layout.spread))

@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 from engines.bundles import InvalidBundleError, network_entry, read_file
 from engines.contract import Array, EngineError, EngineSpec
-from engines.flow.layout import FlowLayout, layout_from, prepared, read_flow
+from engines.flow.layout import FlowLayout, layout_from, prepare_frames, read_flow
 
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 _FIX = "adopt another: python -m training.adopt flow FILE.onnx --out"
@@ -62,7 +62,7 @@ class NetworkFlow:
         Raises:
             EngineError: when the network cannot be run on frames of this size.
         """
-        arrays, fit = prepared(self.layout, np.asarray(inputs["previous"]), np.asarray(inputs["current"]))
+        arrays, fit = prepare_frames(self.layout, np.asarray(inputs["previous"]), np.asarray(inputs["current"]))
         fed = {name: array.astype(kind) for (name, kind), array in zip(self._inputs, arrays, strict=True)}
         try:
             output = self._session.run([self._output], fed)[0]

@@ -23,7 +23,7 @@ PARTS = ("unet", "autoencoder")
 """Folders of the two networks in a bundle's `diffusion`, each in diffusers' own layout."""
 PROMPT = "prompt.safetensors"
 SCHEDULER = "scheduler/scheduler_config.json"
-MOST = 0.75
+MAX_SCHEDULE_SHARE = 0.75
 """Part of the schedule that full imagination goes back; from more on nothing of the moved picture is left."""
 
 
@@ -70,14 +70,14 @@ class DiffusionPainter:
         noise = torch.from_numpy(np.ascontiguousarray(inputs["noise"], np.float32)).to(self._device)[None]
         latent = self.imagined(self._encoded(warped), noise, self.level(float(inputs["imagination"])))
         if self._colours:
-            latent = torch.lerp(latent, coloured(latent, self._encoded(prior)), self._colours)
+            latent = torch.lerp(latent, match_colours(latent, self._encoded(prior)), self._colours)
         painted = self._decoded(latent).clamp(-1.0, 1.0)
         change = 127.5 * (painted - warped)[0].permute(1, 2, 0).flip(2)
         return {"change": np.ascontiguousarray(change.cpu().numpy(), np.float32)}
 
     def level(self, imagination: float) -> int:
         """The step of the schedule that an imagination goes back to; the higher, the more noise."""
-        part = MOST * min(1.0, max(0.0, imagination))
+        part = MAX_SCHEDULE_SHARE * min(1.0, max(0.0, imagination))
         return max(1, round(part * len(self._kept))) - 1
 
     def imagined(self, latent: Tensor, noise: Tensor, level: int) -> Tensor:
@@ -112,7 +112,7 @@ class DiffusionPainter:
         return found
 
 
-def coloured(latent: Tensor, like: Tensor) -> Tensor:
+def match_colours(latent: Tensor, like: Tensor) -> Tensor:
     """A latent with another's mean and spread in each channel (Huang and Belongie 2017)."""
     dims = (2, 3)
     spread = latent.std(dims, keepdim=True).clamp_min(1e-4)

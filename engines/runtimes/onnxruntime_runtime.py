@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from engines import machine
-from engines.artifacts import artifact_entry, read_artifact, rebuild
+from engines.artifacts import artifact_entry, read_artifact, rebuild_hint
 from engines.bundles import InvalidBundleError, artifacts_of, network_entry, weights_of
 from engines.contract import Array, EngineError, EngineSpec
 
@@ -51,7 +51,7 @@ class OnnxRunner:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        wanted = [*_asked(provider, cache), CPU]
+        wanted = [*_provider_options(provider, cache), CPU]
         try:
             self._session = ort.InferenceSession(data, options, providers=wanted)
         except Exception as error:  # onnxruntime's own errors share no base class but Exception
@@ -136,7 +136,7 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _asked(provider: str, cache: Path | None) -> list[Any]:
+def _provider_options(provider: str, cache: Path | None) -> list[Any]:
     """A provider with its options, as a session takes it; none for the CPU, which is always there."""
     if provider == CUDA:
         # TF32 would be faster and 1e-3 off: what is exported in single precision is computed in it.
@@ -167,7 +167,7 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
             cannot be run here.
     """
     artifact = artifact_entry(folder, "onnxruntime", network)
-    fix = rebuild(folder, "onnxruntime")
+    fix = rebuild_hint(folder, "onnxruntime")
     if artifact is None:
         raise InvalidBundleError(f"no ONNX file of the bundle's present {network}", folder, fix)
     data = read_artifact(folder, artifact, "onnxruntime")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.artifacts import artifact_entry, read_artifact, rebuild
+from engines.artifacts import artifact_entry, read_artifact, rebuild_hint
 from engines.bundles import InvalidBundleError, artifacts_of, network_entry, weights_of
 from engines.contract import Array, EngineError, EngineSpec
 from engines.runtimes.torch_runtime import Tick, TorchRunner, device_for, load_tick, name_of
@@ -111,7 +111,7 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
     if place.type != "cuda":
         raise EngineError("TensorRT needs an NVIDIA GPU, and there is none; use --backend auto")
     artifact = artifact_entry(folder, "tensorrt", network)
-    fix = rebuild(folder, "tensorrt")
+    fix = rebuild_hint(folder, "tensorrt")
     if artifact is None:
         raise InvalidBundleError(f"no plan of the bundle's present {network} for this GPU", folder, fix)
     tick, data = load_tick(network, folder), read_artifact(folder, artifact, "tensorrt")

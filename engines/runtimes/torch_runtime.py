@@ -20,7 +20,7 @@ from models.weights import WeightsError, network_from
 
 WARM_UP = 3
 """Ticks that are run before one is captured: libraries choose their kernels and allocate in them."""
-LOWER = {"fp16": torch.float16, "bf16": torch.bfloat16}
+LOWER_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchRunner:
@@ -41,8 +41,8 @@ class TorchRunner:
     """
 
     def __init__(self, tick: Tick, device: torch.device, precision: str = "fp32", *, compiled: bool = False) -> None:
-        self._device, self._lower = device, LOWER.get(precision)
-        with _told(device):
+        self._device, self._lower = device, LOWER_PRECISIONS.get(precision)
+        with _device_errors(device):
             self._tick: Any = tick.to(device)
             self._zero = tick.init_state()
             self._state = tuple(tensor.clone() for tensor in self._zero)
@@ -63,7 +63,7 @@ class TorchRunner:
 
     def state(self) -> list[Array]:
         """The state as it is now, copied."""
-        with _told(self._device):
+        with _device_errors(self._device):
             return [tensor.cpu().numpy().copy() for tensor in self._state]
 
     @torch.inference_mode()
@@ -83,7 +83,7 @@ class TorchRunner:
         Raises:
             EngineError: when the device has no memory for it.
         """
-        with _told(self._device):
+        with _device_errors(self._device):
             for name, own in self._inputs.items():
                 own.copy_(torch.from_numpy(np.ascontiguousarray(inputs[name])))
             if self._device.type != "cuda":
@@ -126,7 +126,7 @@ class TorchRunner:
 
 
 @contextlib.contextmanager
-def _told(device: torch.device) -> Iterator[None]:
+def _device_errors(device: torch.device) -> Iterator[None]:
     """What a device cannot do, in one line.
 
     Raises:

@@ -1,10 +1,10 @@
 """The codec's body: it listens for partials, and speaks with oscillators and noise.
 
-The encoder takes the features of `models.codec.partial_analysis` to a latent, the decoder takes a latent to the levels
-of `models.codec.additive_synthesis`. Both have a linear way, which starts as a principal component analysis (`begin`),
-and beside it causal convolutions over 20 ms frames (after ConvNeXt, Liu et al. 2022). So the untrained codec already
-names the notes, and training adds what is not linear: spectral envelopes, attacks, noise, and what the past says about
-the present.
+The encoder maps the features of `models.codec.partial_analysis` to a latent. The decoder maps a latent to the levels of
+`models.codec.additive_synthesis`. Both have a linear path, initialised by principal component analysis
+(`init_linear_paths`), and beside it causal convolutions over 20 ms frames (after ConvNeXt, Liu et al. 2022). So the
+untrained codec already tells notes apart; training adds what is not linear: spectral envelopes, attacks, noise, and the
+dependence on the past.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.codec.additive_synthesis import BANDS, HOPS, STEPS, Levels, Synthesizer
-from models.codec.partial_analysis import FEATURES, FRAME, HIGH_CHANNELS, LOW_CHANNELS, Listening, level_of
+from models.codec.additive_synthesis import BANDS, HOPS, STEPS, SynthesisLevels, Synthesizer
+from models.codec.partial_analysis import FEATURES, FRAME, HIGH_CHANNELS, LOW_CHANNELS, PartialAnalysis, level_of
 from models.sizes import Sizes
 from models.streaming_law import Chain, State, StreamingModule
 
-LEAST = 0.05
+OSCILLATOR_THRESHOLD = 0.05
 """A place this faint is off."""
 
 
@@ -55,7 +55,7 @@ class CodecConfig(Sizes):
         return FRAME
 
 
-class Block(StreamingModule):
+class ConvNextBlock(StreamingModule):
     """A ConvNeXt block over the past: a convolution of each channel, then a mixture; begins as nearly nothing."""
 
     KERNEL = 5
@@ -81,17 +81,17 @@ class Block(StreamingModule):
         return x + self.narrow(F.gelu(self.widen(y))).transpose(1, 2), (joined[..., joined.shape[-1] - self.context :],)
 
 
-class PartialsEncoder(StreamingModule):
+class AdditiveEncoder(StreamingModule):
     """Sound to latents: [B, 1, 640 T] -> [B, latent_dim, T]."""
 
     rate = (1, FRAME)
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
-        self.listening = Listening()
+        self.listening = PartialAnalysis()
         self.across = nn.Linear(FEATURES, config.latent_dim)
         self.first = nn.Linear(FEATURES, config.width)
-        self.blocks = Chain(*(Block(config.width, dilation) for dilation in config.encoder_dilations))
+        self.blocks = Chain(*(ConvNextBlock(config.width, dilation) for dilation in config.encoder_dilations))
         self.norm = nn.LayerNorm(config.width)
         self.last = nn.Linear(config.width, config.latent_dim)
         with torch.no_grad():
@@ -110,7 +110,7 @@ class PartialsEncoder(StreamingModule):
         return latents.transpose(1, 2), (*past, *pasts)
 
 
-class Said(NamedTuple):
+class SynthesisControls(NamedTuple):
     """What the decoder makes of latents before it sounds.
 
     Attributes:
@@ -119,10 +119,10 @@ class Said(NamedTuple):
     """
 
     places: Tensor
-    levels: Levels
+    levels: SynthesisLevels
 
 
-class PartialsDecoder(StreamingModule):
+class AdditiveDecoder(StreamingModule):
     """Quantized latents to sound: [B, latent_dim, T] -> [B, 1, 640 T]."""
 
     rate = (FRAME, 1)
@@ -132,7 +132,7 @@ class PartialsDecoder(StreamingModule):
         super().__init__()
         self.across = nn.Linear(config.latent_dim, LOW_CHANNELS + 1)
         self.first = nn.Linear(config.latent_dim, config.width)
-        self.blocks = Chain(*(Block(config.width, dilation) for dilation in config.decoder_dilations))
+        self.blocks = Chain(*(ConvNextBlock(config.width, dilation) for dilation in config.decoder_dilations))
         self.norm = nn.LayerNorm(config.width)
         self.last = nn.Linear(config.width, sum(self._SIZES))
         self.synthesizer = Synthesizer()
@@ -148,7 +148,7 @@ class PartialsDecoder(StreamingModule):
         """The blocks' pasts, and a silent synthesizer that begins at a frame's number."""
         return (*self.blocks.init_state(batch), *self.synthesizer.init_state(batch, frame))
 
-    def say(self, latents: Tensor, state: State) -> tuple[Said, State]:
+    def say(self, latents: Tensor, state: State) -> tuple[SynthesisControls, State]:
         """Latents [B, latent_dim, T] -> what is played for them, and the blocks' state."""
         batch, _, frames = latents.shape
         inside, pasts = self.blocks.step(self.first(latents.transpose(1, 2)).transpose(1, 2), state)
@@ -159,9 +159,9 @@ class PartialsDecoder(StreamingModule):
         straight = self.across(latents.transpose(1, 2)).repeat_interleave(HOPS, 1)
         places = places + straight[..., :LOW_CHANNELS]
         level = level + level_of(straight[..., LOW_CHANNELS:])
-        low = F.relu(places - LEAST).square() * level.clamp(-12.0, 1.0).exp()
+        low = F.relu(places - OSCILLATOR_THRESHOLD).square() * level.clamp(-12.0, 1.0).exp()
         tones = torch.cat([low, high.clamp(-14.0, 0.0).exp()], -1)
-        return Said(places, Levels(tones, noise.clamp(-14.0, 1.0).exp())), pasts
+        return SynthesisControls(places, SynthesisLevels(tones, noise.clamp(-14.0, 1.0).exp())), pasts
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Latents [B, latent_dim, T] -> sound [B, 1, 640 T]."""
@@ -171,7 +171,7 @@ class PartialsDecoder(StreamingModule):
 
 
 @torch.no_grad()
-def begin(encoder: PartialsEncoder, decoder: PartialsDecoder, features: Tensor) -> None:
+def init_linear_paths(encoder: AdditiveEncoder, decoder: AdditiveDecoder, features: Tensor) -> None:
     """Let the linear ways be the principal components of features [N, FEATURES], and back."""
     mean = features.mean(0)
     _, vectors = torch.linalg.eigh(torch.cov((features - mean).T))

@@ -39,14 +39,14 @@ is turned until it is calm there: of all turns this one makes the worst of the j
 narrow noise; they are 0.7 to 0.8 of those elsewhere (unturned 1.2)."""
 
 
-class Levels(NamedTuple):
+class SynthesisLevels(NamedTuple):
     """What to play: the oscillators' amplitudes [B, HOPS * T, CHANNELS] and those of noise [B, STEPS * T, BANDS]."""
 
     tones: Tensor
     noise: Tensor
 
 
-def _noise() -> Tensor:
+def _noise_table() -> Tensor:
     """Noise of unit rms in each mel band, from a generator that is the same everywhere: [LOOP, STEPS, BANDS, STEP]."""
     length = LOOP * FRAME
     white = np.fft.rfft(np.random.RandomState(2).standard_normal(length))
@@ -72,7 +72,7 @@ class Synthesizer(nn.Module):
         new = 2 * torch.pi * hz[:, None] * (at - HOP) / SAMPLE_RATE
         rows = [(1 - rise) * old.cos(), -(1 - rise) * old.sin(), rise * new.cos(), -rise * new.sin()]
         self.waves = nn.Buffer(torch.cat(rows).float(), persistent=False)
-        self.noise = nn.Buffer(_noise(), persistent=False)
+        self.noise = nn.Buffer(_noise_table(), persistent=False)
         self.rise = nn.Buffer(torch.arange(1, STEP + 1) / STEP, persistent=False)
 
     def init_state(self, batch: int, frame: int = 0) -> State:
@@ -80,7 +80,7 @@ class Synthesizer(nn.Module):
         zeros = self.waves.new_zeros
         return zeros(batch, CHANNELS), zeros(batch, BANDS), zeros(batch, 1) + frame % (PHASES // HOPS)
 
-    def step(self, levels: Levels, state: State) -> tuple[Tensor, State]:
+    def step(self, levels: SynthesisLevels, state: State) -> tuple[Tensor, State]:
         """Levels of T frames -> (sound [B, 1, FRAME * T], state)."""
         tones_before, noise_before, frame = state
         batch, hops = levels.tones.shape[:2]

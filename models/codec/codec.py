@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.codec.additive_codec import CodecConfig, PartialsDecoder, PartialsEncoder
+from models.codec.additive_codec import AdditiveDecoder, AdditiveEncoder, CodecConfig
 from models.streaming_law import StreamingModule
 
 
@@ -83,11 +83,11 @@ class Codec(TokenCodec):
     """
 
     config: CodecConfig
-    encoder: PartialsEncoder
-    decoder: PartialsDecoder
+    encoder: AdditiveEncoder
+    decoder: AdditiveDecoder
 
     def __init__(self, config: CodecConfig | None = None) -> None:
         config = config or CodecConfig()
         # In this order: the seed of a training draws them one after the other.
-        encoder, decoder = PartialsEncoder(config), PartialsDecoder(config)
+        encoder, decoder = AdditiveEncoder(config), AdditiveDecoder(config)
         super().__init__(config, encoder, decoder, ResidualQuantizer(config))

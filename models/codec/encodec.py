@@ -76,7 +76,7 @@ class EncodecConfig(Sizes):
         return hop
 
 
-class Part(nn.Module):
+class EncodecLayer(nn.Module):
     """A layer of one signal that may look ahead.
 
     Attributes:
@@ -105,7 +105,7 @@ class Part(nn.Module):
         return age * self.rate - self.lag + torch.arange(x.shape[-1], device=x.device)
 
 
-class Elu(Part):
+class EncodecElu(EncodecLayer):
     """The exponential linear unit."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Elu(Part):
         return F.elu(x)
 
 
-class Conv(Part):
+class EncodecConv(EncodecLayer):
     """A convolution with a left and a right side, of a stride or none.
 
     Args:
@@ -144,7 +144,7 @@ class Conv(Part):
         self.right -= self.missing
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         super().settle(lag, rate)
         stride = self.conv.stride[0]
         self.out_lag = -(-(lag + self.right) // stride)
@@ -192,7 +192,7 @@ class Conv(Part):
         return (self.conv.weight.new_zeros(batch, self.conv.in_channels, self.context),) if self.context else ()
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         if not self.context:
             return self._of_block(x), ()
         joined = torch.cat([state[0], x], -1)
@@ -210,7 +210,7 @@ class Conv(Part):
         return y, (joined[..., joined.shape[-1] - self.context :],)
 
 
-class Up(Part):
+class EncodecUpsample(EncodecLayer):
     """A transposed convolution whose kernel is two strides long: each frame rings on into the next one's time."""
 
     def __init__(self, before: int, after: int, stride: int, config: EncodecConfig) -> None:
@@ -219,7 +219,7 @@ class Up(Part):
         self.left = 0 if config.causal else stride - stride // 2
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         super().settle(lag, rate)
         stride = self.conv.stride[0]
         self.out_lag = stride * lag + self.left
@@ -235,7 +235,7 @@ class Up(Part):
         return (self.conv.weight.new_zeros(batch, self.conv.in_channels, 1),)
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         x = x * (self.positions(x, age) >= 0)[:, None]
         stride, joined = self.conv.stride[0], torch.cat([state[0], x], -1)
         if x.shape[-1] > FEW:
@@ -248,7 +248,7 @@ class Up(Part):
         return y.transpose(1, 2).flatten(2) + self.conv.bias[:, None], (x[..., -1:],)
 
 
-class Memory(Part):
+class EncodecLstm(EncodecLayer):
     """LSTM layers with a way around them (Hochreiter and Schmidhuber 1997)."""
 
     def __init__(self, width: int, layers: int) -> None:
@@ -266,7 +266,7 @@ class Memory(Part):
         return tuple(weight.new_zeros(batch, self.lstm.hidden_size) for _ in range(2 * self.lstm.num_layers))
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `Part`; in plain products, which every runtime can shorten to fewer bits."""
+        """See `EncodecLayer`; in plain products, which every runtime can shorten to fewer bits."""
         begun = (self.positions(x, age) >= 0)[..., None].to(x.dtype)
         y, after = x.transpose(1, 2), list[Tensor]()
         for layer in range(self.lstm.num_layers):
@@ -287,20 +287,20 @@ class Memory(Part):
         return x + y.transpose(1, 2), tuple(after)
 
 
-class Parts(Part):
+class EncodecSequence(EncodecLayer):
     """Parts one after the other, named by their numbers."""
 
-    def __init__(self, *parts: Part) -> None:
+    def __init__(self, *parts: EncodecLayer) -> None:
         super().__init__()
         for number, part in enumerate(parts):
             self.add_module(str(number), part)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[EncodecLayer]:
         """Them, in order."""
-        return [part for part in self.children() if isinstance(part, Part)]
+        return [part for part in self.children() if isinstance(part, EncodecLayer)]
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         super().settle(lag, rate)
         for part in self.parts():
             lag, rate = part.settle(lag, rate)
@@ -318,7 +318,7 @@ class Parts(Part):
         return tuple(tensor for part in self.parts() for tensor in part.init_state(batch))
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         after: list[Tensor] = []
         place = 0
         for part in self.parts():
@@ -329,22 +329,22 @@ class Parts(Part):
         return x, tuple(after)
 
 
-class Block(Part):
+class EncodecBlock(EncodecLayer):
     """A residual block; the way around it waits for it."""
 
     def __init__(self, width: int, dilation: int, config: EncodecConfig) -> None:
         super().__init__()
         inside = width // config.compress
-        self.block = Parts(
-            Elu(),
-            Conv(width, inside, config.residual_kernel_size, config, dilation=dilation),
-            Elu(),
-            Conv(inside, width, 1, config),
+        self.block = EncodecSequence(
+            EncodecElu(),
+            EncodecConv(width, inside, config.residual_kernel_size, config, dilation=dilation),
+            EncodecElu(),
+            EncodecConv(inside, width, 1, config),
         )
-        self.shortcut = Conv(width, width, 1, config) if config.shortcut else None
+        self.shortcut = EncodecConv(width, width, 1, config) if config.shortcut else None
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         super().settle(lag, rate)
         self.out_lag, _ = self.block.settle(lag, rate)
         self.wait = self.out_lag - lag
@@ -363,7 +363,7 @@ class Block(Part):
         return (*inside, inside[0].new_zeros(*inside[0].shape[:2], self.wait)) if self.wait else inside
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `Part`."""
+        """See `EncodecLayer`."""
         inside = state[:-1] if self.wait else state
         y, after = self.block.step(x, inside, age)
         around = x if self.shortcut is None else self.shortcut(x)
@@ -373,7 +373,7 @@ class Block(Part):
         return y + around, after
 
 
-class _Half(StreamingModule):
+class _EncodecHalf(StreamingModule):
     """One half of the codec; the first tensor of its state says how many token frames it has heard.
 
     Args:
@@ -381,9 +381,9 @@ class _Half(StreamingModule):
         frame: its input's frames for each token frame.
     """
 
-    def __init__(self, parts: list[Part], frame: int) -> None:
+    def __init__(self, parts: list[EncodecLayer], frame: int) -> None:
         super().__init__()
-        self.layers = Parts(*parts)
+        self.layers = EncodecSequence(*parts)
         self.latency, after = self.layers.settle(0, frame)
         self.rate, self._frame = (after, frame), frame
 
@@ -403,34 +403,38 @@ class _Half(StreamingModule):
         return y, ((state[0] + x.shape[-1] // self._frame).clamp(max=float(BEGUN)), *after)
 
 
-class EncodecEncoder(_Half):
+class EncodecEncoder(_EncodecHalf):
     """Sound [B, 1, hop T] -> latents [B, latent_dim, T]."""
 
     def __init__(self, config: EncodecConfig) -> None:
         width = config.num_filters
-        parts: list[Part] = [Conv(1, width, config.kernel_size, config)]
+        parts: list[EncodecLayer] = [EncodecConv(1, width, config.kernel_size, config)]
         for ratio in reversed(config.upsampling_ratios):
-            parts += [Block(width, config.dilation_growth_rate**j, config) for j in range(config.num_residual_layers)]
-            parts += [Elu(), Conv(width, 2 * width, 2 * ratio, config, stride=ratio)]
+            parts += [
+                EncodecBlock(width, config.dilation_growth_rate**j, config) for j in range(config.num_residual_layers)
+            ]
+            parts += [EncodecElu(), EncodecConv(width, 2 * width, 2 * ratio, config, stride=ratio)]
             width *= 2
-        last = Conv(width, config.latent_dim, config.last_kernel_size, config, look_ahead=config.look_ahead)
-        super().__init__([*parts, Memory(width, config.num_lstm_layers), Elu(), last], config.hop)
+        last = EncodecConv(width, config.latent_dim, config.last_kernel_size, config, look_ahead=config.look_ahead)
+        super().__init__([*parts, EncodecLstm(width, config.num_lstm_layers), EncodecElu(), last], config.hop)
 
 
-class EncodecDecoder(_Half):
+class EncodecDecoder(_EncodecHalf):
     """Latents [B, latent_dim, T] -> sound [B, 1, hop T]."""
 
     def __init__(self, config: EncodecConfig) -> None:
         width = config.num_filters * 2 ** len(config.upsampling_ratios)
-        parts: list[Part] = [
-            Conv(config.latent_dim, width, config.kernel_size, config, look_ahead=config.look_ahead),
-            Memory(width, config.num_lstm_layers),
+        parts: list[EncodecLayer] = [
+            EncodecConv(config.latent_dim, width, config.kernel_size, config, look_ahead=config.look_ahead),
+            EncodecLstm(width, config.num_lstm_layers),
         ]
         for ratio in config.upsampling_ratios:
-            parts += [Elu(), Up(width, width // 2, ratio, config)]
+            parts += [EncodecElu(), EncodecUpsample(width, width // 2, ratio, config)]
             width //= 2
-            parts += [Block(width, config.dilation_growth_rate**j, config) for j in range(config.num_residual_layers)]
-        super().__init__([*parts, Elu(), Conv(width, 1, config.last_kernel_size, config)], 1)
+            parts += [
+                EncodecBlock(width, config.dilation_growth_rate**j, config) for j in range(config.num_residual_layers)
+            ]
+        super().__init__([*parts, EncodecElu(), EncodecConv(width, 1, config.last_kernel_size, config)], 1)
 
 
 class Encodec(TokenCodec):

@@ -13,17 +13,17 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from models.codec.additive_codec import CodecConfig, PartialsDecoder
+from models.codec.additive_codec import AdditiveDecoder, CodecConfig
 from models.codec.partial_analysis import (
     FRAME,
     HOP,
     SAMPLE_RATE,
     WINDOW,
-    fourier,
+    fourier_matrix,
     magnitude,
     mel_bank,
+    onset_window,
     scaled_log,
-    sudden,
 )
 from models.sizes import Sizes
 from models.streaming_law import State, StreamingModule
@@ -74,9 +74,9 @@ class MelSpectrogram(StreamingModule):
 
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
-        self.long = nn.Buffer(fourier(sudden(WINDOW)), persistent=False)
+        self.long = nn.Buffer(fourier_matrix(onset_window(WINDOW)), persistent=False)
         self.long_mel = nn.Buffer(mel_bank(WINDOW, config.bands, SAMPLE_RATE).T.contiguous(), persistent=False)
-        self.short = nn.Buffer(fourier(sudden(_SHORT)), persistent=False)
+        self.short = nn.Buffer(fourier_matrix(onset_window(_SHORT)), persistent=False)
         self.short_mel = nn.Buffer(mel_bank(_SHORT, config.short_bands, SAMPLE_RATE).T.contiguous(), persistent=False)
 
     def init_state(self, batch: int) -> State:
@@ -105,7 +105,7 @@ class Vocoder(nn.Module):
         super().__init__()
         self.config = config = config or MelConfig()
         self.encoder = MelSpectrogram(config)
-        self.decoder = PartialsDecoder(
+        self.decoder = AdditiveDecoder(
             CodecConfig(width=config.width, decoder_dilations=config.dilations, latent_dim=config.dim)
         )
 
@@ -121,7 +121,7 @@ class Vocoder(nn.Module):
 
 
 @torch.no_grad()
-def begin(vocoder: Vocoder, frames: Tensor, spoken: Tensor, ridge: float = 1e-2) -> None:
+def init_linear_decoder(vocoder: Vocoder, frames: Tensor, spoken: Tensor, ridge: float = 1e-2) -> None:
     """Let the vocoder's linear way be the least-squares one.
 
     Args:

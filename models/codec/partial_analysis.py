@@ -60,7 +60,7 @@ def mel_bank(window: int, bands: int, rate: int) -> Tensor:
     return torch.from_numpy(np.clip(np.minimum(rise, fall), 0, None).astype(np.float32))
 
 
-def sudden(window: int) -> Tensor:
+def onset_window(window: int) -> Tensor:
     """A window that rises slowly and falls within its last eighth: what is new weighs most. Float64 [window]."""
     fall = window // 8
     up = (torch.arange(window - fall, dtype=torch.float64) + 0.5) / (window - fall)
@@ -68,7 +68,7 @@ def sudden(window: int) -> Tensor:
     return torch.cat([torch.sin(torch.pi / 2 * up) ** 2, torch.cos(torch.pi / 2 * down) ** 2])
 
 
-def heterodyne(shape: Tensor, hz: Tensor) -> Tensor:
+def heterodyne_matrix(shape: Tensor, hz: Tensor) -> Tensor:
     """The matrix that takes windows to real and imaginary parts: float32 [window, 2 C]; a full-scale sine gives one."""
     turns = torch.arange(shape.numel(), dtype=torch.float64)[:, None] * hz[None].double() / SAMPLE_RATE
     phase = 2 * torch.pi * turns
@@ -76,10 +76,10 @@ def heterodyne(shape: Tensor, hz: Tensor) -> Tensor:
     return (both * (2 / shape.sum())).float()
 
 
-def fourier(shape: Tensor) -> Tensor:
-    """The matrix of a windowed discrete Fourier transform: float32 [window, 2 (window / 2 + 1)]; see `heterodyne`."""
+def fourier_matrix(shape: Tensor) -> Tensor:
+    """A windowed discrete Fourier transform as a matrix: float32 [window, window + 2]; see `heterodyne_matrix`."""
     window = shape.numel()
-    return heterodyne(shape, torch.arange(window // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / window)
+    return heterodyne_matrix(shape, torch.arange(window // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / window)
 
 
 def magnitude(parts: Tensor, least: float) -> Tensor:
@@ -93,7 +93,7 @@ def _angle(x: Tensor, y: Tensor) -> Tensor:
     return 2.0 * torch.atan(y / ((x * x + y * y + 1e-36).sqrt() + x + 1e-18))
 
 
-class Places(nn.Module):
+class ReassignedSpectrum(nn.Module):
     """The partials of a sound, each in its channel.
 
     Args:
@@ -103,7 +103,7 @@ class Places(nn.Module):
     def __init__(self, shape: Tensor) -> None:
         super().__init__()
         hz = frequencies()[:LOW_CHANNELS]
-        self.matrix = nn.Buffer(heterodyne(shape, hz), persistent=False)
+        self.matrix = nn.Buffer(heterodyne_matrix(shape, hz), persistent=False)
         turn = 2 * torch.pi * (hz * HOP / SAMPLE_RATE)
         self.cos = nn.Buffer(turn.cos().float(), persistent=False)
         self.sin = nn.Buffer(turn.sin().float(), persistent=False)
@@ -124,7 +124,7 @@ class Places(nn.Module):
         return (own / level).sqrt(), level
 
 
-class Listening(nn.Module):
+class PartialAnalysis(nn.Module):
     """Features of each token frame, from it and the 64 ms before it.
 
     In this order: the partials' places [LOW_CHANNELS], log-mel of two windows of 16 ms and of eight of 4 ms, and the
@@ -133,10 +133,10 @@ class Listening(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.places = Places(sudden(WINDOW))
-        self.middle = nn.Buffer(fourier(sudden(_MIDDLE)), persistent=False)
+        self.places = ReassignedSpectrum(onset_window(WINDOW))
+        self.middle = nn.Buffer(fourier_matrix(onset_window(_MIDDLE)), persistent=False)
         self.middle_mel = nn.Buffer(mel_bank(_MIDDLE, _MIDDLE_BANDS, SAMPLE_RATE).T.contiguous(), persistent=False)
-        self.short = nn.Buffer(fourier(torch.hann_window(_SHORT, dtype=torch.float64)), persistent=False)
+        self.short = nn.Buffer(fourier_matrix(torch.hann_window(_SHORT, dtype=torch.float64)), persistent=False)
         self.short_mel = nn.Buffer(mel_bank(_SHORT, _SHORT_BANDS, SAMPLE_RATE).T.contiguous(), persistent=False)
 
     def init_state(self, batch: int) -> State:

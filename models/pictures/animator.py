@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.pictures.film_block import Modulated
+from models.pictures.film_block import FilmBlock
 from models.sizes import Sizes
 from models.streaming_law import State
 from models.translation.attention import WindowAttention, rotary
@@ -61,7 +61,7 @@ class AnimatorConfig(Sizes):
     steps: int = 2
 
 
-class Moment(NamedTuple):
+class AnimatorCondition(NamedTuple):
     """What the field network knows of one moment, a row each.
 
     context [N, dim]; shown [N, shown, G, G], the still's features where the map has moved them; where [N, 2, G, G], the
@@ -87,7 +87,7 @@ def unsquash(field: Tensor) -> Tensor:
     return (bounded.exp() - (-bounded).exp()) / (2.0 * STEEP)
 
 
-def moved(shown: Tensor, where: Tensor) -> Tensor:
+def warp_features(shown: Tensor, where: Tensor) -> Tensor:
     """Features [N, C, G, G] of a still as its map [N, 2, G, G] has moved them."""
     count, _, rows, columns = shown.shape
     x = (torch.arange(columns, device=shown.device) + 0.5) * (2.0 / columns) - 1.0
@@ -97,7 +97,7 @@ def moved(shown: Tensor, where: Tensor) -> Tensor:
     return F.grid_sample(shown, source, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-class StillEyes(nn.Module):
+class StillEncoder(nn.Module):
     """A still image to what in it could move: uint8 [B, S, S, 3] BGR -> features [B, shown, G, G]; looked at once."""
 
     def __init__(self, config: AnimatorConfig) -> None:
@@ -162,7 +162,7 @@ class Animator(nn.Module):
     def __init__(self, config: AnimatorConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or AnimatorConfig()
-        self.eyes = StillEyes(config)
+        self.eyes = StillEncoder(config)
         self.place = nn.Parameter(torch.randn(config.shown, config.grid // 2, config.grid // 2) * 0.02)
         self.enter = nn.Linear(config.latent_dim, config.dim)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
@@ -170,7 +170,7 @@ class Animator(nn.Module):
         self.begin = nn.Conv2d(config.shown + 6, config.inside, 3, 1, 1)
         self.place_of_cell = nn.Parameter(torch.zeros(config.inside, config.grid, config.grid))
         self.how_far = nn.Sequential(nn.Linear(1, 32), nn.GELU(), nn.Linear(32, 32))
-        self.blocks = nn.ModuleList(Modulated(config.inside, config.dim + 32) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(FilmBlock(config.inside, config.dim + 32) for _ in range(config.blocks))
         self.end = nn.Conv2d(config.inside, 2, 3, 1, 1)
         nn.init.zeros_(self.end.weight)
 
@@ -219,7 +219,7 @@ class Animator(nn.Module):
         """The whole sequence at once: context [B, T, dim]."""
         return self.step(heard, time_s, shown, self.init_state(heard.shape[0]))[0]
 
-    def end_of(self, moment: Moment, field: Tensor, share: Tensor) -> Tensor:
+    def end_of(self, moment: AnimatorCondition, field: Tensor, share: Tensor) -> Tensor:
         """Where the way of a field [N, 2, G, G] ends that is at a share [N] of it from noise: [N, 2, G, G], squashed.
 
         It says the end, not the direction (Li and He 2025): most of a picture stands still, and a network says
@@ -233,7 +233,7 @@ class Animator(nn.Module):
         out: Tensor = self.end(F.gelu(x))
         return out
 
-    def loss(self, moment: Moment, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+    def loss(self, moment: AnimatorCondition, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
         """What is minimized: the error of the end of the way from noise to the true flow, per row [N].
 
         Each cell's error counts by its length, smoothed (pseudo-Huber, as Song and Dhariwal 2023 use it): the mean of
@@ -246,7 +246,7 @@ class Animator(nn.Module):
         error = self.end_of(moment, (1.0 - at) * noise + at * end, share) - end
         return ((error.square().sum(1) + SMOOTH**2).sqrt() - SMOOTH).mean((1, 2))
 
-    def sample(self, moment: Moment, noise: Tensor) -> Tensor:
+    def sample(self, moment: AnimatorCondition, noise: Tensor) -> Tensor:
         """A field [N, 2, G, G], velocities, from noise of spread 1 (less: nearer to what is likeliest)."""
         field = noise
         for step in range(self.config.steps):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Modulated(nn.Module):
+class FilmBlock(nn.Module):
     """Two convolutions, the first of them turned by what is known of the moment (FiLM, Perez et al. 2018); residual.
 
     Args:

@@ -1,7 +1,7 @@
 """A player's limbs from points: how they bend, where they lie in a picture, what they carry along and what they hide.
 
 An arm is two bones: carried as one from shoulder to hand it would leave the elbow, and all that is about it, behind.
-Elbows and knees need not be looked for: from where hands and shoulders are, `Bends` says them.
+Elbows and knees need not be looked for: from where hands and shoulders are, `JointEstimator` says them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.pictures.pose import SURE
+from models.pictures.pose import MIN_SPREAD
 from models.vision.embedding import POINTS
 
 BENDS = {
@@ -45,7 +45,7 @@ NEAREST, FARTHEST = 0.2, 1.0
 """What a trunk's length is taken to be at least and at most, in -1..1."""
 
 
-class Bends(nn.Module):
+class JointEstimator(nn.Module):
     """Where elbows and knees are, from the points about them: a small perceptron in lengths of the trunk.
 
     Two bones of known lengths between two known places bend in one known way, but only in space; a picture has lost how
@@ -64,27 +64,27 @@ class Bends(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Points [N, P, 2] of `POINTS` -> joints [N, P + 4, 2] of `JOINTS`; untaught, limbs are straight."""
-        unit = trunk(points)[:, None, None]
+        unit = trunk_length(points)[:, None, None]
         seen = ((points - points[:, POINTS.index("neck"), None]) / unit).clamp(-4.0, 4.0)
         ends = [[POINTS.index(between[end]) for between in BENDS.values()] for end in (0, 1)]
         middle = 0.5 * (points[:, ends[0]] + points[:, ends[1]])
         return torch.cat([points, middle + unit * self.think(seen.flatten(1)).unflatten(-1, (-1, 2))], 1)
 
 
-def trunk(points: Tensor) -> Tensor:
+def trunk_length(points: Tensor) -> Tensor:
     """How long the trunk of players [N, P, 2] is taken to be, [N]."""
     long = (points[:, POINTS.index("neck")] - points[:, POINTS.index("pelvis")]).square().sum(-1)
     return long.clamp_min(NEAREST**2).sqrt().clamp_max(FARTHEST)
 
 
-def spots(at: Tensor, spread: Tensor, cells: int) -> Tensor:
+def point_maps(at: Tensor, spread: Tensor, cells: int) -> Tensor:
     """Points [N, P, 2] with spreads [N, P] as pictures [N, P, cells, cells], 1 where they are."""
     x, y = _from(at, cells)
     away = _over(x.square(), y.square())
-    return torch.exp(-away / (2.0 * (spread + SURE).square())[..., None, None])
+    return torch.exp(-away / (2.0 * (spread + MIN_SPREAD).square())[..., None, None])
 
 
-def away_from(at: Tensor, cells: int) -> Tensor:
+def limb_distances(at: Tensor, cells: int) -> Tensor:
     """How far each place is from each of the limbs between joints [N, J, 2], squared: [N, L, cells, cells]."""
     one, other = (at[:, [JOINTS.index(limb[end]) for limb in LIMBS]] for end in (0, 1))
     way = other - one
@@ -98,8 +98,8 @@ def away_from(at: Tensor, cells: int) -> Tensor:
     return away - share * (2.0 * along - share * long)
 
 
-def lines(away: Tensor, width: float = 2.0 * SURE) -> Tensor:
-    """Limbs from how far places are `away_from` them, as pictures: 1 on them, less by their sides."""
+def limb_maps(away: Tensor, width: float = 2.0 * MIN_SPREAD) -> Tensor:
+    """Limbs from how far places are away from them, as pictures: 1 on them, less by their sides."""
     return torch.exp(-away / (2.0 * width**2))
 
 
@@ -114,7 +114,7 @@ def _over(of_x: Tensor, of_y: Tensor) -> Tensor:
     return of_x[..., None, :] + of_y[..., None]
 
 
-def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
+def carry_limbs(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
     """A picture carried with each limb: where the limb is now, it and what is about it are seen.
 
     A limb is turned, and is longer or shorter as it points to who looks at it, but no thicker; what lies beyond its
@@ -144,10 +144,10 @@ def carried(picture: Tensor, before: Tensor, now: Tensor) -> Tensor:
     turn_y = was[..., 1:] * becomes[..., :1] - was[..., :1] * becomes[..., 1:]
     source_x = _over(x * turn_x + from_one[..., :1], -y * turn_y) + more * was[..., :1, None]
     source_y = _over(x * turn_y + from_one[..., 1:], y * turn_x) + more * was[..., 1:, None]
-    return sampled(picture, source_x, source_y)
+    return sample_at(picture, source_x, source_y)
 
 
-def sampled(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def sample_at(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """What is seen of a picture at places between its pixels (bilinear); beyond its edges, what is at these.
 
     As `F.grid_sample(padding_mode="border", align_corners=False)`, which takes several times as long in ONNX Runtime:
@@ -177,15 +177,15 @@ def sampled(picture: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return at_places.view(count, channels, *x.shape[1:]).transpose(1, 2)
 
 
-def cleared(picture: Tensor, away: Tensor, unit: Tensor) -> Tensor:
+def erase_limbs(picture: Tensor, away: Tensor, unit: Tensor) -> Tensor:
     """A picture without the limbs that come and go, and one without the player: in their place what lies about it.
 
     Behind an arm is what lies about it: of what the player is dressed in before the trunk, else of the ground.
 
     Args:
         picture: [N, 3, S, S].
-        away: how far each place is `away_from` the limbs, [N, L, S, S].
-        unit: how long the `trunk` is, [N].
+        away: how far each place is away from the limbs, [N, L, S, S].
+        unit: how long the trunk is, [N].
 
     Returns:
         [N, 2, 3, S, S]; what is on no limb is as it was.

@@ -25,17 +25,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.pictures.film_block import Modulated
-from models.pictures.limbs import LIMBS, Bends, away_from, carried, cleared, lines, spots, trunk
-from models.pictures.pose import begun
+from models.pictures.film_block import FilmBlock
+from models.pictures.limbs import (
+    LIMBS,
+    JointEstimator,
+    carry_limbs,
+    erase_limbs,
+    limb_distances,
+    limb_maps,
+    point_maps,
+    trunk_length,
+)
+from models.pictures.pose import points_of_embedding
 from models.sizes import Sizes
 from models.vision.embedding import POINTS
 
-MENDED = 0.25
+REPAIR_LIMIT = 0.25
 """Up to this imagination it mends; from here on it is free to paint anew."""
 SQUARES, LENGTHS, SLOPES = 2.0, 0.5, 0.5
 """Weights of squared errors; and, of what is to be sharp, of absolute ones and those of gradients."""
-COARSE = 8
+MAX_BLOCK = 8
 """With full imagination the painter is shown what it starts from in blocks of so many pixels."""
 
 
@@ -70,14 +79,14 @@ class PainterConfig(Sizes):
     steps: int = 1
 
 
-class Sitting(NamedTuple):
+class PainterInputs(NamedTuple):
     """What the painter knows of one moment, a row each.
 
     warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
     `models.pictures.animator`; heard [N, latent_dim]: the tick's latent; imagination [N], 0 to 1; chance [N], 0 to 1:
     how far chance has led what is moved. With none the painter says what is likeliest to be seen; where chance has led,
     nobody can be gone by. seen [N, seen_dim]: the still's embedding; said [N, P, 3]: where the points of `POINTS` are
-    now and how unsure that is, see `models.pictures.pose.Said`; looked at only where there are points.
+    now and how unsure that is, see `models.pictures.pose.PointEstimate`; looked at only where there are points.
     """
 
     warped: Tensor
@@ -91,16 +100,16 @@ class Sitting(NamedTuple):
     said: Tensor
 
 
-def coarsened(picture: Tensor, how_much: Tensor) -> Tensor:
+def pixelate(picture: Tensor, how_much: Tensor) -> Tensor:
     """Pictures [N, 3, S, S] shown coarsely: how_much [N], 0 as they are, 1 in blocks."""
-    blocks = F.interpolate(F.avg_pool2d(picture, COARSE), scale_factor=float(COARSE), mode="nearest")
+    blocks = F.interpolate(F.avg_pool2d(picture, MAX_BLOCK), scale_factor=float(MAX_BLOCK), mode="nearest")
     share = how_much[:, None, None, None]
     return (1.0 - share) * picture + share * blocks
 
 
-def freedom(imagination: Tensor) -> Tensor:
+def noise_share(imagination: Tensor) -> Tensor:
     """How much of what it starts from is noise, and how coarsely the rest is shown: 0 to 1."""
-    return ((imagination - MENDED) / (1.0 - MENDED)).clamp(0.0, 1.0)
+    return ((imagination - REPAIR_LIMIT) / (1.0 - REPAIR_LIMIT)).clamp(0.0, 1.0)
 
 
 class Painter(nn.Module):
@@ -113,7 +122,7 @@ class Painter(nn.Module):
     def __init__(self, config: PainterConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PainterConfig()
-        self.bends = Bends() if config.points else None
+        self.bends = JointEstimator() if config.points else None
         self.choices = len(LIMBS) + 2 if config.points else 0
         told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
         self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)
@@ -121,15 +130,15 @@ class Painter(nn.Module):
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
-        self.before, self.after = (Modulated(config.width, config.moment) for _ in range(2))
+        self.before, self.after = (FilmBlock(config.width, config.moment) for _ in range(2))
         self.down = nn.Conv2d(config.width, config.inner, 3, 2, 1)
         cells = config.side // (2 * config.patch)
         self.place = nn.Parameter(torch.zeros(config.inner, cells, cells))
-        self.inside = nn.ModuleList(Modulated(config.inner, config.moment) for _ in range(config.blocks))
+        self.inside = nn.ModuleList(FilmBlock(config.inner, config.moment) for _ in range(config.blocks))
         self.up = nn.Conv2d(config.inner, config.width, 1)
         sizes = list(pairwise((config.inner, *config.deep)))
         self.deeper = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in sizes)
-        self.deep = nn.ModuleList(Modulated(b, config.moment) for _, b in sizes)
+        self.deep = nn.ModuleList(FilmBlock(b, config.moment) for _, b in sizes)
         self.higher = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in sizes)
         # What it ends at, and how many of the picture's pixels along a side that is one of.
         last, pixels = (config.fine, 2) if config.fine else (config.width, config.patch)
@@ -137,7 +146,7 @@ class Painter(nn.Module):
             self.look = nn.Conv2d(6, config.fine, 2, 2)
             chosen = 3 * self.choices + 2 * len(LIMBS)
             self.look_about = nn.Conv2d(chosen, config.fine, 1, bias=False) if config.points else None
-            self.looked, self.finish = (Modulated(config.fine, config.moment) for _ in range(2))
+            self.looked, self.finish = (FilmBlock(config.fine, config.moment) for _ in range(2))
             self.coarser = nn.Conv2d(config.fine, config.width, config.patch // 2, config.patch // 2)
             nn.init.zeros_(self.coarser.weight)
             self.finer = nn.Conv2d(config.width, config.fine, 1)
@@ -151,20 +160,20 @@ class Painter(nn.Module):
             nn.init.normal_(self.choose.weight, std=0.003)
             nn.init.zeros_(self.choose.bias)
 
-    def begin(self, sitting: Sitting, noise: Tensor) -> Tensor:
+    def begin(self, sitting: PainterInputs, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""
-        share = freedom(sitting.imagination)[:, None, None, None]
+        share = noise_share(sitting.imagination)[:, None, None, None]
         return (1.0 - share) * sitting.warped + share * noise
 
-    def end_of(self, sitting: Sitting, picture: Tensor, share: Tensor, went: Tensor | None = None) -> Tensor:
+    def end_of(self, sitting: PainterInputs, picture: Tensor, share: Tensor, went: Tensor | None = None) -> Tensor:
         """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S].
 
         went: how far points truly went from where they are in the still, [N, P, 2], which no show can tell; NaN for
         rows that are not told.
         """
-        how, free = sitting.imagination, freedom(sitting.imagination)
-        base = coarsened(sitting.warped, free)
-        still = coarsened(sitting.prior, free)
+        how, free = sitting.imagination, noise_share(sitting.imagination)
+        base = pixelate(sitting.warped, free)
+        still = pixelate(sitting.prior, free)
         fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
         cells = self.config.side // self.config.patch
         fields = F.interpolate(fields, size=(cells, cells), mode="bilinear", align_corners=False)
@@ -196,12 +205,18 @@ class Painter(nn.Module):
         taken = F.interpolate(taken, scale_factor=2.0, mode="bilinear", align_corners=False)
         return base * (1.0 - taken[:, 3:4]) + taken[:, :3] + taken[:, 4:] * still + added
 
-    def _posed(self, sitting: Sitting, still: Tensor, went: Tensor | None) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def _posed(
+        self, sitting: PainterInputs, still: Tensor, went: Tensor | None
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
         if self.bends is None:
             return still[:, None], [], []
         cells = self.config.side // self.config.patch
-        before, at, spread = begun(sitting.seen, self.config.points), sitting.said[..., :2], sitting.said[..., 2]
+        before, at, spread = (
+            points_of_embedding(sitting.seen, self.config.points),
+            sitting.said[..., :2],
+            sitting.said[..., 2],
+        )
         if went is not None:
             told = went[..., 0].isfinite()
             at = torch.where(told[..., None], before + went, at)
@@ -209,11 +224,15 @@ class Painter(nn.Module):
         side = self.config.side // 2
         half = F.avg_pool2d(still, 2)
         joints, to_be = self.bends(before), self.bends(at)
-        was, becomes = (away_from(bent, side) for bent in (joints, to_be))
-        others = torch.cat([carried(half, joints, to_be), cleared(half, was, trunk(before))], 1)
-        limbs = [lines(was), lines(becomes)]
+        was, becomes = (limb_distances(bent, side) for bent in (joints, to_be))
+        others = torch.cat([carry_limbs(half, joints, to_be), erase_limbs(half, was, trunk_length(before))], 1)
+        limbs = [limb_maps(was), limb_maps(becomes)]
         shrunk = [F.avg_pool2d(x, self.config.patch // 2) for x in (*limbs, others.flatten(1, 2))]
-        return others, [spots(before, torch.zeros_like(spread), cells), spots(at, spread, cells), *shrunk], limbs
+        return (
+            others,
+            [point_maps(before, torch.zeros_like(spread), cells), point_maps(at, spread, cells), *shrunk],
+            limbs,
+        )
 
     def _finely(self, base: Tensor, still: Tensor, others: list[Tensor], moment: Tensor) -> Tensor | None:
         """What is seen at half the picture's size, [N, fine, S / 2, S / 2]."""
@@ -237,7 +256,7 @@ class Painter(nn.Module):
 
     def loss(
         self,
-        sitting: Sitting,
+        sitting: PainterInputs,
         wanted: Tensor,
         noise: Tensor,
         share: Tensor,
@@ -258,7 +277,7 @@ class Painter(nn.Module):
         edges = LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
         return SQUARES * error.square().mean((1, 2, 3)) + sharp * edges
 
-    def paint(self, sitting: Sitting, noise: Tensor) -> Tensor:
+    def paint(self, sitting: PainterInputs, noise: Tensor) -> Tensor:
         """The painted picture [N, 3, S, S]."""
         picture = self.begin(sitting, noise)
         for step in range(self.config.steps):

@@ -17,11 +17,11 @@ from models.sizes import Sizes
 from models.streaming_law import State
 from models.vision.embedding import POINTS
 
-SURE = 0.03
+MIN_SPREAD = 0.03
 """A point is shown as a spot of at least this spread, in -1..1."""
-UNSURE = 0.3
+MAX_SPREAD = 0.3
 """How unsure it is at most."""
-LONGEST = 0.998
+MAX_RETENTION = 0.998
 """Of what is kept at a tick, so much is there at the next at most: half of it after fourteen seconds."""
 KEEP = -1
 """In `PoseConfig.levels`: here something is kept."""
@@ -50,7 +50,7 @@ class PoseConfig(Sizes):
     views: int = 2
 
 
-class Said(NamedTuple):
+class PointEstimate(NamedTuple):
     """Where the points of `POINTS` are: at [..., P, 2], x and y in -1..1, and how unsure that is: spread [..., P]."""
 
     at: Tensor
@@ -61,13 +61,13 @@ class Said(NamedTuple):
         return torch.cat([self.at, self.spread[..., None]], -1)
 
 
-def begun(seen: Tensor, points: int) -> Tensor:
+def points_of_embedding(seen: Tensor, points: int) -> Tensor:
     """Where they are in a still: embeddings [N, E] that begin with so many points -> [N, P, 2]."""
     count = len(POINTS)
     return torch.stack([seen[:, :count], seen[:, points : points + count]], -1)
 
 
-class _Earlier(nn.Module):
+class _DilatedConv(nn.Module):
     """Adds to what is known of a tick what it thinks of that and of two earlier ticks.
 
     A causal dilated convolution (van den Oord et al. 2016, "WaveNet"). Before the first tick it was as in the first.
@@ -94,7 +94,7 @@ class _Earlier(nn.Module):
         return x + self.out(thought), joined[:, count:]
 
 
-class _Kept(nn.Module):
+class _SignedMemory(nn.Module):
     """Adds to what is known of a tick what it has kept of all that was.
 
     What is kept may change its sign: each number is at every tick multiplied by what is heard to be between -1 and 1,
@@ -122,14 +122,14 @@ class _Kept(nn.Module):
     def step(self, x: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """X [B, T, width], kept [B, width] -> the same, and what is kept then."""
         stays, share, new, shown = self.into(self.known(x)).chunk(4, -1)
-        factors, added, after = LONGEST * torch.tanh(stays), torch.sigmoid(share) * new, list[Tensor]()
+        factors, added, after = MAX_RETENTION * torch.tanh(stays), torch.sigmoid(share) * new, list[Tensor]()
         for factor, more in zip(factors.unbind(1), added.unbind(1), strict=True):
             kept = factor * kept + more
             after.append(kept)
         return x + self.out(self.kept(torch.stack(after, 1)) * F.gelu(shown)), kept
 
 
-class _View(nn.Module):
+class _FilmView(nn.Module):
     """Looks at what was heard from where a still was taken (Perez et al. 2018, "FiLM")."""
 
     def __init__(self, width: int) -> None:
@@ -147,13 +147,15 @@ class _View(nn.Module):
         return x + added
 
 
-class Listener(nn.Module):
+class BodySoundEncoder(nn.Module):
     """What is made of what is heard, tick by tick; nothing in it knows of a still."""
 
     def __init__(self, latent_dim: int, width: int, levels: tuple[int, ...]) -> None:
         super().__init__()
         self.hear = nn.Linear(latent_dim, width)
-        self.levels = nn.ModuleList(_Kept(width) if apart == KEEP else _Earlier(width, apart) for apart in levels)
+        self.levels = nn.ModuleList(
+            _SignedMemory(width) if apart == KEEP else _DilatedConv(width, apart) for apart in levels
+        )
 
     def init_state(self, batch: int) -> State:
         """Nothing was heard yet: a mark [B, 1] that says so, and what each level remembers."""
@@ -166,12 +168,12 @@ class Listener(nn.Module):
         x, after, fresh = self.hear(heard), list[Tensor](), (state[0] == 0.0)[..., None]
         levels: Any = self.levels
         for level, past in zip(levels, state[1:], strict=True):
-            x, now = level.step(x, past, fresh) if isinstance(level, _Earlier) else level.step(x, past)
+            x, now = level.step(x, past, fresh) if isinstance(level, _DilatedConv) else level.step(x, past)
             after.append(now)
         return x, (torch.ones_like(state[0]), *after)
 
 
-class Pose(nn.Module):
+class PoseEstimator(nn.Module):
     """From what is heard and a still's embedding to where the player's points are now.
 
     What is remembered is what was heard alone, so that another still is looked at as if it had always been there. The
@@ -184,19 +186,19 @@ class Pose(nn.Module):
         super().__init__()
         self.config = config = config or PoseConfig()
         width = config.width
-        self.strokes = Listener(config.latent_dim, config.stroke_width, config.stroke_levels)
-        self.body = Listener(config.latent_dim, width, config.levels)
+        self.strokes = BodySoundEncoder(config.latent_dim, config.stroke_width, config.stroke_levels)
+        self.body = BodySoundEncoder(config.latent_dim, width, config.levels)
         self.join = nn.Sequential(nn.LayerNorm(config.stroke_width), nn.Linear(config.stroke_width, width))
         self.look = nn.Sequential(nn.Linear(config.seen_dim, width), nn.GELU(), nn.Linear(width, width))
         self.enter = nn.Linear(width, width)
-        self.views = nn.ModuleList(_View(width) for _ in range(config.views))
+        self.views = nn.ModuleList(_FilmView(width) for _ in range(config.views))
         self.say = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 3 * len(POINTS)))
         for parameter in self.say[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def begun(self, seen: Tensor) -> Tensor:
+    def still_points(self, seen: Tensor) -> Tensor:
         """Where they are in the still: embeddings [N, seen_dim] -> [N, P, 2]."""
-        return begun(seen, self.config.points)
+        return points_of_embedding(seen, self.config.points)
 
     def init_state(self, batch: int) -> State:
         """Nothing was heard yet."""
@@ -209,25 +211,27 @@ class Pose(nn.Module):
         x, of_body = self.body.step(heard, state[count:])
         return x + self.join(strokes), (*of_strokes, *of_body)
 
-    def seen_from(self, x: Tensor, seen: Tensor) -> Said:
+    def seen_from(self, x: Tensor, seen: Tensor) -> PointEstimate:
         """How that looks: x [B, T, width], seen [B, seen_dim] -> at [B, T, P, 2], spread [B, T, P]."""
         still = self.look(seen)
         x = x + self.enter(still)[:, None]
         for view in self.views:
             x = view(x, still)
         moved, unsure = self.say(x).float().split([2 * len(POINTS), len(POINTS)], -1)
-        return Said(self.begun(seen)[:, None] + moved.unflatten(-1, (-1, 2)), UNSURE * torch.sigmoid(unsure))
+        return PointEstimate(
+            self.still_points(seen)[:, None] + moved.unflatten(-1, (-1, 2)), MAX_SPREAD * torch.sigmoid(unsure)
+        )
 
-    def step(self, heard: Tensor, seen: Tensor, state: State) -> tuple[Said, State]:
+    def step(self, heard: Tensor, seen: Tensor, state: State) -> tuple[PointEstimate, State]:
         """Some ticks: heard [B, T, latent_dim], seen [B, seen_dim] -> at [B, T, P, 2], spread [B, T, P]; the state."""
         x, after = self.listen(heard, state)
         return self.seen_from(x, seen), after
 
-    def forward(self, heard: Tensor, seen: Tensor) -> Said:
+    def forward(self, heard: Tensor, seen: Tensor) -> PointEstimate:
         """The same of whole clips, from where nothing was heard."""
         return self.step(heard, seen, self.init_state(len(heard)))[0]
 
-    def loss(self, said: Said, true: Tensor) -> Tensor:
+    def loss(self, said: PointEstimate, true: Tensor) -> Tensor:
         """How unlikely the true points [..., P, 2] are (normal, with a spread each), the mean over them [...]."""
-        spread = said.spread + SURE
+        spread = said.spread + MIN_SPREAD
         return ((said.at - true).square().sum(-1) / (2.0 * spread.square()) + 2.0 * spread.log()).mean(-1)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models.sizes import Sizes
 from models.streaming_law import CausalConv1d, Chain, Pointwise, Residual, State
-from models.vision.pitch_reader import READ, PlaceReader
+from models.vision.pitch_reader import READ_INSTRUMENTS, PitchReader
 
 LOWEST_PITCH = 36
 """MIDI pitch of the first pitch class that is told apart; class 0 is "no pitch"."""
@@ -74,7 +74,7 @@ class Motions(NamedTuple):
     age_s: Tensor
 
 
-class Facts(NamedTuple):
+class LatentPredictions(NamedTuple):
     """What a latent says of its moment; see the heads of `Latent`."""
 
     loudness: Tensor
@@ -93,13 +93,15 @@ def _past(config: LatentConfig) -> Chain:
     width = config.hidden
     return Chain(
         *(
-            Residual(Pointwise(nn.GELU()), CausalConv1d(width, width, 3, d), Pointwise(nn.GELU()), _small(width))
+            Residual(
+                Pointwise(nn.GELU()), CausalConv1d(width, width, 3, d), Pointwise(nn.GELU()), _small_projection(width)
+            )
             for d in config.dilations
         )
     )
 
 
-def _small(width: int) -> CausalConv1d:
+def _small_projection(width: int) -> CausalConv1d:
     last = CausalConv1d(width, width, 1)
     with torch.no_grad():
         last.conv.weight.mul_(0.3)
@@ -140,11 +142,11 @@ class VideoLatents(_Encoder):
             nn.GELU(),
         )
         self.reader = (
-            PlaceReader(config.points, config.reader_hidden, config.pitches, config.reader_memory)
+            PitchReader(config.points, config.reader_hidden, config.pitches, config.reader_memory)
             if config.points
             else None
         )
-        read = len(READ) * config.pitches if config.points else 0
+        read = len(READ_INSTRUMENTS) * config.pitches if config.points else 0
         self._pasts = len(self.past.init_state(1))
         self.enter = nn.Linear(
             48 * (config.grid // 4) ** 2 + config.embedding_dim + config.hidden + 2 + read, config.hidden
@@ -231,11 +233,11 @@ class Latent(nn.Module):
             total = total + F.embedding(codes[:, :, k], self.codebooks[k])
         return total.flatten(2)
 
-    def facts(self, latents: Tensor) -> Facts:
+    def facts(self, latents: Tensor) -> LatentPredictions:
         """What latents of either side say."""
-        return Facts(self.loudness(latents), self.attack(latents), self.pitch(latents), self.speed(latents))
+        return LatentPredictions(self.loudness(latents), self.attack(latents), self.pitch(latents), self.speed(latents))
 
 
-def likeness(video: Tensor, audio: Tensor) -> Tensor:
+def similarity(video: Tensor, audio: Tensor) -> Tensor:
     """How well moments belong together: video [..., T, dim], audio [..., S, dim] -> [..., T, S], 1 for identical."""
     return video @ audio.transpose(-1, -2) / video.shape[-1]

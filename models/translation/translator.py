@@ -78,7 +78,7 @@ class TranslatorConfig(Sizes):
         return self.frame_shape[0] * self.frames
 
 
-class Seen(NamedTuple):
+class TranslatorInputs(NamedTuple):
     """What is seen at each tick of a block, and what is asked for.
 
     latent [B, T, sight_dim]; age_s [B, T]: how long before the tick the frame was captured; time_s [B, T] float64: the
@@ -93,7 +93,7 @@ class Seen(NamedTuple):
     open: Tensor
 
 
-class Layer(nn.Module):
+class TranslatorLayer(nn.Module):
     """Self-attention over past ticks, cross-attention to video latents, and a feed-forward part; pre-norm."""
 
     DROPOUT = 0.1
@@ -290,7 +290,7 @@ class Translator(nn.Module):
         self.video = nn.Sequential(nn.Linear(seen, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
         self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
         self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(TranslatorLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
         self.head: DepthTransformer | SpectrumHead = (
             SpectrumHead(config) if config.mel_dim else DepthTransformer(config)
@@ -346,7 +346,12 @@ class Translator(nn.Module):
         return rotary(time_s, head_dim), rotary(time_s - age_s.double(), head_dim)
 
     def step(
-        self, previous: Tensor, known: Tensor, seen: Seen, state: State, turns: tuple[Any, Any] | None = None
+        self,
+        previous: Tensor,
+        known: Tensor,
+        seen: TranslatorInputs,
+        state: State,
+        turns: tuple[Any, Any] | None = None,
     ) -> tuple[Tensor, State]:
         """Advance the backbone by a block of ticks.
 
@@ -374,7 +379,7 @@ class Translator(nn.Module):
             after.extend(new)
         return self.norm(x), tuple(after)
 
-    def forward(self, previous: Tensor, known: Tensor, seen: Seen) -> Tensor:
+    def forward(self, previous: Tensor, known: Tensor, seen: TranslatorInputs) -> Tensor:
         """The whole sequence at once: context [B, T, dim]."""
         return self.step(previous, known, seen, self.init_state(previous.shape[0]))[0]
 

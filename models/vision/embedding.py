@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.sizes import Sizes
-from models.vision.point_refiner import CloserLook
+from models.vision.point_refiner import PointRefiner
 
 POINTS = (
     *("left_hand", "right_hand", "left_tip", "right_tip", "head", "left_foot", "right_foot"),
@@ -28,11 +28,11 @@ POINTS = (
 """What the first points are taught to be, in order; `performers.performer.LABEL_NAMES` says what each is."""
 PLAYED = ("left_hand", "right_hand", "left_tip", "right_tip", "frog")
 """Points whose places along and across the instrument are told."""
-CLOSER = (*PLAYED, "low_end", "high_end")
+REFINED_POINTS = (*PLAYED, "low_end", "high_end")
 """Points that are looked at a second time, more closely."""
 RELATIONS = 2 * len(PLAYED) + 2
 """How many numbers those and the bow's direction are."""
-WANDER = 0.01
+REFINER_JITTER = 0.01
 """In training the second look begins so far from where the first one ends, in -1..1: on stage that errs more."""
 SIDE = 256
 """Side in pixels of the square pictures that every front-end is given."""
@@ -61,7 +61,7 @@ def _block(before: int, after: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
 
 
-class _Again(nn.Module):
+class _ResidualBlock(nn.Module):
     """A residual block that begins as nothing, so that it can be put into a trained network (Goyal et al. 2017)."""
 
     def __init__(self, width: int) -> None:
@@ -75,11 +75,11 @@ class _Again(nn.Module):
         return F.relu(x + self.norm(self.block(x)))
 
 
-class Looks(NamedTuple):
+class EmbeddingOutput(NamedTuple):
     """What two looks at pictures give.
 
     embedding [B, dim]; heat [B, points, S / 4, S / 4]: logits of where each point is. Of a second look, else None:
-    begun [B, C, 2], the middles of the windows about the points of `CLOSER` in -1..1, and near
+    begun [B, C, 2], the middles of the windows about the points of `REFINED_POINTS` in -1..1, and near
     [B, C, window / 2, window / 2], the logits of where in them each is.
     """
 
@@ -107,9 +107,9 @@ class VisualEmbedding(nn.Module):
             )
         )
         # Each level is looked at again on the way down, and all but the finest on the way up.
-        self.deeper = nn.ModuleList(nn.Identity() if not index else _Again(b) for index, b in enumerate(w[2:]))
+        self.deeper = nn.ModuleList(nn.Identity() if not index else _ResidualBlock(b) for index, b in enumerate(w[2:]))
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(w[2:]))
-        self.again = nn.ModuleList(nn.Identity() if not index else _Again(a) for index, a in enumerate(w[2:-1]))
+        self.again = nn.ModuleList(nn.Identity() if not index else _ResidualBlock(a) for index, a in enumerate(w[2:-1]))
         self.join = _block(w[2], w[2], 1)
         self.heat = nn.Conv2d(w[2], self.config.points, 1)
         what = self.config.dim - 2 * self.config.points - RELATIONS
@@ -121,15 +121,15 @@ class VisualEmbedding(nn.Module):
             nn.Linear(192, what),
         )
         window = self.config.window
-        self.closer = CloserLook(len(CLOSER), window, w[2]) if window else None
-        self.nearer = [POINTS.index(name) for name in CLOSER]
+        self.closer = PointRefiner(len(REFINED_POINTS), window, w[2]) if window else None
+        self.nearer = [POINTS.index(name) for name in REFINED_POINTS]
         self.put = nn.Buffer(F.one_hot(torch.tensor(self.nearer), self.config.points).float(), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Images uint8 [B, S, S, 3] BGR -> embeddings float32 [B, dim]; the first 2 * points are x, y in -1..1."""
         return self.look(image).embedding
 
-    def look(self, image: Tensor) -> Looks:
+    def look(self, image: Tensor) -> EmbeddingOutput:
         """Images -> embeddings, and where points seem to be."""
         x = picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         levels: list[Tensor] = []
@@ -141,23 +141,23 @@ class VisualEmbedding(nn.Module):
         features = self.join(x)
         heat = self.heat(features)
         strength = heat.flatten(2).softmax(-1).amax(-1)
-        places = places_of(heat)
+        places = soft_argmax(heat)
         what = self.what(torch.cat([levels[-1].mean((2, 3)), strength, places], -1))
         begun = near = None
         if self.closer is not None:
             x, y = places.chunk(2, -1)
             at = torch.stack([x[:, self.nearer], y[:, self.nearer]], -1).detach()
             if self.closer.training:
-                at = at + WANDER * torch.randn_like(at)
+                at = at + REFINER_JITTER * torch.randn_like(at)
             begun = self.closer.begin(at, picture.shape[-1])
             moved, near = self.closer(picture, features, begun)
             # Put in by a matrix, which every runtime knows.
             kept = 1.0 - self.put.sum(0)
             places = torch.cat([x * kept + moved[..., 0] @ self.put, y * kept + moved[..., 1] @ self.put], -1)
-        return Looks(torch.cat([places, what, relations_of(places)], -1), heat, begun, near)
+        return EmbeddingOutput(torch.cat([places, what, instrument_coordinates(places)], -1), heat, begun, near)
 
 
-def places_of(heat: Tensor) -> Tensor:
+def soft_argmax(heat: Tensor) -> Tensor:
     """Expected positions of points (spatial soft-argmax): heat [B, P, h, w] -> [B, 2 P], all x then all y, in -1..1."""
     batch, points, rows, columns = heat.shape
     shaped = heat.flatten(2).softmax(-1).view(batch, points, rows, columns)
@@ -166,7 +166,7 @@ def places_of(heat: Tensor) -> Tensor:
     return torch.cat([(shaped.sum(2) * grid_x).sum(-1), (shaped.sum(3) * grid_y).sum(-1)], -1)
 
 
-def relations_of(places: Tensor) -> Tensor:
+def instrument_coordinates(places: Tensor) -> Tensor:
     """Where the points `PLAYED` lie to the instrument: places [B, 2 P], all x then all y -> [B, RELATIONS].
 
     Along it, 0 where the lowest pitch is played and 1 where the highest is, and across it in the same measure; then the

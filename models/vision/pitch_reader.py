@@ -17,18 +17,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.streaming_law import Gated, State
-from models.vision.embedding import PLAYED, POINTS, relations_of
+from models.streaming_law import GatedMemory, State
+from models.vision.embedding import PLAYED, POINTS, instrument_coordinates
 
-READ = ("strings", "keys", "air")
+READ_INSTRUMENTS = ("strings", "keys", "air")
 """The instruments whose pitches are read, in the order of the answers."""
-TAUGHT = len(POINTS)
-WAVES = 6
+TAUGHT_POINTS = len(POINTS)
+WAVE_OCTAVES = 6
 """Octaves of waves in which a relation is told, the longest twice the instrument, the shortest a sixteenth of it: a
 network is slow to learn steps as fine as semitones from a single number (Tancik et al. 2020)."""
 
 
-class PlaceReader(nn.Module):
+class PitchReader(nn.Module):
     """Places of the taught points to the odds of each pitch.
 
     Args:
@@ -43,16 +43,16 @@ class PlaceReader(nn.Module):
         self.points, self.pitches = points, pitches
         told = 2 * len(PLAYED) + 2
         self.layers = nn.Sequential(
-            nn.Linear(4 * TAUGHT + told * (1 + 2 * WAVES), hidden),
+            nn.Linear(4 * TAUGHT_POINTS + told * (1 + 2 * WAVE_OCTAVES), hidden),
             nn.GELU(),
             nn.Linear(hidden, hidden),
             nn.GELU(),
-            nn.Linear(hidden, len(READ) * pitches),
+            nn.Linear(hidden, len(READ_INSTRUMENTS) * pitches),
         )
-        self.rates = nn.Buffer(math.pi * 2.0 ** torch.arange(WAVES), persistent=False)
-        self.memory = Gated(hidden, memory) if memory else None
+        self.rates = nn.Buffer(math.pi * 2.0 ** torch.arange(WAVE_OCTAVES), persistent=False)
+        self.memory = GatedMemory(hidden, memory) if memory else None
         # What memory adds to the odds of a picture; nothing at first.
-        self.recall = nn.Linear(memory, len(READ) * pitches) if memory else None
+        self.recall = nn.Linear(memory, len(READ_INSTRUMENTS) * pitches) if memory else None
         if self.recall is not None:
             nn.init.zeros_(self.recall.weight)
             nn.init.zeros_(self.recall.bias)
@@ -67,7 +67,7 @@ class PlaceReader(nn.Module):
         low, high = at[:, POINTS.index("low_end")], at[:, POINTS.index("high_end")]
         size = (high - low).norm(dim=-1).clamp_min(0.02)[:, None, None]
         about = ((at - low[:, None]) / size).clamp(-4.0, 4.0)
-        told = relations_of(torch.cat([x, y], -1))
+        told = instrument_coordinates(torch.cat([x, y], -1))
         waves = told[..., None] * self.rates
         known = torch.cat([x, y, about.flatten(1), told, waves.sin().flatten(1), waves.cos().flatten(1)], -1)
         read: Tensor = self.layers[:-1](known)
@@ -76,7 +76,7 @@ class PlaceReader(nn.Module):
     def logits(self, x: Tensor, y: Tensor) -> Tensor:
         """Places x, y [N, 14] of single pictures -> [N, instruments, pitches]."""
         logits: Tensor = self.layers[-1](self.told(x, y))
-        return logits.view(-1, len(READ), self.pitches)
+        return logits.view(-1, len(READ_INSTRUMENTS), self.pitches)
 
     def follow(self, x: Tensor, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Places x, y [B, T, 14] of pictures one after the other -> (logits [B, T, instruments, pitches], state)."""
@@ -86,10 +86,10 @@ class PlaceReader(nn.Module):
         if self.memory is not None and self.recall is not None:
             kept, state = self.memory.step(read.view(batch, length, -1).transpose(1, 2), state)
             logits = logits + self.recall(kept.transpose(1, 2))
-        return logits.view(batch, length, len(READ), self.pitches), state
+        return logits.view(batch, length, len(READ_INSTRUMENTS), self.pitches), state
 
     def step(self, embedding: Tensor, state: State) -> tuple[Tensor, State]:
         """Embeddings [B, T, E] -> (odds of each pitch on each instrument [B, T, instruments * pitches], state)."""
-        x, y = embedding[..., :TAUGHT], embedding[..., self.points : self.points + TAUGHT]
+        x, y = embedding[..., :TAUGHT_POINTS], embedding[..., self.points : self.points + TAUGHT_POINTS]
         logits, state = self.follow(x, y, state)
         return F.softmax(logits, -1).flatten(2), state

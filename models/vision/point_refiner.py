@@ -18,7 +18,7 @@ CELL = 4
 """Pixels of the picture in one cell of what the first look gives; windows begin where cells do."""
 
 
-def windows(image: Tensor, corner: Tensor, side: int) -> Tensor:
+def crop_windows(image: Tensor, corner: Tensor, side: int) -> Tensor:
     """Square windows of pictures.
 
     Args:
@@ -39,7 +39,7 @@ def windows(image: Tensor, corner: Tensor, side: int) -> Tensor:
     return found.view(batch, channels, count, side, side).transpose(1, 2).flatten(0, 1)
 
 
-class CloserLook(nn.Module):
+class PointRefiner(nn.Module):
     """Moves places that are about right to where they are.
 
     Args:
@@ -52,13 +52,15 @@ class CloserLook(nn.Module):
         super().__init__()
         self.points, self.side = points, side
         full, half, quarter = WIDTHS
-        self.at_full = _block(3, full, 1)
-        self.at_half = nn.Sequential(_block(full, half, 2), _block(half, half, 1))
-        self.at_quarter = _block(half, quarter, 2)
+        self.at_full = _conv_block(3, full, 1)
+        self.at_half = nn.Sequential(_conv_block(full, half, 2), _conv_block(half, half, 1))
+        self.at_quarter = _conv_block(half, quarter, 2)
         self.which = nn.Parameter(torch.randn(points, quarter) * 0.1)
-        self.mixed = nn.Sequential(_block(quarter + features, 2 * quarter, 1), _block(2 * quarter, quarter, 1))
+        self.mixed = nn.Sequential(
+            _conv_block(quarter + features, 2 * quarter, 1), _conv_block(2 * quarter, quarter, 1)
+        )
         self.up = nn.Conv2d(quarter, half, 1)
-        self.last = _block(half, half, 1)
+        self.last = _conv_block(half, half, 1)
         # A map of its own for each point; at first it is even and moves nothing.
         self.heat = nn.Parameter(torch.zeros(points, half))
 
@@ -80,8 +82,8 @@ class CloserLook(nn.Module):
         """
         batch, side = image.shape[0], self.side
         cells = ((begun + 1.0) * (image.shape[-1] / CELL / 2.0)).round().long() - side // (2 * CELL)
-        near = self.at_half(self.at_full(windows(image, CELL * cells, side)))
-        known = windows(features, cells, side // CELL)
+        near = self.at_half(self.at_full(crop_windows(image, CELL * cells, side)))
+        known = crop_windows(features, cells, side // CELL)
         deep = self.at_quarter(near) + self.which.repeat(batch, 1)[..., None, None]
         deep = self.mixed(torch.cat([deep, known], 1))
         fine = self.last(F.interpolate(self.up(deep), scale_factor=2.0, mode="nearest") + near)
@@ -93,5 +95,5 @@ class CloserLook(nn.Module):
         return begun + (side / image.shape[-1]) * by, heat
 
 
-def _block(before: int, after: int, stride: int) -> nn.Sequential:
+def _conv_block(before: int, after: int, stride: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.onnx_graph import OnnxGraph
 from models.sizes import Sizes
-from models.vision.embedding import places_of
+from models.vision.embedding import soft_argmax
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and spread of ImageNet's pictures, RGB: what all of these were trained with."""
@@ -106,7 +106,7 @@ class PretrainedEmbedding(nn.Module):
             x = (x - self.mean) / self.spread
             x = x.flip(1) if self.config.bgr else x
             seen = _map_of(self.backbone(x) if self._graph else self.backbone(pixel_values=x).last_hidden_state)
-        return torch.cat([places_of(self.heat(seen)), self.what(seen.mean((2, 3)))], -1)
+        return torch.cat([soft_argmax(self.heat(seen)), self.what(seen.mean((2, 3)))], -1)
 
 
 def pretrained(name: str, source: Path | None = None) -> PretrainedEmbedding:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from engines.contract import EngineError
-from engines.registry import has
+from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
 from streaming.devices.screens.select import has_display
@@ -204,7 +204,7 @@ def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence
 def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
     """What the reverse loop would hear with, show and move, and whether the bundle can."""
     try:
-        lacks = [name for name in ("animator", "painter") if not has(name, show.bundle)]
+        lacks = [name for name in ("animator", "painter") if not has_network(name, show.bundle)]
     except EngineError:
         return []  # said where the networks are tried
     text = f"not with this bundle: it has no {' and no '.join(lacks)}" if lacks else "the bundle makes them"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from engines.registry import has, open_engine
+from engines.registry import has_network, open_engine
 from streaming.audio.levels import LevelGate
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.painting.paint_worker import NEVER, PaintResult, PaintWorker
@@ -247,13 +247,13 @@ def open_paint_step(context: Context) -> PaintStep | None:
         EngineError: when it cannot be opened.
     """
     show = context.show
-    if not has("painter", show.bundle):
+    if not has_network("painter", show.bundle):
         return None
     opener: Callable[..., Engine] = functools.partial(open_engine, **context.engine_options())
     easel = PaintWorker(lambda: opener("painter", threads=threads_for(show.direction, cores())))
     painter = easel.engine
     knows = ("embedding", "pose") if painter.spec.config.get("points", 0) else ()
-    if lacks := [network for network in knows if not has(network, show.bundle)]:
+    if lacks := [network for network in knows if not has_network(network, show.bundle)]:
         context.note(f"the bundle has no {lacks[0]}, of which its painter is told: the picture is moved, not painted")
         easel.close()
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from engines import machine
 from engines.bundles import artifacts_of, find_bundle, learned_networks
 from engines.contract import EngineError
-from engines.registry import wants_export
+from engines.registry import missing_artifacts
 from streaming.runtime.child_process import ChildProcess
 from streaming.system.host_info import cores
 
@@ -69,7 +69,7 @@ def prepare_engines(
     try:
         try:
             folder = find_bundle(bundle).resolve()
-            for runtime, networks in wants_export(backend, bundle).items():
+            for runtime, networks in missing_artifacts(backend, bundle).items():
                 artifacts_of(folder).mkdir(exist_ok=True)
                 log = artifacts_of(folder) / LOG
                 log.write_bytes(b"")

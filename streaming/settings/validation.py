@@ -11,7 +11,7 @@ import msgspec
 
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
-from engines.registry import check_backend, has
+from engines.registry import check_backend, has_network
 from streaming.errors import UserError
 from streaming.settings.config import DIALS, LIVE, Links, Show
 from streaming.settings.device_checks import check_devices, check_files
@@ -116,7 +116,7 @@ def _check_pictures(show: Show, command: str) -> list[str]:
     if show.direction == "video-to-music" or command not in ("play", "bench"):
         return []
     try:
-        if has("animator", show.bundle):
+        if has_network("animator", show.bundle):
             return []
     except EngineError:
         return []  # said in one line by whoever opens the bundle

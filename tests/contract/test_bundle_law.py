@@ -14,7 +14,7 @@ from engines.bundles import find_bundle, read_manifest
 from engines.registry import open_engine
 from models.codec.codec import Codec
 from models.translation.latent import Latent, Motions
-from models.translation.translator import Seen, Translator
+from models.translation.translator import Translator, TranslatorInputs
 from streaming.conventions import CARDINALITY, EMBEDDING_DIM, FLOW_GRID, TICK_SAMPLES
 from training.bundling import load_network
 
@@ -68,7 +68,7 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
     generator = torch.Generator().manual_seed(2)
     length = model.config.window * 2 + 7
     times = torch.arange(length, dtype=torch.float64)[None] * 0.04 + 5000.0
-    seen = Seen(
+    seen = TranslatorInputs(
         torch.randn(1, length, model.config.sight_dim, generator=generator),
         torch.rand(1, length, generator=generator) * 0.04,
         times,
@@ -83,7 +83,7 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
         state = model.init_state(1)
         parts = []
         for n in range(length):
-            now = Seen(*(value[:, n : n + 1] for value in seen))
+            now = TranslatorInputs(*(value[:, n : n + 1] for value in seen))
             part, state = model.step(previous[:, n : n + 1], known[:, n : n + 1], now, state)
             parts.append(part)
     assert relative(torch.cat(parts, 1).numpy(), whole.numpy()) <= TOLERANCE

@@ -17,12 +17,12 @@ from models.codec.codec import Codec
 from models.codec.encodec import EXACT, Encodec, EncodecConfig
 from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
-from models.streaming_law import CausalConv1d, Gated, Proof, State, StreamingModule, verify_contract
+from models.streaming_law import CausalConv1d, GatedMemory, LawErrors, State, StreamingModule, verify_contract
 from models.translation.latent import Latent, LatentConfig, Motions
-from models.translation.translator import Seen, Translator, TranslatorConfig
+from models.translation.translator import Translator, TranslatorConfig, TranslatorInputs
 
 
-def prove(module: StreamingModule, x: Tensor, unit: int) -> Proof:
+def prove(module: StreamingModule, x: Tensor, unit: int) -> LawErrors:
     return verify_contract(
         lambda i: module(i[0]),
         lambda i, s: module.step(i[0], s),
@@ -79,14 +79,16 @@ def test_the_mel_representation_obeys_the_law() -> None:
     prove(vocoder.decoder, torch.randn(2, vocoder.config.dim, 22), 1)
 
 
-def seen_for(config: TranslatorConfig, batch: int, length: int, start_s: float = 0.0) -> tuple[Tensor, Tensor, Seen]:
+def seen_for(
+    config: TranslatorConfig, batch: int, length: int, start_s: float = 0.0
+) -> tuple[Tensor, Tensor, TranslatorInputs]:
     previous = torch.randint(0, config.cardinality, (batch, length, config.num_codebooks, config.frames))
     known = (torch.rand(batch, length) > 0.3).float()
     times = (start_s + torch.arange(length, dtype=torch.float64) * 0.04).expand(batch, length)
     return (
         previous,
         known,
-        Seen(
+        TranslatorInputs(
             torch.randn(batch, length, config.sight_dim),
             torch.rand(batch, length) * 0.04,
             times.contiguous(),
@@ -111,10 +113,10 @@ def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: 
         previous = torch.randn(2, 40, mel_dim, config.frames)
 
     def step(i: list[Tensor], state: State) -> tuple[Tensor, State]:
-        return model.step(i[0], i[1], Seen(*i[2:]), state)
+        return model.step(i[0], i[1], TranslatorInputs(*i[2:]), state)
 
     verify_contract(
-        lambda i: model(i[0], i[1], Seen(*i[2:])),
+        lambda i: model(i[0], i[1], TranslatorInputs(*i[2:])),
         step,  # type: ignore[arg-type]
         model.init_state,
         [previous, known, *seen],
@@ -223,7 +225,7 @@ def test_guidance_of_one_is_no_guidance_and_more_moves_away_from_blindness() -> 
 
 def test_a_gated_memory_obeys_the_law_and_stays_bounded() -> None:
     torch.manual_seed(9)
-    memory = Gated(3, 5)
+    memory = GatedMemory(3, 5)
     prove(memory, torch.randn(2, 3, 40), 1)
     assert float(memory(1e3 * torch.randn(1, 3, 500)).detach().abs().max()) <= 1.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.registry import choose
+from engines.registry import choose_runtime
 from tests.live.place import CHECKOUT, ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.live
@@ -27,7 +27,7 @@ def test_a_performance_is_heard_filmed_and_reported(stage: ShowFolder) -> None:
     assert abs(report["audio"]["samples_played"] - 6 * 32_000) <= 2 * 1_280
     assert report["ticks"]["played"] > 0
     assert report["motion_to_sound_ms"]["n"] > 0
-    assert report["backend"] == choose("auto") == "onnxruntime"
+    assert report["backend"] == choose_runtime("auto") == "onnxruntime"
     for name in ("camera", "motion", "tokens", "sound", "speaker", "recorder"):
         assert report["stages"][name]["restarts"] == 0
         assert report["stages"][name]["rss_mb_end"] > 0

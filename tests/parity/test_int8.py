@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engines.artifacts import artifact_entry, not_exported
+from engines.artifacts import artifact_entry, networks_to_build
 from engines.bundles import find_bundle
 from engines.registry import open_engine
 from export.__main__ import main
-from export.int8 import TOLERANCE, parity, rounded, views
+from export.int8 import TOLERANCE, calibration_pictures, int8_parity, to_int8
 from export.onnx import to_onnx
 from models.tick_modules import Tick, tick_of
 from training.bundling import load_network
@@ -26,12 +26,12 @@ def tick() -> Tick:
 
 @pytest.fixture(scope="module")
 def small(tick: Tick) -> bytes:
-    return rounded(tick, to_onnx(tick))
+    return to_int8(tick, to_onnx(tick))
 
 
 def test_it_is_smaller_and_sees_nearly_the_same(tick: Tick, small: bytes) -> None:
     assert len(small) < 0.6 * len(to_onnx(tick))
-    measured = parity(tick, small)
+    measured = int8_parity(tick, small)
     assert 1e-4 < measured["output"] <= TOLERANCE  # measured 0.028 of the spread over pictures
 
 
@@ -41,14 +41,14 @@ def test_a_worse_one_would_be_seen(tick: Tick, small: bytes) -> None:
         before = weight.clone()
         weight.mul_(torch.linspace(0.0, 2.0, weight.numel()).view_as(weight))
     try:
-        assert parity(tick, small)["output"] > TOLERANCE
+        assert int8_parity(tick, small)["output"] > TOLERANCE
     finally:
         with torch.no_grad():
             weight.copy_(before)
 
 
 def test_the_pictures_that_it_is_made_with_are_varied() -> None:
-    pictures = np.concatenate(list(views(3, 10, 64)))
+    pictures = np.concatenate(list(calibration_pictures(3, 10, 64)))
     assert pictures.shape == (10, 64, 64, 3)
     assert pictures.mean((1, 2, 3)).std() > 5.0
 
@@ -57,9 +57,9 @@ def test_a_bundle_is_exported_in_it_and_back(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
     assert main([str(folder), "--precision", "int8"]) == 0
-    assert not_exported(folder, "onnxruntime") == []
-    assert not_exported(folder, "onnxruntime", "int8") == []
-    assert not_exported(folder, "onnxruntime", "fp32") == ["embedding"]
+    assert networks_to_build(folder, "onnxruntime") == []
+    assert networks_to_build(folder, "onnxruntime", "int8") == []
+    assert networks_to_build(folder, "onnxruntime", "fp32") == ["embedding"]
     entry = artifact_entry(folder, "onnxruntime", "embedding")
     assert entry is not None
     assert entry["precision"] == "int8"
@@ -67,6 +67,6 @@ def test_a_bundle_is_exported_in_it_and_back(tmp_path: Path) -> None:
     assert open_engine("decoder", bundle=str(folder), backend="onnxruntime").spec.precision == "fp32"
     # What is there is kept unless another is asked for.
     assert main([str(folder), "--if-needed"]) == 0
-    assert not_exported(folder, "onnxruntime", "int8") == []
+    assert networks_to_build(folder, "onnxruntime", "int8") == []
     assert main([str(folder), "--if-needed", "--precision", "fp32"]) == 0
-    assert not_exported(folder, "onnxruntime", "fp32") == []
+    assert networks_to_build(folder, "onnxruntime", "fp32") == []

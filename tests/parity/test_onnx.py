@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
-from export.onnx import parity, to_onnx
+from export.onnx import onnx_parity, to_onnx
 from export.parity import TOLERANCE, difference
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec
 from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
 from models.pictures.painter import Painter, PainterConfig
-from models.pictures.pose import KEEP, Pose, PoseConfig
+from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
 from models.tick_modules import tick_of
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
@@ -44,7 +44,7 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         nn.init.normal_(animator.end.weight, std=0.2)
         return animator
     if name == "pose":
-        pose = Pose(
+        pose = PoseEstimator(
             PoseConfig(latent_dim=8, seen_dim=40, points=16, width=16, levels=(1, 4, KEEP, 8), stroke_width=8)
         ).eval()
         nn.init.normal_(pose.say[-1].weight)
@@ -72,7 +72,7 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = tick_of(name, network(name, mel_dim))
-    measured = parity(tick, to_onnx(tick), ticks=40)
+    measured = onnx_parity(tick, to_onnx(tick), ticks=40)
     assert measured["state"] <= TOLERANCE  # measured 2e-7 to 1e-6
     drawn = tick.output == "frames" and not mel_dim
     assert measured["output"] <= (0.01 if drawn else TOLERANCE)  # measured 5e-7; codes: 0
@@ -83,7 +83,7 @@ def test_a_difference_would_be_seen() -> None:
     data = to_onnx(tick)
     with torch.no_grad():
         next(tick.sounding.decoder.parameters()).mul_(1.01)
-    assert parity(tick, data, ticks=5)["output"] > TOLERANCE
+    assert onnx_parity(tick, data, ticks=5)["output"] > TOLERANCE
     assert difference(torch.tensor([float("nan")]).numpy(), torch.ones(1).numpy()) == float("inf")
 
 

@@ -25,8 +25,8 @@ import torch
 from engines.bundles import find_bundle, learned_networks
 from engines.runtimes.onnxruntime_runtime import CPU, OnnxRunner, providers
 from engines.runtimes.torch_runtime import TorchRunner, load_tick
-from export.onnx import halved, to_onnx
-from export.parity import bounds, compare
+from export.onnx import to_half, to_onnx
+from export.parity import compare_runners, tolerances
 
 FOLDER = find_bundle("default")
 NETWORKS = learned_networks(FOLDER)
@@ -42,7 +42,7 @@ BEYOND = {
 def check(network: str, runner: object, precision: str, label: str) -> bool:
     """Whether a runner is as near to torch as it must be; the measured values are printed beside the bounds."""
     tick = load_tick(network, FOLDER)
-    measured, limits = compare(tick, runner, TICKS), bounds(tick, precision)  # type: ignore[arg-type]
+    measured, limits = compare_runners(tick, runner, TICKS), tolerances(tick, precision)  # type: ignore[arg-type]
     sys.stderr.write(f"\n{network} {label}: {measured}, at most {limits}\n")
     return all(measured[key] <= limit for key, limit in limits.items())
 
@@ -54,7 +54,7 @@ def test_onnx_runtime_in_single_precision(network: str) -> None:
 
 @pytest.mark.parametrize("network", [name for name in NETWORKS if name not in BEYOND["onnx fp16"]])
 def test_onnx_runtime_in_half_precision(network: str) -> None:
-    assert check(network, OnnxRunner(halved(to_onnx(load_tick(network, FOLDER)))), "fp16", "onnxruntime fp16")
+    assert check(network, OnnxRunner(to_half(to_onnx(load_tick(network, FOLDER)))), "fp16", "onnxruntime fp16")
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

@@ -16,12 +16,12 @@ import torch
 from onnx import numpy_helper
 
 from benchmarks.codec import seeded_codec
-from engines.artifacts import artifact_entry, not_exported
+from engines.artifacts import artifact_entry, networks_to_build
 from engines.registry import open_engine
 from export import int8
 from export.__main__ import main
 from export.onnx import to_onnx
-from export.rounded_codec import BLOCK, noise, notes, parity, rounded, rounds
+from export.rounded_codec import BLOCK, codec_parity, is_encodec_half, parity_notes, relative_noise, round_weights
 from models.codec.codec import Codec
 from models.codec.encodec import Encodec, EncodecConfig
 from models.tick_modules import Tick, tick_of
@@ -34,7 +34,9 @@ HALVES = ("encoder", "decoder")
 def heard(seed: int, clips: int, seconds: float) -> torch.Tensor:
     """Notes to make a codec with: [clips, 1, samples]."""
     ticks = round(25 * seconds)
-    return torch.from_numpy(np.concatenate([np.concatenate(notes(seed + i, ticks, 1280), -1) for i in range(clips)]))
+    return torch.from_numpy(
+        np.concatenate([np.concatenate(parity_notes(seed + i, ticks, 1280), -1) for i in range(clips)])
+    )
 
 
 class Half(NamedTuple):
@@ -50,7 +52,7 @@ def halves_of(codec: Encodec) -> dict[str, Half]:
     for name in HALVES:
         tick = tick_of(name, codec)
         whole = to_onnx(tick)
-        found[name] = Half(tick, whole, rounded(tick, whole))
+        found[name] = Half(tick, whole, round_weights(tick, whole))
     return found
 
 
@@ -81,10 +83,10 @@ def test_at_full_size() -> None:
     for name, others in (("encoder", {(8192, 1024), (7168, 128)}), ("decoder", {(896, 1024), (1024, 8192)})):
         tick = tick_of(name, codec)
         whole = to_onnx(tick)
-        data = rounded(tick, whole)
+        data = round_weights(tick, whole)
         assert len(data) < 0.4 * len(whole)  # measured 0.36 and 0.39: most of what is left has few weights or is exact
         assert set(products(data)) == large | others
-        measured = parity(tick, data)
+        measured = codec_parity(tick, data)
         if name == "decoder":
             assert 0.001 < measured["output"] < 0.03  # measured 0.016
         else:
@@ -120,13 +122,13 @@ def test_names_and_state_stay(small: dict[str, Half]) -> None:
 
 def test_a_worse_one_would_be_seen(small: dict[str, Half]) -> None:
     half = small["decoder"]
-    assert 0.001 < parity(half.tick, half.small)["output"] < int8.TOLERANCE
+    assert 0.001 < codec_parity(half.tick, half.small)["output"] < int8.TOLERANCE
     model = onnx.load_from_string(half.small)
     for tensor in model.graph.initializer:
         if tensor.name.endswith(".scale"):
             scales = numpy_helper.to_array(tensor)
             tensor.CopyFrom(numpy_helper.from_array(1.2 * scales, tensor.name))
-    assert parity(half.tick, model.SerializeToString())["output"] > int8.TOLERANCE
+    assert codec_parity(half.tick, model.SerializeToString())["output"] > int8.TOLERANCE
 
 
 def test_noise_is_measured_against_what_changes() -> None:
@@ -134,19 +136,19 @@ def test_noise_is_measured_against_what_changes() -> None:
     hum = 10.0 * np.sin(np.arange(1280))
     want = [hum + rng.standard_normal(1280) for _ in range(50)]
     got = [tick + 0.01 * rng.standard_normal(1280) for tick in want]
-    assert noise(want, got) == pytest.approx(0.01, rel=0.05)
+    assert relative_noise(want, got) == pytest.approx(0.01, rel=0.05)
 
 
 def test_the_shipped_kind_of_codec_is_left_alone(small_codec: Encodec) -> None:
-    assert all(rounds(tick_of(name, small_codec)) for name in HALVES)
-    assert not any(rounds(tick_of(name, Codec().eval())) for name in HALVES)
+    assert all(is_encodec_half(tick_of(name, small_codec)) for name in HALVES)
+    assert not any(is_encodec_half(tick_of(name, Codec().eval())) for name in HALVES)
 
 
 def test_a_bundle_is_exported_in_it_and_back(small_codec: Encodec, tmp_path: Path) -> None:
     write_network(tmp_path, "codec", small_codec, {}, exact=True)
     assert main([str(tmp_path), "--precision", "int8"]) == 0
-    assert not_exported(tmp_path, "onnxruntime", "int8") == []
-    assert not_exported(tmp_path, "onnxruntime", "fp32") == list(HALVES)
+    assert networks_to_build(tmp_path, "onnxruntime", "int8") == []
+    assert networks_to_build(tmp_path, "onnxruntime", "fp32") == list(HALVES)
     entry = artifact_entry(tmp_path, "onnxruntime", "decoder")
     assert entry is not None
     assert entry["precision"] == "int8"
@@ -157,8 +159,8 @@ def test_a_bundle_is_exported_in_it_and_back(small_codec: Encodec, tmp_path: Pat
     codes = np.random.default_rng(3).integers(0, 2048, (20, 4, 2)).astype(np.int16)
     first = [engine.step(frames=tick)["pcm"] for tick in codes]
     want = [exact.step(frames=tick)["pcm"] for tick in codes]
-    assert 0.0 < noise(want[2:], first[2:]) < int8.TOLERANCE
+    assert 0.0 < relative_noise(want[2:], first[2:]) < int8.TOLERANCE
     engine.reset()
     assert np.array_equal(engine.step(frames=codes[0])["pcm"], first[0])
     assert main([str(tmp_path), "--if-needed", "--precision", "fp32"]) == 0
-    assert not_exported(tmp_path, "onnxruntime", "fp32") == []
+    assert networks_to_build(tmp_path, "onnxruntime", "fp32") == []

@@ -11,7 +11,7 @@ from engines import machine
 from engines.bundles import find_bundle
 from engines.contract import Engine
 from engines.registry import RUNTIMES, open_engine
-from export.build import build
+from export.build import build_artifacts
 from performers.performer import SyntheticPerformer
 from streaming.stages.motion import MotionReader
 
@@ -26,7 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tokens") / "default"
     shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
-    build(folder, "onnxruntime", "fp32", NETWORKS)
+    build_artifacts(folder, "onnxruntime", "fp32", NETWORKS)
     return folder
 
 
@@ -58,7 +58,7 @@ def test_the_same_seed_and_performance_give_the_same_tokens(bundle: Path, kind: 
     assert len(np.unique(want)) > 20, "something is played"
     others = ["onnxruntime"]
     if machine.has_gpu() and all(machine.installed(name) for name in ("tensorrt", "torch_tensorrt")):
-        build(bundle, "tensorrt", "fp32", NETWORKS)
+        build_artifacts(bundle, "tensorrt", "fp32", NETWORKS)
         others.append("tensorrt")
     for backend in others:
         got, sound = played(bundle, backend, kind)

@@ -18,7 +18,7 @@ from models.translation.latent import Latent
 from models.vision.embedding import SIDE
 from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_SAMPLES, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.vision.frame_features import fit_square
-from training.bundling import load_network, sounding_of
+from training.bundling import load_network, load_sound_network
 from training.datasets.codec import render_clip
 from training.datasets.translator import load_examples, mel_frames, to_network_dtype
 from training.loop.pool import open_executor
@@ -180,7 +180,7 @@ def performer_clips(folder: Path, clips: int, bundle: Path, latent: Latent) -> M
 @torch.inference_mode()
 def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips:
     """Mobiles, heard through a bundle's codec."""
-    sounding = sounding_of(bundle)
+    sounding = load_sound_network(bundle)
     columns: dict[str, list[Any]] = {name: [] for name in ("codes", "level", "flow", "stills", "where")}
     for path in tqdm(paths, desc="heard", mininterval=5):
         with np.load(path) as file:

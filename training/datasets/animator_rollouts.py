@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.pictures.animator import TICK_S, Animator, Moment, moved
+from models.pictures.animator import TICK_S, Animator, AnimatorCondition, warp_features
 from streaming.audio.levels import Loudness
 from streaming.stages.flow import KEPT, chance_spread
 from training.datasets.animator import STARTS, MotionClips
@@ -104,7 +104,7 @@ def _roll_out(
     for tick in range(int(starts.min()) + 1, total):
         fresh = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
         noise = KEPT * noise + (1.0 - KEPT**2) ** 0.5 * fresh
-        moment = Moment(context[:, tick], moved(shown, where), where, before)
+        moment = AnimatorCondition(context[:, tick], warp_features(shown, where), where, before)
         flow = model.sample(moment, spreads[:, tick] * noise) * (tick > begun)[:, None, None, None]
         said[:, tick] = flow.numpy()
         where, before = advance_map(where, flow, keep), flow

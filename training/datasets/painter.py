@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models.pictures.animator import Animator
-from models.pictures.pose import Pose
+from models.pictures.pose import PoseEstimator
 from models.vision.embedding import POINTS
 from models.weights import pack_weights
 from streaming.conventions import FLOW_GRID, STILL_SIDE, TICKS_PER_SECOND
@@ -198,7 +198,7 @@ def seed_of(recording: Path) -> int:
 
 @torch.no_grad()
 def stack_examples(
-    files: Sequence[Path], clips: MotionClips, pose: Pose, rows: Sequence[int] | None = None
+    files: Sequence[Path], clips: MotionClips, pose: PoseEstimator, rows: Sequence[int] | None = None
 ) -> PainterExamples:
     """The moments of clips, one file each; of some rows of all the clips."""
     added = ("heard", "seen", "now", "said", "weight", "went")
@@ -221,7 +221,7 @@ def stack_examples(
 
 
 def performer_examples(
-    folder: Path, played: MotionClips, animator: Animator, pose: Pose, kept: Path, workers: int = 2
+    folder: Path, played: MotionClips, animator: Animator, pose: PoseEstimator, kept: Path, workers: int = 2
 ) -> PainterExamples:
     """Make what is missing of performers, and stack what nothing but the player moved.
 
@@ -245,7 +245,9 @@ def performer_examples(
     return stack_examples([files[row] for row in calm], played, pose, calm)
 
 
-def mobile_examples(folder: Path, hung: MotionClips, pose: Pose, kept: Path, workers: int = 2) -> PainterExamples:
+def mobile_examples(
+    folder: Path, hung: MotionClips, pose: PoseEstimator, kept: Path, workers: int = 2
+) -> PainterExamples:
     """Make what is missing of mobiles, and stack it; see `performer_examples`."""
     sources = record_mobiles(folder, len(hung.level))
     kept.mkdir(parents=True, exist_ok=True)
@@ -261,7 +263,7 @@ def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: 
 
 
 def load_painter_examples(
-    work: Path, played: MotionClips, hung: MotionClips, animator: Animator, pose: Pose
+    work: Path, played: MotionClips, hung: MotionClips, animator: Animator, pose: PoseEstimator
 ) -> tuple[PainterExamples, PainterExamples]:
     """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_motion_clips`."""
     return (

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.pictures.pose import Pose
+from models.pictures.pose import PoseEstimator
 from streaming.conventions import FLOW_GRID, STILL_SIDE
 from streaming.vision.frame_features import fit_square
 from training.bundling import load_network
@@ -124,7 +124,7 @@ def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Pain
         EngineError: when the bundle has no pose.
     """
     pose = load_network(bundle, "pose")
-    if not isinstance(pose, Pose):
+    if not isinstance(pose, PoseEstimator):
         raise TypeError("the bundle's pose is of another class")
     columns = RowFiles("views", VIEW_SEED, view_row).load(folder, bundle, clips, workers)
     said = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from engines.bundles import SOUNDING, identity, network_entry, representation
+from engines.bundles import SOUND_NETWORK, identity, network_entry, representation
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.translation.latent import Latent
@@ -27,7 +27,7 @@ from models.vision.embedding import POINTS, SIDE
 from performers.gestures import J
 from streaming.conventions import TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.vision.frame_features import fit_square
-from training.bundling import load_network, sounding_of
+from training.bundling import load_network, load_sound_network
 from training.datasets.animator import embed_stills
 from training.datasets.translator import to_network_dtype
 from training.loop.pool import open_executor
@@ -70,7 +70,7 @@ def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
-    return sounding_of(bundle), latent, load_network(bundle, "embedding")
+    return load_sound_network(bundle), latent, load_network(bundle, "embedding")
 
 
 @torch.inference_mode()
@@ -110,7 +110,7 @@ def _player_row(seed: int, bundle: Path) -> Row:
 
 def networks_tag(bundle: Path) -> str:
     """Eight letters that say which networks look and hear, and what is kept of it."""
-    networks = (SOUNDING[representation(bundle)], "latent", "embedding")
+    networks = (SOUND_NETWORK[representation(bundle)], "latent", "embedding")
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
     return hashlib.sha256(made_by.encode()).hexdigest()[:8]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.bundles import SOUNDING, identity, network_entry, representation
+from engines.bundles import SOUND_NETWORK, identity, network_entry, representation
 from engines.contract import Engine
 from engines.registry import open_engine
 from models.codec.codec import TokenCodec
@@ -26,7 +26,7 @@ from models.codec.mel import Vocoder
 from models.codec.partial_analysis import mel_bank
 from performers.kinds import MELODIC
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND, TOKEN_FRAME_SAMPLES, TOKEN_FRAMES_PER_TICK
-from training.bundling import sounding_of
+from training.bundling import load_sound_network
 from training.loop.pool import open_executor
 from training.measures.onsets import detect_onsets
 from training.measures.pitch import pitch_track
@@ -93,7 +93,7 @@ def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
     seeing = open_engine("embedding", bundle=str(bundle))
     if seeing.spec.precision != "fp32":
         seeing = open_engine("embedding", bundle=str(bundle), backend="torch")
-    return sounding_of(bundle), seeing
+    return load_sound_network(bundle), seeing
 
 
 def to_network_dtype(frames: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ def to_network_dtype(frames: Tensor) -> Tensor:
 
 
 def _name(path: Path, bundle: Path) -> Path:
-    networks = (SOUNDING[representation(bundle)], "embedding")
+    networks = (SOUND_NETWORK[representation(bundle)], "embedding")
     # A codec whose decoder alone was trained further hears the same.
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
     made_by += str(LAYOUT)

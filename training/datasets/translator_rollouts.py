@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.translation.translator import Seen, Translator
+from models.translation.translator import Translator, TranslatorInputs
 from streaming.conventions import TICKS_PER_SECOND
 
 
@@ -45,7 +45,9 @@ def play(
     for tick in range(total):
         now = slice(tick, tick + 1)
         time_s = torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64, device=age.device)
-        seen = Seen(latents[:, now], age[:, now], time_s, anticipation, voice[:, None], torch.ones_like(anticipation))
+        seen = TranslatorInputs(
+            latents[:, now], age[:, now], time_s, anticipation, voice[:, None], torch.ones_like(anticipation)
+        )
         context, state = model.step(previous, known, seen, state)
         uniforms = torch.from_numpy(rng.random((count, config.draws), dtype=np.float32)).to(age.device)
         previous = model.draw(context[:, 0], uniforms, temperature)[:, None]

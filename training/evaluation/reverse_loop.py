@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.registry import has, open_engine
+from engines.registry import has_network, open_engine
 from streaming.conventions import STILL_SIDE, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.painting.pose_tracker import PoseTracker
 from streaming.settings.config import Show
@@ -297,7 +297,7 @@ def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[st
 
         played = each(animate_performer, performers, "performers")
         hung = each(animate_mobile, mobiles, "mobiles")
-        mended = each(score_inpainting, mobiles, "mended") if has("painter", bundle) else []
+        mended = each(score_inpainting, mobiles, "mended") if has_network("painter", bundle) else []
     filmed = [clip for clip, _ in played]
     figures: dict[str, Any] = {
         "split": "synthetic performers and mobiles that were never trained on",

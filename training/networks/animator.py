@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.pictures.animator import TICK_S, Animator, AnimatorConfig, Moment, moved
+from models.pictures.animator import TICK_S, Animator, AnimatorCondition, AnimatorConfig, warp_features
 from training.datasets.animator import STARTS, MotionClips, concatenate, load_motion_clips
 from training.loop.device import Device
 from training.loop.run import Plan, run
@@ -74,7 +74,7 @@ def advance_map(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
     As in `streaming.painting.warp`.
     """
     back = -TICK_S * flow
-    return (moved(where, back) + back) * keep[:, None, None, None]
+    return (warp_features(where, back) + back) * keep[:, None, None, None]
 
 
 def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorRecipe) -> AnimatorBatch:
@@ -119,11 +119,13 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
     )
 
 
-def moments(model: Animator, batch: AnimatorBatch) -> Moment:
+def moments(model: Animator, batch: AnimatorBatch) -> AnimatorCondition:
     """What the field network knows of the chosen moments."""
     shown = model.eyes(batch.still)
     context = model(batch.heard, batch.time_s, shown)
-    return Moment(context[batch.rows, batch.ticks], moved(shown[batch.rows], batch.where), batch.where, batch.before)
+    return AnimatorCondition(
+        context[batch.rows, batch.ticks], warp_features(shown[batch.rows], batch.where), batch.where, batch.before
+    )
 
 
 def loss_of(model: Animator, batch: AnimatorBatch, rng: np.random.Generator) -> Tensor:

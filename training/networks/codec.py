@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.codec.additive_codec import begin
+from models.codec.additive_codec import init_linear_paths
 from models.codec.codec import Codec, ResidualQuantizer, nearest
 from training.datasets.codec import build_corpus
 from training.datasets.user_footage import sounds_of
@@ -168,7 +168,7 @@ class CodecTraining(DecoderTraining[Codec]):
     def _begin(self, rng: np.random.Generator) -> None:
         listening = self.codec.encoder.listening
         heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.many(rng, 80)]
-        begin(self.codec.encoder, self.judge.decoder, torch.cat(heard))
+        init_linear_paths(self.codec.encoder, self.judge.decoder, torch.cat(heard))
         self.device.same(self.codec)
 
     @torch.no_grad()

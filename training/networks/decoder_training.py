@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.codec.additive_codec import PartialsDecoder
-from models.codec.additive_synthesis import Levels
-from models.codec.partial_analysis import QUIET, WINDOW, Places
+from models.codec.additive_codec import AdditiveDecoder
+from models.codec.additive_synthesis import SynthesisLevels
+from models.codec.partial_analysis import QUIET, WINDOW, ReassignedSpectrum
 from streaming.conventions import SAMPLE_RATE
 from training.datasets.codec import HELD_SEEDS, draw_crops, held_out_sounds
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
@@ -46,9 +46,9 @@ class DecoderObjective:
         device: where.
     """
 
-    def __init__(self, decoder: PartialsDecoder, device: Device) -> None:
+    def __init__(self, decoder: AdditiveDecoder, device: Device) -> None:
         self.decoder, self.device = decoder, device
-        self._places = Places(torch.hann_window(WINDOW, dtype=torch.float64)).to(device.device)
+        self._places = ReassignedSpectrum(torch.hann_window(WINDOW, dtype=torch.float64)).to(device.device)
 
     def __call__(self, latents: Tensor, x: Tensor, frame: int) -> DecoderLosses:
         """Latents [B, D, T] of sound x [B, 1, 640 T]; the noise begins at a frame's number."""
@@ -56,7 +56,7 @@ class DecoderObjective:
             state = self.decoder.init_state(latents.shape[0], frame)
             said, _ = self.decoder.say(latents, state[:-3])
         # Phases need single precision.
-        levels = Levels(*(part.float() for part in said.levels))
+        levels = SynthesisLevels(*(part.float() for part in said.levels))
         y, _ = self.decoder.synthesizer.step(levels, state[-3:])
         true, level = self.true_places(x)
         squares = (level > 1.5 * QUIET).float() * (said.places.float() - true).square()
@@ -118,7 +118,7 @@ class DecoderTraining(ABC, Generic[Network]):
         self,
         recipe: DecoderRecipe,
         network: Network,
-        decoder: PartialsDecoder,
+        decoder: AdditiveDecoder,
         corpus: NDArray[np.int16],
         device: Device | None,
     ) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.vision.embedding import CLOSER, POINTS, VisualEmbedding
+from models.vision.embedding import POINTS, REFINED_POINTS, VisualEmbedding
 from performers.kinds import KINDS, MELODIC, PITCH_RANGE
 from performers.performer import LABEL_NAMES, SyntheticPerformer
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
@@ -45,7 +45,7 @@ class FramePredictions(NamedTuple):
     """What is true in a picture: places [B, 28] in 0..1, logits of the kind [B, 5] and of the pitch [B, pitches].
 
     heat, begun, near: where each place seems to be, from a network that finds points; see
-    `models.vision.embedding.Looks`.
+    `models.vision.embedding.EmbeddingOutput`.
     """
 
     places: Tensor
@@ -166,7 +166,7 @@ def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
 
 def _window_positions(begun: Tensor, want: Tensor) -> Tensor:
     """Where in the windows of the second look its points are: [B, 2 C] in 0..1, x and y in turn, of facts [B, L]."""
-    columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in CLOSER for axis in (0, 1)]
+    columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in REFINED_POINTS for axis in (0, 1)]
     away = 2.0 * want[:, columns].view(*begun.shape) - 1.0 - begun
     return (0.5 + 0.5 * away * (VIEW_SIDE / WINDOW)).flatten(1)
 

@@ -1,4 +1,4 @@
-"""Teaches the painter's `Bends`: where elbows and knees of players are, from the points that are seen of them."""
+"""Trains the painter's `JointEstimator`: elbows and knees of players from their visible points."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.pictures.limbs import BENDS, JOINTS, Bends, trunk
+from models.pictures.limbs import BENDS, JOINTS, JointEstimator, trunk_length
 from streaming.conventions import TICKS_PER_SECOND
 from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.recordings import performer_of
@@ -37,7 +37,7 @@ def body_joints(seeds: Iterable[int]) -> Tensor:
     return places
 
 
-def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
+def train_bends(bends: JointEstimator, places: Tensor, steps: int) -> dict[str, float]:
     """Teach it.
 
     Args:
@@ -58,7 +58,7 @@ def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
         rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
         points = rows[:, : -len(BENDS)] + WANDER * torch.randn(BATCH, 1, 1, generator=generator).clamp(-2, 2)
         points = points + WANDER * torch.randn(points.shape, generator=generator)
-        error = (bends(points) - rows)[:, -len(BENDS) :] / trunk(points)[:, None, None]
+        error = (bends(points) - rows)[:, -len(BENDS) :] / trunk_length(points)[:, None, None]
         loss = nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -70,7 +70,7 @@ def train_bends(bends: Bends, places: Tensor, steps: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def _mean_error(bends: Bends, places: Tensor) -> float:
+def _mean_error(bends: JointEstimator, places: Tensor) -> float:
     points = places[:, : -len(BENDS)]
     away = (bends(points) - places)[:, -len(BENDS) :].square().sum(-1).sqrt()
-    return float((away / trunk(points)[:, None]).mean())
+    return float((away / trunk_length(points)[:, None]).mean())

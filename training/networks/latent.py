@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
-from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, likeness
+from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, similarity
 from models.vision.embedding import VisualEmbedding
-from training.bundling import load_network, sounding_of
+from training.bundling import load_network, load_sound_network
 from training.datasets.translator import MEL_BANDS, Examples, load_examples, to_network_dtype
 from training.datasets.user_footage import examples_of
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
@@ -119,7 +119,7 @@ def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, T
         sharpness: two logarithms of a scale.
     """
     batch, length, _ = video.shape
-    within = likeness(video, audio) * (10.0 * sharpness[0].exp())
+    within = similarity(video, audio) * (10.0 * sharpness[0].exp())
     apart = (torch.arange(length)[:, None] - torch.arange(length)).abs().to(video.device)
     within = within.masked_fill((apart > 0) & (apart <= NEAR), float("-inf"))
     right = torch.arange(length, device=video.device).expand(batch, length)
@@ -244,7 +244,7 @@ def train_latent(
         The checkpoint's path.
     """
     device = device or Device()
-    sounding = sounding_of(bundle)
+    sounding = load_sound_network(bundle)
     torch.manual_seed(0)
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0

@@ -17,9 +17,9 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from models.pictures.animator import Animator
-from models.pictures.limbs import Bends
-from models.pictures.painter import MENDED, Painter, PainterConfig, Sitting
-from models.pictures.pose import Pose
+from models.pictures.limbs import JointEstimator
+from models.pictures.painter import REPAIR_LIMIT, Painter, PainterConfig, PainterInputs
+from models.pictures.pose import PoseEstimator
 from models.vision.embedding import VisualEmbedding
 from training.bundling import load_network
 from training.datasets.animator import MotionClips, load_motion_clips
@@ -81,11 +81,11 @@ def to_signed(pictures: Tensor) -> Tensor:
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def painter_inputs(data: PainterExamples, imagination: Tensor) -> Sitting:
+def painter_inputs(data: PainterExamples, imagination: Tensor) -> PainterInputs:
     """What the painter is told of moments."""
     where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
     seen, said = data.seen.float(), data.said.float()
-    return Sitting(
+    return PainterInputs(
         to_signed(data.warped), to_signed(data.prior), where, flow, heard, imagination, data.chance, seen, said
     )
 
@@ -96,7 +96,7 @@ class PainterBatch(NamedTuple):
     wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
     """
 
-    sitting: Sitting
+    sitting: PainterInputs
     wanted: Tensor
     sharp: Tensor
     went: Tensor
@@ -122,7 +122,7 @@ def draw_batch(
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
     imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
     sitting, wanted = painter_inputs(rows, torch.from_numpy(imagination)), to_signed(rows.wanted)
-    stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= MENDED)
+    stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= REPAIR_LIMIT)
     wanted = torch.where(stays[:, None, None, None], sitting.warped, wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
     mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
@@ -178,7 +178,7 @@ class PainterTraining(NetworkTrainer[Painter]):
         count = len(drawn.wanted)
         noise = torch.from_numpy(rng.normal(size=tuple(drawn.wanted.shape)).astype(np.float32))
         share = torch.from_numpy(np.where(rng.random(count) < BEGINNING, 0.0, rng.random(count))).float()
-        known = Sitting(*(x.to(where) for x in drawn.sitting))
+        known = PainterInputs(*(x.to(where) for x in drawn.sitting))
         wanted, sharp, went, weight = (x.to(where) for x in drawn[1:])
         return (self.model.loss(known, wanted, noise.to(where), share.to(where), sharp, went) * weight).mean()
 
@@ -228,7 +228,7 @@ def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: flo
         rows = data.rows(part)
         sitting = painter_inputs(rows, torch.full((len(part),), imagination))
         noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
-        painted = model.paint(Sitting(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
+        painted = model.paint(PainterInputs(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
         wanted, hidden = to_signed(rows.wanted), rows.hidden[:, None]
         told = ~rows.turns & (rows.chance <= LITTLE)
         squares += torch.stack([(x - wanted)[told].square().sum() for x in (painted, sitting.prior)])
@@ -254,7 +254,7 @@ def _sizes(bundle: Path, played: MotionClips) -> PainterConfig:
     return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
 
 
-def load_or_train_bends(bends: Bends, kept: Path, players: int, steps: int) -> None:
+def load_or_train_bends(bends: JointEstimator, kept: Path, players: int, steps: int) -> None:
     """Teach how limbs bend, half a minute; or take what was learned before."""
     if kept.exists():
         load_model(bends, kept)
@@ -300,7 +300,7 @@ def train_painter(
     torch.manual_seed(0)
     with device.main_first():
         animator, pose = (load_network(bundle, network) for network in ("animator", "pose"))
-        if not isinstance(animator, Animator) or not isinstance(pose, Pose):
+        if not isinstance(animator, Animator) or not isinstance(pose, PoseEstimator):
             raise TypeError("the bundle's animator or pose is of another class")
         played, hung = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
         parts = load_painter_examples(work, played, hung, animator, pose)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from models.translation.latent import LOWEST_PITCH
 from models.vision.embedding import POINTS
-from models.vision.pitch_reader import READ, PlaceReader
+from models.vision.pitch_reader import READ_INSTRUMENTS, PitchReader
 from performers.performer import SyntheticPerformer
 from streaming.conventions import TICKS_PER_SECOND
 from training.loop.pool import open_executor
@@ -46,7 +46,9 @@ def sample_player(seed: int) -> NDArray[np.uint16]:
     Returns:
         uint16 [TICKS, 29]; places in steps of 1 / `PLACE_STEPS`.
     """
-    performer = SyntheticPerformer(READ[seed % len(READ)], seed, size=FRAME_SIZE, duration_s=PLAYER_S)
+    performer = SyntheticPerformer(
+        READ_INSTRUMENTS[seed % len(READ_INSTRUMENTS)], seed, size=FRAME_SIZE, duration_s=PLAYER_S
+    )
     rows = np.zeros((TICKS, PLACES + 1), np.uint16)
     for tick, row in enumerate(rows):
         row[:PLACES] = np.round(performer.labels(tick / TICKS_PER_SECOND)[:PLACES] * PLACE_STEPS)
@@ -106,7 +108,7 @@ class _PlayerBatch(NamedTuple):
         length = self.pitch.shape[1]
         return _PlayerBatch(*(torch.cat([a[:, :at], b[:, : length - at]], 1) for a, b in zip(self, other, strict=True)))
 
-    def read_by(self, reader: PlaceReader, rng: np.random.Generator) -> Tensor:
+    def read_by(self, reader: PitchReader, rng: np.random.Generator) -> Tensor:
         """Logits [N, T, pitches] of their own instrument's pitches, from the first tick on."""
         shown = vary_cameras(self.places, rng)
         logits, _ = reader.follow(shown[..., 0], shown[..., 1], reader.init_state(len(shown)))
@@ -123,15 +125,15 @@ def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int)
     return _PlayerBatch(places, named, torch.from_numpy(kind)[:, None].expand(pitch.shape))
 
 
-def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
+def train_reader(reader: PitchReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
     """Train; the last fiftieth of the players is held out.
 
     Returns:
         Of each instrument, how often the likeliest pitch is right on the held-out players, seen otherwise: in all
         ticks with a note, and in the last quarter of them (`..._later`).
     """
-    kinds = np.arange(len(players)) % len(READ)
-    held = max(len(READ), len(players) // 50)
+    kinds = np.arange(len(players)) % len(READ_INSTRUMENTS)
+    held = max(len(READ_INSTRUMENTS), len(players) // 50)
     rng = np.random.default_rng(seed)
 
     def drawn(count: int) -> _PlayerBatch:
@@ -158,7 +160,7 @@ def train_reader(reader: PlaceReader, players: NDArray[np.uint16], steps: int, s
         right = test.read_by(reader, rng).argmax(-1) == test.pitch
     later = torch.arange(right.shape[1]) >= right.shape[1] * 3 // 4
     figures = {}
-    for index, name in enumerate(READ):
+    for index, name in enumerate(READ_INSTRUMENTS):
         sounds = (test.kind == index) & (test.pitch > 0)
         figures[f"{name}_pitch_right"] = float(right[sounds].float().mean())
         figures[f"{name}_pitch_right_later"] = float(right[sounds & later].float().mean())

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.pictures.pose import Pose, PoseConfig
+from models.pictures.pose import PoseConfig, PoseEstimator
 from models.translation.latent import Latent
 from models.vision.embedding import POINTS, VisualEmbedding
 from training.bundling import load_network
@@ -70,7 +70,7 @@ class PoseBatch(NamedTuple):
     later: Tensor
 
 
-def draw_batch(pose: Pose, played: PlayerClips, generator: torch.Generator) -> PoseBatch:
+def draw_batch(pose: PoseEstimator, played: PlayerClips, generator: torch.Generator) -> PoseBatch:
     """Clips, each after a random still of it, as a pose is to say them."""
     count, total, views = *played.heard.shape[:2], played.known.shape[1]
     view = (torch.rand(count, generator=generator) * (views - 1)).long()
@@ -81,7 +81,7 @@ def draw_batch(pose: Pose, played: PlayerClips, generator: torch.Generator) -> P
     later = (torch.arange(total) > start) / (total - 1.0 - start)
     still, places = played.known[rows, view].float(), played.places.float()
     went = places - places[rows, start[:, 0]][:, None]
-    return PoseBatch(played.heard.float(), still, pose.begun(still)[:, None] + went, later)
+    return PoseBatch(played.heard.float(), still, pose.still_points(still)[:, None] + went, later)
 
 
 class PoseWithHeads(nn.Module):
@@ -91,9 +91,9 @@ class PoseWithHeads(nn.Module):
         config: the pose's sizes, or a pose to go on from.
     """
 
-    def __init__(self, config: PoseConfig | Pose | None = None) -> None:
+    def __init__(self, config: PoseConfig | PoseEstimator | None = None) -> None:
         super().__init__()
-        self.network = config if isinstance(config, Pose) else Pose(config)
+        self.network = config if isinstance(config, PoseEstimator) else PoseEstimator(config)
         self.config = self.network.config
         self.body = _head(self.config.width, 3 * len(POINTS))
         self.bow = _head(self.config.stroke_width, 1)
@@ -173,19 +173,19 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
 
 
 @torch.no_grad()
-def relative_error(pose: Pose, played: PlayerClips) -> float:
+def relative_error(pose: PoseEstimator, played: PlayerClips) -> float:
     """The mean squared distance of what it says of clips from where points are to be, 1 for the still's own places."""
     generator, sums, where = torch.Generator().manual_seed(1), torch.zeros(2), next(pose.parameters()).device
     for some in torch.arange(len(played.heard)).split(100):
         clips = draw_batch(pose, played.rows(some), generator)
         said = pose(clips.heard.to(where), clips.still.to(where)).at.cpu()
-        for number, at in enumerate((said, pose.begun(clips.still)[:, None])):
+        for number, at in enumerate((said, pose.still_points(clips.still)[:, None])):
             sums[number] += ((at - clips.places).square().sum(-1).mean(-1) * clips.later).sum()
     return float(sums[0] / sums[1])
 
 
 @torch.no_grad()
-def predict_points(pose: Pose, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
+def predict_points(pose: PoseEstimator, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
     """Where it says points are at some ticks, of each of some stills.
 
     Args:
@@ -240,6 +240,6 @@ def train_pose(
     sizes = PoseConfig(latent_dim=latent.config.dim, seen_dim=eyes.config.dim, points=eyes.config.points)
     with device.main_first():
         played = load_players(work / "players", bundle, recipe.players)
-    model = PoseWithHeads(start if isinstance(start, Pose) else sizes)
+    model = PoseWithHeads(start if isinstance(start, PoseEstimator) else sizes)
     training = PoseTraining(recipe, model, played, device)
     return run(training, work / "pose", "pose", Plan(recipe.steps, minutes, test_every=500, silent=not device.main))

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.translation.latent import Latent, Motions
-from models.translation.translator import Seen, Translator, TranslatorConfig
+from models.translation.translator import Translator, TranslatorConfig, TranslatorInputs
 from streaming.conventions import TICKS_PER_SECOND
-from training.bundling import load_network, sounding_of
+from training.bundling import load_network, load_sound_network
 from training.datasets.translator import VOICES, Examples, load_examples, to_network_dtype
 from training.datasets.translator_rollouts import play
 from training.datasets.user_footage import examples_of
@@ -149,7 +149,7 @@ class TranslatorBatch(NamedTuple):
 
     previous: Tensor
     known: Tensor
-    seen: Seen
+    seen: TranslatorInputs
     codes: Tensor
     chosen: Tensor
 
@@ -210,7 +210,7 @@ def draw_batch(
     eyes = torch.from_numpy((rng.random((batch, 1)) >= shares.blind).astype(np.float32))
     attack = data.attack[places.clip[:, None], places.sounding].any(2)
     share = torch.where(attack, shares.attack, shares.depth)
-    seen = Seen(
+    seen = TranslatorInputs(
         seen_of[places.clip[:, None], camera[:, None], places.seen].float(),
         data.age[places.clip[:, None], places.seen],
         places.seen / TICKS_PER_SECOND + hour,
@@ -266,7 +266,7 @@ class TranslatorTraining:
     def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> TranslatorBatch:
         batch = draw_batch(seen_of, data, history, rng, self.recipe)
         where = self.device.device
-        seen = Seen(*(x.to(where) for x in batch.seen))
+        seen = TranslatorInputs(*(x.to(where) for x in batch.seen))
         return TranslatorBatch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
 
     def _play(self, rng: np.random.Generator) -> None:
@@ -362,7 +362,7 @@ def train_translator(
         The checkpoint's path.
     """
     device = device or Device()
-    sounding, latent = sounding_of(bundle), load_network(bundle, "latent")
+    sounding, latent = load_sound_network(bundle), load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.codec.mel import Vocoder, begin
+from models.codec.mel import Vocoder, init_linear_decoder
 from models.codec.partial_analysis import scaled_log
 from training.datasets.codec import build_corpus
 from training.loop.device import Device
@@ -55,7 +55,7 @@ class VocoderTraining(DecoderTraining[Vocoder]):
             frames.append(self.network.encode(x).transpose(1, 2).flatten(0, 1))
             # The second of a frame's two hops: there all of the frame has been heard.
             spoken.append(torch.cat([places, scaled_log(level)], -1)[:, 1::2].flatten(0, 1))
-        begin(self.network, torch.cat(frames), torch.cat(spoken))
+        init_linear_decoder(self.network, torch.cat(frames), torch.cat(spoken))
         self.device.same(self.network)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engines.registry import open_engine
-from export.build import build
+from export.build import build_artifacts
 from models.codec.encodec import EXACT, Encodec, EncodecConfig
 from training.bundling import load_network, write_network
 from training.evaluation.codec import through_codec
@@ -24,7 +24,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     torch.manual_seed(0)
     codec = Encodec(EncodecConfig(num_filters=4, latent_dim=16, look_ahead=request.param))
     write_network(folder, "codec", codec, {}, exact=True)
-    entries = build(folder)
+    entries = build_artifacts(folder)
     assert entries["decoder"]["latency_samples"] == codec.decoder.latency
     return folder
 

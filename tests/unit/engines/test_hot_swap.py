@@ -11,7 +11,7 @@ import pytest
 from engines import hot_swap
 from engines.bundles import find_bundle
 from engines.contract import Array, EngineError, EngineSpec
-from engines.hot_swap import Opened, Standby, warm
+from engines.hot_swap import HotSwap, LoadedRunner, warm_up
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner, load_tick
 from export.onnx import to_onnx
@@ -42,17 +42,17 @@ class Counter:
         return {"temperature": np.zeros(1)}
 
 
-def opened(runtime: str, runner: object) -> Opened:
-    return Opened(runner, EngineSpec("decoder", runtime))  # type: ignore[arg-type]
+def opened(runtime: str, runner: object) -> LoadedRunner:
+    return LoadedRunner(runner, EngineSpec("decoder", runtime))  # type: ignore[arg-type]
 
 
-def nobody() -> Iterator[Opened]:
+def nobody() -> Iterator[LoadedRunner]:
     return iter(())
 
 
 def test_a_successor_goes_on_from_the_state_and_it_is_said_once() -> None:
     told: list[str] = []
-    engine = Standby(opened("torch", Counter()), nobody(), told.append)
+    engine = HotSwap(opened("torch", Counter()), nobody(), told.append)
     changed: list[EngineSpec] = []
     engine.on_change = changed.append
     assert [int(engine.run({})[0]) for _ in range(3)] == [1, 2, 3]
@@ -66,7 +66,7 @@ def test_when_a_runtime_fails_the_next_goes_on_with_its_state() -> None:
     told: list[str] = []
     failing: list[Exception] = []
     first = Counter(lambda: failing[0] if failing else None)
-    engine = Standby(opened("tensorrt", first), iter([opened("torch", Counter())]), told.append)
+    engine = HotSwap(opened("tensorrt", first), iter([opened("torch", Counter())]), told.append)
     engine.run({})
     failing.append(EngineError("the memory of NVIDIA H100 is full; close what else uses it"))
     assert int(engine.run({})[0]) == 2
@@ -79,27 +79,27 @@ def test_when_the_state_is_lost_too_it_begins_anew() -> None:
         def state(self) -> list[Array]:
             raise EngineError("gone")
 
-    engine = Standby(
+    engine = HotSwap(
         opened("torch", Dead(lambda: EngineError("out of memory"))), iter([opened("torch", Counter())]), lambda _: None
     )
     assert int(engine.run({})[0]) == 1
 
 
 def test_when_nobody_is_left_the_error_is_told() -> None:
-    engine = Standby(opened("torch", Counter(lambda: EngineError("no more"))), nobody(), lambda _: None)
+    engine = HotSwap(opened("torch", Counter(lambda: EngineError("no more"))), nobody(), lambda _: None)
     with pytest.raises(EngineError, match="no more"):
         engine.run({})
 
 
 def test_what_is_watched_for_takes_over_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(hot_swap, "CHECK_INTERVAL_S", 0.01)
     looks: list[str] = []
 
-    def better(spec: EngineSpec) -> tuple[Opened | None, bool]:
+    def better(spec: EngineSpec) -> tuple[LoadedRunner | None, bool]:
         looks.append(spec.runtime)
         return (opened("onnxruntime", Counter()), False) if len(looks) == 3 else (None, True)
 
-    engine = Standby(opened("torch", Counter()), nobody(), lambda _: None)
+    engine = HotSwap(opened("torch", Counter()), nobody(), lambda _: None)
     engine.watch(better)
     for _ in range(500):
         engine.run({})
@@ -119,8 +119,8 @@ def test_a_network_is_warmed_with_what_it_can_bear() -> None:
             return super().run(inputs)
 
     runner = Hot()
-    warm(runner)
-    assert seen == [1.0] * hot_swap.WARM_UP
+    warm_up(runner)
+    assert seen == [1.0] * hot_swap.WARM_UP_TICKS
     assert runner.count == 0
 
 
@@ -132,7 +132,7 @@ def test_the_decoder_is_swapped_between_two_ticks_without_a_click(back: bool) ->
     tick = load_tick("decoder", folder)
     data = to_onnx(tick)
 
-    def runners() -> list[Opened]:
+    def runners() -> list[LoadedRunner]:
         found = [
             opened("torch", TorchRunner(load_tick("decoder", folder), torch.device("cpu"))),
             opened("onnxruntime", OnnxRunner(data)),
@@ -143,11 +143,11 @@ def test_the_decoder_is_swapped_between_two_ticks_without_a_click(back: bool) ->
     alone = runners()[0].runner
     whole = np.concatenate([alone.run({"frames": one})[0, 0] for one in frames])
     first, second = runners()
-    engine = Standby(first, nobody(), lambda _: None)
+    engine = HotSwap(first, nobody(), lambda _: None)
     parts = []
     for n, one in enumerate(frames):
         if n == 12:
-            warm(second.runner)
+            warm_up(second.runner)
             engine.offer(second)
         parts.append(engine.run({"frames": one})[0, 0])
     difference = np.abs(np.concatenate(parts) - whole).max() / np.abs(whole).max()

@@ -10,7 +10,7 @@ import torch
 
 from engines.bundles import find_bundle, learned_networks, representation
 from engines.registry import open_engine
-from export.build import build
+from export.build import build_artifacts
 from models.codec.mel import MelConfig, Vocoder
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
@@ -31,7 +31,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_network(folder, "latent", Latent(LatentConfig(dim=16, hidden=16, dilations=(1,), mel_dim=MEL.dim)), {})
     sizes = {"dim": 32, "heads": 2, "layers": 1, "depth_dim": 16, "sight_dim": 16}
     write_network(folder, "translator", Translator(TranslatorConfig(**sizes, mel_dim=MEL.dim)), {})  # type: ignore[arg-type]
-    build(folder)
+    build_artifacts(folder)
     return folder
 
 

@@ -15,10 +15,10 @@ from engines import hot_swap, machine, registry
 from engines.artifacts import manifest_of, read_entry
 from engines.bundles import artifacts_of
 from engines.contract import EngineError
-from engines.registry import check_backend, choose, open_engine, ranked, wants_export
+from engines.registry import check_backend, choose_runtime, missing_artifacts, open_engine, rank_runtimes
 from engines.runtimes import onnxruntime_runtime, torch_runtime
 from export import build as building
-from export.build import build
+from export.build import build_artifacts
 from tests.small import small_bundle
 
 SILENCE = np.zeros((4, 2), np.int16)
@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Path:
 @pytest.fixture
 def built(bundle: Path) -> Path:
     """The same with the decoder for ONNX Runtime."""
-    build(bundle, networks=["decoder"])
+    build_artifacts(bundle, networks=["decoder"])
     return bundle
 
 
@@ -55,27 +55,27 @@ def test_what_was_measured_to_be_faster_is_taken_and_why_is_said(built: Path) ->
     here = {"cpu": machine.cpu(), "gpu": None}
     for own, torchs, first in ((1.0, 4.0, "onnxruntime"), (4.0, 1.0, "torch")):
         say_of(built, step_ms={"own": own, "torch": torchs}, measured_on=here)
-        taken = ranked("auto", built, "decoder")[0]
+        taken = rank_runtimes("auto", built, "decoder")[0]
         assert taken.runtime == first
         assert f"{own:g} ms a tick, torch {torchs:g}: measured" in taken.why
     assert open_engine("decoder", bundle=str(built)).spec.why == taken.why
-    assert ranked("onnxruntime", built, "decoder")[0].why == "asked for"
+    assert rank_runtimes("onnxruntime", built, "decoder")[0].why == "asked for"
 
 
 def test_without_a_measurement_a_rule_decides(built: Path) -> None:
     say_of(built, measured_on={"cpu": "another", "gpu": None})
-    assert "not measured" in ranked("auto", built, "decoder")[0].why
-    assert choose("auto", str(built), "decoder") == "onnxruntime"
+    assert "not measured" in rank_runtimes("auto", built, "decoder")[0].why
+    assert choose_runtime("auto", str(built), "decoder") == "onnxruntime"
 
 
 def test_torch_is_taken_where_nothing_was_built(bundle: Path) -> None:
     for backend in ("auto", "onnxruntime"):
-        assert choose(backend, str(bundle), "decoder") == "torch"
+        assert choose_runtime(backend, str(bundle), "decoder") == "torch"
         runtime, told = opened(bundle, backend)
         assert (runtime, told) == ("torch", [])
-    assert ranked("auto", bundle, "decoder")[0].why == "onnxruntime: it was not built yet"
-    assert set(wants_export("auto", str(bundle))["onnxruntime"]) == {"encoder", "decoder"}
-    assert wants_export("torch", str(bundle)) == {}
+    assert rank_runtimes("auto", bundle, "decoder")[0].why == "onnxruntime: it was not built yet"
+    assert set(missing_artifacts("auto", str(bundle))["onnxruntime"]) == {"encoder", "decoder"}
+    assert missing_artifacts("torch", str(bundle)) == {}
 
 
 def test_a_corrupt_artifact_is_one_line_and_torch_plays(built: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_corrupt_artifact_is_one_line_and_torch_plays(built: Path) -> None:
     assert "decoder: not in onnxruntime" in told[0]
     assert "hash does not match" in told[0]
     assert "python -m export" in told[0]
-    assert wants_export("auto", str(built))["onnxruntime"]["decoder"] == "its file is missing or damaged"
+    assert missing_artifacts("auto", str(built))["onnxruntime"]["decoder"] == "its file is missing or damaged"
 
 
 def test_what_the_runtime_does_not_accept_is_one_line_and_torch_plays(built: Path) -> None:
@@ -109,11 +109,11 @@ def test_a_plan_for_another_gpu_is_not_taken_and_is_built_again(built: Path, mon
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
     monkeypatch.setattr(machine, "installed", lambda package: True)
     monkeypatch.setattr(machine, "version", lambda runtime: "11.0.0")
-    found = ranked("tensorrt", built, "decoder")
+    found = rank_runtimes("tensorrt", built, "decoder")
     assert [choice.runtime for choice in found if choice.device == "auto"] == ["torch", "onnxruntime"]
     assert "built for NVIDIA A100, here is NVIDIA H100" in found[0].why
     assert {choice.runtime for choice in found if choice.device == "cpu"} == {"torch", "onnxruntime"}
-    assert "built for NVIDIA A100" in wants_export("auto", str(built))["tensorrt"]["decoder"]
+    assert "built for NVIDIA A100" in missing_artifacts("auto", str(built))["tensorrt"]["decoder"]
 
 
 @pytest.mark.parametrize("missing", ["torch", "onnxruntime"])
@@ -125,7 +125,7 @@ def test_a_missing_runtime_is_one_line_and_the_other_plays(
     assert line.startswith(f"{missing} is not installed here (pip install {missing})")
     assert "\n" not in line
     other = {"torch": "onnxruntime", "onnxruntime": "torch"}[missing]
-    assert choose(missing, str(built), "decoder") == other
+    assert choose_runtime(missing, str(built), "decoder") == other
     assert opened(built, missing)[0] == opened(built, "auto")[0] == other
 
 
@@ -138,7 +138,7 @@ def test_tensorrt_without_a_gpu_is_one_line_and_others_play(built: Path, monkeyp
 
 def test_an_unknown_runtime_is_refused() -> None:
     with pytest.raises(EngineError, match="tensorflow is not available") as caught:
-        choose("tensorflow")
+        choose_runtime("tensorflow")
     assert "\n" not in str(caught.value)
 
 
@@ -147,7 +147,7 @@ def test_a_full_gpu_is_one_line_and_the_cpu_plays(bundle: Path, monkeypatch: pyt
 
     def full(network: str, folder: Path, device: str = "auto", threads: int = 1) -> Any:
         if device != "cpu":
-            with torch_runtime._told(torch.device("cpu")):
+            with torch_runtime._device_errors(torch.device("cpu")):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB")
         return whole(network, folder, device, threads)
 
@@ -193,16 +193,16 @@ def test_where_nothing_can_run_it_the_last_reason_is_told(built: Path, monkeypat
 def test_what_is_built_in_the_background_takes_over(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ) -> None:
-    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(hot_swap, "CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(registry, "measured_share", lambda entry: 0.5)
     if damaged:
-        build(bundle, networks=["decoder"])
+        build_artifacts(bundle, networks=["decoder"])
         (artifacts_of(bundle) / "decoder.onnx").write_bytes(b"damaged")
     told: list[str] = []
     engine = open_engine("decoder", bundle=str(bundle), tell=told.append)
     assert engine.spec.runtime == "torch"
     time.sleep(0.2)  # some looks find nothing new
-    build(bundle, networks=["decoder"])
+    build_artifacts(bundle, networks=["decoder"])
     for _ in range(400):
         engine.step(frames=SILENCE)
         if engine.spec.runtime == "onnxruntime":
@@ -214,11 +214,11 @@ def test_what_is_built_in_the_background_takes_over(
 
 
 def test_what_could_not_be_built_in_the_background_is_said(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hot_swap, "LOOK_EVERY_S", 0.05)
-    monkeypatch.setattr(building, "bounds", lambda tick, precision: {"output": -1.0})
+    monkeypatch.setattr(hot_swap, "CHECK_INTERVAL_S", 0.05)
+    monkeypatch.setattr(building, "tolerances", lambda tick, precision: {"output": -1.0})
     told: list[str] = []
     engine = open_engine("decoder", bundle=str(bundle), tell=told.append)
-    build(bundle, networks=["decoder"])
+    build_artifacts(bundle, networks=["decoder"])
     for _ in range(200):
         if told:
             break

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engines import machine
-from engines.artifacts import artifact_entry, manifest_of, not_exported, read_entry
+from engines.artifacts import artifact_entry, manifest_of, networks_to_build, read_entry
 from engines.bundles import artifacts_of
 from engines.contract import EngineError
 from engines.registry import open_engine
@@ -19,8 +19,8 @@ from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from export import build as building
 from export import tensorrt
 from export.__main__ import main
-from export.build import build
-from export.parity import TOLERANCE, example
+from export.build import build_artifacts
+from export.parity import TOLERANCE, example_input
 from models.pictures.animator import Animator, AnimatorConfig
 from tests.small import small_bundle
 from training.bundling import write_network
@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Path:
 
 def test_a_manifest_says_all_that_is_to_be_known(bundle: Path) -> None:
     said: list[str] = []
-    entry = build(bundle, networks=["decoder"], say=said.append)["decoder"]
+    entry = build_artifacts(bundle, networks=["decoder"], say=said.append)["decoder"]
     assert entry == read_entry(bundle, "onnxruntime", "decoder")
     assert entry["inputs"] == {"frames": ["int64", [1, 4, 2]]}
     assert len(entry["state"]) > 0
@@ -60,20 +60,20 @@ def test_the_command_builds_what_is_missing_and_says_why(bundle: Path, capsys: p
     words = capsys.readouterr().out
     assert "decoder      is built again: its file is missing or damaged" in words
     assert "encoder" not in words
-    assert not_exported(bundle, "onnxruntime") == []
+    assert networks_to_build(bundle, "onnxruntime") == []
 
 
 def test_half_precision_keeps_inputs_outputs_and_the_state_as_they_are(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sizes = {"latent_dim": 8, "dim": 32, "heads": 2, "window": 7, "shown": 16, "inside": 16, "widths": (8, 8, 16, 16)}
     write_network(tmp_path, "animator", Animator(AnimatorConfig(**sizes)), {"command": "none"})  # type: ignore[arg-type]
-    entry = build(tmp_path, precision="fp16", networks=["animator"])["animator"]
+    entry = build_artifacts(tmp_path, precision="fp16", networks=["animator"])["animator"]
     assert entry["precision"] == "fp16"
     assert TOLERANCE < entry["parity"]["state"] <= entry["tolerance"]["state"]  # measured 0.0007
     spec = open_engine("animator", bundle=str(tmp_path), backend="onnxruntime").spec
     assert (spec.runtime, spec.precision) == ("onnxruntime", "fp16")
     # A stale one is built again in the precision that was asked for.
-    assert build(tmp_path, networks=["animator"])["animator"]["precision"] == "fp16"
+    assert build_artifacts(tmp_path, networks=["animator"])["animator"]["precision"] == "fp16"
 
 
 class Coarse:
@@ -103,27 +103,27 @@ def test_of_several_providers_the_fastest_that_is_near_enough_is_taken(
     monkeypatch.setattr(
         building, "timed", lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)}
     )
-    entry = build(bundle, networks=["decoder"])["decoder"]
+    entry = build_artifacts(bundle, networks=["decoder"])["decoder"]
     assert entry["provider"] == "fine", "what it did while it was timed is not compared"
     assert entry["providers_ms"] == times
     assert list(entry["providers_off"]) == ["coarse"]
     assert "in fp32" not in entry["providers_off"]["coarse"]
     assert "differs from torch (output 0.001" in entry["providers_off"]["coarse"]
     times.pop("fine")
-    entry = build(bundle, networks=["decoder"])["decoder"]
+    entry = build_artifacts(bundle, networks=["decoder"])["decoder"]
     assert (entry["provider"], list(entry["providers_off"])) == ("slow", ["coarse"])
 
 
 def _ran(tick: Any, runners: dict[str, Any]) -> bool:
     """Runs each of them, as timing does: their states are no longer the first ones."""
     for runner in runners.values():
-        runner.run({spec.name: example(spec, np.random.default_rng(0), 0) for spec in tick.inputs})
+        runner.run({spec.name: example_input(spec, np.random.default_rng(0), 0) for spec in tick.inputs})
     return True
 
 
 def test_torch_is_compared_from_the_beginning_after_it_was_timed(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
-    entry = build(bundle, "torch", networks=["decoder"])["decoder"]
+    entry = build_artifacts(bundle, "torch", networks=["decoder"])["decoder"]
     assert "failed" not in entry
     assert entry["parity"]["output"] <= TOLERANCE
 
@@ -136,17 +136,17 @@ def test_what_is_too_far_in_a_lower_precision_stays_in_single_precision(
     def strict(tick: Any, precision: str) -> dict[str, float]:
         return {"output": 1e-9} if precision == "fp16" else bounds(tick, precision)
 
-    monkeypatch.setattr(building, "bounds", strict)
-    entry = build(bundle, precision="fp16", networks=["decoder"])["decoder"]
+    monkeypatch.setattr(building, "tolerances", strict)
+    entry = build_artifacts(bundle, precision="fp16", networks=["decoder"])["decoder"]
     assert (entry["precision"], entry["asked"]) == ("fp32", "fp16")
     assert "in fp16 it differs from torch (output" in entry["kept"]
-    assert not_exported(bundle, "onnxruntime", "fp16") == ["encoder"], "it is not tried again"
+    assert networks_to_build(bundle, "onnxruntime", "fp16") == ["encoder"], "it is not tried again"
 
 
 def test_what_cannot_be_built_is_remembered_with_the_reason(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(building, "bounds", lambda tick, precision: {"output": -1.0})
+    monkeypatch.setattr(building, "tolerances", lambda tick, precision: {"output": -1.0})
     assert main([str(bundle)]) == 1
     assert "decoder: in fp32 it differs from torch" in capsys.readouterr().err
     assert artifact_entry(bundle, "onnxruntime", "decoder") is None
@@ -165,7 +165,7 @@ def test_a_precision_that_a_runtime_has_not_is_one_line(
 
 def test_torch_in_lower_precision_needs_no_file(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("no compiler here")))
-    entry = build(bundle, "torch", "bf16", ["decoder"])["decoder"]
+    entry = build_artifacts(bundle, "torch", "bf16", ["decoder"])["decoder"]
     assert (entry["precision"], entry["compiled"], entry["not_compiled"]) == ("bf16", False, "no compiler here")
     assert "file" not in entry
     assert open_engine("decoder", bundle=str(bundle), backend="torch").spec.precision == "bf16"
@@ -190,13 +190,15 @@ def test_a_plan_is_kept_with_the_names_of_its_tensors(bundle: Path, monkeypatch:
     """Up to the compiler and after it; what the compiler gives is replaced by torch."""
     from engines.runtimes.torch_runtime import TorchRunner
 
-    def on_torch(tick: Any, asked: str, compiler: tensorrt.Compiler) -> building.Made:
+    def on_torch(tick: Any, asked: str, compiler: tensorrt.Compiler) -> building.BuildResult:
         plan, names = tensorrt.to_plan(tick, asked, compiler=compiler, device="cpu")
-        return building.Made(plan, TorchRunner(tick, torch.device("cpu")), asked, {"bindings": names})
+        return building.BuildResult(plan, TorchRunner(tick, torch.device("cpu")), asked, {"bindings": names})
 
     monkeypatch.setattr(building, "_for_tensorrt", on_torch)
     monkeypatch.setattr(machine, "gpu", lambda: machine.Gpu("NVIDIA H100", "sm_90", "570.1"))
-    entry = build(bundle, "tensorrt", networks=["decoder"], compiler=lambda program, example: b"a plan")["decoder"]
+    entry = build_artifacts(bundle, "tensorrt", networks=["decoder"], compiler=lambda program, example: b"a plan")[
+        "decoder"
+    ]
     assert (artifacts_of(bundle) / entry["file"]).read_bytes() == b"a plan"
     assert entry["file"] == "decoder.plan"
     assert entry["gpu"] == {"name": "NVIDIA H100", "architecture": "sm_90", "driver": "570.1"}
@@ -211,10 +213,10 @@ def test_a_compiler_that_fails_is_one_line(bundle: Path, monkeypatch: pytest.Mon
     def broken(program: Any, example: Any) -> bytes:
         raise EngineError("torch-tensorrt cannot build it (no converter); use another --backend")
 
-    def on_cpu(tick: Any, asked: str, compiler: tensorrt.Compiler) -> building.Made:
+    def on_cpu(tick: Any, asked: str, compiler: tensorrt.Compiler) -> building.BuildResult:
         tensorrt.to_plan(tick, asked, compiler=compiler, device="cpu")
         raise AssertionError
 
     monkeypatch.setattr(building, "_for_tensorrt", on_cpu)
-    entry = build(bundle, "tensorrt", networks=["decoder"], compiler=broken)["decoder"]
+    entry = build_artifacts(bundle, "tensorrt", networks=["decoder"], compiler=broken)["decoder"]
     assert entry["failed"] == "torch-tensorrt cannot build it (no converter); use another --backend"

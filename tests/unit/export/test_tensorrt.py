@@ -13,8 +13,8 @@ import torch
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
 from engines.runtimes.torch_runtime import load_tick
-from export.parity import difference, example
-from export.tensorrt import bindings, compile_plan, doubles, to_plan, traced
+from export.parity import difference, example_input
+from export.tensorrt import bindings, compile_plan, doubles, to_plan, trace_tick
 
 FOLDER = find_bundle("default")
 NETWORKS = learned_networks(FOLDER)
@@ -23,14 +23,14 @@ NETWORKS = learned_networks(FOLDER)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_program_computes_the_tick_and_has_no_double_precision(network: str) -> None:
     tick = load_tick(network, FOLDER)
-    program, given = traced(tick)
+    program, given = trace_tick(tick)
     assert doubles(program) == []
     state = tick.init_state()
     names = bindings(program)
     assert len(names["inputs"]) == len(tick.inputs) + len(state) == len(given)
     assert len(names["outputs"]) == 1 + len(state)
     rng = np.random.default_rng(0)
-    inputs = {spec.name: torch.from_numpy(np.asarray(example(spec, rng, 7))) for spec in tick.inputs}
+    inputs = {spec.name: torch.from_numpy(np.asarray(example_input(spec, rng, 7))) for spec in tick.inputs}
     with torch.no_grad():
         want = tick(*inputs.values(), *state)
         ready = tick.prepared(inputs)
@@ -42,7 +42,7 @@ def test_the_program_computes_the_tick_and_has_no_double_precision(network: str)
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp16", torch.float16), ("bf16", torch.bfloat16)])
 def test_lower_precision_is_written_into_the_program_but_not_into_its_ends(precision: str, kind: torch.dtype) -> None:
-    program, given = traced(load_tick("animator", FOLDER), precision)
+    program, given = trace_tick(load_tick("animator", FOLDER), precision)
     inside = [node for node in program.graph.nodes if getattr(node.meta.get("val"), "dtype", None) == kind]
     assert len(inside) > 50
     assert all(tensor.dtype != kind for tensor in given)
@@ -73,7 +73,7 @@ def test_the_compiler_is_called_as_torch_tensorrt_wants_it(monkeypatch: pytest.M
 
     module.convert_exported_program_to_serialized_trt_engine = refuses  # type: ignore[attr-defined]
     with pytest.raises(EngineError, match=r"cannot build it \(no converter for aten.frobnicate\)") as caught:
-        compile_plan(*traced(load_tick("still", FOLDER)))
+        compile_plan(*trace_tick(load_tick("still", FOLDER)))
     assert "\n" not in str(caught.value)
 
 
@@ -81,7 +81,7 @@ def test_without_torch_tensorrt_it_is_one_line(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
     monkeypatch.setitem(sys.modules, "torch_tensorrt.dynamo", None)
     with pytest.raises(EngineError, match="pip install torch-tensorrt") as caught:
-        compile_plan(*traced(load_tick("still", FOLDER)))
+        compile_plan(*trace_tick(load_tick("still", FOLDER)))
     assert "\n" not in str(caught.value)
 
 
@@ -92,11 +92,11 @@ def test_a_plan_does_what_torch_does(network: str) -> None:
         pytest.skip("no CUDA device here")
     pytest.importorskip("torch_tensorrt")
     from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
-    from export.parity import bounds, compare
+    from export.parity import compare_runners, tolerances
 
     device = torch.device("cuda")
     tick = load_tick(network, FOLDER)
     data, names = to_plan(tick)
     plan = PlanTick(tick.single(), data, names, device)
-    measured = compare(load_tick(network, FOLDER), PlanRunner(tick, plan, device))
-    assert all(measured[key] <= limit for key, limit in bounds(tick, "fp32").items()), measured
+    measured = compare_runners(load_tick(network, FOLDER), PlanRunner(tick, plan, device))
+    assert all(measured[key] <= limit for key, limit in tolerances(tick, "fp32").items()), measured

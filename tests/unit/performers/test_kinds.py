@@ -7,7 +7,7 @@ import sys
 
 from models.translation.translator import TranslatorConfig
 from models.vision.embedding import POINTS
-from models.vision.pitch_reader import READ
+from models.vision.pitch_reader import READ_INSTRUMENTS
 from performers.gestures import GESTURES
 from performers.kinds import KINDS, MELODIC, PITCH_RANGE
 from performers.performer import LABEL_NAMES
@@ -25,7 +25,7 @@ def test_everything_that_lists_kinds_lists_the_same() -> None:
 
 def test_what_the_networks_were_taught_is_what_performers_are() -> None:
     assert TranslatorConfig().voice_names == VOICES == CLIP_KINDS
-    assert READ == MELODIC
+    assert READ_INSTRUMENTS == MELODIC
     assert [f"{point}_{axis}" for point in POINTS for axis in "xy"] == list(LABEL_NAMES[: 2 * len(POINTS)])
 
 

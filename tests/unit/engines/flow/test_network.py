@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engines.contract import EngineError
-from engines.flow.layout import LAYOUTS, FlowLayout, fit_of, layout_from, prepared, read_flow
+from engines.flow.layout import LAYOUTS, FlowLayout, fit_of, layout_from, prepare_frames, read_flow
 from engines.flow.network import NetworkFlow
 from engines.registry import open_engine
 from tests.flows import PARAMETERS, RaftSmall, Says, Together, to_onnx
@@ -97,22 +97,22 @@ def test_the_order_of_the_colours_and_the_range() -> None:
     frame = np.zeros((8, 8, 3), np.uint8)
     frame[..., 0], frame[..., 2] = 255, 51  # blue, red
     for name, red, blue in (("raft", 51.0, 255.0), ("raft-torchvision", -0.6, 1.0)):
-        (first, _), _ = prepared(LAYOUTS[name], frame, frame)
+        (first, _), _ = prepare_frames(LAYOUTS[name], frame, frame)
         assert (float(first[0, 0, 0, 0]), float(first[0, 2, 0, 0])) == pytest.approx((red, blue))
-    (first, _), _ = prepared(LAYOUTS["neuflow-unit"], frame, frame)
+    (first, _), _ = prepare_frames(LAYOUTS["neuflow-unit"], frame, frame)
     assert (float(first[0, 0, 0, 0]), float(first[0, 2, 0, 0])) == pytest.approx((1.0, 0.2))
-    (first, _), _ = prepared(FlowLayout(divide=255.0, mean=(0.2, 0, 0), spread=(0.5, 1, 1)), frame, frame)
+    (first, _), _ = prepare_frames(FlowLayout(divide=255.0, mean=(0.2, 0, 0), spread=(0.5, 1, 1)), frame, frame)
     assert float(first[0, 0, 0, 0]) == pytest.approx(0.0)
-    (both,), _ = prepared(LAYOUTS["fastflownet"], frame, frame)
+    (both,), _ = prepare_frames(LAYOUTS["fastflownet"], frame, frame)
     assert both.shape == (1, 6, 64, 64)
     assert np.abs(both).max() == pytest.approx(0.0, abs=1e-4)
-    (grey, _), _ = prepared(FlowLayout(colour="grey"), frame, frame[..., 0])
+    (grey, _), _ = prepare_frames(FlowLayout(colour="grey"), frame, frame[..., 0])
     assert grey.shape == (1, 1, 8, 8)
 
 
 def test_edges_go_on_where_it_is_padded() -> None:
     frame = np.arange(25, dtype=np.uint8).reshape(5, 5)
-    (first, _), fit = prepared(FlowLayout(), frame, frame)
+    (first, _), fit = prepare_frames(FlowLayout(), frame, frame)
     assert fit.corner == (1, 1)
     assert first.shape == (1, 3, 8, 8)
     np.testing.assert_array_equal(first[0, 0, 1:6, 1:6], frame)

@@ -13,11 +13,11 @@ from diffusers import UNet2DConditionModel
 
 from engines import registry
 from engines.contract import EngineError
-from engines.registry import has, open_engine
-from engines.runtimes.diffusers_runtime import MOST, DiffusionPainter, coloured
+from engines.registry import has_network, open_engine
+from engines.runtimes.diffusers_runtime import MAX_SCHEDULE_SHARE, DiffusionPainter, match_colours
 from tests.diffusions import UNET, pipeline, published
 from training.adopt.diffusion import DiffusionSettings, adopt_picture
-from training.bundling import take_over
+from training.bundling import copy_missing_networks
 
 SIDE = 64
 SAID = "a cat"
@@ -65,7 +65,7 @@ def test_one_step_is_diffusers_own(prediction: str, tmp_path: Path) -> None:
     bundle, network, autoencoder = adopted(tmp_path, prediction)
     engine = DiffusionPainter(bundle / "diffusion", {"side": SIDE, "colours": 0.0}, torch.device("cpu"))
     for steps in (2, 4):
-        given = told(imagination=1.0 / steps / MOST)
+        given = told(imagination=1.0 / steps / MAX_SCHEDULE_SHARE)
         want = theirs(network, autoencoder, given["warped"], steps)
         found = given["warped"] + engine.step(**given)["change"]
         assert np.abs(found - want).max() < 1e-3, "of 255; measured 3e-5"
@@ -83,7 +83,7 @@ def test_imagination_is_how_far_it_goes_back(made: tuple[Path, Path, Path]) -> N
 
 
 def test_it_is_a_painter_by_the_contract(made: tuple[Path, Path, Path]) -> None:
-    assert has("painter", str(made[0]))
+    assert has_network("painter", str(made[0]))
     engine = open_engine("painter", bundle=str(made[0]), backend="torch")
     assert (engine.spec.network, engine.spec.runtime) == ("painter", "diffusers")
     assert engine.spec.config["side"] == SIDE
@@ -103,14 +103,14 @@ def test_the_priors_colours_are_kept(made: tuple[Path, Path, Path]) -> None:
     np.testing.assert_array_equal(free.step(**first)["change"], free.step(**second)["change"])
     assert np.abs(kept.step(**first)["change"] - kept.step(**second)["change"]).max() > 0.0
     latent, like = torch.randn(1, 4, 8, 8), 3.0 * torch.randn(1, 4, 8, 8) + 1.0
-    found = coloured(latent, like)
+    found = match_colours(latent, like)
     torch.testing.assert_close(found.mean((2, 3)), like.mean((2, 3)))
     torch.testing.assert_close(found.std((2, 3)), like.std((2, 3)))
 
 
 def test_every_file_is_checked_and_nothing_else_is_read(tmp_path: Path) -> None:
     bundle, network, _ = adopted(tmp_path)
-    assert take_over(bundle, tmp_path / "other") == ["diffusion"]
+    assert copy_missing_networks(bundle, tmp_path / "other") == ["diffusion"]
     for path in network.rglob("*.*"):
         path.unlink()
     open_engine("painter", bundle=str(tmp_path / "other"))
@@ -133,10 +133,10 @@ def test_on_a_gpu_it_goes_before_the_bundles_other_painter(tmp_path: Path, monke
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": networks}))
     for gpu in (True, False):
         monkeypatch.setattr(registry.machine, "has_gpu", lambda gpu=gpu: gpu)
-        assert registry.diffuses(str(tmp_path)) == gpu
+        assert registry.uses_diffusion(str(tmp_path)) == gpu
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": {"diffusion": {"files": []}}}))
-    assert registry.diffuses(str(tmp_path))
-    assert not registry.diffuses("default")
+    assert registry.uses_diffusion(str(tmp_path))
+    assert not registry.uses_diffusion("default")
 
 
 @pytest.mark.gpu

@@ -70,9 +70,9 @@ def test_a_provider_that_cannot_be_used_is_one_line(data: bytes) -> None:
 
 
 def test_what_a_provider_is_asked_for(tmp_path: Path) -> None:
-    assert onnxruntime_runtime._asked(CPU, None) == []
-    assert onnxruntime_runtime._asked(CUDA, None) == [(CUDA, {"use_tf32": "0"})]
-    first, second = onnxruntime_runtime._asked(TENSORRT, tmp_path)
+    assert onnxruntime_runtime._provider_options(CPU, None) == []
+    assert onnxruntime_runtime._provider_options(CUDA, None) == [(CUDA, {"use_tf32": "0"})]
+    first, second = onnxruntime_runtime._provider_options(TENSORRT, tmp_path)
     assert first == (TENSORRT, {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(tmp_path)})
     assert second[0] == CUDA
 

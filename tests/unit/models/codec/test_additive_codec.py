@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.codec.additive_codec import CodecConfig, PartialsDecoder, PartialsEncoder, begin
+from models.codec.additive_codec import AdditiveDecoder, AdditiveEncoder, CodecConfig, init_linear_paths
 from models.codec.codec import Codec
 from training.measures.pitch import agreement, pitch_track
 
@@ -29,8 +29,8 @@ def test_begun_on_sounds_it_gives_back_the_pitch_of_others_untrained() -> None:
     torch.manual_seed(0)
     codec = Codec(SMALL).eval()
     encoder, decoder = codec.encoder, codec.decoder
-    assert isinstance(encoder, PartialsEncoder)
-    assert isinstance(decoder, PartialsDecoder)
+    assert isinstance(encoder, AdditiveEncoder)
+    assert isinstance(decoder, AdditiveDecoder)
     sound = notes(1)
 
     def in_tune() -> float:
@@ -41,14 +41,14 @@ def test_begun_on_sounds_it_gives_back_the_pitch_of_others_untrained() -> None:
     before = in_tune()
     with torch.no_grad():
         pasts = [encoder.listening.step(notes(seed), encoder.listening.init_state(1))[0][0] for seed in range(2, 14)]
-    begin(encoder, decoder, torch.cat(pasts))
+    init_linear_paths(encoder, decoder, torch.cat(pasts))
     assert not before > 0.1  # measured 0 or nothing voiced
     assert in_tune() > 0.5
 
 
 def test_the_places_that_are_said_are_those_that_sound() -> None:
     decoder = Codec(SMALL).decoder
-    assert isinstance(decoder, PartialsDecoder)
+    assert isinstance(decoder, AdditiveDecoder)
     with torch.no_grad():
         said, _ = decoder.say(torch.randn(1, 48, 5), decoder.init_state(1)[:-3])
     assert said.places.shape == (1, 10, 312)

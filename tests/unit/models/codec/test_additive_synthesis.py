@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.codec.additive_synthesis import BANDS, CHANNELS, HOPS, LOOP, STEPS, Levels, Synthesizer
+from models.codec.additive_synthesis import BANDS, CHANNELS, HOPS, LOOP, STEPS, SynthesisLevels, Synthesizer
 from models.codec.partial_analysis import FRAME, HOP, SAMPLE_RATE, frequencies
 from training.evaluation.codec import ELSEWHERE, jumps
 
 
-def levels(frames: int, channel: int | None = None, band: int | None = None, level: float = 0.5) -> Levels:
+def levels(frames: int, channel: int | None = None, band: int | None = None, level: float = 0.5) -> SynthesisLevels:
     tones, noise = torch.zeros(1, HOPS * frames, CHANNELS), torch.zeros(1, STEPS * frames, BANDS)
     if channel is not None:
         tones[..., channel] = level
     if band is not None:
         noise[..., band] = level
-    return Levels(tones, noise)
+    return SynthesisLevels(tones, noise)
 
 
 def test_a_channel_sounds_at_its_frequency_and_level() -> None:

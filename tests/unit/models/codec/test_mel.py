@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from models.codec.mel import MelConfig, MelSpectrogram, Vocoder, begin
-from models.codec.partial_analysis import WINDOW, Places, scaled_log
+from models.codec.mel import MelConfig, MelSpectrogram, Vocoder, init_linear_decoder
+from models.codec.partial_analysis import WINDOW, ReassignedSpectrum, scaled_log
 from tests.unit.models.codec.test_additive_codec import notes
 from training.measures.pitch import agreement, pitch_track
 
@@ -28,7 +28,7 @@ def test_a_tone_is_in_its_band_at_its_level() -> None:
 def test_begun_on_sounds_the_vocoder_gives_back_the_pitch_of_others_untrained() -> None:
     torch.manual_seed(0)
     vocoder = Vocoder(MelConfig(width=16, dilations=(1,))).eval()
-    places = Places(torch.hann_window(WINDOW, dtype=torch.float64))
+    places = ReassignedSpectrum(torch.hann_window(WINDOW, dtype=torch.float64))
     frames, spoken = [], []
     with torch.no_grad():
         for seed in range(2, 26):
@@ -44,5 +44,5 @@ def test_begun_on_sounds_the_vocoder_gives_back_the_pitch_of_others_untrained() 
         return agreement(pitch_track(heard), pitch_track(sound[0, 0].numpy()))
 
     assert not in_tune() > 0.1
-    begin(vocoder, torch.cat(frames), torch.cat(spoken))
+    init_linear_decoder(vocoder, torch.cat(frames), torch.cat(spoken))
     assert in_tune() > 0.3

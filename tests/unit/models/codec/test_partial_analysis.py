@@ -13,15 +13,15 @@ from models.codec.partial_analysis import (
     QUIET,
     SAMPLE_RATE,
     WINDOW,
-    Listening,
-    Places,
+    PartialAnalysis,
+    ReassignedSpectrum,
     _angle,
     frequencies,
 )
 
 
 def places_of(sound: Tensor) -> tuple[Tensor, Tensor]:
-    places = Places(torch.hann_window(WINDOW, dtype=torch.float64))
+    places = ReassignedSpectrum(torch.hann_window(WINDOW, dtype=torch.float64))
     return places(torch.nn.functional.pad(sound, (WINDOW // 2, WINDOW // 2)))
 
 
@@ -50,7 +50,7 @@ def test_two_notes_a_tone_apart_are_two() -> None:
 
 
 def test_features_are_finite_for_silence_and_full_scale_and_say_the_level() -> None:
-    listening = Listening()
+    listening = PartialAnalysis()
     said = []
     for gain in (0.0, 0.001, 0.1, 1.0):
         features, _ = listening.step(gain * sine(440.0)[None, :, : 640 * 20], listening.init_state(1))

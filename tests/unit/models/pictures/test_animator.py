@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.pictures.animator import Animator, AnimatorConfig, Moment, moved, squash, unsquash
+from models.pictures.animator import Animator, AnimatorCondition, AnimatorConfig, squash, unsquash, warp_features
 
 SMALL = AnimatorConfig(
     latent_dim=8, dim=16, heads=2, layers=1, window=4, shown=8, inside=16, blocks=1, widths=(8, 8, 8, 8)
 )
 
 
-def moment(model: Animator, rows: int, seed: int = 0) -> Moment:
+def moment(model: Animator, rows: int, seed: int = 0) -> AnimatorCondition:
     generator = torch.Generator().manual_seed(seed)
     grid = model.config.grid
 
     def some(*shape: int) -> torch.Tensor:
         return torch.randn(rows, *shape, generator=generator)
 
-    return Moment(
+    return AnimatorCondition(
         some(model.config.dim), some(model.config.shown, grid, grid), 0.02 * some(2, grid, grid), some(2, grid, grid)
     )
 
@@ -35,9 +35,9 @@ def test_features_are_seen_where_the_map_has_moved_them() -> None:
     shown[..., 4, 5] = 1.0
     where = torch.zeros(1, 2, 16, 16)
     where[:, 0], where[:, 1] = 3 / 16, -2 / 16
-    found = moved(shown, where)[0, 0].nonzero().tolist()
+    found = warp_features(shown, where)[0, 0].nonzero().tolist()
     assert found == [[6, 2]], "each cell shows what lies where its map says"
-    assert moved(shown, torch.zeros(1, 2, 16, 16)).equal(shown)
+    assert warp_features(shown, torch.zeros(1, 2, 16, 16)).equal(shown)
 
 
 def test_the_same_noise_is_the_same_motion_and_other_noise_another() -> None:
@@ -62,7 +62,7 @@ def test_it_learns_a_motion_that_the_context_says() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for _ in range(150):
         rows = torch.randint(0, 2, (16,))
-        part = Moment(*(value[rows] for value in now))
+        part = AnimatorCondition(*(value[rows] for value in now))
         loss = model.loss(part, flow[rows], torch.randn(16, 2, 16, 16), torch.rand(16)).mean()
         optimizer.zero_grad()
         loss.backward()

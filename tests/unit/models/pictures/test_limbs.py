@@ -10,16 +10,16 @@ from models.pictures.limbs import (
     JOINTS,
     LIMBS,
     STAYING,
-    Bends,
-    away_from,
-    carried,
-    cleared,
-    lines,
-    sampled,
-    spots,
-    trunk,
+    JointEstimator,
+    carry_limbs,
+    erase_limbs,
+    limb_distances,
+    limb_maps,
+    point_maps,
+    sample_at,
+    trunk_length,
 )
-from models.pictures.pose import SURE
+from models.pictures.pose import MIN_SPREAD
 from models.vision.embedding import POINTS
 
 SIDE = 32
@@ -27,7 +27,7 @@ SIDE = 32
 
 def test_untaught_limbs_are_straight() -> None:
     points = torch.rand(3, len(POINTS), 2) - 0.5
-    joints = Bends()(points)
+    joints = JointEstimator()(points)
     assert joints.shape == (3, len(JOINTS), 2)
     assert torch.equal(joints[:, : len(POINTS)], points)
     for name, (one, other) in BENDS.items():
@@ -37,13 +37,13 @@ def test_untaught_limbs_are_straight() -> None:
 
 def test_limbs_bend_alike_wherever_and_however_large_a_player_is() -> None:
     torch.manual_seed(0)
-    bends = Bends()
+    bends = JointEstimator()
     torch.nn.init.normal_(bends.think[-1].weight)
     points = 0.5 * torch.rand(2, len(POINTS), 2)
     points[:, POINTS.index("pelvis")] = points[:, POINTS.index("neck")] + torch.tensor([0.0, 0.5])
     elsewhere = 0.6 * points + torch.tensor([0.2, -0.3])
     torch.testing.assert_close(bends(elsewhere), 0.6 * bends(points) + torch.tensor([0.2, -0.3]), atol=1e-5, rtol=0.0)
-    torch.testing.assert_close(trunk(elsewhere), 0.6 * trunk(points))
+    torch.testing.assert_close(trunk_length(elsewhere), 0.6 * trunk_length(points))
 
 
 def test_every_limb_has_two_joints_and_only_trunk_and_head_stay() -> None:
@@ -54,7 +54,7 @@ def test_every_limb_has_two_joints_and_only_trunk_and_head_stay() -> None:
 def test_a_spot_lies_at_its_point_and_is_as_wide_as_it_is_unsure() -> None:
     at = torch.zeros(1, 2, 2)
     at[0, 0] = torch.tensor([0.5, -0.25])
-    found = spots(at, torch.tensor([[0.0, 0.2]]), SIDE)
+    found = point_maps(at, torch.tensor([[0.0, 0.2]]), SIDE)
     y, x = divmod(int(found[0, 0].argmax()), SIDE)
     assert abs((x + 0.5) * 2 / SIDE - 1 - 0.5) < 2 / SIDE
     assert abs((y + 0.5) * 2 / SIDE - 1 + 0.25) < 2 / SIDE
@@ -65,11 +65,13 @@ def test_a_limb_is_a_line_between_its_ends() -> None:
     at = torch.full((1, len(JOINTS), 2), 0.9)
     one, other = (JOINTS.index(name) for name in LIMBS[0])
     at[0, one], at[0, other] = torch.tensor([-0.5, 0.0]), torch.tensor([0.5, 0.0])
-    line = lines(away_from(at, SIDE))[0, 0]
+    line = limb_maps(limb_distances(at, SIDE))[0, 0]
     row = line[SIDE // 2]
     assert float(row[SIDE // 4 + 1 : 3 * SIDE // 4 - 1].min()) > 0.5
     assert float(row[: SIDE // 4 - 4].max()) < 0.1
-    assert float(line[: SIDE // 2 - 4].max()) < 0.1 + float(torch.exp(torch.tensor(-0.5 * (0.2 / (2 * SURE)) ** 2)))
+    assert float(line[: SIDE // 2 - 4].max()) < 0.1 + float(
+        torch.exp(torch.tensor(-0.5 * (0.2 / (2 * MIN_SPREAD)) ** 2))
+    )
 
 
 def ends(one: tuple[float, float], other: tuple[float, float]) -> torch.Tensor:
@@ -84,13 +86,13 @@ def test_a_limb_takes_the_still_along_as_it_moves_and_turns() -> None:
     picture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, SIDE, SIDE), 5, 1, 2)
     step = 2.0 / SIDE
     before = ends((-0.5, 0.0), (0.5, 0.0))
-    there = carried(picture, before, before)
+    there = carry_limbs(picture, before, before)
     assert there.shape == (1, len(LIMBS), 3, SIDE, SIDE)
     torch.testing.assert_close(there[:, 0], picture, atol=1e-4, rtol=0.0)
-    moved = carried(picture, before, before + torch.tensor([4 * step, -2 * step]))[:, 0]
+    moved = carry_limbs(picture, before, before + torch.tensor([4 * step, -2 * step]))[:, 0]
     torch.testing.assert_close(moved[..., :-2, 4:], picture[..., 2:, :-4], atol=1e-4, rtol=0.0)
     # A quarter turn about the middle: what was to the right is below.
-    turned = carried(picture, before, ends((0.0, -0.5), (0.0, 0.5)))[:, 0]
+    turned = carry_limbs(picture, before, ends((0.0, -0.5), (0.0, 0.5)))[:, 0]
     torch.testing.assert_close(turned, picture.rot90(-1, (2, 3)), atol=1e-4, rtol=0.0)
 
 
@@ -99,7 +101,7 @@ def test_places_between_pixels_are_as_torch_samples_them() -> None:
     x, y = (torch.rand(2, 4, 16, 16) * 2.6 - 1.3 for _ in range(2))
     places = torch.stack([x, y], -1).flatten(1, 2)
     want = torch.nn.functional.grid_sample(picture, places, padding_mode="border", align_corners=False)
-    found = sampled(picture, x, y)
+    found = sample_at(picture, x, y)
     torch.testing.assert_close(found.transpose(1, 2).flatten(2, 3), want, atol=1e-6, rtol=0.0)
 
 
@@ -112,7 +114,7 @@ def test_where_a_limb_was_lies_the_ground_or_the_shirt_about_it() -> None:
     picture = torch.where(chest, 0.3, torch.where(x < -0.8, 1.0, -0.5))
     picture = torch.where((y.abs() < 0.1) & (x > 0.0) & (x < 0.8), 1.0, picture).expand(1, 3, -1, -1)
     assert float(picture[0, 0, 32, 35]) == float(picture[0, 0, 32, 52]) == 1.0
-    armless, empty = cleared(picture, away_from(at, 64), trunk(at))[0, :, 0]
+    armless, empty = erase_limbs(picture, limb_distances(at, 64), trunk_length(at))[0, :, 0]
     assert abs(float(armless[32, 35]) - 0.3) < 0.15
     assert abs(float(armless[32, 52]) + 0.5) < 0.15
     assert abs(float(empty[32, 32]) + 0.5) < 0.15
@@ -127,7 +129,7 @@ def test_a_limb_that_seems_longer_is_no_thicker_and_its_hand_no_larger() -> None
     arm = ((x > -0.5) & (x < 0.0) & (y.abs() < 0.1)).float()
     hand = ((x > 0.0) & (x < 0.2) & (y.abs() < 0.2)).float()
     picture = torch.stack([arm, hand, torch.zeros_like(arm)])[None]
-    longer = carried(picture, at, ends((-0.5, 0.0), (0.5, 0.0)))[0, 0]
+    longer = carry_limbs(picture, at, ends((-0.5, 0.0), (0.5, 0.0)))[0, 0]
     assert abs(float(longer[0].sum() / arm.sum()) - 2.0) < 0.1, "twice as long"
     assert abs(float(longer[1].sum() / hand.sum()) - 1.0) < 0.05, "as large"
     middle = longer[1].sum(0) @ x[0] / longer[1].sum()
@@ -139,5 +141,5 @@ def test_a_limb_that_points_at_who_looks_is_only_moved() -> None:
     picture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, SIDE, SIDE), 5, 1, 2)
     step = 2.0 / SIDE
     before, now = ends((0.0, 0.0), (0.001, 0.0)), ends((4 * step, 0.0), (4 * step, 0.3))
-    moved = carried(picture, before, now)[:, 0]
+    moved = carry_limbs(picture, before, now)[:, 0]
     torch.testing.assert_close(moved[..., 4:], picture[..., :-4], atol=1e-4, rtol=0.0)

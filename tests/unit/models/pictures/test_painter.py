@@ -7,15 +7,15 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from models.pictures.film_block import Modulated
+from models.pictures.film_block import FilmBlock
 from models.pictures.limbs import LIMBS
-from models.pictures.painter import Painter, PainterConfig, Sitting, coarsened
+from models.pictures.painter import Painter, PainterConfig, PainterInputs, pixelate
 from models.vision.embedding import POINTS
 
 SMALL = PainterConfig(side=32, latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 
 
-def sitting(count: int, imagination: float) -> Sitting:
+def sitting(count: int, imagination: float) -> PainterInputs:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.rand(2, count, 3, 32, 32, generator=generator) * 2.0 - 1.0
     fields = 0.1 * torch.randn(2, count, 2, 4, 4, generator=generator)
@@ -23,7 +23,7 @@ def sitting(count: int, imagination: float) -> Sitting:
     dials = torch.full((count,), imagination), torch.ones(count)
     seen = torch.rand(count, 40, generator=generator) - 0.5
     said = torch.rand(count, len(POINTS), 3, generator=generator) - 0.5
-    return Sitting(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen, said.abs())
+    return PainterInputs(pictures[0], pictures[1], fields[0], fields[1], heard, *dials, seen, said.abs())
 
 
 def untaught(config: PainterConfig = SMALL) -> Painter:
@@ -57,8 +57,8 @@ def test_chance_counts_as_much_as_imagination_lets_it() -> None:
 
 def test_what_it_starts_from_is_shown_coarsely_to_a_free_imagination() -> None:
     picture = torch.rand(1, 3, 32, 32)
-    assert torch.equal(coarsened(picture, torch.zeros(1)), picture)
-    blocks = coarsened(picture, torch.ones(1))
+    assert torch.equal(pixelate(picture, torch.zeros(1)), picture)
+    blocks = pixelate(picture, torch.ones(1))
     assert float(blocks.unfold(3, 8, 8).unfold(2, 8, 8).var((-1, -2)).max()) < 1e-9
 
 
@@ -97,11 +97,11 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
         for parameter in painter.parameters():
             nn.init.normal_(parameter, std=0.1)
         for module in painter.modules():
-            if isinstance(module, Modulated):
+            if isinstance(module, FilmBlock):
                 module.add_module("norm", nn.Identity())
         prior = torch.rand(1, 3, 128, 128, requires_grad=True)
         fields = torch.zeros(1, 2, 16, 16)
-        known = Sitting(
+        known = PainterInputs(
             prior.detach(),
             prior,
             fields,

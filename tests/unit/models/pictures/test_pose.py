@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from models.pictures.pose import KEEP, Pose, PoseConfig, Said
+from models.pictures.pose import KEEP, PointEstimate, PoseConfig, PoseEstimator
 from models.vision.embedding import POINTS
 
 SIZES = {"latent_dim": 4, "seen_dim": 40, "points": 16, "width": 16, "stroke_width": 8}
 SMALL = PoseConfig(**SIZES, levels=(1, KEEP, 4, KEEP), stroke_levels=(2, KEEP))
 
 
-def lively() -> Pose:
+def lively() -> PoseEstimator:
     torch.manual_seed(0)
-    pose = Pose(SMALL)
+    pose = PoseEstimator(SMALL)
     torch.nn.init.normal_(pose.say[-1].weight)
     for view in pose.views:
         torch.nn.init.normal_(view.turn.weight)
@@ -22,7 +22,7 @@ def lively() -> Pose:
 
 def test_an_untaught_pose_is_the_stills() -> None:
     seen = torch.rand(3, 40) - 0.5
-    said = Pose(SMALL)(torch.randn(3, 7, 4), seen)
+    said = PoseEstimator(SMALL)(torch.randn(3, 7, 4), seen)
     assert said.at.shape == (3, 7, len(POINTS), 2)
     for tick in (0, 6):
         torch.testing.assert_close(said.at[:, tick, :, 0], seen[:, : len(POINTS)])
@@ -39,7 +39,7 @@ def test_a_clip_at_once_is_its_blocks_one_after_the_other() -> None:
         for block in heard.split(sizes, 1):
             said, state = pose.step(block, seen, state)
             parts.append(said)
-        for name in Said._fields:
+        for name in PointEstimate._fields:
             got, want = (torch.cat([getattr(part, name) for part in some], 1) for some in (parts, [whole]))
             torch.testing.assert_close(got, want, rtol=0.0, atol=1e-5 * float(want.abs().max()))
 
@@ -66,7 +66,7 @@ def test_another_still_is_looked_at_as_if_it_had_always_been_there() -> None:
 @torch.no_grad()
 def test_before_the_first_tick_the_convolutions_heard_what_is_in_it() -> None:
     torch.manual_seed(0)
-    pose, seen = Pose(PoseConfig(**SIZES, levels=(1, 4), stroke_levels=(2,))), torch.zeros(1, 40)
+    pose, seen = PoseEstimator(PoseConfig(**SIZES, levels=(1, 4), stroke_levels=(2,))), torch.zeros(1, 40)
     torch.nn.init.normal_(pose.say[-1].weight)
     heard = torch.randn(1, 1, 4).expand(-1, 12, -1)
     said = pose(heard, seen).at
@@ -76,7 +76,7 @@ def test_before_the_first_tick_the_convolutions_heard_what_is_in_it() -> None:
 def test_which_way_a_bow_goes_is_found() -> None:
     """A sign that turns round with each stroke, of strokes at random: no window of a fixed length says it."""
     torch.manual_seed(0)
-    pose = Pose(PoseConfig(**SIZES, levels=(KEEP, 1), stroke_levels=()))
+    pose = PoseEstimator(PoseConfig(**SIZES, levels=(KEEP, 1), stroke_levels=()))
     optimizer = torch.optim.Adam(pose.parameters(), 1e-2)
     seen, errors = torch.zeros(16, 40), []
     for _ in range(200):
@@ -93,8 +93,8 @@ def test_which_way_a_bow_goes_is_found() -> None:
 
 
 def test_to_be_sure_and_wrong_costs_most() -> None:
-    pose = Pose(SMALL)
+    pose = PoseEstimator(SMALL)
     at, true = torch.zeros(1, len(POINTS), 2), torch.full((1, len(POINTS), 2), 0.3)
     sure, unsure = torch.zeros(1, len(POINTS)), torch.full((1, len(POINTS)), 0.27)
-    assert float(pose.loss(Said(at, sure), true)) > float(pose.loss(Said(at, unsure), true))
-    assert float(pose.loss(Said(at, sure), at)) < float(pose.loss(Said(at, unsure), at))
+    assert float(pose.loss(PointEstimate(at, sure), true)) > float(pose.loss(PointEstimate(at, unsure), true))
+    assert float(pose.loss(PointEstimate(at, sure), at)) < float(pose.loss(PointEstimate(at, unsure), at))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.translation.latent import Latent, LatentConfig, Motions, likeness
+from models.translation.latent import Latent, LatentConfig, Motions, similarity
 
 TINY = LatentConfig(dim=16, hidden=24, dilations=(1, 2), embedding_dim=8, grid=8, codec_dim=4, mel_bands=6, pitches=10)
 
@@ -37,7 +37,7 @@ def test_latents_and_facts_have_the_documented_shapes() -> None:
 
 def test_likeness_is_one_for_the_same_moment_and_less_for_others() -> None:
     latents = torch.nn.functional.layer_norm(torch.randn(5, 64), (64,))
-    table = likeness(latents, latents)
+    table = similarity(latents, latents)
     torch.testing.assert_close(table.diagonal(), torch.ones(5), atol=1e-3, rtol=0)
     assert float((table - torch.eye(5)).abs().max()) < 0.6
 

@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from models.vision.embedding import (
-    CLOSER,
     PLAYED,
     POINTS,
+    REFINED_POINTS,
     RELATIONS,
     EmbeddingConfig,
     VisualEmbedding,
-    places_of,
-    relations_of,
+    instrument_coordinates,
+    soft_argmax,
 )
-from models.vision.point_refiner import windows
+from models.vision.point_refiner import crop_windows
 from performers.performer import LABEL_NAMES
 from streaming.conventions import EMBEDDING_DIM
 
@@ -33,7 +33,7 @@ def places(generator: torch.Generator) -> torch.Tensor:
 
 
 def told(points: torch.Tensor) -> torch.Tensor:
-    return relations_of(torch.cat([points[..., 0], points[..., 1]], -1))
+    return instrument_coordinates(torch.cat([points[..., 0], points[..., 1]], -1))
 
 
 def test_its_points_are_those_that_a_performer_labels() -> None:
@@ -48,9 +48,9 @@ def test_an_embedding_is_places_what_and_relations() -> None:
     assert begun is None
     assert near is None
     assert seen.shape == (2, EMBEDDING_DIM)
-    found = places_of(heat)
+    found = soft_argmax(heat)
     assert seen[:, : found.shape[1]].equal(found)
-    assert seen[:, -RELATIONS:].equal(relations_of(found))
+    assert seen[:, -RELATIONS:].equal(instrument_coordinates(found))
     assert EmbeddingConfig().dim == EMBEDDING_DIM
 
 
@@ -77,7 +77,7 @@ def test_a_hand_half_way_along_is_half_way_along() -> None:
 
 
 def test_an_instrument_of_no_length_gives_numbers() -> None:
-    said = relations_of(torch.zeros(1, 2 * COUNT))
+    said = instrument_coordinates(torch.zeros(1, 2 * COUNT))
     assert bool(torch.isfinite(said).all())
     assert float(said.abs().max()) <= 3.0
 
@@ -87,27 +87,27 @@ def test_a_second_look_moves_only_its_points_and_at_first_none() -> None:
     config = EmbeddingConfig(points=16, dim=64, widths=(4, 4, 8, 8, 8), window=32)
     network = VisualEmbedding(config).eval()
     image = torch.randint(0, 255, (2, 256, 256, 3), dtype=torch.uint8)
-    first = places_of(network.look(image).heat)
+    first = soft_argmax(network.look(image).heat)
     # As long as it sees nothing it answers with the middle of a window, which lies where a cell of the first does.
     assert float((network(image)[:, :32] - first).abs().max().detach()) <= 4 / 256 + 1e-6
     assert network.closer is not None
     torch.nn.init.normal_(network.closer.heat, std=3.0)
     looks = network.look(image)
     away = (looks.embedding[:, :32] - first).view(2, 2, 16)
-    closer = [POINTS.index(name) for name in CLOSER]
+    closer = [POINTS.index(name) for name in REFINED_POINTS]
     others = [index for index in range(16) if index not in closer]
     assert not away[..., others].any()
     assert bool((away[..., closer].abs() > 1e-6).all())
     assert float(away.detach().abs().max()) < 32 / 256
     assert looks.begun is not None
-    assert looks.begun.shape == (2, len(CLOSER), 2)
+    assert looks.begun.shape == (2, len(REFINED_POINTS), 2)
     assert looks.near is not None
-    assert looks.near.shape == (2, len(CLOSER), 16, 16)
+    assert looks.near.shape == (2, len(REFINED_POINTS), 16, 16)
 
 
 def test_a_window_shows_what_is_there() -> None:
     pictures = torch.arange(2 * 3 * 64 * 64).view(2, 3, 64, 64)
-    found = windows(pictures, torch.tensor([[[40, 12], [55, -3]], [[0, 0], [30, 30]]]), 16)
+    found = crop_windows(pictures, torch.tensor([[[40, 12], [55, -3]], [[0, 0], [30, 30]]]), 16)
     assert found.shape == (4, 3, 16, 16)
     assert found[0].equal(pictures[0, :, 12:28, 40:56])
     assert found[3].equal(pictures[1, :, 30:46, 30:46])

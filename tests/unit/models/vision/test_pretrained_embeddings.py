@@ -10,10 +10,10 @@ import torch
 
 from engines.contract import EngineError
 from engines.registry import open_engine
-from export.onnx import parity, to_onnx
+from export.onnx import onnx_parity, to_onnx
 from export.parity import TOLERANCE
 from models.tick_modules import tick_of
-from models.vision.embedding import SIDE, places_of
+from models.vision.embedding import SIDE, soft_argmax
 from models.vision.pretrained_embeddings import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, pretrained
 from training.bundling import load_network, write_network
 
@@ -69,7 +69,7 @@ def test_by_name_it_gives_what_the_shipped_network_gives(name: str, tmp_path: Pa
     assert torch.isfinite(embedding).all()
     assert float(embedding[:, :64].abs().max()) <= 1.0
     tick = tick_of("embedding", network)
-    assert parity(tick, to_onnx(tick), ticks=5)["output"] <= TOLERANCE
+    assert onnx_parity(tick, to_onnx(tick), ticks=5)["output"] <= TOLERANCE
 
 
 def test_only_the_reading_learns(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_translator_refuses_another_front_end_than_its_own(tmp_path: Path) -> 
 def test_places_are_where_the_heat_is() -> None:
     heat = torch.full((1, 2, 8, 8), -20.0)
     heat[0, 0, 0, 7] = heat[0, 1, 7, 0] = 20.0
-    x0, x1, y0, y1 = places_of(heat)[0].tolist()
+    x0, x1, y0, y1 = soft_argmax(heat)[0].tolist()
     assert (x0, y0) == pytest.approx((0.875, -0.875))
     assert (x1, y1) == pytest.approx((-0.875, 0.875))
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.artifacts import not_exported
+from engines.artifacts import networks_to_build
 from engines.bundles import learned_networks
 from engines.flow.opencv import DisFlow
 from engines.registry import open_engine
 from tests.flows import Says, to_onnx
 from training.adopt.__main__ import main
 from training.adopt.flow import MOVED, measure_flow
-from training.bundling import take_over
+from training.bundling import copy_missing_networks
 
 
 class Knows(nn.Module):
@@ -61,7 +61,7 @@ def test_with_its_manifest_beside_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     frame = np.zeros((64, 64, 3), np.uint8)
     flow = open_engine("flow", bundle=str(out)).step(previous=frame, current=frame)["flow"]
     assert flow[:, 5, 5].tolist() == pytest.approx(MOVED)
-    assert learned_networks(out) == not_exported(out, "onnxruntime") == [], "nothing is to be exported from it"
+    assert learned_networks(out) == networks_to_build(out, "onnxruntime") == [], "nothing is to be exported from it"
 
 
 def test_a_layout_that_is_not_the_files_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,5 +110,5 @@ def test_what_is_wrong_is_one_line(case: str, words: str, tmp_path: Path, capsys
 def test_it_goes_along_into_another_bundle(tmp_path: Path) -> None:
     file, out = network(tmp_path, Knows(), scale=20.0), tmp_path / "bundle"
     assert main(["flow", str(file), "--out", str(out), "--accept-licence"]) == 0
-    assert take_over(out, tmp_path / "other") == ["flow"]
+    assert copy_missing_networks(out, tmp_path / "other") == ["flow"]
     assert open_engine("flow", bundle=str(tmp_path / "other")).spec.runtime == "onnxruntime"

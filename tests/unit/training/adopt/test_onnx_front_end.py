@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel
 
 from engines.contract import EngineError
 from engines.registry import open_engine
-from export.onnx import parity, to_onnx
+from export.onnx import onnx_parity, to_onnx
 from export.parity import TOLERANCE
 from models.tick_modules import tick_of
 from models.vision.embedding import SIDE
@@ -105,7 +105,7 @@ def test_it_sees_what_the_original_sees(kind: str, free: bool, tmp_path: Path) -
     assert embedding.shape == (2, 128)
     assert float(embedding[:, :64].abs().max()) <= 1.0
     tick = tick_of("embedding", network)
-    assert parity(tick, to_onnx(tick), ticks=3)["output"] <= TOLERANCE
+    assert onnx_parity(tick, to_onnx(tick), ticks=3)["output"] <= TOLERANCE
 
 
 @torch.no_grad()

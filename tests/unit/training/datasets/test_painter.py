@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.pictures.pose import KEEP, Pose, PoseConfig
+from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
 from models.weights import pack_weights
 from training.datasets import painter as module
 from training.datasets.painter import LAYOUT, performer_examples
@@ -40,7 +40,7 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
     of_tick = torch.arange(20.0)[None, :, None].expand(4, -1, 1)
     seen = (of_tick + 100 * of_clip).expand(-1, -1, 40)
     played: Any = SimpleNamespace(level=of_clip, heard=torch.cat([of_clip, of_tick], -1), seen=seen)
-    pose = Pose(PoseConfig(latent_dim=2, seen_dim=40, points=16, width=8, levels=(1, KEEP, 2)))
+    pose = PoseEstimator(PoseConfig(latent_dim=2, seen_dim=40, points=16, width=8, levels=(1, KEEP, 2)))
     torch.nn.init.normal_(pose.say[-1].weight)
     found = performer_examples(tmp_path, played, animator, pose, tmp_path)
     assert found.prior[:, 0, 0, 0].tolist() == [11, 11, 13, 13]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.vision.embedding import CLOSER, POINTS, EmbeddingConfig, VisualEmbedding
+from models.vision.embedding import POINTS, REFINED_POINTS, EmbeddingConfig, VisualEmbedding
 from performers.kinds import KINDS
 from performers.performer import LABEL_NAMES
 from training.networks.embedding import (
@@ -161,13 +161,13 @@ def test_a_map_of_a_window_is_best_where_the_point_is_in_it() -> None:
     want[:, PLACE_COLUMNS[2 * POINTS.index("frog")]] = 0.51
     want[:, KIND_COLUMNS] = torch.eye(len(KIND_COLUMNS))[KINDS.index("keys")]
     want[:, PITCH_COLUMN] = 0.5
-    begun = torch.zeros(1, len(CLOSER), 2)
+    begun = torch.zeros(1, len(REFINED_POINTS), 2)
     places, kind, pitch = want[:, PLACE_COLUMNS], torch.zeros(1, len(KIND_COLUMNS)), torch.zeros(1, PITCHES)
     heat = torch.zeros(1, count, 64, 64)
     losses = []
     for column in range(16):
-        near = torch.zeros(1, len(CLOSER), 16, 16)
-        near[0, CLOSER.index("frog"), 8, column] = 9.0
+        near = torch.zeros(1, len(REFINED_POINTS), 16, 16)
+        near[0, REFINED_POINTS.index("frog"), 8, column] = 9.0
         losses.append(float(label_loss(FramePredictions(places, kind, pitch, heat, begun, near), want)))
     # 2.56 pixels to the right of the window's middle, in cells of two pixels.
     assert int(np.argmin(losses)) == 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.pictures.limbs import BENDS, JOINTS, Bends
+from models.pictures.limbs import BENDS, JOINTS, JointEstimator
 from training.datasets.pose import PLAYER_SEED
 from training.networks.joints import MOMENTS, body_joints, train_bends
 
@@ -14,7 +14,7 @@ def test_elbows_are_found_on_other_bodies() -> None:
     assert places.shape == (150 * MOMENTS, len(JOINTS), 2)
     assert float(places[:, : -len(BENDS)].abs().max()) <= 1.0
     torch.manual_seed(0)
-    bends = Bends()
+    bends = JointEstimator()
     found = train_bends(bends, places, 300)
     assert found["off_of_straight"] > 0.2, "in lengths of the trunk"
     assert found["off_of_held"] < 0.4 * found["off_of_straight"]

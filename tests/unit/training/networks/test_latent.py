@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, likeness
+from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, similarity
 from streaming.conventions import TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples
 from training.networks.latent import LatentRecipe, LatentTraining, contrast, pitch_class_of, sounds_of
@@ -82,7 +82,7 @@ def test_contrast_is_least_when_the_moments_match() -> None:
     assert float(matched) < 0.05
     assert float(sum(contrast(latents, latents.roll(5, 1), sharpness))) > 10 * float(matched)
     assert float(contrast(latents, latents.roll(1, 0), sharpness)[1]) > 1.0
-    assert likeness(latents, latents).shape == (4, 20, 20)
+    assert similarity(latents, latents).shape == (4, 20, 20)
 
 
 def test_pitches_become_classes() -> None:

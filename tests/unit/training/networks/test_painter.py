@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.pictures.painter import MENDED, Painter, PainterConfig
+from models.pictures.painter import REPAIR_LIMIT, Painter, PainterConfig
 from models.vision.embedding import POINTS
 from training.datasets.painter import PainterExamples, hidden_mask, warp_still
 from training.networks.painter import (
@@ -103,7 +103,7 @@ def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
         known, wanted, *_ = draw_batch(data, np.random.default_rng(seed), RECIPE)
         for row in range(len(wanted)):
             same = torch.equal(wanted[row], known.warped[row])
-            (mended if known.imagination[row] <= MENDED else free).append(same)
+            (mended if known.imagination[row] <= REPAIR_LIMIT else free).append(same)
     assert all(mended)
     assert mended
     assert not any(free)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from models.vision.embedding import POINTS
-from models.vision.pitch_reader import READ, PlaceReader
+from models.vision.pitch_reader import READ_INSTRUMENTS, PitchReader
 from performers.kinds import PITCH_RANGE
 from performers.performer import SyntheticPerformer
 from training.networks.pitch_reader import (
@@ -28,8 +28,10 @@ def test_players_are_followed_tick_by_tick_and_computed_once(tmp_path: Path) -> 
     players = load_players(tmp_path, 6, workers=1)
     assert players.shape == (6, TICKS, PLACES + 1)
     for index, rows in enumerate(players):
-        performer = SyntheticPerformer(READ[index % len(READ)], SEED + index, size=FRAME_SIZE, duration_s=PLAYER_S)
-        low, high = PITCH_RANGE[READ[index % len(READ)]]
+        performer = SyntheticPerformer(
+            READ_INSTRUMENTS[index % len(READ_INSTRUMENTS)], SEED + index, size=FRAME_SIZE, duration_s=PLAYER_S
+        )
+        low, high = PITCH_RANGE[READ_INSTRUMENTS[index % len(READ_INSTRUMENTS)]]
         pitch = rows[:, PLACES]
         assert ((pitch == 0) | ((pitch >= low) & (pitch <= high))).all()
         for tick in (0, 77, TICKS - 1):
@@ -74,7 +76,7 @@ def test_a_reader_learns_pitches_of_players_it_never_met() -> None:
     players[..., tip] = (0.2 + 0.6 * (step + 0.5) / 4) * PLACE_STEPS
     players[..., PLACES] = 60 + step
     torch.manual_seed(0)
-    reader = PlaceReader(len(POINTS), 32, 40)
+    reader = PitchReader(len(POINTS), 32, 40)
     before = train_reader(reader, players.astype(np.uint16), 1)
     after = train_reader(reader, players.astype(np.uint16), 200)
     assert max(before.values()) < 0.6
@@ -94,7 +96,7 @@ def test_memory_reads_what_a_single_picture_does_not_say() -> None:
     right = {}
     for memory in (0, 64):
         torch.manual_seed(0)
-        figures = train_reader(PlaceReader(len(POINTS), 32, 40, memory), players.astype(np.uint16), 400)
+        figures = train_reader(PitchReader(len(POINTS), 32, 40, memory), players.astype(np.uint16), 400)
         right[memory] = np.mean([value for name, value in figures.items() if name.endswith("later")])
     assert right[0] < 0.75
     assert right[64] > 0.95

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.pictures.pose import KEEP, Pose, PoseConfig
+from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
 from models.vision.embedding import POINTS
 from training.datasets.pose import PlayerClips
 from training.networks.pose import PoseRecipe, PoseTraining, PoseWithHeads, draw_batch, predict_points, relative_error
@@ -80,7 +80,7 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
 
 
 def test_points_are_to_be_as_far_from_where_the_eyes_found_them_as_they_truly_went() -> None:
-    points, pose = len(POINTS), Pose(SMALL)
+    points, pose = len(POINTS), PoseEstimator(SMALL)
     places = torch.rand(2, 9, points, 2) - 0.5
     seen = torch.rand(2, 3, 40) - 0.5
     ticks = torch.tensor([[0, 3, 6], [0, 3, 6]])
@@ -91,14 +91,14 @@ def test_points_are_to_be_as_far_from_where_the_eyes_found_them_as_they_truly_we
     assert set(starts.tolist()) == {0, 3}, "a still has something after it"
     torch.testing.assert_close(clips.later.sum(1), torch.ones(8))
     for row, start, to_be, still in zip(rows, starts, clips.places, clips.still, strict=True):
-        torch.testing.assert_close(to_be[start], pose.begun(still[None])[0])
+        torch.testing.assert_close(to_be[start], pose.still_points(still[None])[0])
         torch.testing.assert_close(to_be - to_be[start], places[row] - places[row, start])
     torch.testing.assert_close(relative_error(pose, both.rows(rows)), 1.0)
 
 
 @torch.no_grad()
 def test_what_is_said_of_each_still_at_each_tick_is_what_a_show_would_say() -> None:
-    pose, played = Pose(SMALL), toy(3)
+    pose, played = PoseEstimator(SMALL), toy(3)
     torch.nn.init.normal_(pose.say[-1].weight, std=0.3)
     said = predict_points(pose, played.heard, played.known, played.ticks)
     assert said.shape == (3, 3, 3, len(POINTS), 3)
