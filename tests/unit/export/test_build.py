@@ -101,7 +101,7 @@ def test_of_several_providers_the_fastest_that_is_near_enough_is_taken(
     monkeypatch.setattr(building, "providers", lambda: ["absent", *times])
     monkeypatch.setattr(building, "OnnxRunner", opened)
     monkeypatch.setattr(
-        building, "timed", lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)}
+        building, "time_runners", lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)}
     )
     entry = build_artifacts(bundle, networks=["decoder"])["decoder"]
     assert entry["provider"] == "fine", "what it did while it was timed is not compared"
@@ -131,7 +131,7 @@ def test_torch_is_compared_from_the_beginning_after_it_was_timed(bundle: Path, m
 def test_what_is_too_far_in_a_lower_precision_stays_in_single_precision(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bounds = building.bounds
+    bounds = building.tolerances
 
     def strict(tick: Any, precision: str) -> dict[str, float]:
         return {"output": 1e-9} if precision == "fp16" else bounds(tick, precision)

@@ -23,7 +23,7 @@ ENDLESS = "import os; print('[1/1] sight', flush=True); os.read(0, 1)"
 def lacking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A bundle that lacks most of its engines, on two cores without a GPU; what builds them is to be set."""
     monkeypatch.setattr(
-        engine_builder, "wants_export", lambda backend, bundle: {"onnxruntime": dict.fromkeys(MOST, "none")}
+        engine_builder, "missing_artifacts", lambda backend, bundle: {"onnxruntime": dict.fromkeys(MOST, "none")}
     )
     monkeypatch.setattr(engine_builder, "find_bundle", lambda bundle: tmp_path)
     monkeypatch.setattr(engine_builder, "learned_networks", lambda folder: MOST)
@@ -87,7 +87,7 @@ def test_a_show_that_is_given_up_while_it_waits_leaves_nothing(lacking: Path, mo
 
 
 def test_a_whole_bundle_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_builder, "wants_export", lambda backend, bundle: {})
+    monkeypatch.setattr(engine_builder, "missing_artifacts", lambda backend, bundle: {})
     with prepare_engines("auto", str(find_bundle("default")), first=True, say=pytest.fail) as lines:
         assert lines == []
 
