@@ -101,7 +101,9 @@ def test_of_several_providers_the_fastest_that_is_near_enough_is_taken(
     monkeypatch.setattr(building, "providers", lambda: ["absent", *times])
     monkeypatch.setattr(building, "OnnxRunner", opened)
     monkeypatch.setattr(
-        building, "time_runners", lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)}
+        building,
+        "time_runners",
+        lambda tick, runners: {name: times.get(name, 9.0) for name in runners if _ran(tick, runners)},
     )
     entry = build_artifacts(bundle, networks=["decoder"])["decoder"]
     assert entry["provider"] == "fine", "what it did while it was timed is not compared"

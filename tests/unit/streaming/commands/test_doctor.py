@@ -52,7 +52,7 @@ def test_a_missing_sound_library_stops_only_a_chosen_device() -> None:
 
 
 def test_what_the_pictures_would_be_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "has", lambda network, bundle: network == "animator")
+    monkeypatch.setattr(doctor, "has_network", lambda network, bundle: network == "animator")
     monkeypatch.setattr(doctor, "has_display", lambda: False)
     found = {f.topic: f for f in doctor.pictures(Show(), lambda: [output("other", False), output("room", True)])}
     assert "no painter" in found["pictures"].text

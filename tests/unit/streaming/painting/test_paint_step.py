@@ -169,7 +169,7 @@ def test_a_painter_of_another_size_is_asked_in_it_and_spared_what_is_alike() -> 
 
 
 def test_a_diffusion_that_is_too_slow_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paint_step, "has", lambda network, bundle: network == "painter")
+    monkeypatch.setattr(paint_step, "has_network", lambda network, bundle: network == "painter")
     monkeypatch.setattr(paint_step, "open_engine", lambda *names, **_: FakeDiffusion())
     for took_ms, kept, words in ((20, True, ""), (100, True, "10 pictures a second"), (900, False, "it needs a GPU")):
         notes: list[str] = []
@@ -223,7 +223,7 @@ def test_where_it_is_said_of_no_number_it_paints_nothing() -> None:
 def test_a_painter_that_is_told_of_points_needs_a_pose(monkeypatch: pytest.MonkeyPatch) -> None:
     painter, notes = FakePainter(), list[str]()
     painter.spec = EngineSpec("painter", "fake", config={"points": 32})
-    monkeypatch.setattr(paint_step, "has", lambda network, bundle: network != "pose")
+    monkeypatch.setattr(paint_step, "has_network", lambda network, bundle: network != "pose")
     monkeypatch.setattr(paint_step, "open_engine", lambda *names, **_: painter)
     assert open_paint_step(Context(Show(), Metrics(), note=notes.append)) is None
     assert notes == ["the bundle has no pose, of which its painter is told: the picture is moved, not painted"]
