@@ -54,6 +54,11 @@ def run(command: Command) -> int:
 
         print("\n".join(request_control(command.show.links, command.target, command.value)))
         return 0
+    if command.name == "config":
+        from streaming.settings.toml_file import example
+
+        print(example(), end="")
+        return 0
     if command.name == "keys":
         from streaming.transport.sockets import make_keys
 

@@ -17,8 +17,8 @@ from streaming.errors import UserError
 from streaming.runtime.child_process import CHECKOUT
 from streaming.runtime.show import Performance, perform
 from streaming.settings.config import Show
+from streaming.settings.option_table import BACKENDS
 from streaming.settings.options import Command
-from streaming.settings.validation import BACKENDS
 from streaming.timing import clock
 
 SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}

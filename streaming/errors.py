@@ -2,6 +2,7 @@
 
 AntiphonError
 ├── UserError          bad arguments or unusable inputs: one line (what, where, how to fix), exit status 2
+│   ├── SettingError   the value of an option, of a key of the TOML file, or of a live control
 │   ├── SourceError    a camera, file, device or URL that cannot be used
 │   └── BundleError    a bundle that cannot be trusted or loaded
 ├── WireError          a message that is malformed, truncated, oversized or of another version: counted and dropped
@@ -9,6 +10,18 @@ AntiphonError
 """
 
 from __future__ import annotations
+
+
+def shorten(value: object, limit: int = 200) -> str:
+    """A value as one short printable piece of a line."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"(a number of about {round(value.bit_length() * 0.30103)} digits)"
+    try:
+        whole = str(value)
+    except (RecursionError, ValueError):
+        return "(a nested value)"
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in whole)
+    return text if len(text) <= limit else f"{text[:60]}… ({len(text)} characters)"
 
 
 class AntiphonError(Exception):
@@ -31,6 +44,22 @@ class UserError(AntiphonError):
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}; {self.fix}" if self.where else f"{self.what}; {self.fix}"
         return " ".join(line.split())
+
+
+class SettingError(UserError):
+    """A value that an option, a key of the TOML file or a live control cannot have.
+
+    Args:
+        name: the setting's name, without the dashes.
+        value: what was given.
+        what: what is wrong.
+        fix: what to do about it.
+        where: "" for the option with its value.
+    """
+
+    def __init__(self, name: str, value: object, what: str, fix: str, where: str = "") -> None:
+        self.name, self.value = name, value
+        super().__init__(what, where or f"--{name} {shorten(value)}".rstrip(), fix)
 
 
 class SourceError(UserError):

@@ -218,11 +218,12 @@ def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding
     found.append(Finding("microphone auto", chosen.name if chosen else alone))
     shown = "a window" if has_display() else "nothing, as there is no display; --screen web shows it in a browser"
     found.append(Finding("screen auto", shown))
+    path = show.word("prior")
     try:
-        height, width = load_prior(show.prior).shape[:2]
+        height, width = load_prior(path).shape[:2]
     except UserError as error:
         return [*found, Finding("prior", error.what, fix=str(error))]
-    return [*found, Finding("prior", f"{show.prior or 'the shipped one'}, {width} x {height}")]
+    return [*found, Finding("prior", f"{path or 'the shipped one'}, {width} x {height}")]
 
 
 def sound_servers() -> list[str]:

@@ -29,7 +29,7 @@ def first_prior(load: Callable[[str], Image], context: Context) -> Image:
     Raises:
         UserError: when no image can be read.
     """
-    path = context.show.prior
+    path = context.show.word("prior")
     try:
         image = load(path)
     except UserError as error:

@@ -29,7 +29,8 @@ from streaming.schema.messages import (
     Stop,
 )
 from streaming.schema.processes import Process
-from streaming.settings.config import LIVE, Show
+from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS, list_controls
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 
 MS = 1_000_000
@@ -269,14 +270,14 @@ class Supervisor:
     def _answer_request(self, request: ControlRequest) -> ControlReply:
         """Set a live control for every stage, also for those that will be started again."""
         if not request.name:
-            return ControlReply(lines=[f"{name} {getattr(self._show, name)}" for name in LIVE])
+            return ControlReply(lines=list_controls(self._show.controls))
         try:
             self._show = self._with_control(self._show, request.name, request.value)
         except UserError as error:
             return ControlReply(lines=[error.what, error.where, error.fix], refused=True)
         for slot in self._slots.values():
             self._send_controls(slot)
-        line = f"{request.name} is now {getattr(self._show, request.name)}"
+        line = f"{request.name} is now {CONTROLS[request.name].display(self._show.controls[request.name])}"
         self._note(line)
         return ControlReply(lines=[line])
 
@@ -284,9 +285,8 @@ class Supervisor:
         """Tell a process of the live controls that were changed since it was last told."""
         if slot.identity is None or slot.sent is None or slot.done():
             return
-        for name in LIVE:
-            value = getattr(self._show, name)
-            if value != getattr(slot.sent, name):
+        for name, value in self._show.controls.items():
+            if value != slot.sent.controls[name]:
                 self._send(slot.identity, Set(name=name, value=value))
         slot.sent = self._show
 

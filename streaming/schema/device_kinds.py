@@ -136,7 +136,7 @@ CAMERA = DeviceOption(
             "a synthetic performer",
             _CAMERAS + "performer:open_performer",
             "(performer(?:[:@].*)?)",
-            argument=rf"performer(:({'|'.join(PLAYERS)}))?(@[0-9]+)?",
+            argument=rf"performer(:({'|'.join(PLAYERS)}))?(@[0-9]{{1,9}})?",
         ),
         DeviceKind(
             "FILE",

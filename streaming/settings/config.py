@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-DIALS = {"imagination": (0.0, 1.0), "chance": (0.0, 1.0), "motion": (0.0, 4.0), "anchoring": (0.05, 10.0)}
-"""The live controls of the picture, and their ranges."""
-LIVE = ("temperature", "guidance", "voice", "anticipation", *DIALS, "prior")
-"""The settings that may be changed while a show runs."""
+from streaming.settings.controls import CONTROLS, Value
+from streaming.settings.setting import or_nearest
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,49 +25,53 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything a performance is told; see the command line for the meaning of each."""
+    """Everything a performance is told; `streaming/settings/option_table.py` has the meaning of each option.
+
+    Attributes:
+        controls: name -> first value of every row of `CONTROLS`; those that are not given have their default.
+
+    Raises:
+        ValueError: for a control that is in no row.
+    """
 
     direction: str = "both"
     camera: str = "auto"
     speaker: str = "auto"
     microphone: str = "auto"
-    prior: str = ""
     screen: str = "auto"
     bundle: str = "default"
     backend: str = "auto"
-    anticipation: str = "auto"
     duration_s: float | None = None
     record: str = "recordings"
     report: str = ""
     seed: int = 0
-    temperature: float = 0.4
-    voice: str = "auto"
-    guidance: float = 1.5
-    imagination: float = 0.25
-    chance: float = 1.0
-    motion: float = 1.0
-    anchoring: float = 1.2
+    controls: dict[str, Value] = msgspec.field(default_factory=dict)
     quiet: bool = False
     links: Links = msgspec.field(default_factory=Links)
 
+    def __post_init__(self) -> None:
+        for name in self.controls:
+            if name not in CONTROLS:
+                raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
+        values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
+        msgspec.structs.force_setattr(self, "controls", values)
 
-class Dials:
-    """The live controls of the picture, as a stage that obeys them has them.
+    def number(self, control: str) -> float:
+        """A control's first value, in the unit that people write.
 
-    Args:
-        show: what they begin with.
-    """
+        Raises:
+            TypeError: when it is a word.
+        """
+        value = self.controls[control]
+        if isinstance(value, str):
+            raise TypeError(f"{control} is {value!r}, which is not a number")
+        return value
 
-    def __init__(self, show: Show) -> None:
-        self._values = {name: float(getattr(show, name)) for name in DIALS}
+    def word(self, control: str) -> str:
+        """A control's first value where it is a word, else ""."""
+        value = self.controls[control]
+        return value if isinstance(value, str) else ""
 
-    def __getitem__(self, name: str) -> float:
-        return self._values[name]
-
-    def turn(self, name: str, value: object) -> bool:
-        """Turn a dial; False for a value that is no number in its range, which changes nothing."""
-        low, high = DIALS[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            return False
-        self._values[name] = float(value)
-        return True
+    def with_controls(self, **values: Value) -> Show:
+        """These settings with other controls."""
+        return msgspec.structs.replace(self, controls={**self.controls, **values})

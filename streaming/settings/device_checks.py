@@ -9,6 +9,7 @@ from pathlib import Path
 from streaming.errors import SourceError, UserError
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.config import Show
+from streaming.settings.setting import attributed_to
 from streaming.system.files import NamedFile, check_distinct, check_input, check_name, check_output, reason
 
 
@@ -19,11 +20,13 @@ def check_devices(show: Show) -> None:
         UserError: for the first one that is wrong.
     """
     for name, option in DEVICE_OPTIONS.items():
-        kind, argument = option.find(str(getattr(show, name)))
-        if kind.file == "read":
-            check_input(argument, option.option, kind.wanted)
-        elif kind.file == "write":
-            check_output(argument, option.option)
+        text = str(getattr(show, name))
+        with attributed_to(name, text):
+            kind, argument = option.find(text)
+            if kind.file == "read":
+                check_input(argument, option.option, kind.wanted)
+            elif kind.file == "write":
+                check_output(argument, option.option)
 
 
 def check_files(show: Show, config: str = "") -> None:
@@ -37,9 +40,11 @@ def check_files(show: Show, config: str = "") -> None:
         UserError: for the first thing that is wrong.
     """
     if show.report:
-        check_output(show.report, "--report")
+        with attributed_to("report", show.report):
+            check_output(show.report, "--report")
     if show.record:
-        check_folder(show.record, "--record")
+        with attributed_to("record", show.record):
+            check_folder(show.record, "--record")
     check_distinct(*files_of(show, config))
 
 
@@ -51,7 +56,9 @@ def files_of(show: Show, config: str = "") -> tuple[list[NamedFile], list[NamedF
         kind, argument = option.find(str(getattr(show, name)))
         if kind.file:
             (inputs if kind.file == "read" else outputs).append(NamedFile(option.option, argument))
-    inputs += [NamedFile(option, path) for option, path in (("--prior", show.prior), ("--config", config)) if path]
+    inputs += [
+        NamedFile(option, path) for option, path in (("--prior", show.word("prior")), ("--config", config)) if path
+    ]
     outputs += [NamedFile("--report", show.report)] if show.report else []
     return inputs, outputs
 

@@ -1,78 +1,64 @@
-"""What a show may be: every setting checked before any process starts, and the live controls again when they turn."""
+"""Checks of a whole show before any process starts, and of every live control again when it changes."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
 from pathlib import Path
-
-import msgspec
 
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import check_backend, has_network
-from streaming.errors import UserError
-from streaming.settings.config import DIALS, LIVE, Links, Show
+from streaming.errors import SettingError, shorten
+from streaming.settings.config import Links, Show
+from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
-from streaming.system.files import check_input
+from streaming.settings.option_table import OPTIONS
+from streaming.settings.setting import attributed_to, or_nearest
+from streaming.system.files import check_input, check_name
 
-DIRECTIONS = ("both", "video-to-music", "music-to-video")
-BACKENDS = ("auto", "torch", "onnxruntime", "tensorrt")
-MAX_ANTICIPATION_MS = 120.0
-MAX_GUIDANCE = 4.0
-MAX_TEMPERATURE = 2.0
-MAX_SEED = 2**63 - 1
 NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
+STANDSTILL = "--microphone none: nothing is heard, so the pictures stand still; with self they hear the music"
 
 
-def check(show: Show, command: str = "play", config: str = "") -> list[str]:
-    """Check everything that can be checked cheaply; gives lines for the user.
+def check_show(show: Show, command: str = "play", config: str = "") -> list[str]:
+    """Check everything that can be checked cheaply.
 
     Args:
         show: the settings.
-        command: of the command line.
+        command: of the command line; only "play" and "bench" write files.
         config: the TOML file that some of the settings came from.
+
+    Returns:
+        Lines for the user.
 
     Raises:
         UserError: for the first thing that is wrong.
     """
-    _check_choice(show.direction, DIRECTIONS, "--direction")
-    _check_choice(show.backend, BACKENDS, "--backend")
+    for name in ("direction", "backend", "seed"):
+        OPTIONS[name].read(getattr(show, name))
     try:
         instead = check_backend(show.backend)
     except EngineError as error:
-        raise UserError(str(error), f"--backend {show.backend}", "or leave it out") from error
-    if show.duration_s is not None:
-        positive(show.duration_s, "--duration")
-    _in_range(show.seed, 0, MAX_SEED, "--seed")
-    check_live(show)
+        raise SettingError("backend", show.backend, str(error), "or leave it out") from error
+    _check_bundle(show.bundle)
+    check_controls(show)
     check_devices(show)
-    _check_microphone(show)
-    if os.sep in show.bundle and not Path(show.bundle).is_dir():
-        raise UserError(
-            "there is no such folder", show.bundle, "give --bundle a bundle's folder, or a shipped one's name"
-        )
+    notes = [f"--backend {show.backend}: {instead}"] if instead else []
+    notes += _check_microphone(show)
     _check_links(show.links)
     if command in ("play", "bench"):
         check_files(show, config)
-    return [*([f"--backend {show.backend}: {instead}"] if instead else []), *_check_pictures(show, command)]
+    return notes + _check_pictures(show, command)
 
 
-def check_live(show: Show) -> None:
-    """Check the live controls.
+def check_controls(show: Show) -> None:
+    """Check every control, also against the bundle and the files.
 
     Raises:
         UserError: for the first one that is wrong.
     """
-    _in_range(show.temperature, 0.0, MAX_TEMPERATURE, "--temperature")
-    _in_range(show.guidance, 0.0, MAX_GUIDANCE, "--guidance")
-    for name, (low, high) in DIALS.items():
-        _in_range(getattr(show, name), low, high, f"--{name}")
-    _check_anticipation(show.anticipation)
-    if show.prior:
-        check_input(show.prior, "--prior", "an image")
-    _check_voice(show)
+    for name, row in CONTROLS.items():
+        _check_control(show, row, row.read(show.controls[name]))
 
 
 def with_control(show: Show, name: str, value: str) -> Show:
@@ -80,35 +66,47 @@ def with_control(show: Show, name: str, value: str) -> Show:
 
     Args:
         show: the settings.
-        name: one of `LIVE`.
-        value: as it would be written after the option of that name.
+        name: a row of `CONTROLS` that is live.
+        value: as it would be written on the command line.
 
     Raises:
-        UserError: when there is no such control, or the value is none for it.
+        SettingError: when there is no such control, or it cannot have the value.
     """
-    if name not in LIVE:
-        raise UserError("is no live control", name, f"use one of {', '.join(LIVE)}")
-    kind = type(getattr(Show(), name))
-    try:
-        changed = msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise UserError("is no number", f"--{name} {value}", "give one") from error
-    show = msgspec.structs.replace(show, **{name: changed})
-    check_live(show)
-    return show
+    live = {row.name: row for row in CONTROLS.values() if row.live}
+    where = f"set {shorten(name)} {shorten(value)}"
+    if name in live:
+        try:
+            show = show.with_controls(**{name: live[name].read(value)})
+            _check_control(show, live[name], show.controls[name])
+        except SettingError as error:
+            raise SettingError(name, value, error.what, error.fix, where) from error
+        return show
+    if name in OPTIONS or name in CONTROLS:
+        fix = f"end the show and start it again with --{name}"
+        raise SettingError(name, value, "cannot be changed while a show runs", fix, where)
+    raise SettingError(name, value, "there is no such control", or_nearest(name, live), where)
 
 
-def _check_voice(show: Show) -> None:
-    if show.voice == "auto":
-        return
+def voices(bundle: str) -> list[str] | None:
+    """The voices that a bundle knows; None where the bundle cannot be read, which is said when it is opened."""
     try:
-        there = read_manifest(find_bundle(show.bundle))["networks"]
+        networks = read_manifest(find_bundle(bundle))["networks"]
     except EngineError:
-        return  # said in one line by whoever opens the bundle
-    names = [str(name) for name in there.get("translator", {}).get("config", {}).get("voice_names", ())]
-    if show.voice not in names:
-        known = ", ".join(["auto", *names])
-        raise UserError("is no voice of the bundle", f"--voice {show.voice}", f"use one of {known}")
+        return None
+    return [str(name) for name in networks.get("translator", {}).get("config", {}).get("voice_names", ())]
+
+
+def _check_control(show: Show, row: ControlSpec, value: float | str) -> None:
+    """What a control's row cannot know: the bundle's voices, and whether a file can be read."""
+    if isinstance(value, float) or value in row.choices:
+        return
+    if row.kind == "image" and value:
+        with attributed_to(row.name, value):
+            check_input(value, f"--{row.name}", "an image")
+    elif row.kind == "voice":
+        known = voices(show.bundle)
+        if known is not None and value not in known:
+            raise SettingError(row.name, value, "is no voice of the bundle", or_nearest(value, ["auto", *known]))
 
 
 def _check_pictures(show: Show, command: str) -> list[str]:
@@ -122,54 +120,53 @@ def _check_pictures(show: Show, command: str) -> list[str]:
         return []  # said in one line by whoever opens the bundle
     if show.direction == "both":
         return [NO_PICTURES]
-    raise UserError(
-        "has no animator", f"--bundle {show.bundle}", "use a bundle with one, or --direction video-to-music"
-    )
+    fix = "use a bundle that has one, or --direction video-to-music"
+    raise SettingError("bundle", show.bundle, "has no animator, so it makes no pictures", fix)
 
 
-def _check_microphone(show: Show) -> None:
+def _check_bundle(bundle: str) -> None:
+    with attributed_to("bundle", bundle):
+        check_name(bundle, "--bundle")
+    if os.sep in bundle:
+        _check_folder("bundle", bundle, "give --bundle a bundle's folder, or a shipped one's name")
+
+
+def _check_microphone(show: Show) -> list[str]:
     name = show.microphone
-    if name == "self" and show.direction == "music-to-video":
+    reverse_only = show.direction == "music-to-video"
+    if name == "self" and reverse_only:
         fix = "use --direction both, or another --microphone"
-        raise UserError("nothing is played that could be heard", "--microphone self", fix)
-
-
-def _check_choice(value: str, choices: Sequence[str], option: str) -> None:
-    if value not in choices:
-        raise UserError("is not known", f"{option} {value}", f"use one of {', '.join(choices)}")
-
-
-def _check_anticipation(text: str) -> None:
-    if text == "auto":
-        return
-    try:
-        value = float(text)
-    except ValueError as error:
-        fix = f"use auto, or 0 to {MAX_ANTICIPATION_MS:g} ms"
-        raise UserError("is no number of milliseconds", f"--anticipation {text}", fix) from error
-    _in_range(value, 0.0, MAX_ANTICIPATION_MS, "--anticipation")
+        raise SettingError("microphone", name, "no music is made that could be heard", fix)
+    if name == "none" and reverse_only:
+        fix = "give --microphone auto, a device or a sound file, or use --direction video-to-music"
+        raise SettingError("microphone", name, "music-to-video needs music to hear", fix)
+    return [STANDSTILL] if name == "none" and show.direction == "both" else []
 
 
 def _check_links(links: Links) -> None:
+    if links.run_dir:
+        with attributed_to("run-dir", links.run_dir):
+            check_name(links.run_dir, "--run-dir")
     if links.addresses and not links.keys:
-        raise UserError(
-            "links between machines need keys", "--address", "make them with run_live.py keys DIR, give --keys DIR"
-        )
-    if links.keys and not (Path(links.keys) / "antiphon.key_secret").is_file():
-        raise UserError("there are no keys", links.keys, f"make them: python run_live.py keys {links.keys}")
+        pair = "=".join(next(iter(links.addresses.items())))
+        fix = "make them with run_live.py keys DIR, give --keys DIR"
+        raise SettingError("address", pair, "links between machines need keys", fix)
+    if links.keys:
+        fix = f"make keys: python run_live.py keys {shorten(links.keys)}"
+        _check_folder("keys", links.keys, fix)
+        if not (Path(links.keys) / "antiphon.key_secret").is_file():
+            raise SettingError("keys", links.keys, "there are no keys in it", fix)
 
 
-def positive(value: float, option: str) -> float:
-    """A length of time in seconds as it is.
-
-    Raises:
-        UserError: when it is none.
-    """
-    if not math.isfinite(value) or value <= 0:
-        raise UserError("must be more than 0", f"{option} {value:g}", "give seconds, for example 60")
-    return value
-
-
-def _in_range(value: float, low: float, high: float, option: str) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise UserError(f"must be {low:g} to {high:g}", f"{option} {value:g}", "give another")
+def _check_folder(setting: str, path: str, fix: str) -> None:
+    """Check that a folder is there and can be looked into."""
+    with attributed_to(setting, path):
+        check_name(path, f"--{setting}")
+    try:
+        os.listdir(path)
+    except FileNotFoundError as error:
+        raise SettingError(setting, path, "there is no such folder", fix) from error
+    except NotADirectoryError as error:
+        raise SettingError(setting, path, "is not a folder", fix) from error
+    except OSError as error:
+        raise SettingError(setting, path, f"cannot be looked into ({error.strerror})", fix) from error

@@ -18,7 +18,7 @@ from streaming.errors import UserError
 from streaming.painting.prior_loader import PriorLoader, first_prior
 from streaming.painting.warp import WarpMap
 from streaming.schema.messages import Flow, Hearing, Message
-from streaming.settings.config import DIALS, Dials
+from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
 from streaming.vision.frame_features import fit_square
 
@@ -66,7 +66,7 @@ class FlowStage:
         """
         show = context.show
         self._context = context
-        self._dials = Dials(show)
+        self._controls = ControlValues("flow", show)
         opener = functools.partial(self._open_engine, **context.engine_options())
         self._eyes = opener("still")
         self._engine = opener("animator", seed=show.seed)
@@ -86,11 +86,8 @@ class FlowStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Move with every tick that was heard."""
         self._arrive()
-        for control in inputs.controls:
-            if control.name == "prior":
-                self._reader.ask(str(control.value))
-            elif control.name in DIALS:
-                self._dials.turn(control.name, control.value)
+        if "prior" in self._controls.update(inputs.controls):
+            self._reader.ask(self._controls.word("prior"))
         return [self._move(heard) for heard in inputs.all(Hearing)]
 
     def close(self) -> None:
@@ -104,7 +101,9 @@ class FlowStage:
         self._tick = heard.tick
         self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
         loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
-        flow = self._animate(heard.latent, heard.tick * TICK_NS / 1e9, self._dials["chance"] * chance_spread(loudness))
+        flow = self._animate(
+            heard.latent, heard.tick * TICK_NS / 1e9, self._controls["chance"] * chance_spread(loudness)
+        )
         if not np.isfinite(flow).all():
             # A state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")
@@ -113,7 +112,7 @@ class FlowStage:
         flow = (flow * gate_opening(heard.level_db)).astype(np.float32)
         self._before = flow
         # The map is the screen's: it is moved as far, and drawn back as fast.
-        self._map.move(np.float32(self._dials["motion"]) * flow, TICK_NS / 1e9, self._dials["anchoring"])
+        self._map.move(np.float32(self._controls["motion"]) * flow, TICK_NS / 1e9, self._controls["anchoring"])
         metrics.gauge("speed", float(np.abs(flow).mean()))
         return Flow(
             tick=heard.tick,

@@ -18,7 +18,7 @@ from streaming.painting.paint_worker import NEVER
 from streaming.painting.prior_loader import PriorLoader, first_prior
 from streaming.painting.warp import Texture, WarpMap
 from streaming.schema.messages import Flow, Message, Picture
-from streaming.settings.config import DIALS, Dials
+from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
 
 FADE_TICKS = 25
@@ -76,7 +76,8 @@ class PictureStage:
         self._context = context
         cv2.setNumThreads(1)
         memo = context.memo
-        self._dials = Dials(context.show)
+        metrics = context.metrics
+        self._controls = ControlValues("picture", context.show, lambda error: metrics.count("controls_refused"))
         said: list[str] = []
 
         def note(line: str) -> None:
@@ -84,7 +85,7 @@ class PictureStage:
             context.note(line)
 
         self._brush = self._open_brush(replace(context, note=note))
-        if self._brush is None and self._dials["imagination"] and not said:
+        if self._brush is None and self._controls["imagination"] and not said:
             note(NO_PAINTER)
         image = first_prior(self._loader, context)
         size = memo.get("size")
@@ -100,11 +101,8 @@ class PictureStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Obey the controls, then move and draw."""
         self._arrive()
-        for control in inputs.controls:
-            if control.name == "prior":
-                self._reader.ask(str(control.value))
-            elif control.name in DIALS and not self._dials.turn(control.name, control.value):
-                self._context.metrics.count("dials_refused")
+        if "prior" in self._controls.update(inputs.controls):
+            self._reader.ask(self._controls.word("prior"))
         flows = inputs.all(Flow)
         drawn = [self._picture(flow, now_ns, late=flow is not flows[-1], hurried=len(flows) > 1) for flow in flows]
         return [picture for picture in drawn if picture is not None]
@@ -141,10 +139,10 @@ class PictureStage:
         self._context.metrics.gauge("rest", self._shedding.rest)
         seconds = min(passed, MAX_GAP_TICKS) * TICK_NS / 1e9
         # A velocity holds for its own tick; what was passed over only decays.
-        field = field.astype(np.float32) * np.float32(self._dials["motion"])
-        self._still.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
+        field = field.astype(np.float32) * np.float32(self._controls["motion"])
+        self._still.drift.move(field, TICK_NS / 1e9, self._controls["anchoring"])
         if seconds > TICK_NS / 1e9:
-            self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._dials["anchoring"])
+            self._still.drift.move(np.zeros_like(field), seconds - TICK_NS / 1e9, self._controls["anchoring"])
         image = self._painted(self._still, flow, now_ns, hurried=hurried)
         if self._before is not None:
             image = self._faded(field, image)
@@ -155,9 +153,9 @@ class PictureStage:
         brush, look, metrics = self._brush, still.look, self._context.metrics
         if brush is None or look is None:
             return still.drift.render(still.prior)
-        dials = self._dials["imagination"], self._dials["chance"]
+        controls = self._controls["imagination"], self._controls["chance"]
         anew = self._patience_ns is None or not (hurried or self._shedding.leaves_out(now_ns))
-        brush.begin(look, still.drift, flow, *dials, anew=anew)
+        brush.begin(look, still.drift, flow, *controls, anew=anew)
         moved = still.drift.render(still.prior)
         until_ns = None if self._patience_ns is None else flow.stamps.get("flow", now_ns) + self._patience_ns
         shown = brush.add_to(moved, until_ns if anew else NEVER)
@@ -177,7 +175,7 @@ class PictureStage:
         before = self._before
         if before is None:
             return image
-        before.drift.move(field, TICK_NS / 1e9, self._dials["anchoring"])
+        before.drift.move(field, TICK_NS / 1e9, self._controls["anchoring"])
         share = self._fade / FADE_TICKS
         share = share * share * (3.0 - 2.0 * share)
         mixed = cv2.addWeighted(image, share, before.drift.render(before.prior), 1.0 - share, 0.0)

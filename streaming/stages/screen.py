@@ -64,7 +64,7 @@ class ScreenStage:
         self._context = context
         self._wake_ns = context.now_ns + WAKE_NS
         try:
-            size = screen_size(self._loader(context.show.prior))
+            size = screen_size(self._loader(context.show.word("prior")))
         except UserError:
             return  # said by the stages that draw it
         self._open(size)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
-from streaming.errors import UserError
+from streaming.errors import SettingError, UserError
 from streaming.schema.messages import Message, Motion, Set, Speaker, Tokens
+from streaming.settings.control_values import ControlValues
+from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
 
-ANTICIPATIONS_MS = (0.0, 40.0, 80.0, 120.0)
-"""The look-ahead conditions that the translator is trained with."""
+ANTICIPATIONS_S = CONTROLS["anticipation"].stops()
+"""The look-aheads in seconds that the translator is trained with."""
 MAX_AGE_S = 0.2
 """The oldest a motion is said to be; the networks are trained with 0 to 0.1 s."""
 STALE_S = 0.5
 """A motion older than this counts as stillness: a camera that has gone must not play on for ever."""
-_HYSTERESIS_MS = 8.0
+_HYSTERESIS_S = 0.008
 _AGE_WEIGHT = 0.02
 _WARM_UP_STEPS = 3
 
@@ -32,45 +33,30 @@ class Anticipation:
     """Chooses the look-ahead from the age that motion has when it is heard, with hysteresis.
 
     Args:
-        setting: "auto", or milliseconds.
-
-    Raises:
-        UserError: when it is neither.
+        fixed_s: the look-ahead in seconds; None to follow the measured age.
     """
 
-    def __init__(self, setting: str) -> None:
-        self._age_ms: float | None = None
-        self._auto = setting == "auto"
-        self.ms = 0.0
-        if self._auto:
-            return
-        try:
-            self.ms = float(setting)
-        except ValueError:
-            self.ms = -1.0
-        if not 0.0 <= self.ms <= 1000.0:
-            raise UserError(
-                f"{setting!r} is not a look-ahead",
-                "--anticipation",
-                "use auto, or milliseconds such as 0, 40, 80 or 120",
-            )
+    def __init__(self, fixed_s: float | None = None) -> None:
+        self._age_s: float | None = None
+        self._auto = fixed_s is None
+        self.seconds = fixed_s or 0.0
 
-    def observe(self, age_ms: float) -> float:
-        """Take in the age of a motion at the time its sound leaves the device; returns the look-ahead in ms."""
+    def observe(self, age_s: float) -> float:
+        """Take in a motion's age in seconds when its sound leaves the device; returns the look-ahead in seconds."""
         if not self._auto:
-            return self.ms
-        if self._age_ms is None:
-            self.ms = _nearest(age_ms)
-        mean = age_ms if self._age_ms is None else self._age_ms + _AGE_WEIGHT * (age_ms - self._age_ms)
-        self._age_ms = mean
-        # Half-way between two steps is 20 ms from both.
-        if abs(mean - self.ms) > 20.0 + _HYSTERESIS_MS:
-            self.ms = _nearest(mean)
-        return self.ms
+            return self.seconds
+        if self._age_s is None:
+            self.seconds = _nearest(age_s)
+        mean = age_s if self._age_s is None else self._age_s + _AGE_WEIGHT * (age_s - self._age_s)
+        self._age_s = mean
+        half_way = (ANTICIPATIONS_S[1] - ANTICIPATIONS_S[0]) / 2.0
+        if abs(mean - self.seconds) > half_way + _HYSTERESIS_S:
+            self.seconds = _nearest(mean)
+        return self.seconds
 
 
-def _nearest(age_ms: float) -> float:
-    return min(ANTICIPATIONS_MS, key=lambda step: abs(step - age_ms))
+def _nearest(age_s: float) -> float:
+    return min(ANTICIPATIONS_S, key=lambda step: abs(step - age_s))
 
 
 class TokensStage:
@@ -92,13 +78,13 @@ class TokensStage:
         """Open the networks and run them warm.
 
         Raises:
-            UserError: for an anticipation that is not one, or a voice that the bundle has not.
+            UserError: for a control that is out of its range, or a voice that the bundle has not.
             EngineError: when a network cannot be opened.
         """
         show, memo = context.show, context.memo
         self._context = context
-        self._anticipation = Anticipation(show.anticipation)
-        self._temperature = show.temperature
+        self._controls = ControlValues("tokens", show, self._refuse)
+        self._anticipation = self._new_anticipation()
         self._end_tick = None if show.duration_s is None else round(show.duration_s * TICKS_PER_SECOND)
         limits = LatchLimits()
         self._latch = LatchController(replace(limits, initial=float(memo.get("lead_ms", limits.initial))))
@@ -111,8 +97,7 @@ class TokensStage:
         opener = functools.partial(self._open_engine, **context.engine_options())
         self._sight = opener("sight")
         self._engine = opener("translator", seed=show.seed)
-        self._voice = _voice(show.voice, self._engine.spec)
-        self._guidance = show.guidance
+        self._voice = _voice(self._controls.word("voice"), self._engine.spec)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
@@ -129,8 +114,7 @@ class TokensStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Take the device's time and the newest motion; make a tick when its time has come."""
         self._seen_ns = now_ns
-        for control in inputs.controls:
-            self._set(control)
+        self._obey(inputs.controls)
         motion = inputs.latest(Motion)
         if motion is not None:
             self._motion, self._unused = motion, True
@@ -153,17 +137,17 @@ class TokensStage:
         seen = self._still
         if motion is not None:
             age_s = (now_ns - motion.capture_ns) / 1e9
-            heard_ms = (self._schedule.dac_ns(tick) - motion.capture_ns) / 1e6
+            heard_s = (self._schedule.dac_ns(tick) - motion.capture_ns) / 1e9
             if age_s <= STALE_S:
                 seen = motion
-                self._anticipation.observe(heard_ms)
+                self._anticipation.observe(heard_s)
             else:
                 seen = _stillness(self._still, motion)
                 metrics.count("stale")
         frames = self._run(seen, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
         fresh, self._unused = self._unused, False
         metrics.gauge("lead_ms", self._latch.lead_ms)
-        metrics.gauge("anticipation_ms", self._anticipation.ms)
+        metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
             return Tokens(tick=tick, frames=frames, latch_ns=now_ns)
@@ -182,10 +166,10 @@ class TokensStage:
             latent=seen["latent"],
             age_s=age_s,
             time_s=time_s,
-            temperature=self._temperature,
-            anticipation_s=self._anticipation.ms / 1e3,
+            temperature=self._controls["temperature"],
+            anticipation_s=self._anticipation.seconds,
             voice=self._voice,
-            guidance=self._guidance,
+            guidance=self._controls["guidance"],
         )
         frames: np.ndarray = np.asarray(found["frames"])
         return frames
@@ -193,34 +177,28 @@ class TokensStage:
     def _is_over(self, tick: int) -> bool:
         return self._end_tick is not None and tick >= self._end_tick
 
-    def _set(self, control: Set) -> None:
-        """A live control; one that makes no sense is said and ignored."""
-        try:
-            if control.name == "temperature":
-                self._temperature = _number("temperature", control.value)
-            elif control.name == "guidance":
-                self._guidance = _number("guidance", control.value)
-            elif control.name == "voice":
-                self._voice = _voice(str(control.value), self._engine.spec)
-            elif control.name == "anticipation":
-                self._anticipation = Anticipation(str(control.value))
-        except UserError as error:
-            self._context.note(str(error))
+    def _obey(self, changes: Sequence[Set]) -> None:
+        """Take in live controls; one that cannot be used is said, and the present value stays."""
+        for name in (name for change in changes for name in self._controls.update([change])):
+            if name == "anticipation":
+                self._anticipation = self._new_anticipation()
+            elif name == "voice":
+                try:
+                    self._voice = _voice(self._controls.word("voice"), self._engine.spec)
+                except UserError as error:
+                    self._refuse(error)
+
+    def _new_anticipation(self) -> Anticipation:
+        auto = self._controls.word("anticipation") == "auto"
+        return Anticipation(None if auto else self._controls["anticipation"])
+
+    def _refuse(self, error: UserError) -> None:
+        self._context.note(str(error))
 
 
 def _stillness(still: Motion, motion: Motion) -> Motion:
     """Stillness before the eyes of a motion: its embedding, no flow."""
     return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding)
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0.0 <= number <= 4.0:
-        raise UserError(f"{value!r} is not a {name}", name, "use a number from 0 to 4")
-    return number
 
 
 def _voice(name: str, spec: EngineSpec) -> int:
@@ -229,9 +207,7 @@ def _voice(name: str, spec: EngineSpec) -> int:
     if name == "auto":
         return 0
     if name not in names:
-        raise UserError(
-            f"the bundle has no voice {name!r}", "--voice", f"use auto, {', '.join(names) or 'nothing else'}"
-        )
+        raise SettingError("voice", name, "is no voice of the bundle", f"use one of {', '.join(['auto', *names])}")
     return 1 + names.index(name)
 
 

@@ -32,7 +32,7 @@ def given(*messages: Message) -> Inputs:
 
 def replay(seed: int, kind: str = "drums") -> tuple[list[Tokens], list[Sound]]:
     """A player for 2.4 s: a frame every tick; each tick's sound leaves 55 ms after its frame was captured."""
-    show = Show(seed=seed, anticipation="0")
+    show = Show(seed=seed, controls={"anticipation": 0.0})
     performer = SyntheticPerformer(kind, 3, size=(320, 240), duration_s=10.0)
     eye, player, voice = (started(module.build(), show) for module in (motion, tokens, sound))
     made: list[Tokens] = []

@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("prior", nargs="*", default=[""], help="stills; the shipped one where none is named")
     parser.add_argument("--out", type=Path, required=True, help="a .png or .jpg")
     parser.add_argument("--bundle", default="default")
-    parser.add_argument("--imagination", type=float, default=Show().imagination)
+    parser.add_argument("--imagination", type=float, default=Show().number("imagination"))
     parser.add_argument("--seconds", type=float, default=30.0, help="of the sound, at most")
     options = parser.parse_args(arguments)
     try:
         pieces = FileInput(options.sound).samples(round(options.seconds * SAMPLE_RATE))
-        show = Show(bundle=options.bundle, imagination=options.imagination)
+        show = Show(bundle=options.bundle, controls={"imagination": options.imagination})
         made = sheet(pieces, options.prior, show)
     except (UserError, EngineError) as error:
         print(error, file=sys.stderr)

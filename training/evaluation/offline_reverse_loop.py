@@ -43,7 +43,7 @@ def animate(
         show: the bundle, the seed and the dials.
         pictures: whether pictures are drawn.
     """
-    show = msgspec.structs.replace(show, direction="music-to-video", prior="")
+    show = msgspec.structs.replace(show.with_controls(prior=""), direction="music-to-video")
     hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
     # Nothing is late here, whatever else the cores do: every picture is painted.
     drawing = PictureStage(loader=lambda path: still, patience_ns=None)

@@ -135,7 +135,7 @@ def animate_performer(seed: int, bundle: str) -> tuple[ReverseClip, ReverseClip]
     """A held-out performer's music and first picture, beside the performance as it was filmed; and undisturbed."""
     first = performer_of(seed).frame(0.0)
     music = sound_of(seed)
-    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
     likeliest, drawn = (_animate(music, first, show, pictures=True) for show in shows)
     held = np.repeat(_shrink(first, first.shape)[None], len(drawn.flow), 0)
 
@@ -161,7 +161,7 @@ def animate_mobile(seed: int, bundle: str) -> ReverseClip:
     """A held-out mobile's sound and still."""
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
-    shows = (Show(bundle=bundle, seed=seed, chance=chance) for chance in (0.0, 1.0))
+    shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
     likeliest, drawn = (_animate(sound, data["still"], show, pictures=False).flow for show in shows)
     true = data["flow"].astype(np.float32)
     return ReverseClip("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))

@@ -91,7 +91,7 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
     drawn, kept = [], []
     errors = np.zeros(2)
     try:
-        moments = animate(music, first, Show(bundle=bundle, chance=0.0))
+        moments = animate(music, first, Show(bundle=bundle, controls={"chance": 0.0}))
         for tick, (seen, moment) in enumerate(
             zip(pictures_at_ticks(camera_frames(footage), ticks), moments, strict=False)
         ):

@@ -59,7 +59,7 @@ def test_what_the_pictures_would_be_made_of(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["microphone auto"].text == "room"
     assert "--screen web" in found["screen auto"].text
     assert "the shipped one" in found["prior"].text
-    none = doctor.pictures(Show(prior="nowhere.png"), list)
+    none = doctor.pictures(Show(controls={"prior": "nowhere.png"}), list)
     assert "what the show itself plays" in none[1].text
     assert Diagnosis(none).exit_code() == 1
 

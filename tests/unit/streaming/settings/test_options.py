@@ -8,7 +8,8 @@ import pytest
 
 from engines import machine
 from streaming.errors import UserError
-from streaming.settings.config import LIVE, Show
+from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS
 from streaming.settings.options import parse
 from streaming.settings.validation import NO_PICTURES, with_control
 
@@ -23,7 +24,7 @@ def line_for(*argv: str) -> str:
 
 def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("streaming.settings.validation.has", lambda network, bundle: True)
+    monkeypatch.setattr("streaming.settings.validation.has_network", lambda network, bundle: True)
     command = parse([])
     assert (command.name, command.show.direction, command.show.camera) == ("play", "both", "auto")
     assert command.show.record == "recordings"
@@ -51,8 +52,9 @@ def test_every_option_arrives(tmp_path: Path) -> None:
     paths = ["--camera", str(clip), "--report", report, "--run-dir", str(tmp_path), "--prior", str(clip)]
     command = parse([*words.split(), *paths, "--record", str(tmp_path / "films")])
     show = command.show
-    assert (show.camera, show.duration_s, show.seed, show.temperature) == (str(clip), 60.0, 7, 0.5)
-    assert (show.anticipation, show.quiet, command.awake, show.links.run_dir) == ("80", True, True, str(tmp_path))
+    assert (show.camera, show.duration_s, show.seed, show.number("temperature")) == (str(clip), 60.0, 7, 0.5)
+    assert (show.number("anticipation"), show.quiet, command.awake) == (80.0, True, True)
+    assert show.links.run_dir == str(tmp_path)
     assert (tmp_path / "films").is_dir()
 
 
@@ -66,23 +68,32 @@ def test_cameras_that_are_known(camera: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--direction", "music-to-video", "--microphone", "self"], "nothing is played"),
+        (["--direction", "music-to-video", "--microphone", "self"], "no music is made"),
+        (["--direction", "music-to-video", "--microphone", "none"], "music-to-video needs music to hear"),
         (["--microphone", "./none.wav"], "there is no such file"),
         (["--screen", "window:x"], "has the wrong form"),
         (["--screen", "television"], "is not known"),
-        (["--direction", "sideways"], "invalid choice"),
+        (["--direction", "sideways"], "use one of both, video-to-music"),
         (["--camera", "none.mp4"], "there is no such file"),
         (["--camera", "/tmp"], "is a folder"),
         (["--camera", "performer:juggler"], "has the wrong form"),
         (["--camera", "performer@x"], "has the wrong form"),
+        (["--camera", "performer@99999999999"], "has the wrong form"),
+        (["--camera", "performer:keys@\u00b2"], "has the wrong form"),
+        (["--camera", "\u00b2"], "no such file"),
+        (["--camera", ""], "names no device"),
         (["--duration", "0"], "more than 0"),
         (["--duration", "nan"], "more than 0"),
         (["--duration", "inf"], "more than 0"),
-        (["--duration", "soon"], "invalid float"),
-        (["--anticipation", "300"], "must be 0 to 120"),
-        (["--anticipation", "soon"], "no number of milliseconds"),
+        (["--duration", "soon"], "is not a number"),
+        (["--anticipation", "300"], "must be auto or 0 to 120 ms"),
+        (["--anticipation", "soon"], "is not a number; give auto or 0 to 120 ms"),
         (["--temperature", "9"], "must be 0 to 2"),
         (["--seed", "-1"], "must be 0"),
+        (["--seed", "1.5"], "is not a whole number"),
+        (["--seed", "7" * 400], "must be 0 to 9223372036854775807"),
+        (["--seed", "7" * 9000], "is not a whole number"),
+        (["--guidance", "0"], "nothing sounds"),
         (["--speaker", "file:out.mp3"], "write file:PATH.wav"),
         (["--speaker", "file:/none/out.wav"], "does not exist"),
         (["--screen", "file:out.avi"], "write file:PATH.mp4"),
@@ -91,11 +102,17 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--bundle", "/none/bundle"], "no such folder"),
         (["--address", "motion"], "STAGE=tcp://"),
         (["--address", "motion=tcp://10.0.0.1:5000"], "need keys"),
-        (["--keys", "/none"], "there are no keys"),
-        (["--config", "/none.toml"], "cannot be read"),
-        (["--what"], "unrecognized"),
-        (["stage", "juggler"], "invalid choice"),
-        (["bench", "speed"], "invalid choice"),
+        (["--keys", "/none"], "there is no such folder; make keys"),
+        (["--config", "/none.toml"], "there is no such file"),
+        (["--tempreature", "2"], "did you mean --temperature?"),
+        (["--what"], "there is no such option"),
+        (["--seed"], "needs a value"),
+        (["--quiet=yes"], "takes no value"),
+        (["perfrom"], "there is no such command; use one of play"),
+        (["docter"], "did you mean doctor?"),
+        (["stage", "juggler"], "there is no such stage; use one of camera"),
+        (["stage"], "NAME is missing"),
+        (["bench", "latnecy"], "did you mean latency?"),
         (["bench", "soak", "--minutes", "-1"], "more than 0"),
     ],
 )
@@ -117,20 +134,44 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) 
     file = tmp_path / "show.toml"
     file.write_text('direction = "video-to-music"\nduration = 30\ntemperature = 0.3\nrun-dir = "/tmp/x"\ncamera = 1\n')
     command = parse(["--config", str(file), "--temperature", "1.0", "--record", "none"])
-    assert (command.show.duration_s, command.show.temperature, command.show.camera) == (30.0, 1.0, "1")
+    assert (command.show.duration_s, command.show.number("temperature"), command.show.camera) == (30.0, 1.0, "1")
     assert command.show.links.run_dir == "/tmp/x"
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("sped = 3\n", "unknown setting 'sped'"),
-        ("duration = \n", "is not TOML"),
-        ('duration = "long"\n', "wrong kind"),
-        ("direction = 3\n", "wrong kind"),
+        ("tempreture = 3\n", "show.toml: tempreture: there is no such setting; did you mean temperature?"),
+        ("kazoo = 3\n", "show.toml: kazoo: there is no such setting; use one of direction, bundle"),
+        ("config = 'more.toml'\n", "there is no such setting"),
+        ("duration = \n", "show.toml: is not TOML"),
+        ('duration = "long"\n', 'show.toml: duration = "long": is not a number'),
+        ("direction = 3\n", "show.toml: direction = 3: must be text, written in quotes"),
+        ("prior = 5\n", "show.toml: prior = 5: must be the path of an image, written in quotes"),
+        ("voice = true\n", "show.toml: voice = true: must be a voice's name"),
+        ("temperature = [1]\n", "show.toml: temperature = [1]: must be a number"),
+        ("temperature = true\n", "must be a number"),
+        ("temperature = 9\n", "show.toml: temperature = 9: must be 0 to 2"),
+        ("temperature = nan\n", "is not a number"),
+        ("guidance = 0\n", "show.toml: guidance = 0: must be 0.5 to 4"),
+        ("seed = 1.0\n", "is not a whole number"),
+        ("seed = " + "7" * 400 + "\n", "(a number of about 400 digits): must be 0 to 9223372036854775807"),
+        ("seed = " + "7" * 9000 + "\n", "is not TOML (Exceeds the limit (4300 digits) for integer string conversion"),
+        ("seed = 0x" + "f" * 9000 + "\n", "must be 0 to 9223372036854775807"),
+        ("temperature = " + "7" * 400 + "\n", "must be 0 to 2"),
+        ("x = " + "[" * 20000, "is nested too deeply"),
+        ("x" + ".x" * 3000 + " = 1", "show.toml: x: there is no such setting"),
+        ("temperature" + ".x" * 3000 + " = 1", "show.toml: temperature = (a nested value): must be a number"),
+        ('prior = "a\\u0000b.png"\n', 'show.toml: prior = "a\\x00b.png": has a NUL character in its name'),
+        ("camera = '" + "n" * 300 + "'\n", "has a name of 300 bytes"),
+        ('microphone = "none"\ndirection = "music-to-video"\n', 'show.toml: microphone = "none": music-to-video needs'),
+        ("quiet = 1\n", "show.toml: quiet = 1: must be true or false"),
+        ('address = "motion=tcp://10.0.0.2:5000"\n', "must be a list"),
+        ("[links]\nkeey = 'x'\n", "show.toml: links: keey: there is no such setting; did you mean keys?"),
+        ("[show]\ncamera = 0\n", "show.toml: show: there is no such setting"),
         ('awake = "yes"\n', "true or false"),
         ("links = 3\n", "is a table"),
-        ("[links]\nwhere = 3\n", "wrong kind"),
+        ("[links]\nkeys = 3\n", "show.toml: keys = 3: must be text"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, says: str) -> None:
@@ -170,14 +211,14 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     still.write_bytes(b"x")
     values = {"temperature": "0.7", "guidance": "2", "voice": "keys", "anticipation": "80", "imagination": "1"}
     values |= {"chance": "0.5", "motion": "0", "anchoring": "0.05", "prior": str(still)}
-    assert set(values) == set(LIVE)
+    assert set(values) == set(CONTROLS)
     show = Show()
     for name, value in values.items():
         show = with_control(show, name, value)
-        found = getattr(show, name)
+        found = show.controls[name]
         assert found == (value if isinstance(found, str) else float(value))
     for name, value in [("motion", "fast"), ("motion", "nan"), ("imagination", "1.1"), ("temperature", "-1")]:
-        with pytest.raises(UserError, match=f"--{name}"):
+        with pytest.raises(UserError, match=f"set {name}"):
             with_control(show, name, value)
     for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("prior", "nowhere.png"), ("camera", "1")]:
         with pytest.raises(UserError):

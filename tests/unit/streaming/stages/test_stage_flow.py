@@ -49,7 +49,7 @@ class Moving:
         self.networks = {name: FakeNetwork(name) for name in ("still", "animator")}
         self.metrics = Metrics()
         self.stage = FlowStage(lambda network, **_: self.networks[network], load)
-        self.context = Context(Show(prior=prior, seed=seed), self.metrics, memo=memo or {})
+        self.context = Context(Show(seed=seed, controls={"prior": prior}), self.metrics, memo=memo or {})
         self.stage.setup(self.context)
 
     def step(self, tick: int, value: float = 0.2, level_db: float = -20.0, **controls: Any) -> Flow:

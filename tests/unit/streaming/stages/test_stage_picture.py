@@ -39,7 +39,7 @@ class Drawing:
         self.brush = brush
         self.metrics, self.notes = Metrics(), list[str]()
         self.context = Context(
-            Show(**{"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
+            Show(controls={"prior": "one", **changes}), self.metrics, memo=memo or {}, note=self.notes.append
         )
         self.now_ns = 1
         self.stage = PictureStage(load, lambda show: self.brush, shedding=LoadShedding(lambda: 1.0))
@@ -130,7 +130,7 @@ def test_a_restarted_stage_has_its_prior_and_its_screen_again() -> None:
     assert shown is not None
     assert shown.image.shape == (512, 768, 3)
     assert shown.image[256, 384].mean() == 200.0
-    assert again.stage._dials["motion"] == 3.0
+    assert again.stage._controls["motion"] == 3.0
 
 
 def test_a_restarted_stage_whose_newest_prior_is_none_shows_the_last_that_was() -> None:
@@ -150,8 +150,8 @@ def test_a_restarted_stage_whose_newest_prior_is_none_shows_the_last_that_was() 
 def test_a_dial_beyond_its_range_is_not_turned(value: Any) -> None:
     show = Drawing()
     show.step(0.0, motion=value)
-    assert show.stage._dials["motion"] == 1.0
-    assert show.metrics.take().counters == {"dials_refused": 1}
+    assert show.stage._controls["motion"] == 1.0
+    assert show.metrics.take().counters == {"controls_refused": 1}
 
 
 def test_what_is_no_flow_moves_nothing() -> None:
@@ -220,7 +220,7 @@ def test_imagination_is_a_live_dial_and_without_a_painter_it_is_said() -> None:
     show.step(0.1, imagination=7.0)
     assert brush.asked == [(0.25, 1.0), (0.8, 0.5), (0.8, 0.5)]
     assert brush.looked == [(512, 768, 3)]
-    assert show.metrics.take().counters["dials_refused"] == 1
+    assert show.metrics.take().counters["controls_refused"] == 1
     assert show.notes == []
     assert "no painter" in Drawing().notes[0]
 

@@ -58,10 +58,10 @@ def motion(capture_ns: int, value: float = 1.0) -> Motion:
     )
 
 
-def made(**show: Any) -> tuple[TokensStage, FakeTranslator, Context]:
+def made(duration_s: float | None = None, **controls: float | str) -> tuple[TokensStage, FakeTranslator, Context]:
     engine = FakeTranslator()
     stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
-    context = Context(show=Show(**show), metrics=Metrics())
+    context = Context(show=Show(duration_s=duration_s, controls=controls), metrics=Metrics())
     stage.setup(context)
     return stage, engine, context
 
@@ -82,7 +82,7 @@ def test_nothing_is_made_before_the_device_speaks() -> None:
 
 
 def test_a_tick_waits_for_its_latch_and_reads_the_newest_motion() -> None:
-    stage, engine, context = made(temperature=0.7, anticipation="80")
+    stage, engine, context = made(temperature=0.7, anticipation=80.0)
     assert step(stage, S, Speaker(tick=0, dac_ns=2 * S), motion(S)) == []
     latch = stage.wake_ns()
     assert latch == 2 * S - round(LatchLimits().initial * MS)
@@ -181,7 +181,7 @@ def test_controls() -> None:
     step(stage, S + TICK_NS, controls=(Set(name="temperature", value="hot"), Set(name="temperature", value=None)))
     assert engine.calls[-1]["temperature"] == 1.5
     assert len(lines) == 2
-    assert "use a number" in lines[0]
+    assert "give 0 to 2" in lines[0]
 
 
 def test_voice_and_guidance_are_live_controls() -> None:
@@ -203,20 +203,23 @@ def test_voice_and_guidance_are_live_controls() -> None:
 
 
 def test_anticipation_follows_the_measured_age_with_hysteresis() -> None:
-    auto = Anticipation("auto")
-    assert auto.observe(72.0) == 80.0
+    auto = Anticipation()
+    assert auto.observe(0.072) == 0.08
     for _ in range(500):
-        assert auto.observe(62.0) == 80.0
-    for age in np.tile([55.0, 65.0], 300):
-        assert auto.observe(age) == 80.0, "it does not flutter at the border"
+        assert auto.observe(0.062) == 0.08
+    for age in np.tile([0.055, 0.065], 300):
+        assert auto.observe(age) == 0.08, "it does not flutter at the border"
     for _ in range(500):
-        auto.observe(45.0)
-    assert auto.ms == 40.0
+        auto.observe(0.045)
+    assert auto.seconds == 0.04
     for _ in range(500):
-        auto.observe(400.0)
-    assert auto.ms == 120.0
-    fixed = Anticipation("55")
-    assert fixed.observe(300.0) == 55.0
-    for bad in ("soon", "-4", "nan"):
-        with pytest.raises(UserError, match="anticipation"):
-            Anticipation(bad)
+        auto.observe(0.4)
+    assert auto.seconds == 0.12
+    fixed = Anticipation(0.055)
+    assert fixed.observe(0.3) == 0.055
+
+
+@pytest.mark.parametrize("value", ["soon", -4.0, float("nan"), 121.0, 1000.0])
+def test_an_anticipation_out_of_range_does_not_begin(value: float | str) -> None:
+    with pytest.raises(UserError, match="anticipation"):
+        made(anticipation=value)

@@ -1,0 +1,223 @@
+"""The live controls of a show: one table, from which the options, the TOML keys, `set`, all checks and the page derive.
+
+To add a control, add a row to `CONTROLS`, and in the stage that obeys it read
+`streaming.settings.control_values.ControlValues`. Nothing else lists controls, and no other file has a control's range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from streaming.errors import SettingError
+from streaming.settings.setting import LOOKING, SOUNDING, Setting, read_number
+
+Value = float | str
+"""A number, or a word (`auto`, a voice, the path of an image)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSpec(Setting):
+    """One row of `CONTROLS`.
+
+    Attributes:
+        stages: the stages that obey it.
+        default: what it is when nothing is given.
+        kind: "number"; "voice", a word that the bundle knows; or "image", the path of a file.
+        low, high: the range of a number, both included.
+        step: by how much a knob or a slider moves it.
+        unit: of the number; "" for none.
+        factor: what the stage computes with is the number times this, for example 0.001 from milliseconds to seconds.
+        choices: words that are accepted beside numbers, voices or files.
+        live: it may be changed while a show runs.
+        at_low, at_high: what happens at the two ends of the range.
+        outside: why values outside the range are refused, where that is not plain.
+    """
+
+    stages: tuple[str, ...]
+    default: Value
+    kind: Literal["number", "voice", "image"] = "number"
+    low: float = 0.0
+    high: float = 0.0
+    step: float = 0.0
+    unit: str = ""
+    factor: float = 1.0
+    choices: tuple[str, ...] = ()
+    live: bool = True
+    at_low: str = ""
+    at_high: str = ""
+    outside: str = ""
+
+    def read(self, value: object) -> Value:
+        """Check a value, as a number or as text; see `Setting.read`."""
+        if isinstance(value, str) and value in self.choices:
+            return value
+        if self.kind != "number":
+            if isinstance(value, str):
+                return value
+            kind = "the path of an image" if self.kind == "image" else "a voice's name"
+            raise SettingError(self.name, value, f"must be {kind}, written in quotes", f"give {self.range_text()}")
+        number = read_number(self, value)
+        if not self.low <= number <= self.high:
+            raise SettingError(self.name, value, f"must be {self.range_text()}", self.outside or "give another value")
+        return float(number)
+
+    def range_text(self) -> str:
+        """The values that are accepted, for a person."""
+        if self.kind == "image":
+            return "an image file"
+        if self.kind == "voice":
+            return " or ".join([*self.choices, "a voice of the bundle"])
+        return " or ".join([*self.choices, f"{self.low:g} to {self.high:g}{' ' * bool(self.unit)}{self.unit}"])
+
+    def default_text(self) -> str:
+        """What it is when nothing is given."""
+        return self.display(self.default)
+
+    def display(self, value: Value) -> str:
+        """A value for a person, with its unit."""
+        if isinstance(value, str):
+            return value or "the bundle's own"
+        return f"{value:g}{' ' * bool(self.unit)}{self.unit}"
+
+    def toml_example(self) -> str:
+        """A line that a TOML file may contain."""
+        default = "stage.jpg" if self.kind == "image" else self.default
+        return f"{self.name} = " + (f'"{default}"' if isinstance(default, str) else f"{default:g}")
+
+    def stops(self) -> tuple[float, ...]:
+        """The values that a knob with `step` stops at, as the stage computes with them."""
+        count = round((self.high - self.low) / self.step)
+        return tuple((self.low + index * self.step) * self.factor for index in range(count + 1))
+
+
+CONTROLS: dict[str, ControlSpec] = {
+    row.name: row
+    for row in (
+        ControlSpec(
+            name="temperature",
+            group=SOUNDING,
+            stages=("tokens",),
+            metavar="T",
+            low=0.0,
+            high=2.0,
+            step=0.05,
+            default=0.4,
+            words="how freely each sound is chosen: low repeats the likeliest, high surprises",
+            at_low="always the likeliest sound: the same motion and the same past give the same music",
+            at_high="nearly anything that is possible, much of it noise",
+        ),
+        ControlSpec(
+            name="guidance",
+            group=SOUNDING,
+            stages=("tokens",),
+            metavar="G",
+            low=0.5,
+            high=4.0,
+            step=0.1,
+            default=1.5,
+            words="how strongly the motion decides the sound: 1 as it was learned, more exaggerates",
+            at_low="half as strongly as it was learned, so much is left out",
+            outside="below 0.5 the motion is not heard at all and nothing sounds",
+            at_high="every movement sounds, and little depends on what was played before",
+        ),
+        ControlSpec(
+            name="voice",
+            group=SOUNDING,
+            stages=("tokens",),
+            metavar="NAME",
+            kind="voice",
+            choices=("auto",),
+            default="auto",
+            words="the instrument that is heard: auto is the one that the performer seems to play",
+        ),
+        ControlSpec(
+            name="anticipation",
+            group=SOUNDING,
+            stages=("tokens",),
+            metavar="MS",
+            low=0.0,
+            high=120.0,
+            step=40.0,
+            unit="ms",
+            factor=1e-3,
+            choices=("auto",),
+            default="auto",
+            words="how far ahead of the motion it plays: auto makes up for the latency that is measured",
+            at_low="plays what is seen, as late as the machine is",
+            at_high="plays what will be seen 120 ms later, as it expects it",
+        ),
+        ControlSpec(
+            name="prior",
+            group=LOOKING,
+            stages=("flow", "picture"),
+            metavar="IMAGE",
+            kind="image",
+            default="",
+            words="the still image that the music moves",
+        ),
+        ControlSpec(
+            name="imagination",
+            group=LOOKING,
+            stages=("picture",),
+            metavar="I",
+            low=0.0,
+            high=1.0,
+            step=0.05,
+            default=0.25,
+            words="how much the painter changes the picture",
+            at_low="the prior image is moved and nothing is painted",
+            at_high="the painter is free, and details of the prior image may be lost",
+        ),
+        ControlSpec(
+            name="chance",
+            group=LOOKING,
+            stages=("flow", "picture"),
+            metavar="C",
+            low=0.0,
+            high=1.0,
+            step=0.05,
+            default=1.0,
+            words="how much of the picture's motion is left to chance",
+            at_low="the likeliest motion for this sound, the same every time",
+            at_high="as varied as what it has learned from",
+        ),
+        ControlSpec(
+            name="motion",
+            group=LOOKING,
+            stages=("flow", "picture"),
+            metavar="M",
+            low=0.0,
+            high=4.0,
+            step=0.1,
+            default=1.0,
+            words="how far the picture moves",
+            at_low="the picture stands still",
+            at_high="four times as far as it was learned, and the image may tear",
+        ),
+        ControlSpec(
+            name="anchoring",
+            group=LOOKING,
+            stages=("flow", "picture"),
+            metavar="A",
+            low=0.05,
+            high=10.0,
+            step=0.05,
+            unit="per second",
+            default=1.2,
+            words="how fast the picture comes back to the prior image",
+            at_low="what has moved stays where it is for about 20 s",
+            at_high="what has moved is back within 0.1 s, so it only trembles",
+        ),
+    )
+}
+"""Every control by its name."""
+
+
+def list_controls(values: dict[str, Value]) -> list[str]:
+    """The live controls with their values, ranges and words: a line each, in columns."""
+    rows = [
+        (row.name, row.display(values[row.name]), row.range_text(), row.words) for row in CONTROLS.values() if row.live
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return ["  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]) for row in rows]

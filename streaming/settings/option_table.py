@@ -1,0 +1,276 @@
+"""The options of a show that do not change while it runs, as one table; with the live controls, all its settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from engines.registry import RUNTIMES
+from streaming.errors import SettingError
+from streaming.schema.device_kinds import DEVICE_OPTIONS
+from streaming.settings.config import Links, Show
+from streaming.settings.controls import CONTROLS
+from streaming.settings.setting import GROUPS, Setting, nearest, read_number
+
+DIRECTIONS = ("both", "video-to-music", "music-to-video")
+BACKENDS = ("auto", *RUNTIMES)
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option(Setting):
+    """One row of `OPTIONS`.
+
+    Attributes:
+        kind: of its value: "seconds" is a number above 0, "seed" a whole number, "flag" true or false, "pairs" a list
+            of NAME=ADDRESS.
+        choices: the words that are accepted; empty for any.
+        range: the values that are accepted, in words, where the metavar does not say it.
+        unset: what holds when nothing is given, in words, where the default itself does not say it.
+        example: a value for the TOML example, where the default is none.
+        in_file: whether a TOML file may have it.
+    """
+
+    kind: Literal["text", "seconds", "seed", "flag", "pairs"] = "text"
+    choices: tuple[str, ...] = ()
+    range: str = ""
+    unset: str = ""
+    example: str = ""
+    in_file: bool = True
+
+    @property
+    def default(self) -> Any:
+        """What `Show` or `Links` has when nothing is given; None for what is not in them."""
+        fields = {entry.name: entry for kind in (Links, Show) for entry in msgspec.structs.fields(kind)}
+        entry = fields.get(self.field, fields.get(f"{self.field}_s"))
+        return None if entry is None or entry.default is msgspec.NODEFAULT else entry.default
+
+    def read(self, value: object) -> object:
+        """Check a value, see `Setting.read`; whether files and devices are there is checked later."""
+        fix = f"give {self.range_text()}"
+        if self.kind == "flag":
+            if not isinstance(value, bool):
+                raise SettingError(self.name, value, "must be true or false", "write it without quotes")
+            return value
+        if self.kind == "pairs":
+            return _pairs(self, value)
+        if self.kind == "seconds":
+            number = read_number(self, value)
+            if not 0.0 < number < float("inf"):
+                raise SettingError(self.name, value, "must be more than 0", "give seconds, for example 60")
+            return float(number)
+        if self.kind == "seed":
+            number = read_number(self, value, whole=True)
+            if not 0 <= number <= MAX_SEED:
+                raise SettingError(self.name, value, f"must be {self.range_text()}", "give another number")
+            return number
+        # The number of a webcam or of a sound device is written without quotes by many.
+        if isinstance(value, int) and not isinstance(value, bool) and self.name in DEVICE_OPTIONS:
+            value = str(value)
+        if not isinstance(value, str):
+            raise SettingError(self.name, value, "must be text, written in quotes", fix)
+        if self.choices and value not in self.choices:
+            close = nearest(value, self.choices)
+            fix = f"did you mean {close}?" if close else f"use one of {', '.join(self.choices)}"
+            raise SettingError(self.name, value, "is not known", fix)
+        return value
+
+    def range_text(self) -> str:
+        """The values that are accepted, for a person."""
+        return self.range or ", ".join(self.choices)
+
+    def default_text(self) -> str:
+        """What holds when nothing is given, for a person."""
+        if self.unset or self.kind == "flag":
+            return self.unset
+        return str(self.default)
+
+    def toml_example(self) -> str:
+        """A line that a TOML file may contain."""
+        if self.kind == "flag":
+            return f"{self.name} = true"
+        text = self.example or str(self.default)
+        return f"{self.name} = {text}" if self.kind in ("seconds", "seed", "pairs") else f'{self.name} = "{text}"'
+
+
+def _pairs(option: Option, value: object) -> dict[str, str]:
+    """Read `["motion=tcp://10.0.0.2:5001"]`."""
+    fix = "for example motion=tcp://10.0.0.2:5001"
+    if not isinstance(value, list):
+        raise SettingError(option.name, value, "must be a list of STAGE=tcp://HOST:PORT", fix)
+    found: dict[str, str] = {}
+    for pair in value:
+        stage, _, address = pair.partition("=") if isinstance(pair, str) else ("", "", "")
+        if not stage or not address.startswith(("tcp://", "ipc://")):
+            raise SettingError(option.name, pair, "is not STAGE=tcp://HOST:PORT", fix)
+        found[stage] = address
+    return found
+
+
+PLAYING, DEVICES, SOUND, LOOK, RECORDING, MACHINE = GROUPS
+
+OPTIONS: dict[str, Option] = {
+    row.name: row
+    for row in (
+        Option(
+            name="direction",
+            group=PLAYING,
+            metavar="WHICH",
+            words="what is made of what",
+            choices=DIRECTIONS,
+        ),
+        Option(
+            name="bundle",
+            group=PLAYING,
+            metavar="NAME_OR_DIR",
+            words="the trained networks to perform with: a shipped bundle's name, or a folder",
+        ),
+        Option(
+            name="backend",
+            group=PLAYING,
+            metavar="NAME",
+            words="what runs the networks; auto takes the fastest that was measured here",
+            choices=BACKENDS,
+        ),
+        Option(
+            name="duration",
+            group=PLAYING,
+            metavar="SECONDS",
+            kind="seconds",
+            words="how long to perform",
+            range="seconds, more than 0",
+            unset="until Ctrl-C or the end of the film that is played from",
+            example="60",
+        ),
+        Option(
+            name="seed",
+            group=PLAYING,
+            metavar="N",
+            kind="seed",
+            words="where chance starts: the same seed and the same input give the same performance",
+            range=f"0 to {MAX_SEED}",
+        ),
+        Option(
+            name="config",
+            group=PLAYING,
+            metavar="FILE.toml",
+            words="read settings from a file, see run_live.py config; options of the command line win",
+            unset="no file",
+            in_file=False,
+        ),
+        Option(
+            name="camera",
+            group=DEVICES,
+            metavar="SOURCE",
+            words="what is watched",
+            range=DEVICE_OPTIONS["camera"].usage(),
+        ),
+        Option(
+            name="microphone",
+            group=DEVICES,
+            metavar="SOURCE",
+            words="what is heard; self is the music that is made",
+            range=DEVICE_OPTIONS["microphone"].usage(),
+        ),
+        Option(
+            name="speaker",
+            group=DEVICES,
+            metavar="SINK",
+            words="where the music goes",
+            range=DEVICE_OPTIONS["speaker"].usage(),
+        ),
+        Option(
+            name="screen",
+            group=DEVICES,
+            metavar="SINK",
+            words="where the pictures go",
+            range=DEVICE_OPTIONS["screen"].usage(),
+        ),
+        Option(
+            name="record",
+            group=RECORDING,
+            metavar="DIR",
+            words="the folder in which the film of the performance is left; none makes no film",
+        ),
+        Option(
+            name="report",
+            group=RECORDING,
+            metavar="FILE.json",
+            words="write what was measured to a file",
+            unset="no report",
+            example="report.json",
+        ),
+        Option(
+            name="quiet",
+            group=MACHINE,
+            kind="flag",
+            words="print a plain line every 5 s in place of the live table",
+        ),
+        Option(
+            name="awake",
+            group=MACHINE,
+            kind="flag",
+            words="keep the processor's cores from sleeping, because idle machines wake up late",
+        ),
+        Option(
+            name="run-dir",
+            group=MACHINE,
+            metavar="DIR",
+            words="the folder of the sockets; a second performance at the same time needs its own",
+            unset="one for each user",
+            example="/tmp/antiphon-two",
+        ),
+        Option(
+            name="keys",
+            group=MACHINE,
+            metavar="DIR",
+            words="the keys for links between machines, made by run_live.py keys DIR",
+            unset="no keys",
+            example="keys",
+        ),
+        Option(
+            name="address",
+            group=MACHINE,
+            metavar="STAGE=tcp://HOST:PORT",
+            kind="pairs",
+            words="a stage that is reached over a network; may be given several times",
+            unset="all stages run here",
+            example='["motion=tcp://10.0.0.2:5001"]',
+        ),
+        Option(
+            name="allow-remote",
+            group=MACHINE,
+            kind="flag",
+            words="let other machines connect",
+        ),
+    )
+}
+
+SETTINGS: dict[str, Setting] = {
+    row.name: row for group in GROUPS for row in (*OPTIONS.values(), *CONTROLS.values()) if row.group == group
+}
+"""Every option and every live control by name, group by group."""
+
+
+def place(values: dict[str, Any]) -> dict[str, Any]:
+    """Sort read values (setting -> value) into the fields of `Show`; what is no field of it is left out."""
+    show: dict[str, Any] = {}
+    links = {entry.name for entry in msgspec.structs.fields(Links)}
+    for name, value in values.items():
+        field = {"duration": "duration_s"}.get(name, name.replace("-", "_"))
+        if name in CONTROLS:
+            show.setdefault("controls", {})[name] = os.path.abspath(value) if name == "prior" and value else value
+        elif name == "address":
+            show.setdefault("links", {})["addresses"] = value
+        elif field in links:
+            show.setdefault("links", {})[field] = value
+        elif name == "record":
+            show[field] = "" if value == "none" else value
+        elif name not in ("awake", "config"):
+            show[field] = value
+    if "links" in show:
+        show["links"] = Links(**show["links"])
+    return show
