@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv engines live test check format bench docs site clean
+.PHONY: help venv engines live test test-media test-soak check format bench docs site clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -83,9 +83,10 @@ format: venv ## put the code into its form
 bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
 	$(PY) run_live.py bench latency $(ARGS)
 
-docs: venv ## write the generated pages: wire, command line, code map
+docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page
 	$(PY) docs/command_line.py
+	$(PY) docs/diagrams.py
 	$(PY) docs/code_map.py
 
 site: venv ## build the documentation as a website in site/ that needs no network

@@ -15,7 +15,7 @@ HEAD = """# Code map
 <!-- Made by `python docs/code_map.py` from the first line of each docstring; change those, not this page. -->
 
 A room is a folder with one purpose. Find the room for your change in the first table, then the file below it. Who may
-import whom is drawn in [architecture](architecture.md). `tests/unit` has the same rooms;
+import whom is drawn in [architecture](architecture.md#rooms-and-imports). `tests/unit` has the same rooms;
 `tests/contract` proves the streaming law for every network, `tests/parity` compares runtimes, `tests/replay` runs both
 loops without devices, `tests/live` runs whole performances.
 

@@ -11,8 +11,10 @@ import pytest
 
 from tests.unit.docs.scripts import ROOT, load
 
-PAGES = ("index", "first-performance", "controls", "command-line", "results", "latency-budget", "engines", "bundles")
-PAGES += ("training", "architecture", "wire", "code-map", "decisions", "extending", "contributing", "changelog")
+PAGES = (
+    *("index", "first-performance", "controls", "command-line", "results", "latency-budget", "engines", "bundles"),
+    *("training", "architecture", "wire", "code-map", "decisions", "extending", "contributing", "changelog"),
+)
 
 
 @pytest.fixture(scope="module")
