@@ -20,7 +20,7 @@ from engines.contract import EngineError
 from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
-from streaming.devices.screens.select import has_display
+from streaming.devices.screens.window import has_display
 from streaming.devices.sound.portaudio import list_devices, load_sounddevice
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError

@@ -17,6 +17,8 @@ from streaming.errors import SourceError
 
 PLAYERS = ("strings", "keys", "drums", "air", "dance")
 """The kinds of synthetic performers."""
+SELF = "self"
+"""The microphone is the music that the show itself plays: no device is opened."""
 _URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp")
 _CAMERAS = "streaming.devices.cameras."
 _SOUND = "streaming.devices.sound."
@@ -31,7 +33,7 @@ class DeviceKind:
         usage: how it is written after the option, for help and errors.
         words: what it is, for people.
         opener: "module:function" that opens it; the function's arguments are those of the option (see `DeviceOption`).
-            "" where the stage needs no device.
+            "" where it is no single device.
         pattern: regular expression of everything that is meant to be of this kind; its group, if any, is the argument.
         argument: regular expression of an argument that is right.
         file: the argument is the path of a file that is read or written; "" for no file.
@@ -112,7 +114,7 @@ CAMERA = DeviceOption(
         DeviceKind(
             "auto",
             "the first webcam that answers, else the synthetic performer",
-            _CAMERAS + "select:open_first",
+            "",
             "auto",
             sees_the_room=True,
         ),
@@ -148,7 +150,7 @@ CAMERA = DeviceOption(
         ),
     ),
 )
-"""Openers take (argument, `Context`, whether the stage was restarted) and give a `CameraSource`, not open yet."""
+"""Openers take (argument, `Context`) and give a `CameraSource` that is not open yet; `auto` tries several."""
 
 SPEAKER = DeviceOption(
     "speaker",
@@ -166,13 +168,13 @@ SPEAKER = DeviceOption(
         DeviceKind("DEVICE", "an output by number or name", _SOUND + "speakers:open_device", "(.+)"),
     ),
 )
-"""Openers take (argument, record folder) and give an `AudioOutput` and a line for the user."""
+"""Openers take (argument, record folder, file to go on with) and give an `AudioOutput` and a line for the user."""
 
 MICROPHONE = DeviceOption(
     "microphone",
     (
         DeviceKind("auto", "the default input, else what the show plays", _SOUND + "microphones:open_auto", "auto"),
-        DeviceKind("self", "what the show itself plays", "", "self"),
+        DeviceKind(SELF, "what the show itself plays", "", SELF),
         DeviceKind("none", "nothing is heard", _SOUND + "inputs:open_none", "none"),
         DeviceKind(
             "FILE",

@@ -12,13 +12,18 @@ from streaming.audio.levels import decibels
 from streaming.audio.resampler import TickResampler
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.sound.inputs import AudioInput, Intake
-from streaming.devices.sound.microphones import SELF, open_input
 from streaming.errors import StageError
+from streaming.schema.device_kinds import MICROPHONE, SELF
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
 from streaming.stage import Context, Inputs
 from streaming.timing.clock import DeviceClock
 
 WAKE_NS = 5_000_000
+SILENT_DB = -75.0
+"""A device that is softer than this in dB of full scale hears nothing: the noise of a cheap microphone lies at -65 dB,
+a muted or unplugged one gives digital silence."""
+SILENT_AFTER_S = 10
+"""After so many seconds of silence on end it is said, once."""
 
 
 class MicrophoneStage:
@@ -27,13 +32,13 @@ class MicrophoneStage:
     Its ticks are those of the input's own clock; where the show listens to itself, those of the speaker.
 
     Args:
-        opener: opens what `--microphone` says; see `open_input`.
+        opener: opens what `--microphone` says; see `device_kinds.MICROPHONE`.
         intake_clock: reads the clock for the device's thread; None for the real one.
     """
 
     def __init__(
         self,
-        opener: Callable[[str], tuple[AudioInput, str]] = open_input,
+        opener: Callable[[str], tuple[AudioInput, str]] = MICROPHONE.open,
         intake_clock: Callable[[], int] | None = None,
     ) -> None:
         self._opener = opener
@@ -43,6 +48,7 @@ class MicrophoneStage:
         self._wake_ns: int | None = None
         self._tick = -1
         self._overruns = self._lost = self._errors = 0
+        self._silent_ticks = 0
         self._finished = False
         self._echo_canceller: EchoCanceller | None = None
         self._playback = PlaybackHistory()
@@ -132,6 +138,7 @@ class MicrophoneStage:
 
     def _tick_of(self, position: int, sound: NDArray[np.float32]) -> Microphone:
         pcm = np.clip(np.nan_to_num(self._resampler.step(sound)), -1.0, 1.0).astype(np.float32)
+        self._watch_silence(decibels(pcm))
         # Ticks that were lost before they could be taken leave a gap in the numbers.
         self._tick = self._first + (position - self._origin) // self._size
         captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
@@ -144,6 +151,20 @@ class MicrophoneStage:
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
         self._context.metrics.gauge("level_db", level)
         return Microphone(tick=self._tick, pcm=pcm, level_db=level, capture_ns=captured_ns)
+
+    def _watch_silence(self, level_db: float) -> None:
+        """Say once that nothing is heard, and report the longest silence in whole multiples of 10 s."""
+        self._silent_ticks = self._silent_ticks + 1 if level_db < SILENT_DB else 0
+        seconds, left = divmod(self._silent_ticks, TICKS_PER_SECOND)
+        source, context = self._input, self._context
+        if left or not seconds or seconds % SILENT_AFTER_S or source is None or source.name == "none" or source.ended:
+            return
+        if "silent_s" not in context.memo:
+            itself = ", or --microphone self" if context.show.direction == "both" else ""
+            what, first = ("the file", "") if source.waits else ("the microphone", "plug in, ")
+            context.note(f"{what} is silent: {first}choose another with --microphone{itself}")
+        longest = max(seconds, int(context.memo.get("silent_s", 0)))
+        context.memo["silent_s"] = context.info["silent_s"] = longest
 
     def _of_the_show(self, inputs: Inputs) -> Sequence[Message]:
         """The sound that goes to the speaker, with the time at which it will be heard."""

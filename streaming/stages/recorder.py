@@ -11,10 +11,9 @@ from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films.film import Film, film_path
 from streaming.devices.films.film_picture import FilmShot
 from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion, Picture, Sound, Speaker
+from streaming.settings.device_checks import check_folder
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing import clock
-
-_MAX_PARTS = 100
 
 
 class RecorderStage:
@@ -29,10 +28,10 @@ class RecorderStage:
         self._latency_ms: float | None = None
 
     def setup(self, context: Context) -> None:
-        """Make the file.
+        """Check that a film can be made in the record folder; its file is made with the first tick.
 
         Raises:
-            UserError: when it cannot be made.
+            UserError: when none can be made there.
         """
         self._context = context
         self._reverse_only = context.show.direction == "music-to-video"
@@ -40,15 +39,10 @@ class RecorderStage:
         if folder in ("", "none"):
             context.info["film"] = "none"
             return
-        name = str(context.memo.setdefault("name", clock.wall_text()))
-        part = int(context.memo.get("part", 0)) + 1
-        while film_path(folder, name, part).exists() and part < _MAX_PARTS:
-            part += 1
-        context.memo["part"] = part
+        check_folder(folder, "--record")
+        path = film_path(folder, str(context.memo.setdefault("name", clock.wall_text())))
         metrics = context.metrics
-        path = film_path(folder, name, part)
         self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe)
-        context.info["film"] = str(path)
 
     def wake_ns(self) -> int | None:
         """Never by time: messages wake it."""
@@ -74,16 +68,24 @@ class RecorderStage:
         heard = inputs.all(Microphone) if self._reverse_only else inputs.all(Sound)
         for sound in heard:
             if isinstance(sound, Sound) and sound.fresh:
-                self._latency_ms = self._latency_of(sound)
+                latency = latency_ms(sound, self._speaker)
+                self._latency_ms = self._latency_ms if latency is None else latency
             shot = FilmShot(sound.tick, self._image, self._flow, self._latency_ms, self._picture)
             self._film.add(sound.pcm, shot)
+        self._report_path()
         return ()
 
     def close(self) -> None:
         """Finish the film."""
         if self._film is not None:
             self._film.close()
+            self._report_path()
             self._film = None
+
+    def _report_path(self) -> None:
+        """Name the film once there is one."""
+        if self._film is not None and self._film.path is not None:
+            self._context.info["film"] = str(self._film.path)
 
     def _save_still(self, path: str) -> None:
         if self._film is None:
@@ -91,14 +93,14 @@ class RecorderStage:
         else:
             self._film.still(path)
 
-    def _latency_of(self, sound: Sound) -> float | None:
-        """From the capture of the frame behind a tick to the tick's first sample leaving the device, in ms."""
-        speaker = self._speaker
-        if speaker is None or not sound.capture_ns:
-            return self._latency_ms
-        ahead = (sound.tick - speaker.tick) * TICK_SAMPLES
-        dac_ns = speaker.dac_ns + ahead * 1e9 / (speaker.rate_hz or SAMPLE_RATE)
-        return (dac_ns - sound.capture_ns) / 1e6
+
+def latency_ms(sound: Sound, speaker: Speaker | None) -> float | None:
+    """From the capture of the frame behind a tick to the tick's first sample leaving the device; None when unknown."""
+    if speaker is None or not sound.capture_ns:
+        return None
+    ahead = (sound.tick - speaker.tick) * TICK_SAMPLES
+    dac_ns = speaker.dac_ns + ahead * 1e9 / (speaker.rate_hz or SAMPLE_RATE)
+    return (dac_ns - sound.capture_ns) / 1e6
 
 
 def build() -> Stage:

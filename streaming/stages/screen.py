@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS, TICKS_PER_SECOND
-from streaming.devices.screens.select import ScreenDevice as ScreenDevice
-from streaming.devices.screens.select import open_screen
+from streaming.devices.screens.device import ScreenDevice
 from streaming.devices.stills.prior import load_prior, screen_size
 from streaming.errors import UserError
+from streaming.schema.device_kinds import SCREEN
 from streaming.schema.messages import Message, Microphone, Picture, Screen
 from streaming.stage import Context, Inputs
 from streaming.timing import clock
@@ -35,14 +35,14 @@ class ScreenStage:
     A picture that comes when the next one is due already is still seen, briefly; a tick later it is passed over.
 
     Args:
-        opener: opens what `--screen` says; see `open_screen`.
+        opener: opens what `--screen` says; see `device_kinds.SCREEN`.
         now_ns: reads the clock, for the moment at which a picture has been shown.
         loader: reads the prior image; see `load_prior`.
     """
 
     def __init__(
         self,
-        opener: Callable[..., ScreenDevice] = open_screen,
+        opener: Callable[..., ScreenDevice] = SCREEN.open,
         now_ns: Callable[[], int] = clock.now_ns,
         loader: Callable[[str], NDArray[np.uint8]] = load_prior,
     ) -> None:

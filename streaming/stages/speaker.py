@@ -11,8 +11,8 @@ from streaming.audio.resampler import TickResampler
 from streaming.audio.tick_ring import TickRecord, TickRing
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.sound.outputs import AudioOutput, Feed
-from streaming.devices.sound.speakers import open_output
 from streaming.errors import StageError
+from streaming.schema.device_kinds import SPEAKER
 from streaming.schema.messages import Message, Sound, Speaker
 from streaming.stage import Context, Inputs
 from streaming.timing.clock import DeviceClock
@@ -29,13 +29,13 @@ class SpeakerStage:
     """Plays the ticks of the performance on one audio output.
 
     Args:
-        opener: opens what `--speaker` says; see `open_output`.
+        opener: opens what `--speaker` says; see `device_kinds.SPEAKER`.
         feed_clock: reads the clock for the device's thread; None for the real one.
     """
 
     def __init__(
         self,
-        opener: Callable[[str, str, str], tuple[AudioOutput, str]] = open_output,
+        opener: Callable[[str, str, str], tuple[AudioOutput, str]] = SPEAKER.open,
         feed_clock: Callable[[], int] | None = None,
     ) -> None:
         self._opener = opener
@@ -75,8 +75,6 @@ class SpeakerStage:
         self._device = DeviceClock(float(output.samplerate))
         self._feed = Feed(self._ring, self._feed_clock) if self._feed_clock else Feed(self._ring)
         output.start(self._feed)
-        if path := getattr(output, "path", None):
-            memo["path"] = str(path)
         context.info.update(
             device=output.name,
             samplerate=output.samplerate,
@@ -142,6 +140,10 @@ class SpeakerStage:
         if self._output is not None:
             length = None if self._end_tick is None else self._end_tick * size
             self._output.span(begin, first * size, length)
+            if self._output.path is not None:
+                # Only now: a file that this show has not made is not to be gone on with.
+                memo["path"] = str(self._output.path)
+                self._context.info["device"] = self._output.name
 
     def _take(self, sound: Sound, now_ns: int) -> None:
         # The resampler hears every tick, also those that come too late, so that its memory stays whole.

@@ -91,7 +91,7 @@ def sound(seed: int) -> np.ndarray:
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(samples)) / np.sqrt(hz + 50)
     spectrum += np.fft.rfft(0.02 * np.sin(2 * np.pi * 440 * t) * np.exp(-3 * (t % 0.5)))
     wave = np.fft.irfft(np.where((hz > 60) & (hz < 12_000), spectrum, 0.0), samples)
-    return (0.7 * wave / np.abs(wave).max()).astype(np.float32)
+    return np.asarray(0.7 * wave / np.abs(wave).max(), np.float32)
 
 
 def play_and_record(rate: int, wave: np.ndarray, folder: Path) -> tuple[dict[str, object], np.ndarray]:

@@ -128,7 +128,7 @@ def test_what_the_port_gives_is_what_the_sound_stage_sent(rate: int, tmp_path: P
     report, sent, got = perform(rate, tmp_path)
     assert report["audio"]["samplerate"] == rate
     ticks, size = report["ticks"], rate // TICKS_PER_SECOND
-    there = ~np.isnan(sent).any(1)
+    there = np.asarray(~np.isnan(sent).any(1))
     heard = np.where(there[:, None], sent, 0.0).ravel().astype(np.float32)
     first, second = 2 * TICKS_PER_SECOND * TICK_SAMPLES, TICKS_PER_SECOND * TICK_SAMPLES
     # From the third second on, where the loudest second of the first ten is.

@@ -224,6 +224,17 @@ def network_camera(url: str, *, open_timeout_s: float = URL_OPEN_S, retry_s: flo
     return LiveCapture(connect, without_password(url), fix, open_timeout_s=open_timeout_s, retry_s=retry_s)
 
 
+def open_webcam(name: str, context: Context) -> LiveCapture:
+    """The webcam of a number or a device file; a restarted stage waits for it."""
+    device = int(name) if name.isdecimal() else name
+    return webcam(device, open_timeout_s=0.0) if "camera" in context.memo else webcam(device)
+
+
+def open_network_camera(url: str, context: Context) -> LiveCapture:
+    """The camera behind an address; a restarted stage waits for it."""
+    return network_camera(url, open_timeout_s=0.0) if "camera" in context.memo else network_camera(url)
+
+
 def without_password(url: str) -> str:
     """An address as it may be shown."""
     parts = urlsplit(url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS
 from streaming.devices.cameras.frames import STILL_NS, CameraSource, Frame, fitted_size, upright
+from streaming.devices.media import MediaError, open_media
 from streaming.errors import SourceError
 from streaming.stage import Context
+from streaming.system.files import check_input, reason
 
 AHEAD = 4
 """Decoded frames that may wait; at 640x360 and 25 fps 2.8 MB and 160 ms."""
@@ -65,13 +66,7 @@ class VideoFile(CameraSource):
 
     def open(self, context: Context) -> None:
         """Check the file, start decoding, and wait for its first two frames."""
-        if not os.path.exists(self._path):
-            raise SourceError("there is no such file", self._path, "give the path of a video, or --camera performer")
-        if os.path.isdir(self._path):
-            raise SourceError("this is a folder, not a video", self._path, "give the path of a file")
-        if os.path.isfile(self._path) and os.path.getsize(self._path) == 0:
-            raise SourceError("the file is empty (0 bytes)", self._path, "copy or record it again")
-        av.logging.set_level(None)
+        check_input(self._path, "--camera", "the path of a video, or performer")
         self._context = context
         self._still_ns = context.now_ns
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
@@ -134,6 +129,11 @@ class VideoFile(CameraSource):
             return self._origin_ns + head.time_ns
         return self._origin_ns + self._end_ns if self._ended.is_set() and not self.finished else None
 
+    @property
+    def ahead(self) -> int:
+        """Decoded frames that wait for their time."""
+        return self._queue.qsize() + (self._head is not None)
+
     def close(self) -> None:
         """Stop decoding."""
         self._stop.set()
@@ -164,9 +164,9 @@ class VideoFile(CameraSource):
                 pass_ns = pass_end_ns
         except SourceError as error:
             self._error = error
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except MediaError as error:
             self._error = SourceError(
-                f"it cannot be read as a video ({_reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
+                f"it cannot be read as a video ({reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
             )
         finally:
             if self._error is not None and self._is_open.is_set() and self._context is not None:
@@ -178,7 +178,7 @@ class VideoFile(CameraSource):
 
     def _play_once(self, pass_ns: int) -> int:
         """Decode the file once and queue its frames; returns where the next pass begins."""
-        with av.open(self._path) as container:
+        with open_media(self._path) as container:
             stream = _video_stream(container, self._path)
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             rate = _rate_of(stream)
@@ -337,5 +337,8 @@ def _to_bgr(frame: Any, pixel_aspect: float) -> NDArray[np.uint8]:
     return upright(image, frame.rotation)
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def open_file(path: str, context: Context) -> VideoFile:
+    """A video file; a show of a set duration repeats it, and a restarted stage goes on where it was."""
+    origin_ns = int(context.memo.get("origin_ns", 0))
+    skip_ns = context.now_ns - origin_ns if origin_ns else 0
+    return VideoFile(path, looping=context.show.duration_s is not None, skip_ns=skip_ns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
-import av.error
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.films.film_picture import Composer, FilmShot
-from streaming.errors import UserError
+from streaming.devices.media import MediaError
+from streaming.system.files import Existing, absolute, new_file, reason
 from streaming.timing import clock
 
 MAX_WAITING_PICTURES = 6
@@ -62,17 +61,20 @@ class _Tick:
 
 
 class Film:
-    """A film in the making. `add` never blocks; writing happens in a thread.
+    """A film in the making, which is begun with its first tick. `add` never blocks; writing happens in a thread.
 
     Args:
-        path: the MP4 to write; must not exist.
+        path: the MP4 to write.
+        existing: what becomes of a file of that name: "number": it stays, and this one gets a number; "aside": it is
+            renamed.
         pictures: makes its pictures; None for camera, flow and spectrogram side by side.
         note: says one line to the user; called from the writing thread.
         count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`.
         observe: takes a duration in ms: `compose_ms`, `encode_ms`.
 
-    Raises:
-        UserError: when the file cannot be made.
+    Attributes:
+        path: where the film is; None before its first tick.
+        stopped: why nothing more is written, "" while it is.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Film:
         path: Path,
         pictures: FilmComposer | None = None,
         *,
+        existing: Existing = "number",
         note: Callable[[str], None],
         count: Callable[[str, int], None] = lambda name, by: None,
         observe: Callable[[str, float], None] = lambda name, value: None,
     ) -> None:
-        self.path = path
+        self.path: Path | None = None
+        self._wanted, self._existing = path, existing
         self._note, self._count, self._observe = note, count, observe
         self._queue: queue.Queue[_Tick | None] = queue.Queue(MAX_WAITING_TICKS)
         self._pictures = 0
@@ -95,7 +99,7 @@ class Film:
         # The other cores belong to the instrument.
         cv2.setNumThreads(1)
         self._composer = pictures or Composer()
-        self._muxer = FilmFile(path, self._composer.size)
+        self._muxer: FilmFile | None = None
         self._thread = threading.Thread(target=self._run, name="film", daemon=True)
         self._thread.start()
 
@@ -118,19 +122,22 @@ class Film:
             self._count("drops", 1)
         self._put(_Tick(pcm, None if behind else shot))
 
+    @property
+    def waiting(self) -> int:
+        """Ticks that wait for the writing thread."""
+        return self._queue.qsize()
+
     def still(self, path: str) -> None:
         """Save the next composed picture as a PNG."""
         self._still_path = path
 
     def close(self) -> None:
-        """Write what waits and finish the file, within bounded time; a film without a tick is removed."""
+        """Write what waits and finish the file, within bounded time."""
         try:
             self._queue.put(None, timeout=CLOSE_TIMEOUT_S if self._thread.is_alive() else 0.0)
         except queue.Full:
             self._stop("the disk is too slow")
         self._thread.join(CLOSE_TIMEOUT_S)
-        if self._next_tick is None and not self._thread.is_alive():
-            self.path.unlink(missing_ok=True)
 
     def _put(self, tick: _Tick) -> None:
         try:
@@ -141,34 +148,48 @@ class Film:
     def _stop(self, reason: str) -> None:
         if not self.stopped:
             self.stopped = reason
-            self._note(f"recording stopped: {reason}; the show goes on ({self.path})")
+            self._note(f"recording stopped: {reason}; the show goes on ({self.path or self._wanted})")
 
     # What follows runs in the writing thread.
 
     def _run(self) -> None:
         try:
             while (tick := self._queue.get()) is not None and not self.stopped:
-                self._write(tick)
-        except (av.error.FFmpegError, OSError) as error:
-            self._stop(_reason(error))
+                self._muxer = self._muxer or self._begin()
+                self._write(tick, self._muxer)
+        except MediaError as error:
+            self._stop(reason(error))
         finally:
             try:
-                self._muxer.close()
-            except (av.error.FFmpegError, OSError) as error:
-                self._stop(_reason(error))
+                if self._muxer is not None:
+                    self._muxer.close()
+            except MediaError as error:
+                self._stop(reason(error))
 
-    def _write(self, tick: _Tick) -> None:
+    def _begin(self) -> FilmFile:
+        path, line = new_file(self._wanted, self._existing)
+        if line:
+            self._note(line)
+        try:
+            muxer = FilmFile(path, self._composer.size)
+        except MediaError:
+            path.unlink(missing_ok=True)
+            raise
+        self.path = path
+        return muxer
+
+    def _write(self, tick: _Tick, muxer: FilmFile) -> None:
         composer = self._composer
         begun_ns = clock.now_ns()
         composer.hear(tick.pcm)
         if tick.shot is None:
-            self._muxer.write(tick.pcm, None)
+            muxer.write(tick.pcm, None)
             return
         picture = composer.compose(tick.shot)
         with self._lock:
             self._pictures -= 1
         composed_ns = clock.now_ns()
-        self._muxer.write(tick.pcm, picture)
+        muxer.write(tick.pcm, picture)
         self._count("frames", 1)
         self._observe("compose_ms", (composed_ns - begun_ns) / 1e6)
         self._observe("encode_ms", (clock.now_ns() - composed_ns) / 1e6)
@@ -179,27 +200,22 @@ class Film:
     def _save(self, path: str, picture: NDArray[np.uint8]) -> None:
         try:
             good, data = cv2.imencode(".png", picture)
-            Path(path).write_bytes(data.tobytes() if good else b"")
-        except OSError as error:
-            self._note(f"the still could not be saved: {_reason(error)} ({path})")
+            new_file(path, "aside")[0].write_bytes(data.tobytes() if good else b"")
+        except (OSError, ValueError) as error:
+            self._note(f"the still could not be saved: {reason(error)} ({path})")
 
 
 class FilmFile:
-    """H.264 and AAC in a fragmented MP4; tick n of the film is shown at n × 40 ms, where its sound begins."""
+    """H.264 and AAC in a fragmented MP4; tick n of the film is shown at n × 40 ms, where its sound begins.
+
+    Args:
+        path: absolute, of an empty file that was made for it.
+        size: width and height of the pictures.
+    """
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
         av.logging.set_level(None)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Made here, exclusively: no other recording is ever overwritten, and the error is a plain one.
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-            self._container: Any = av.open(str(path), "w", format="mp4", options=_MUXER_OPTIONS)
-        except (av.error.FFmpegError, OSError) as error:
-            raise UserError(
-                f"the film cannot be written here ({_reason(error)})",
-                str(path),
-                "give another folder with --record DIR, or --record none",
-            ) from error
+        self._container: Any = av.open(absolute(path), "w", format="mp4", options=_MUXER_OPTIONS)
         self._video = self._container.add_stream("libx264", rate=TICKS_PER_SECOND, options=dict(_VIDEO_OPTIONS))
         self._video.width, self._video.height = size
         self._video.pix_fmt = "yuv420p"
@@ -230,10 +246,6 @@ class FilmFile:
             self._container.close()
 
 
-def film_path(folder: str, wall_text: str, part: int) -> Path:
-    """Where the film goes: `antiphon-20261122-041200.mp4`, and `-2` and so on for what follows a restart."""
-    return Path(folder) / (f"antiphon-{wall_text}.mp4" if part <= 1 else f"antiphon-{wall_text}-{part}.mp4")
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def film_path(folder: str, wall_text: str) -> Path:
+    """Where the film goes: `antiphon-20261122-041200.mp4`; what follows a restart of the stage gets a number."""
+    return Path(folder) / f"antiphon-{wall_text}.mp4"

@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.devices.screens.device import Count, Image, Note
 from streaming.errors import SourceError
 
+DEFAULT_PORT, LAST_PORT = 8025, 65_535
 QUALITY = 90
 MOST = 8
 """Browsers that may look at once."""
@@ -31,6 +33,10 @@ class PictureServer:
     Args:
         port: of 127.0.0.1; 0 for any.
 
+    Attributes:
+        url: the page's address.
+        encoded: how many pictures were made into JPEG so far.
+
     Raises:
         SourceError: when the port cannot be had.
     """
@@ -38,7 +44,8 @@ class PictureServer:
     def __init__(self, port: int) -> None:
         self._changed = threading.Condition()
         self._picture: NDArray[np.uint8] | None = None
-        self._encoded: tuple[int, bytes] = (0, b"")
+        self._newest: tuple[int, bytes] = (0, b"")
+        self.encoded = 0
         self._number = 0
         self._looking = 0
         self._ended = False
@@ -68,13 +75,14 @@ class PictureServer:
             number, picture = self._number, self._picture
             if picture is None or number <= than:
                 return than, b""
-            if self._encoded[0] == number:
-                return self._encoded
+            if self._newest[0] == number:
+                return self._newest
         done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         encoded = (number, data.tobytes() if done else b"")
         with self._changed:
-            if number > self._encoded[0]:
-                self._encoded = encoded
+            self.encoded += 1
+            if number > self._newest[0]:
+                self._newest = encoded
         return encoded
 
     def begin(self) -> bool:
@@ -146,3 +154,47 @@ def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
                 server.end()
 
     return Handler
+
+
+class WebScreen:
+    """A page on this machine that any browser shows, full screen if it likes.
+
+    Args:
+        port: of 127.0.0.1; 0 for any.
+
+    Raises:
+        UserError: when the port is taken.
+    """
+
+    def __init__(self, port: int = DEFAULT_PORT) -> None:
+        self._server = PictureServer(port)
+        self.name = self._server.url
+
+    def show(self, tick: int, picture: Image) -> None:
+        """Offer it to those who look."""
+        self._server.offer(picture)
+
+    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
+        """The sound comes from the speaker."""
+
+    def wishes(self) -> list[str]:
+        """A page asks for nothing."""
+        return []
+
+    def close(self) -> None:
+        """End the page."""
+        self._server.close()
+
+
+def open_page(port: str, size: tuple[int, int], note: Note, count: Count) -> WebScreen:
+    """A page for browsers, on a port of this machine.
+
+    Raises:
+        UserError: when the port cannot be had.
+    """
+    number = int(port) if port else DEFAULT_PORT
+    if number > LAST_PORT:
+        raise SourceError(f"has no such port; the last one is {LAST_PORT}", f"--screen web:{port}", "choose another")
+    screen = WebScreen(number)
+    note(f"the picture is at {screen.name}")
+    return screen

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 import av
-import av.error
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE
+from streaming.devices.media import MediaError, open_media
 from streaming.errors import SourceError
+from streaming.system.files import check_input, reason
 from streaming.timing import clock
 
 BLOCK_S = 0.005
@@ -209,6 +210,7 @@ class FileInput(PacedInput):
         super().__init__(now_ns, sleep_until)
         self.name = f"file:{path}"
         self.path = path
+        check_input(str(path), "--microphone", "a sound file, a device, self or none")
         self._pieces = _decode(path)
         try:
             self._first = next(self._pieces)
@@ -247,9 +249,9 @@ def _decode(path: Path) -> Iterator[Samples]:
     """
     fix = "give --microphone a sound file that FFmpeg reads, a device, self or none"
     try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(f"cannot be read ({getattr(error, 'strerror', None) or error})", str(path), fix) from error
+        container = open_media(str(path))
+    except MediaError as error:
+        raise SourceError(f"cannot be read as sound ({reason(error)})", str(path), fix) from error
     with container:
         if not container.streams.audio:
             raise SourceError("has no sound", str(path), fix)
@@ -261,10 +263,24 @@ def _decode(path: Path) -> Iterator[Samples]:
                     yield _mono(part.to_ndarray())
             for part in resampler.resample(None):
                 yield _mono(part.to_ndarray())
-        except (av.error.FFmpegError, OSError):
+        except MediaError:
             return
 
 
 def _mono(sound: NDArray[np.floating]) -> Samples:
     mixed = np.asarray(sound.mean(0), np.float32)
     return np.where(np.isfinite(mixed), mixed, 0.0).clip(-1.0, 1.0).astype(np.float32)
+
+
+def open_none(argument: str) -> tuple[AudioInput, str]:
+    """Silence, paced by the clock."""
+    return PacedInput(), ""
+
+
+def open_file(path: str) -> tuple[AudioInput, str]:
+    """A file with sound.
+
+    Raises:
+        SourceError: when there is no sound in it that can be read.
+    """
+    return FileInput(Path(path)), ""

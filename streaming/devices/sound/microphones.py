@@ -1,20 +1,17 @@
-"""Microphones through PortAudio, and the choice of the input that `--microphone` names."""
+"""Microphones and line inputs through PortAudio."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.devices.sound.inputs import BLOCK_S, AudioInput, FileInput, Intake, PacedInput
-from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
+from streaming.devices.sound.inputs import BLOCK_S, AudioInput, Intake, PacedInput
+from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of
 from streaming.errors import SourceError, UserError
+from streaming.system.files import reason
 
-SELF = "self"
-"""The microphone is the music that the forward loop plays: no device is opened."""
 _MAX_BLOCK = 8_192
 
 
@@ -114,25 +111,17 @@ class SoundDeviceInput:
             intake(mono, age_ns - begin * 1_000_000_000 // self.samplerate)
 
 
-def open_input(spec: str) -> tuple[AudioInput, str]:
-    """Open what `--microphone` says.
-
-    Args:
-        spec: "auto", a device's name or number, a sound file, or "none".
-
-    Returns:
-        The input, and a line for the user ("" for none).
+def open_device(name: str) -> tuple[AudioInput, str]:
+    """An input by its number, its name or a part of it.
 
     Raises:
         UserError: when it cannot be used.
     """
-    if spec == "none":
-        return PacedInput(), ""
-    path = spec.removeprefix("file:")
-    if path != spec or os.sep in spec or Path(spec).is_file():
-        return FileInput(Path(path)), ""
-    if spec != "auto":
-        return SoundDeviceInput(spec), ""
+    return SoundDeviceInput(name), ""
+
+
+def open_auto(argument: str) -> tuple[AudioInput, str]:
+    """The default input; silence where there is none, which is said."""
     try:
         return SoundDeviceInput("auto"), ""
     except UserError as error:

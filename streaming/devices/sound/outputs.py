@@ -1,4 +1,4 @@
-"""What an audio output is, and the outputs that the clock paces: a file that plays the device's part, and nothing."""
+"""What an audio output is, and the two that the clock paces: a WAV file, and none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from streaming.audio.tick_ring import TickRing
 from streaming.conventions import SAMPLE_RATE
-from streaming.devices.sound.wav_file import WavWriter
+from streaming.devices.sound.wav_file import EarlierFile, WavWriter
+from streaming.system.files import check_output, reason
 from streaming.timing import clock
 
 BLOCK_S = 0.005
@@ -77,12 +78,14 @@ class AudioOutput(Protocol):
         samplerate: Hz.
         latency_s: from the call for a sample to its leaving, as far as it is known.
         underruns: how often the device ran dry.
+        path: the file that it writes, once it has been made; None for a device.
     """
 
     name: str
     samplerate: int
     latency_s: float
     underruns: int
+    path: Path | None
 
     def start(self, feed: Feed) -> None:
         """Begin to call `feed`."""
@@ -128,6 +131,7 @@ class NullOutput:
         self.latency_s = BLOCK_S
         self.underruns = 0
         self.late_wakes = 0
+        self.path: Path | None = None
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -172,53 +176,64 @@ class NullOutput:
 
 
 class FileOutput(NullOutput):
-    """A 16-bit WAV file that plays the part of the device, paced by the clock.
+    """A 16-bit WAV file in place of a device, paced by the clock.
 
-    The file holds the performance and nothing else: it begins with tick 0, and what passed while the output was away
-    is silence. Its header is kept valid, so a kill leaves a readable file. Writing is done in a thread of its own: a
-    slow disk does not hold up the pace, a full one ends the file and not the show.
+    The file is made when the performance begins. It holds the performance and nothing else: it begins with tick 0, and
+    what passed while the output was away is silence. Its header is kept valid, so a kill leaves a readable file. A
+    thread of its own writes it: a slow disk does not hold up the pace, a full one ends the file and not the show.
 
     Args:
-        path: the file; an existing one is replaced.
-        resume: go on with an existing file of the same rate.
+        path: the file.
+        existing: what becomes of a file of that name; see `WavWriter`.
         samplerate: Hz.
         now_ns: reads the clock.
         sleep_until: sleeps until an absolute time in ns.
 
     Raises:
-        SourceError: when the file cannot be written.
+        SourceError: when no file can be made there.
     """
 
     def __init__(
         self,
         path: Path,
-        resume: bool = False,
+        existing: EarlierFile = "aside",
         samplerate: int = SAMPLE_RATE,
         now_ns: Callable[[], int] = clock.now_ns,
         sleep_until: Callable[[int], None] = clock.sleep_until,
     ) -> None:
         super().__init__(samplerate, now_ns, sleep_until)
+        check_output(str(path), "--speaker")
         self.name = f"file:{path}"
-        self.path = path
-        self._writer = WavWriter(path, samplerate, resume=resume)
+        self._wanted, self._existing = path, existing
+        self._writer: WavWriter | None = None
+        self._problems: list[str] = []
         # (position of the first sample, its place in the file, the file's length or None), replaced as one object
         self._span: tuple[int, int, int | None] | None = None
 
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
-        """Say which samples go into the file, and where."""
+        """Make the file, and say which samples go into it, and where; what fails ends the file and not the show."""
+        try:
+            writer = WavWriter(self._wanted, self.samplerate, self._existing)
+        except OSError as error:
+            self._problems.append(f"{self._wanted}: cannot be written ({reason(error)}); the show goes on without it")
+            return
+        self._writer, self.path = writer, writer.path
+        self.name = f"file:{self.path if self._existing == 'number' else self._wanted}"
         self._span = (position, tick_sample, samples)
 
     def notes(self) -> list[str]:
         """What went wrong with the file since the last call."""
-        return self._writer.take_problems()
+        problems, self._problems = self._problems, []
+        return problems + (self._writer.take_notes() if self._writer else [])
 
     def close(self) -> None:
         """Stop, write what is left, and close the file."""
         super().close()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def _keep(self, position: int, block: NDArray[np.float32]) -> None:
-        if self._span is None:
+        if self._span is None or self._writer is None:
             return
         origin, place, length = self._span
         first = max(0, origin - position)
@@ -228,3 +243,17 @@ class FileOutput(NullOutput):
             count = min(count, length - at)
         if count > 0:
             self._writer.write(at, block[first : first + count])
+
+
+def open_none(argument: str, record: str, resume: str) -> tuple[AudioOutput, str]:
+    """Nothing is played."""
+    return NullOutput(), ""
+
+
+def open_file(path: str, record: str, resume: str) -> tuple[AudioOutput, str]:
+    """A WAV file; the stage's last incarnation may have begun it.
+
+    Raises:
+        SourceError: when no file can be made there.
+    """
+    return FileOutput(Path(resume or path), "resume" if resume else "aside"), ""

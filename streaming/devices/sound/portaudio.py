@@ -8,6 +8,7 @@ from typing import Literal
 
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.errors import SourceError, UserError
+from streaming.system.files import reason
 
 Direction = Literal["input", "output"]
 
@@ -110,9 +111,3 @@ def rates_of(info: DeviceInfo) -> list[int]:
     """The rates to try with a device, best first: those of `RATES`, and its own where a tick is whole samples of it."""
     own = info.samplerate
     return [*RATES, *([own] if own not in RATES and own % TICKS_PER_SECOND == 0 else [])]
-
-
-def reason(error: BaseException) -> str:
-    """What an error says, in one short line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200]

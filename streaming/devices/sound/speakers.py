@@ -1,4 +1,4 @@
-"""Sound devices through PortAudio, and the choice of the output that `--speaker` names."""
+"""Audio outputs through PortAudio, and what `--speaker auto` chooses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.devices.sound.outputs import BLOCK_S, AudioOutput, Feed, FileOutput, NullOutput
-from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of, reason
+from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of
 from streaming.errors import SourceError, UserError
+from streaming.settings.device_checks import check_folder
+from streaming.system.files import reason
 
+FILE_NAME = "speaker.wav"
+"""Where the sound goes without a sound device, in the record folder; the second one is `speaker-2.wav`."""
 _MAX_BLOCK = 8_192
 
 
@@ -32,6 +36,7 @@ class SoundDeviceOutput:
         self.name = f"{info.name} ({info.hostapi})"
         self.underruns = 0
         self.blocks = 0
+        self.path: Path | None = None
         self._feed: Feed | None = None
         self._mono = np.zeros(_MAX_BLOCK, np.float32)
         self._stream, self.samplerate, self.channels = self._open(info)
@@ -131,48 +136,24 @@ class SoundDeviceOutput:
             out.fill(0.0)
 
 
-def open_output(spec: str, record: str = "", resume: str = "") -> tuple[AudioOutput, str]:
-    """Open what `--speaker` says.
-
-    Args:
-        spec: "auto", a device's name or number, "file:PATH.wav" or "none".
-        record: the record folder, where "auto" puts a file when there is no sound device; "" or "none" for nowhere.
-        resume: the file that an earlier incarnation of the stage had been writing, to be gone on with.
-
-    Returns:
-        The output, and a line for the user ("" for none).
+def open_device(name: str, record: str, resume: str) -> tuple[AudioOutput, str]:
+    """An output by its number, its name or a part of it.
 
     Raises:
         UserError: when it cannot be used.
     """
-    if spec == "none":
-        return NullOutput(), ""
+    return SoundDeviceOutput(name), ""
+
+
+def open_auto(argument: str, record: str, resume: str) -> tuple[AudioOutput, str]:
+    """The default output; without one a new file in the record folder, or nothing where nothing is recorded."""
     if resume:
-        return FileOutput(Path(resume), resume=True), ""
-    if spec.startswith("file:"):
-        path = Path(spec.removeprefix("file:"))
-        if path.suffix.lower() != ".wav":
-            raise SourceError("is not a .wav file", f"--speaker {spec}", "write file:NAME.wav")
-        return FileOutput(path), ""
-    if spec != "auto":
-        return SoundDeviceOutput(spec), ""
+        return FileOutput(Path(resume), "resume"), ""
     try:
         return SoundDeviceOutput("auto"), ""
     except UserError as error:
         if record in ("", "none"):
-            return NullOutput(), f"no sound device ({error.what}); the sound is not heard and not kept"
-        path = _free_name(Path(record))
-        return FileOutput(path), f"no sound device ({error.what}); the sound goes to {path}"
-
-
-def _free_name(folder: Path) -> Path:
-    """The first name in a folder that is not taken: an earlier performance is not overwritten."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = {entry.name for entry in folder.iterdir()}
-    except OSError as error:
-        raise SourceError(
-            f"cannot be written ({reason(error)})", f"--record {folder}", "choose another folder or free this one"
-        ) from error
-    number = next(number for number in range(1, len(taken) + 2) if f"speaker-{number:03d}.wav" not in taken)
-    return folder / f"speaker-{number:03d}.wav"
+            return NullOutput(), f"no sound device ({error.what}); the sound is neither played nor recorded"
+        check_folder(record, "--record")
+        line = f"no sound device ({error.what}); the sound goes to a file in {record}"
+        return FileOutput(Path(record) / FILE_NAME, "number"), line

@@ -1,21 +1,23 @@
-"""A WAV file that is written while the show runs: always readable, never in the way."""
+"""A WAV file that is written in a thread during the show, and is readable at any time."""
 
 from __future__ import annotations
 
 import struct
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.errors import SourceError
+from streaming.system.files import new_file, reason
 
+EarlierFile = Literal["aside", "number", "resume"]
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _FRAME_BYTES = 2
-_MAX_QUEUE = 6_000
+MAX_QUEUE = 6_000
 """Blocks kept for a slow disk: 30 s of blocks of 5 ms."""
 _WRITE_EVERY_S = 0.1
 _MAX_DATA = 0xFFFF_FFFF - 36
@@ -30,6 +32,11 @@ def header(samplerate: int, data_bytes: int) -> bytes:
     )
 
 
+def open_unbuffered(path: Path) -> BinaryIO:
+    """Open a file so that what is written to it is in it."""
+    return path.open("r+b", buffering=0)
+
+
 class WavWriter:
     """Writes mono 16-bit samples at their places in a file, from a thread of its own.
 
@@ -39,27 +46,33 @@ class WavWriter:
     Args:
         path: the file.
         samplerate: Hz.
-        resume: go on with a file that this class wrote at the same rate; otherwise it is replaced.
+        existing: what becomes of a file of that name: "aside": it is moved aside; "number": it stays, and this one gets
+            a number; "resume": it is gone on with if this class wrote it at the same rate, else moved aside.
+        opener: opens the file that was made, for reading and writing.
+
+    Attributes:
+        path: the file that is written.
 
     Raises:
-        SourceError: when the file cannot be opened.
+        OSError: when the file cannot be made.
     """
 
-    def __init__(self, path: Path, samplerate: int, resume: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        samplerate: int,
+        existing: EarlierFile = "aside",
+        opener: Callable[[Path], BinaryIO] = open_unbuffered,
+    ) -> None:
         self._rate = samplerate
         self._queue: deque[tuple[int, bytes]] = deque()
-        self._problems: deque[str] = deque(maxlen=8)
+        self._notes: deque[str] = deque(maxlen=8)
         self._stop = threading.Event()
         self._failed = False
-        try:
-            self._file = self._open(resume)
-        except OSError as error:
-            raise SourceError(
-                f"cannot be written ({error.strerror or error})",
-                f"--speaker file:{path}",
-                "choose a file in a folder that exists and can be written",
-            ) from error
+        self._opener = opener
+        self.path = path
+        self._bytes = 0
+        self._file = self._open(path, existing)
         self._thread = threading.Thread(target=self._run, name="speaker-file", daemon=True)
         self._thread.start()
 
@@ -72,17 +85,17 @@ class WavWriter:
         """
         if self._failed:
             return
-        if len(self._queue) >= _MAX_QUEUE:
+        if len(self._queue) >= MAX_QUEUE:
             self._fail("the disk is too slow")
             return
         scaled = np.rint(np.clip(pcm, -1.0, 1.0) * np.float32(32767.0))
         self._queue.append((at, scaled.astype("<i2").tobytes()))
 
-    def take_problems(self) -> list[str]:
-        """Lines about what went wrong since the last call."""
+    def take_notes(self) -> list[str]:
+        """Lines for the user since the last call: an earlier file that was moved aside, and what went wrong."""
         found: list[str] = []
-        while self._problems:
-            found.append(self._problems.popleft())
+        while self._notes:
+            found.append(self._notes.popleft())
         return found
 
     def close(self) -> None:
@@ -92,18 +105,21 @@ class WavWriter:
         if not self._thread.is_alive() and not self._file.closed:
             self._file.close()
 
-    def _open(self, resume: bool) -> BinaryIO:
-        if resume and self.path.is_file():
-            file = self.path.open("r+b", buffering=0)
+    def _open(self, path: Path, existing: EarlierFile) -> BinaryIO:
+        if existing == "resume" and path.is_file():
+            file = self._opener(path)
             head = file.read(_HEADER.size)
             size = file.seek(0, 2) - _HEADER.size
             if len(head) == _HEADER.size and head[:4] == b"RIFF" and head[24:28] == struct.pack("<I", self._rate):
                 self._bytes = size - size % _FRAME_BYTES
                 return file
             file.close()
-            self._problems.append(f"{self.path} is not what was being written; it begins anew")
-        file = self.path.open("w+b", buffering=0)
-        self._bytes = 0
+            self._notes.append(f"{path} was changed by others during the show; a new file is begun")
+        self.path, line = new_file(path, "number" if existing == "number" else "aside")
+        line = f"the sound goes to {self.path}" if existing == "number" else line
+        if line:
+            self._notes.append(line)
+        file = self._opener(self.path)
         file.write(header(self._rate, 0))
         return file
 
@@ -113,8 +129,7 @@ class WavWriter:
             try:
                 self._flush()
             except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                self._fail(reason)
+                self._fail(reason(error))
             if ended:
                 return
 
@@ -151,11 +166,11 @@ class WavWriter:
             written = self._file.write(view)
             view = view[written or 0 :]
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, cause: str) -> None:
         """End the file, with sizes that are true."""
         self._failed = True
         self._queue.clear()
-        self._problems.append(f"{self.path}: {reason}; the file ends here, the show goes on")
+        self._notes.append(f"{self.path}: {cause}; the file ends here, the show goes on")
         try:
             self._patch()
         except (OSError, ValueError):

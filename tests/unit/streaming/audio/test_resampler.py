@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import soxr
@@ -30,7 +32,7 @@ def music(samples: int, seed: int, top_hz: float = 12_000.0) -> np.ndarray:
     spectrum = np.fft.rfft(wave + 0.02 * rng.standard_normal(samples))
     spectrum[np.fft.rfftfreq(samples, 1 / 32_000) > top_hz] = 0.0
     wave = np.fft.irfft(spectrum, samples)
-    return (0.7 * wave / np.abs(wave).max()).astype(np.float32)
+    return np.asarray(0.7 * wave / np.abs(wave).max(), np.float32)
 
 
 def streamed(resampler: TickResampler, wave: np.ndarray, ticks: int = 1) -> np.ndarray:
@@ -39,7 +41,7 @@ def streamed(resampler: TickResampler, wave: np.ndarray, ticks: int = 1) -> np.n
 
 
 def db(ratio: float) -> float:
-    return 20 * np.log10(max(ratio, 1e-12))
+    return 20.0 * math.log10(max(ratio, 1e-12))
 
 
 def test_equal_rates_pass_bit_for_bit() -> None:

@@ -22,7 +22,7 @@ def music(rate: int, ticks: int, seed: int) -> np.ndarray:
     hz = np.fft.rfftfreq(noise.shape[0], 1 / rate)
     spectrum *= np.where((hz > 100) & (hz < 12_000), 1.0 / np.sqrt(hz + 100.0), 0.0)
     wave = np.fft.irfft(spectrum, noise.shape[0])
-    return (0.8 * wave / np.abs(wave).max()).astype(np.float32)
+    return np.asarray(0.8 * wave / np.abs(wave).max(), np.float32)
 
 
 def play(ring: TickRing, wave: np.ndarray, lost: set[int], seed: int, origin: int = 100, extra: int = 2) -> np.ndarray:

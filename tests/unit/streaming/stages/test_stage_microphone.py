@@ -37,16 +37,23 @@ class FakeInput:
         self.there = False
 
 
-class Listening:
+class MicrophoneBench:
     """A stage on virtual time: `pass_ms` lets time pass and the input hear a steady tone."""
 
     def __init__(self, rate: int = 32_000, memo: dict[str, Any] | None = None, **show: Any) -> None:
         self.input, self.metrics, self.now, self.given = FakeInput(rate), Metrics(), 5_000 * MS, 0
         self.finished: list[str] = []
+        self.notes: list[str] = []
+        self.loudness = 0.5
         self.stage = MicrophoneStage(lambda spec: (self.input, ""), lambda: self.now)
         settings = {"direction": "music-to-video", "duration_s": None, **show}
         self.context = Context(
-            Show(**settings), self.metrics, memo=memo or {}, now_ns=self.now, finish=self.finished.append
+            Show(**settings),
+            self.metrics,
+            memo=memo or {},
+            now_ns=self.now,
+            finish=self.finished.append,
+            note=self.notes.append,
         )
         self.stage.setup(self.context)
         self.started = False
@@ -56,7 +63,7 @@ class Listening:
         for _ in range(milliseconds // 5):
             self.now += 5 * MS
             count = self.input.samplerate // 200
-            tone = 0.5 * np.sin(2 * np.pi * 250 * (self.given + np.arange(count)) / self.input.samplerate)
+            tone = self.loudness * np.sin(2 * np.pi * 250 * (self.given + np.arange(count)) / self.input.samplerate)
             assert self.input.intake is not None
             self.input.intake(tone.astype(np.float32), 5 * MS)
             self.given += count
@@ -67,7 +74,7 @@ class Listening:
 
 @pytest.mark.parametrize("rate", [32_000, 44_100, 48_000])
 def test_every_tick_after_the_start_is_published_with_its_time(rate: int) -> None:
-    show = Listening(rate)
+    show = MicrophoneBench(rate)
     assert show.pass_ms(100) == []
     show.started = True
     begun = show.now
@@ -84,7 +91,7 @@ def test_every_tick_after_the_start_is_published_with_its_time(rate: int) -> Non
 
 
 def test_ticks_that_could_not_be_taken_leave_a_gap() -> None:
-    show = Listening()
+    show = MicrophoneBench()
     show.started = True
     before = show.pass_ms(400)
     show.pass_ms(2500, step=False)
@@ -95,10 +102,10 @@ def test_ticks_that_could_not_be_taken_leave_a_gap() -> None:
 
 
 def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
-    first = Listening()
+    first = MicrophoneBench()
     first.started = True
     last = first.pass_ms(400)[-1]
-    second = Listening(memo=dict(first.context.memo))
+    second = MicrophoneBench(memo=dict(first.context.memo))
     second.now = first.now + 1000 * MS
     second.started = True
     again = second.pass_ms(200)[0]
@@ -106,7 +113,7 @@ def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
 
 
 def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_a_restart() -> None:
-    show = Listening()
+    show = MicrophoneBench()
     show.input.waits, show.input.intake = True, None
     first = MicrophoneStage(lambda spec: (show.input, ""), lambda: show.now)
     context = Context(Show(direction="music-to-video"), Metrics(), now_ns=show.now)
@@ -123,7 +130,7 @@ def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_
 
 
 def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
-    opened = Listening().input
+    opened = MicrophoneBench().input
     notes: list[str] = []
     stage = MicrophoneStage(lambda spec: (opened, "no microphone (none; none found); nothing is heard"))
     stage.setup(Context(Show(direction="both"), Metrics(), note=notes.append))
@@ -136,7 +143,7 @@ def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
 
 def test_what_the_show_plays_into_its_own_microphone_is_taken_out() -> None:
     def heard_with(direction: str) -> float:
-        show = Listening(direction=direction)
+        show = MicrophoneBench(direction=direction)
         show.started = True
         rng = np.random.default_rng(0)
         tones, levels = [], []
@@ -157,26 +164,26 @@ def test_what_the_show_plays_into_its_own_microphone_is_taken_out() -> None:
 
 
 def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:
-    show = Listening(duration_s=1.0)
+    show = MicrophoneBench(duration_s=1.0)
     show.started = True
     heard = show.pass_ms(1500)
     assert [heard[0].tick, heard[-1].tick] == [0, 24]
     assert show.finished == ["duration heard"]
-    show = Listening()
+    show = MicrophoneBench()
     show.started = True
     show.pass_ms(100)
     assert show.finished == []
     show.input.ended = True
     show.pass_ms(100)
     assert show.finished == ["the microphone's file is over"]
-    both = Listening(direction="both")
+    both = MicrophoneBench(direction="both")
     both.started = both.input.ended = True
     both.pass_ms(100)
     assert both.finished == [], "the speaker says when"
 
 
 def test_a_device_that_has_gone_ends_the_stage_and_overruns_are_counted() -> None:
-    show = Listening()
+    show = MicrophoneBench()
     show.started = True
     show.input.overruns = 3
     show.pass_ms(50)
@@ -200,3 +207,46 @@ def test_the_show_itself_is_heard_with_the_time_at_which_it_is_played() -> None:
     assert isinstance(heard, Microphone)
     assert (heard.tick, heard.capture_ns) == (9, 10_080 * MS)
     assert heard.level_db == pytest.approx(-20.0, abs=0.01)
+
+
+@pytest.mark.parametrize("loudness", [0.0, 2e-4])
+def test_a_microphone_that_hears_nothing_for_10_s_is_said_once(loudness: float) -> None:
+    """Digital silence, and -77 dB of full scale."""
+    show = MicrophoneBench(direction="both")
+    show.started, show.loudness = True, loudness
+    show.pass_ms(9_500)
+    assert show.notes == []
+    assert "silent_s" not in show.context.info
+    show.pass_ms(1_000)
+    line = "the microphone is silent: plug in, choose another with --microphone, or --microphone self"
+    assert show.notes == [line]
+    assert show.context.info["silent_s"] == 10
+    show.pass_ms(10_500)
+    show.loudness = 0.5
+    show.pass_ms(1_000)
+    show.loudness = loudness
+    show.pass_ms(10_500)
+    assert show.notes == [line]
+    assert show.context.info["silent_s"] == 20, "the longest silence"
+    again = MicrophoneBench(memo=dict(show.context.memo), direction="both")
+    again.now, again.started, again.loudness = show.now, True, loudness
+    again.pass_ms(11_000)
+    assert again.notes == [], "not by a restarted stage either"
+
+
+def test_what_is_soft_but_there_is_not_called_silent() -> None:
+    show = MicrophoneBench()
+    show.started, show.loudness = True, 5e-4  # -69 dB
+    show.pass_ms(11_000)
+    assert show.notes == []
+
+
+def test_where_nothing_is_to_be_heard_nothing_is_said_of_silence() -> None:
+    none = MicrophoneBench()
+    none.input.name = "none"
+    over = MicrophoneBench(direction="both")
+    over.input.ended = True
+    for show in (none, over):
+        show.started, show.loudness = True, 0.0
+        show.pass_ms(11_000)
+        assert show.notes == []

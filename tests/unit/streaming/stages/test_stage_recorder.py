@@ -14,7 +14,7 @@ from streaming.schema.messages import Camera, Flow, Microphone, Motion, Picture,
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages import recorder
-from streaming.stages.recorder import RecorderStage
+from streaming.stages.recorder import RecorderStage, latency_ms
 from streaming.telemetry.metrics import Metrics
 
 MS = 1_000_000
@@ -84,9 +84,18 @@ def test_a_memo_that_was_lost_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "antiphon-NAME.mp4").write_text("mine")
     stage, context = RecorderStage(), context_for(tmp_path, name="NAME")
     stage.setup(context)
+    film_ticks(stage, 1)
     stage.close()
     assert context.info["film"].endswith("antiphon-NAME-2.mp4")
     assert (tmp_path / "antiphon-NAME.mp4").read_text() == "mine"
+
+
+def test_a_show_that_does_not_begin_leaves_no_film_and_names_none(tmp_path: Path) -> None:
+    stage, context = RecorderStage(), context_for(tmp_path)
+    stage.setup(context)
+    stage.close()
+    assert list(tmp_path.iterdir()) == []
+    assert "film" not in context.info
 
 
 def test_none_records_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +127,7 @@ def test_a_still_is_saved_on_demand(tmp_path: Path) -> None:
 
 
 def test_motion_to_sound_is_capture_to_the_ticks_first_sample() -> None:
-    stage = RecorderStage()
-    assert stage._latency_of(sound(10)) is None
-    stage._speaker = Speaker(tick=8, dac_ns=490 * MS)
-    assert stage._latency_of(sound(10)) == pytest.approx(70.0)
-    assert stage._latency_of(sound(10, capture_ns=0)) is None
+    speaker = Speaker(tick=8, dac_ns=490 * MS)
+    assert latency_ms(sound(10), None) is None
+    assert latency_ms(sound(10), speaker) == pytest.approx(70.0)
+    assert latency_ms(sound(10, capture_ns=0), speaker) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class FakeOutput:
         self.heard: list[np.ndarray] = []
         self.spans: list[tuple[int, int, int | None]] = []
         self.lines: list[str] = []
+        self.path: Path | None = None
 
     def start(self, feed: Feed) -> None:
         self.feed = feed

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -17,17 +18,16 @@ from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films import film as film_module
 from streaming.devices.films.film import Film, film_path
 from streaming.devices.films.film_picture import HEIGHT, WIDTH, Composer, FilmShot, Spectrogram, flow_picture
-from streaming.errors import UserError
 from streaming.timing import clock
 
 
 class Reel:
     """A film and what it said."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, existing: Any = "number") -> None:
         self.counts: Counter[str] = Counter()
         self.notes: list[str] = []
-        self.film = Film(path, note=self.notes.append, count=self._count)
+        self.film = Film(path, existing=existing, note=self.notes.append, count=self._count)
 
     def _count(self, name: str, by: int) -> None:
         self.counts[name] += by
@@ -42,7 +42,7 @@ class Reel:
     def drain(self) -> None:
         """Wait until the writing thread has nothing left."""
         give_up_ns = clock.now_ns() + 20_000_000_000
-        while not self.film._queue.empty() and not self.film.stopped and clock.now_ns() < give_up_ns:
+        while self.film.waiting and not self.film.stopped and clock.now_ns() < give_up_ns:
             threading.Event().wait(0.005)
 
 
@@ -166,28 +166,45 @@ def test_a_disk_that_hangs_does_not_hold_up_the_show(tmp_path: Path, monkeypatch
     assert len(reel.notes) == 1
 
 
-def test_a_folder_that_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_ends_the_film_and_not_the_show(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--record") as caught:
-        Reel(tmp_path / "file" / "f.mp4")
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_no_recording_is_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "f.mp4"
-    path.write_text("mine")
-    with pytest.raises(UserError):
-        Reel(path)
-    assert path.read_text() == "mine"
-
-
-def test_a_film_without_a_tick_is_removed(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "f.mp4"
-    reel = Reel(path)
-    assert path.exists()
+    reel = Reel(tmp_path / "file" / "f.mp4")
+    reel.add(0)
     reel.film.close()
-    assert not path.exists()
+    assert len(reel.notes) == 1
+    assert str(tmp_path) in reel.notes[0]
+    assert reel.film.path is None
+
+
+def test_an_earlier_film_is_left_alone_or_moved_aside(tmp_path: Path) -> None:
+    path = tmp_path / "f.mp4"
+    for existing, written, kept in (("number", "f-2.mp4", "f.mp4"), ("aside", "f.mp4", "f-1.mp4")):
+        path.write_text("mine")
+        reel = Reel(path, existing=existing)
+        reel.add(0)
+        reel.film.close()
+        assert reel.film.path == tmp_path / written
+        assert len(pictures(tmp_path / written)) == 1
+        assert (tmp_path / kept).read_text() == "mine"
+        assert len(reel.notes) == (existing == "aside")
+
+
+def test_a_film_without_a_tick_is_not_made(tmp_path: Path) -> None:
+    reel = Reel(tmp_path / "f.mp4")
+    reel.film.close()
+    assert list(tmp_path.iterdir()) == []
     assert reel.notes == []
+    assert reel.film.path is None
+
+
+def test_a_colon_in_the_folder_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("films:1").mkdir()
+    reel = Reel(Path("films:1/f:2.mp4"))
+    reel.add(0)
+    reel.film.close()
+    assert reel.notes == []
+    assert len(pictures(tmp_path / "films:1" / "f:2.mp4")) == 1
 
 
 def test_a_still_is_the_composed_picture(tmp_path: Path) -> None:
@@ -202,14 +219,13 @@ def test_a_still_is_the_composed_picture(tmp_path: Path) -> None:
     for tick in range(3):
         reel.add(tick, loud=True)
     reel.film.close()
-    image = cv2.imread(str(tmp_path / "still.png"))
+    image = np.asarray(cv2.imread(str(tmp_path / "still.png")))
     assert image.shape == (HEIGHT, WIDTH, 3)
     assert float(image[100:300, 50:400].mean()) > 200
 
 
 def test_names() -> None:
-    assert film_path("r", "20261122-041200", 1) == Path("r/antiphon-20261122-041200.mp4")
-    assert film_path("r", "20261122-041200", 2) == Path("r/antiphon-20261122-041200-2.mp4")
+    assert film_path("r", "20261122-041200") == Path("r/antiphon-20261122-041200.mp4")
 
 
 def test_a_tone_is_a_line_at_its_pitch() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import types
 import wave
 from pathlib import Path
@@ -14,28 +13,12 @@ import pytest
 
 from streaming.devices.sound import microphones
 from streaming.devices.sound.inputs import RING_S, FileInput, Intake, PacedInput
-from streaming.devices.sound.microphones import SoundDeviceInput, open_input
+from streaming.devices.sound.microphones import SoundDeviceInput
 from streaming.errors import SourceError, UserError
+from streaming.schema.device_kinds import MICROPHONE
+from tests.unit.streaming.devices.sound.virtual_clock import SleepClock
 
 RATE = 32_000
-
-
-class VirtualClock:
-    """Time that passes only while somebody sleeps; the sleeper waits once a limit is reached."""
-
-    def __init__(self, seconds: float) -> None:
-        self.now = 1_000_000_000
-        self.limit_ns = self.now + round(seconds * 1e9)
-        self.reached, self.ended = threading.Event(), threading.Event()
-
-    def now_ns(self) -> int:
-        return self.now
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        if deadline_ns >= self.limit_ns:
-            self.reached.set()
-            self.ended.wait(5.0)
-        self.now = max(self.now, deadline_ns)
 
 
 def ramp(count: int, first: int = 0) -> np.ndarray:
@@ -53,13 +36,12 @@ def tone(path: Path, rate: int, channels: int, seconds: float = 0.5) -> np.ndarr
     return samples
 
 
-def heard_from(source: PacedInput, clock: VirtualClock) -> np.ndarray:
+def heard_from(source: PacedInput, clock: SleepClock) -> np.ndarray:
     """All that an input hands over until the clock's limit."""
     intake = Intake(source.samplerate, clock.now_ns)
     source.start(intake)
     assert clock.reached.wait(10.0)
     taken = intake.take(intake.written)
-    source._stop.set()
     clock.ended.set()
     source.close()
     assert taken is not None
@@ -69,7 +51,8 @@ def heard_from(source: PacedInput, clock: VirtualClock) -> np.ndarray:
 def test_samples_come_out_in_order_whatever_the_blocks() -> None:
     intake = Intake(RATE, lambda: 0)
     rng = np.random.default_rng(0)
-    given, taken = 0, []
+    given = 0
+    taken: list[np.ndarray] = []
     while given < 100_000:
         count = int(rng.integers(1, 700))
         intake(ramp(count, given), 0)
@@ -104,7 +87,7 @@ def test_blocks_say_when_their_first_sample_had_arrived() -> None:
 
 
 def test_silence_comes_at_the_rate_of_time() -> None:
-    clock = VirtualClock(1.0)
+    clock = SleepClock(1.0)
     heard = heard_from(PacedInput(clock.now_ns, clock.sleep_until), clock)
     assert heard.shape[0] == pytest.approx(RATE, abs=160)
     assert not heard.any()
@@ -113,7 +96,7 @@ def test_silence_comes_at_the_rate_of_time() -> None:
 @pytest.mark.parametrize(("rate", "channels"), [(32_000, 1), (44_100, 2), (48_000, 1), (8_000, 1)])
 def test_a_file_is_heard_as_it_is_then_silence(tmp_path: Path, rate: int, channels: int) -> None:
     wanted = tone(tmp_path / "tone.wav", rate, channels)
-    clock = VirtualClock(1.0)
+    clock = SleepClock(1.0)
     source = FileInput(tmp_path / "tone.wav", clock.now_ns, clock.sleep_until)
     heard = heard_from(source, clock)
     assert source.ended
@@ -138,31 +121,40 @@ def test_what_has_no_sound_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no sound"):
         FileInput(tmp_path / "mute.mp4")
     with pytest.raises(SourceError):
-        open_input(str(tmp_path / "missing.wav"))
+        MICROPHONE.open(str(tmp_path / "missing.wav"))
+
+
+def test_a_colon_in_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = tone(tmp_path / "take:1.wav", RATE, 1)
+    for spec in ("take:1.wav", "file:take:1.wav", "./take:1.wav"):
+        source, line = MICROPHONE.open(spec)
+        assert line == ""
+        assert np.abs(source.samples(12_800) - wanted[:12_800]).max() < 0.01
 
 
 def test_a_file_cut_short_is_heard_to_where_it_goes(tmp_path: Path) -> None:
     tone(tmp_path / "whole.wav", RATE, 1)
     data = (tmp_path / "whole.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(data[: len(data) // 2])
-    clock = VirtualClock(1.0)
+    clock = SleepClock(1.0)
     heard = heard_from(FileInput(tmp_path / "cut.wav", clock.now_ns, clock.sleep_until), clock)
     assert np.abs(heard[1000:7000]).max() > 0.4
     assert not heard[9000:].any()
 
 
+class InputError(Exception):
+    """What the fake raises."""
+
+
 def fake_portaudio(names: list[str], rates: tuple[int, ...], channels: int = 2) -> types.SimpleNamespace:
     """PortAudio with inputs of these names, which open at these rates."""
-
-    class PortAudioError(Exception):
-        pass
-
     opened: list[dict[str, Any]] = []
 
     class InputStream:
         def __init__(self, **kwargs: Any) -> None:
             if kwargs["samplerate"] not in rates:
-                raise PortAudioError("Invalid sample rate")
+                raise InputError("Invalid sample rate")
             opened.append(kwargs)
             self.active, self.latency = False, 0.01
 
@@ -179,7 +171,7 @@ def fake_portaudio(names: list[str], rates: tuple[int, ...], channels: int = 2) 
         {"name": name, "hostapi": 0, "max_input_channels": channels, "default_samplerate": 48_000.0} for name in names
     ]
     return types.SimpleNamespace(
-        PortAudioError=PortAudioError,
+        PortAudioError=InputError,
         InputStream=InputStream,
         opened=opened,
         query_devices=lambda: devices,
@@ -230,10 +222,10 @@ def test_a_microphone_that_cannot_be_used_says_what_there_is(portaudio: Any) -> 
     portaudio([], ())
     with pytest.raises(SourceError, match="no audio input at all"):
         SoundDeviceInput("auto")
-    source, line = open_input("auto")
+    source, line = MICROPHONE.open("auto")
     assert type(source) is PacedInput
     assert "nothing is heard" in line
-    source, line = open_input("none")
+    source, line = MICROPHONE.open("none")
     assert (source.name, line) == ("none", "")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import resource
 import struct
 import threading
 import types
 import wave
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,28 +18,11 @@ from streaming.audio.tick_ring import TickRing
 from streaming.devices.sound import speakers, wav_file
 from streaming.devices.sound.outputs import Feed, FileOutput, NullOutput
 from streaming.devices.sound.portaudio import list_devices
-from streaming.devices.sound.speakers import SoundDeviceOutput, open_output
-from streaming.devices.sound.wav_file import WavWriter
+from streaming.devices.sound.speakers import SoundDeviceOutput
+from streaming.devices.sound.wav_file import EarlierFile, WavWriter
 from streaming.errors import SourceError, UserError
-
-
-class VirtualClock:
-    """Time that passes only while somebody sleeps; the sleeper waits once a limit is reached."""
-
-    def __init__(self, limit_ns: int) -> None:
-        self.now = 1_000_000_000
-        self.limit_ns = self.now + limit_ns
-        self.reached = threading.Event()
-        self.ended = threading.Event()
-
-    def now_ns(self) -> int:
-        return self.now
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        if deadline_ns >= self.limit_ns:
-            self.reached.set()
-            self.ended.wait(5.0)
-        self.now = max(self.now, deadline_ns)
+from streaming.schema.device_kinds import SPEAKER
+from tests.unit.streaming.devices.sound.virtual_clock import SleepClock
 
 
 def ramp(ticks: int) -> np.ndarray:
@@ -59,9 +44,11 @@ def read(path: Path) -> np.ndarray:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767.0
 
 
-def run_file(path: Path, wave_in: np.ndarray, seconds: float, position: int, place: int, resume: bool = False) -> Feed:
-    clock = VirtualClock(round(seconds * 1e9))
-    output = FileOutput(path, resume=resume, now_ns=clock.now_ns, sleep_until=clock.sleep_until)
+def run_file(
+    path: Path, wave_in: np.ndarray, seconds: float, position: int, place: int, existing: EarlierFile = "aside"
+) -> Feed:
+    clock = SleepClock(seconds)
+    output = FileOutput(path, existing, now_ns=clock.now_ns, sleep_until=clock.sleep_until)
     ring = full_ring(wave_in, position, place // 1280)
     feed = Feed(ring, clock.now_ns)
     output.span(position, place, place + wave_in.shape[0])
@@ -93,7 +80,7 @@ def test_a_file_holds_the_performance_and_nothing_else(tmp_path: Path) -> None:
 def test_a_restarted_file_goes_on_at_its_place_with_silence_between(tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
     run_file(path, ramp(5), seconds=0.5, position=320, place=0)
-    run_file(path, ramp(5), seconds=0.5, position=500, place=8 * 1280, resume=True)
+    run_file(path, ramp(5), seconds=0.5, position=500, place=8 * 1280, existing="resume")
     found = read(path)
     assert found.shape == (13 * 1280,)
     np.testing.assert_allclose(found[: 5 * 1280], ramp(5), atol=1e-4)
@@ -117,54 +104,104 @@ def test_a_file_that_was_killed_is_readable_and_a_torn_one_is_gone_on_with(tmp_p
     writer.close()
     with path.open("ab") as file:
         file.write(b"\x01")
-    again = WavWriter(path, 32_000, resume=True)
+    again = WavWriter(path, 32_000, "resume")
     again.write(1280, ramp(1))
     again.close()
     np.testing.assert_allclose(read(path), np.concatenate((ramp(1), ramp(1))), atol=1e-4)
 
 
-def test_a_full_disk_ends_the_file_and_not_the_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_file_and_not_the_show(tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
-    writer = WavWriter(path, 32_000)
-    writer.write(0, ramp(1))
-
-    def full(self: WavWriter, data: bytes) -> None:
-        if len(data) > 44:
-            raise OSError(28, "No space left on device")
-        self._file.write(data)
-
-    monkeypatch.setattr(wav_file.WavWriter, "_all", full)
-    writer.close()
-    writer.write(1280, ramp(1))
-    problems = writer.take_problems()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, limits[1]))
+    try:
+        writer = WavWriter(path, 32_000)
+        for index in range(3):
+            writer.write(1280 * index, ramp(1))
+        writer.close()
+        writer.write(4 * 1280, ramp(1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    problems = writer.take_notes()
     assert len(problems) == 1
-    assert "No space left" in problems[0]
-    assert read(path).shape == (0,)
+    assert "the file ends here, the show goes on" in problems[0]
+    with wave.open(str(path)) as file:
+        assert file.getframerate() == 32_000
+
+
+class HangingFile(io.FileIO):
+    """A file on a disk that hangs after the header."""
+
+    def __init__(self, path: Path, hold: threading.Event) -> None:
+        super().__init__(path, "r+b")
+        self.hold = hold
+
+    def write(self, data: Any) -> int:
+        if len(data) > 44:
+            self.hold.wait(5.0)
+        return super().write(data) or 0
 
 
 def test_a_disk_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hold = threading.Event()
-    monkeypatch.setattr(wav_file, "_MAX_QUEUE", 5)
-    monkeypatch.setattr(wav_file.WavWriter, "_flush", lambda self: hold.wait(5.0))
-    writer = WavWriter(tmp_path / "out.wav", 32_000)
+    monkeypatch.setattr(wav_file, "MAX_QUEUE", 5)
+    writer = WavWriter(tmp_path / "out.wav", 32_000, opener=lambda path: HangingFile(path, hold))
     for index in range(50):
-        writer.write(index, ramp(1))
-    assert len(writer._queue) <= 5
-    assert "too slow" in writer.take_problems()[0]
+        writer.write(index * 1280, ramp(1))
+        threading.Event().wait(0.01)
+    assert "too slow" in writer.take_notes()[0]
     hold.set()
     writer.close()
 
 
+def test_an_earlier_take_is_kept_and_no_show_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    run_file(path, ramp(3), seconds=0.3, position=320, place=0)
+    before = path.read_bytes()
+    output = FileOutput(path)
+    output.close()
+    assert path.read_bytes() == before, "a show that does not begin changes nothing"
+    assert output.path is None
+    output.span(0, 0, None)
+    assert output.path == path
+    assert output.notes() == [f"{path}: the earlier take is kept as out-1.wav"]
+    output.close()
+    assert (tmp_path / "out-1.wav").read_bytes() == before
+    FileOutput(tmp_path / "never.wav").close()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out-1.wav", "out.wav"]
+
+
+def test_another_file_in_its_place_is_not_gone_on_with_but_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    path.write_bytes(b"a diary, of all things, and one that is longer than a header")
+    writer = WavWriter(path, 32_000, "resume")
+    writer.write(0, ramp(1))
+    writer.close()
+    assert (tmp_path / "out-1.wav").read_bytes().startswith(b"a diary")
+    assert read(path).shape == (1280,)
+
+
+def test_a_file_that_can_no_longer_be_made_when_the_show_begins_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    output = FileOutput(tmp_path / "folder" / "out.wav")
+    (tmp_path / "folder").rmdir()
+    output.span(0, 0, None)
+    (line,) = output.notes()
+    assert "cannot be written" in line
+    assert "the show goes on" in line
+    output.close()
+
+
 @pytest.mark.parametrize(
-    ("spec", "fix"), [("file:{0}/no/such/x.wav", "folder that exists"), ("file:{0}/x.mp3", "NAME.wav")]
+    ("spec", "fix"), [("file:{0}/no/such/x.wav", "folder does not exist"), ("file:{0}/x.mp3", "PATH.wav")]
 )
 def test_a_file_that_cannot_be(tmp_path: Path, spec: str, fix: str) -> None:
     with pytest.raises(SourceError, match=fix):
-        open_output(spec.format(tmp_path))
+        SPEAKER.open(spec.format(tmp_path), "", "")
 
 
 def test_the_null_output_is_paced_and_ends() -> None:
-    clock = VirtualClock(1_000_000_000)
+    clock = SleepClock(1.0)
     output = NullOutput(32_000, clock.now_ns, clock.sleep_until)
     ring = TickRing(32_000)
     feed = Feed(ring, clock.now_ns)
@@ -268,18 +305,18 @@ def test_devices_that_cannot_be_used_say_what_there_is(portaudio: Any, tmp_path:
     portaudio([], ())
     with pytest.raises(SourceError, match="no audio output at all"):
         SoundDeviceOutput("3")
-    assert list_devices(fake_portaudio([], ()), "output") == []
-    output, line = open_output("auto", str(tmp_path / "shows"))
-    assert isinstance(output, FileOutput)
-    assert "speaker-001.wav" in line
-    output.close()
-    second, _ = open_output("auto", str(tmp_path / "shows"))
-    assert isinstance(second, FileOutput)
-    assert second.path.name == "speaker-002.wav", "an earlier performance is not overwritten"
-    second.close()
-    null, line = open_output("auto", "none")
+    assert list_devices(cast(types.ModuleType, fake_portaudio([], ())), "output") == []
+    for name in ("speaker.wav", "speaker-2.wav"):
+        output, line = SPEAKER.open("auto", str(tmp_path / "shows"), "")
+        assert isinstance(output, FileOutput)
+        assert "shows" in line
+        output.span(0, 0, None)
+        assert output.path == tmp_path / "shows" / name, "an earlier performance is not overwritten"
+        assert output.notes() == [f"the sound goes to {output.path}"]
+        output.close()
+    null, line = SPEAKER.open("auto", "none", "")
     assert isinstance(null, NullOutput)
-    assert "not heard" in line
+    assert "neither played nor recorded" in line
 
 
 def test_a_missing_portaudio_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -15,9 +16,12 @@ import numpy as np
 import pytest
 
 from streaming.devices.films import film
-from streaming.devices.screens.select import FileScreen, NullScreen, has_display, open_screen
+from streaming.devices.screens.device import NullScreen, ScreenDevice
+from streaming.devices.screens.film_file import FilmScreen
 from streaming.devices.screens.web import MOST, PictureServer
+from streaming.devices.screens.window import has_display
 from streaming.errors import SourceError, UserError
+from streaming.schema.device_kinds import SCREEN
 
 SIZE = (96, 64)
 
@@ -35,19 +39,28 @@ def film_of(path: Path) -> tuple[list[float], np.ndarray]:
     return pictures, np.concatenate(sound)
 
 
+def open_screen(spec: str, note: Callable[[str], None] = lambda line: None) -> ScreenDevice:
+    screen: ScreenDevice = SCREEN.open(spec, SIZE, note, lambda name, by: None)
+    return screen
+
+
 def test_a_film_holds_every_tick_with_its_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tick 10 is bright and loud; sounds come before their pictures, one picture never comes."""
     # Here they come faster than time passes, and may wait.
     monkeypatch.setattr(film, "MAX_WAITING_PICTURES", 100)
     path = tmp_path / "out.mp4"
     path.write_bytes(b"an older film")
-    screen = FileScreen(path, SIZE)
+    notes: list[str] = []
+    screen = FilmScreen(path, SIZE, notes.append)
+    assert path.read_bytes() == b"an older film", "it is not touched before the show"
     for tick in range(25):
         loud = 0.5 * np.sin(np.arange(1280) * 0.2) if tick == 10 else np.zeros(1280)
         screen.hear(tick, loud.astype(np.float32))
         if tick and tick - 1 != 15:
             screen.show(tick - 1, plain(200 if tick - 1 == 10 else 20, (96, 64) if tick < 20 else (48, 32)))
     screen.close()
+    assert notes == [f"{path}: the earlier take is kept as out-1.mp4"]
+    assert (tmp_path / "out-1.mp4").read_bytes() == b"an older film"
     pictures, sound = film_of(path)
     assert len(pictures) == pytest.approx(25, abs=1)
     assert np.argmax(pictures) == 10
@@ -58,8 +71,26 @@ def test_a_film_holds_every_tick_with_its_sound(tmp_path: Path, monkeypatch: pyt
 
 def test_what_cannot_be_written_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        FileScreen(tmp_path / "missing" / "x" / ("a" * 300 + ".mp4"), SIZE)
+        open_screen(f"file:{tmp_path}/missing/{'a' * 300}.mp4")
     assert "\n" not in str(caught.value)
+
+
+def test_a_screen_without_a_picture_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "old.mp4").write_bytes(b"an older film")
+    for name in ("old.mp4", "new.mp4"):
+        open_screen(f"file:{tmp_path}/{name}").close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["old.mp4"]
+    assert (tmp_path / "old.mp4").read_bytes() == b"an older film"
+
+
+def test_a_colon_in_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    screen = open_screen("file:take:1.mp4")
+    for tick in range(5):
+        screen.hear(tick, np.zeros(1280, np.float32))
+        screen.show(tick, plain(90))
+    screen.close()
+    assert len(film_of(tmp_path / "take:1.mp4")[0]) == 5
 
 
 def test_a_browser_gets_every_new_picture() -> None:
@@ -79,7 +110,7 @@ def test_a_browser_gets_every_new_picture() -> None:
                     size = int(stream.readline().split(b":")[1])
                     stream.readline()
                     data = np.frombuffer(stream.read(size), np.uint8)
-                    seen = float(cv2.imdecode(data, cv2.IMREAD_COLOR).mean())
+                    seen = float(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)).mean())
                     stream.readline()
     finally:
         server.close()
@@ -105,10 +136,11 @@ def test_nothing_is_encoded_while_nobody_looks_and_once_for_all() -> None:
     server = PictureServer(0)
     try:
         server.offer(plain(1))
-        assert server._encoded == (0, b"")
+        assert server.encoded == 0
         first = server.newer(0)
         assert first is not None
         assert server.newer(0) is first
+        assert server.encoded == 1
         ended: list[object] = []
         waiting = threading.Thread(target=lambda: ended.append(server.newer(1)))
         waiting.start()
@@ -121,16 +153,16 @@ def test_nothing_is_encoded_while_nobody_looks_and_once_for_all() -> None:
 
 
 def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(open_screen("none", SIZE), NullScreen)
+    assert isinstance(open_screen("none"), NullScreen)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if not has_display():
-        assert isinstance(open_screen("auto", SIZE), NullScreen)
-    for spec in ("web:80808", "window:left"):
-        with pytest.raises(SourceError, match="is no number"):
-            open_screen(spec, SIZE)
+        assert isinstance(open_screen("auto"), NullScreen)
+    for spec, says in (("web:80808", "no such port"), ("window:left", "wrong form"), ("television", "is not known")):
+        with pytest.raises(SourceError, match=says):
+            open_screen(spec)
     notes: list[str] = []
-    page = open_screen("web:0", SIZE, notes.append)
+    page = open_screen("web:0", notes.append)
     assert notes == [f"the picture is at {page.name}"]
     page.close()
 
@@ -138,21 +170,20 @@ def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 WINDOW = """
 import sys
 import numpy as np
-from streaming.devices.films import film
-from streaming.devices.screens.select import WindowScreen
+import pygame as game
+from streaming.devices.screens.window import WindowScreen
 from streaming.errors import UserError
 screen = WindowScreen((200, 100))
 screen.show(0, np.full((100, 200, 3), (10, 20, 240), np.uint8))
-surface = screen._surface
+surface = screen.surface
 print(surface.get_size(), surface.get_at((100, 50))[:3])
-screen._fill(True)
+screen.fill(True)
 screen.show(1, np.full((100, 200, 3), (10, 20, 240), np.uint8))
-surface = screen._surface
+surface = screen.surface
 print(surface.get_size(), surface.get_at((320, 240))[:3], surface.get_at((5, 5))[:3])
-game = screen._game
 for key in (game.K_ESCAPE, game.K_q):
     game.event.post(game.event.Event(game.KEYDOWN, key=key))
-print(screen.wishes(), screen._full)
+print(screen.wishes(), screen.full)
 try:
     WindowScreen((200, 100), 7)
 except UserError as error:

@@ -1,0 +1,144 @@
+"""A window on any monitor as a screen, through pygame."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.devices.screens.device import Count, Image, Note, NullScreen, ScreenDevice
+from streaming.errors import SourceError, UserError
+
+
+class WindowScreen:
+    """A window: F or a double click makes it fill its monitor, Escape makes it small again, Q or closing it ends.
+
+    Args:
+        size: width and height of the pictures; a window has their size at first.
+        monitor: number of the monitor, counted from 0; None for a window on the first one.
+
+    Attributes:
+        full: it fills its monitor.
+        surface: what is drawn on.
+
+    Raises:
+        UserError: when there is no display, no such monitor, or no library for it.
+    """
+
+    def __init__(self, size: tuple[int, int], monitor: int | None = None) -> None:
+        self._game = game = _load_pygame()
+        if not game.display.get_init():
+            try:
+                game.display.init()
+            except game.error as error:
+                fix = "use --screen web, file:PATH.mp4 or none"
+                raise SourceError(f"there is no display to open it on ({error})", "--screen window", fix) from error
+        sizes = game.display.get_desktop_sizes()
+        if monitor is not None and monitor >= len(sizes):
+            raise SourceError(
+                f"there is no such monitor; this machine has {len(sizes)}, counted from 0",
+                f"--screen window:{monitor}",
+                "choose one of these",
+            )
+        self._monitor, self.full = monitor or 0, monitor is not None
+        self._size = size
+        self._clicked_ms = -1000
+        self._open()
+        game.display.set_caption("Antiphon")
+        width, height = sizes[self._monitor]
+        self.name = f"window on monitor {self._monitor} ({width} x {height})"
+
+    def show(self, tick: int, picture: Image) -> None:
+        """Draw it, as large as the window allows, whole and undistorted."""
+        game, surface = self._game, self.surface
+        room = surface.get_size()
+        scale = min(room[0] / picture.shape[1], room[1] / picture.shape[0])
+        size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+        drawn = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        image = game.image.frombuffer(np.ascontiguousarray(drawn), size, "BGR")
+        surface.fill((0, 0, 0))
+        surface.blit(image, ((room[0] - size[0]) // 2, (room[1] - size[1]) // 2))
+        game.display.flip()
+
+    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
+        """The sound comes from the speaker."""
+
+    def wishes(self) -> list[str]:
+        """What was typed and clicked; the window stays alive by this being called."""
+        game, found = self._game, []
+        for event in game.event.get():
+            if event.type == game.QUIT or (event.type == game.KEYDOWN and event.key == game.K_q):
+                found.append("quit")
+            elif event.type == game.KEYDOWN and event.key in (game.K_f, game.K_F11):
+                self.fill(not self.full)
+            elif event.type == game.KEYDOWN and event.key == game.K_ESCAPE:
+                self.fill(False)
+            elif event.type == game.MOUSEBUTTONDOWN and event.button == 1:
+                now_ms = int(game.time.get_ticks())
+                if now_ms - self._clicked_ms < 400:
+                    self.fill(not self.full)
+                self._clicked_ms = now_ms
+        return found
+
+    def close(self) -> None:
+        """Close the window."""
+        self._game.display.quit()
+
+    def fill(self, full: bool) -> None:
+        """Fill the monitor, or go back to a window of the pictures' size."""
+        if full != self.full:
+            self.full = full
+            self._open()
+
+    def _open(self) -> None:
+        game = self._game
+        flags = game.FULLSCREEN if self.full else game.RESIZABLE
+        size = game.display.get_desktop_sizes()[self._monitor] if self.full else self._size
+        self.surface: Any = game.display.set_mode(size, flags, display=self._monitor)
+        game.mouse.set_visible(not self.full)
+
+
+def _load_pygame() -> ModuleType:
+    """Import pygame, without its greeting.
+
+    Raises:
+        UserError: when it is missing.
+    """
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    try:
+        import pygame
+    except ImportError as error:
+        fix = "install it: pip install pygame-ce; or use --screen web, file:PATH.mp4 or none"
+        raise UserError(f"the window library cannot be loaded ({error})", "--screen window", fix) from error
+    module: ModuleType = pygame
+    return module
+
+
+def has_display() -> bool:
+    """Whether there is a desktop to open a window on."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def open_window(monitor: str, size: tuple[int, int], note: Note, count: Count) -> WindowScreen:
+    """A window, or a whole monitor by its number.
+
+    Raises:
+        UserError: when there is no display or no such monitor.
+    """
+    return WindowScreen(size, int(monitor) if monitor else None)
+
+
+def open_auto(argument: str, size: tuple[int, int], note: Note, count: Count) -> ScreenDevice:
+    """A window where there is a display, else nothing."""
+    if not has_display():
+        return NullScreen()
+    try:
+        return WindowScreen(size)
+    except UserError as error:
+        note(f"no window ({error.what}); the picture is not shown")
+        return NullScreen()
