@@ -85,6 +85,13 @@ class PerformerScene:
         seed: any non-negative integer.
         kind: one of `score.KINDS`.
         undisturbed: the camera, the light and what drifts behind the player stay as they were at the beginning.
+
+    Attributes:
+        kind: as above.
+        behind: the player is filmed from behind (keyboards only).
+        mirror: the picture is mirrored.
+        yaw: how far the camera stands to the side, in radians.
+        noise: standard deviation of the sensor's noise, in levels of 0..255.
     """
 
     def __init__(self, seed: int, kind: str, *, undisturbed: bool = False) -> None:
@@ -101,10 +108,10 @@ class PerformerScene:
         self._framing = (int(rng.choice(3, p=nearness)), rng.uniform(-1.0, 1.0, 4))
         # Mirroring would make "which side is high" unlearnable for a keyboard.
         self.mirror = kind != "keys" and bool(rng.random() < 0.5)
-        self._yaw = float(np.clip(rng.normal(0.0, 0.3), -0.7, 0.7)) * (0.7 if kind == "keys" else 1.0)
+        self.yaw = float(np.clip(rng.normal(0.0, 0.3), -0.7, 0.7)) * (0.7 if kind == "keys" else 1.0)
         low, high = {"drums": (0.15, 0.5), "keys": (0.5, 0.95)}.get(kind, (-0.02, 0.3))
         if self.behind:
-            self._yaw, low, high = self._yaw * 0.5 + math.pi, 0.95, 1.3
+            self.yaw, low, high = self.yaw * 0.5 + math.pi, 0.95, 1.3
         self._pitch = float(rng.uniform(low, high))
         self._distance = float(rng.uniform(1.8, 5.0))
         roll, skew = rng.normal(0.0, 0.035), rng.normal(0.0, 0.03)
@@ -126,7 +133,7 @@ class PerformerScene:
         ramp = np.linspace(0.0, 1.0, 256)[:, None] ** gamma
         self._tone: NDArray[np.uint8] = np.clip(ramp * gain * (255.0 - lift) + lift, 0.0, 255.0).astype(np.uint8)
         self._flicker = (float(rng.uniform(0.01, 0.05)) if rng.random() < 0.2 else 0.0, float(rng.uniform(0.1, 2.5)))
-        self._noise = float(rng.choice([0.0, 1.5, 3.0, 6.0, 10.0], p=[0.2, 0.25, 0.25, 0.2, 0.1]))
+        self.noise = float(rng.choice([0.0, 1.5, 3.0, 6.0, 10.0], p=[0.2, 0.25, 0.25, 0.2, 0.1]))
         self._exposure_s = float(rng.uniform(0.002, 0.02))
         self._soft = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.2 else 0.0
         held = str(rng.choice(["tripod", "hand", "drift"], p=[0.6, 0.25, 0.15]))
@@ -154,7 +161,7 @@ class PerformerScene:
             name = ("cello" if cello else "violin") if self.kind == "strings" else self.kind
             index, jitter = self._framing
             x, y, z, span = _FRAMINGS[name][index]
-            turn = _rotation(self._yaw, self._pitch)
+            turn = _rotation(self.yaw, self._pitch)
             span *= 1.0 + 0.1 * (float(jitter[0]) + 0.6)
             shift = np.array([0.09, 0.035]) * jitter[1:3]
             self._views[cello] = CameraView(np.array([x, y, z]), turn, self._distance, self._skew, span, shift)
@@ -172,7 +179,7 @@ class PerformerScene:
         offset: NDArray[np.float64] = self._shake * (0.65 * waves[0] + 0.35 * waves[1])
         return offset
 
-    def _background(self, size: tuple[int, int], moved: NDArray[np.float64]) -> Image:
+    def background(self, size: tuple[int, int], moved: NDArray[np.float64]) -> Image:
         """A fresh copy of the background under the scene's light, moved with the camera."""
         width, height = size
         margin = math.ceil(_MARGIN * CameraView.scale(size)) + 1 if self._shake else 0
@@ -205,7 +212,7 @@ class PerformerScene:
             uint8 [H, W, 3], BGR.
         """
         moved = self.moved(t_s)
-        canvas = Canvas(self._background(size, moved), self._tone)
+        canvas = Canvas(self.background(size, moved), self._tone)
         if self._clutter is not None:
             self._clutter.draw(canvas, self._around(t_s))
         brush = _FramePainter(self, self.view(body), size, moved)
@@ -253,9 +260,9 @@ class PerformerScene:
         depth, rate = self._flicker
         if depth:
             image = cv2.convertScaleAbs(image, alpha=1.0 + depth * math.sin(2.0 * math.pi * rate * self._around(t_s)))
-        if self._noise:
+        if self.noise:
             height, width = image.shape[:2]
-            bright, dark = _noise(height, width, self._noise)
+            bright, dark = _noise(height, width, self.noise)
             # A cheap hash of the time and the seed: each frame has its own noise, the same at each asking.
             mark = (round(t_s * 1e4) * 2654435761 + self._seed * 40503) & 0xFFFFFFFF
             y, x = (mark >> 8) % 61, (mark >> 16) % 67
@@ -281,7 +288,7 @@ class _FramePainter:
         self.scene, self.view, self.size, self.offset = scene, view, size, moved
         self.unit = CameraView.scale(size) / view.span
         self._kept = scene.kept(size, view)
-        self.turn = float(np.clip(-2.0 * math.sin(scene._yaw), -1.0, 1.0))
+        self.turn = float(np.clip(-2.0 * math.sin(scene.yaw), -1.0, 1.0))
 
     def project(self, points: NDArray[np.float64]) -> Points2:
         return self.view.project(points, self.size, self.offset)

@@ -1,6 +1,7 @@
-"""Scores a bundle, figures beside controls: `python -m training.evaluate {forward,codec,latent,reverse,endurance}`.
+"""Scores a bundle, each figure beside its controls: `python -m training.evaluate EVALUATION`.
 
-`python -m training.evaluate roundtrip VIDEO --out DIR` sends a video through both loops: to music, and back.
+The evaluations are forward, codec, latent, reverse and endurance. `roundtrip VIDEO --out DIR` turns a video into music,
+and that music back into pictures.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,138 +31,181 @@ from training.evaluation.reverse_loop import evaluate_reverse
 from training.footage.reader import FootageError
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one evaluation; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
-    what = parser.add_subparsers(dest="what", required=True)
-    forward = what.add_parser("forward", help="held-out performers in, music out, through the causal path")
-    forward.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    forward.add_argument("--clips", default="50", metavar="N|DIR", help="how many held-out clips, or a folder of films")
-    forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE)
-    forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help="0 to 4: how much what is seen counts")
-    forward.add_argument("--periodic", action="store_true", help="performers who repeat one gesture at every beat")
-    forward.add_argument("--anticipation-ms", type=float, default=0.0, help="0, 40, 80 or 120")
-    codec = what.add_parser("codec", help="sound in, sound out, beside Opus")
-    codec.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    codec.add_argument("--clips", type=int, default=40, help="how many held-out renders (at least 2)")
-    codec.add_argument("--recordings", type=Path, help="a folder of real sounds to score too")
-    latent = what.add_parser("latent", help="which sound belongs to a video, and by how much they are apart")
-    latent.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    latent.add_argument("--clips", type=int, default=64, help="how many held-out clips (at least 2)")
-    reverse = what.add_parser("reverse", help="held-out music and a still in, flow and pictures out")
-    reverse.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    reverse.add_argument("--clips", type=int, default=40, help="how many held-out clips (at least 4)")
-    around = what.add_parser(
-        "roundtrip", help="a video to music, and that music with its first picture back to pictures"
-    )
-    around.add_argument("video", type=Path, help="any video that FFmpeg reads")
-    around.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    around.add_argument("--out", type=Path, required=True, metavar="DIR", help="the page and the film go there")
-    around.add_argument("--seconds", type=float, default=30.0, help="of the video, at most")
-    endurance = what.add_parser("endurance", help="silence, an hour of music, silence: what becomes of the picture")
-    endurance.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
-    endurance.add_argument("--minutes", type=float, default=60.0, help="of music")
-    endurance.add_argument("--silence-minutes", type=float, default=10.0, help="of silence before it")
-    endurance.add_argument("--prior", default="", help="a still; the shipped one where none is named")
-    for each in (forward, codec, latent, reverse):
-        each.add_argument("--page", type=Path, metavar="DIR", help="make a page with plots and players there")
-    for each in (forward, codec, latent, reverse, endurance):
-        each.add_argument("--json", type=Path, help="write the figures here")
-        each.add_argument("--into-bundle", action="store_true", help="write them into the bundle's manifest too")
-    options = parser.parse_args(arguments)
-    if options.what == "roundtrip":
-        from training.evaluation.roundtrip import roundtrip
+@dataclass(frozen=True)
+class Evaluation:
+    """What one evaluation found.
 
-        try:
-            print(f"page: {roundtrip(options.video, options.out, options.bundle, options.seconds)}")
-        except FootageError as error:
-            print(f"{options.video}: {error}; give another video", file=sys.stderr)
-            return 2
-        except (EngineError, OSError) as error:
-            print(error, file=sys.stderr)
-            return 2
-        return 0
-    if options.what == "endurance":
-        return _endure(options)
-    folder = Path(options.clips) if options.what == "forward" and not options.clips.lstrip("-").isdigit() else None
-    clips = 0 if folder else int(options.clips)
-    least = 4 if options.what == "reverse" else 2
-    if not folder and clips < least:
-        parser.error(f"--clips: at least {least}, or nothing can be compared")
-    try:
-        if options.what == "forward":
-            setting = ResponseSettings(
-                options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance
-            )
-            if folder:
-                figures, answers = evaluate_footage(setting, folder)
-            else:
-                figures, answers = evaluate_forward(setting, clips, periodic=options.periodic)
-            settings = (
-                "--periodic " * options.periodic + f"--temperature {options.temperature} --guidance {options.guidance}"
-            )
-            settings += f" --anticipation-ms {options.anticipation_ms:g}" * bool(options.anticipation_ms)
-        elif options.what == "reverse":
-            figures, reenacted = evaluate_reverse(options.bundle, clips)
-            settings = ""
-        elif options.what == "latent":
-            figures, pairs = evaluate_latent(options.bundle, clips)
-            settings = ""
-        else:
-            figures, sounds = evaluate_codec(options.bundle, clips, options.recordings)
-            settings = "--recordings FOLDER" if options.recordings else ""
-    except (EngineError, FileNotFoundError, NotADirectoryError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    figures["command"] = (
-        f"python -m training.evaluate {options.what} --clips {'FOLDER' if folder else clips} {settings}".rstrip()
-    )
-    if options.page:
-        from training.evaluation.pages import codec_page, forward_page, latent_page, reverse_page
+    Attributes:
+        name: the figures' key in the bundle's manifest.
+        figures: the scores, as JSON values.
+        arguments: the command line that repeats it, without paths of this machine.
+        write_page: writes the page with plots and players into a folder and returns it; None where there is none.
+    """
 
-        if options.what == "forward":
-            path = forward_page(options.page, figures, answers)
-        elif options.what == "reverse":
-            path = reverse_page(options.page, figures, reenacted)
-        elif options.what == "latent":
-            path = latent_page(options.page, figures, pairs)
-        else:
-            path = codec_page(options.page, figures, sounds, options.bundle)
-        print(f"page: {path}", file=sys.stderr)
-    name = "footage" if folder else options.what
-    if options.what == "forward" and options.periodic:
-        name = "anticipation"
-    _tell(figures, name, options)
-    return 0
+    name: str
+    figures: dict[str, Any]
+    arguments: str
+    write_page: Callable[[Path], Path] | None = None
 
 
-def _endure(options: argparse.Namespace) -> int:
+def _forward(options: argparse.Namespace) -> Evaluation:
+    settings = ResponseSettings(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
+    if isinstance(options.clips, Path):
+        figures, responses = evaluate_footage(settings, options.clips)
+    else:
+        figures, responses = evaluate_forward(settings, options.clips, periodic=options.periodic)
+    footage = isinstance(options.clips, Path)
+    arguments = f"forward --clips {'FOLDER' if footage else options.clips} {'--periodic ' * options.periodic}"
+    arguments += f"--temperature {options.temperature} --guidance {options.guidance}"
+    arguments += f" --anticipation-ms {options.anticipation_ms:g}" * bool(options.anticipation_ms)
+
+    def page(folder: Path) -> Path:
+        from training.evaluation.pages import forward_page
+
+        return forward_page(folder, figures, responses)
+
+    name = "anticipation" if options.periodic else "footage" if footage else "forward"
+    return Evaluation(name, figures, arguments, page)
+
+
+def _codec(options: argparse.Namespace) -> Evaluation:
+    figures, sounds = evaluate_codec(options.bundle, options.clips, options.recordings)
+
+    def page(folder: Path) -> Path:
+        from training.evaluation.pages import codec_page
+
+        return codec_page(folder, figures, sounds, options.bundle)
+
+    arguments = f"codec --clips {options.clips}{' --recordings FOLDER' * bool(options.recordings)}"
+    return Evaluation("codec", figures, arguments, page)
+
+
+def _latent(options: argparse.Namespace) -> Evaluation:
+    figures, pairs = evaluate_latent(options.bundle, options.clips)
+
+    def page(folder: Path) -> Path:
+        from training.evaluation.pages import latent_page
+
+        return latent_page(folder, figures, pairs)
+
+    return Evaluation("latent", figures, f"latent --clips {options.clips}", page)
+
+
+def _reverse(options: argparse.Namespace) -> Evaluation:
+    figures, clips = evaluate_reverse(options.bundle, options.clips)
+
+    def page(folder: Path) -> Path:
+        from training.evaluation.pages import reverse_page
+
+        return reverse_page(folder, figures, clips)
+
+    return Evaluation("reverse", figures, f"reverse --clips {options.clips}", page)
+
+
+def _endurance(options: argparse.Namespace) -> Evaluation:
     if options.minutes <= 0 or options.silence_minutes < 0:
-        print("--minutes must be more than 0, --silence-minutes not less; give others", file=sys.stderr)
-        return 2
+        raise UserError(
+            "nothing can be measured",
+            f"--minutes {options.minutes:g} --silence-minutes {options.silence_minutes:g}",
+            "give more than 0 minutes of music, and 0 or more of silence",
+        )
     from training.evaluation.endurance import evaluate_endurance
 
+    figures = evaluate_endurance(options.bundle, options.minutes, options.silence_minutes, options.prior)
+    arguments = f"endurance --minutes {options.minutes:g} --silence-minutes {options.silence_minutes:g}"
+    return Evaluation("endurance", figures, arguments + " --prior IMAGE" * bool(options.prior))
+
+
+EVALUATIONS = {"forward": _forward, "codec": _codec, "latent": _latent, "reverse": _reverse, "endurance": _endurance}
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, at least {least}")
+        return int(text)
+
+    return parse
+
+
+def _clips_or_folder(text: str) -> int | Path:
+    return _at_least(2)(text) if text.lstrip("-").isdigit() else Path(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True)
+    forward = what.add_parser("forward", help="video to music: held-out performers in, music out, tick by tick")
+    forward.add_argument(
+        "--clips", type=_clips_or_folder, default=50, metavar="N|DIR", help="number of held-out clips, or films' folder"
+    )
+    forward.add_argument(
+        "--temperature", type=float, default=ANSWER_TEMPERATURE, help="randomness of the music, 0 for none"
+    )
+    forward.add_argument(
+        "--guidance", type=float, default=ANSWER_GUIDANCE, help="weight of the video, 0 to 4; 1 is as trained"
+    )
+    forward.add_argument("--periodic", action="store_true", help="performers that repeat one gesture at every beat")
+    forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: 0, 40, 80 or 120")
+    codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
+    codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")
+    codec.add_argument("--recordings", type=Path, metavar="DIR", help="a folder of real sounds to score as well")
+    latent = what.add_parser("latent", help="which sound belongs to a video, and at what shift in time")
+    latent.add_argument("--clips", type=_at_least(2), default=64, help="number of held-out clips")
+    reverse = what.add_parser("reverse", help="music to video: held-out music and a still in, flow and pictures out")
+    reverse.add_argument("--clips", type=_at_least(4), default=40, help="number of held-out clips")
+    around = what.add_parser("roundtrip", help="a video to music, and that music with the first frame back to pictures")
+    around.add_argument("video", type=Path, help="any video that FFmpeg reads")
+    around.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the page and the film")
+    around.add_argument("--seconds", type=float, default=30.0, help="how much of the video to use at most")
+    endurance = what.add_parser("endurance", help="silence, an hour of music, silence: does the picture come to rest")
+    endurance.add_argument("--minutes", type=float, default=60.0, help="length of the music")
+    endurance.add_argument("--silence-minutes", type=float, default=10.0, help="length of the silence before it")
+    endurance.add_argument("--prior", default="", metavar="IMAGE", help="the still image; default: the shipped one")
+    for each in (forward, codec, latent, reverse, around, endurance):
+        each.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
+    for each in (forward, codec, latent, reverse):
+        each.add_argument("--page", type=Path, metavar="DIR", help="write a page with plots and players there")
+    for each in (forward, codec, latent, reverse, endurance):
+        each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+        each.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one evaluation; returns the exit status."""
+    options = _parser().parse_args(arguments)
     try:
-        figures = evaluate_endurance(options.bundle, options.minutes, options.silence_minutes, options.prior)
-    except (EngineError, UserError) as error:
+        if options.what == "roundtrip":
+            return _roundtrip(options)
+        done = EVALUATIONS[options.what](options)
+    except (EngineError, UserError, FileNotFoundError, NotADirectoryError) as error:
         print(error, file=sys.stderr)
         return 2
-    figures["command"] = (
-        f"python -m training.evaluate endurance --minutes {options.minutes:g} "
-        f"--silence-minutes {options.silence_minutes:g}{' --prior IMAGE' * bool(options.prior)}"
-    )
-    _tell(figures, "endurance", options)
-    return 0
-
-
-def _tell(figures: dict[str, Any], name: str, options: argparse.Namespace) -> None:
-    """Print figures, and write them where they are wanted."""
-    text = json.dumps(figures, indent=2)
+    done.figures["command"] = f"python -m training.evaluate {done.arguments}"
+    if done.write_page is not None and options.page:
+        print(f"page: {done.write_page(options.page)}", file=sys.stderr)
+    text = json.dumps(done.figures, indent=2)
     print(text)
     if options.json:
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.into_bundle:
-        write_scores(find_bundle(options.bundle), name, figures)
+        write_scores(find_bundle(options.bundle), done.name, done.figures)
+    return 0
+
+
+def _roundtrip(options: argparse.Namespace) -> int:
+    from training.evaluation.roundtrip import roundtrip
+
+    try:
+        print(f"page: {roundtrip(options.video, options.out, options.bundle, options.seconds)}")
+    except FootageError as error:
+        print(f"{options.video}: {error}; give another video", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

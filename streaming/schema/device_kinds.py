@@ -13,10 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from performers.kinds import KINDS
 from streaming.errors import SourceError
 
-PLAYERS = ("strings", "keys", "drums", "air", "dance")
-"""The kinds of synthetic performers."""
 SELF = "self"
 """The microphone is the music that the show itself plays: no device is opened."""
 _URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp")
@@ -134,11 +133,11 @@ CAMERA = DeviceOption(
             sees_the_room=True,
         ),
         DeviceKind(
-            f"performer[:{'|'.join(PLAYERS)}][@SEED]",
+            f"performer[:{'|'.join(KINDS)}][@SEED]",
             "a synthetic performer",
             _CAMERAS + "performer:open_performer",
             "(performer(?:[:@].*)?)",
-            argument=rf"performer(:({'|'.join(PLAYERS)}))?(@[0-9]{{1,9}})?",
+            argument=rf"performer(:({'|'.join(KINDS)}))?(@[0-9]{{1,9}})?",
         ),
         DeviceKind(
             "FILE",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from engines.registry import open_engine
 from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.films.film import FilmFile
 from streaming.devices.films.film_picture import flow_picture
+from streaming.errors import UserError
 from streaming.settings.config import Show
 from training.evaluation.forward_loop import ResponseSettings, respond
 from training.evaluation.html_page import Page, compare
 from training.evaluation.offline_reverse_loop import Moment, animate
 from training.evaluation.reverse_loop import best_constant, end_point_error, energy_of, psnr, series_correlation
-from training.footage.reader import camera_frames, examine
+from training.footage.reader import Footage, camera_frames, examine
 from training.measures.onsets import level_db
 from training.synthesis.recordings import Clip, read_motion
 
@@ -29,6 +31,8 @@ PANEL = (480, 360)
 FILM = "roundtrip.mp4"
 SHEET = 5
 """Moments on the contact sheet."""
+SCORED = (128, 96)
+"""Width and height at which pictures are compared."""
 
 
 def pictures_at_ticks(seen: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
@@ -62,69 +66,100 @@ def _four_panels(seen: Image, flow: NDArray[np.float32], moment: Moment) -> Imag
     return np.vstack([above, below])
 
 
+@dataclass(frozen=True)
+class _Animated:
+    """The pictures that the music made of a clip's first frame.
+
+    Attributes:
+        flow: float32 [T, 2, G, G], the motion heard in the music, longer sides per second.
+        psnr_db, psnr_still_db: mean distance to the video of the pictures, and of the first frame held still.
+        moments: a few frames of the film, uint8 [H, W, 3] each.
+    """
+
+    flow: NDArray[np.float32]
+    psnr_db: float
+    psnr_still_db: float
+    moments: list[Image]
+
+
+def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: str, film: FilmFile) -> _Animated:
+    """Animate the footage's first frame with the music, and write the film of four panels."""
+    first = next(camera_frames(footage))[0]
+    ticks = len(clip.flow)
+    moments = animate(music, first, Show(bundle=bundle, controls={"chance": 0.0}))
+    frames = zip(pictures_at_ticks(camera_frames(footage), ticks), moments, strict=False)
+    drawn, sheet, psnrs = [], [], []
+    for tick, (frame, moment) in enumerate(frames):
+        four = _four_panels(frame, clip.flow[tick].astype(np.float32), moment)
+        film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)
+        drawn.append(moment.flow)
+        if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
+            sheet.append(four)
+        want, got, still = (
+            cv2.resize(image, SCORED, interpolation=cv2.INTER_AREA) for image in (frame, moment.picture, first)
+        )
+        psnrs.append((psnr(got, want), psnr(still, want)))
+    mean, mean_still = np.mean(psnrs, 0)
+    return _Animated(np.stack(drawn), float(mean), float(mean_still), sheet)
+
+
+def _figures(animated: _Animated, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:
+    """How the pictures move beside how the video did, each figure with its controls."""
+    got = animated.flow
+    true, loud = clip.flow.astype(np.float32)[: len(got)], level_db(music)[: len(got)]
+    return {
+        "flow_error": end_point_error(got, true),
+        "flow_error_still": end_point_error(np.zeros_like(true), true),
+        "flow_error_constant": end_point_error(best_constant(true, loud), true),
+        "energy_correlation": series_correlation(energy_of(got), energy_of(true)),
+        "energy_correlation_shuffled": series_correlation(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
+        "psnr_db": animated.psnr_db,
+        "psnr_db_still": animated.psnr_still_db,
+        "seconds": len(got) / TICKS_PER_SECOND,
+    }
+
+
 def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Path:
-    """Send a video around and make a page of it.
+    """Turn a video into music and that music back into pictures, and write a page about it.
 
     Args:
         video: any file that FFmpeg reads.
         out: the folder of the page and the film, made if need be.
         bundle: name or folder.
-        seconds: how much of it, at most.
+        seconds: how much of the video to use at most.
 
     Returns:
         The page.
 
     Raises:
         FootageError: when the video cannot be used, with the reason.
-        EngineError: when the bundle cannot.
+        UserError: when the film would be written over the video.
+        EngineError: when the bundle cannot be used.
     """
+    if (out / FILM).exists() and video.exists() and (out / FILM).samefile(video):
+        raise UserError("the film would be written over the video", str(video), "give another folder with --out")
     footage = examine(video)
     ticks = min(footage.ticks, round(seconds * TICKS_PER_SECOND))
-    embedding = open_engine("embedding", bundle=bundle)
-    flow, speed, embedded, age = read_motion(camera_frames(footage), ticks, embedding)
-    clip = Clip(0, "footage", flow, speed, embedded, age, np.zeros(ticks * TICK_SAMPLES, np.float32))
+    motion = read_motion(camera_frames(footage), ticks, open_engine("embedding", bundle=bundle))
+    clip = Clip(0, "footage", *motion, np.zeros(ticks * TICK_SAMPLES, np.float32))
     music = respond(clip, ResponseSettings(bundle), 0)
-    first = next(camera_frames(footage))[0]
     out.mkdir(parents=True, exist_ok=True)
     (out / FILM).unlink(missing_ok=True)
     film = FilmFile(out / FILM, (2 * PANEL[0], 2 * PANEL[1]))
-    drawn, kept = [], []
-    errors = np.zeros(2)
     try:
-        moments = animate(music, first, Show(bundle=bundle, controls={"chance": 0.0}))
-        for tick, (seen, moment) in enumerate(
-            zip(pictures_at_ticks(camera_frames(footage), ticks), moments, strict=False)
-        ):
-            four = _four_panels(seen, clip.flow[tick].astype(np.float32), moment)
-            film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)
-            drawn.append(moment.flow)
-            if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
-                kept.append(four)
-            small = [cv2.resize(i, (128, 96), interpolation=cv2.INTER_AREA) for i in (seen, moment.picture, first)]
-            errors += [psnr(small[1], small[0]), psnr(small[2], small[0])]
+        animated = _animate(footage, clip, music, bundle, film)
     finally:
         film.close()
-    got, true = np.stack(drawn), clip.flow.astype(np.float32)[: len(drawn)]
-    loud = level_db(music)[: len(drawn)]
-    figures = {
-        "flow_error": end_point_error(got, true),
-        "flow_error_still": end_point_error(np.zeros_like(true), true),
-        "flow_error_constant": end_point_error(best_constant(true, loud), true),
-        "energy_correlation": series_correlation(energy_of(got), energy_of(true)),
-        "energy_correlation_shuffled": series_correlation(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
-        "psnr_db": float(errors[0] / len(got)),
-        "psnr_db_still": float(errors[1] / len(got)),
-        "seconds": len(got) / TICKS_PER_SECOND,
-    }
-    page = Page(out, f"Around: {video.name}")
+    page = Page(out, f"Round trip: {video.name}")
     page.text(
-        "A video was turned into music; that music and the video's first picture were turned back into pictures. The "
-        "figures compare how the picture moves with how the video did; their controls are a picture that stands "
-        "still, one field scaled by the loudness, and the same course moved by half its length."
+        "The video was turned into music. That music and the video's first frame were turned back into pictures. The "
+        "figures compare the motion of the pictures with that of the video. The controls are a picture that stands "
+        "still, one motion field scaled by the loudness, and the same motion shifted by half its length."
     )
-    page.film(FILM, "above the video and its flow, below the picture and the flow that the music made")
-    page.scores(figures)
-    page.picture(np.vstack([np.hstack([np.hsplit(row, 2)[0] for row in np.vsplit(f, 2)]) for f in kept]), "moments")
+    page.film(FILM, "above: the video and its flow; below: the picture and the flow that the music made")
+    page.scores(_figures(animated, clip, music))
+    left = [np.hstack([np.hsplit(row, 2)[0] for row in np.vsplit(frame, 2)]) for frame in animated.moments]
+    page.picture(np.vstack(left), "moments: the video at the left, the picture at the right")
     page.plot(compare(np.zeros_like(music), music, np.zeros(0)), "the music")
     page.sounds({"the music": music})
     return page.write()

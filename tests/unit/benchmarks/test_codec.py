@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.codec import compare, decibels, seeded_codec, time_runners
+from engines.tick_engines import Runner
 from models.codec.encodec import EncodecConfig
 
 SMALL = EncodecConfig(num_filters=4, latent_dim=16)
@@ -39,10 +41,19 @@ def test_runners_take_turns() -> None:
             self.count += 1
             return np.array([self.count])
 
+        def blank(self) -> dict[str, NDArray[Any]]:
+            return {}
+
+        def state(self) -> list[NDArray[Any]]:
+            return []
+
+        def load(self, state: Sequence[NDArray[Any]]) -> None:
+            raise AssertionError("nothing is taken over")
+
         def reset(self) -> None:
             self.count = 0
 
-    compared = {name: Counter(name) for name in "ab"}
+    compared: dict[str, Runner] = {name: Counter(name) for name in "ab"}
     spent, gave = time_runners(compared, [{}] * 4, lambda number: number == 2)
     assert told == ["a", "b"] * 4
     assert [len(took) for took in spent.values()] == [4, 4]

@@ -15,6 +15,7 @@ from benchmarks.engines_page import leave, markdown
 from engines.contract import EngineError
 from engines.runtimes.onnxruntime_runtime import CPU
 from engines.runtimes.torch_runtime import load_tick
+from models.translation.latent import Latent
 
 DEFAULT = Path(__file__).parents[3] / "models" / "bundles" / "default"
 ONNX = Variant("onnxruntime", "fp32", CPU)
@@ -62,7 +63,9 @@ def test_a_real_network_runs_in_each_way_that_there_is_and_is_weighed(tmp_path: 
     assert ONNX in there
     data = build_file("hearing", DEFAULT, ONNX)
     runner = open_runner("hearing", DEFAULT, ONNX, data)
-    assert runner.run(runner.blank()).shape == (1, 1, load_tick("hearing", DEFAULT).network.config.dim)
+    tick = load_tick("hearing", DEFAULT)
+    assert isinstance(tick.network, Latent)
+    assert runner.run(runner.blank()).shape == (1, 1, tick.network.config.dim)
     file = tmp_path / "hearing"
     file.write_bytes(data)
     weight = bench.memory_growth_in_child("hearing", DEFAULT, ONNX, file)

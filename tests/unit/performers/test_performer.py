@@ -209,7 +209,7 @@ def test_picture_moves_when_playing_and_not_in_rests(kind: str) -> None:
     for seed in range(40):
         player = SyntheticPerformer(kind, seed, (128, 96), 20.0)
         scene = player.scene
-        if scene._shake or scene._noise or scene._clutter or scene._flicker[0]:
+        if scene.noise or not scene.calm:
             continue
         rests = [(a + 0.15, b - 0.3) for a, b in player.score.rests if b - a > 1.0]
         still = [_difference(player, t) for a, b in rests for t in np.linspace(a, b, 4)]
@@ -246,7 +246,7 @@ def test_labels_point_at_what_is_drawn() -> None:
     player = SyntheticPerformer("air", 3, (256, 256), 10.0)
     head = LABEL_NAMES.index("head_x")
     x, y = player.labels(2.0)[head : head + 2] * 256
-    background = player.scene._background((256, 256), player.scene.moved(2.0))
+    background = player.scene.background((256, 256), player.scene.moved(2.0))
     patch = np.s_[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
     assert np.abs(player.frame(2.0)[patch].astype(int) - background[patch]).mean() > 12.0
 

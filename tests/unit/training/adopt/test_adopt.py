@@ -61,6 +61,7 @@ def test_audiocrafts_layout(tmp_path: Path) -> None:
     torch.save(package, folder / AUDIOCRAFT)
     assert main(["codec", str(folder), "--out", str(out), "--accept-licence", "--look-ahead", "1"]) == 0
     codec = load_network(out, "codec")
+    assert isinstance(codec, Encodec)
     assert codec.decoder.latency == 1122
     assert main(["codec", str(folder / AUDIOCRAFT), "--out", str(out), "--accept-licence"]) == 0
     assert_says_the_same(out)

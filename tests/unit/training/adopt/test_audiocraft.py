@@ -122,6 +122,7 @@ def test_a_stereo_musicgen_gives_its_mono_codec(tmp_path: Path, capsys: pytest.C
     assert main(["codec", str(folder), "--out", str(out), "--accept-licence", "--offline"]) == 0
     assert "of a stereo MusicGen the codec is mono" in capsys.readouterr().out
     codec = load_network(out, "codec")
+    assert isinstance(codec, Encodec)
     both = torch.randint(0, 2048, (1, 8, 20))
     for side in (0, 1):
         want = model.decode(both[None, :, side::2], [None]).audio_values

@@ -58,8 +58,7 @@ class Features(nn.Module):
 def backbone(kind: str) -> nn.Module:
     torch.manual_seed(0)
     config = AutoConfig.for_model(kind, **TINY[kind])
-    config._attn_implementation = "eager"
-    model = AutoModel.from_config(config).eval()
+    model = AutoModel.from_config(config, attn_implementation="eager").eval()
     for name, value in model.named_buffers():
         if name.endswith("running_var"):
             value.uniform_(0.5, 2.0)
@@ -68,7 +67,8 @@ def backbone(kind: str) -> nn.Module:
 
 def published(folder: Path, kind: str, *, free: bool = False, **manifest: Any) -> Path:
     """A backbone's ONNX file, with its manifest beside it."""
-    file, side, data = folder / "backbone.onnx", SIDES.get(kind, 64), io.BytesIO()
+    file, side = folder / "backbone.onnx", SIDES.get(kind, 64)
+    data: Any = io.BytesIO()
     axes = {"pixels": {0: "batch"}, "features": {0: "batch"}} if free else {}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -164,12 +164,13 @@ def test_its_reading_is_trained_by_the_one_command(tmp_path: Path, capsys: pytes
 )
 def test_what_is_wrong_is_one_line(case: str, words: str, tmp_path: Path) -> None:
     file = published(tmp_path, "resnet")
-    manifest: dict[str, Any] = {
+    manifests: dict[str, dict[str, Any]] = {
         "field": {"widht": 3},
         "spread": {"spread": [0, 1, 1]},
         "output": {"output": "nothing"},
         "side": {"side": 100},
-    }.get(case, {})
+    }
+    manifest = manifests.get(case, {})
     file.with_suffix(".json").write_text(json.dumps(manifest))
     import onnx
 

@@ -28,9 +28,16 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
         fields = np.zeros((2, 2, 4, 4), np.float16)
         np.savez(
             tmp_path / f"performer-{seed}-v1-picture-v{LAYOUT}-{made_by}.npz",
-            **{"prior": square, "warped": square, "wanted": square, "where": fields, "flow": fields},
-            **{"hidden": np.zeros((2, 8, 8), bool), "chance": np.zeros(2, np.float32), "turns": np.zeros(2, bool)},
-            **{"tick": ticks, "start": np.array([0, 1])},
+            prior=square,
+            warped=square,
+            wanted=square,
+            where=fields,
+            flow=fields,
+            hidden=np.zeros((2, 8, 8), bool),
+            chance=np.zeros(2, np.float32),
+            turns=np.zeros(2, bool),
+            tick=ticks,
+            start=np.array([0, 1]),
         )
     monkeypatch.setattr(module, "record_dataset", lambda *_: [Path(f"performer-{seed}-v1.npz") for seed in seeds])
     monkeypatch.setattr(
@@ -41,7 +48,7 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
     seen = (of_tick + 100 * of_clip).expand(-1, -1, 40)
     played: Any = SimpleNamespace(level=of_clip, heard=torch.cat([of_clip, of_tick], -1), seen=seen)
     pose = PoseEstimator(PoseConfig(latent_dim=2, seen_dim=40, points=16, width=8, levels=(1, KEEP, 2)))
-    torch.nn.init.normal_(pose.say[-1].weight)
+    torch.nn.init.normal_(pose.say.get_parameter(f"{len(pose.say) - 1}.weight"))
     found = performer_examples(tmp_path, played, animator, pose, tmp_path)
     assert found.prior[:, 0, 0, 0].tolist() == [11, 11, 13, 13]
     assert found.heard.tolist() == [[11.0, 3.0], [11.0, 7.0], [13.0, 3.0], [13.0, 7.0]]

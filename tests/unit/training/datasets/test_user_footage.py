@@ -11,7 +11,8 @@ import torch
 from safetensors.numpy import save_file
 
 from engines.bundles import learned_networks, read_manifest
-from models.codec.codec import Codec, CodecConfig
+from models.codec.additive_codec import CodecConfig
+from models.codec.codec import Codec
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding
 from training import train
 from training.bundling import load_network, write_network

@@ -33,10 +33,10 @@ def notes() -> np.ndarray:
 
 def test_mel_distance_is_nothing_for_the_same_and_grows_with_noise(notes: np.ndarray) -> None:
     noise = np.random.default_rng(2).standard_normal(notes.size).astype(np.float32)
-    distances = [mel_distance(notes + g * noise, notes) for g in (0.0, 0.001, 0.01, 0.1)]
+    distances = [mel_distance(notes + np.float32(g) * noise, notes) for g in (0.0, 0.001, 0.01, 0.1)]
     assert distances[0] == 0.0
     assert distances == sorted(distances)
-    assert mel_distance(0.5 * notes, notes) > 0.3, "a level is heard"
+    assert mel_distance(np.float32(0.5) * notes, notes) > 0.3, "a level is heard"
 
 
 def test_si_sdr_is_that_of_the_noise_whatever_the_level(notes: np.ndarray) -> None:

@@ -14,7 +14,7 @@ def picture() -> np.ndarray:
     """A coloured picture with edges."""
     rng = np.random.default_rng(0)
     small = rng.integers(40, 200, (12, 16, 3), dtype=np.uint8)
-    return cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST))
 
 
 def test_looks_follow_light_colour_and_edges() -> None:

@@ -36,7 +36,8 @@ def test_who_plays_what_was_played_scores_best_and_others_music_does_not() -> No
 
 def test_a_clip_in_which_nothing_is_played_has_no_onsets_to_meet() -> None:
     seeds = [TEST_SEED, TEST_SEED + 1]
-    silent = Response("silent", "footage", *(2 * [np.zeros(32_000, np.float32)]), *(2 * [np.zeros(0)]))
+    silence, nothing = np.zeros(32_000, np.float32), np.zeros(0)
+    silent = Response("silent", "footage", silence, silence, nothing, nothing)
     alone = score([answered(seed, sound_of(seed)) for seed in seeds])
     figures = score([*(answered(seed, sound_of(seed)) for seed in seeds), silent])
     assert (figures["n_clips"], figures["n_with_onsets"]) == (3, 2)

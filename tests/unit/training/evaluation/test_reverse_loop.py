@@ -18,7 +18,6 @@ from training.evaluation.reverse_loop import (
     series_correlation,
     similarity,
 )
-from training.evaluation.roundtrip import PANEL, panel, pictures_at_ticks
 
 TICKS = 100
 
@@ -97,17 +96,3 @@ def test_pictures_that_differ_more_are_less_alike() -> None:
     assert psnr(image, image) > psnr(near, image) > psnr(far, image)
     assert similarity(image, image).min() == pytest.approx(1.0)
     assert similarity(near, image).mean() > 0.9 > 0.2 > similarity(far, image).mean()
-
-
-def test_every_tick_has_the_newest_picture() -> None:
-    seen = [(np.full((2, 2, 3), shade, np.uint8), at) for shade, at in ((1, 0.0), (2, 0.05), (3, 0.1))]
-    assert [int(image[0, 0, 0]) for image in pictures_at_ticks(seen, 5)] == [1, 1, 2, 3, 3]
-
-
-@pytest.mark.parametrize("shape", [(480, 640), (640, 360), (100, 1000)])
-def test_a_panel_holds_any_picture_whole(shape: tuple[int, int]) -> None:
-    out = panel(np.full((*shape, 3), 200, np.uint8), "")
-    assert out.shape == (PANEL[1], PANEL[0], 3)
-    rows, columns = np.nonzero(out[..., 0] > 100)
-    high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert wide / high == pytest.approx(shape[1] / shape[0], rel=0.05)

@@ -43,7 +43,10 @@ def toy(count: int = 30) -> PainterExamples:
     seen = (torch.rand(2, count, 40, generator=generator) - 0.5).half()
     chance, weight, went = torch.zeros(count), torch.ones(count), torch.full((count, len(POINTS), 2), torch.nan)
     said = torch.zeros(count, len(POINTS), 3)
-    return PainterExamples(prior, warped, wanted, where, flow, heard, hidden, *seen, said, chance, turns, weight, went)
+    still, now = seen
+    return PainterExamples(
+        prior, warped, wanted, where, flow, heard, hidden, still, now, said, chance, turns, weight, went
+    )
 
 
 def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
@@ -98,7 +101,8 @@ def test_some_moments_are_told_where_points_went_where_that_is_known() -> None:
 def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:
     data = toy(8)
     data.turns[:], data.chance[:] = False, 0.9
-    mended, free = [], []
+    mended: list[bool] = []
+    free: list[bool] = []
     for seed in range(20):
         known, wanted, *_ = draw_batch(data, np.random.default_rng(seed), RECIPE)
         for row in range(len(wanted)):

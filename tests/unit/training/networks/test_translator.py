@@ -152,8 +152,9 @@ def test_the_loss_teaches_to_look(examples: Examples, sight: torch.nn.Module) ->
     parts = loss_of(model, batch)
     assert parts.shape == (8,)
     parts.mean().backward()
-    assert model.video[0].weight.grad is not None
-    assert float(model.video[0].weight.grad.abs().sum()) > 0
+    gradient = model.get_parameter("video.0.weight").grad
+    assert gradient is not None
+    assert float(gradient.abs().sum()) > 0
 
 
 def test_an_interrupted_training_goes_on_to_the_same_loss(
