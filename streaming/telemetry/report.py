@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections import deque
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.settings.config import Show
+from streaming.system.files import replace_file
 from streaming.telemetry.metrics import Totals
 
 REPORT_SCHEMA = 1
@@ -249,20 +249,25 @@ def version() -> str | None:
         return None
 
 
-def write_report(path: str, report: dict[str, Any]) -> None:
+def write_report(path: str, report: dict[str, Any]) -> str:
     """Write the report so that a reader sees the whole of it or the old one.
+
+    An earlier report is replaced; any other file of that name is moved aside.
+
+    Returns:
+        A line for the user about a file that was moved aside, "" for none.
 
     Raises:
         OSError: when it cannot be written (a full disk).
     """
-    target = Path(path).absolute()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    text = json.dumps(report, indent=2, default=str) + "\n"
+    return replace_file(path, text.encode(), _is_report)
+
+
+def _is_report(data: bytes) -> bool:
+    """Whether a file's content is an earlier report."""
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(report, file, indent=2, default=str)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        found = json.loads(data or b"{}")
+    except ValueError:
+        return False
+    return found == {} or (isinstance(found, dict) and {"schema", "ticks", "stages"} <= set(found))

@@ -130,3 +130,13 @@ def test_a_report_that_cannot_be_made_leaves_the_old_one(tmp_path: Path) -> None
         write_report(str(path), loop)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_an_earlier_report_is_replaced_and_anything_else_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    report = build_report(performed(), HOST)
+    assert [write_report(str(path), report) for _ in range(2)] == ["", ""]
+    path.write_text('{"a": "diary"}')
+    assert write_report(str(path), report) == f"{path}: what was there is kept as r-1.json"
+    assert (tmp_path / "r-1.json").read_text() == '{"a": "diary"}'
+    assert json.loads(path.read_text())["schema"] == 1
