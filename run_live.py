@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from streaming.errors import UserError
 from streaming.settings.options import Command, parse
+from streaming.telemetry.output import harden_standard_streams
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,6 +19,7 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         0 a performance that ran and closed cleanly, 2 bad arguments or unusable inputs (one line), 1 anything else.
     """
+    harden_standard_streams()
     try:
         return run(parse(argv))
     except UserError as error:
@@ -71,7 +74,8 @@ def run(command: Command) -> int:
     with prepare_engines(command.show.backend, command.show.bundle) as lines:
         ending = perform(command.show, awake=command.awake, notes=[*command.notes, *lines]).ending
     if ending.line:
-        print(ending.line, file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(ending.line, file=sys.stderr, flush=True)
     return ending.code
 
 

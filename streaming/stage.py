@@ -58,6 +58,7 @@ class Context:
             because = f" ({spec.why})" if spec.why else ""
             said = f"{spec.runtime} on {spec.device}, {spec.precision}{because}"
             self.info["engines"] = {**self.info.get("engines", {}), spec.network: said}
+            self.info["backends"] = {**self.info.get("backends", {}), spec.network: spec.runtime}
             self.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
 
 

@@ -37,11 +37,10 @@ class Performance:
 def rows_for(show: Show) -> list[Process]:
     """The rows of the process table that this machine fills.
 
-    Without a folder to record into there is no recorder, and a stage whose address is another machine's runs there
-    (`run_live.py stage NAME`).
+    A stage that needs a setting is left out without it (a recorder without a folder to record into). A stage whose
+    address is another machine's runs there (`run_live.py stage NAME`).
     """
-    left_out = () if show.record else ("recorder",)
-    rows = [process for process in processes_of(show.direction) if process.name not in left_out]
+    rows = [row for row in processes_of(show.direction) if not row.needs or getattr(show, row.needs)]
     return [row for row in rows if row.name not in show.links.addresses or is_here(show.links.addresses[row.name])]
 
 
@@ -101,13 +100,18 @@ def perform(
         supervisor.record.notes.extend(notes)
         stolen = StolenTime()
         ending = supervisor.run()
-        supervisor.record.stolen_percent = stolen.percent()
-        view.finish(supervisor.record, ending)
-    report = build_report(supervisor.record, describe_host())
-    if show.report and supervisor.record.start_ns is not None:
-        try:
-            write_report(show.report, report)
-        except OSError as error:
-            line = f"{show.report}: the report cannot be written ({error.strerror}); make room, or name another file"
-            ending = Ending(max(ending.code, 1), line)
+        record = supervisor.record
+        record.stolen_percent = stolen.percent()
+        # Written before the view says how it went: a view that fails costs nothing but what it would have shown.
+        report = build_report(record, describe_host())
+        if show.report and record.start_ns is not None:
+            try:
+                write_report(show.report, report)
+                record.report_written = True
+            except OSError as error:
+                text = (
+                    f"{show.report}: the report cannot be written ({error.strerror}); make room, or name another file"
+                )
+                ending = Ending(max(ending.code, 1), "\n".join(filter(None, (ending.line, text))))
+        view.finish(record, ending)
     return Performance(ending, report)

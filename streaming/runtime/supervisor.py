@@ -47,8 +47,6 @@ LATE_NS = 1_000 * MS
 STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
 SETUP_RESTARTS = 1
 """A stage that dies in its first setup most likely dies again."""
-TAIL_NS = 400 * MS
-"""After the last frame or sound of a file, until what it leads to has been played or shown."""
 OVERTIME_NS = 10_000 * MS
 """A show that its device's clock does not end is ended by the supervisor this long after its duration."""
 PUBLISHED = "published"
@@ -108,7 +106,7 @@ class Supervisor:
         self.record = ShowRecord(show=show, awake=awake)
         self._slots: dict[str, ProcessSlot] = {}
         for process in processes:
-            stage = self.record.stages[process.name] = StageRecord(process.name)
+            stage = self.record.stages[process.name] = StageRecord(process)
             self._slots[process.name] = ProcessSlot(process, stage)
         self._spare = WarmSpare(self._spawn_spare, enabled=any(process.warm_spare for process in processes))
         self._ending: Ending | None = None
@@ -335,12 +333,14 @@ class Supervisor:
         name = slot.process.name
         if finished.reason:
             self._note(prefixed(name, finished.reason))
-        if name == "speaker" or name == "screen":
-            self._end_at_ns = now_ns
-        elif (name == "camera" and self._show.duration_s is None) or (
-            name == "microphone" and self._show.direction == "music-to-video"
+        end = slot.process.ends_show
+        if (
+            end is not None
+            and self._show.direction in end.directions
+            and (end.with_duration or self._show.duration_s is None)
         ):
-            self._end_at_ns = min(self._end_at_ns or now_ns + TAIL_NS, now_ns + TAIL_NS)
+            at_ns = now_ns + end.after_ms * MS
+            self._end_at_ns = at_ns if self._end_at_ns is None else min(self._end_at_ns, at_ns)
 
     # The beginning and the end.
 
@@ -375,8 +375,9 @@ class Supervisor:
         elif started is not None and self._show.duration_s is not None:
             over_ns = now_ns - started - round(self._show.duration_s * 1e9)
             if over_ns > OVERTIME_NS:
-                clock = "microphone" if self._show.direction == "music-to-video" else "speaker"
-                line = f"the {clock} did not end the show, {over_ns / 1e9:.0f} s after its duration"
+                names = [name for name, slot in self._slots.items() if self._show.direction in slot.process.clock_of]
+                clock = f"the {names[0]}" if names else "no stage here"
+                line = f"{clock} did not end the show, {over_ns / 1e9:.0f} s after its duration"
                 self._ending = Ending(1, line)
 
     def _stop(self) -> None:

@@ -1,13 +1,51 @@
-"""The processes of a show, as a table: name, dotted module, topics in and out, restart policy."""
+"""The processes of a show, as a table: module, topics, restart policy, and what each means to the show.
+
+Supervisor, report, console and show know no stage by its name: what they must know of it is a column here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from streaming.schema.device_kinds import CAMERA
 
 FORWARD = ("video-to-music", "both")
 REVERSE = ("music-to-video", "both")
+ANY = ("video-to-music", "music-to-video", "both")
+TAIL_MS = 400
+"""After the last frame or sound of a file, until what it leads to has been played or shown."""
+
+
+class Count(StrEnum):
+    """What a stage counts for the report."""
+
+    TICKS = "ticks"
+    """Counters `ticks.expected`, `ticks.played`, `ticks.concealed`, `underruns`; gauge `samples_played`."""
+    PICTURES = "pictures"
+    """Counters `pictures_shown`, `pictures_missed`."""
+
+
+class Rate(StrEnum):
+    """Where the report gives a stage's rate of publishing."""
+
+    FPS = "fps"
+    TOKENS = "tokens"
+
+
+@dataclass(frozen=True)
+class EndOfShow:
+    """What it means to the show that a stage has finished.
+
+    Attributes:
+        after_ms: how much later the show ends.
+        with_duration: False where it means nothing to a show that has a duration.
+        directions: the directions of a show that it ends.
+    """
+
+    after_ms: int = 0
+    with_duration: bool = True
+    directions: tuple[str, ...] = ANY
 
 
 @dataclass(frozen=True)
@@ -29,6 +67,20 @@ class Process:
             must be done before a tick is played goes before what may wait: drawing, filming, watching. 1 is what
             paints, in a thread of the picture's.
         setup_timeout_s: how long its setup may take.
+        room_inputs: those of its inputs that it reads only where the camera may see the show's own screen.
+        needs: the setting without which it is left out of a show, "" for none.
+        ends_show: what it means to the show that it has finished; None for nothing.
+        clock_of: the directions of a show whose duration it counts.
+        device: the setting that names the device or file it opens, and the word for it; "" where it opens none. What
+            it opened is `info["device"]`.
+        source_of: the direction whose source that device is, "" for none.
+        output_of: the direction whose output that device is, "" for none.
+        latency: the histogram of the direction's latency that it measures, also the report's key; "" for none.
+        counts: what it counts for the report, None for nothing.
+        rate: where the report gives its rate, None where only its own entry does.
+        has_level: its gauge `level_db` is a meter of the console; what never rises above silence is said.
+        leaves: the key in `info` of the file that it leaves behind, and the word for it; "" for none. Its counters are
+            `frames` and `drops`.
     """
 
     name: str
@@ -44,16 +96,72 @@ class Process:
     nice: int = 0
     realtime: int = 0
     setup_timeout_s: float = 60.0
+    room_inputs: tuple[str, ...] = ()
+    needs: str = ""
+    ends_show: EndOfShow | None = None
+    clock_of: tuple[str, ...] = ()
+    device: str = ""
+    source_of: str = ""
+    output_of: str = ""
+    latency: str = ""
+    counts: Count | None = None
+    rate: Rate | None = None
+    has_level: bool = False
+    leaves: str = ""
 
 
 PROCESSES: dict[str, Process] = {
     process.name: process
     for process in (
-        Process("camera", "streaming.stages.camera", ("tokens",), (), "camera", nice=-10, realtime=7),
-        Process("motion", "streaming.stages.motion", ("camera", "picture"), ("camera",), "motion", realtime=6),
-        Process("tokens", "streaming.stages.tokens", ("motion", "speaker"), ("speaker",), "tokens", realtime=10),
+        Process(
+            "camera",
+            "streaming.stages.camera",
+            ("tokens",),
+            (),
+            "camera",
+            nice=-10,
+            realtime=7,
+            ends_show=EndOfShow(TAIL_MS, with_duration=False),
+            device="camera",
+            source_of="video-to-music",
+            rate=Rate.FPS,
+        ),
+        Process(
+            "motion",
+            "streaming.stages.motion",
+            ("camera", "picture"),
+            ("camera",),
+            "motion",
+            realtime=6,
+            room_inputs=("picture",),
+            rate=Rate.FPS,
+        ),
+        Process(
+            "tokens",
+            "streaming.stages.tokens",
+            ("motion", "speaker"),
+            ("speaker",),
+            "tokens",
+            realtime=10,
+            rate=Rate.TOKENS,
+        ),
         Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
-        Process("speaker", "streaming.stages.speaker", ("sound",), ("sound",), "speaker", nice=-10, realtime=20),
+        Process(
+            "speaker",
+            "streaming.stages.speaker",
+            ("sound",),
+            ("sound",),
+            "speaker",
+            nice=-10,
+            realtime=20,
+            ends_show=EndOfShow(),
+            clock_of=FORWARD,
+            device="speaker",
+            output_of="video-to-music",
+            latency="motion_to_sound_ms",
+            counts=Count.TICKS,
+            has_level=True,
+        ),
         Process(
             "microphone",
             "streaming.stages.microphone",
@@ -63,6 +171,11 @@ PROCESSES: dict[str, Process] = {
             REVERSE,
             essential_to=("music-to-video",),
             realtime=5,
+            ends_show=EndOfShow(TAIL_MS, directions=("music-to-video",)),
+            clock_of=("music-to-video",),
+            device="microphone",
+            source_of="music-to-video",
+            has_level=True,
         ),
         Process(
             "hearing",
@@ -94,6 +207,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             nice=-5,
             realtime=2,
+            rate=Rate.FPS,
         ),
         Process(
             "screen",
@@ -104,16 +218,24 @@ PROCESSES: dict[str, Process] = {
             REVERSE,
             essential_to=("music-to-video",),
             realtime=2,
+            ends_show=EndOfShow(),
+            device="screen",
+            output_of="music-to-video",
+            latency="sound_to_picture_ms",
+            counts=Count.PICTURES,
+            rate=Rate.FPS,
         ),
         Process(
             "recorder",
             "streaming.stages.recorder",
             ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
             ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
-            directions=("video-to-music", "music-to-video", "both"),
+            directions=ANY,
             essential_to=(),
             warm_spare=False,
             nice=10,
+            needs="record",
+            leaves="film",
         ),
     )
 }
@@ -127,14 +249,14 @@ def processes_of(direction: str) -> list[Process]:
 def inputs_of(process: Process, direction: str, camera: str = "auto") -> tuple[str, ...]:
     """The topics that a row reads in a show of this direction and camera: those that somebody publishes in it.
 
-    A rendered performer and a film do not see the screen: for them nobody looks for it.
+    A rendered performer and a film do not see the show's screen: with them, nobody looks for it.
     """
     published = {row.output for row in processes_of(direction)}
-    if process.name == "motion" and not sees_the_room(camera):
-        published.discard("picture")
+    if not may_see_screen(camera):
+        published.difference_update(process.room_inputs)
     return tuple(topic for topic in process.inputs if topic in published)
 
 
-def sees_the_room(camera: str) -> bool:
-    """Whether a camera, as named on the command line, may see what the show's screen shows."""
+def may_see_screen(camera: str) -> bool:
+    """Whether a camera, as named on the command line, may have the show's own screen in sight."""
     return CAMERA.find(camera)[0].sees_the_room

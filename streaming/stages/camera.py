@@ -29,7 +29,7 @@ class CameraStage:
         """Open the camera."""
         self._context = context
         self._source = self._open_source(context)
-        context.info["camera"] = self._source.description
+        context.info["camera"] = context.info["device"] = self._source.description
         context.info["rate_hz"] = round(self._source.rate_hz, 3)
 
     def wake_ns(self) -> int | None:

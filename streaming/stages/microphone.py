@@ -149,7 +149,7 @@ class MicrophoneStage:
                     self._context.metrics.gauge(f"loop_{name}", value)
         level = decibels(pcm)
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
-        self._context.metrics.gauge("level_db", level)
+        self._context.metrics.gauge("level_db", level, peak=True)
         return Microphone(tick=self._tick, pcm=pcm, level_db=level, capture_ns=captured_ns)
 
     def _watch_silence(self, level_db: float) -> None:
@@ -174,7 +174,7 @@ class MicrophoneStage:
             if sound.pcm.shape != (TICK_SAMPLES,):
                 continue
             level = decibels(sound.pcm)
-            self._context.metrics.gauge("level_db", level)
+            self._context.metrics.gauge("level_db", level, peak=True)
             heard.append(
                 Microphone(tick=sound.tick, pcm=sound.pcm, level_db=level, capture_ns=self._leaves_ns(sound.tick))
             )

@@ -166,7 +166,7 @@ class SpeakerStage:
         self._count_ticks(range(record.tick, self._next_tick), record.played)
         fresh, level = self._pending.pop(record.tick, (0, SILENCE_DB))
         self._level_db = level if record.played else SILENCE_DB
-        metrics.gauge("level_db", self._level_db)
+        metrics.gauge("level_db", self._level_db, peak=True)
         if record.played:
             self._played += 1
         else:

@@ -5,102 +5,33 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TextIO
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from streaming.telemetry.report import Ending, ShowRecord, StageRecord, stage_info, summary
+from streaming.telemetry.notes import MAX_NOTES_KEPT
+from streaming.telemetry.output import open_output, printable
+from streaming.telemetry.report import Ending, ShowRecord
+from streaming.telemetry.snapshot import DirectionRow, Meter, Rates, ShowSnapshot, snapshot
 
 NOTED_PERCENT = 1.0
-"""From this share of stolen time on it is said."""
+"""From this share of stolen time on the closing lines say it."""
 FEW_LOST = 0.02
-"""A film that lacks no larger share of its pictures is not said to."""
+"""The closing lines say of a film that it lacks pictures where it lacks a larger share of them."""
 FRAME_NS = 250_000_000
 """The table is drawn 4 times a second; one drawing and its snapshot cost 1 ms."""
 LINE_NS = 5_000_000_000
+SILENCE_S = 10.0
+"""A stage that has had nothing but silence for this long is said to be silent."""
+CLOSE_S = 2.0
+"""How long the end of a show waits for a terminal that does not take its last lines."""
 FLOOR_DB, METER_CELLS = -60.0, 30
 STATE_STYLE = {"running": "green", "ready": "cyan", "setup": "yellow", "restarting": "bold yellow", "lost": "bold red"}
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """One stage at one moment; None where nothing was measured."""
-
-    name: str
-    state: str
-    rate_hz: float | None = None
-    step_p50_ms: float | None = None
-    step_p99_ms: float | None = None
-    drops: int = 0
-    restarts: int = 0
-    cpu_percent: float | None = None
-
-
-@dataclass(frozen=True)
-class ShowSnapshot:
-    """The show at one moment, plain values only, so that another thread may draw it."""
-
-    elapsed_s: float | None
-    rows: tuple[StageRow, ...]
-    motion_to_sound_ms: dict[str, float | int | None]
-    underruns: int | None
-    concealed: int | None
-    level_db: float | None
-    source: str
-    device: str
-    notes: tuple[str, ...]
-
-
-@dataclass
-class Rates:
-    """Messages per second of each stage over the last second or two: what is newest, not the mean since the start."""
-
-    before: dict[str, tuple[int, int]] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
-
-    def of(self, stage: StageRecord) -> float | None:
-        """The newest rate, None while there is none."""
-        if stage.last is None:
-            return None
-        count, at_ns = self.before.setdefault(stage.name, stage.last)
-        if stage.last[1] - at_ns >= 1_500_000_000:
-            self.rates[stage.name] = (stage.last[0] - count) * 1e9 / (stage.last[1] - at_ns)
-            self.before[stage.name] = stage.last
-        return self.rates.get(stage.name, stage.rate_hz())
-
-
-def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
-    """Read off what is shown."""
-    speaker = record.stages.get("speaker")
-    rows = tuple(
-        StageRow(
-            name=stage.name,
-            state=stage.state,
-            rate_hz=rates.of(stage),
-            step_p50_ms=stage.totals.percentile("step_ms", 50),
-            step_p99_ms=stage.totals.percentile("step_ms", 99),
-            drops=stage.totals.sum_of("drops"),
-            restarts=stage.restarts,
-            cpu_percent=stage.cpu_percent,
-        )
-        for stage in record.stages.values()
-    )
-    played = speaker.totals if speaker and speaker.reported else None
-    return ShowSnapshot(
-        elapsed_s=None if record.start_ns is None else (now_ns - record.start_ns) / 1e9,
-        rows=rows,
-        motion_to_sound_ms=summary(speaker, "motion_to_sound_ms"),
-        underruns=played.counter("underruns") if played else None,
-        concealed=played.counter("ticks.concealed") if played else None,
-        level_db=played.gauges.get("level_db") if played else None,
-        source=str(stage_info(record, "camera", "camera") or record.show.camera),
-        device=str(stage_info(record, "speaker", "device") or record.show.speaker),
-        notes=tuple(record.notes)[-20:],
-    )
 
 
 def meter(level_db: float | None) -> str:
@@ -111,152 +42,273 @@ def meter(level_db: float | None) -> str:
     return "█" * full + "·" * (METER_CELLS - full) + f" {max(level_db, -120.0):5.0f} dBFS"
 
 
-def render(seen: ShowSnapshot) -> Text:
+def render(now: ShowSnapshot) -> Text:
     """The live table, as one text: drawing it costs 0.7 ms, a `rich.table.Table` 6 ms."""
-    clock = "getting ready" if seen.elapsed_s is None else f"{seen.elapsed_s:.0f} s"
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"Antiphon  {seen.source} → {seen.device}  {clock}\n", style="bold")
-    text.append(f"{'stage':<10}{'state':<11}{'fps':>6}{'step p50':>10}{'p99 ms':>8}", style="bold")
+    networks = f"  networks: {now.networks}" if now.networks else ""
+    text.append(f"Antiphon  {_clock(now)}{networks}\n", style="bold")
+    for direction in now.directions:
+        text.append(f"{devices_of(direction)}\n", style="bold")
+    text.append(f"{'stage':<12}{'state':<11}{'fps':>6}{'step p50':>10}{'p99 ms':>8}", style="bold")
     text.append(f"{'drops':>7}{'restarts':>9}{'cpu %':>6}\n", style="bold")
-    for row in seen.rows:
-        text.append(f"{row.name:<10}")
+    for row in now.rows:
+        text.append(f"{row.name:<12}")
         text.append(f"{row.state:<11}", style=STATE_STYLE.get(row.state, ""))
         text.append(f"{_figure(row.rate_hz, 1):>6}{_figure(row.step_p50_ms, 2):>10}{_figure(row.step_p99_ms, 2):>8}")
         text.append(f"{row.drops:>7}{row.restarts:>9}{_figure(row.cpu_percent, 0):>6}\n")
-    text.append(f"{_figures(seen)}\n{meter(seen.level_db)}\n")
-    for line in seen.notes[-4:]:
-        text.append(f"· {line}\n", style="yellow")
-    text.append("Ctrl-C ends it", style="dim")
+    for direction in now.directions:
+        text.append(f"{figures_of(direction)}\n")
+    for level in now.meters:
+        text.append(f"{level.name:<12}{meter(level.level_db)}\n")
+    text.append("Ctrl-C ends the show", style="dim")
     return text
 
 
-def line_of(seen: ShowSnapshot) -> str:
+def line_of(now: ShowSnapshot) -> str:
     """The same in one line."""
-    rates = " ".join(f"{row.name} {_figure(row.rate_hz, 1)}" for row in seen.rows if row.rate_hz is not None)
-    odd = " ".join(f"{row.name}:{row.state}" for row in seen.rows if row.state not in ("running", "finished"))
-    clock = "getting ready" if seen.elapsed_s is None else f"{seen.elapsed_s:6.0f} s"
-    return " | ".join(filter(None, (clock, _figures(seen), rates, odd)))
+    figures = [figures_of(direction) for direction in now.directions]
+    rates = " ".join(f"{row.name} {_figure(row.rate_hz, 1)}" for row in now.rows if row.rate_hz is not None)
+    odd = " ".join(f"{row.name}:{row.state}" for row in now.rows if row.state not in ("running", "finished"))
+    late = now.elapsed_s is not None and now.elapsed_s >= SILENCE_S
+    silent = silence_of(now.meters) if late else ""
+    return " | ".join(filter(None, (_clock(now), *figures, silent, rates, odd)))
 
 
-def _figures(seen: ShowSnapshot) -> str:
-    latency = seen.motion_to_sound_ms
-    return (
-        f"motion-to-sound p50 {_figure(latency['p50'], 0)} p99 {_figure(latency['p99'], 0)} ms, "
-        f"underruns {_figure(seen.underruns, 0)}, concealed {_figure(seen.concealed, 0)}"
-    )
+def devices_of(direction: DirectionRow) -> str:
+    """A direction's source and output, as "camera performer:drums → speaker JACK"."""
+    return f"{direction.source or 'from another machine'} → {direction.output}"
+
+
+def figures_of(direction: DirectionRow) -> str:
+    """A direction's latency and the faults of its output."""
+    latency = f"{direction.latency} p50 {_figure(direction.p50_ms, 0)} p99 {_figure(direction.p99_ms, 0)} ms"
+    return ", ".join([latency, *(f"{name} {_figure(count, 0)}" for name, count in direction.faults.items())])
+
+
+def silence_of(meters: tuple[Meter, ...]) -> str:
+    """Which of the meters have shown nothing but silence, "" for none."""
+    names = [f"the {level.name}" for level in meters if level.silent]
+    return f"silent: {' and '.join(names)}" if names else ""
+
+
+def _clock(now: ShowSnapshot) -> str:
+    return "getting ready" if now.elapsed_s is None else f"{now.elapsed_s:.0f} s"
 
 
 def _figure(value: float | int | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
+class Display(Protocol):
+    """One way to show a show. Every method is called in the view's thread and may fail."""
+
+    period_ns: int
+    """The least time between two drawings."""
+    shows_setup: bool
+    """Whether it shows anything before the performance begins."""
+
+    def draw(self, now: ShowSnapshot) -> None:
+        """Show the newest state."""
+
+    def write(self, lines: list[str]) -> None:
+        """Write lines that stay."""
+
+    def close(self) -> None:
+        """Leave the output as it was found, but for the lines that stay."""
+
+
+class PlainDisplay:
+    """A line every five seconds; nothing before the performance begins."""
+
+    period_ns, shows_setup = LINE_NS, False
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def draw(self, now: ShowSnapshot) -> None:
+        """Write the newest state as one line."""
+        if now.elapsed_s is not None:
+            self.write([line_of(now)])
+
+    def write(self, lines: list[str]) -> None:
+        """Write lines."""
+        encoding = getattr(self._out, "encoding", None) or "utf-8"
+        self._out.write(printable("".join(f"{line}\n" for line in lines), encoding))
+        self._out.flush()
+
+    def close(self) -> None:
+        """There is nothing to clear away."""
+
+
+class TableDisplay:
+    """A live table; lines that stay are written above it."""
+
+    period_ns, shows_setup = FRAME_NS, True
+
+    def __init__(self, out: TextIO) -> None:
+        self._plain = PlainDisplay(out)
+        self._live = Live(
+            console=Console(file=out),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def draw(self, now: ShowSnapshot) -> None:
+        """Draw the table anew."""
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(render(now), refresh=True)
+
+    def write(self, lines: list[str]) -> None:
+        """Write lines above the table."""
+        if not self._live.is_started:
+            self._plain.write(lines)
+            return
+        for line in lines:
+            self._live.console.print(Text(line, style="yellow"))
+
+    def close(self) -> None:
+        """Remove the table."""
+        if self._live.is_started:
+            self._live.stop()
+
+
 class StatusThread:
-    """Shows the state of the show from a thread of its own, so that a terminal that is stopped stops nothing else.
+    """Shows the state of the show from a thread of its own: a terminal that stops, or fails, touches nothing else.
 
     Args:
-        draw: shows one snapshot; called in the thread.
-        period_ns: the least time between two snapshots.
+        display: where it is shown.
     """
 
-    def __init__(self, draw: Callable[[ShowSnapshot], None], period_ns: int) -> None:
-        self._draw, self._period_ns = draw, period_ns
+    def __init__(self, display: Display) -> None:
+        self._display = display
         self._next_ns = 0
         self._rates = Rates()
         self._newest: ShowSnapshot | None = None
+        self._pending: deque[str] = deque(maxlen=MAX_NOTES_KEPT)
+        self._notes_taken = 0
         self._wanted = threading.Event()
         self._ended = False
-        self.last_words: list[str] = []
+        self._closing_lines: list[str] = []
         self._thread = threading.Thread(target=self._work, name="console", daemon=True)
         self._thread.start()
 
     def update(self, record: ShowRecord, now_ns: int) -> None:
-        """Take in the newest state when it is time; never blocks."""
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + self._period_ns
-        self._newest = snapshot(record, now_ns, self._rates)
-        self._wanted.set()
+        """Take in new notes at once, and the newest state when it is time; never blocks."""
+        if record.start_ns is not None or self._display.shows_setup:
+            self._take_notes(record)
+        if now_ns >= self._next_ns:
+            self._next_ns = now_ns + self._display.period_ns
+            self._newest = snapshot(record, now_ns, self._rates)
+            self._wanted.set()
 
     def finish(self, record: ShowRecord, ending: Ending) -> None:
-        """Say in a few lines how it went, once the view is closed."""
-        if ending.code != 2 and record.start_ns is not None:
-            self.last_words = closing_lines(record)
+        """Say the rest of the notes and in a few lines how it went, once the view is closed.
+
+        What the user must mend before there can be a show is said by the ending's one line alone.
+        """
+        if ending.code == 2 and record.start_ns is None:
+            return
+        self._take_notes(record)
+        if record.start_ns is not None:
+            self._closing_lines = closing_lines(record)
 
     def close(self) -> None:
-        """End the thread; a blocked terminal is left behind after a second."""
+        """End the thread, which writes what is left; a terminal that takes nothing is left behind."""
         self._ended = True
         self._wanted.set()
-        self._thread.join(1.0)
+        self._thread.join(CLOSE_S)
+
+    def _take_notes(self, record: ShowRecord) -> None:
+        if record.notes.count > self._notes_taken:
+            self._pending.extend(record.notes.since(self._notes_taken))
+            self._notes_taken = record.notes.count
+            self._wanted.set()
 
     def _work(self) -> None:
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._ended:
-                return
-            seen = self._newest
-            if seen is not None:
-                try:
-                    self._draw(seen)
-                except OSError:
-                    return
+        # Whatever is wrong with a terminal is the view's trouble only, never the show's.
+        with contextlib.suppress(Exception):
+            while not self._ended:
+                self._wanted.wait()
+                self._wanted.clear()
+                self._write_notes()
+                now, self._newest = self._newest, None
+                if now is not None and not self._ended:
+                    self._display.draw(now)
+        with contextlib.suppress(Exception):
+            self._display.close()
+        with contextlib.suppress(Exception):
+            self._write_notes()
+            if self._closing_lines:
+                self._display.write(self._closing_lines)
+
+    def _write_notes(self) -> None:
+        lines = [self._pending.popleft() for _ in range(len(self._pending))]
+        if lines:
+            self._display.write(lines)
 
 
 def closing_lines(record: ShowRecord) -> list[str]:
-    """How it went, in a few lines."""
-    seen = snapshot(record, record.end_ns or 0, Rates())
-    restarts = {row.name: row.restarts for row in seen.rows if row.restarts}
-    lines = [f"{seen.elapsed_s or 0.0:.1f} s performed; {_figures(seen)}"]
+    """How it went, in a few lines; a file is named only where it is there."""
+    now = snapshot(record, record.end_ns or 0, Rates())
+    lines = ["; ".join([f"{now.elapsed_s or 0.0:.1f} s performed", *map(figures_of, now.directions)])]
+    lines.extend(devices_of(direction) for direction in now.directions)
+    if now.networks:
+        lines.append(f"networks: {now.networks}")
+    if silence := silence_of(now.meters):
+        lines.append(silence)
+    restarts = {row.name: row.restarts for row in now.rows if row.restarts}
     if restarts:
         lines.append("started again: " + ", ".join(f"{name} {count} times" for name, count in restarts.items()))
     if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
         lines.append(
-            f"this virtual machine was without its cores for {record.stolen_percent:.0f} % of the time; what was late "
-            "may be its host's doing"
+            f"the host of this virtual machine took {record.stolen_percent:.0f} % of the cores' time: what was late "
+            "may be its doing"
         )
-    film = stage_info(record, "recorder", "film")
-    if film not in (None, "none"):
-        counted = record.stages["recorder"].totals.counters
-        frames, lost = counted.get("frames", 0), counted.get("drops", 0)
-        thin = f" ({frames} of {frames + lost} pictures: the cores had no time for the others)"
-        lines.append(f"film: {film}{thin if lost > FEW_LOST * frames else ''}")
-    if record.show.report:
-        lines.append(f"report: {record.show.report}")
+    lines.extend(_files(record))
     return lines
+
+
+def _files(record: ShowRecord) -> Iterator[str]:
+    for stage in record.stages.values():
+        key = stage.process.leaves
+        path = str(stage.info.get(key, ""))
+        if not key or not _is_there(path):
+            continue
+        counters = stage.totals.counters
+        frames, lost = counters.get("frames", 0), counters.get("drops", 0)
+        few = f" ({frames} of {frames + lost} pictures: the cores had no time for the others)"
+        yield f"{key}: {path}{few if lost > FEW_LOST * frames else ''}"
+    if record.show.report and record.report_written:
+        yield f"report: {record.show.report}"
+
+
+def _is_there(path: str) -> bool:
+    """Whether a path is a file with anything in it."""
+    with contextlib.suppress(OSError, ValueError):
+        return Path(path).is_file() and Path(path).stat().st_size > 0
+    return False
 
 
 @contextlib.contextmanager
 def open_view(*, quiet: bool, stream: TextIO | None = None) -> Iterator[StatusThread]:
-    """Open the view that fits the output: a live table in a terminal, else (or when quiet) plain lines."""
-    out = stream or sys.stdout
-    with contextlib.ExitStack() as stack:
-        if quiet or not out.isatty():
-            status = StatusThread(_LinePrinter(out), LINE_NS)
-        else:
-            console = Console(file=out)
-            live = Live(
-                console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-            )
-            stack.enter_context(live)
-            status = StatusThread(lambda seen: live.update(render(seen), refresh=True), FRAME_NS)
-        stack.callback(status.close)
-        yield status
-    with contextlib.suppress(OSError):
-        out.write("".join(f"{line}\n" for line in status.last_words))
-        out.flush()
+    """Open the view that fits the output: a live table in a terminal, else (or when quiet) plain lines.
+
+    Args:
+        quiet: plain lines also in a terminal.
+        stream: where to write; None for stdout, which may be closed.
+    """
+    out = open_output(sys.stdout) if stream is None else stream
+    view = StatusThread(PlainDisplay(out) if quiet or not _is_terminal(out) else TableDisplay(out))
+    try:
+        yield view
+    finally:
+        view.close()
 
 
-class _LinePrinter:
-    """Writes one line for each snapshot, and each note once; nothing before the performance begins."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._told: tuple[str, ...] = ()
-
-    def __call__(self, seen: ShowSnapshot) -> None:
-        if seen.elapsed_s is None:
-            return
-        fresh = [line for line in seen.notes if line not in self._told]
-        self._told = seen.notes
-        self._out.write("\n".join([*fresh, line_of(seen)]) + "\n")
-        self._out.flush()
+def _is_terminal(out: TextIO) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return out.isatty()
+    return False

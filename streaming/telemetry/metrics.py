@@ -128,10 +128,13 @@ class Metrics:
         with self._lock:
             self._counters[name] = self._counters.get(name, 0) + by
 
-    def gauge(self, name: str, value: float) -> None:
-        """Set a gauge; it keeps its value until it is set again."""
+    def gauge(self, name: str, value: float, *, peak: bool = False) -> None:
+        """Set a gauge, which keeps its value until it is set again; with `peak` `<name>.max` is the largest so far."""
+        value = float(value)
         with self._lock:
-            self._gauges[name] = float(value)
+            self._gauges[name] = value
+            if peak:
+                self._gauges[f"{name}.max"] = max(value, self._gauges.get(f"{name}.max", -math.inf))
 
     def observe(self, name: str, value: float) -> None:
         """Add a value to a histogram; its largest value so far is also the gauge `<name>.max`, exactly."""
@@ -175,7 +178,7 @@ class Totals:
 
     Attributes:
         counters: name -> sum.
-        gauges: name -> newest value; a gauge named `<histogram>.max` keeps the largest.
+        gauges: name -> newest value; a gauge named `<name>.max` keeps the largest.
         notes: the newest lines.
     """
 
@@ -194,10 +197,10 @@ class Totals:
             if name in self.histograms or len(self.histograms) < MAX_NAMES:
                 self.histograms.setdefault(name, Histogram()).merge(bins)
         for name, value in health.gauges.items():
-            histogram = self.histograms.get(name.removesuffix(".max")) if name.endswith(".max") else None
-            if histogram is not None:
+            if name.endswith(".max"):
                 value = max(value, self.gauges.get(name, -math.inf))
-                histogram.raise_max(value)
+                if histogram := self.histograms.get(name.removesuffix(".max")):
+                    histogram.raise_max(value)
             if name in self.gauges or len(self.gauges) < MAX_NAMES:
                 self.gauges[name] = value
         self.notes.extend(health.notes)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
+from streaming.schema.processes import PROCESSES, Count, Process, Rate
 from streaming.settings.config import Show
 from streaming.system.files import replace_file
 from streaming.telemetry.metrics import Totals
+from streaming.telemetry.notes import NoteLog
 
 REPORT_SCHEMA = 1
 """Fields are only ever added; a field that was not measured is null, never 0."""
+SILENT_DB = -60.0
+"""A meter that never rises above this level (dBFS) has shown silence."""
+LATENCIES = tuple(process.latency for process in PROCESSES.values() if process.latency)
 SUMMARY_FIELDS = ("n", "p50", "p95", "p99", "max")
 RSS_SAMPLES = 720
 """Samples of a stage's memory that are kept; when full, every second one is dropped and the interval doubles."""
@@ -35,7 +39,7 @@ class StageRecord:
     """What is known of one stage, over all its incarnations.
 
     Attributes:
-        name: the stage.
+        process: its row of the process table.
         state: "setup", "ready", "running", "restarting", "finished", "lost" or "closed".
         totals: the sum of its heartbeats.
         info: what it opened (device, source, backend).
@@ -50,7 +54,7 @@ class StageRecord:
         last: the same at the newest heartbeat.
     """
 
-    name: str
+    process: Process
     state: str = "setup"
     totals: Totals = field(default_factory=Totals)
     info: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +68,17 @@ class StageRecord:
     rss_series: list[tuple[float, float]] = field(default_factory=list)
     first: tuple[int, int] | None = None
     last: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.process.name
+
+    @property
+    def silent(self) -> bool:
+        """Whether its meter was read and never rose above `SILENT_DB`."""
+        loudest = self.totals.gauges.get("level_db.max") if self.process.has_level else None
+        return loudest is not None and loudest <= SILENT_DB
 
     def rate_hz(self) -> float | None:
         """Messages per second between the first and the newest heartbeat of the performance."""
@@ -100,7 +115,8 @@ class ShowRecord:
         end_ns: when the polite stop began, None before.
         awake: spinners kept the machine awake.
         stolen_percent: share of the cores' time that a virtual machine's host kept for others; None when unknown.
-        notes: the newest lines for the user.
+        notes: the lines for the user.
+        report_written: the report that the user asked for is there.
     """
 
     show: Show
@@ -109,13 +125,33 @@ class ShowRecord:
     end_ns: int | None = None
     awake: bool = False
     stolen_percent: float | None = None
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+    notes: NoteLog = field(default_factory=NoteLog)
+    report_written: bool = False
 
     def duration_s(self) -> float | None:
         """How long it was performed, None when it never began."""
         if self.start_ns is None or self.end_ns is None:
             return None
         return (self.end_ns - self.start_ns) / 1e9
+
+    def find(self, matches: Callable[[Process], bool]) -> StageRecord | None:
+        """The first stage whose row of the process table is such a one."""
+        return next((stage for stage in self.stages.values() if matches(stage.process)), None)
+
+    def backends(self) -> dict[str, str]:
+        """The runtime of each network that runs, by the network's name."""
+        found: dict[str, str] = {}
+        for stage in self.stages.values():
+            found.update(stage.info.get("backends", {}))
+        return dict(sorted(found.items()))
+
+    def device(self, stage: StageRecord) -> str:
+        """The device or file that a stage opened, as it calls it; before that, what the user asked for."""
+        return str(stage.info.get("device") or getattr(self.show, stage.process.device))
+
+    def silent(self) -> list[str]:
+        """The stages that had nothing but silence."""
+        return [stage.name for stage in self.stages.values() if stage.silent]
 
 
 def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
@@ -129,34 +165,46 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         The JSON object of the command line's contract; what was not measured is None.
     """
     stages = record.stages
-    rates = {name: stages[name].rate_hz() if name in stages else None for name in ("camera", "motion", "tokens")}
-    ticks_hz = rates.pop("tokens")
     duration = record.duration_s()
+    tokens = record.find(lambda process: process.rate is Rate.TOKENS)
+    ticks_hz = tokens.rate_hz() if tokens else None
+    rated = (name for name, process in PROCESSES.items() if process.rate is Rate.FPS)
+    camera = record.find(lambda process: process.source_of == "video-to-music")
     return {
         "schema": REPORT_SCHEMA,
         "version": version(),
         "host": host,
-        "backend": stage_info(record, "tokens", "backend") or record.show.backend,
-        "bundle": stage_info(record, "tokens", "bundle") or record.show.bundle,
+        "backend": _backend(record),
+        "backends": record.backends(),
+        "bundle": record.show.bundle,
         "direction": record.show.direction,
-        "camera": stage_info(record, "camera", "camera") or record.show.camera,
+        "camera": record.device(camera) if camera else record.show.camera,
+        "devices": {stage.process.device: record.device(stage) for stage in stages.values() if stage.process.device},
+        "silent": record.silent(),
         "duration_s": None if duration is None else round(duration, 3),
         "awake": record.awake,
         "stolen_percent": _rounded(record.stolen_percent),
-        "ticks": _ticks(stages.get("speaker")),
-        "audio": _audio(stages.get("speaker")),
-        "pictures": _pictures(stages),
-        "fps": {
-            **{name: _rounded(rate) for name, rate in rates.items()},
-            **{name: _rounded(stages[name].rate_hz()) if name in stages else None for name in ("picture", "screen")},
-        },
+        "ticks": _ticks(record),
+        "audio": _audio(record),
+        "pictures": pictures_of(record),
+        "fps": {name: _rounded(stages[name].rate_hz()) if name in stages else None for name in rated},
         "tokens_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
         "token_frames_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
-        "motion_to_sound_ms": summary(stages.get("speaker"), "motion_to_sound_ms"),
-        "sound_to_picture_ms": summary(stages.get("screen"), "sound_to_picture_ms"),
+        **{key: latency_of(record, key) for key in LATENCIES},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
         "notes": list(record.notes),
     }
+
+
+def latency_of(record: ShowRecord, key: str) -> dict[str, float | int | None]:
+    """The summary of one of `LATENCIES`, every field None where no stage here measured it."""
+    return summary(record.find(lambda process: process.latency == key), key)
+
+
+def _backend(record: ShowRecord) -> str:
+    """The runtime of most networks; what was asked for, where none runs."""
+    runtimes = list(record.backends().values())
+    return max(runtimes, key=runtimes.count) if runtimes else record.show.backend
 
 
 def summary(stage: StageRecord | None, histogram: str) -> dict[str, float | int | None]:
@@ -167,7 +215,8 @@ def summary(stage: StageRecord | None, histogram: str) -> dict[str, float | int 
     return {name: _rounded(found[name]) for name in SUMMARY_FIELDS}
 
 
-def _ticks(speaker: StageRecord | None) -> dict[str, int | None]:
+def _ticks(record: ShowRecord) -> dict[str, int | None]:
+    speaker = record.find(lambda process: process.counts is Count.TICKS)
     totals = speaker.totals if speaker else None
     names = ("expected", "played", "concealed")
     if totals is None or "ticks.expected" not in totals.counters:
@@ -177,13 +226,14 @@ def _ticks(speaker: StageRecord | None) -> dict[str, int | None]:
     return {**counts, "concealed_after_first_second": late}
 
 
-def _pictures(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+def pictures_of(record: ShowRecord) -> dict[str, Any]:
     """Of as many pictures as there were ticks; one that nobody could count, as its stage was gone, was missed too."""
     names = ("expected", "shown", "missed", "missed_after_first_second")
-    screen, microphone = stages.get("screen"), stages.get("microphone")
-    expected = _ticks(stages.get("speaker"))["expected"]
-    if expected is None and microphone is not None:
-        expected = microphone.totals.counter("published")
+    screen = record.find(lambda process: process.counts is Count.PICTURES)
+    expected = _ticks(record)["expected"]
+    source = record.find(lambda process: screen is not None and process.source_of == screen.process.output_of)
+    if expected is None and source is not None:
+        expected = source.totals.counter("published")
     if screen is None or not expected:
         return dict.fromkeys((*names, "device"))
     shown = screen.totals.counter("pictures_shown")
@@ -193,7 +243,8 @@ def _pictures(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
     return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
 
 
-def _audio(speaker: StageRecord | None) -> dict[str, Any]:
+def _audio(record: ShowRecord) -> dict[str, Any]:
+    speaker = record.find(lambda process: process.counts is Count.TICKS)
     if speaker is None:
         return dict.fromkeys(("samples_played", "underruns", "device", "samplerate"))
     totals = speaker.totals
@@ -228,12 +279,6 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
         "gauges": {name: _rounded(value) for name, value in sorted(totals.gauges.items())},
         "histograms": {name: summary(stage, name) for name in sorted(totals.histograms)},
     }
-
-
-def stage_info(record: ShowRecord, stage: str, key: str) -> Any:
-    """What a stage said of itself when it was ready, None when it did not."""
-    found = record.stages.get(stage)
-    return found.info.get(key) if found else None
 
 
 def _rounded(value: float | int | None) -> float | int | None:

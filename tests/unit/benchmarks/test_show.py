@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.show import append_history, entry, settings, side_by_side, table
 from streaming.runtime.show import Performance
+from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord, build_report
 
@@ -19,7 +20,7 @@ from streaming.telemetry.report import Ending, ShowRecord, StageRecord, build_re
 def done() -> Performance:
     record = ShowRecord(show=Show(), start_ns=0, end_ns=30_000_000_000, awake=True)
     for name in ("motion", "speaker"):
-        record.stages[name] = StageRecord(name, rss_mb_start=100.0, rss_mb_end=101.0)
+        record.stages[name] = StageRecord(PROCESSES[name], rss_mb_start=100.0, rss_mb_end=101.0)
     return Performance(Ending(0), build_report(record, {"cpu": "a CPU", "gpu": None, "cores": 2}))
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ import numpy as np
 from streaming.errors import UserError
 from streaming.runtime import stage_process
 from streaming.schema import messages
-from streaming.schema.processes import PROCESSES, Process
+from streaming.schema.processes import PROCESSES
 from streaming.stage import Context, Inputs
 
 
@@ -94,5 +95,5 @@ class FakeCamera(Ticking):
 if __name__ == "__main__":
     for name, build in {"camera": FakeCamera, "speaker": FakeSpeaker}.items():
         sys.modules[f"fake_{name}"] = SimpleNamespace(build=build)  # type: ignore[assignment]
-        PROCESSES[name] = Process(name, f"fake_{name}", output=name)
+        PROCESSES[name] = replace(PROCESSES[name], module=f"fake_{name}", inputs=(), nice=0, realtime=0)
     sys.exit(stage_process.main())

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from streaming.errors import UserError
 from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.show import perform
-from streaming.schema.processes import Process
+from streaming.schema.processes import PROCESSES, Process
 from streaming.settings.config import Links, Show
 from streaming.telemetry.report import Ending
 
@@ -24,7 +25,7 @@ FAKE_COMMAND = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
 
 
 def real_rows() -> list[Process]:
-    return [Process(name, f"fake_{name}", output=name, warm_spare=False) for name in ("camera", "speaker")]
+    return [replace(PROCESSES[name], module=f"fake_{name}", warm_spare=False) for name in ("camera", "speaker")]
 
 
 @pytest.fixture
@@ -82,8 +83,9 @@ def test_nothing_outlives_a_killed_supervisor(real: Path) -> None:
         f"sys.path.insert(0, {str(CHECKOUT)!r})\n"
         "from streaming.settings.config import Links, Show\n"
         "from streaming.runtime.show import perform\n"
-        "from streaming.schema.processes import Process\n"
-        "rows = [Process(n, f'fake_{n}', output=n, warm_spare=False) for n in ('camera', 'speaker')]\n"
+        "from dataclasses import replace\n"
+        "from streaming.schema.processes import PROCESSES\n"
+        "rows = [replace(PROCESSES[n], module=f'fake_{n}', warm_spare=False) for n in ('camera', 'speaker')]\n"
         f"show = Show(direction='video-to-music', record='', quiet=True, links=Links(run_dir={str(run_dir)!r}))\n"
         f"perform(show, processes=rows, command={FAKE_COMMAND!r}, notes=['x'])\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from streaming.schema.messages import (
     Start,
     Stop,
 )
-from streaming.schema.processes import Process
+from streaming.schema.processes import FORWARD, PROCESSES, EndOfShow, Process
 from streaming.settings.config import Links, Show
 from streaming.settings.validation import with_control
 from streaming.telemetry.report import Ending
@@ -156,9 +157,14 @@ class FakeChild:
         pass
 
 
+def plain_row(name: str) -> Process:
+    """A row of the real table, with what it means to a show, of a stage that wants nothing of the machine."""
+    return replace(PROCESSES[name], module="x", warm_spare=False, essential_to=FORWARD)
+
+
 def table(**changes: object) -> list[Process]:
     options: dict[str, object] = {"warm_spare": False, **changes}
-    camera, speaker = (Process(name, "x", warm_spare=False) for name in ("camera", "speaker"))
+    camera, speaker = (plain_row(name) for name in ("camera", "speaker"))
     return [camera, Process("sound", "x", **options), speaker]  # type: ignore[arg-type]
 
 
@@ -450,7 +456,7 @@ def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
     tmp_path: Path, name: str, after_s: float
 ) -> None:
     world = World()
-    rows = [Process(row, "x", warm_spare=False) for row in ("microphone", "screen")]
+    rows = [plain_row(row) for row in ("microphone", "screen")]
     show = supervisor(world, tmp_path, rows, direction="music-to-video")
     world.at(20.0, lambda: world.of(name).say(Finished(stage=name)))
     assert show.run() == Ending(0)
@@ -458,11 +464,27 @@ def test_without_a_speaker_the_microphone_or_the_screen_ends_the_show(
     assert show.record.end_ns / 1e9 == pytest.approx(120.0 + after_s, abs=0.1)
 
 
+@pytest.mark.parametrize("name", ["lamp", "anything"])
+def test_a_stage_of_any_name_ends_the_show_where_its_row_says_so(tmp_path: Path, name: str) -> None:
+    world = World()
+    rows = [Process(name, "x", warm_spare=False, ends_show=EndOfShow(2_000)), plain_row("speaker")]
+    show = supervisor(world, tmp_path, rows)
+    world.at(5.0, lambda: world.of(name).say(Finished(stage=name, reason="burnt out")))
+    assert show.run() == Ending(0)
+    assert (show.record.end_ns or 0) / 1e9 == pytest.approx(107.0, abs=0.1)
+
+
+def test_a_show_that_no_stage_ends_in_time_names_the_stage_whose_clock_it_is(tmp_path: Path) -> None:
+    rows = [Process("metronome", "x", warm_spare=False, clock_of=("both",)), plain_row("camera")]
+    ending = supervisor(World(), tmp_path, rows, duration_s=5.0).run()
+    assert (ending.code, ending.line[:32]) == (1, "the metronome did not end the sh")
+
+
 @pytest.mark.parametrize(("direction", "code"), [("music-to-video", 1), ("both", 0)])
 def test_losing_a_stage_ends_only_the_directions_that_need_it(tmp_path: Path, direction: str, code: int) -> None:
     world = World()
     needed = Process("picture", "x", warm_spare=False, restarts=0, essential_to=("music-to-video",))
-    rows = [needed, Process("speaker", "x", warm_spare=False)]
+    rows = [needed, plain_row("speaker")]
     show = supervisor(world, tmp_path, rows, direction=direction, duration_s=20.0)
     world.at(5.0, lambda: setattr(world.of("picture"), "status", -9))
     world.at(20.0, lambda: world.of("speaker").say(Finished(stage="speaker")))

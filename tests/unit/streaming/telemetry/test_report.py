@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streaming.schema.messages import Health
+from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
 from streaming.telemetry.metrics import Metrics
 from streaming.telemetry.report import RSS_SAMPLES, ShowRecord, StageRecord, build_report, write_report
@@ -19,7 +20,7 @@ S = 1_000_000_000
 def performed() -> ShowRecord:
     record = ShowRecord(show=Show(direction="video-to-music"), start_ns=0, end_ns=10 * S)
     for name in ("camera", "motion", "tokens", "sound", "speaker"):
-        stage = record.stages[name] = StageRecord(name, reported=True)
+        stage = record.stages[name] = StageRecord(PROCESSES[name], reported=True)
         stage.first, stage.last = (10, S), (10 + 25 * 8, 9 * S)
     metrics = Metrics()
     for value in range(50, 150):
@@ -36,8 +37,8 @@ def performed() -> ShowRecord:
 
 def test_nothing_measured_is_null_and_never_zero() -> None:
     record = ShowRecord(show=Show())
-    record.stages["camera"] = StageRecord("camera")
-    record.stages["speaker"] = StageRecord("speaker")
+    record.stages["camera"] = StageRecord(PROCESSES["camera"])
+    record.stages["speaker"] = StageRecord(PROCESSES["speaker"])
     report = build_report(record, HOST)
     assert report["duration_s"] is None
     assert set(report["ticks"].values()) == {None}
@@ -76,7 +77,7 @@ def test_every_field_of_the_contract_is_there() -> None:
 
 
 def counted(name: str, **counters: int) -> StageRecord:
-    stage = StageRecord(name, reported=True, info={"device": "a film"})
+    stage = StageRecord(PROCESSES[name], reported=True, info={"device": "a film"})
     stage.totals.add(Health(stage=name, counters=counters))
     return stage
 
@@ -103,8 +104,42 @@ def test_of_as_many_pictures_as_there_were_ticks(shown: int, at_first: int, foun
     assert set(build_report(performed(), HOST)["pictures"].values()) == {None}
 
 
+def test_both_directions_say_their_latency_devices_and_networks() -> None:
+    record = ShowRecord(show=Show(direction="music-to-video", camera="performer", screen="none"))
+    for name in ("microphone", "hearing", "flow", "picture", "screen"):
+        record.stages[name] = StageRecord(PROCESSES[name], reported=True)
+    metrics = Metrics()
+    metrics.observe("sound_to_picture_ms", 70.0)
+    record.stages["screen"].totals.add(metrics.take("screen"))
+    record.stages["microphone"].info["device"] = "USB microphone"
+    record.stages["hearing"].info["backends"] = {"encoder": "onnxruntime", "hearing": "onnxruntime"}
+    record.stages["picture"].info["backends"] = {"painter": "torch"}
+    report = build_report(record, HOST)
+    assert report["sound_to_picture_ms"]["n"] == 1
+    assert report["motion_to_sound_ms"]["n"] is None
+    assert report["backends"] == {"encoder": "onnxruntime", "hearing": "onnxruntime", "painter": "torch"}
+    assert report["backend"] == "onnxruntime"
+    assert report["devices"] == {"microphone": "USB microphone", "screen": "none"}
+    forward = build_report(performed(), HOST)
+    assert forward["devices"] == {"camera": "auto", "speaker": "JACK"}
+    assert forward["backend"] == "auto", "what was asked for, as no network has said where it runs"
+
+
+def test_what_was_silent_all_along_is_said() -> None:
+    record = ShowRecord(show=Show())
+    for name, levels in {"speaker": (-90.0, -12.0, -90.0), "microphone": (-90.0, -80.0)}.items():
+        stage, metrics = StageRecord(PROCESSES[name]), Metrics()
+        for level in levels:
+            metrics.gauge("level_db", level, peak=True)
+            stage.totals.add(metrics.take(name))
+        record.stages[name] = stage
+    assert build_report(record, HOST)["silent"] == ["microphone"]
+    record.stages["speaker"].totals.add(Metrics().take("speaker"))
+    assert build_report(ShowRecord(show=Show()), HOST)["silent"] == []
+
+
 def test_memory_samples_are_bounded_and_give_a_slope() -> None:
-    stage = StageRecord("x")
+    stage = StageRecord(PROCESSES["camera"])
     assert stage.rss_slope_mb_per_hour() is None
     for second in range(10 * RSS_SAMPLES):
         stage.sample_rss(second, 100.0 + second / 3600.0)

@@ -1,0 +1,62 @@
+"""A show at one moment: both directions, what was not measured, the newest rates."""
+
+from __future__ import annotations
+
+import pytest
+
+from streaming.schema.processes import PROCESSES
+from streaming.settings.config import Show
+from streaming.telemetry.report import ShowRecord, StageRecord
+from streaming.telemetry.snapshot import Rates, networks_in_short, snapshot
+from tests.unit.streaming.telemetry.records import S, counted, performing
+
+
+def test_the_rate_shown_is_the_newest() -> None:
+    record, rates = performing(), Rates()
+    stage = record.stages["camera"]
+    rates.of(stage)
+    stage.last = (25 + 20, 4 * S)
+    assert rates.of(stage) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("direction", "latencies"),
+    [
+        ("video-to-music", ["motion-to-sound"]),
+        ("music-to-video", ["sound-to-picture"]),
+        ("both", ["motion-to-sound", "sound-to-picture"]),
+    ],
+)
+def test_the_directions_that_run_are_shown_and_no_other(direction: str, latencies: list[str]) -> None:
+    now = snapshot(performing(direction), 12 * S, Rates())
+    assert [row.latency for row in now.directions] == latencies
+    assert all(row.p50_ms == pytest.approx(71.0, rel=0.01) for row in now.directions)
+
+
+def test_a_direction_goes_from_its_source_to_its_output() -> None:
+    forward, reverse = snapshot(performing("both"), 12 * S, Rates()).directions
+    assert (forward.source, forward.output) == ("camera performer:drums@3", "speaker auto")
+    assert (reverse.source, reverse.output) == ("microphone auto", "screen auto")
+    assert forward.faults == {"underruns": 0, "concealed": 2}
+    assert reverse.faults == {"pictures missed": 3}
+
+
+def test_at_the_end_a_picture_that_nobody_could_count_is_missed_too() -> None:
+    record = performing("music-to-video")
+    record.stages["microphone"] = counted("microphone", published=250)
+    record.end_ns = 10 * S
+    assert snapshot(record, 10 * S, Rates()).directions[0].faults == {"pictures missed": 50}
+
+
+def test_what_another_machine_does_is_not_invented() -> None:
+    record = ShowRecord(show=Show(direction="both"), stages={"screen": StageRecord(PROCESSES["screen"])})
+    (direction,) = snapshot(record, 0, Rates()).directions
+    assert (direction.source, direction.p50_ms) == ("", None)
+    assert direction.faults == {"pictures missed": None}
+
+
+def test_networks_are_named_where_they_are_not_like_most() -> None:
+    assert networks_in_short({}) == ""
+    assert networks_in_short({"a": "onnxruntime", "b": "onnxruntime"}) == "onnxruntime"
+    mixed = {"a": "torch", "b": "onnxruntime", "c": "onnxruntime", "d": "torch", "e": "onnxruntime"}
+    assert networks_in_short(mixed) == "onnxruntime, torch (a, d)"
