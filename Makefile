@@ -85,6 +85,7 @@ bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history"
 
 docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page
+	$(PY) -m streaming.settings.controls_page
 	$(PY) docs/command_line.py
 	$(PY) docs/diagrams.py
 	$(PY) docs/code_map.py

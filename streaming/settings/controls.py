@@ -104,8 +104,8 @@ CONTROLS: dict[str, ControlSpec] = {
             step=0.05,
             default=0.4,
             words="how freely each sound is chosen: low repeats the likeliest, high surprises",
-            at_low="always the likeliest sound: the same motion and the same past give the same music",
-            at_high="nearly anything that is possible, much of it noise",
+            at_low="always the likeliest sound; only the seed decides at which ticks it listens to its own past",
+            at_high="unlikely sounds are chosen nearly as often as likely ones",
         ),
         ControlSpec(
             name="guidance",
@@ -117,9 +117,9 @@ CONTROLS: dict[str, ControlSpec] = {
             step=0.1,
             default=1.5,
             words="how strongly the motion decides the sound: 1 as it was learned, more exaggerates",
-            at_low="half as strongly as it was learned, so much is left out",
-            outside="below 0.5 the motion is not heard at all and nothing sounds",
-            at_high="every movement sounds, and little depends on what was played before",
+            at_low="half as strongly as it was learned: there are up to twice as many pauses",
+            outside="below 0.5 the motion is not followed and there is only silence",
+            at_high="small movements sound too, and there are fewer pauses",
         ),
         ControlSpec(
             name="voice",
@@ -143,9 +143,9 @@ CONTROLS: dict[str, ControlSpec] = {
             factor=1e-3,
             choices=("auto",),
             default="auto",
-            words="how far ahead of the motion it plays: auto makes up for the latency that is measured",
-            at_low="plays what is seen, as late as the machine is",
-            at_high="plays what will be seen 120 ms later, as it expects it",
+            words="how far ahead of the motion it plays: auto makes up for the measured latency",
+            at_low="it plays what it sees, as late as the machine is",
+            at_high="it plays what it expects to see 120 ms later",
         ),
         ControlSpec(
             name="prior",
@@ -166,7 +166,7 @@ CONTROLS: dict[str, ControlSpec] = {
             step=0.05,
             default=0.25,
             words="how much the painter changes the picture",
-            at_low="the prior image is moved and nothing is painted",
+            at_low="the prior image is moved, and nothing is painted",
             at_high="the painter is free, and details of the prior image may be lost",
         ),
         ControlSpec(
@@ -178,9 +178,9 @@ CONTROLS: dict[str, ControlSpec] = {
             high=1.0,
             step=0.05,
             default=1.0,
-            words="how much of the picture's motion is left to chance",
-            at_low="the likeliest motion for this sound, the same every time",
-            at_high="as varied as what it has learned from",
+            words="how much of the picture's motion comes from chance",
+            at_low="only the likeliest motion is made, which is nearly none: the picture hardly moves",
+            at_high="the motion is as varied as the films that it learned from",
         ),
         ControlSpec(
             name="motion",
@@ -192,8 +192,8 @@ CONTROLS: dict[str, ControlSpec] = {
             step=0.1,
             default=1.0,
             words="how far the picture moves",
-            at_low="the picture stands still",
-            at_high="four times as far as it was learned, and the image may tear",
+            at_low="the picture stands still, whatever is heard",
+            at_high="it moves four times as far as it was learned, and may tear",
         ),
         ControlSpec(
             name="anchoring",
@@ -207,7 +207,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=1.2,
             words="how fast the picture comes back to the prior image",
             at_low="what has moved stays where it is for about 20 s",
-            at_high="what has moved is back within 0.1 s, so it only trembles",
+            at_high="what has moved is back within about 0.1 s, so the picture only trembles",
         ),
     )
 }

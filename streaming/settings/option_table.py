@@ -119,7 +119,7 @@ OPTIONS: dict[str, Option] = {
             name="direction",
             group=PLAYING,
             metavar="WHICH",
-            words="what is made of what",
+            words="music from what is seen, pictures from what is heard, or both at once",
             choices=DIRECTIONS,
         ),
         Option(

@@ -13,7 +13,7 @@ import msgspec
 from streaming.errors import SettingError, UserError, shorten
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Links, Show
-from streaming.settings.controls import CONTROLS
+from streaming.settings.controls import CONTROLS, list_controls
 from streaming.settings.option_table import OPTIONS, SETTINGS, Option, place
 from streaming.settings.setting import GROUPS, Setting, attributed_to, nearest, or_nearest
 from streaming.settings.toml_file import in_file, read_config
@@ -24,9 +24,10 @@ COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "keys")
 BENCHES = ("latency", "soak", "throughput", "backends", "engines")
 BENCH_OPTIONS = ("--seconds", "--minutes", "--history", "--out", "--compiled")
 HELP = "see python run_live.py --help"
-DESCRIPTION = """A live instrument between sight and sound. A camera sees a performer and the machine answers with
-music; a microphone hears music and the machine answers with moving pictures grown from one still image."""
-EPILOG = """commands:
+DESCRIPTION = """A live instrument between sight and sound. A camera sees a performer and the machine answers
+with music; a microphone hears music and the machine answers with moving pictures grown from one still image.
+
+commands:
   play (default)       perform
   doctor               say what is here, what would be used, what is missing and how to get it
   set                  list the live controls of the show that runs, with their values and ranges
@@ -38,9 +39,21 @@ EPILOG = """commands:
   bench backends       perform on each runtime in turn            [--seconds S] [--history]
   bench engines        time every network on every runtime        [--seconds S] [--out DIR] [--history] [--compiled]
   stage NAME           run one stage by hand, on this or another machine
-  keys DIR             make the keys for links between machines
-
-exit status: 0 it ran and closed cleanly, 2 bad arguments or unusable inputs (one line says how to fix it), 1 else"""
+  keys DIR             make the keys for links between machines"""
+DESCRIPTIONS = {
+    "play": DESCRIPTION,
+    "bench": "Measure this machine.",
+    "doctor": "Say what is here, what would be used, what is missing and how to get it.",
+    "stage": "Run one stage of a show by hand, on this or another machine, with the show's own options.",
+    "set": "Change a live control of the show that runs, or without a name list them all.",
+    "config": "Print a TOML file with every setting, its range and its default, for --config.",
+    "keys": "Make the keys for links between machines.",
+}
+EPILOG = """exit status: 0 it ran and closed cleanly, 2 bad arguments or unusable inputs (one line says how to mend it),
+1 any other failure"""
+FIRST_VALUES = "\n".join(
+    ["the live controls, with the values that a show begins with:", *list_controls(Show().controls)]
+)
 
 
 @dataclass(frozen=True)
@@ -172,8 +185,9 @@ def _unknown(name: str, word: str) -> UserError:
 def _parser(name: str) -> _Parser:
     parser = _Parser(
         prog="run_live.py" if name == "play" else f"run_live.py {name}",
-        description=DESCRIPTION,
-        epilog=EPILOG,
+        usage="python run_live.py [COMMAND] [OPTIONS]" if name == "play" else None,
+        description=DESCRIPTIONS[name],
+        epilog=FIRST_VALUES if name == "set" else EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,

@@ -58,8 +58,9 @@ class Setting:
 
     def sentence(self) -> str:
         """Words, range and default, for `--help` and the TOML example."""
-        parts = [self.words, self.range_text(), f"default: {self.default_text()}" if self.default_text() else ""]
-        return "; ".join(part for part in parts if part)
+        default = f"default: {self.default_text()}" if self.default_text() else ""
+        values = "; ".join(part for part in (self.range_text(), default) if part)
+        return f"{self.words} ({values})" if values else self.words
 
 
 def read_number(setting: Setting, value: object, *, whole: bool = False) -> float:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from engines.registry import open_engine
 from performers.kinds import MELODIC
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.settings.config import Show
 from training.footage.reader import MASTER_RATE, FootageError, camera_frames, examine, sound
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
@@ -34,7 +35,7 @@ from training.measures.onsets import (
 from training.measures.pitch import agreement, pitch_track
 from training.synthesis.recordings import TEST_SEED, Clip, performer_of, read_motion, watch
 
-ANSWER_TEMPERATURE, ANSWER_GUIDANCE = 0.4, 1.5
+ANSWER_TEMPERATURE, ANSWER_GUIDANCE = Show().number("temperature"), Show().number("guidance")
 """What a show uses when nothing is said."""
 FOOTAGE_RMS, FOOTAGE_THRESHOLD = 0.1, 0.05
 """A film's sound is brought to this level before its onsets are looked for; in a room, with notes that overlap, they

@@ -93,7 +93,7 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--seed", "1.5"], "is not a whole number"),
         (["--seed", "7" * 400], "must be 0 to 9223372036854775807"),
         (["--seed", "7" * 9000], "is not a whole number"),
-        (["--guidance", "0"], "nothing sounds"),
+        (["--guidance", "0"], "there is only silence"),
         (["--speaker", "file:out.mp3"], "write file:PATH.wav"),
         (["--speaker", "file:/none/out.wav"], "does not exist"),
         (["--screen", "file:out.avi"], "write file:PATH.mp4"),

@@ -1,0 +1,84 @@
+"""Writes docs/controls.md from the table of controls: `python -m streaming.settings.controls_page [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from streaming.settings.controls import CONTROLS, ControlSpec
+from streaming.settings.setting import LOOKING, SOUNDING
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "controls.md"
+HEAD = """# Live controls
+
+<!-- Made by `python -m streaming.settings.controls_page`; change `streaming/settings/controls.py`, not this page. -->
+
+Every control is an option (`--temperature 0.7`) and a key of a [TOML file](command-line.md) (`temperature = 0.7`).
+While a show runs it changes at once:
+
+```
+python run_live.py set                      # lists the controls of the show that runs
+python run_live.py set temperature 0.7      # changes one
+```
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    return HEAD + "".join(_section(group) for group in (SOUNDING, LOOKING))
+
+
+def _section(group: str) -> str:
+    rows = [row for row in CONTROLS.values() if row.group == group]
+    lines = [
+        "",
+        f"## {group[0].upper()}{group[1:]}",
+        "",
+        "| control | range | default | step | obeyed by |",
+        "|---|---|---|---|---|",
+        *(_line(row) for row in rows),
+    ]
+    for row in rows:
+        lines += ["", f"### {row.name}", "", f"{row.words[0].upper()}{row.words[1:]}.", *_ends(row)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: ControlSpec) -> str:
+    step = row.display(row.step) if row.kind == "number" else "–"
+    stages = ", ".join(f"`{stage}`" for stage in row.stages)
+    return f"| [`{row.name}`](#{row.name}) | {row.range_text()} | {row.default_text()} | {step} | {stages} |"
+
+
+def _ends(row: ControlSpec) -> list[str]:
+    lines = [
+        *([f"* At {row.display(row.low)}: {row.at_low}."] if row.at_low else []),
+        *([f"* At {row.display(row.high)}: {row.at_high}."] if row.at_high else []),
+        *([f"* Other values are refused: {row.outside}."] if row.outside else []),
+        *([] if row.live else ["* It cannot be changed while a show runs."]),
+    ]
+    return ["", *lines] if lines else []
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare.
+
+    Returns:
+        0 when the page is right, 1 when `--check` found it out of date.
+    """
+    parser = argparse.ArgumentParser(prog="python -m streaming.settings.controls_page", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+    options = parser.parse_args(arguments)
+    text = render()
+    if not options.check:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{PAGE}: out of date; type: python -m streaming.settings.controls_page\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
