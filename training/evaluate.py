@@ -17,6 +17,7 @@ from typing import Any
 from engines.bundles import find_bundle
 from engines.contract import EngineError
 from streaming.errors import UserError
+from streaming.settings.controls import CONTROLS
 from training.bundling import write_scores
 from training.evaluation.codec import evaluate_codec
 from training.evaluation.forward_loop import (
@@ -142,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     forward.add_argument(
         "--temperature", type=float, default=ANSWER_TEMPERATURE, help="randomness of the music, 0 for none"
     )
-    forward.add_argument(
-        "--guidance", type=float, default=ANSWER_GUIDANCE, help="weight of the video, 0 to 4; 1 is as trained"
-    )
+    forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help=CONTROLS["guidance"].words)
     forward.add_argument("--periodic", action="store_true", help="performers that repeat one gesture at every beat")
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: 0, 40, 80 or 120")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
