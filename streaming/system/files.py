@@ -44,7 +44,7 @@ def absolute(path: str | Path) -> str:
 
 def reason(error: BaseException) -> str:
     """What an error says, in one short line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = getattr(error, "strerror", None) or str(error)
     return " ".join(text.split())[:200] or type(error).__name__
 
 

@@ -40,7 +40,7 @@ CONNECTED_WITHIN = 50
 RESAMPLED_DB = -100.0
 
 
-class Listener:
+class PortListener:
     """Keeps what the sound stage publishes: the sound of every tick, float32 [TICKS, 1280]."""
 
     def __init__(self, run_dir: Path) -> None:
@@ -90,7 +90,7 @@ def perform(rate: int, folder: Path) -> tuple[dict[str, Any], NDArray[np.float32
         recorder = client(RECORDER, environment, str(rate), str(SECONDS + 30), str(folder / "got.npy"))
         stack.callback(recorder.kill)
         assert line(recorder) == "recording"
-        listener = Listener(run_dir)
+        listener = PortListener(run_dir)
         stack.callback(listener.close)
         show = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder

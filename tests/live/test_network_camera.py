@@ -47,7 +47,7 @@ class MjpegCamera:
         self.begun_ns = clock.now_ns()
         camera = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class CameraHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
@@ -69,7 +69,7 @@ class MjpegCamera:
             allow_reuse_address = True
             daemon_threads = True
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server(("127.0.0.1", port), CameraHandler)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()

@@ -1,4 +1,4 @@
-"""What every camera source has in common: the frame, the interface, and the size that frames are shrunk to."""
+"""The interface of every camera, its frame, and the size that frames are reduced to."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from streaming.conventions import TICK_NS
 from streaming.stage import Context
 
 MAX_SIDE = 640
-"""Longest side of a published frame in pixels: the flow is computed at 256, and 640x640x3 is 1.2 MB on the wire."""
+"""Longest side of a published frame in pixels. The flow is computed at 256, and 640x640x3 is 1.2 MB per message."""
 STILL_NS = TICK_NS
-"""Period at which a still is repeated before the performance begins, so that the pipeline is warm."""
+"""Period in ns at which the first picture is repeated before the performance begins, so that the stages are warm."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as a source hands it out.
+    """One frame of a camera.
 
     Attributes:
         image: uint8 [H, W, 3], BGR, longest side at most `MAX_SIDE`.
-        index: frame number in the source, with gaps where it skipped.
+        index: frame number in the source; skipped frames leave gaps.
         capture_ns: monotonic time of capture.
     """
 
@@ -38,10 +38,10 @@ class CameraSource(ABC):
 
     Attributes:
         rate_hz: frames per second, nominal or measured.
-        description: what it is, for people.
-        finished: why nothing more will come, "" while something may.
-        resume_ns: the monotonic time of the source's time 0, which a restarted stage gives to `start` again; 0 where
-            the source has no time of its own.
+        description: what it is, in words for the user.
+        finished: why no more frames will come; "" while there may be more.
+        resume_ns: monotonic time of the source's time 0, for `start` of a restarted stage; 0 for a camera that runs on
+            its own clock.
     """
 
     rate_hz: float = 25.0
@@ -51,34 +51,34 @@ class CameraSource(ABC):
 
     @abstractmethod
     def open(self, context: Context) -> None:
-        """Open it.
+        """Open the camera.
 
         Raises:
             SourceError: when it cannot be used.
         """
 
     def start(self, origin_ns: int, now_ns: int) -> None:  # noqa: B027 - a live camera has nothing to start
-        """The performance begins: time 0 of a source that has its own time is `origin_ns` (not after `now_ns`)."""
+        """Begin the performance: a file or a performer starts at `origin_ns`, which is not after `now_ns`."""
 
     def shift(self, by_ns: int) -> bool:
-        """Move the time of the frames to come by a few milliseconds; False for a camera that keeps its own time."""
+        """Shift the time of the coming frames by a few milliseconds; False for a camera that runs on its own clock."""
         return False
 
     @abstractmethod
     def poll(self, now_ns: int) -> Frame | None:
-        """The newest frame captured by `now_ns` and not yet taken, or None; never blocks for long."""
+        """The newest frame captured by `now_ns` that was not returned before, or None; does not block."""
 
     @abstractmethod
     def wake_ns(self) -> int | None:
-        """When `poll` should be called next; None when `context.wake` will say so."""
+        """When `poll` should be called next; None where the camera calls `context.wake` instead."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release it within bounded time; may be called after a failed `open`, and twice."""
+        """Release the camera within bounded time; may be called twice, and after a failed `open`."""
 
 
 def fitted_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
-    """The size (width, height) of a frame after shrinking to `MAX_SIDE`; never enlarged.
+    """The size (width, height) of a frame reduced to `MAX_SIDE`; small frames keep theirs.
 
     Args:
         width: stored width in pixels.

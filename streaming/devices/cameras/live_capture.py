@@ -1,4 +1,4 @@
-"""A webcam or a network camera: a grabbing thread that keeps only the newest frame, and opens again what was lost."""
+"""Webcams and network cameras: a thread grabs frames, keeps the newest one, and reopens a camera that was lost."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from streaming.stage import Context
 from streaming.timing import clock
 
 RETRY_S = 1.0
-"""Pause between two attempts to open a camera that was lost."""
+"""Seconds between two attempts to reopen a lost camera."""
 OPEN_TIMEOUT_MS = 5_000
 READ_TIMEOUT_MS = 3_000
 WEBCAM_OPEN_S = 10.0
 URL_OPEN_S = 12.0
 MAX_FAILURES = 3
-"""Failed grabs in a row after which a camera counts as lost; a webcam now and then misses one."""
+"""Failed grabs in a row after which a camera counts as lost; webcams miss a single one now and then."""
 _RATE_SMOOTHING = 0.05
 
 
 class Capture(Protocol):
-    """What is used of `cv2.VideoCapture`."""
+    """The part of `cv2.VideoCapture` that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: D102, N802
     def grab(self) -> bool: ...  # noqa: D102
@@ -40,18 +40,18 @@ class Capture(Protocol):
 
 
 class LiveCapture(CameraSource):
-    """A camera with its own clock.
+    """A camera that runs on its own clock.
 
-    The capture time is read right after `grab`, so it contains no decoding; what a network camera took before that
-    cannot be known from here.
+    The capture time is read right after `grab`, before decoding. The delay inside a network camera is not known and not
+    included.
 
     Args:
         connect: opens the camera; may block (it runs in the grabbing thread).
-        description: what it is, for people; without passwords.
-        fix: what to do when it cannot be opened.
-        open_timeout_s: how long `open` waits for the first frame; 0: it does not wait, and a camera that is not there
-            is waited for while the show goes on.
-        now_ns: the clock.
+        description: what it is, in words for the user, without passwords.
+        fix: what the user can do when it cannot be opened.
+        open_timeout_s: seconds for which `open` waits for the first frame; 0 to return at once and keep trying.
+        now_ns: reads the clock.
+        retry_s: seconds between two attempts to reopen it.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class LiveCapture(CameraSource):
         self._lost = False
 
     def open(self, context: Context) -> None:
-        """Start grabbing, and wait for the first frame."""
+        """Start the grabbing thread and wait for the first frame."""
         self._context = context
         self._thread = threading.Thread(target=self._run, name="grab", daemon=True)
         self._thread.start()
@@ -88,17 +88,17 @@ class LiveCapture(CameraSource):
             raise SourceError("the camera gives no picture", self.description, self._fix)
 
     def poll(self, now_ns: int) -> Frame | None:
-        """The newest frame; the ones it replaced were counted as drops."""
+        """The newest frame; frames that it replaced are counted as drops."""
         with self._lock:
             newest, self._newest = self._newest, None
         return None if newest is None else Frame(*newest)
 
     def wake_ns(self) -> int | None:
-        """Never by time: the grabbing thread wakes the stage."""
+        """None: the grabbing thread wakes the stage."""
         return None
 
     def close(self) -> None:
-        """Let the grabbing thread end; one that hangs in a driver is left to die with the process."""
+        """Stop the grabbing thread; one that hangs in a driver ends with the process."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(1.5)
@@ -114,7 +114,7 @@ class LiveCapture(CameraSource):
                 if capture.isOpened():
                     self._drain(capture)
             except Exception as error:
-                # A driver may raise anything; the show goes on and the camera is tried again.
+                # Drivers raise all kinds of errors; the show goes on and the camera is tried again.
                 self._note(f"camera: {self.description}: {type(error).__name__}: {error}")
             finally:
                 if capture is not None:
@@ -168,7 +168,9 @@ class LiveCapture(CameraSource):
         if self._stop.is_set() or self._lost or not (self._got_one.is_set() or self._timeout_s <= 0):
             return
         self._lost = True
-        self._note(f"camera lost: {self.description}; the last picture is held and the camera tried again")
+        self._note(
+            f"camera lost: {self.description}; the last picture stays and the camera is tried again every second"
+        )
 
     def _note(self, line: str) -> None:
         if self._context is not None:
@@ -181,10 +183,10 @@ def webcam(device: int | str, *, open_timeout_s: float = WEBCAM_OPEN_S) -> LiveC
 
     def connect() -> Capture:
         silence()
-        # The driver's own wait for a frame is 10 s; a camera that was pulled out should be noticed sooner.
+        # The driver waits 10 s for a frame by default; an unplugged camera is to be noticed sooner.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
         backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
-        capture = cv2.VideoCapture(device, backend)
+        capture = cv2.VideoCapture(device, backend)  # noqa: TID251 - a device room
         for prop, value in (
             (cv2.CAP_PROP_BUFFERSIZE, 1),
             (cv2.CAP_PROP_FRAME_WIDTH, 640),
@@ -195,7 +197,7 @@ def webcam(device: int | str, *, open_timeout_s: float = WEBCAM_OPEN_S) -> LiveC
         return capture
 
     name = f"webcam {device}"
-    fix = "plug it in, close other programs that use it, or choose another: python run_live.py doctor"
+    fix = "plug it in, close other programs that use it, or choose another (run_live.py doctor lists them)"
     return LiveCapture(connect, name, fix, open_timeout_s=open_timeout_s)
 
 
@@ -204,8 +206,8 @@ def network_camera(url: str, *, open_timeout_s: float = URL_OPEN_S, retry_s: flo
 
     def connect() -> Capture:
         silence()
-        # Decoding frames in several threads adds one frame of delay per thread. An option string replaces OpenCV's
-        # own, which asks for TCP in RTSP; keep that.
+        # Each decoding thread adds one frame of delay, so there is one. This string replaces OpenCV's default options,
+        # of which RTSP over TCP is kept.
         options = "fflags;nobuffer|flags;low_delay"
         if url.lower().startswith("rtsp"):
             options += "|rtsp_transport;tcp"
@@ -218,7 +220,7 @@ def network_camera(url: str, *, open_timeout_s: float = URL_OPEN_S, retry_s: flo
             cv2.CAP_PROP_N_THREADS,
             1,
         ]
-        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)
+        return cv2.VideoCapture(url, cv2.CAP_FFMPEG, params)  # noqa: TID251 - a device room
 
     fix = "check the address and that the camera is on and reachable from here"
     return LiveCapture(connect, without_password(url), fix, open_timeout_s=open_timeout_s, retry_s=retry_s)
@@ -236,7 +238,7 @@ def open_network_camera(url: str, context: Context) -> LiveCapture:
 
 
 def without_password(url: str) -> str:
-    """An address as it may be shown."""
+    """An address with user name and password replaced by ***."""
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url
@@ -244,6 +246,6 @@ def without_password(url: str) -> str:
 
 
 def silence() -> None:
-    """Keep OpenCV and its FFmpeg from printing over the console."""
+    """Stop OpenCV and its FFmpeg from printing into the terminal."""
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -19,7 +19,7 @@ RENDER_AHEAD_NS = STILL_NS // 2
 
 
 class Performer(Protocol):
-    """What is used of a synthetic performer."""
+    """The part of a synthetic performer that is used."""
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:
         """The picture at a time: uint8 BGR [H, W, 3]."""
@@ -32,9 +32,9 @@ class PerformerCamera(CameraSource):
     the time of drawing does not count as latency. Before `start` the performer stands still.
 
     Args:
-        performer: what is filmed.
-        description: what it is, for people.
-        length_s: the performance begins again after this time.
+        performer: draws the pictures.
+        description: what it is, in words for the user.
+        length_s: length of the performance in seconds; after it, it is repeated.
     """
 
     rate_hz = float(PERFORMER_RATE_HZ)
@@ -49,7 +49,7 @@ class PerformerCamera(CameraSource):
         self._context: Context | None = None
 
     def open(self, context: Context) -> None:
-        """Draw the standing performer."""
+        """Draw the performer at rest."""
         self._context = context
         self.resume_ns = context.now_ns
         self._still = self._performer.frame(0.0).copy()
@@ -60,7 +60,7 @@ class PerformerCamera(CameraSource):
         self._index = max(0, -(-(now_ns - origin_ns) // STILL_NS))
 
     def shift(self, by_ns: int) -> bool:
-        """Move the performance."""
+        """Shift the time of the performance."""
         self.resume_ns += by_ns
         return True
 

@@ -1,4 +1,4 @@
-"""A video file as a camera: decoded a few frames ahead in a thread, paced in real time by its own timestamps."""
+"""A video file as a camera: a thread decodes a few frames ahead, and its own timestamps pace it in real time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from streaming.stage import Context
 from streaming.system.files import check_input, reason
 
 AHEAD = 4
-"""Decoded frames that may wait; at 640x360 and 25 fps 2.8 MB and 160 ms."""
+"""Decoded frames that may wait: 160 ms at 25 fps, and 2.8 MB at 640x360."""
 OPEN_TIMEOUT_S = 20.0
-"""For the first two frames; a long 4K group of pictures takes 2 s."""
+"""Seconds until the first two frames must be decoded; a long group of 4K pictures takes 2 s."""
 MAX_RATE_HZ = 31.0
-"""Files of a higher rate are thinned out evenly: a tick takes one motion, and decoding is paid for anyway."""
+"""Files with more frames per second are thinned out evenly, because a tick uses one frame."""
 MAX_BAD_PACKETS = 500
-"""Undecodable packets in a row after which the rest of the file is given up."""
+"""Undecodable packets in a row after which the rest of the file is skipped."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ class _DecodedFrame:
     image: NDArray[np.uint8]
     index: int
     time_ns: int
-    """Time since the source's time 0, over all passes of a loop."""
+    """Time since the source's time 0, over all repetitions."""
     pass_ns: int
-    """Where its pass began."""
+    """Time at which its repetition began."""
 
 
 class VideoFile(CameraSource):
-    """Plays a file; before `start` its first frame is a still at 25 fps.
+    """Plays a file; before `start` its first frame is repeated at 25 fps.
 
     Args:
         path: any container and codec that FFmpeg reads.
-        looping: begin again at the end, instead of finishing.
-        skip_ns: where in the file to begin, for a stage that was restarted in the middle.
+        looping: repeat the file instead of finishing at its end.
+        skip_ns: where in the file to begin, for a restarted stage.
     """
 
     def __init__(self, path: str, *, looping: bool = False, skip_ns: int = 0) -> None:
@@ -65,7 +65,7 @@ class VideoFile(CameraSource):
         self._count = 0
 
     def open(self, context: Context) -> None:
-        """Check the file, start decoding, and wait for its first two frames."""
+        """Check the file, start the decoding thread, and wait for the first two frames."""
         check_input(self._path, "--camera", "the path of a video, or performer")
         self._context = context
         self._still_ns = context.now_ns
@@ -73,7 +73,9 @@ class VideoFile(CameraSource):
         self._thread.start()
         if not self._is_open.wait(OPEN_TIMEOUT_S):
             raise SourceError(
-                f"no frame could be decoded in {OPEN_TIMEOUT_S:.0f} s", self._path, "convert it: ffmpeg -i FILE out.mp4"
+                f"no picture could be decoded in {OPEN_TIMEOUT_S:.0f} s",
+                self._path,
+                "convert it: ffmpeg -i FILE out.mp4",
             )
         if self._error is not None:
             raise self._error
@@ -83,7 +85,7 @@ class VideoFile(CameraSource):
         self._origin_ns = self.resume_ns = origin_ns
 
     def shift(self, by_ns: int) -> bool:
-        """Move the file's time, once it runs."""
+        """Shift the file's time, once it runs."""
         if self._origin_ns is None:
             return False
         self._origin_ns += by_ns
@@ -91,7 +93,7 @@ class VideoFile(CameraSource):
         return True
 
     def poll(self, now_ns: int) -> Frame | None:
-        """The newest frame whose time has come; those passed over are counted as drops."""
+        """The newest frame whose time has come; skipped frames are counted as drops."""
         if self._context is None:
             return None
         head = self._peek()
@@ -121,7 +123,7 @@ class VideoFile(CameraSource):
         return Frame(newest.image, newest.index, self._origin_ns + newest.time_ns)
 
     def wake_ns(self) -> int | None:
-        """When the next frame is due; None while the decoder is behind (it wakes the stage) and after the end."""
+        """When the next frame is due; None after the end, and while the decoder is behind (it wakes the stage)."""
         head = self._peek()
         if self._origin_ns is None:
             return self._still_ns if head is not None else None
@@ -135,7 +137,7 @@ class VideoFile(CameraSource):
         return self._queue.qsize() + (self._head is not None)
 
     def close(self) -> None:
-        """Stop decoding."""
+        """Stop the decoding thread."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(2.0)
@@ -166,7 +168,7 @@ class VideoFile(CameraSource):
             self._error = error
         except MediaError as error:
             self._error = SourceError(
-                f"it cannot be read as a video ({reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
+                f"cannot be read as a video ({reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
             )
         finally:
             if self._error is not None and self._is_open.is_set() and self._context is not None:
@@ -177,7 +179,7 @@ class VideoFile(CameraSource):
                 self._context.wake()
 
     def _play_once(self, pass_ns: int) -> int:
-        """Decode the file once and queue its frames; returns where the next pass begins."""
+        """Decode the file once and queue its frames; gives the time at which the next repetition begins."""
         with open_media(self._path) as container:
             stream = _video_stream(container, self._path)
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
@@ -201,21 +203,21 @@ class VideoFile(CameraSource):
 
     def _check_pass(self, reader: _FrameReader, declared_s: float | None) -> None:
         if reader.decoded == 0:
-            raise SourceError("no picture in it could be decoded", self._path, "convert it: ffmpeg -i FILE out.mp4")
+            raise SourceError("none of its pictures can be decoded", self._path, "convert it: ffmpeg -i FILE out.mp4")
         if reader.taken == 1:
             if reader.decoded > 1:
                 raise SourceError(
-                    "it has 0 frames a second: all its pictures have the same time",
+                    "all its pictures have the same time (0 frames a second)",
                     self._path,
                     "give it a rate: ffmpeg -r 25 -i FILE out.mp4",
                 )
-            raise SourceError("it has a single picture, not a video", self._path, "give a longer one")
+            raise SourceError("has a single picture and is no video", self._path, "give --camera a video")
         played_s = self._end_ns / 1e9
         cut_short = declared_s is not None and played_s < declared_s - max(0.5, 0.05 * declared_s)
         if (cut_short or reader.damaged) and self._context is not None:
             of = f" of {declared_s:.1f}" if declared_s else ""
             self._context.metrics.note(
-                f"camera: {self._path}: the file is damaged or cut short; {played_s:.1f}{of} s of it can be played"
+                f"camera: {self._path}: damaged or cut short; {played_s:.1f}{of} s of it can be played"
             )
 
     def _put(self, item: _DecodedFrame) -> None:
@@ -233,7 +235,7 @@ class VideoFile(CameraSource):
 
 
 class _FrameReader:
-    """Frames of one pass with rising times from 0; damaged packets are passed over and counted."""
+    """The frames of one repetition, with increasing times from 0; damaged packets are skipped and counted."""
 
     def __init__(self, container: Any, stream: Any, rate_hz: float, path: str, seek_ns: int) -> None:
         self._container, self._stream, self._rate, self._path = container, stream, rate_hz, path
@@ -264,7 +266,7 @@ class _FrameReader:
         if frame.time is None:
             if not self._rate:
                 raise SourceError(
-                    "it has 0 frames a second: no rate and no times",
+                    "its pictures have no times and it names no rate (0 frames a second)",
                     self._path,
                     "give it a rate: ffmpeg -r 25 -i FILE out.mp4",
                 )
@@ -295,20 +297,20 @@ class _FrameReader:
 
 
 def _video_stream(container: Any, path: str) -> Any:
-    # A song's cover is a video stream to FFmpeg.
+    # FFmpeg presents a song's cover as a video stream.
     streams = [
         stream
         for stream in container.streams.video
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None
     ]
     if not streams:
-        what = "it has sound but no video" if container.streams.audio else "there is no video in it"
-        raise SourceError(what, path, "give a file with a video track")
+        what = "has sound but no video" if container.streams.audio else "has no video"
+        raise SourceError(what, path, "give --camera a file with pictures")
     return streams[0]
 
 
 def _rate_of(stream: Any) -> float:
-    """Frames per second, 0.0 when the file does not say or says nonsense (a container's tick as a rate)."""
+    """Frames per second; 0.0 where the file states none, or an impossible one (some state the container's time base)."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0.01 <= float(rate) <= 500.0:
             return float(rate)
@@ -316,7 +318,7 @@ def _rate_of(stream: Any) -> float:
 
 
 def _declared_s(container: Any, stream: Any) -> float | None:
-    """How long the file says its video lasts, in seconds."""
+    """Length of the video in seconds as the file states it, None where it does not."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
@@ -331,7 +333,7 @@ def _declared_s(container: Any, stream: Any) -> float | None:
 
 
 def _to_bgr(frame: Any, pixel_aspect: float) -> NDArray[np.uint8]:
-    """Shrink and convert in one pass of swscale (1280x720 to 640x360 costs 1.5 ms), then turn upright."""
+    """Reduce and convert in one pass of swscale (1.5 ms from 1280x720 to 640x360), then turn it upright."""
     width, height = fitted_size(frame.width, frame.height, pixel_aspect)
     image = frame.reformat(width=width, height=height, format="bgr24", interpolation="AREA").to_ndarray()
     return upright(image, frame.rotation)

@@ -112,7 +112,7 @@ class PictureServer:
 def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
     """The class that answers requests to one server."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class PageHandler(BaseHTTPRequestHandler):
         timeout = 10.0
 
         def log_message(self, *_: Any) -> None:
@@ -153,7 +153,7 @@ def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
             finally:
                 server.end()
 
-    return Handler
+    return PageHandler
 
 
 class WebScreen:

@@ -60,7 +60,7 @@ class FakeOutput:
         self.running = False
 
 
-class Bench:
+class SpeakerBench:
     """The stage, its device and a pipeline that sends each tick's sound some time before it is needed."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Bench:
 
 
 def test_it_plays_silence_until_the_performance_begins() -> None:
-    bench = Bench()
+    bench = SpeakerBench()
     bench.run(300, started=False)
     assert bench.said == []
     assert bench.totals().counters == {}
@@ -128,7 +128,7 @@ def test_it_plays_silence_until_the_performance_begins() -> None:
 
 
 def test_a_show_in_time_is_played_bit_for_bit_and_counted() -> None:
-    bench = Bench(duration_s=2.0)
+    bench = SpeakerBench(duration_s=2.0)
     bench.run(100, started=False)
     begun = bench.now
     bench.run(2500)
@@ -158,7 +158,7 @@ def test_a_show_in_time_is_played_bit_for_bit_and_counted() -> None:
 
 
 def test_missing_and_late_ticks_are_concealed_counted_and_reported_as_negative_slack() -> None:
-    bench = Bench()
+    bench = SpeakerBench()
     bench.run(2000, lost=frozenset({5, 30, 31}))
     totals = bench.totals()
     assert totals.counter("ticks.concealed") == 3
@@ -174,7 +174,7 @@ def test_missing_and_late_ticks_are_concealed_counted_and_reported_as_negative_s
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_other_rates_are_resampled_and_counted_at_the_codec_rate(rate: int) -> None:
-    bench = Bench(rate, duration_s=1.0)
+    bench = SpeakerBench(rate, duration_s=1.0)
     bench.run(1500)
     totals = bench.totals()
     assert totals.counters == {"ticks.expected": 25, "ticks.played": 25}
@@ -186,12 +186,12 @@ def test_other_rates_are_resampled_and_counted_at_the_codec_rate(rate: int) -> N
 
 
 def test_a_restart_keeps_the_grid_and_counts_what_was_lost() -> None:
-    bench = Bench(duration_s=4.0)
+    bench = SpeakerBench(duration_s=4.0)
     bench.run(1500)
     memo = dict(bench.context.memo)
     before = bench.totals()
     old = bench.said[-1][1]
-    again = Bench(memo=memo, now_ns=bench.now + 500 * MS + 3 * MS, duration_s=4.0)
+    again = SpeakerBench(memo=memo, now_ns=bench.now + 500 * MS + 3 * MS, duration_s=4.0)
     assert again.context.memo is memo
     again.run(4000)
     totals = again.totals()
@@ -211,16 +211,16 @@ def test_a_restart_keeps_the_grid_and_counts_what_was_lost() -> None:
 
 
 def test_a_restart_after_the_end_only_ends() -> None:
-    bench = Bench(duration_s=1.0)
+    bench = SpeakerBench(duration_s=1.0)
     bench.run(900)
-    again = Bench(memo=dict(bench.context.memo), now_ns=bench.now + 10**10, duration_s=1.0)
+    again = SpeakerBench(memo=dict(bench.context.memo), now_ns=bench.now + 10**10, duration_s=1.0)
     again.run(200)
     assert again.finished == ["duration played"]
     assert bench.totals().counter("ticks.expected") + again.totals().counter("ticks.expected") == 25
 
 
 def test_underruns_notes_and_a_device_that_stops() -> None:
-    bench = Bench()
+    bench = SpeakerBench()
     bench.output.underruns = 1
     bench.run(20)
     assert (bench.totals().counter("underruns_before"), bench.totals().counter("underruns")) == (1, 0)
@@ -237,7 +237,7 @@ def test_underruns_notes_and_a_device_that_stops() -> None:
 
 
 def test_sound_that_cannot_be_played_is_counted() -> None:
-    bench = Bench()
+    bench = SpeakerBench()
     bench.run(300)
     at = bench.said[-1][1].tick + 6
     bad = [Sound(tick=at, pcm=np.zeros(7, np.float32)), Sound(tick=at, pcm=np.full(1280, np.nan, np.float32))]

@@ -150,7 +150,7 @@ def test_memory_samples_are_bounded_and_give_a_slope() -> None:
 
 def test_the_file_is_written_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    path.write_text("old")
+    path.write_text("{}")
     write_report(str(path), {"a": 1})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]

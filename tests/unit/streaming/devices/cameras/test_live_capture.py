@@ -45,7 +45,7 @@ class FakeCapture:
         self._image = None
 
 
-class Bench:
+class CaptureBench:
     """A fake camera, and a stage that counts its wakes."""
 
     def __init__(self, timeout_s: float = 5.0) -> None:
@@ -82,7 +82,7 @@ def picture(value: int) -> np.ndarray:
 
 
 def test_only_the_newest_frame_is_kept() -> None:
-    bench = Bench()
+    bench = CaptureBench()
     for value in range(5):
         bench.feed.put(picture(value))
     bench.source.open(bench.context)
@@ -97,7 +97,7 @@ def test_only_the_newest_frame_is_kept() -> None:
 
 
 def test_a_camera_that_vanishes_is_noted_once_and_comes_back() -> None:
-    bench = Bench()
+    bench = CaptureBench()
     bench.feed.put(picture(1))
     bench.source.open(bench.context)
     bench.there.clear()
@@ -115,7 +115,7 @@ def test_a_camera_that_vanishes_is_noted_once_and_comes_back() -> None:
 
 
 def test_a_camera_that_is_not_there_gets_one_line() -> None:
-    bench = Bench()
+    bench = CaptureBench()
     bench.there.clear()
     with pytest.raises(SourceError, match="webcam 9: the camera gives no picture; plug it in"):
         bench.source.open(bench.context)
@@ -123,7 +123,7 @@ def test_a_camera_that_is_not_there_gets_one_line() -> None:
 
 
 def test_a_restarted_stage_waits_for_a_camera_that_is_gone() -> None:
-    bench = Bench(timeout_s=0.0)
+    bench = CaptureBench(timeout_s=0.0)
     bench.there.clear()
     bench.source.open(bench.context)
     bench.wait_for_note("camera lost")

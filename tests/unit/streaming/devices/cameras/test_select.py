@@ -14,7 +14,7 @@ from streaming.schema.device_kinds import CAMERA
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.telemetry.metrics import Metrics
-from tests.unit.streaming.devices.cameras.test_live_capture import Bench, picture
+from tests.unit.streaming.devices.cameras.test_live_capture import CaptureBench, picture
 
 
 def test_auto_without_a_webcam_is_the_performer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_auto_takes_the_first_webcam_that_opens_and_keeps_it(monkeypatch: pytest
 
     def fake_webcam(device: int | str, *, open_timeout_s: float = live_capture.WEBCAM_OPEN_S) -> LiveCapture:
         asked.append((device, open_timeout_s))
-        bench = Bench(open_timeout_s)
+        bench = CaptureBench(open_timeout_s)
         if device == 0:
             bench.there.clear()
         bench.feed.put(picture(1))

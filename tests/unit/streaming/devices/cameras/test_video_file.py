@@ -167,7 +167,7 @@ def damaged(kind: str, folder: Path) -> tuple[Path, str]:
     whole = write_video(path, times_ms=[40 * n for n in range(30)], codec="mpeg4").read_bytes()
     start, end = whole.index(b"mdat") + 4, whole.rindex(b"moov") - 4
     path.write_bytes(whole[:start] + bytes(end - start) + whole[end:])
-    return path, "no picture in it could be decoded"
+    return path, "none of its pictures can be decoded"
 
 
 @pytest.mark.parametrize(
