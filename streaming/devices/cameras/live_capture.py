@@ -168,9 +168,7 @@ class LiveCapture(CameraSource):
         if self._stop.is_set() or self._lost or not (self._got_one.is_set() or self._timeout_s <= 0):
             return
         self._lost = True
-        self._note(
-            f"camera lost: {self.description}; the last picture stays and the camera is tried again every second"
-        )
+        self._note(f"camera lost: {self.description}; the last picture stays, and it is tried again every second")
 
     def _note(self, line: str) -> None:
         if self._context is not None:

@@ -310,7 +310,7 @@ def _video_stream(container: Any, path: str) -> Any:
 
 
 def _rate_of(stream: Any) -> float:
-    """Frames per second; 0.0 where the file states none, or an impossible one (some state the container's time base)."""
+    """Frames per second; 0.0 where the file states none, or an impossible one (its time base, for example)."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0.01 <= float(rate) <= 500.0:
             return float(rate)
