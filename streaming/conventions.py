@@ -16,6 +16,8 @@ NUM_CODEBOOKS = 4
 CARDINALITY = 2_048
 FLOW_GRID = 16
 """Cells along each side of a motion's flow grid."""
+WARP_CELLS = 64
+"""Cells along each side of the warp map: a square in whose middle the picture lies."""
 EMBEDDING_DIM = 128
 STILL_SIDE = 128
 """Side of the square, in pixels, in which the animator and the painter see a prior image."""

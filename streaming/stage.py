@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engines.contract import Engine
+from streaming.errors import UserError
 from streaming.schema.messages import Message, Set
 from streaming.settings.config import Show
 from streaming.system.realtime import leave_realtime
@@ -19,17 +20,19 @@ M = TypeVar("M", bound=Message)
 
 @dataclass
 class Context:
-    """What the runner hands to a stage at setup.
+    """What the stage host hands to a stage at setup.
 
     Attributes:
         show: the settings of the performance.
-        metrics: where the stage counts and measures; the runner sends it on with every heartbeat.
-        wake: makes the runner call `step` soon; safe to call from any thread, never blocks.
-        memo: what this stage's last incarnation had put into its own `memo`; empty at the first start.
-            The stage may write to it; the runner sends it with every heartbeat.
-        info: the stage writes what it opened (device, source, backend); shown and reported.
+        metrics: where the stage counts and measures; sent to the supervisor with every heartbeat.
+        wake: makes the host call `step` soon; safe to call from any thread, never blocks.
+        memo: small values that the stage gets back when it is restarted; empty at the first start. The stage writes
+            to it, and the host sends it with every heartbeat.
+        info: what the stage opened (device, source, backend); written by the stage, shown and reported.
         note: says one line to the user.
         finish: says that the stage has nothing more to do, with a reason.
+        confirm: answers a control that the stage confirms: the control as it came, and None when its value is in use
+            now or the error that says why not.
         now_ns: the time at setup.
     """
 
@@ -40,11 +43,12 @@ class Context:
     info: dict[str, Any] = field(default_factory=dict)
     note: Callable[[str], None] = lambda line: None
     finish: Callable[[str], None] = lambda reason: None
+    confirm: Callable[[Set, UserError | None], None] = lambda control, refusal: None
     now_ns: int = 0
     _engines: list[Engine] = field(default_factory=list, repr=False)
 
     def engine_options(self) -> dict[str, Any]:
-        """What `engines.registry.open_engine` is told of this show: bundle, runtime, who hears of trouble."""
+        """The keyword arguments of `engines.registry.open_engine` for this show: bundle, runtime, callbacks."""
         return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": leave_realtime}
 
     def add_engines(self, *engines: Engine) -> None:
@@ -53,24 +57,28 @@ class Context:
         self.refresh_engines()
 
     def refresh_engines(self) -> None:
-        """Say anew what the networks run in: an engine may have taken another's place between two ticks."""
+        """Update `info`: an engine may have been swapped for another between two ticks."""
         for spec in (engine.spec for engine in self._engines):
-            because = f" ({spec.why})" if spec.why else ""
-            said = f"{spec.runtime} on {spec.device}, {spec.precision}{because}"
-            self.info["engines"] = {**self.info.get("engines", {}), spec.network: said}
+            reason = f" ({spec.why})" if spec.why else ""
+            line = f"{spec.runtime} on {spec.device}, {spec.precision}{reason}"
+            self.info["engines"] = {**self.info.get("engines", {}), spec.network: line}
             self.info["backends"] = {**self.info.get("backends", {}), spec.network: spec.runtime}
             self.info.update(backend=spec.runtime, device=spec.device, precision=spec.precision)
 
 
 @dataclass
 class Inputs:
-    """What has arrived since the last step: topic -> messages in order, as many as `Topic.room`."""
+    """What has arrived since the last step.
+
+    Attributes:
+        messages: topic -> messages in order, at most `Topic.room` of each.
+        started: True once the supervisor has said that the performance begins (it stays True).
+        controls: live controls that have arrived since the last step.
+    """
 
     messages: dict[str, list[Message]] = field(default_factory=dict)
     started: bool = False
-    """True once the supervisor has said that the performance begins (it stays True)."""
     controls: list[Set] = field(default_factory=list)
-    """Live controls that have arrived since the last step."""
 
     def all(self, kind: type[M]) -> list[M]:
         """Every message of one type, in order."""
@@ -84,7 +92,7 @@ class Inputs:
 
 
 class Stage(Protocol):
-    """One process of the show. Every method is called from one thread, the runner's."""
+    """One process of the show. Every method is called from one thread, the host's."""
 
     def setup(self, context: Context) -> None:
         """Open what is needed.
@@ -97,7 +105,7 @@ class Stage(Protocol):
         """The monotonic time at which `step` is wanted even if nothing arrives, or None. Asked after every step."""
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Take what arrived and return what to publish; the runner fills `seq` and adds this stage's stamp."""
+        """Take what arrived and return what to publish; the host fills `seq` and adds this stage's stamp."""
 
     def close(self) -> None:
         """Release everything; called once, also after a failed setup."""

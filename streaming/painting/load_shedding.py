@@ -1,7 +1,7 @@
-"""Load shedding for what paints: which pictures are painted anew where the cores have no time for all of them.
+"""Decides which pictures are painted anew where the cores have no time for all of them.
 
-A picture that is moved in time, with what was painted last, is better than a painted one too late; and where nothing is
-left of the cores the system stops what is real-time, the sound's processes among them; see `machine.IdleTime`.
+A picture that is in time with the last painted change is better than a freshly painted one that is late. Where no CPU
+time is left at all, the system throttles real-time processes, the sound's among them; see `host_info.IdleTime`.
 """
 
 from __future__ import annotations
@@ -10,36 +10,39 @@ from collections.abc import Callable
 
 from streaming.system.host_info import IdleTime
 
-LEAST_REST, FIRST_REST, MOST_REST, MORE_REST, LESS_REST = 0.2, 1.0, 3.0, 0.5, 0.25
-"""After a painting so much of the time it took is left to others: more after a picture that was lost, and as long as
-the cores have no time left."""
-LOOK_TICKS, NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 12, 0.08, 0.17, 0.23
-"""It looks every so many pictures whether they have: less than the second is little, more than the third leaves room.
-With less than the first it paints much less."""
+MIN_REST, FIRST_REST, MAX_REST = 0.2, 1.0, 3.0
+"""Pause after a painting, in units of the time that it took: bounds, and the first value."""
+MORE_REST, LESS_REST = 0.5, 0.25
+"""By how much the pause grows after a lost picture or while CPU time is short, and shrinks while there is plenty."""
+CHECK_TICKS = 12
+"""The CPU time that is left is checked once in this many pictures."""
+NONE_LEFT, LITTLE_LEFT, MUCH_LEFT = 0.08, 0.17, 0.23
+"""Share of the CPU time left: below the first the pause grows by half its maximum, below the second it grows, above the
+third it shrinks."""
 CAREFUL_TICKS = 100
-"""After a picture that was lost it does not paint more often for so long."""
+"""After a lost picture the pause does not shrink for this many pictures."""
 
 
 class LoadShedding:
-    """Decides, picture by picture.
+    """Decides picture by picture.
 
     Args:
-        time_left: tells which share of the cores' time is left, 0 to 1, since it was last asked.
+        time_left: returns the share of the cores' time, 0 to 1, that was left since the last call.
     """
 
     def __init__(self, time_left: Callable[[], float] | None = None) -> None:
         self._time_left = time_left or IdleTime().share
         self.rest = FIRST_REST
-        self._rested_ns = self._looked = self._careful = 0
+        self._rest_until_ns = self._since_check = self._careful = 0
 
-    def see(self, *, lost: bool) -> None:
-        """Take in that a picture is asked for, and whether it comes too late or others were lost before it."""
+    def update(self, *, lost: bool) -> None:
+        """Take in a new picture, and whether it is late or others were lost before it."""
         self._careful = max(0, self._careful - 1)
-        self._looked += 1
-        if self._looked >= LOOK_TICKS:
-            self._looked, left = 0, self._time_left()
+        self._since_check += 1
+        if self._since_check >= CHECK_TICKS:
+            self._since_check, left = 0, self._time_left()
             if left < NONE_LEFT:
-                self.rest += MOST_REST / 2.0
+                self.rest += MAX_REST / 2.0
             elif left < LITTLE_LEFT:
                 self.rest += MORE_REST
             elif left > MUCH_LEFT and not self._careful:
@@ -47,12 +50,12 @@ class LoadShedding:
         if lost:
             self.rest += MORE_REST
             self._careful = CAREFUL_TICKS
-        self.rest = min(max(self.rest, LEAST_REST), MOST_REST)
+        self.rest = min(max(self.rest, MIN_REST), MAX_REST)
 
-    def leaves_out(self, now_ns: int) -> bool:
-        """Whether a picture gets what was painted last."""
-        return now_ns < self._rested_ns
+    def skips(self, now_ns: int) -> bool:
+        """Whether a picture gets the last painted change again."""
+        return now_ns < self._rest_until_ns
 
-    def painted(self, took_ns: int, done_ns: int) -> None:
+    def record(self, took_ns: int, done_ns: int) -> None:
         """Take in how long a painting took, and when it was done."""
-        self._rested_ns = done_ns + round(self.rest * took_ns)
+        self._rest_until_ns = done_ns + round(self.rest * took_ns)

@@ -1,7 +1,7 @@
-"""A painter in a thread of its own: it paints one picture at a time, and nobody waits for it longer than it is worth.
+"""Runs a painter in a thread of its own: one picture at a time, and no tick waits for it longer than it is worth.
 
-What moves the still and shows it must be in time at every tick; what is painted may be a tick late. So of all that has
-real-time priority this thread has the least.
+Warping and showing a picture must be in time at every tick; the painter's change may come a tick late. So this thread
+has the lowest real-time priority of all that have one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from streaming.system.realtime import take_lowest_realtime
 from streaming.timing import clock
 
 NEVER = 0
-"""A time that has been: nothing is waited for."""
-SHARE = 0.1
-"""Of how long it usually takes to paint, so much is how long the last took."""
+"""A time that has passed: do not wait."""
+NEWEST_SHARE = 0.1
+"""Weight of the newest painting in the running mean of how long one takes."""
 
 
 class PaintResult(NamedTuple):
-    """What was painted: what is to be added, float32 [S, S, 3]; how long it took, and when it was done."""
+    """A finished painting.
+
+    change: float32 [S, S, 3], grey levels to be added. took_ns: how long it took. done_ns: when it was finished.
+    """
 
     change: NDArray[np.float32]
     took_ns: int
@@ -32,10 +35,10 @@ class PaintResult(NamedTuple):
 
 
 class PaintWorker:
-    """Where a painter paints.
+    """A painter and its thread.
 
     Args:
-        opener: opens it, in its thread: what it computes with more threads has their priority.
+        opener: opens the painter, in its thread: threads that it starts itself inherit the priority.
         now_ns: reads the clock.
 
     Attributes:
@@ -48,8 +51,8 @@ class PaintWorker:
     def __init__(self, opener: Callable[[], Engine], now_ns: Callable[[], int] = clock.now_ns) -> None:
         self._now_ns = now_ns
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="painter", initializer=take_lowest_realtime)
-        self._coming: Future[PaintResult] | None = None
-        self._begun_ns, self._usual_ns = 0, 0.0
+        self._running: Future[PaintResult] | None = None
+        self._started_ns, self._usual_ns = 0, 0.0
         try:
             self.engine = self._pool.submit(opener).result()
         except BaseException:
@@ -57,46 +60,50 @@ class PaintWorker:
             raise
 
     @property
-    def free(self) -> bool:
-        """Whether it can be asked: nothing is being painted, and what was has been taken away."""
-        return self._coming is None
+    def idle(self) -> bool:
+        """Whether `start` may be called: nothing is being painted, and the last result has been taken."""
+        return self._running is None
 
-    def ask(self, **told: Any) -> None:
-        """Have it paint, only when it is free: the painter's inputs, which must not be changed any more."""
-        self._begun_ns = self._now_ns()
-        self._coming = self._pool.submit(self._paint, told)
-
-    def take(self, until_ns: int | None = None) -> PaintResult | None:
-        """Take what was painted, once; None while there is nothing.
+    def start(self, **inputs: Any) -> None:
+        """Start to paint; only when it is idle.
 
         Args:
-            until_ns: so long it is waited for if it can be done by then, going by how long it usually takes; None for
-                as long as it takes.
+            inputs: the painter's inputs, see `engines.contract.NETWORKS`; they must not be changed any more.
+        """
+        self._started_ns = self._now_ns()
+        self._running = self._pool.submit(self._paint, inputs)
+
+    def take(self, until_ns: int | None = None) -> PaintResult | None:
+        """Take the result, once; None while there is none.
+
+        Args:
+            until_ns: wait until then, if the painter can be done by then, going by how long it usually takes; None to
+                wait for as long as it takes.
 
         Raises:
             EngineError: when it could not be painted.
         """
-        if self._coming is None:
+        if self._running is None:
             return None
-        if not self._coming.done():
+        if not self._running.done():
             now_ns = self._now_ns()
             if until_ns is None:
-                wait([self._coming])
-            elif now_ns < until_ns and self._begun_ns + self._usual_ns <= until_ns:
-                wait([self._coming], (until_ns - now_ns) / 1e9)
-        if not self._coming.done():
+                wait([self._running])
+            elif now_ns < until_ns and self._started_ns + self._usual_ns <= until_ns:
+                wait([self._running], (until_ns - now_ns) / 1e9)
+        if not self._running.done():
             return None
-        coming, self._coming = self._coming, None
-        painting = coming.result()
-        self._usual_ns += SHARE * (painting.took_ns - self._usual_ns)
-        return painting
+        finished, self._running = self._running, None
+        result = finished.result()
+        self._usual_ns += NEWEST_SHARE * (result.took_ns - self._usual_ns)
+        return result
 
     def close(self) -> None:
-        """Wait for nothing that is still being painted."""
+        """End, without waiting for what is still being painted."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _paint(self, told: dict[str, Any]) -> PaintResult:
-        begun_ns = self._now_ns()
-        change = np.asarray(self.engine.step(**told)["change"], np.float32)
+    def _paint(self, inputs: dict[str, Any]) -> PaintResult:
+        started_ns = self._now_ns()
+        change = np.asarray(self.engine.step(**inputs)["change"], np.float32)
         done_ns = self._now_ns()
-        return PaintResult(change, done_ns - begun_ns, done_ns)
+        return PaintResult(change, done_ns - started_ns, done_ns)

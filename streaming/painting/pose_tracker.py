@@ -1,4 +1,4 @@
-"""Follows a player who is heard: where the points are that the pose says, tick by tick, also when it is not painted."""
+"""Tracks a player's pose from what is heard: a recurrent network that gets every tick, also those not painted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 
-MOST_MISSED = 50
-"""So many ticks that were passed over are made up for; after more, what was heard before counts for little."""
+MAX_MISSED = 50
+"""Missed ticks that are made up for at most; after more of them, what was heard before matters little."""
 
 
 class PoseTracker:
-    """Hears every tick once, in order.
+    """Feeds the pose network every tick once, in order.
 
     Args:
         engine: the pose's.
@@ -21,38 +21,39 @@ class PoseTracker:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._silence = np.zeros(int(engine.spec.config["latent_dim"]), np.float32)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """As if nothing had been heard yet."""
+    def reset(self) -> None:
+        """Begin anew, as if nothing had been heard yet."""
         self._engine.reset()
-        self._newest: int | None = None
-        self._last = self._silence
-        self._said: NDArray[np.float32] | None = None
+        self._tick: int | None = None
+        self._latent = self._silence
+        self._points: NDArray[np.float32] | None = None
 
-    def hear(self, tick: int, latent: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """Take in a tick's latent; one of another width counts as nothing heard, one of an earlier tick begins anew.
-
-        A tick that was passed over is as the one before.
+    def update(
+        self, tick: int, latent: NDArray[np.float32], embedding: NDArray[np.float32]
+    ) -> NDArray[np.float32] | None:
+        """Take in a tick. A missed tick counts as the one before it; an earlier tick than the last begins anew.
 
         Args:
-            tick: its number; one that was heard already changes nothing.
-            latent: float32 [D].
-            seen: float32 [E], the embedding of the still that is on the screen.
+            tick: its number; the last one again changes nothing.
+            latent: float32 [D]; one of another width counts as silence.
+            embedding: float32 [E], of the prior image on the screen.
 
         Returns:
-            float32 [P, 3], see `engines.contract.NETWORKS`; None where that is no number: then it begins anew.
+            The points, float32 [P, 3], see `engines.contract.NETWORKS`; None where they are not finite, after which it
+            begins anew.
         """
-        if self._newest is not None and tick < self._newest:
-            self.forget()
-        if tick == self._newest:
-            return self._said
-        missed = 0 if self._newest is None else tick - self._newest - 1
-        for _ in range(min(missed, MOST_MISSED)):
-            self._engine.step(latent=self._last, seen=seen)
-        self._last = latent if latent.shape == self._silence.shape else self._silence
-        said = np.asarray(self._engine.step(latent=self._last, seen=seen)["said"], np.float32)
-        self._newest, self._said = tick, said
-        if not np.isfinite(said).all():
-            self.forget()
-        return self._said
+        if self._tick is not None and tick < self._tick:
+            self.reset()
+        if tick == self._tick:
+            return self._points
+        missed = 0 if self._tick is None else tick - self._tick - 1
+        for _ in range(min(missed, MAX_MISSED)):
+            self._engine.step(latent=self._latent, seen=embedding)
+        self._latent = latent if latent.shape == self._silence.shape else self._silence
+        points = np.asarray(self._engine.step(latent=self._latent, seen=embedding)["said"], np.float32)
+        self._tick, self._points = tick, points
+        if not np.isfinite(points).all():
+            self.reset()
+        return self._points

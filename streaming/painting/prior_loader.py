@@ -1,77 +1,128 @@
-"""Reads a prior image aside: a large photograph takes a second, and no picture may be late for it."""
+"""Loads prior images in threads of their own: a large one takes seconds, and a file system that hangs takes for ever."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streaming.errors import UserError
-from streaming.stage import Context
+from streaming.errors import SourceError, UserError
 from streaming.system.realtime import leave_realtime
 
-Image = NDArray[np.uint8]
+TIME_LIMIT_NS = 10_000_000_000
+"""A load that takes longer is abandoned: 50 megapixels take 2 s on one core."""
+MAX_RUNNING = 4
+"""Loads that run at once, abandoned ones included."""
+
 T = TypeVar("T")
 
 
-def first_prior(load: Callable[[str], Image], context: Context) -> Image:
-    """The prior image that a stage begins with; the memo knows it from then on.
+@dataclass
+class LoadResult(Generic[T]):
+    """One load, and what became of it.
 
-    A stage that is started again goes on with the last image that could be read, should the newest be none.
-
-    Args:
-        load: reads an image; may raise `UserError`.
-        context: the stage's.
-
-    Raises:
-        UserError: when no image can be read.
+    Attributes:
+        path: the file.
+        value: what was made of the file; None while there is nothing, and when there is an error.
+        error: why there is no value.
     """
-    path = context.show.word("prior")
-    try:
-        image = load(path)
-    except UserError as error:
-        if "prior" not in context.memo:
-            raise
-        context.note(str(error))
-        return load(str(context.memo["prior"]))
-    context.memo["prior"] = path
-    return image
+
+    path: str
+    value: T | None = None
+    error: UserError | None = None
+    done: threading.Event = field(default_factory=threading.Event, repr=False)
 
 
 class PriorLoader(Generic[T]):
-    """Has one image read at a time; of several that are asked for at once the last one counts.
+    """Loads one image at a time; a newer request replaces the one before.
+
+    The threads are daemons: neither a later request nor the end of the process waits for a load that hangs.
 
     Args:
         read: reads an image and makes of it what is wanted; may raise `UserError`.
+        wake: called, in the thread, when a load is done.
     """
 
-    def __init__(self, read: Callable[[str], T]) -> None:
-        self._read = read
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="prior", initializer=leave_realtime)
-        self._asked = ""
-        self.coming: Future[T] | None = None
+    def __init__(self, read: Callable[[str], T], wake: Callable[[], None] = lambda: None) -> None:
+        self._read, self._wake = read, wake
+        self._current: LoadResult[T] | None = None
+        self._until_ns = 0
+        self._running: list[threading.Thread] = []
 
-    def ask(self, path: str) -> None:
-        """Have another image read."""
-        if self.coming is not None:
-            self.coming.cancel()
-        self._asked = path
-        self.coming = self._pool.submit(self._read, path)
+    @property
+    def deadline_ns(self) -> int | None:
+        """When the present load is abandoned; None while there is none."""
+        return None if self._current is None else self._until_ns
 
-    def arrived(self) -> tuple[str, T] | None:
-        """The image that was read, with its path, once; None while there is none.
+    def request(self, path: str, now_ns: int) -> LoadResult[T] | None:
+        """Begin to load an image.
+
+        Args:
+            path: the file.
+            now_ns: the time.
+
+        Returns:
+            The load that it replaces, with an error that says so; None where there was none.
 
         Raises:
-            UserError: when it cannot be read.
+            SourceError: when too many loads hang.
         """
-        if self.coming is None or not self.coming.done():
-            return None
-        coming, self.coming = self.coming, None
-        return self._asked, coming.result()
+        replaced, self._current = self._current, None
+        if replaced is not None:
+            replaced.error = SourceError("was replaced before it was loaded", replaced.path, "set it again if wanted")
+        self._running = [thread for thread in self._running if thread.is_alive()]
+        if len(self._running) >= MAX_RUNNING:
+            hangs = SourceError(f"is not loaded: {MAX_RUNNING} others still are", path, "wait, or restart the show")
+            self._current, self._until_ns = LoadResult(path, error=hangs), now_ns
+            self._current.done.set()
+            return replaced
+        load = self._current = LoadResult(path)
+        self._until_ns = now_ns + TIME_LIMIT_NS
+        thread = threading.Thread(target=self._load, args=(load,), name="prior", daemon=True)
+        self._running.append(thread)
+        thread.start()
+        return replaced
 
-    def close(self) -> None:
-        """Wait for none that is still being read."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def take(self, now_ns: int) -> LoadResult[T] | None:
+        """The present load once it is done or its time is over; None while there is nothing to take."""
+        load = self._current
+        if load is None or not (load.done.is_set() or now_ns >= self._until_ns):
+            return None
+        self._current = None
+        if not load.done.is_set():
+            return LoadResult(load.path, error=_too_slow(load.path))
+        return load
+
+    def load(self, path: str) -> T:
+        """Load an image and wait for it, for `TIME_LIMIT_NS` at most.
+
+        Raises:
+            UserError: when it cannot be loaded, or not in time.
+        """
+        self.request(path, 0)
+        load, self._current = self._current, None
+        if load is None or not load.done.wait(TIME_LIMIT_NS / 1e9):
+            raise _too_slow(path)
+        if load.error is not None:
+            raise load.error
+        if load.value is None:
+            raise SourceError("was read without a result", path, "give another image")
+        return load.value
+
+    def _load(self, load: LoadResult[T]) -> None:
+        leave_realtime()
+        try:
+            load.value = self._read(load.path)
+        except UserError as error:
+            load.error = error
+        except Exception as error:
+            load.error = SourceError(
+                f"cannot be read ({type(error).__name__}: {error})", load.path, "give another image"
+            )
+        load.done.set()
+        self._wake()
+
+
+def _too_slow(path: str) -> SourceError:
+    return SourceError(f"was not read within {TIME_LIMIT_NS / 1e9:g} s", path, "copy it to this machine's own disk")

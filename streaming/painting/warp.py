@@ -1,8 +1,10 @@
-"""Moves a still image: flow is added up to a map of where each point comes from, which is drawn back to rest.
+"""Warps a still image: flow is integrated to a map of displacements, which decays, and the map is rendered.
 
-The map is carried with the flow (semi-Lagrangian, Stam 1999), so what has been moved goes on moving, and every pixel
-that is shown is a pixel of the prior: nothing is painted over itself, nothing fades, however long it goes on. Anchoring
-lets the map decay; without flow the picture is the prior again, exactly.
+The map is carried along the flow (semi-Lagrangian advection, Stam 1999), so what has been moved keeps moving. Every
+pixel that is shown is a pixel of the prior image: nothing is drawn over itself, and nothing fades, however long it
+runs. The map decays to zero, and without flow the picture is the prior image again, bit for bit.
+
+The map covers a square in whose middle the picture lies, the same square in which the networks see it.
 """
 
 from __future__ import annotations
@@ -11,39 +13,48 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CELLS = 64
-"""Cells of the map along the picture's longer side."""
-FARTHEST = 0.22
+from streaming.conventions import FLOW_GRID, WARP_CELLS
+
+MAX_REACH = 0.22
 """No point comes from farther away than this, in longer sides of the picture."""
-TORN = 0.6
-"""From this gradient on the map is smoothed; at 1 it would fold over."""
-PASSES = 4
-STILL = 0.02
-"""A map that moves nothing by more than so many pixels shows the prior itself."""
+MAX_GRADIENT = 0.6
+"""The map is smoothed where its gradient is steeper; at 1 it would fold over."""
+SMOOTHING_PASSES = 4
+STILL_PIXELS = 0.02
+"""A map that moves nothing by as much as this many pixels shows the prior image itself."""
+OVERSAMPLING = 2
+"""Points of a texture for each pixel of its image, along each side."""
 
-FINER = 2
-"""Points of a texture in one pixel of its image, along each side."""
-
-Map = NDArray[np.float32]
-
-
-def _finer(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An image [H, W, 3] with `FINER` points for each pixel along each side."""
-    return np.asarray(cv2.resize(image, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LANCZOS4), np.float32)
+DisplacementMap = NDArray[np.float32]
+"""[WARP_CELLS, WARP_CELLS, 2], for each cell the way (x, y) to the point of the prior that is shown there, in longer
+sides of the picture."""
 
 
-def _squared(vectors: Map) -> NDArray[np.float32]:
+def _enlarge(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An image [H, W, 3] with `OVERSAMPLING` points for each pixel along each side."""
+    return np.asarray(
+        cv2.resize(image, None, fx=OVERSAMPLING, fy=OVERSAMPLING, interpolation=cv2.INTER_LANCZOS4), np.float32
+    )
+
+
+def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The squared lengths of vectors [..., 2]."""
     x, y = vectors[..., 0], vectors[..., 1]
     return np.asarray(x * x + y * y, np.float32)
 
 
-class Texture:
-    """A still image that can be drawn moved.
+def pool_displacement(displacement: DisplacementMap) -> NDArray[np.float32]:
+    """A map as the networks see it: float32 [2, 16, 16], the mean of the cells of each grid cell."""
+    small = cv2.resize(displacement, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(np.moveaxis(small, -1, 0))
 
-    It is kept twice as fine: a linear look-up in that is nearly as crisp as a cubic one in the image, for a third of
-    the time. A pixel at rest lies between four of its points; they are set so that their mean is that pixel, or all of
-    a picture would lose its edge as soon as a part of it moves.
+
+class Texture:
+    """A still image that can be rendered warped.
+
+    It is stored enlarged twice: a linear look-up in that is nearly as crisp as a cubic look-up in the image, in a third
+    of the time. A pixel at rest lies between four of its points. They are set so that their mean is that pixel, or the
+    whole picture would lose its sharpness as soon as a part of it moves.
 
     Args:
         image: uint8 [height, width, 3].
@@ -52,121 +63,114 @@ class Texture:
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
         wanted = image.astype(np.float32)
-        fine = _finer(wanted)
-        # What their means miss of the pixels is given back once (Irani and Peleg 1991); more often is too sharp.
-        fine += _finer(wanted - cv2.resize(fine, image.shape[1::-1], interpolation=cv2.INTER_AREA))
+        fine = _enlarge(wanted)
+        # What the means of four miss of the pixels is added back once (Irani and Peleg 1991); more passes sharpen.
+        fine += _enlarge(wanted - cv2.resize(fine, image.shape[1::-1], interpolation=cv2.INTER_AREA))
         whole = np.asarray(np.clip(np.rint(fine), 0, 255), np.uint8)
         # With a fourth channel a point is one word: a look-up takes half the time.
-        self.fine = np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2BGRA), np.uint8)
+        self._fine = np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2BGRA), np.uint8)
+        height, width = image.shape[:2]
+        self._longer = max(height, width)
+        self._rows, self._top = self._cells_of(height)
+        self._columns, self._left = self._cells_of(width)
+        pixels_y, pixels_x = np.mgrid[0:height, 0:width].astype(np.float32)
+        points = OVERSAMPLING * np.stack([pixels_x, pixels_y], -1) + 0.5 * (OVERSAMPLING - 1)
+        self._centres = np.ascontiguousarray(points, np.float32)
+
+    def reach(self, displacement: DisplacementMap) -> float:
+        """By how much a map moves the picture at most along one axis, in longer sides of the picture."""
+        return float(np.abs(displacement[self._rows, self._columns]).max())
+
+    def render(self, displacement: DisplacementMap) -> NDArray[np.uint8]:
+        """The image warped by a map: uint8 [height, width, 3]; the image itself where the map moves nothing."""
+        scale = np.float32(self._longer)
+        if self.reach(displacement) * scale < STILL_PIXELS:
+            return self.image
+        part = displacement[self._rows, self._columns]
+        size = part.shape[1] * self._longer // WARP_CELLS, part.shape[0] * self._longer // WARP_CELLS
+        source = cv2.resize(np.float32(OVERSAMPLING) * scale * part, size, interpolation=cv2.INTER_CUBIC)
+        height, width = self.image.shape[:2]
+        source = source[self._top : self._top + height, self._left : self._left + width] + self._centres
+        moved = cv2.remap(self._fine, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR), np.uint8)
+
+    def _cells_of(self, length: int) -> tuple[slice, int]:
+        """The cells along one side that the picture needs, and the pixel of their part at which the picture begins."""
+        # A cubic look-up needs two more cells on either side. The part must be a whole number of pixels long.
+        step = WARP_CELLS // int(np.gcd(self._longer, WARP_CELLS))
+        margin = (self._longer - length) // 2
+        first = max(0, int(margin * WARP_CELLS / self._longer) - 3) // step * step
+        last = min(WARP_CELLS, -(-(int((margin + length) * WARP_CELLS / self._longer) + 4) // step) * step)
+        return slice(first, last), margin - first * self._longer // WARP_CELLS
 
 
 class WarpMap:
-    """The map of one screen, from rest.
+    """Integrates flow to displacements, from rest.
 
-    Args:
-        size: width and height of the screen in pixels.
+    Attributes:
+        displacement: float32 [WARP_CELLS, WARP_CELLS, 2], see `DisplacementMap`; replaced and never changed by `move`.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.size = width, height = size
-        longer = max(width, height)
-        self.shape = max(4, round(CELLS * height / longer)), max(4, round(CELLS * width / longer))
-        self.where: Map = np.zeros((*self.shape, 2), np.float32)
-        rows, columns = np.mgrid[0 : self.shape[0], 0 : self.shape[1]].astype(np.float32)
+    def __init__(self) -> None:
+        self.displacement: DisplacementMap = np.zeros((WARP_CELLS, WARP_CELLS, 2), np.float32)
+        rows, columns = np.mgrid[0:WARP_CELLS, 0:WARP_CELLS].astype(np.float32)
         self._home = np.stack([columns, rows], -1)
-        # Cells of the map in one longer side of the picture, along x and y.
-        self._cells = np.array([self.shape[1] * longer / width, self.shape[0] * longer / height], np.float32)
-        self._pixels: dict[tuple[int, ...], Map] = {}
-        self._cells_of: dict[int, Map] = {}
+        self._grid_places: dict[int, NDArray[np.float32]] = {}
 
-    def move(self, flow: Map, seconds: float, anchoring: float) -> None:
-        """Carry the map on.
+    def move(self, flow: NDArray[np.float32], seconds: float, anchoring: float) -> None:
+        """Integrate a flow over a time.
 
         Args:
-            flow: float32 [2, G, G], velocities (x right, y down) in longer sides per second, of the square in whose
-                middle the picture lies.
+            flow: float32 [2, G, G], velocities (x right, y down) in longer sides of the picture per second; what is not
+                finite counts as 0.
             seconds: how long.
-            anchoring: by which part the map decays in a second (a rate, 1/s).
+            anchoring: the rate in 1/s at which the map decays.
         """
-        back = np.float32(-seconds) * self._of_picture(np.nan_to_num(flow, posinf=0.0, neginf=0.0))
+        back = np.float32(-seconds) * self._at_cells(np.nan_to_num(flow, posinf=0.0, neginf=0.0))
         carried = cv2.remap(
-            self.where, self._home + back * self._cells, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            self.displacement,
+            self._home + back * np.float32(WARP_CELLS),
+            None,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
-        where = (carried + back) * np.float32(np.exp(-seconds * anchoring))
-        reach = np.sqrt(_squared(where))
-        if reach.max() > FARTHEST:
-            where *= np.minimum(1.0, FARTHEST / np.maximum(reach, 1e-6))[..., None]
-        self.where = np.ascontiguousarray(self._mended(where), np.float32)
+        displacement = (carried + back) * np.float32(np.exp(-seconds * anchoring))
+        reach = np.sqrt(_squared_length(displacement))
+        if reach.max() > MAX_REACH:
+            displacement *= np.minimum(1.0, MAX_REACH / np.maximum(reach, 1e-6))[..., None]
+        self.displacement = np.ascontiguousarray(self._unfold(displacement), np.float32)
 
     def rest(self) -> None:
-        """Forget all movement at once."""
-        self.where = np.zeros_like(self.where)
+        """Set all displacements to zero at once."""
+        self.displacement = np.zeros_like(self.displacement)
 
-    def render(self, prior: Texture) -> NDArray[np.uint8]:
-        """The prior as the map has moved it, in the prior's size; its image itself where nothing is moved.
-
-        Args:
-            prior: of the screen's shape, and of any size.
-        """
-        size = prior.image.shape[1::-1]
-        scale = np.float32(max(size))
-        if float(np.abs(self.where).max()) * scale < STILL:
-            return prior.image
-        source = cv2.resize(np.float32(FINER) * scale * self.where, size, interpolation=cv2.INTER_CUBIC)
-        source += self._middles(size)
-        moved = cv2.remap(prior.fine, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR), np.uint8)
-
-    def _middles(self, size: tuple[int, ...]) -> Map:
-        """The middle of each pixel of a picture, in the points of its texture."""
-        if size not in self._pixels:
-            pixels_y, pixels_x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
-            points = FINER * np.stack([pixels_x, pixels_y], -1) + 0.5 * (FINER - 1)
-            self._pixels[size] = np.ascontiguousarray(points, np.float32)
-        return self._pixels[size]
-
-    def stretched(self) -> Map:
-        """How much less of the prior a cell [rows, columns] shows than its own size: 0 none, 1 a single point."""
-        by_x, by_y = self._gradients(self.where)
-        area = (1.0 + by_x[..., 0]) * (1.0 + by_y[..., 1]) - by_x[..., 1] * by_y[..., 0]
-        return np.asarray(np.clip(1.0 - area, 0.0, 1.0), np.float32)
-
-    def _of_picture(self, flow: Map) -> Map:
-        """The part of a square's flow that lies in the picture, at the map's cells: [rows, columns, 2]."""
+    def _at_cells(self, flow: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A flow [2, G, G] at the map's cells: [rows, columns, 2]."""
         square = np.ascontiguousarray(flow.transpose(1, 2, 0), np.float32)
-        # From 16 cells to 64 along a cubic: the edges of large cells must not show in the picture.
-        found = cv2.remap(
-            square, self._in_square(flow.shape[-1]), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
+        side = flow.shape[-1]
+        if side not in self._grid_places:
+            self._grid_places[side] = ((self._home + 0.5) / WARP_CELLS * side - 0.5).astype(np.float32)
+        # From 16 cells to 64 with a cubic: the edges of large cells must not show in the picture.
+        found = cv2.remap(square, self._grid_places[side], None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(found, np.float32)
 
-    def _in_square(self, side: int) -> Map:
-        """Where each cell of the map lies among the cells of a square of so many along a side."""
-        if side not in self._cells_of:
-            longer = max(self.size)
-            places = (self._home + 0.5) / self.shape[::-1] * self.size
-            self._cells_of[side] = ((places + 0.5 * (longer - np.array(self.size))) / longer * side - 0.5).astype(
-                np.float32
-            )
-        return self._cells_of[side]
-
-    def _gradients(self, where: Map) -> tuple[Map, Map]:
-        """Change of the map per unit of length along x and y, each [rows, columns, 2]."""
+    def _gradients(self, displacement: DisplacementMap) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Change of a map per unit of length along x and y, each [rows, columns, 2]."""
         # As `np.gradient`, which takes several times as long for arrays as small as these.
-        by_x, by_y = np.empty_like(where), np.empty_like(where)
-        by_x[:, 1:-1] = 0.5 * (where[:, 2:] - where[:, :-2])
-        by_y[1:-1] = 0.5 * (where[2:] - where[:-2])
-        by_x[:, 0], by_x[:, -1] = where[:, 1] - where[:, 0], where[:, -1] - where[:, -2]
-        by_y[0], by_y[-1] = where[1] - where[0], where[-1] - where[-2]
-        return by_x * self._cells[0], by_y * self._cells[1]
+        by_x, by_y = np.empty_like(displacement), np.empty_like(displacement)
+        by_x[:, 1:-1] = 0.5 * (displacement[:, 2:] - displacement[:, :-2])
+        by_y[1:-1] = 0.5 * (displacement[2:] - displacement[:-2])
+        by_x[:, 0], by_x[:, -1] = displacement[:, 1] - displacement[:, 0], displacement[:, -1] - displacement[:, -2]
+        by_y[0], by_y[-1] = displacement[1] - displacement[0], displacement[-1] - displacement[-2]
+        return by_x * np.float32(WARP_CELLS), by_y * np.float32(WARP_CELLS)
 
-    def _mended(self, where: Map) -> Map:
-        """Smoothed where it would fold over, more than once after a violent flow."""
-        for _ in range(PASSES):
-            by_x, by_y = self._gradients(where)
-            steep = np.sqrt(_squared(by_x) + _squared(by_y))
-            if float(steep.max()) < TORN:
+    def _unfold(self, displacement: DisplacementMap) -> DisplacementMap:
+        """A map smoothed where it would fold over, more than once after a violent flow."""
+        for _ in range(SMOOTHING_PASSES):
+            by_x, by_y = self._gradients(displacement)
+            steep = np.sqrt(_squared_length(by_x) + _squared_length(by_y))
+            if float(steep.max()) < MAX_GRADIENT:
                 break
-            much = cv2.GaussianBlur(np.clip(2.0 * (steep / TORN - 1.0), 0.0, 1.0), (0, 0), 1.0)[..., None]
-            where = where + much * (cv2.GaussianBlur(where, (0, 0), 1.5) - where)
-        return where
+            share = cv2.GaussianBlur(np.clip(2.0 * (steep / MAX_GRADIENT - 1.0), 0.0, 1.0), (0, 0), 1.0)[..., None]
+            displacement = displacement + share * (cv2.GaussianBlur(displacement, (0, 0), 1.5) - displacement)
+        return displacement

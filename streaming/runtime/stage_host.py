@@ -14,7 +14,20 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming.errors import StageError, UserError, WireError
-from streaming.schema.messages import Control, Failed, Finished, Health, Hello, Message, Ready, Report, Set, Start, Stop
+from streaming.schema.messages import (
+    Confirmation,
+    Control,
+    Failed,
+    Finished,
+    Health,
+    Hello,
+    Message,
+    Ready,
+    Report,
+    Set,
+    Start,
+    Stop,
+)
 from streaming.schema.processes import Process, inputs_of
 from streaming.schema.topics import TOPICS
 from streaming.settings.config import Show
@@ -82,6 +95,7 @@ class StageHost:
         self._waker = Waker()
         self._stopping = threading.Event()
         self._finish: list[str] = []
+        self._confirmations: list[Confirmation] = []
         self._context = Context(
             show=show,
             metrics=self._metrics,
@@ -89,7 +103,9 @@ class StageHost:
             memo=memo,
             note=self._metrics.note,
             finish=self._on_finish,
+            confirm=self._on_confirm,
         )
+        self._awaited = set(process.awaits)
         self._inbox: dict[str, list[Message]] = {}
         self._controls: list[Set] = []
         self._publisher: Publisher | None = None
@@ -174,17 +190,25 @@ class StageHost:
             stage.setup(self._context)
         finally:
             self._setting_up = False
-        # Connected after setup: what was published during a long one is stale.
+        # Connected after setup: what was published during a long one is stale. States are sent again.
         self._subscriber = Subscriber(inputs, self._metrics, security)
-        self._poller = Poller(self._subscriber, self._port, self._waker)
-        self._info = dict(self._context.info)
-        self._say(Ready(stage=process.name, info=self._info))
+        publishers = (self._publisher,) if self._publisher is not None else ()
+        self._poller = Poller(self._subscriber, self._port, self._waker, *publishers)
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS
+        # A state that is awaited here is none where nobody publishes it.
+        self._awaited &= set(inputs)
+        if not self._awaited:
+            self._report_ready()
+        return stage
+
+    def _report_ready(self) -> None:
+        """Tell the supervisor that setup is done."""
+        self._info = dict(self._context.info)
+        self._say(Ready(stage=self._process.name, info=self._info))
         # What setup has made stays for good; left in the collector's sight, a runtime's 10^5 objects are walked through
         # again and again, in the middle of a tick.
         gc.collect()
         gc.freeze()
-        return stage
 
     def _loop(self, stage: Stage) -> None:
         wake_ns = stage.wake_ns()
@@ -205,6 +229,10 @@ class StageHost:
             ):
                 self._step(stage, now_ns)
                 wake_ns = stage.wake_ns()
+            if self._publisher is not None:
+                self._publisher.welcome()
+            while self._confirmations:
+                self._say(self._confirmations.pop(0))
             while self._finish:
                 self._say(Finished(stage=self._process.name, reason=self._finish.pop(0)))
             if clock.now_ns() >= self._beat_ns:
@@ -239,6 +267,7 @@ class StageHost:
         return arrived
 
     def _step(self, stage: Stage, now_ns: int) -> None:
+        awaited = self._awaited & self._inbox.keys()
         inputs = Inputs(messages=self._inbox, started=self._started, controls=self._controls)
         self._inbox, self._controls = {}, []
         try:
@@ -252,6 +281,10 @@ class StageHost:
             self._on_error(error)
         else:
             self._failures = 0
+            if awaited:
+                self._awaited -= awaited
+                if not self._awaited:
+                    self._report_ready()
 
     def _publish(self, message: Message) -> None:
         if self._publisher is None:
@@ -275,6 +308,13 @@ class StageHost:
             traceback.print_exception(error)
         if self._failures >= MAX_FAILURES:
             raise StageError(f"{self._failures} steps failed on end, the last with: {_line(error)}") from error
+
+    def _on_confirm(self, control: Set, refusal: UserError | None) -> None:
+        lines = [] if refusal is None else [refusal.what, refusal.where, refusal.fix]
+        self._confirmations.append(
+            Confirmation(stage=self._process.name, name=control.name, value=control.value, refusal=lines)
+        )
+        self._waker.wake()
 
     def _on_finish(self, reason: str) -> None:
         self._finish.append(reason)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streaming.conventions import SAMPLE_RATE
+from streaming.conventions import SAMPLE_RATE, WARP_CELLS
 
 SCHEMA_VERSION = 1
 
@@ -107,18 +107,40 @@ class Hearing(Message, kw_only=True):
     level_db: float = -120.0
 
 
+class Scene(Message, kw_only=True):
+    """What is made of a prior image once, when it is loaded; sent again to every reader that connects.
+
+    identity: hash of the content; scenes of the same identity show the same image. name: the image file's name, for a
+    person. image: uint8 [H, W, 3], BGR, the prior fitted into the screen, whose size stays for the whole show. still:
+    uint8 [128, 128, 3], BGR, the prior fitted into a square, as the animator sees it.
+    """
+
+    identity: str
+    image: np.ndarray
+    still: np.ndarray
+    name: str = ""
+
+
 class Flow(Message, kw_only=True):
-    """How the prior image shall move in one tick.
+    """How the prior image moves in one tick, and where that has led.
 
     flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
-    in the square in whose middle the picture lies; `level_db`: how loud what moves it is; heard: float32 [D], what that
-    is in the coordinated latent space, [1] where nobody said.
+    in the square in whose middle the picture lies. `level_db`: level of the sound that moves it. heard: float32 [D],
+    that sound in the coordinated latent space; [1] where it is unknown.
+
+    scenes: identities of the scenes that are moved, the present one first; the one before it stays as long as a new
+    prior image fades in. displacements: float32 [N, 64, 64, 2], for each of `scenes` the warp map: from each cell of
+    the square, the way (x, y) to the point of the prior that is shown there, in longer sides of the picture.
     """
 
     tick: int
     flow: np.ndarray
     level_db: float = -120.0
     heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
+    scenes: list[str] = msgspec.field(default_factory=lambda: [""])
+    displacements: np.ndarray = msgspec.field(
+        default_factory=lambda: np.zeros((1, WARP_CELLS, WARP_CELLS, 2), np.float32)
+    )
 
 
 class Picture(Message, kw_only=True):
@@ -186,6 +208,19 @@ class Finished(msgspec.Struct, kw_only=True, tag="finished"):
     reason: str = ""
 
 
+class Confirmation(msgspec.Struct, kw_only=True, tag="confirmation"):
+    """What became of a `Set` whose control is confirmed by the stage that obeys it (see `streaming/settings`).
+
+    `name`, `value`: as in the `Set`. `refusal`: empty when the value is in use now; else exactly three lines: what is
+    wrong, where, and how to fix it.
+    """
+
+    stage: str
+    name: str
+    value: Any = None
+    refusal: list[str] = msgspec.field(default_factory=list)
+
+
 class ControlRequest(msgspec.Struct, kw_only=True, tag="control_request"):
     """A request from outside the show: set the live control `name` to `value`; with an empty `name`, list them all.
 
@@ -197,7 +232,7 @@ class ControlRequest(msgspec.Struct, kw_only=True, tag="control_request"):
     value: str = ""
 
 
-Report = Hello | Ready | Health | Failed | Finished | ControlRequest
+Report = Hello | Ready | Health | Failed | Finished | Confirmation | ControlRequest
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 

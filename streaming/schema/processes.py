@@ -57,6 +57,7 @@ class Process:
         module: dotted module that has a `build() -> Stage`.
         inputs: topics it reads.
         wakes_on: those of its inputs whose arrival makes it step (the others are read when it steps).
+        awaits: those of its inputs of which it must have had one before it is ready; states only (see `Policy.STATE`).
         output: the topic it publishes, or None.
         directions: the directions of a show it belongs to.
         warm_spare: a spare process with everything imported stands ready to become it when it dies.
@@ -108,6 +109,7 @@ class Process:
     rate: Rate | None = None
     has_level: bool = False
     leaves: str = ""
+    awaits: tuple[str, ...] = ()
 
 
 PROCESSES: dict[str, Process] = {
@@ -187,33 +189,36 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             realtime=4,
         ),
+        Process("scene", "streaming.stages.scene", (), (), "scene", REVERSE, essential_to=(), nice=5),
         Process(
             "flow",
             "streaming.stages.flow",
-            ("hearing",),
-            ("hearing",),
+            ("hearing", "scene"),
+            ("hearing", "scene"),
             "flow",
             REVERSE,
             essential_to=("music-to-video",),
             realtime=3,
+            awaits=("scene",),
         ),
         Process(
             "picture",
             "streaming.stages.picture",
-            ("flow",),
-            ("flow",),
+            ("flow", "scene"),
+            ("flow", "scene"),
             "picture",
             REVERSE,
             essential_to=("music-to-video",),
             nice=-5,
             realtime=2,
             rate=Rate.FPS,
+            awaits=("scene",),
         ),
         Process(
             "screen",
             "streaming.stages.screen",
-            ("picture", "microphone"),
-            ("picture", "microphone"),
+            ("scene", "picture", "microphone"),
+            ("scene", "picture", "microphone"),
             "screen",
             REVERSE,
             essential_to=("music-to-video",),
@@ -224,6 +229,7 @@ PROCESSES: dict[str, Process] = {
             latency="sound_to_picture_ms",
             counts=Count.PICTURES,
             rate=Rate.FPS,
+            awaits=("scene",),
         ),
         Process(
             "recorder",

@@ -15,6 +15,8 @@ class Policy(StrEnum):
     """The newest wins; older ones are dropped and counted."""
     ORDERED = "ordered"
     """In order and bounded; a gap is visible by its number and concealed."""
+    STATE = "state"
+    """Rarely published; the newest is sent again to every reader that connects, so that a restarted stage has it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Topic:
     Attributes:
         name: the topic's name, also the name of the stage that publishes it.
         message: the message type.
-        rate_hz: how often it is published, nominally.
+        rate_hz: how often it is published, nominally; 0 for a state, which is published when it changes.
         policy: what happens under overload.
         max_bytes: the largest message accepted, header and buffers together.
         queue: how many messages a reader may lag behind before one is lost (ordered) or superseded (latest).
@@ -43,7 +45,7 @@ class Topic:
     @property
     def room(self) -> int:
         """How many messages a stage gets at once, or holds until its next step."""
-        return self.together if self.policy is Policy.LATEST else self.queue
+        return self.queue if self.policy is Policy.ORDERED else self.together
 
 
 TOPICS: dict[str, Topic] = {
@@ -56,7 +58,8 @@ TOPICS: dict[str, Topic] = {
         Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
         Topic("microphone", messages.Microphone, 25.0, Policy.ORDERED, 16_384, 64),
         Topic("hearing", messages.Hearing, 25.0, Policy.ORDERED, 4_096, 64),
-        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 16_384, 4, together=4),
+        Topic("scene", messages.Scene, 0.0, Policy.STATE, 2_000_000, 4),
+        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 98_304, 4, together=4),
         Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4),
         Topic("screen", messages.Screen, 25.0, Policy.LATEST, 4_096, 16),
     )

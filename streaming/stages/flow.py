@@ -1,11 +1,11 @@
-"""The stage that moves: what is heard, and what the prior image shows, become a flow field for every tick."""
+"""The stage that moves: it computes each tick's flow from the sound and the prior image, and integrates the warp."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,55 +13,61 @@ from engines.contract import Engine
 from engines.registry import open_engine
 from streaming.audio.levels import Loudness, gate_opening
 from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_NS
-from streaming.devices.stills.prior import load_prior
-from streaming.errors import UserError
-from streaming.painting.prior_loader import PriorLoader, first_prior
-from streaming.painting.warp import WarpMap
-from streaming.schema.messages import Flow, Hearing, Message
+from streaming.painting.warp import WarpMap, pool_displacement
+from streaming.schema.messages import Flow, Hearing, Message, Scene
 from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
-from streaming.vision.frame_features import fit_square
 
 SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.25
-"""How far chance leads when nothing is heard, and when what is heard is as loud as it gets; 1 as it was learned. Below
-0.7 next to nothing moves, above 1.3 what moves runs away: so it is loudness that lets things go."""
-KEPT = 0.85
-"""How much of a tick's chance the next one keeps: what jumps 25 times a second is no motion."""
+"""Scale of the noise when nothing is heard, and at the greatest loudness; 1 as in training. Below 0.7 next to nothing
+moves, above 1.3 the motion runs away. So quiet passages barely move the image, and loud ones move it freely."""
+NOISE_CORRELATION = 0.85
+"""Correlation of the noise in one tick with that in the next: what jumps 25 times a second is no motion."""
+MAX_GAP_TICKS = 25
+"""Lost ticks for which the warp map decays at most."""
+PREVIOUS_TICKS = 75
+"""The map of the scene before is integrated for this long after a change: the new one is prepared and fades in."""
 _WARM_UP_STEPS = 3
 
-Field = NDArray[np.float32]
+FlowField = NDArray[np.float32]
 
 
 def chance_spread(loudness: float) -> float:
-    """How far chance leads at a loudness of 0 to 1; see `levels.Loudness`."""
+    """The scale of the noise at a loudness of 0 to 1; see `levels.Loudness`."""
     return SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness
 
 
+@dataclass
+class _MovedScene:
+    """A scene and its warp map. `ticks_left`: for how long it is still moved."""
+
+    identity: str
+    warp: WarpMap = field(default_factory=WarpMap)
+    ticks_left: int = PREVIOUS_TICKS
+
+
 class FlowStage:
-    """Publishes how the prior image shall move, tick by tick; the same seed, sound and image move the same.
+    """Publishes how the prior image moves, tick by tick; the same seed, sound and image give the same motion.
+
+    It is the only one that integrates the flow. Its map of a new scene begins at rest.
 
     Args:
         engine_opener: opens the networks; see `engines.registry.open_engine`.
-        loader: reads a prior image; see `load_prior`.
     """
 
-    def __init__(
-        self,
-        engine_opener: Callable[..., Engine] = open_engine,
-        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
-    ) -> None:
-        self._open_engine, self._loader = engine_opener, loader
-        self._map = WarpMap((512, 512))
-        self._before: Field = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
-        self._reader = PriorLoader(lambda path: fit_square(loader(path), STILL_SIDE))
+    def __init__(self, engine_opener: Callable[..., Engine] = open_engine) -> None:
+        self._open_engine = engine_opener
+        self._scene = _MovedScene("")
+        self._previous_scene: _MovedScene | None = None
+        self._last_flow: FlowField = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
+        self._shown: NDArray[np.float32] | None = None
         self._loudness = Loudness()
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
-        """Read the prior image, open the networks and run them warm.
+        """Open the networks and run them warm.
 
         Raises:
-            UserError: when the image cannot be read.
             EngineError: when a network cannot be opened.
         """
         show = context.show
@@ -70,89 +76,105 @@ class FlowStage:
         opener = functools.partial(self._open_engine, **context.engine_options())
         self._eyes = opener("still")
         self._engine = opener("animator", seed=show.seed)
-        self._chance = np.random.default_rng([show.seed, 99])
-        self._noise = self._drawn()
-        self._shown = self._look(fit_square(first_prior(self._loader, context), STILL_SIDE))
-        width = int(self._engine.spec.config.get("latent_dim", 128))
-        for _ in range(_WARM_UP_STEPS):
-            self._animate(np.zeros(width, np.float32), 0.0, 0.0)
-        self._engine.reset()
+        self._random = np.random.default_rng([show.seed, 99])
+        self._noise = self._draw_noise()
+        self._warm_up()
         context.add_engines(self._eyes, self._engine)
 
     def wake_ns(self) -> int | None:
-        """Only what is heard makes it step."""
+        """Never by time: sound wakes it, and a scene."""
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Move with every tick that was heard."""
-        self._arrive()
-        if "prior" in self._controls.update(inputs.controls):
-            self._reader.ask(self._controls.word("prior"))
-        return [self._move(heard) for heard in inputs.all(Hearing)]
+        """Move with every tick that was heard; nothing before there is a scene."""
+        scene = inputs.latest(Scene)
+        if scene is not None and (self._shown is None or scene.identity != self._scene.identity):
+            self._take_scene(scene)
+        self._controls.update(inputs.controls)
+        shown = self._shown
+        return [] if shown is None else [self._move(hearing, shown) for hearing in inputs.all(Hearing)]
 
     def close(self) -> None:
-        """Wait for no prior that is still being read."""
-        self._reader.close()
+        """Nothing to release."""
 
-    def _move(self, heard: Hearing) -> Flow:
+    def _take_scene(self, scene: Scene) -> None:
+        """Look at a new prior image, and begin to move it from rest."""
+        self._previous_scene = None if self._shown is None else self._scene
+        self._scene = _MovedScene(scene.identity)
+        self._shown = self._embed(scene.still)
+
+    def _embed(self, still: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(self._eyes.step(still=still)["shown"], np.float32)
+
+    def _warm_up(self) -> None:
+        width = int(self._engine.spec.config.get("latent_dim", 128))
+        shown = self._embed(np.full((STILL_SIDE, STILL_SIDE, 3), 127, np.uint8))
+        for _ in range(_WARM_UP_STEPS):
+            self._animate(np.zeros(width, np.float32), 0.0, 0.0, shown)
+        self._engine.reset()
+
+    def _move(self, hearing: Hearing, shown: NDArray[np.float32]) -> Flow:
         metrics = self._context.metrics
-        if self._tick is not None and heard.tick > self._tick + 1:
-            metrics.count("gaps", heard.tick - self._tick - 1)
-        self._tick = heard.tick
-        self._noise = KEPT * self._noise + np.float32(np.sqrt(1.0 - KEPT**2)) * self._drawn()
-        loudness = self._loudness.hear(heard.level_db, TICK_NS / 1e9)
-        flow = self._animate(
-            heard.latent, heard.tick * TICK_NS / 1e9, self._controls["chance"] * chance_spread(loudness)
+        lost = 0 if self._tick is None else max(0, hearing.tick - self._tick - 1)
+        if lost:
+            metrics.count("gaps", lost)
+        self._tick = hearing.tick
+        self._noise = (
+            NOISE_CORRELATION * self._noise + np.float32(np.sqrt(1.0 - NOISE_CORRELATION**2)) * self._draw_noise()
         )
+        spread = self._controls["chance"] * chance_spread(self._loudness.hear(hearing.level_db, TICK_NS / 1e9))
+        flow = self._animate(hearing.latent, hearing.tick * TICK_NS / 1e9, spread, shown)
         if not np.isfinite(flow).all():
-            # A state that has gone bad would stay so: begin anew, from stillness.
+            # A recurrent state that has gone bad would stay so: begin anew, from stillness.
             metrics.count("nan")
             self._engine.reset()
             flow = np.zeros_like(flow)
-        flow = (flow * gate_opening(heard.level_db)).astype(np.float32)
-        self._before = flow
-        # The map is the screen's: it is moved as far, and drawn back as fast.
-        self._map.move(np.float32(self._controls["motion"]) * flow, TICK_NS / 1e9, self._controls["anchoring"])
+        flow = (flow * gate_opening(hearing.level_db)).astype(np.float32)
+        self._last_flow = flow
+        scenes = self._integrate(flow, lost)
         metrics.gauge("speed", float(np.abs(flow).mean()))
         return Flow(
-            tick=heard.tick,
+            tick=hearing.tick,
             flow=flow,
-            level_db=heard.level_db,
-            heard=heard.latent,
-            capture_ns=heard.capture_ns,
-            stamps=dict(heard.stamps),
+            level_db=hearing.level_db,
+            heard=hearing.latent,
+            scenes=[scene.identity for scene in scenes],
+            displacements=np.stack([scene.warp.displacement for scene in scenes]),
+            capture_ns=hearing.capture_ns,
+            stamps=dict(hearing.stamps),
         )
 
-    def _animate(self, latent: NDArray[np.float32], time_s: float, spread: float) -> Field:
-        where = cv2.resize(self._map.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
-        found = self._engine.step(
+    def _integrate(self, flow: FlowField, lost: int) -> list[_MovedScene]:
+        """Move all that is moved at present; the velocity holds for its own tick, lost ticks only decay."""
+        if self._previous_scene is not None:
+            self._previous_scene.ticks_left -= 1
+            if self._previous_scene.ticks_left < 0:
+                self._previous_scene = None
+        scenes = [self._scene] if self._previous_scene is None else [self._scene, self._previous_scene]
+        velocity, anchoring = np.float32(self._controls["motion"]) * flow, self._controls["anchoring"]
+        for scene in scenes:
+            scene.warp.move(velocity, TICK_NS / 1e9, anchoring)
+            if lost:
+                scene.warp.move(np.zeros_like(flow), min(lost, MAX_GAP_TICKS) * TICK_NS / 1e9, anchoring)
+        return scenes
+
+    def _animate(
+        self, latent: NDArray[np.float32], time_s: float, spread: float, shown: NDArray[np.float32]
+    ) -> FlowField:
+        outputs = self._engine.step(
             latent=latent,
             time_s=time_s,
-            shown=self._shown,
-            where=np.ascontiguousarray(np.moveaxis(where, -1, 0)),
-            before=self._before,
+            shown=shown,
+            where=pool_displacement(self._scene.warp.displacement),
+            before=self._last_flow,
             noise=np.float32(spread) * self._noise,
         )
-        return np.asarray(found["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
+        return np.asarray(outputs["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
 
-    def _drawn(self) -> Field:
-        return self._chance.standard_normal((2, FLOW_GRID, FLOW_GRID), np.float32)
-
-    def _look(self, still: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(self._eyes.step(still=still)["shown"], np.float32)
-
-    def _arrive(self) -> None:
-        """Look at a prior that was read; the stage that draws says what is wrong with one that was not."""
-        try:
-            arrived = self._reader.arrived()
-        except UserError:
-            return
-        if arrived is not None:
-            self._context.memo["prior"], still = arrived
-            self._shown = self._look(still)
-            self._map.rest()
+    def _draw_noise(self) -> FlowField:
+        return self._random.standard_normal((2, FLOW_GRID, FLOW_GRID), np.float32)
 
 
 def build() -> FlowStage:
-    """The stage, for the runner."""
+    """The stage, for the process table."""
     return FlowStage()

@@ -6,14 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS, TICKS_PER_SECOND
 from streaming.devices.screens.device import ScreenDevice
-from streaming.devices.stills.prior import load_prior, screen_size
-from streaming.errors import UserError
 from streaming.schema.device_kinds import SCREEN
-from streaming.schema.messages import Message, Microphone, Picture, Screen
+from streaming.schema.messages import Message, Microphone, Picture, Scene, Screen
 from streaming.stage import Context, Inputs
 from streaming.timing import clock
 
@@ -37,16 +34,14 @@ class ScreenStage:
     Args:
         opener: opens what `--screen` says; see `device_kinds.SCREEN`.
         now_ns: reads the clock, for the moment at which a picture has been shown.
-        loader: reads the prior image; see `load_prior`.
     """
 
     def __init__(
         self,
         opener: Callable[..., ScreenDevice] = SCREEN.open,
         now_ns: Callable[[], int] = clock.now_ns,
-        loader: Callable[[str], NDArray[np.uint8]] = load_prior,
     ) -> None:
-        self._opener, self._now_ns, self._loader = opener, now_ns, loader
+        self._opener, self._now_ns = opener, now_ns
         self._device: ScreenDevice | None = None
         self._waiting: deque[tuple[int, Picture]] = deque()
         """With the moment from which each may be shown."""
@@ -56,18 +51,9 @@ class ScreenStage:
         self._wake_ns: int | None = None
 
     def setup(self, context: Context) -> None:
-        """Open the screen, which has the prior image's shape; where that cannot be read here, with the first picture.
-
-        Raises:
-            UserError: when the screen cannot be opened.
-        """
+        """The screen is opened with the scene, whose size it has, or with the first picture."""
         self._context = context
         self._wake_ns = context.now_ns + WAKE_NS
-        try:
-            size = screen_size(self._loader(context.show.word("prior")))
-        except UserError:
-            return  # said by the stages that draw it
-        self._open(size)
 
     def wake_ns(self) -> int | None:
         """When the next picture is due, and every 20 ms."""
@@ -79,6 +65,9 @@ class ScreenStage:
         Raises:
             UserError: when the screen cannot be opened.
         """
+        scene = inputs.latest(Scene)
+        if scene is not None and self._device is None:
+            self._open((scene.image.shape[1], scene.image.shape[0]))
         for picture in inputs.all(Picture):
             self._take(picture, now_ns)
         shown = self._show_due(now_ns)

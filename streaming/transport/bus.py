@@ -19,14 +19,21 @@ from streaming.transport.sockets import LINGER_MS, Binding, CurveGuard, LinkWatc
 
 CONTROL_QUEUE = 1_000
 """Reports or controls that may wait; at 4 a second a stage that has stopped reading is found long before."""
-_COPY_BYTES = 65_536
+_COPY_BYTES = 98_304
 """Messages up to this size are copied out of ZeroMQ's buffers, which is cheaper and aligns them."""
+_SUBSCRIBED = b"\x01"
+"""First byte of what an XPUB socket reads when a reader subscribes."""
+_MAX_READERS = 64
+"""Subscriptions that are read in one turn."""
 _MAX_GAP = 1_000_000
 """A sequence that jumps ahead by more is another publisher's, not a loss."""
 
 
 class Publisher:
     """Binds one topic and publishes on it; never blocks.
+
+    The newest message of a state (`Policy.STATE`) is kept: `welcome` sends it again when a reader has connected. Its
+    arrays must not be changed after `send`.
 
     Args:
         topic: the row of the table, or its name.
@@ -42,7 +49,13 @@ class Publisher:
         self._seq = 0
         self._guard = CurveGuard(security) if security is not None and address.startswith("tcp://") else None
         context = self._guard.context if self._guard else zmq.Context.instance()
-        self._socket = make_socket(context, zmq.PUB, self.topic.queue, self.topic.max_bytes)
+        self._is_state = self.topic.policy is Policy.STATE
+        self._newest: list[wire.Frame] = []
+        kind = zmq.XPUB if self._is_state else zmq.PUB
+        self._socket = make_socket(context, kind, self.topic.queue, self.topic.max_bytes)
+        if self._is_state:
+            # Every subscription is reported, also that of a second reader of the same topic.
+            self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         if self._guard:
             self._guard.protect(self._socket)
         try:
@@ -73,6 +86,28 @@ class Publisher:
         frames = wire.pack(message, self.topic)
         self._seq += 1
         self._socket.send_multipart(frames, zmq.NOBLOCK)
+        if self._is_state:
+            self._newest = frames
+
+    def sockets(self) -> Sequence[Any]:
+        """See `Source`: readable when a reader of a state has connected."""
+        return (self._socket,) if self._is_state else ()
+
+    def welcome(self) -> bool:
+        """Send the newest message of a state again if a reader has connected since the last call; never blocks.
+
+        Returns:
+            True when it was sent. Readers that have it already get it once more, with the same `seq`.
+        """
+        connected = False
+        for _ in range(_MAX_READERS if self._is_state else 0):
+            try:
+                connected = self._socket.recv(zmq.NOBLOCK)[:1] == _SUBSCRIBED or connected
+            except zmq.Again:
+                break
+        if connected and self._newest:
+            self._socket.send_multipart(self._newest, zmq.NOBLOCK)
+        return connected and bool(self._newest)
 
     def unlink(self) -> None:
         """Remove the socket's file at once; for a process that is about to end without closing."""
@@ -147,8 +182,9 @@ class Subscriber:
                 self._metrics.count(f"bad.{name}.{error.reason}")
                 continue
             self._count_gap(name, message.seq)
-            if topic.policy is Policy.LATEST and len(found) >= topic.together:
-                self._metrics.count(f"drops.{name}")
+            if topic.policy is not Policy.ORDERED and len(found) >= topic.together:
+                if topic.policy is Policy.LATEST:
+                    self._metrics.count(f"drops.{name}")
                 del found[0]
             found.append(message)
         return found

@@ -65,7 +65,15 @@ LAYOUTS: dict[type[Message], dict[str, Layout | tuple[Layout, ...]]] = {
     messages.Sound: {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))},
     messages.Microphone: {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))},
     messages.Hearing: {"latent": Layout("float32", (None,))},
-    messages.Flow: {"flow": Layout("float32", (2, _GRID, _GRID)), "heard": Layout("float32", (None,))},
+    messages.Scene: {
+        "image": Layout("uint8", (None, None, 3)),
+        "still": Layout("uint8", (conventions.STILL_SIDE, conventions.STILL_SIDE, 3)),
+    },
+    messages.Flow: {
+        "flow": Layout("float32", (2, _GRID, _GRID)),
+        "heard": Layout("float32", (None,)),
+        "displacements": Layout("float32", (None, conventions.WARP_CELLS, conventions.WARP_CELLS, 2)),
+    },
     messages.Picture: {"image": Layout("uint8", (None, None, 3))},
 }
 """Message type -> field -> layout, or several of different types of which one must fit.

@@ -65,6 +65,7 @@ REASONS = {
 POLICIES = {
     Policy.LATEST: "latest: the newest, or so many at once, win; what is superseded is counted as `drops.<topic>`",
     Policy.ORDERED: "ordered: in order and bounded; a gap in `seq` is visible and counted as `drops.<topic>`",
+    Policy.STATE: "state: published when it changes; the newest is sent again to every reader that connects",
 }
 
 

@@ -24,8 +24,8 @@ from models.pictures.animator import Animator
 from models.pictures.pose import PoseEstimator
 from models.vision.embedding import POINTS
 from models.weights import pack_weights
-from streaming.conventions import FLOW_GRID, STILL_SIDE, TICKS_PER_SECOND
-from streaming.painting.warp import Texture, WarpMap
+from streaming.conventions import STILL_SIDE, TICKS_PER_SECOND
+from streaming.painting.warp import Texture, WarpMap, pool_displacement
 from streaming.vision.frame_features import fit_square
 from training.datasets.animator import MotionClips, mobile_of, pool_field, push_of, record_mobiles
 from training.datasets.animator_rollouts import LITTLE, Rollout, roll_out
@@ -81,11 +81,10 @@ class PainterExamples:
 
 def warp_still(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
     """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
-    side = prior.shape[0]
-    drift = WarpMap((side, side))
-    # A flow that makes this map in one tick: the screen's own way, its enlarging and mending included.
-    drift.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
-    return drift.render(Texture(prior))
+    warp = WarpMap()
+    # A flow that makes this map in one tick: the screen's own way, its enlarging and smoothing included.
+    warp.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
+    return Texture(prior).render(warp.displacement)
 
 
 def hidden_mask(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -152,19 +151,18 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str,
     names = ("prior", "warped", "wanted", "where", "flow", "tick", "start", "chance")
     rows: dict[str, list[Any]] = {name: [] for name in names}
     for start, chance, anchoring, flow in ways:
-        prior, drift = view(start), WarpMap((STILL_SIDE, STILL_SIDE))
+        prior, warp = view(start), WarpMap()
         texture = Texture(prior)
         count = PER_WAY if chance <= LITTLE else PER_WAY // 2
         chosen = set(rng.choice(len(flow), count, replace=False).tolist())
         for index, field in enumerate(flow):
-            drift.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
+            warp.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
             if index not in chosen:
                 continue
-            where = cv2.resize(drift.where, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA)
             rows["prior"].append(prior)
-            rows["warped"].append(drift.render(texture))
+            rows["warped"].append(texture.render(warp.displacement))
             rows["wanted"].append(view(start + 1 + index))
-            rows["where"].append(np.moveaxis(where, -1, 0).astype(np.float16))
+            rows["where"].append(pool_displacement(warp.displacement).astype(np.float16))
             rows["flow"].append(field)
             rows["tick"].append(start + 1 + index)
             rows["start"].append(start)

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 from streaming.audio.levels import decibels
 from streaming.conventions import TICK_NS, TICK_SAMPLES
 from streaming.schema.messages import Flow, Microphone, Picture
-from streaming.settings.config import Show
+from streaming.settings.config import Links, Show
 from streaming.stage import Context, Inputs
 from streaming.stages.flow import FlowStage
 from streaming.stages.hearing import HearingStage
 from streaming.stages.picture import PictureStage
+from streaming.stages.scene import SceneStage
 from streaming.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A tick: how it was to move, float32 [2, G, G]; and what was shown, uint8 [H, W, 3], if it was drawn."""
+    """A tick: its flow, float32 [2, G, G], and its picture, uint8 [H, W, 3], or None where none was drawn."""
 
     flow: NDArray[np.float32]
     picture: NDArray[np.uint8] | None
@@ -43,27 +44,30 @@ def animate(
         show: the bundle, the seed and the dials.
         pictures: whether pictures are drawn.
     """
-    show = msgspec.structs.replace(show.with_controls(prior=""), direction="music-to-video")
-    hearing, moving = HearingStage(), FlowStage(loader=lambda path: still)
+    show = msgspec.structs.replace(show, direction="music-to-video", prior="", links=Links())
+    scene_stage, hearing_stage, flow_stage = SceneStage(lambda path: still), HearingStage(), FlowStage()
     # Nothing is late here, whatever else the cores do: every picture is painted.
-    drawing = PictureStage(loader=lambda path: still, patience_ns=None)
-    stages = (hearing, moving, drawing) if pictures else (hearing, moving)
+    picture_stage = PictureStage(patience_ns=None)
+    stages = (scene_stage, hearing_stage, flow_stage, *([picture_stage] if pictures else []))
     for stage in stages:
         stage.setup(Context(show, Metrics()))
     try:
+        scenes = {"scene": list(scene_stage.step(Inputs(), 0))}
+        for stage in stages[2:]:
+            stage.step(Inputs(scenes), 0)
         for tick in range(sound.size // TICK_SAMPLES):
             pcm = np.ascontiguousarray(sound[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], np.float32)
             now_ns = tick * TICK_NS
             messages = [Microphone(tick=tick, pcm=pcm, level_db=decibels(pcm))]
-            heard = hearing.step(Inputs({"microphone": list(messages)}), now_ns)
-            (flow,) = moving.step(Inputs({"hearing": list(heard)}), now_ns)
+            hearings = hearing_stage.step(Inputs({"microphone": list(messages)}), now_ns)
+            (flow,) = flow_stage.step(Inputs({"hearing": list(hearings)}), now_ns)
             assert isinstance(flow, Flow)
-            shown = None
+            image = None
             if pictures:
-                (picture,) = drawing.step(Inputs({"flow": [flow]}), now_ns)
+                (picture,) = picture_stage.step(Inputs({"flow": [flow]}), now_ns)
                 assert isinstance(picture, Picture)
-                shown = picture.image
-            yield Moment(flow.flow, shown)
+                image = picture.image
+            yield Moment(flow.flow, image)
     finally:
         for stage in stages:
             stage.close()

@@ -1,8 +1,10 @@
-"""Prior images: any still that a user has, made upright, opaque, 8-bit sRGB, and fitted whole into the screen."""
+"""Prior images: a still image that a user has, read within limits, made upright, opaque, sRGB, fitted to a screen."""
 
 from __future__ import annotations
 
 import io
+import os
+import stat
 import struct
 import warnings
 from pathlib import Path
@@ -10,28 +12,47 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from streaming.errors import SourceError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 50_000_000
+"""Width times height that is decoded at most: 150 MB as RGB."""
+MAX_BYTES = 100_000_000
+"""The largest file that is read."""
 MAX_SIDE = 2048
-"""A prior is kept no larger than this: finer than any screen it is moved on, and 50 megapixels would take 150 MB."""
+"""A prior is reduced to this longer side at once: finer than any screen that it is shown on."""
 SHORT_SIDE = 512
 """The shorter side of the screen in pixels."""
-WIDEST = 2.4
-"""No screen is wider, or higher, than so many of its shorter sides."""
+MAX_ASPECT = 2.4
+"""The screen's longer side is at most this many times its shorter side."""
 SHIPPED = Path(__file__).with_name("prior.jpg")
-_DARK = 64.0
-_FIX = f"give --prior a PNG, JPEG or WebP of at most {MAX_PIXELS // 1_000_000} megapixels"
+_ROWS = 256
+"""Rows of a large image that are converted at a time, so that no second copy of it is made."""
+_DARK_LEVEL = 64.0
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How an image of each EXIF orientation is made upright."""
+_FIX = (
+    f"give --prior a PNG, JPEG or WebP of at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_BYTES // 1_000_000} MB"
+)
 
 
 def load_prior(path: str) -> NDArray[np.uint8]:
     """Read a still image.
 
-    What a camera wrote about its orientation and its colours is obeyed; 16 bits become 8; what is transparent lies on
-    black, or on white where what can be seen is itself dark. Of several pictures in a file the first is taken.
+    The orientation and the colour profile that a camera wrote into it are applied; 16 bits become 8. Transparent parts
+    are laid on black, or on white where the visible part is itself dark. Of several pictures in a file the first is
+    taken. Memory stays below about three times the decoded image.
 
     Args:
         path: a PNG, JPEG, WebP, TIFF or BMP file; "" for the shipped one.
@@ -40,14 +61,16 @@ def load_prior(path: str) -> NDArray[np.uint8]:
         uint8 [H, W, 3] BGR, no side above `MAX_SIDE`.
 
     Raises:
-        SourceError: for what is no picture, is damaged, or is too large; nothing large is decoded to find out.
+        SourceError: for what is no regular file, is no picture, is damaged, or is too large; nothing large is read or
+            decoded to find out.
     """
     path = path or str(SHIPPED)
+    data = _read_file(path)
     try:
         with warnings.catch_warnings():
-            # Its size is looked at here, more strictly.
+            # The number of pixels is checked here, more strictly.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as file:
                 width, height = file.size
                 if width * height > MAX_PIXELS:
                     raise SourceError(f"has {width} x {height} pixels, which is too many", path, _FIX)
@@ -55,7 +78,11 @@ def load_prior(path: str) -> NDArray[np.uint8]:
                     # Decoded at a half, a quarter or an eighth where that is still large enough.
                     file.draft(None, (MAX_SIDE, MAX_SIDE))
                 file.load()
-                image = np.asarray(_opaque(_in_srgb(_in_8_bits(ImageOps.exif_transpose(file)))))
+                orientation, profile = file.getexif().get(_ORIENTATION, 1), file.info.get("icc_profile")
+                small = _to_srgb(_reduce(_to_8_bits(file)), profile)
+                if orientation in _UPRIGHT:
+                    small = small.transpose(_UPRIGHT[orientation])
+                image = np.asarray(_opaque(small))
     except UnidentifiedImageError:
         raise SourceError("is no picture that can be read", path, _FIX) from None
     except Image.DecompressionBombError:
@@ -65,40 +92,81 @@ def load_prior(path: str) -> NDArray[np.uint8]:
         raise SourceError(
             f"is damaged or cut short ({reason})", path, "save it anew, or give another --prior"
         ) from None
-    scale = MAX_SIDE / max(image.shape[:2])
     bgr = np.ascontiguousarray(image[..., ::-1])
+    scale = MAX_SIDE / max(image.shape[:2])
     if scale < 1.0:
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
     return bgr
 
 
-def _in_8_bits(image: Image.Image) -> Image.Image:
+def _read_file(path: str) -> bytes:
+    """The bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is not even waited for.
+
+    Raises:
+        SourceError: when it is none, or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SourceError("is no regular file", path, _FIX)
+            if status.st_size > MAX_BYTES:
+                raise SourceError(f"has {status.st_size / 1e6:.0f} MB, which is too much", path, _FIX)
+            return file.read(MAX_BYTES)
+    except FileNotFoundError:
+        raise SourceError("there is no such file", path, "give --prior an image") from None
+    except IsADirectoryError:
+        raise SourceError("is a folder", path, "give --prior an image") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"cannot be read ({reason})", path, "give --prior another image") from None
+
+
+def _reduce(image: Image.Image) -> Image.Image:
+    """An image of at least twice `MAX_SIDE`, reduced by a whole factor before it is copied; others as they are."""
+    factor = max(image.size) // MAX_SIDE
+    if factor < 2:
+        return image
+    if image.mode == "PA" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode in ("1", "P"):
+        image = image.convert("RGB" if image.mode == "P" else "L")
+    return image.reduce(factor)
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """Greys of 16 or 32 bits, or of floating point, as greys of 8; anything else as it is."""
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    top = 1.0 if image.mode == "F" and values.max(initial=0.0) <= 1.0 else 255.0 if image.mode == "F" else 65_535.0
-    return Image.fromarray(np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    out = np.empty(values.shape, np.uint8)
+    parts = [slice(at, at + _ROWS) for at in range(0, len(values), _ROWS)]
+    highest = max((float(np.nan_to_num(values[part]).max(initial=0.0)) for part in parts), default=0.0)
+    top = 1.0 if image.mode == "F" and highest <= 1.0 else 255.0 if image.mode == "F" else 65_535.0
+    for part in parts:
+        levels = np.nan_to_num(values[part].astype(np.float64)) * (255.0 / top)
+        out[part] = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return Image.fromarray(out)
 
 
-def _in_srgb(image: Image.Image) -> Image.Image:
-    """Colours of a profile of its own (a telephone's P3, a printer's CMYK) as those of a screen."""
-    profile = image.info.get("icc_profile")
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Colours of an own profile (a telephone's P3, a printer's CMYK) as those of a screen."""
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
         return image
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     try:
         plain = image.convert("RGB") if alpha is not None else image
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        seen = ImageCms.profileToProfile(plain, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(plain, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return image  # A profile that cannot be read is as good as none.
-    if seen is None:
+        return image  # A profile that cannot be read is ignored.
+    if converted is None:
         return image
     if alpha is not None:
-        seen.putalpha(alpha)
-    return seen
+        converted.putalpha(alpha)
+    return converted
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -109,14 +177,14 @@ def _opaque(image: Image.Image) -> Image.Image:
     pixels = np.asarray(layer).astype(np.float32)
     alpha = pixels[..., 3:] / 255.0
     light = float((pixels[..., :3].mean(-1, keepdims=True) * alpha).sum() / max(1.0, float(alpha.sum())))
-    ground = Image.new("RGBA", layer.size, (0, 0, 0, 255) if light >= _DARK else (255, 255, 255, 255))
+    ground = Image.new("RGBA", layer.size, (0, 0, 0, 255) if light >= _DARK_LEVEL else (255, 255, 255, 255))
     return Image.alpha_composite(ground, layer).convert("RGB")
 
 
 def screen_size(image: NDArray[np.uint8]) -> tuple[int, int]:
     """The width and height of a screen for a prior [H, W, 3]: its shape, in sixteens, `SHORT_SIDE` or more."""
     height, width = image.shape[:2]
-    wide = min(WIDEST, max(1.0 / WIDEST, width / height))
+    wide = min(MAX_ASPECT, max(1.0 / MAX_ASPECT, width / height))
     longer = round(SHORT_SIDE * max(wide, 1.0 / wide) / 16) * 16
     return (longer, SHORT_SIDE) if wide >= 1.0 else (SHORT_SIDE, longer)
 

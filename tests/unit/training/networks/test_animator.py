@@ -43,15 +43,15 @@ def toy(count: int = 30, ticks: int = 200) -> MotionClips:
 def test_the_map_is_carried_as_the_screen_carries_it() -> None:
     """The network's map and the one that moves the pixels are the same thing in two places."""
     rng = np.random.default_rng(0)
-    drift = WarpMap((640, 640))
+    warp = WarpMap()
     where = torch.zeros(1, 2, 16, 16)
     flow = torch.nn.functional.interpolate(
         torch.from_numpy(rng.normal(0, 0.15, (1, 2, 3, 3))).float(), (16, 16), mode="bicubic"
     )
     for _ in range(20):
         where = advance_map(where, flow, torch.tensor([np.exp(-0.04 * 1.0)]).float())
-        drift.move(flow[0].numpy(), 0.04, 1.0)
-    shown = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(drift.where).permute(2, 0, 1)[None], 16)
+        warp.move(flow[0].numpy(), 0.04, 1.0)
+    shown = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(warp.displacement).permute(2, 0, 1)[None], 16)
     assert float((shown - where).abs().mean()) < 0.1 * float(where.abs().mean())
 
 

@@ -1,0 +1,165 @@
+"""The stage that loads prior images: the only process that reads one, once, and tells the others what it shows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.conventions import STILL_SIDE
+from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
+from streaming.errors import UserError
+from streaming.painting.prior_loader import LoadResult, PriorLoader
+from streaming.schema.messages import Message, Scene, Set
+from streaming.stage import Context, Inputs
+from streaming.vision.frame_features import fit_square
+
+FILE_NAME = "scene.npz"
+"""In the run folder, which only this user may read: the present scene, for a restarted stage."""
+SHIPPED_NAME = "the shipped image"
+
+
+class SceneStage:
+    """Publishes the scene of the prior image, and another one when the control `prior` is set.
+
+    A restarted stage publishes the same scene again, whatever became of the file. The control is confirmed when its
+    scene is published, and refused when the file cannot be used; then the present scene stays.
+
+    Args:
+        loader: reads a prior image; see `load_prior`.
+    """
+
+    def __init__(self, loader: Callable[[str], NDArray[np.uint8]] = load_prior) -> None:
+        self._load_prior = loader
+        self._scene: Scene | None = None
+        self._size: tuple[int, int] | None = None
+        self._unpublished = False
+        self._wanted: Set | None = None
+        self._wake_ns: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Load the prior image, whose shape the screen has for the whole show.
+
+        Raises:
+            UserError: when it cannot be loaded.
+        """
+        self._context = context
+        self._loader = PriorLoader(self._make_scene, context.wake)
+        run_dir = context.show.links.run_dir
+        self._file = Path(run_dir) / FILE_NAME if run_dir else None
+        size = context.memo.get("size")
+        self._size = (int(size[0]), int(size[1])) if size else None
+        stored = _read_scene(self._file) if self._file is not None and size else None
+        self._use(stored or self._loader.load(context.show.prior))
+        self._wake_ns = context.now_ns
+
+    def wake_ns(self) -> int | None:
+        """At once while there is something to publish, and when a load is to be abandoned."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Begin to load what the control says, and publish what has been loaded."""
+        for control in inputs.controls:
+            if control.name == "prior":
+                self._refuse(self._loader.request(str(control.value), now_ns))
+                self._wanted = control
+        load = self._loader.take(now_ns)
+        if load is not None and load.value is None:
+            self._refuse(load)
+        elif load is not None and load.value is not None:
+            self._use(load.value)
+        self._wake_ns = self._loader.deadline_ns
+        if not self._unpublished or self._scene is None:
+            return []
+        self._unpublished = False
+        self._confirm(None)
+        return [_copy_of(self._scene)]
+
+    def close(self) -> None:
+        """Remove the stored scene; a load that still runs is not waited for."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+    def _make_scene(self, path: str) -> Scene:
+        """Load an image and make its scene."""
+        prior = self._load_prior(path)
+        size = self._size or screen_size(prior)
+        image, still = fit_screen(prior, size), fit_square(prior, STILL_SIDE)
+        return Scene(identity=_identity(image, still), image=image, still=still, name=Path(path).name or SHIPPED_NAME)
+
+    def _use(self, scene: Scene) -> None:
+        """Publish a scene with the next step, and store it."""
+        height, width = scene.image.shape[:2]
+        self._scene, self._unpublished, self._size = scene, True, (width, height)
+        self._context.memo["size"] = [width, height]
+        self._context.info.update(prior=scene.name, size=[width, height])
+        if self._file is not None:
+            try:
+                _write_scene(self._file, scene)
+            except OSError as error:
+                self._context.note(f"the prior image is not stored for a restart ({error.strerror}): {self._file}")
+
+    def _refuse(self, load: LoadResult[Scene] | None) -> None:
+        """Say why a load came to nothing."""
+        if load is None or load.error is None:
+            return
+        self._context.metrics.count("priors_refused")
+        self._confirm(load.error)
+
+    def _confirm(self, refusal: UserError | None) -> None:
+        if self._wanted is not None:
+            self._context.confirm(self._wanted, refusal)
+            self._wanted = None
+
+
+def _copy_of(scene: Scene) -> Scene:
+    """A message of its own: the host gives it its number and stamp."""
+    return Scene(identity=scene.identity, image=scene.image, still=scene.still, name=scene.name)
+
+
+def _identity(image: NDArray[np.uint8], still: NDArray[np.uint8]) -> str:
+    """16 hexadecimal digits of the SHA-256 of shape and content."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    digest.update(np.ascontiguousarray(still).data)
+    return digest.hexdigest()[:16]
+
+
+def _write_scene(file: Path, scene: Scene) -> None:
+    """Store a scene so that a reader finds all of it or the one before.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            np.savez(stream, identity=scene.identity, name=scene.name, image=scene.image, still=scene.still)
+        os.replace(temporary, file)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read_scene(file: Path) -> Scene | None:
+    """A stored scene; None where there is none, or where it is not what was stored."""
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            image, still = np.asarray(data["image"], np.uint8), np.asarray(data["still"], np.uint8)
+            identity, name = str(data["identity"]), str(data["name"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return (
+        Scene(identity=identity, image=image, still=still, name=name) if _identity(image, still) == identity else None
+    )
+
+
+def build() -> SceneStage:
+    """The stage, for the process table."""
+    return SceneStage()
