@@ -11,6 +11,7 @@ import msgspec
 from streaming.errors import UserError
 from streaming.schema.messages import ControlReply, ControlRequest
 from streaming.settings.config import Links
+from streaming.settings.controls import CONTROLS
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
 from streaming.transport.links import CONTROL, address_of, default_run_dir
@@ -18,16 +19,18 @@ from streaming.transport.sockets import Poller
 
 PATIENCE_S = 3.0
 """A supervisor answers within one turn, some 20 ms."""
+CONFIRMED_PATIENCE_S = 15.0
+"""A control that a stage confirms is answered within 12 s."""
 
 
-def request_control(links: Links, name: str = "", value: str = "", patience_s: float = PATIENCE_S) -> list[str]:
+def request_control(links: Links, name: str = "", value: str = "", patience_s: float | None = None) -> list[str]:
     """Have a live control set in the show that runs.
 
     Args:
         links: whose show; an empty `run_dir` is the user's default one.
         name: the control; "" to hear how all are set.
         value: what it becomes, as on the command line.
-        patience_s: how long to wait for the show's answer.
+        patience_s: how long to wait for the show's answer; None for as long as the control may need.
 
     Returns:
         Lines for a person: what is set now.
@@ -35,6 +38,8 @@ def request_control(links: Links, name: str = "", value: str = "", patience_s: f
     Raises:
         UserError: when no show runs there, or it refuses.
     """
+    if patience_s is None:
+        patience_s = CONFIRMED_PATIENCE_S if name in CONTROLS and CONTROLS[name].confirmed else PATIENCE_S
     folder = str(Path(links.run_dir or default_run_dir()).absolute())
     nobody = UserError("no show runs here", folder, "start one, or give its --run-dir")
     if not (Path(folder) / "lock").exists():

@@ -1,4 +1,4 @@
-"""Loads prior images in threads of their own: a large one takes seconds, and a file system that hangs takes for ever."""
+"""Loads prior images in threads of their own: a large one takes seconds, a file system that hangs takes for ever."""
 
 from __future__ import annotations
 

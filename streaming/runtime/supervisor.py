@@ -12,9 +12,11 @@ import msgspec
 
 from streaming.errors import StageError, UserError
 from streaming.runtime.child_process import STAGE_COMMAND, ChildProcess, log_folder
+from streaming.runtime.pending_controls import PendingControls
 from streaming.runtime.process_slot import ProcessSlot, cause_of
 from streaming.runtime.warm_spare import WarmSpare
 from streaming.schema.messages import (
+    Confirmation,
     Control,
     ControlReply,
     ControlRequest,
@@ -30,7 +32,7 @@ from streaming.schema.messages import (
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
-from streaming.settings.controls import CONTROLS, list_controls
+from streaming.settings.controls import CONTROLS, Value, list_controls
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 
 MS = 1_000_000
@@ -114,6 +116,7 @@ class Supervisor:
         self._interrupts = 0
         self._last_loop_ns = now_ns()
         self._measured_ns = 0
+        self._pending_controls = PendingControls()
 
     def run(self) -> Ending:
         """Perform until the end, whatever it is; afterwards no process is left."""
@@ -149,6 +152,8 @@ class Supervisor:
         spare = self._spare.care(now_ns, performing=self.record.start_ns is not None)
         if spare is not None:
             self._watch("warm-spare", spare)
+        for identity, reply in self._pending_controls.expire(now_ns):
+            self._send(identity, reply)
         self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
             self._measured_ns = now_ns
@@ -242,7 +247,7 @@ class Supervisor:
     def _take_report(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
         if isinstance(report, ControlRequest):
-            self._send(identity, self._answer_request(report))
+            self._answer_request(identity, report, now_ns)
             return
         slot = self._slots.get(report.stage)
         if slot is None:
@@ -260,31 +265,70 @@ class Supervisor:
             return
         elif isinstance(report, Ready):
             self._on_ready(slot, report, now_ns)
+        elif isinstance(report, Confirmation):
+            self._on_confirmation(report)
         elif isinstance(report, Failed):
             self._on_failed(slot, report, now_ns)
         elif isinstance(report, Finished):
             self._on_finished(slot, report, now_ns)
 
-    def _answer_request(self, request: ControlRequest) -> ControlReply:
-        """Set a live control for every stage, also for those that will be started again."""
-        if not request.name:
-            return ControlReply(lines=list_controls(self._show.controls))
+    def _answer_request(self, requester: bytes, request: ControlRequest, now_ns: int) -> None:
+        """Set a live control for every stage, also for those that will be started again; answer, now or later."""
+        name = request.name
+        if not name:
+            self._send(requester, ControlReply(lines=list_controls(self._show.controls)))
+            return
         try:
-            self._show = self._with_control(self._show, request.name, request.value)
+            show = self._with_control(self._show, name, request.value)
+            if CONTROLS[name].confirmed:
+                self._ask_stage(requester, name, show.controls[name], now_ns)
+                return
         except UserError as error:
-            return ControlReply(lines=[error.what, error.where, error.fix], refused=True)
+            self._send(requester, ControlReply(lines=[error.what, error.where, error.fix], refused=True))
+            return
+        self._show = show
         for slot in self._slots.values():
             self._send_controls(slot)
-        line = f"{request.name} is now {CONTROLS[request.name].display(self._show.controls[request.name])}"
+        line = self._control_line(name)
         self._note(line)
-        return ControlReply(lines=[line])
+        self._send(requester, ControlReply(lines=[line]))
+
+    def _ask_stage(self, requester: bytes, name: str, value: Value, now_ns: int) -> None:
+        """Send a control to the stage that confirms it.
+
+        Raises:
+            UserError: when that stage does not run.
+        """
+        slot = self._slots.get(CONTROLS[name].stages[0])
+        if slot is None:
+            raise UserError(
+                "changes nothing in this show", f"set {name}", f"it runs --direction {self._show.direction}"
+            )
+        if slot.identity is None or slot.done():
+            raise UserError(f"the {slot.process.name} stage is not running now", f"set {name}", "set it again")
+        for identity, reply in self._pending_controls.add(requester, name, value, now_ns):
+            self._send(identity, reply)
+        self._send(slot.identity, Set(name=name, value=value))
+
+    def _on_confirmation(self, confirmation: Confirmation) -> None:
+        """Keep a value that a stage has confirmed, and answer who waits for it."""
+        line = ""
+        if not confirmation.refusal:
+            self._show = self._with_control(self._show, confirmation.name, str(confirmation.value))
+            line = self._control_line(confirmation.name)
+            self._note(line)
+        for identity, reply in self._pending_controls.resolve(confirmation, line):
+            self._send(identity, reply)
+
+    def _control_line(self, name: str) -> str:
+        return f"{name} is now {CONTROLS[name].display(self._show.controls[name])}"
 
     def _send_controls(self, slot: ProcessSlot) -> None:
         """Tell a process of the live controls that were changed since it was last told."""
         if slot.identity is None or slot.sent is None or slot.done():
             return
         for name, value in self._show.controls.items():
-            if value != slot.sent.controls[name]:
+            if value != slot.sent.controls[name] and not CONTROLS[name].confirmed:
                 self._send(slot.identity, Set(name=name, value=value))
         slot.sent = self._show
 

@@ -30,6 +30,7 @@ class ControlSpec(Setting):
         factor: what the stage computes with is the number times this, for example 0.001 from milliseconds to seconds.
         choices: words that are accepted beside numbers, voices or files.
         live: it may be changed while a show runs.
+        confirmed: `set` is answered when the first of its stages has confirmed or refused the value.
         at_low, at_high: what happens at the two ends of the range.
         outside: why values outside the range are refused, where that is not plain.
     """
@@ -44,6 +45,7 @@ class ControlSpec(Setting):
     factor: float = 1.0
     choices: tuple[str, ...] = ()
     live: bool = True
+    confirmed: bool = False
     at_low: str = ""
     at_high: str = ""
     outside: str = ""
@@ -150,10 +152,11 @@ CONTROLS: dict[str, ControlSpec] = {
         ControlSpec(
             name="prior",
             group=LOOKING,
-            stages=("flow", "picture"),
+            stages=("scene",),
             metavar="IMAGE",
             kind="image",
             default="",
+            confirmed=True,
             words="the still image that the music moves",
         ),
         ControlSpec(
@@ -185,7 +188,7 @@ CONTROLS: dict[str, ControlSpec] = {
         ControlSpec(
             name="motion",
             group=LOOKING,
-            stages=("flow", "picture"),
+            stages=("flow",),
             metavar="M",
             low=0.0,
             high=4.0,
@@ -198,7 +201,7 @@ CONTROLS: dict[str, ControlSpec] = {
         ControlSpec(
             name="anchoring",
             group=LOOKING,
-            stages=("flow", "picture"),
+            stages=("flow",),
             metavar="A",
             low=0.05,
             high=10.0,

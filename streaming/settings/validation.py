@@ -62,7 +62,7 @@ def check_controls(show: Show) -> None:
 
 
 def with_control(show: Show, name: str, value: str) -> Show:
-    """The settings with one live control changed.
+    """The settings with one live control changed; one that a stage confirms is checked by that stage.
 
     Args:
         show: the settings.
@@ -77,7 +77,8 @@ def with_control(show: Show, name: str, value: str) -> Show:
     if name in live:
         try:
             show = show.with_controls(**{name: live[name].read(value)})
-            _check_control(show, live[name], show.controls[name])
+            if not live[name].confirmed:
+                _check_control(show, live[name], show.controls[name])
         except SettingError as error:
             raise SettingError(name, value, error.what, error.fix, where) from error
         return show

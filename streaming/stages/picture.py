@@ -165,7 +165,9 @@ class PictureStage:
         if step is None or features is None:
             return still.texture.render(still.displacement)
         anew = self._patience_ns is None or not (hurried or self._shedding.skips(now_ns))
-        step.start(features, still.displacement, flow, self._controls["imagination"], self._controls["chance"], anew=anew)
+        step.start(
+            features, still.displacement, flow, self._controls["imagination"], self._controls["chance"], anew=anew
+        )
         warped = still.texture.render(still.displacement)
         until_ns = None if self._patience_ns is None else flow.stamps.get("flow", now_ns) + self._patience_ns
         painted = step.finish(warped, until_ns if anew else NEVER)

@@ -56,7 +56,7 @@ class SceneStage:
         size = context.memo.get("size")
         self._size = (int(size[0]), int(size[1])) if size else None
         stored = _read_scene(self._file) if self._file is not None and size else None
-        self._use(stored or self._loader.load(context.show.prior))
+        self._use(stored or self._loader.load(context.show.word("prior")))
         self._wake_ns = context.now_ns
 
     def wake_ns(self) -> int | None:

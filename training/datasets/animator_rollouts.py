@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from models.pictures.animator import TICK_S, Animator, AnimatorCondition, warp_features
 from streaming.audio.levels import Loudness
-from streaming.stages.flow import KEPT, chance_spread
+from streaming.stages.flow import NOISE_CORRELATION, chance_spread
 from training.datasets.animator import STARTS, MotionClips
 from training.networks.animator import advance_map
 
@@ -103,7 +103,7 @@ def _roll_out(
     begun = torch.from_numpy(starts)
     for tick in range(int(starts.min()) + 1, total):
         fresh = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
-        noise = KEPT * noise + (1.0 - KEPT**2) ** 0.5 * fresh
+        noise = NOISE_CORRELATION * noise + (1.0 - NOISE_CORRELATION**2) ** 0.5 * fresh
         moment = AnimatorCondition(context[:, tick], warp_features(shown, where), where, before)
         flow = model.sample(moment, spreads[:, tick] * noise) * (tick > begun)[:, None, None, None]
         said[:, tick] = flow.numpy()

@@ -13,7 +13,7 @@ from streaming.audio.levels import decibels
 from streaming.conventions import TICK_NS, TICK_SAMPLES
 from streaming.schema.messages import Flow, Microphone, Picture
 from streaming.settings.config import Links, Show
-from streaming.stage import Context, Inputs
+from streaming.stage import Context, Inputs, Stage
 from streaming.stages.flow import FlowStage
 from streaming.stages.hearing import HearingStage
 from streaming.stages.picture import PictureStage
@@ -44,11 +44,11 @@ def animate(
         show: the bundle, the seed and the dials.
         pictures: whether pictures are drawn.
     """
-    show = msgspec.structs.replace(show, direction="music-to-video", prior="", links=Links())
+    show = msgspec.structs.replace(show.with_controls(prior=""), direction="music-to-video", links=Links())
     scene_stage, hearing_stage, flow_stage = SceneStage(lambda path: still), HearingStage(), FlowStage()
     # Nothing is late here, whatever else the cores do: every picture is painted.
     picture_stage = PictureStage(patience_ns=None)
-    stages = (scene_stage, hearing_stage, flow_stage, *([picture_stage] if pictures else []))
+    stages: tuple[Stage, ...] = (scene_stage, hearing_stage, flow_stage, *([picture_stage] if pictures else []))
     for stage in stages:
         stage.setup(Context(show, Metrics()))
     try:

@@ -186,8 +186,8 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
     seen, heard = _embedding_of(rows["prior"][0], bundle), _audio_latents(sound, bundle)
     told: list[dict[str, Any]] = [{} for _ in heard]
     if painter.spec.config.get("points", 0):
-        following = PoseTracker(open_engine("pose", bundle=bundle))
-        told = [{"said": following.hear(tick, latent, seen)} for tick, latent in enumerate(heard)]
+        tracker = PoseTracker(open_engine("pose", bundle=bundle))
+        told = [{"said": tracker.update(tick, latent, seen)} for tick, latent in enumerate(heard)]
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}
     for row in range(len(rows["warped"])):
