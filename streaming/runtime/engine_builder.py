@@ -1,7 +1,9 @@
-"""Builds the engines that a show would take: before it where nothing else could carry it, else in the background."""
+"""Builds the engines that a show lacks: before it where nothing else could carry it, else in the background."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +17,15 @@ from streaming.runtime.child_process import ChildProcess
 from streaming.system.host_info import cores
 
 LOG = "build.log"
-"""In the bundle's folder of artifacts: what the last build said."""
+"""In the bundle's folder of artifacts: what the last build printed, with the parity of each network."""
 ENOUGH_CORES = 4
-"""On fewer, torch does not carry a show: on two it takes both for the music alone and sees every second frame. What is
-built beside it then gets no time either (4 of 10 networks in ten minutes, which take one without a show)."""
+"""On fewer, torch does not carry a show: on two cores it takes both for the music alone and sees every second frame. A
+build beside such a show gets no time either (4 of 10 networks in ten minutes; without a show all ten take one)."""
+NETWORK_S = 4
+"""What building one network takes on two cores, in seconds (ten networks: 35 s)."""
 _ENDING_S, _LOOK_S = 2.0, 0.2
+_BEGINS = re.compile(r"\[(\d+)/(\d+)\] (\S+)")
+"""The line that `python -m export` prints before each network: `[3/10] translator for onnxruntime in fp32 ...`."""
 
 
 def export_command(folder: Path, runtime: str) -> list[str]:
@@ -44,25 +50,26 @@ def must_build_first(runtime: str, lacking: Collection[str], bundle: str, there:
 
 
 def print_progress(line: str) -> None:
-    """A line for whoever waits for a show."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """Write a line for whoever waits for a show; where nobody can read it, it is dropped."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
 def prepare_engines(
     backend: str, bundle: str, *, first: bool = False, say: Callable[[str], None] = print_progress
 ) -> Iterator[list[str]]:
-    """Build before what follows or beside it; what is not done when that ends is built the next time.
+    """Build what a show lacks, before it or beside it; what is not done when the show ends is built the next time.
 
     Args:
         backend: the show's.
         bundle: the show's.
-        first: have all of it built before, whatever the machine.
-        say: takes a line while something is built before.
+        first: build all of it before the show, whatever the machine.
+        say: takes a line while something is built before the show.
 
     Returns:
-        A context that gives lines for the user: what is built, and why.
+        A context that gives lines for the user: what is built, and what could not be.
     """
     children: list[ChildProcess] = []
     lines = []
@@ -76,14 +83,14 @@ def prepare_engines(
                 child = ChildProcess(export_command(folder, runtime), log)
                 children.append(child)
                 if first or must_build_first(runtime, networks, bundle, cores()):
-                    say(f"engines for {runtime} are built first, once: {reasons(networks)}")
-                    lines.extend(_built(child, say))
+                    say(f"{waiting_line(networks)} ({runtime}; details: {log})")
+                    lines.extend(_wait_for_build(child, say))
                 else:
-                    lines.append(f"engines for {runtime} are built in the background: {reasons(networks)}")
+                    lines.append(f"networks are prepared for {runtime} beside the show: {reasons_in_short(networks)}")
         except EngineError:
-            pass  # said in one line by whoever opens the bundle
+            pass  # whoever opens the bundle says what is wrong with it, in one line
         except OSError as error:
-            lines.append(f"engines cannot be built ({error.strerror}); what is there is taken")
+            lines.append(f"networks cannot be prepared ({error.strerror}); those that are there are used")
         yield lines
     finally:
         for child in children:
@@ -92,28 +99,36 @@ def prepare_engines(
             child.kill()
 
 
-def _built(child: ChildProcess, say: Callable[[str], None]) -> list[str]:
-    """Wait for a build and pass on what it says; a line where not all of it could be done."""
-    said = 0
+def waiting_line(networks: Collection[str]) -> str:
+    """What a performer is told before a build: what happens, that it happens once, and how long it takes."""
+    seconds = NETWORK_S * len(networks)
+    time = f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} minutes"
+    what = "1 network" if len(networks) == 1 else f"{len(networks)} networks"
+    return f"preparing {what} for this machine, once, about {time}"
+
+
+def _wait_for_build(child: ChildProcess, say: Callable[[str], None]) -> list[str]:
+    """Wait for a build and say each network that it begins; a line where not all of it could be done."""
+    read = 0
     running = True
     while running:
         child.wait(_LOOK_S)
         running = child.poll() is None
-        # Whole lines only: what is being written is said the next time.
-        whole = child.log.read_text(errors="replace").splitlines(keepends=True)
-        for line in whole[said:]:
-            if line.endswith("\n") or not running:
-                say(f"  {line.rstrip()}")
-                said += 1
+        # Whole lines only: what is being written is read the next time.
+        lines = [line for line in child.log.read_text(errors="replace").splitlines(True) if line.endswith("\n")]
+        for begins in filter(None, map(_BEGINS.match, lines[read:])):
+            say(f"  {begins[1]} of {begins[2]}: {begins[3]}")
+        read = len(lines)
     if not child.poll():
+        say("  done")
         return []
     reason = (child.last_lines(1) or ["no reason given"])[-1]
-    return [f"not all engines could be built ({reason}); going on without"]
+    return [f"not all networks could be prepared ({reason}); the show goes on without, see {child.log}"]
 
 
-def reasons(networks: Mapping[str, str]) -> str:
+def reasons_in_short(networks: Mapping[str, str]) -> str:
     """Why networks are built, those of one reason together."""
     together: dict[str, list[str]] = {}
     for network, reason in networks.items():
         together.setdefault(reason, []).append(network)
-    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in together.items())
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in together.items())

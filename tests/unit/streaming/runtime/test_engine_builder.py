@@ -11,10 +11,21 @@ import pytest
 from engines import machine
 from engines.bundles import find_bundle
 from streaming.runtime import engine_builder
-from streaming.runtime.engine_builder import ENOUGH_CORES, must_build_first, prepare_engines, reasons
+from streaming.runtime.engine_builder import (
+    ENOUGH_CORES,
+    must_build_first,
+    prepare_engines,
+    reasons_in_short,
+    waiting_line,
+)
 
 MOST = ("embedding", "sight", "hearing", "translator", "encoder", "decoder", "painter")
-QUICK = "print('[1/1] sight'); print('sight: 1 ms', end='')"
+QUICK = """
+print('[1/2] sight for onnxruntime in fp32 ...')
+print('sight         parity 1.2e-06 of 1.0e-04, 1.2 ms')
+print('[2/2] pose for onnxruntime in fp32 ...')
+print('pose: 1 ms', end='')
+"""
 FAILING = "import sys; print('[1/1] sight'); print('no room for it', file=sys.stderr); sys.exit(1)"
 ENDLESS = "import os; print('[1/1] sight', flush=True); os.read(0, 1)"
 
@@ -51,25 +62,28 @@ def test_what_comes_first_is_done_when_the_show_begins(lacking: Path, monkeypatc
     said: list[str] = []
     with prepare_engines("auto", "any", say=said.append) as lines:
         assert lines == []
+        log = lacking / "artifacts" / "build.log"
         assert said == [
-            f"engines for onnxruntime are built first, once: {', '.join(MOST)}: none",
-            "  [1/1] sight",
-            "  sight: 1 ms",
-        ]
+            f"preparing 7 networks for this machine, once, about 28 s (onnxruntime; details: {log})",
+            "  1 of 2: sight",
+            "  2 of 2: pose",
+            "  done",
+        ], "and no figures of parity"
         assert not psutil.Process().children()
 
 
 def test_what_could_not_be_built_is_said_and_the_show_goes_on(lacking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(monkeypatch, FAILING)
     with prepare_engines("auto", "any", say=lambda line: None) as lines:
-        assert lines == ["not all engines could be built (no room for it); going on without"]
+        assert len(lines) == 1
+        assert lines[0].startswith("not all networks could be prepared (no room for it); the show goes on without")
 
 
 def test_where_there_are_cores_it_is_built_beside_the_show(lacking: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs(monkeypatch, ENDLESS)
     monkeypatch.setattr(engine_builder, "cores", lambda: ENOUGH_CORES)
     with prepare_engines("auto", "any", say=pytest.fail) as lines:
-        assert lines == [f"engines for onnxruntime are built in the background: {', '.join(MOST)}: none"]
+        assert lines == [f"networks are prepared for onnxruntime beside the show: {', '.join(MOST)} (none)"]
         assert len(psutil.Process().children()) == 1
     assert not psutil.Process().children()
 
@@ -93,5 +107,10 @@ def test_a_whole_bundle_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_networks_of_one_reason_are_said_together() -> None:
-    said = reasons({"sight": "missing", "pose": "stale", "still": "missing"})
-    assert said == "sight, still: missing; pose: stale"
+    line = reasons_in_short({"sight": "missing", "pose": "stale", "still": "missing"})
+    assert line == "sight, still (missing); pose (stale)"
+
+
+def test_who_waits_is_told_for_how_long() -> None:
+    assert waiting_line(["pose"]) == "preparing 1 network for this machine, once, about 4 s"
+    assert waiting_line([""] * 30).endswith("30 networks for this machine, once, about 2 minutes")
