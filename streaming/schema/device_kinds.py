@@ -38,7 +38,7 @@ class DeviceKind:
         file: the argument is the path of a file that is read or written; "" for no file.
         ending: what the file's name must end in.
         wanted: what the file must be, for errors.
-        sees_the_room: a camera that may see what the show's screen shows.
+        may_see_screen: a camera that may see what the show's screen shows.
     """
 
     usage: str
@@ -49,7 +49,7 @@ class DeviceKind:
     file: Literal["", "read", "write"] = ""
     ending: str = ""
     wanted: str = ""
-    sees_the_room: bool = False
+    may_see_screen: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Import the function that opens it."""
@@ -115,14 +115,14 @@ CAMERA = DeviceOption(
             "the first webcam that answers, else the synthetic performer",
             "",
             "auto",
-            sees_the_room=True,
+            may_see_screen=True,
         ),
         DeviceKind(
             "N",
             "the webcam of this number",
             _CAMERAS + "live_capture:open_webcam",
             r"([0-9]+|/dev/video.*)",
-            sees_the_room=True,
+            may_see_screen=True,
         ),
         DeviceKind(
             "URL",
@@ -130,7 +130,7 @@ CAMERA = DeviceOption(
             _CAMERAS + "live_capture:open_network_camera",
             r"([A-Za-z][A-Za-z0-9+.-]*://.*)",
             argument=rf"(?i:{'|'.join(_URL_SCHEMES)})://.+",
-            sees_the_room=True,
+            may_see_screen=True,
         ),
         DeviceKind(
             f"performer[:{'|'.join(KINDS)}][@SEED]",

@@ -265,4 +265,4 @@ def inputs_of(process: Process, direction: str, camera: str = "auto") -> tuple[s
 
 def may_see_screen(camera: str) -> bool:
     """Whether a camera, as named on the command line, may have the show's own screen in sight."""
-    return CAMERA.find(camera)[0].sees_the_room
+    return CAMERA.find(camera)[0].may_see_screen
