@@ -62,27 +62,32 @@ def _edge(of: Point, towards: Point, bend: float) -> Point:
 
 def processes_svg() -> str:
     """Every process of the table, and the topics between them."""
-    forward = [row for row in PROCESSES.values() if row.output and set(row.directions) == set(FORWARD)]
-    reverse = [row for row in PROCESSES.values() if row.output and set(row.directions) == set(REVERSE)]
-    rest = [row for row in PROCESSES.values() if row not in forward + reverse]
-    at: dict[str, Point] = {row.name: (100 + 170 * i, 110) for i, row in enumerate(forward)}
+    publishing = [row for row in PROCESSES.values() if row.output]
+    forward = [row for row in publishing if row.inputs and set(row.directions) == set(FORWARD)]
+    reverse = [row for row in publishing if row.inputs and set(row.directions) == set(REVERSE)]
+    sources = [row for row in publishing if row not in forward + reverse]
+    readers = [row for row in PROCESSES.values() if not row.output]
     right = 100 + 170 * (max(len(forward), len(reverse)) - 1)
+    at: dict[str, Point] = {row.name: (100 + 170 * i, 110) for i, row in enumerate(forward)}
     at |= {row.name: (right - 170 * i, 270) for i, row in enumerate(reverse)}
-    at |= {row.name: (100 + 340 * i, 400) for i, row in enumerate(rest)}
+    at |= {row.name: (right - 340 - 170 * i, 410) for i, row in enumerate(sources)}
+    at |= {row.name: (100, 480 + 60 * i) for i, row in enumerate(readers)}
     parts = [_box(at[row.name], row.name) for row in forward]
-    parts += [_box(at[row.name], row.name, "reverse") for row in reverse]
-    for row in rest:
+    parts += [_box(at[row.name], row.name, "reverse") for row in [*reverse, *sources]]
+    for row in readers:
         x, y = at[row.name]
-        parts.append(_box((x, y), row.name, "other"))
-        topics = ", ".join(row.inputs)
         place = f'style="text-anchor:start" x="{x + BOX_W / 2 + 12:g}" y="{y + 5:g}"'
-        parts.append(f'<text class="small" {place}>reads {topics}</text>')
-    for row in forward + reverse:
+        parts += [
+            _box((x, y), row.name, "other"),
+            f'<text class="small" {place}>reads {", ".join(row.inputs)}</text>',
+        ]
+    for row in publishing:
         parts += [_topic(at, topic, row, forward, reverse) for topic in row.inputs]
     parts.append('<text class="small" style="text-anchor:start" x="40" y="76">video to music</text>')
     parts.append(f'<text class="small" style="text-anchor:end" x="{right + 60}" y="314">music to video</text>')
     parts.append(f'<text class="small" x="{right / 2 + 50:g}" y="24">dashed: what is read beside the chain</text>')
-    return _svg(right + 100, 440, "The processes and the topics between them", parts)
+    height = 460 + 60 * len(readers)
+    return _svg(right + 100, height, "The processes and the topics between them", parts)
 
 
 def _topic(at: dict[str, Point], topic: str, row: Process, forward: list[Process], reverse: list[Process]) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from engines.contract import EngineError
 from streaming.errors import StageError, UserError, WireError
 from streaming.schema.messages import (
+    TOPICS,
     Confirmation,
     Control,
     Failed,
@@ -29,7 +30,6 @@ from streaming.schema.messages import (
     Stop,
 )
 from streaming.schema.processes import Process, inputs_of
-from streaming.schema.topics import TOPICS
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs, Stage
 from streaming.telemetry.metrics import Metrics

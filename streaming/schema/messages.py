@@ -1,4 +1,4 @@
-"""The one schema file: every message on the wire, units in the names, fields only ever added.
+"""The one schema file: every message on the wire and the table of topics; fields are only ever added.
 
 A message is a msgpack header and raw array buffers (see `streaming/transport/wire.py`). `seq`, `capture_ns` and
 `stamps` are in every message: `seq` counts a publisher's messages of one topic; `capture_ns` is the monotonic time of
@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streaming.conventions import SAMPLE_RATE, WARP_CELLS
+from streaming import conventions
+from streaming.schema.topics import Layout, Policy, Topic
 
 SCHEMA_VERSION = 1
 
@@ -80,7 +81,7 @@ class Speaker(Message, kw_only=True):
 
     tick: int
     dac_ns: int
-    rate_hz: float = float(SAMPLE_RATE)
+    rate_hz: float = float(conventions.SAMPLE_RATE)
     slack_ms: float | None = None
     played: int = 0
     concealed: int = 0
@@ -139,7 +140,7 @@ class Flow(Message, kw_only=True):
     heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
     scenes: list[str] = msgspec.field(default_factory=lambda: [""])
     displacements: np.ndarray = msgspec.field(
-        default_factory=lambda: np.zeros((1, WARP_CELLS, WARP_CELLS, 2), np.float32)
+        default_factory=lambda: np.zeros((1, conventions.WARP_CELLS, conventions.WARP_CELLS, 2), np.float32)
     )
 
 
@@ -160,6 +161,50 @@ class Screen(Message, kw_only=True):
     shown_ns: int
     shown: int = 0
     missed: int = 0
+
+
+_GRID = (conventions.FLOW_GRID, conventions.FLOW_GRID)
+_PICTURE = {"image": Layout("uint8", (None, None, 3))}
+_SOUND = {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))}
+_MOTION = {
+    "flow": Layout("float32", (2, *_GRID)),
+    "speed": Layout("float32", _GRID),
+    "embedding": Layout("float32", (conventions.EMBEDDING_DIM,)),
+}
+_TOKENS = {
+    "frames": (
+        Layout("int16", (conventions.NUM_CODEBOOKS, conventions.TOKEN_FRAMES_PER_TICK), 0, conventions.CARDINALITY - 1),
+        Layout("float32", (None, conventions.TOKEN_FRAMES_PER_TICK)),
+    )
+}
+_HEARING = {"latent": Layout("float32", (None,))}
+_SCENE = {
+    "image": Layout("uint8", (None, None, 3)),
+    "still": Layout("uint8", (conventions.STILL_SIDE, conventions.STILL_SIDE, 3)),
+}
+_FLOW = {
+    "flow": Layout("float32", (2, *_GRID)),
+    "heard": Layout("float32", (None,)),
+    "displacements": Layout("float32", (None, conventions.WARP_CELLS, conventions.WARP_CELLS, 2)),
+}
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        Topic("camera", Camera, 25.0, Policy.LATEST, 3_200_000, 2, layouts=_PICTURE),
+        Topic("motion", Motion, 25.0, Policy.LATEST, 16_384, 4, layouts=_MOTION),
+        Topic("tokens", Tokens, 25.0, Policy.ORDERED, 4_096, 64, layouts=_TOKENS),
+        Topic("sound", Sound, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
+        Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16),
+        Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
+        Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING),
+        Topic("scene", Scene, 0.0, Policy.STATE, 2_000_000, 4, layouts=_SCENE),
+        Topic("flow", Flow, 25.0, Policy.LATEST, 98_304, 4, together=4, layouts=_FLOW),
+        Topic("picture", Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4, layouts=_PICTURE),
+        Topic("screen", Screen, 25.0, Policy.LATEST, 4_096, 16),
+    )
+}
+"""Every topic by its name. A message is a type above and a row here."""
 
 
 class Hello(msgspec.Struct, kw_only=True, tag="hello"):

@@ -1,11 +1,14 @@
-"""The topics, as a table: name, message type, rate, policy under overload, and the largest size accepted."""
+"""What a topic is: name, message type, rate, policy under overload, largest size. The table is beside the messages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from streaming.schema import messages
+if TYPE_CHECKING:
+    from streaming.schema.messages import Message
 
 
 class Policy(StrEnum):
@@ -20,8 +23,24 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What an array field of a message must look like to be accepted.
+
+    Attributes:
+        dtype: its element type, for example "float32".
+        shape: its sides; None for any side of at least 1.
+        low, high: the range of its elements, None for any (floats must be finite all the same).
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Topic:
-    """One row of the table.
+    """One row of `streaming.schema.messages.TOPICS`.
 
     Attributes:
         name: the topic's name, also the name of the stage that publishes it.
@@ -32,35 +51,20 @@ class Topic:
         queue: how many messages a reader may lag behind before one is lost (ordered) or superseded (latest).
         together: where the latest wins, of how many that have come at once none is superseded. A picture that comes
             with the one before it can still be seen.
+        layouts: array field -> what its array must look like; or several layouts of different types, of which one must
+            fit. A reader relies on these, so a message that differs is refused when it arrives.
     """
 
     name: str
-    message: type[messages.Message]
+    message: type[Message]
     rate_hz: float
     policy: Policy
     max_bytes: int
     queue: int
     together: int = 1
+    layouts: Mapping[str, Layout | tuple[Layout, ...]] = field(default_factory=dict)
 
     @property
     def room(self) -> int:
         """How many messages a stage gets at once, or holds until its next step."""
         return self.queue if self.policy is Policy.ORDERED else self.together
-
-
-TOPICS: dict[str, Topic] = {
-    topic.name: topic
-    for topic in (
-        Topic("camera", messages.Camera, 25.0, Policy.LATEST, 3_200_000, 2),
-        Topic("motion", messages.Motion, 25.0, Policy.LATEST, 16_384, 4),
-        Topic("tokens", messages.Tokens, 25.0, Policy.ORDERED, 4_096, 64),
-        Topic("sound", messages.Sound, 25.0, Policy.ORDERED, 16_384, 64),
-        Topic("speaker", messages.Speaker, 25.0, Policy.LATEST, 4_096, 16),
-        Topic("microphone", messages.Microphone, 25.0, Policy.ORDERED, 16_384, 64),
-        Topic("hearing", messages.Hearing, 25.0, Policy.ORDERED, 4_096, 64),
-        Topic("scene", messages.Scene, 0.0, Policy.STATE, 2_000_000, 4),
-        Topic("flow", messages.Flow, 25.0, Policy.LATEST, 98_304, 4, together=4),
-        Topic("picture", messages.Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4),
-        Topic("screen", messages.Screen, 25.0, Policy.LATEST, 4_096, 16),
-    )
-}

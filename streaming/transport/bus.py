@@ -9,8 +9,8 @@ from typing import Any
 import zmq
 
 from streaming.errors import StageError, WireError
-from streaming.schema.messages import Control, Message, Report
-from streaming.schema.topics import TOPICS, Policy, Topic
+from streaming.schema.messages import TOPICS, Control, Message, Report
+from streaming.schema.topics import Policy, Topic
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport import wire

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
-from streaming import conventions
 from streaming.errors import WireError
-from streaming.schema import messages
 from streaming.schema.messages import SCHEMA_VERSION, Control, Message, Report
 from streaming.schema.topics import Topic
 
@@ -28,58 +25,6 @@ REASONS = ("truncated", "oversized", "version", "malformed", "topic", "dtype", "
 
 Frame = bytes | memoryview
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What an array field must look like to be accepted.
-
-    Attributes:
-        dtype: one of `DTYPES`.
-        shape: its sides; None for any side of at least 1.
-        low, high: the range of its elements, None for any (floats must be finite all the same).
-    """
-
-    dtype: str
-    shape: tuple[int | None, ...]
-    low: float | None = None
-    high: float | None = None
-
-
-_GRID = conventions.FLOW_GRID
-_CODES = (conventions.NUM_CODEBOOKS, conventions.TOKEN_FRAMES_PER_TICK)
-
-LAYOUTS: dict[type[Message], dict[str, Layout | tuple[Layout, ...]]] = {
-    messages.Camera: {"image": Layout("uint8", (None, None, 3))},
-    messages.Motion: {
-        "flow": Layout("float32", (2, _GRID, _GRID)),
-        "speed": Layout("float32", (_GRID, _GRID)),
-        "embedding": Layout("float32", (conventions.EMBEDDING_DIM,)),
-    },
-    messages.Tokens: {
-        "frames": (
-            Layout("int16", _CODES, 0, conventions.CARDINALITY - 1),
-            Layout("float32", (None, conventions.TOKEN_FRAMES_PER_TICK)),
-        )
-    },
-    messages.Sound: {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))},
-    messages.Microphone: {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))},
-    messages.Hearing: {"latent": Layout("float32", (None,))},
-    messages.Scene: {
-        "image": Layout("uint8", (None, None, 3)),
-        "still": Layout("uint8", (conventions.STILL_SIDE, conventions.STILL_SIDE, 3)),
-    },
-    messages.Flow: {
-        "flow": Layout("float32", (2, _GRID, _GRID)),
-        "heard": Layout("float32", (None,)),
-        "displacements": Layout("float32", (None, conventions.WARP_CELLS, conventions.WARP_CELLS, 2)),
-    },
-    messages.Picture: {"image": Layout("uint8", (None, None, 3))},
-}
-"""Message type -> field -> layout, or several of different types of which one must fit.
-
-A reader relies on these, so a message that differs is refused at the door.
-"""
 
 
 def pack(message: Message, topic: Topic) -> list[Frame]:
@@ -134,7 +79,7 @@ def unpack(frames: Sequence[Frame], topic: Topic) -> Message:
     message: Message = _decode(frames[1], topic.message, hook)
     if len(used) != len(buffers):
         raise WireError("malformed", f"{len(buffers) - len(used)} buffers that nothing refers to")
-    _check_layout(message)
+    _check_layouts(message, topic)
     return message
 
 
@@ -252,8 +197,8 @@ def _array(value: Any, buffers: Sequence[Frame], used: set[int]) -> np.ndarray:
     return array
 
 
-def _check_layout(message: Message) -> None:
-    for name, layouts in LAYOUTS.get(type(message), {}).items():
+def _check_layouts(message: Message, topic: Topic) -> None:
+    for name, layouts in topic.layouts.items():
         array: np.ndarray = getattr(message, name)
         options = layouts if isinstance(layouts, tuple) else (layouts,)
         layout = next((one for one in options if one.dtype == array.dtype.name), options[0])

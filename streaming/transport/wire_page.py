@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from streaming.schema import messages
+from streaming.schema.messages import TOPICS
 from streaming.schema.processes import PROCESSES, Process
-from streaming.schema.topics import TOPICS, Policy
+from streaming.schema.topics import Layout, Policy
 from streaming.transport import wire
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "wire.md"
@@ -135,7 +136,8 @@ def _control() -> str:
 def _struct(kind: type[msgspec.Struct]) -> str:
     """A message's heading, what its docstring says, and a table of its own fields."""
     lines = [f"### {kind.__name__}\n", inspect.getdoc(kind) or "", ""]
-    layouts = wire.LAYOUTS.get(kind, {}) if issubclass(kind, messages.Message) else {}
+    topic = next((topic for topic in TOPICS.values() if topic.message is kind), None)
+    layouts = topic.layouts if topic else {}
     inherited = set(messages.Message.__struct_fields__) if kind is not messages.Message else set()
     rows = []
     for field in msgspec.structs.fields(kind):
@@ -149,7 +151,7 @@ def _struct(kind: type[msgspec.Struct]) -> str:
     return "\n".join(lines)
 
 
-def _layout(layout: wire.Layout | tuple[wire.Layout, ...]) -> str:
+def _layout(layout: Layout | tuple[Layout, ...]) -> str:
     if isinstance(layout, tuple):
         return " or ".join(_layout(one) for one in layout)
     sides = ", ".join("any" if side is None else str(side) for side in layout.shape)

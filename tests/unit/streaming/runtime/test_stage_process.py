@@ -16,6 +16,7 @@ from engines.contract import EngineError, EngineSpec
 from streaming.errors import UserError
 from streaming.runtime import stage_process
 from streaming.schema.messages import (
+    TOPICS,
     Control,
     Failed,
     Finished,
@@ -33,7 +34,6 @@ from streaming.schema.messages import (
     Tokens,
 )
 from streaming.schema.processes import Process
-from streaming.schema.topics import TOPICS
 from streaming.settings.config import Links, Show
 from streaming.stage import Context, Inputs
 from streaming.telemetry.metrics import Metrics, Totals

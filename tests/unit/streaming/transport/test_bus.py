@@ -18,8 +18,7 @@ import pytest
 import zmq
 
 from streaming.errors import UserError
-from streaming.schema.messages import Control, Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
-from streaming.schema.topics import TOPICS
+from streaming.schema.messages import TOPICS, Control, Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
 from streaming.settings.config import Links
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock

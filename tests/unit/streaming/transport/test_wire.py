@@ -16,6 +16,7 @@ from streaming import conventions
 from streaming.errors import WireError
 from streaming.schema import messages
 from streaming.schema.messages import (
+    TOPICS,
     Camera,
     Flow,
     Health,
@@ -32,7 +33,7 @@ from streaming.schema.messages import (
     Stop,
     Tokens,
 )
-from streaming.schema.topics import TOPICS, Policy, Topic
+from streaming.schema.topics import Policy, Topic
 from streaming.transport import wire
 
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from streaming.schema import messages
+from streaming.schema.messages import TOPICS
 from streaming.schema.processes import PROCESSES
-from streaming.schema.topics import TOPICS
 from streaming.transport import wire, wire_page
 
 
