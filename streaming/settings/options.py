@@ -105,6 +105,11 @@ def parse(argv: Sequence[str]) -> Command:
         UserError: for anything that can be seen to be wrong before a process starts.
         SystemExit: after `--help`.
     """
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UserError("is not text in UTF-8", shorten(word), "rename the file, and type its new name") from error
     name, rest = (argv[0], list(argv[1:])) if argv and argv[0] in COMMANDS else ("play", list(argv))
     parser = _parser(name)
     options, left = parser.parse_known_args(rest)
@@ -115,7 +120,7 @@ def parse(argv: Sequence[str]) -> Command:
         return Command(name)
     if name == "keys":
         with attributed_to("keys", given["target"]):
-            check_name(given["target"], "keys")
+            check_name(given["target"], "--keys")
         return Command(name, target=given["target"])
     if name == "set":
         return _set_command(given["target"], given["value"], given.get("run_dir", ""))
@@ -230,9 +235,12 @@ def _add(parser: argparse._ActionsContainer, row: Setting) -> None:
 
 def _set_command(name: str, value: str | None, run_dir: str) -> Command:
     """`set`: which control gets which value; the show that runs checks it again."""
+    live = {row.name: row for row in CONTROLS.values() if row.live}
+    if name and name not in (*live, *SETTINGS):
+        raise UserError("there is no such control", f"set {shorten(name)}", or_nearest(name, live))
     if name and value is None:
-        known = f"for example: run_live.py set {name} {CONTROLS[name].default}" if name in CONTROLS else HELP
-        raise UserError("has no value", f"set {shorten(name)}", known)
+        row = SETTINGS[name]
+        raise UserError("has no value", f"set {name}", f"give {row.range_text()}, for example {row.default_text()}")
     if run_dir:
         with attributed_to("run-dir", run_dir):
             check_name(run_dir, "--run-dir")

@@ -11,12 +11,14 @@ from streaming.settings.control_values import ControlValues
 
 
 def test_first_values_come_from_the_show() -> None:
-    controls = ControlValues("picture", Show(controls={"motion": 2.0, "prior": "a.png"}))
-    assert (controls["motion"], controls["chance"], controls.word("prior")) == (2.0, 1.0, "a.png")
+    show = Show(controls={"motion": 2.0, "prior": "a.png"})
+    controls = ControlValues("flow", show)
+    assert (controls["motion"], controls["chance"]) == (2.0, 1.0)
+    assert ControlValues("scene", show).word("prior") == "a.png"
     with pytest.raises(KeyError):
         controls["temperature"]  # another stage's
     with pytest.raises(SettingError, match="must be 0 to 4"):
-        ControlValues("picture", Show(controls={"motion": 9.0}))
+        ControlValues("flow", Show(controls={"motion": 9.0}))
 
 
 def test_changes_are_taken_and_those_of_other_stages_passed_over() -> None:
@@ -31,7 +33,7 @@ def test_changes_are_taken_and_those_of_other_stages_passed_over() -> None:
 @pytest.mark.parametrize("value", [-1.0, 99.0, float("nan"), "loud", None, True, [1.0]])
 def test_a_value_that_cannot_be_used_is_refused_and_the_present_one_stays(value: object) -> None:
     refused: list[UserError] = []
-    controls = ControlValues("picture", Show(), refused.append)
+    controls = ControlValues("flow", Show(), refused.append)
     assert controls.update([Set(name="motion", value=value)]) == []
     assert controls["motion"] == 1.0
     assert "--motion" in str(refused[0])
