@@ -209,6 +209,6 @@ SCREEN = DeviceOption(
         DeviceKind("none", "no picture is shown", _SCREENS + "device:open_none", "none"),
     ),
 )
-"""Openers take (argument, (width, height), note, count) and give a `ScreenDevice`."""
+"""Openers take (argument, note, count) and give a `ScreenDevice`."""
 
 DEVICE_OPTIONS = {option.name: option for option in (CAMERA, SPEAKER, MICROPHONE, SCREEN)}

@@ -1,4 +1,4 @@
-"""The stage that shows: every picture at its moment, and none of them late because of another."""
+"""The screen stage: shows every picture when its sound is heard."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS, TICKS_PER_SECOND
 from streaming.devices.screens.device import ScreenDevice
@@ -15,25 +16,25 @@ from streaming.stage import Context, Inputs
 from streaming.timing import clock
 
 WAKE_NS = 20_000_000
-"""A window wants to be asked what was typed now and then."""
+"""A window is asked this often for what was typed."""
 MAX_WAITING = 8
-"""Pictures that may wait for their moment: those of a show that listens to itself come before they are heard."""
+"""Pictures that may wait for their time; a show that listens to itself makes them before their sound is played."""
 LATEST_NS = 250_000_000
-"""A picture that would have to wait longer than this has a stamp that is not to be believed."""
+"""A time stamp further in the future than this is taken for wrong, and the picture shown at once."""
 APART_NS = 16_000_000
-"""Of pictures that are due together each is shown for at least so long: a frame of a common monitor."""
+"""Each picture is shown for at least one frame of a common monitor (60 Hz)."""
 PASSED_NS = TICK_NS
-"""A picture is passed over once the next one has been due for so long."""
+"""A picture is skipped once the next one has been due for one tick."""
 
 
 class ScreenStage:
-    """Shows a picture when its sound is heard, or at once when that has been.
+    """Shows a picture when its sound is played, or at once if that time has passed.
 
-    A picture that comes when the next one is due already is still seen, briefly; a tick later it is passed over.
+    A picture that is late is still shown while the next one is due for less than a tick; then it is skipped.
 
     Args:
-        opener: opens what `--screen` says; see `device_kinds.SCREEN`.
-        now_ns: reads the clock, for the moment at which a picture has been shown.
+        opener: opens the screen that `--screen` names; see `device_kinds.SCREEN`.
+        now_ns: reads the clock, for the time at which a picture was shown.
     """
 
     def __init__(
@@ -43,16 +44,23 @@ class ScreenStage:
     ) -> None:
         self._opener, self._now_ns = opener, now_ns
         self._device: ScreenDevice | None = None
+        self._size: tuple[int, int] | None = None
         self._waiting: deque[tuple[int, Picture]] = deque()
-        """With the moment from which each may be shown."""
+        """Each with the time from which it may be shown."""
         self._free_ns = 0
         self._last_tick: int | None = None
         self._shown = self._missed = 0
         self._wake_ns: int | None = None
 
     def setup(self, context: Context) -> None:
-        """The screen is opened with the scene, whose size it has, or with the first picture."""
+        """Open the screen, so that one that cannot be opened is said before the show begins.
+
+        Raises:
+            UserError: when it cannot be opened.
+        """
         self._context = context
+        self._device = self._opener(context.show.screen, context.note, context.metrics.count)
+        context.info["device"] = self._device.name
         self._wake_ns = context.now_ns + WAKE_NS
 
     def wake_ns(self) -> int | None:
@@ -60,21 +68,18 @@ class ScreenStage:
         return self._wake_ns
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Show what is due.
-
-        Raises:
-            UserError: when the screen cannot be opened.
-        """
+        """Show what is due."""
         scene = inputs.latest(Scene)
-        if scene is not None and self._device is None:
-            self._open((scene.image.shape[1], scene.image.shape[0]))
+        if scene is not None:
+            self._set_size(scene.image)
         for picture in inputs.all(Picture):
             self._take(picture, now_ns)
         shown = self._show_due(now_ns)
         if self._device is not None:
-            for heard in inputs.all(Microphone):
-                self._device.hear(heard.tick, heard.pcm)
-            if "quit" in self._device.wishes():
+            if self._size is not None:
+                for sound in inputs.all(Microphone):
+                    self._device.hear(sound.tick, sound.pcm)
+            if "quit" in self._device.requests():
                 self._context.finish("the window was closed")
         self._wake_ns = now_ns + WAKE_NS
         if self._waiting:
@@ -86,10 +91,13 @@ class ScreenStage:
         if self._device is not None:
             self._device.close()
 
-    def _open(self, size: tuple[int, int]) -> None:
-        context = self._context
-        self._device = self._opener(context.show.screen, size, context.note, context.metrics.count)
-        context.info.update(device=self._device.name, size=list(size))
+    def _set_size(self, image: NDArray[np.uint8]) -> None:
+        """Tell the screen the size of the pictures: that of the scene, or of the first one, [H, W, 3]."""
+        size = (image.shape[1], image.shape[0])
+        if self._size is None and self._device is not None:
+            self._size = size
+            self._device.set_size(size)
+            self._context.info["size"] = list(size)
 
     def _take(self, picture: Picture, now_ns: int) -> None:
         image = picture.image
@@ -98,15 +106,14 @@ class ScreenStage:
             return
         if picture.capture_ns > now_ns + LATEST_NS:
             picture.capture_ns = now_ns
-        if self._device is None:
-            self._open((image.shape[1], image.shape[0]))
+        self._set_size(image)
         self._waiting.append((max(picture.capture_ns, now_ns), picture))
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popleft()
             self._context.metrics.count("drops")
 
     def _show_due(self, now_ns: int) -> Sequence[Message]:
-        """The next picture whose moment has come, unless the one before it was shown just now."""
+        """The next picture whose time has come, unless the one before it was shown less than 16 ms ago."""
         waiting, metrics = self._waiting, self._context.metrics
         while len(waiting) > 1 and waiting[1][0] + PASSED_NS <= now_ns:
             waiting.popleft()

@@ -1,4 +1,4 @@
-"""Films: pictures and sound in one MP4, written tick by tick in a thread of its own."""
+"""Writes a film: pictures and sound in one MP4, tick by tick, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from streaming.system.files import Existing, absolute, new_file, reason
 from streaming.timing import clock
 
 MAX_WAITING_PICTURES = 6
-"""Pictures that may wait for the encoder; a camera frame is 1.2 MB at most. Beyond, pictures are dropped."""
+"""Pictures that may wait for the encoder (1.2 MB each at most); more are dropped and counted."""
 MAX_WAITING_TICKS = 1_500
-"""Ticks of sound that may wait: one minute, 8 MB. A disk that is further behind ends the recording."""
+"""Ticks of sound that may wait: one minute, 8 MB. A disk that is further behind ends the film."""
 MAX_GAP_TICKS = 250
-"""Missing ticks that are filled with silence at once; after a longer gap the film goes on without it (10 s)."""
+"""The longest gap that is filled with silence (10 s); a longer one is cut out of the film."""
 CLOSE_TIMEOUT_S = 5.0
 _VIDEO_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "22", "threads": "1"}
 _MUXER_OPTIONS = {
-    # Each second becomes playable by itself, so that `kill -9` or a full disk leaves a film; at a clean end the index
-    # of an ordinary MP4 is added for players that want one. delay_moov keeps the sound encoder's 32 ms of priming out.
+    # Each second is playable by itself, so a killed process or a full disk leaves a film. At a clean end the index of
+    # an ordinary MP4 is added for players that need one. delay_moov leaves out the sound encoder's 32 ms of priming.
     "movflags": "+frag_keyframe+delay_moov+hybrid_fragmented",
     "flush_packets": "1",
 }
 
 
 class FilmComposer(Protocol):
-    """What makes a film's pictures; called in the writing thread.
+    """Makes the pictures of a film; called in the writing thread.
 
     Attributes:
-        size: width and height of them all, even numbers.
+        size: width and height of every picture in pixels, even numbers.
     """
 
     size: tuple[int, int]
 
     def hear(self, pcm: NDArray[np.float32]) -> None:
-        """Take in the sound of the next tick, float32 [1280]."""
+        """Feed the sound of the next tick, float32 [1280]."""
 
     def compose(self, shot: FilmShot) -> NDArray[np.uint8]:
-        """The picture of the tick whose sound was heard last, uint8 [H, W, 3]."""
+        """The picture of the tick whose sound was fed last, uint8 [H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ class _Tick:
 
 
 class Film:
-    """A film in the making, which is begun with its first tick. `add` never blocks; writing happens in a thread.
+    """A film that is being written. Its file is made with the first tick; `add` never blocks.
 
     Args:
         path: the MP4 to write.
         existing: what becomes of a file of that name: "number": it stays, and this one gets a number; "aside": it is
             renamed.
-        pictures: makes its pictures; None for camera, flow and spectrogram side by side.
-        note: says one line to the user; called from the writing thread.
+        pictures: makes the pictures; None for camera, flow and spectrogram side by side.
+        note: says one line to the user; also called from the writing thread.
         count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`.
         observe: takes a duration in ms: `compose_ms`, `encode_ms`.
 
@@ -104,7 +104,7 @@ class Film:
         self._thread.start()
 
     def add(self, pcm: NDArray[np.float32], shot: FilmShot) -> None:
-        """Take in the next tick: float32 [1280] and what its picture shows; missing ticks become silence."""
+        """Append a tick: its sound, float32 [1280], and what its picture shows; missing ticks become silence."""
         if self.stopped:
             return
         if self._next_tick is not None:
@@ -132,7 +132,7 @@ class Film:
         self._still_path = path
 
     def close(self) -> None:
-        """Write what waits and finish the file, within bounded time."""
+        """Write the waiting ticks and finish the file, within 10 s."""
         try:
             self._queue.put(None, timeout=CLOSE_TIMEOUT_S if self._thread.is_alive() else 0.0)
         except queue.Full:

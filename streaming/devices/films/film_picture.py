@@ -1,4 +1,4 @@
-"""Composes the film's picture: the camera and its flow, or the camera and what is shown; below them the sound."""
+"""Composes the film's pictures: camera and flow, or camera and shown picture, above a spectrogram of the sound."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BRIGHT = (232, 226, 222)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 FULL_SPEED = 0.3
-"""Mean velocity of a cell in frame sides per second that is drawn at full brightness: a quick gesture of one arm."""
+"""Speed that is drawn at full brightness, in frame sides per second: a quick gesture of one arm."""
 _WINDOW = 2_048
 _HOP = 320
 _LOW_HZ, _HIGH_HZ = 60.0, 15_000.0
@@ -42,15 +42,15 @@ _METER_FLOOR_DB = -60.0
 
 @dataclass(frozen=True)
 class FilmShot:
-    """What the picture of one tick shows.
+    """The content of one picture of the film.
 
     Attributes:
         tick: the tick's number.
         camera: uint8 [H, W, 3] BGR, or None before the first frame.
         flow: float32 [2, 16, 16] in frame sides per second, or None before the first motion.
-        latency_ms: motion-to-sound, without a camera sound-to-picture; None when it is not known.
-        picture: what the reverse loop shows, uint8 [H, W, 3] BGR; None where there is none. Without a camera the flow
-            is the picture's.
+        latency_ms: motion-to-sound, or sound-to-picture without a camera; None when it is not known.
+        picture: the picture on the screen, uint8 [H, W, 3] BGR; None where there is none. Without a camera, `flow` is
+            that of this picture.
     """
 
     tick: int
@@ -61,10 +61,10 @@ class FilmShot:
 
 
 class Spectrogram:
-    """A scrolling picture of the sound: log-frequency axis from 60 Hz to 15 kHz, one column each 10 ms.
+    """A scrolling spectrogram: logarithmic axis from 60 Hz to 15 kHz, one column per 10 ms.
 
     Args:
-        width: columns kept.
+        width: columns.
         height: rows.
     """
 
@@ -76,7 +76,7 @@ class Spectrogram:
         self._picture[:] = _colour(np.zeros((1, 1), np.uint8))[0, 0]
 
     def add(self, pcm: NDArray[np.float32]) -> None:
-        """Take in the next tick: float32 [1280]; costs 0.4 ms."""
+        """Append a tick, float32 [1280]; takes 0.4 ms."""
         sound = np.concatenate((self._past, pcm))
         self._past = sound[-_WINDOW:]
         ends = np.arange(_HOP, pcm.size + 1, _HOP)
@@ -96,7 +96,7 @@ class Spectrogram:
 
 
 class Composer:
-    """Draws the film's picture; keeps the spectrogram and the meter between ticks."""
+    """Draws the film's pictures; the spectrogram and the meter go on from tick to tick."""
 
     size = (WIDTH, HEIGHT)
 
@@ -109,11 +109,11 @@ class Composer:
         self._labels = {name: _label(name, 8 * len(name) + 8) for name in ("camera", "flow", "picture")}
 
     def hear(self, pcm: NDArray[np.float32]) -> None:
-        """Take in the sound of a tick, also of one whose picture is not composed."""
+        """Feed the sound of a tick, also of one whose picture is dropped."""
         self._spectrogram.add(pcm)
         self._level_db = 20.0 * float(np.log10(np.sqrt(np.mean(np.square(pcm))) + 1e-6))
         peak_db = 20.0 * float(np.log10(np.max(np.abs(pcm)) + 1e-6))
-        # The peak mark falls by 20 dB a second, as the usual programme meters do.
+        # The peak mark falls by 20 dB per second, as on a programme meter.
         self._peak_db = max(peak_db, self._peak_db - 20.0 / TICKS_PER_SECOND)
 
     def compose(self, shot: FilmShot) -> Image:
@@ -137,7 +137,7 @@ class Composer:
         return canvas
 
     def _draw_camera_and_flow(self, left: Image, right: Image, shot: FilmShot) -> None:
-        """The camera, and its flow."""
+        """The camera on the left, its flow on the right."""
         if shot.camera is not None:
             small = self._draw_whole(left, shot.camera)
             if shot.flow is not None:
@@ -148,7 +148,7 @@ class Composer:
         self._name(right, "flow")
 
     def _draw_camera_and_picture(self, left: Image, right: Image, shot: FilmShot, picture: Image) -> None:
-        """The camera with its flow in a corner, or the picture's flow; and the picture."""
+        """On the left the camera with its flow in a corner, or the picture's flow; on the right the picture."""
         shown = self._draw_whole(right, picture)
         if shot.camera is None:
             self._put(left, flow_picture(shot.flow, shown) if shot.flow is not None else shown)
@@ -162,9 +162,9 @@ class Composer:
         self._name(right, "picture")
 
     def _draw_whole(self, panel: Image, image: Image) -> Image:
-        """Draw an image whole into a panel; returns it as it is drawn."""
+        """Draw a whole image into a panel; gives it in the size in which it is drawn."""
         height, width, _, _ = _place(image)
-        # Linear is sharp enough at 0.7 and costs 0.3 ms where INTER_AREA costs 2 ms.
+        # At a scale of 0.7 linear interpolation is sharp enough; it takes 0.3 ms, INTER_AREA 2 ms.
         small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         self._put(panel, small)
         return small
@@ -174,7 +174,7 @@ class Composer:
         place = height, width, (_PANEL_W - width) // 2, (_PANEL_H - height) // 2
         which = panel.__array_interface__["data"][0]
         if self._placed.get(which) != place:
-            # Clearing costs 3 ms, so only when the picture's place has changed.
+            # Clearing takes 3 ms, so it is done only when the picture's place has changed.
             panel[:] = _PANEL
             self._placed[which] = place
         panel[place[3] : place[3] + height, place[2] : place[2] + width] = small
@@ -205,19 +205,19 @@ class Composer:
 
 
 def flow_picture(flow: NDArray[np.float32], under: Image) -> Image:
-    """Draw a flow grid as colours: hue is the direction, brightness the speed, over the dimmed picture.
+    """Draw a flow grid in colour (hue is direction, brightness is speed) over the dimmed picture.
 
     Args:
         flow: float32 [2, 16, 16] of the frame fitted into a square.
-        under: uint8 [H, W, 3], the picture that it belongs to; gives the shape.
+        under: uint8 [H, W, 3], the picture that the flow belongs to.
 
     Returns:
         uint8 [H, W, 3] BGR.
     """
     height, width = under.shape[:2]
     longest = max(height, width)
-    # The colours are made at 4 times the grid's size and enlarged smoothly: the eye sees no difference from colouring
-    # every pixel, which costs 4 ms more. Linear, because the overshoot of a cubic draws halos.
+    # Coloured at 4 times the grid's size, then enlarged: it looks like colouring every pixel and takes 4 ms less.
+    # Linear, because cubic interpolation overshoots and draws halos.
     side = 4 * FLOW_GRID
     grid_w, grid_h = max(2, round(side * width / longest)), max(2, round(side * height / longest))
     top, left = (side - grid_h) // 2, (side - grid_w) // 2
@@ -255,7 +255,7 @@ def _flow_colours(x: NDArray[np.float32], y: NDArray[np.float32]) -> Image:
 
 
 def _wheel(side: int) -> Image:
-    """The legend: which colour is which direction."""
+    """The legend of the colours: each direction in its hue."""
     axis = np.linspace(-1.0, 1.0, side, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     colours = _flow_colours(x * FULL_SPEED, y * FULL_SPEED)
@@ -281,7 +281,7 @@ def _log_bands(height: int) -> NDArray[np.float32]:
     centre = edges[1:-1, None]
     half = np.maximum((edges[2:] - edges[:-2]) / 2.0, 1.0)[:, None]
     weights = np.maximum(0.0, 1.0 - np.abs(bins - centre) / half)
-    # A wide band shows its mean would hide a partial; the square root lies between the mean and the sum.
+    # The mean of a wide band would hide a single partial; dividing by the square root lies between mean and sum.
     return np.asarray(weights / np.sqrt(weights.sum(axis=1, keepdims=True)), np.float32)
 
 
@@ -301,7 +301,7 @@ def _label(text: str, width: int) -> Image:
 
 
 def _template() -> Image:
-    """What never changes: background, labels, axes."""
+    """The constant part of the picture: background, labels, axes."""
     canvas = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     canvas[:] = _BACKGROUND
     for x in (_LEFT_X, _RIGHT_X):

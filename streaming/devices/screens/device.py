@@ -1,4 +1,4 @@
-"""What a screen is, and the one that shows nothing."""
+"""The interface of every screen, and the screen that shows nothing."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ class ScreenDevice(Protocol):
     """An open screen.
 
     Attributes:
-        name: what it is, for the user.
+        name: what it is, in words for the user.
     """
 
     name: str
 
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Say how large the pictures will be, as (width, height) in pixels; called before the first one."""
+
     def show(self, tick: int, picture: Image) -> None:
-        """Show a tick's picture, uint8 [H, W, 3] BGR, now."""
+        """Show the picture of a tick now: uint8 [H, W, 3] BGR."""
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """The sound of a tick, float32 [1280], for a screen that keeps it."""
+        """Feed the sound of a tick, float32 [1280]; only a film uses it."""
 
-    def wishes(self) -> list[str]:
-        """What a person asked for at the screen since the last call: "quit", "fullscreen"."""
+    def requests(self) -> list[str]:
+        """What the user asked for at the screen since the last call: "quit"."""
 
     def close(self) -> None:
-        """Release it; may be called twice."""
+        """Release the screen; may be called twice."""
 
 
 class NullScreen:
@@ -42,20 +45,23 @@ class NullScreen:
 
     name = "none"
 
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Do nothing."""
+
     def show(self, tick: int, picture: Image) -> None:
-        """Nothing to show it on."""
+        """Do nothing."""
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Nothing to keep it in."""
+        """Do nothing."""
 
-    def wishes(self) -> list[str]:
-        """Nobody is there."""
+    def requests(self) -> list[str]:
+        """Nothing is asked for."""
         return []
 
     def close(self) -> None:
         """Nothing to release."""
 
 
-def open_none(argument: str, size: tuple[int, int], note: Note, count: Count) -> NullScreen:
+def open_none(argument: str, note: Note, count: Count) -> NullScreen:
     """No screen."""
     return NullScreen()

@@ -16,28 +16,27 @@ from streaming.system.files import check_output
 
 
 class _PlainComposer:
-    """A film's pictures that are shown as they are."""
+    """Passes pictures on as they are."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
         self._last: Image = np.zeros((size[1], size[0], 3), np.uint8)
 
     def hear(self, pcm: NDArray[np.float32]) -> None:
-        """The sound is not drawn."""
+        """Do nothing: the sound is not drawn."""
 
     def compose(self, shot: FilmShot) -> Image:
-        """The tick's picture, or the one before it."""
+        """The picture of the tick, or the previous one where it has none."""
         if shot.camera is not None:
             self._last = shot.camera
         return self._last
 
 
 class FilmScreen:
-    """A film of the pictures with the sound that they belong to; every tick is in it, once.
+    """A film of the pictures with their sound; every tick is in it exactly once.
 
     Args:
         path: the MP4, made with the first picture; an earlier one is moved aside.
-        size: width and height of the pictures.
         note: says one line to the user.
         count: adds to a counter.
 
@@ -46,45 +45,57 @@ class FilmScreen:
     """
 
     WAITS = 4
-    """Ticks that a picture or a sound waits for its partner."""
+    """Ticks for which a picture waits for its sound, or a sound for its picture."""
 
     def __init__(
         self,
         path: Path,
-        size: tuple[int, int],
         note: Note = lambda line: None,
         count: Count = lambda name, by: None,
     ) -> None:
         self.name = f"file:{path}"
         check_output(str(path), "--screen")
-        self._size = size
-        self._film = Film(path, _PlainComposer(size), existing="aside", note=note, count=count)
+        self._path, self._note, self._count = path, note, count
+        self._size = (0, 0)
+        self._film: Film | None = None
         self._pictures: dict[int, Image] = {}
         self._sounds: dict[int, NDArray[np.float32]] = {}
 
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Begin the film, whose pictures all have this size; a second call changes nothing."""
+        if self._film is None:
+            self._size = size
+            self._film = Film(self._path, _PlainComposer(size), existing="aside", note=self._note, count=self._count)
+
     def show(self, tick: int, picture: Image) -> None:
-        """Keep it until its sound is there."""
+        """Hold the picture until its sound is there."""
+        self.set_size((picture.shape[1], picture.shape[0]))
         if picture.shape[1::-1] != self._size:
             picture = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)
         self._pictures[tick] = picture
         self._write(max(self._pictures) - self.WAITS)
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Keep it until its picture is there."""
+        """Hold the sound until its picture is there; before the size is known it is left out."""
+        if self._film is None:
+            return
         self._sounds[tick] = pcm
         self._write(max(self._sounds) - self.WAITS)
 
-    def wishes(self) -> list[str]:
-        """Nobody asks a file for anything."""
+    def requests(self) -> list[str]:
+        """Nothing is asked for."""
         return []
 
     def close(self) -> None:
         """Finish the film."""
         self._write(max([-1, *self._pictures, *self._sounds]))
-        self._film.close()
+        if self._film is not None:
+            self._film.close()
 
     def _write(self, overdue: int) -> None:
-        """Film what is complete, in order, and what is overdue with what there is of it."""
+        """Write the complete ticks in order; a tick up to `overdue` is written also without its partner."""
+        if self._film is None:
+            return
         for tick in sorted({*self._pictures, *self._sounds}):
             if tick > overdue and not (tick in self._pictures and tick in self._sounds):
                 return
@@ -93,10 +104,10 @@ class FilmScreen:
             self._film.add(silence if pcm is None else pcm, FilmShot(tick, self._pictures.pop(tick, None)))
 
 
-def open_film(path: str, size: tuple[int, int], note: Note, count: Count) -> FilmScreen:
+def open_film(path: str, note: Note, count: Count) -> FilmScreen:
     """A film of the pictures.
 
     Raises:
         UserError: when no file can be made there.
     """
-    return FilmScreen(Path(path), size, note, count)
+    return FilmScreen(Path(path), note, count)

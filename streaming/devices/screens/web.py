@@ -1,4 +1,4 @@
-"""A page that shows the newest picture in any browser: motion JPEG from a small server on this machine only."""
+"""A page that shows the newest picture in any browser: motion JPEG from a server on this machine only."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from streaming.errors import SourceError
 DEFAULT_PORT, LAST_PORT = 8025, 65_535
 QUALITY = 90
 MOST = 8
-"""Browsers that may look at once."""
+"""Browsers that may be connected at once."""
 _WAIT_S = 1.0
 _PAGE = b"""<!doctype html><meta charset="utf-8"><title>Antiphon</title>
 <style>html,body{margin:0;height:100%;background:#000}img{width:100%;height:100%;object-fit:contain;cursor:none}</style>
-<img src="picture" alt="what the music moves" onclick="document.documentElement.requestFullscreen()">"""
+<img src="picture" alt="the moving picture" onclick="document.documentElement.requestFullscreen()">"""
 _BORDER = b"antiphon"
 
 
 class PictureServer:
-    """Serves `/`, a page, and `/picture`, which every browser shows as a moving picture.
+    """Serves a page at `/` and the pictures as motion JPEG at `/picture`.
 
-    Whoever looks gets the newest picture when the last one is through: a slow browser misses pictures, and holds up
-    nobody. Nothing is encoded while nobody looks.
+    A browser gets the newest picture when it has received the last one, so a slow browser misses pictures and delays
+    nobody. Nothing is encoded while no browser is connected.
 
     Args:
         port: of 127.0.0.1; 0 for any.
@@ -38,7 +38,7 @@ class PictureServer:
         encoded: how many pictures were made into JPEG so far.
 
     Raises:
-        SourceError: when the port cannot be had.
+        SourceError: when the port cannot be opened.
     """
 
     def __init__(self, port: int) -> None:
@@ -52,22 +52,22 @@ class PictureServer:
         try:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
         except OSError as error:
-            fix = "end what else uses it, or choose another: --screen web:PORT"
-            raise SourceError(f"the port cannot be had ({error.strerror})", f"127.0.0.1:{port}", fix) from error
+            fix = "end the program that uses it, or choose another: --screen web:PORT"
+            raise SourceError(f"the port cannot be opened ({error.strerror})", f"127.0.0.1:{port}", fix) from error
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="web", daemon=True)
         self._thread.start()
 
     def offer(self, picture: NDArray[np.uint8]) -> None:
-        """Make this the newest picture, uint8 [H, W, 3]; it must not be written to afterwards."""
+        """Make this the newest picture, uint8 [H, W, 3]; the caller must not write to it afterwards."""
         with self._changed:
             self._picture = picture
             self._number += 1
             self._changed.notify_all()
 
     def newer(self, than: int) -> tuple[int, bytes] | None:
-        """The newest picture as JPEG with its number, once there is a newer one; None at the end."""
+        """Wait for a picture newer than number `than`; gives its number and JPEG data, or None once the server ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > than or self._ended, _WAIT_S)
             if self._ended:
@@ -86,7 +86,7 @@ class PictureServer:
         return encoded
 
     def begin(self) -> bool:
-        """Count one more who looks; False when there are too many."""
+        """Count a browser in; False when too many are connected."""
         with self._changed:
             if self._looking >= MOST:
                 return False
@@ -94,12 +94,12 @@ class PictureServer:
             return True
 
     def end(self) -> None:
-        """One fewer looks."""
+        """Count a browser out."""
         with self._changed:
             self._looking -= 1
 
     def close(self) -> None:
-        """Let everyone go and close the port."""
+        """Disconnect all browsers and close the port."""
         with self._changed:
             ended, self._ended = self._ended, True
             self._changed.notify_all()
@@ -116,7 +116,7 @@ def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
         timeout = 10.0
 
         def log_message(self, *_: Any) -> None:
-            """The terminal belongs to the show."""
+            """Print nothing into the show's terminal."""
 
         def do_GET(self) -> None:
             if self.path in ("/", "/index.html"):
@@ -135,7 +135,7 @@ def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
 
         def _stream(self) -> None:
             if not server.begin():
-                self.send_error(503, "too many are looking")
+                self.send_error(503, "too many browsers are connected")
                 return
             try:
                 self.send_response(200)
@@ -149,7 +149,7 @@ def _handler_of(server: PictureServer) -> type[BaseHTTPRequestHandler]:
                         head = b"--%b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (_BORDER, len(data))
                         self.wfile.write(head + data + b"\r\n")
             except OSError:
-                return  # Whoever looked has gone.
+                return  # The browser has disconnected.
             finally:
                 server.end()
 
@@ -170,15 +170,18 @@ class WebScreen:
         self._server = PictureServer(port)
         self.name = self._server.url
 
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Do nothing: a browser fits the picture into its window."""
+
     def show(self, tick: int, picture: Image) -> None:
-        """Offer it to those who look."""
+        """Offer it to the browsers."""
         self._server.offer(picture)
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """The sound comes from the speaker."""
+        """Do nothing: the sound comes from the speaker."""
 
-    def wishes(self) -> list[str]:
-        """A page asks for nothing."""
+    def requests(self) -> list[str]:
+        """Nothing is asked for."""
         return []
 
     def close(self) -> None:
@@ -186,11 +189,11 @@ class WebScreen:
         self._server.close()
 
 
-def open_page(port: str, size: tuple[int, int], note: Note, count: Count) -> WebScreen:
+def open_page(port: str, note: Note, count: Count) -> WebScreen:
     """A page for browsers, on a port of this machine.
 
     Raises:
-        UserError: when the port cannot be had.
+        UserError: when the port cannot be opened.
     """
     number = int(port) if port else DEFAULT_PORT
     if number > LAST_PORT:

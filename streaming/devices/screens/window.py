@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from streaming.devices.screens.device import Count, Image, Note, NullScreen, ScreenDevice
 from streaming.errors import SourceError, UserError
 
+FIRST_SIZE = (512, 512)
+"""Width and height of a window in pixels, until the pictures' size is known."""
+
 
 class WindowScreen:
-    """A window: F or a double click makes it fill its monitor, Escape makes it small again, Q or closing it ends.
+    """A window. F, F11 or a double click fills the monitor, Escape goes back, Q or closing it ends the show.
 
     Args:
-        size: width and height of the pictures; a window has their size at first.
-        monitor: number of the monitor, counted from 0; None for a window on the first one.
+        monitor: number of the monitor to fill, from 0; None for a window on the first one.
 
     Attributes:
         full: it fills its monitor.
@@ -30,31 +32,38 @@ class WindowScreen:
         UserError: when there is no display, no such monitor, or no library for it.
     """
 
-    def __init__(self, size: tuple[int, int], monitor: int | None = None) -> None:
+    def __init__(self, monitor: int | None = None) -> None:
         self._game = game = _load_pygame()
         if not game.display.get_init():
             try:
                 game.display.init()
             except game.error as error:
                 fix = "use --screen web, file:PATH.mp4 or none"
-                raise SourceError(f"there is no display to open it on ({error})", "--screen window", fix) from error
+                raise SourceError(f"there is no display ({error})", "--screen window", fix) from error
         sizes = game.display.get_desktop_sizes()
         if monitor is not None and monitor >= len(sizes):
             raise SourceError(
                 f"there is no such monitor; this machine has {len(sizes)}, counted from 0",
                 f"--screen window:{monitor}",
-                "choose one of these",
+                "choose one of these numbers",
             )
         self._monitor, self.full = monitor or 0, monitor is not None
-        self._size = size
+        self._size = FIRST_SIZE
         self._clicked_ms = -1000
         self._open()
         game.display.set_caption("Antiphon")
         width, height = sizes[self._monitor]
         self.name = f"window on monitor {self._monitor} ({width} x {height})"
 
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Give the window the size of the pictures."""
+        if size != self._size:
+            self._size = size
+            if not self.full:
+                self._open()
+
     def show(self, tick: int, picture: Image) -> None:
-        """Draw it, as large as the window allows, whole and undistorted."""
+        """Draw the whole picture as large as the window allows, in its own proportions."""
         game, surface = self._game, self.surface
         room = surface.get_size()
         scale = min(room[0] / picture.shape[1], room[1] / picture.shape[0])
@@ -66,10 +75,10 @@ class WindowScreen:
         game.display.flip()
 
     def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """The sound comes from the speaker."""
+        """Do nothing: the sound comes from the speaker."""
 
-    def wishes(self) -> list[str]:
-        """What was typed and clicked; the window stays alive by this being called."""
+    def requests(self) -> list[str]:
+        """What was typed and clicked; must be called often, or the system takes the window for dead."""
         game, found = self._game, []
         for event in game.event.get():
             if event.type == game.QUIT or (event.type == game.KEYDOWN and event.key == game.K_q):
@@ -104,7 +113,7 @@ class WindowScreen:
 
 
 def _load_pygame() -> ModuleType:
-    """Import pygame, without its greeting.
+    """Import pygame without its greeting on the terminal.
 
     Raises:
         UserError: when it is missing.
@@ -114,7 +123,7 @@ def _load_pygame() -> ModuleType:
         import pygame
     except ImportError as error:
         fix = "install it: pip install pygame-ce; or use --screen web, file:PATH.mp4 or none"
-        raise UserError(f"the window library cannot be loaded ({error})", "--screen window", fix) from error
+        raise UserError(f"the window library pygame cannot be loaded ({error})", "--screen window", fix) from error
     module: ModuleType = pygame
     return module
 
@@ -124,21 +133,21 @@ def has_display() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_window(monitor: str, size: tuple[int, int], note: Note, count: Count) -> WindowScreen:
+def open_window(monitor: str, note: Note, count: Count) -> WindowScreen:
     """A window, or a whole monitor by its number.
 
     Raises:
         UserError: when there is no display or no such monitor.
     """
-    return WindowScreen(size, int(monitor) if monitor else None)
+    return WindowScreen(int(monitor) if monitor else None)
 
 
-def open_auto(argument: str, size: tuple[int, int], note: Note, count: Count) -> ScreenDevice:
+def open_auto(argument: str, note: Note, count: Count) -> ScreenDevice:
     """A window where there is a display, else nothing."""
     if not has_display():
         return NullScreen()
     try:
-        return WindowScreen(size)
+        return WindowScreen()
     except UserError as error:
         note(f"no window ({error.what}); the picture is not shown")
         return NullScreen()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streaming.errors import UserError
-from streaming.schema.messages import Message, Microphone, Picture, Screen
+from streaming.schema.messages import Message, Microphone, Picture, Scene, Screen
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.screen import APART_NS, MAX_WAITING, PASSED_NS, WAKE_NS, ScreenStage
@@ -17,14 +17,18 @@ from streaming.telemetry.metrics import Metrics
 MS = 1_000_000
 
 
-class FakeSurface:
+class FakeScreen:
     name = "fake"
 
     def __init__(self) -> None:
         self.shown: list[int] = []
         self.heard: list[int] = []
+        self.sizes: list[tuple[int, int]] = []
         self.wanted: list[str] = []
         self.closed = False
+
+    def set_size(self, size: tuple[int, int]) -> None:
+        self.sizes.append(size)
 
     def show(self, tick: int, picture: np.ndarray) -> None:
         self.shown.append(tick)
@@ -32,7 +36,7 @@ class FakeSurface:
     def hear(self, tick: int, pcm: np.ndarray) -> None:
         self.heard.append(tick)
 
-    def wishes(self) -> list[str]:
+    def requests(self) -> list[str]:
         found, self.wanted = self.wanted, []
         return found
 
@@ -40,26 +44,20 @@ class FakeSurface:
         self.closed = True
 
 
-class Showing:
+class ScreenBench:
     """A stage with a fake screen on virtual time."""
 
-    def __init__(self, prior: bool = True) -> None:
-        self.surface, self.metrics, self.now = FakeSurface(), Metrics(), 1_000 * MS
-        self.prior = prior
-        self.opened: list[Any] = []
+    def __init__(self) -> None:
+        self.screen, self.metrics, self.now = FakeScreen(), Metrics(), 1_000 * MS
+        self.opened: list[str] = []
         self.finished: list[str] = []
-        self.stage = ScreenStage(self._open, lambda: self.now, self._load)
+        self.stage = ScreenStage(self._open, lambda: self.now)
         self.context = Context(Show(screen="web"), self.metrics, now_ns=self.now, finish=self.finished.append)
         self.stage.setup(self.context)
 
-    def _load(self, path: str) -> np.ndarray:
-        if not self.prior:
-            raise UserError("there is no such file", path, "give another")
-        return np.zeros((100, 200, 3), np.uint8)
-
-    def _open(self, spec: str, size: tuple[int, int], *_: Any) -> FakeSurface:
-        self.opened.append((spec, size))
-        return self.surface
+    def _open(self, spec: str, *_: Any) -> FakeScreen:
+        self.opened.append(spec)
+        return self.screen
 
     def step(self, *messages: Message) -> list[Screen]:
         topics: dict[str, list[Message]] = {}
@@ -75,33 +73,43 @@ def picture(tick: int, capture_ns: int) -> Picture:
 
 
 def test_what_was_heard_is_shown_at_once() -> None:
-    show = Showing(prior=False)
+    show = ScreenBench()
     assert show.step() == []
-    assert show.opened == [], "not before it is known how large"
     heard_ns = show.now - 50 * MS
     (shown,) = show.step(picture(3, heard_ns), Microphone(tick=3, pcm=np.zeros(1280, np.float32)))
-    assert show.opened == [("web", (8, 6))]
+    assert show.screen.sizes == [(8, 6)]
     assert (shown.tick, shown.shown_ns, shown.capture_ns) == (3, show.now, heard_ns)
-    assert (show.surface.shown, show.surface.heard) == ([3], [3])
+    assert (show.screen.shown, show.screen.heard) == ([3], [3])
     show.now += 40 * MS
     show.step(picture(4, heard_ns))
-    assert len(show.opened) == 1
+    assert len(show.screen.sizes) == 1
     health = show.metrics.take()
     assert health.counters == {"pictures_shown": 2, "pictures_shown_start": 2}
     show.stage.close()
-    assert show.surface.closed
+    assert show.screen.closed
 
 
-def test_it_is_opened_before_the_show_in_the_shape_of_the_prior() -> None:
-    show = Showing()
-    assert show.opened == [("web", (1024, 512))]
-    assert show.context.info == {"device": "fake", "size": [1024, 512]}
+def test_it_is_opened_before_the_show_and_gets_the_size_of_the_scene() -> None:
+    show = ScreenBench()
+    assert show.opened == ["web"]
+    assert show.context.info == {"device": "fake"}
+    show.step(Scene(identity="x", image=np.zeros((6, 12, 3), np.uint8), still=np.zeros((4, 4, 3), np.uint8)))
+    assert show.screen.sizes == [(12, 6)]
+    assert show.context.info == {"device": "fake", "size": [12, 6]}
     show.step(picture(0, show.now))
-    assert len(show.opened) == 1
+    assert len(show.screen.sizes) == 1
+
+
+def test_a_screen_that_cannot_be_opened_is_said_before_the_show() -> None:
+    def refuse(*_: Any) -> FakeScreen:
+        raise UserError("has no such port", "--screen web:99999", "choose another")
+
+    with pytest.raises(UserError, match="no such port"):
+        ScreenStage(refuse).setup(Context(Show(screen="web:99999"), Metrics()))
 
 
 def test_what_is_yet_to_be_heard_waits_for_its_moment() -> None:
-    show = Showing()
+    show = ScreenBench()
     due = [show.now + 30 * MS, show.now + 70 * MS]
     assert show.step(picture(0, due[0]), picture(1, due[1])) == []
     assert show.stage.wake_ns() == show.now + WAKE_NS
@@ -116,7 +124,7 @@ def test_what_is_yet_to_be_heard_waits_for_its_moment() -> None:
 
 
 def test_pictures_that_come_together_are_each_seen() -> None:
-    show = Showing()
+    show = ScreenBench()
     (shown,) = show.step(*(picture(tick, show.now - (5 - tick) * 40 * MS) for tick in (0, 1)))
     assert shown.tick == 0
     assert show.stage.wake_ns() == show.now + APART_NS
@@ -129,7 +137,7 @@ def test_pictures_that_come_together_are_each_seen() -> None:
 
 
 def test_one_whose_next_has_been_due_for_a_tick_is_passed_over_and_counted() -> None:
-    show = Showing()
+    show = ScreenBench()
     show.step(picture(0, show.now))
     start = show.now
     assert show.step(*(picture(tick, start + tick * 40 * MS) for tick in (1, 2, 3))) == []
@@ -148,25 +156,25 @@ def test_one_whose_next_has_been_due_for_a_tick_is_passed_over_and_counted() -> 
 
 
 def test_what_waits_is_bounded_and_a_mad_stamp_is_not_believed() -> None:
-    show = Showing()
+    show = ScreenBench()
     for tick in range(MAX_WAITING + 3):
         show.step(picture(tick, show.now + 100 * MS))
     assert show.metrics.take().counters == {"drops": 3}
-    other = Showing()
+    other = ScreenBench()
     (shown,) = other.step(picture(0, other.now + 3_600_000 * MS))
     assert shown.tick == 0
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), "no picture"])
 def test_what_is_no_picture_is_counted(image: Any) -> None:
-    show = Showing()
+    show = ScreenBench()
     assert show.step(Picture(tick=0, image=image)) == []
     assert show.metrics.take().counters == {"bad": 1}
 
 
 def test_closing_the_window_ends_the_show() -> None:
-    show = Showing()
+    show = ScreenBench()
     show.step(picture(0, show.now))
-    show.surface.wanted = ["quit"]
+    show.screen.wanted = ["quit"]
     show.step()
     assert show.finished == ["the window was closed"]

@@ -40,7 +40,7 @@ def film_of(path: Path) -> tuple[list[float], np.ndarray]:
 
 
 def open_screen(spec: str, note: Callable[[str], None] = lambda line: None) -> ScreenDevice:
-    screen: ScreenDevice = SCREEN.open(spec, SIZE, note, lambda name, by: None)
+    screen: ScreenDevice = SCREEN.open(spec, note, lambda name, by: None)
     return screen
 
 
@@ -51,7 +51,8 @@ def test_a_film_holds_every_tick_with_its_sound(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "out.mp4"
     path.write_bytes(b"an older film")
     notes: list[str] = []
-    screen = FilmScreen(path, SIZE, notes.append)
+    screen = FilmScreen(path, notes.append)
+    screen.set_size(SIZE)
     assert path.read_bytes() == b"an older film", "it is not touched before the show"
     for tick in range(25):
         loud = 0.5 * np.sin(np.arange(1280) * 0.2) if tick == 10 else np.zeros(1280)
@@ -125,7 +126,7 @@ def test_not_everyone_may_look_and_a_taken_port_gets_one_line() -> None:
         server.end()
         assert server.begin()
         port = int(server.url.rstrip("/").rpartition(":")[2])
-        with pytest.raises(SourceError, match="the port cannot be had"):
+        with pytest.raises(SourceError, match="the port cannot be opened"):
             PictureServer(port)
     finally:
         server.close()
@@ -173,7 +174,8 @@ import numpy as np
 import pygame as game
 from streaming.devices.screens.window import WindowScreen
 from streaming.errors import UserError
-screen = WindowScreen((200, 100))
+screen = WindowScreen()
+screen.set_size((200, 100))
 screen.show(0, np.full((100, 200, 3), (10, 20, 240), np.uint8))
 surface = screen.surface
 print(surface.get_size(), surface.get_at((100, 50))[:3])
@@ -183,9 +185,9 @@ surface = screen.surface
 print(surface.get_size(), surface.get_at((320, 240))[:3], surface.get_at((5, 5))[:3])
 for key in (game.K_ESCAPE, game.K_q):
     game.event.post(game.event.Event(game.KEYDOWN, key=key))
-print(screen.wishes(), screen.full)
+print(screen.requests(), screen.full)
 try:
-    WindowScreen((200, 100), 7)
+    WindowScreen(7)
 except UserError as error:
     print(error)
 screen.close()
