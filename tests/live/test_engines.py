@@ -83,7 +83,7 @@ def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: ShowF
     asked = ("--camera", "performer:air@1", "--bundle", str(bundle), *output_of(stage), "--duration", "4")
     done = stage.perform(*asked)
     assert done.returncode == 0, done.stderr
-    assert "preparing 10 networks for this machine, once, about 40 s (onnxruntime" in done.stderr
+    assert "preparing 6 networks for this machine, once, about 24 s (onnxruntime" in done.stderr
     assert all(built_well(bundle, network) for network in small)
     report = stage.report()
     assert not any("takes over" in note for note in report["notes"])
