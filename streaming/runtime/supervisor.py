@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from streaming.errors import StageError, UserError
+from streaming.errors import StageError
 from streaming.runtime.child_process import STAGE_COMMAND, ChildProcess, log_folder
-from streaming.runtime.pending_controls import PendingControls
+from streaming.runtime.live_controls import LiveControls
 from streaming.runtime.process_slot import ProcessSlot, cause_of
+from streaming.runtime.show_end import DUMP_NS, ShowEnd, stop_politely
 from streaming.runtime.warm_spare import WarmSpare
 from streaming.schema.messages import (
     Confirmation,
     Control,
-    ControlReply,
     ControlRequest,
     Failed,
     Finished,
@@ -26,13 +24,11 @@ from streaming.schema.messages import (
     Hello,
     Ready,
     Report,
-    Set,
     Start,
     Stop,
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
-from streaming.settings.controls import CONTROLS, Value, list_controls
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 
 MS = 1_000_000
@@ -40,17 +36,14 @@ POLL_MS = 20
 """A death is noticed within this time."""
 SILENT_NS = 3_000 * MS
 """Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
-DUMP_NS = 200 * MS
-"""Between asking for the stacks and the kill."""
 FINAL_REPORT_NS = 500 * MS
 """What a stage says before it ends by itself may be read that much after its end was seen, on busy cores."""
 LATE_NS = 1_000 * MS
 """When the supervisor itself was away for this long (a suspended terminal job), silence says nothing."""
-STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
 SETUP_RESTARTS = 1
 """A stage that dies in its first setup most likely dies again."""
-OVERTIME_NS = 10_000 * MS
-"""A show that its device's clock does not end is ended by the supervisor this long after its duration."""
+SPARE = "warm-spare"
+"""The spare process's name, where a stage's would be."""
 PUBLISHED = "published"
 """The stage process's counter of messages sent."""
 
@@ -101,8 +94,7 @@ class Supervisor:
         command: Sequence[str] = STAGE_COMMAND,
         awake: bool = False,
     ) -> None:
-        self._show, self._hub, self._view, self._now = show, hub, view, now_ns
-        self._with_control = with_control
+        self._hub, self._view, self._now = hub, view, now_ns
         self._spawn_child, self._watch, self._command = spawn, watch, tuple(command)
         self._logs = log_folder(show.record, Path(show.links.run_dir))
         self.record = ShowRecord(show=show, awake=awake)
@@ -110,13 +102,12 @@ class Supervisor:
         for process in processes:
             stage = self.record.stages[process.name] = StageRecord(process)
             self._slots[process.name] = ProcessSlot(process, stage)
+        self._controls = LiveControls(show, self._slots, send=self._send, note=self._note, with_control=with_control)
         self._spare = WarmSpare(self._spawn_spare, enabled=any(process.warm_spare for process in processes))
         self._ending: Ending | None = None
-        self._end_at_ns: int | None = None
-        self._interrupts = 0
+        self._end = ShowEnd(show, processes)
         self._last_loop_ns = now_ns()
         self._measured_ns = 0
-        self._pending_controls = PendingControls()
 
     def run(self) -> Ending:
         """Perform until the end, whatever it is; afterwards no process is left."""
@@ -124,7 +115,7 @@ class Supervisor:
             self._log_of(slot.process.name).unlink(missing_ok=True)
         self._last_loop_ns = self._now()
         try:
-            with self._signals():
+            with self._end.on_signals():
                 while self._ending is None:
                     self._run_once()
                 self._stop()
@@ -134,7 +125,7 @@ class Supervisor:
 
     def interrupt(self) -> None:
         """Ask for a polite end; asked again, for a quick one. Safe in a signal handler."""
-        self._interrupts += 1
+        self._end.interrupt()
 
     # One turn of the loop: hear, compare with the table, act.
 
@@ -151,16 +142,15 @@ class Supervisor:
             self._reconcile(slot, now_ns)
         spare = self._spare.care(now_ns, performing=self.record.start_ns is not None)
         if spare is not None:
-            self._watch("warm-spare", spare)
-        for identity, reply in self._pending_controls.expire(now_ns):
-            self._send(identity, reply)
+            self._watch(SPARE, spare)
+        self._controls.expire(now_ns)
         self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
             self._measured_ns = now_ns
             self._measure(now_ns)
         if self._view is not None:
             self._view.update(self.record, now_ns)
-        self._maybe_end(now_ns)
+        self._ending = self._ending or self._end.ending(now_ns, self.record.start_ns)
 
     def _reconcile(self, slot: ProcessSlot, now_ns: int) -> None:
         if slot.done() or self._ending is not None:
@@ -190,7 +180,7 @@ class Supervisor:
 
     def _spawn(self, slot: ProcessSlot, now_ns: int) -> None:
         """Put a process into an empty slot: the warm spare where one is ready and wanted, else a new one."""
-        process = slot.process
+        process, show = slot.process, self._controls.show
         child = self._spare.take(now_ns) if process.warm_spare and slot.incarnation else None
         if child is None:
             child = self._spawn_child(self._command, self._log_of(process.name))
@@ -201,14 +191,14 @@ class Supervisor:
         child.assign(
             {
                 "process": process.name,
-                "show": msgspec.to_builtins(self._show),
+                "show": msgspec.to_builtins(show),
                 "memo": slot.memo,
-                "run_dir": self._show.links.run_dir,
+                "run_dir": show.links.run_dir,
                 "incarnation": slot.incarnation,
             }
         )
         slot.incarnation += 1
-        slot.sent = self._show
+        slot.sent = show
 
     def _on_death(self, slot: ProcessSlot, child: ChildProcess, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
@@ -232,7 +222,7 @@ class Supervisor:
     def _on_lost(self, slot: ProcessSlot, child: ChildProcess, cause: str) -> None:
         slot.record.state = "lost"
         name = slot.process.name
-        if self._show.direction not in slot.process.essential_to:
+        if self.record.show.direction not in slot.process.essential_to:
             self._note(
                 f"{prefixed(name, cause)}; it is given up, the performance goes on without it (log: {child.log})"
             )
@@ -247,14 +237,14 @@ class Supervisor:
     def _take_report(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
         if isinstance(report, ControlRequest):
-            self._answer_request(identity, report, now_ns)
+            self._controls.answer(identity, report, now_ns)
             return
         slot = self._slots.get(report.stage)
         if slot is None:
             return
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
-            self._send_controls(slot)
+            self._controls.send_changes(slot)
         # A dead process's last words still count in the sums, but do not make its successor look alive.
         current = slot.child is not None and slot.identity == identity
         if current:
@@ -266,71 +256,11 @@ class Supervisor:
         elif isinstance(report, Ready):
             self._on_ready(slot, report, now_ns)
         elif isinstance(report, Confirmation):
-            self._on_confirmation(report)
+            self._controls.confirm(report)
         elif isinstance(report, Failed):
             self._on_failed(slot, report, now_ns)
         elif isinstance(report, Finished):
             self._on_finished(slot, report, now_ns)
-
-    def _answer_request(self, requester: bytes, request: ControlRequest, now_ns: int) -> None:
-        """Set a live control for every stage, also for those that will be started again; answer, now or later."""
-        name = request.name
-        if not name:
-            self._send(requester, ControlReply(lines=list_controls(self._show.controls)))
-            return
-        try:
-            show = self._with_control(self._show, name, request.value)
-            if CONTROLS[name].confirmed:
-                self._ask_stage(requester, name, show.controls[name], now_ns)
-                return
-        except UserError as error:
-            self._send(requester, ControlReply(lines=[error.what, error.where, error.fix], refused=True))
-            return
-        self._show = show
-        for slot in self._slots.values():
-            self._send_controls(slot)
-        line = self._control_line(name)
-        self._note(line)
-        self._send(requester, ControlReply(lines=[line]))
-
-    def _ask_stage(self, requester: bytes, name: str, value: Value, now_ns: int) -> None:
-        """Send a control to the stage that confirms it.
-
-        Raises:
-            UserError: when that stage does not run.
-        """
-        slot = self._slots.get(CONTROLS[name].stages[0])
-        if slot is None:
-            raise UserError(
-                "changes nothing in this show", f"set {name}", f"it runs --direction {self._show.direction}"
-            )
-        if slot.identity is None or slot.done():
-            raise UserError(f"the {slot.process.name} stage is not running now", f"set {name}", "set it again")
-        for identity, reply in self._pending_controls.add(requester, name, value, now_ns):
-            self._send(identity, reply)
-        self._send(slot.identity, Set(name=name, value=value))
-
-    def _on_confirmation(self, confirmation: Confirmation) -> None:
-        """Keep a value that a stage has confirmed, and answer who waits for it."""
-        line = ""
-        if not confirmation.refusal:
-            self._show = self._with_control(self._show, confirmation.name, str(confirmation.value))
-            line = self._control_line(confirmation.name)
-            self._note(line)
-        for identity, reply in self._pending_controls.resolve(confirmation, line):
-            self._send(identity, reply)
-
-    def _control_line(self, name: str) -> str:
-        return f"{name} is now {CONTROLS[name].display(self._show.controls[name])}"
-
-    def _send_controls(self, slot: ProcessSlot) -> None:
-        """Tell a process of the live controls that were changed since it was last told."""
-        if slot.identity is None or slot.sent is None or slot.done():
-            return
-        for name, value in self._show.controls.items():
-            if value != slot.sent.controls[name] and not CONTROLS[name].confirmed:
-                self._send(slot.identity, Set(name=name, value=value))
-        slot.sent = self._show
 
     def _on_health(self, slot: ProcessSlot, health: Health, now_ns: int, *, current: bool) -> None:
         record = slot.record
@@ -347,7 +277,7 @@ class Supervisor:
             record.output_ms.append((now_ns - slot.output_lost_ns) / MS)
             slot.output_lost_ns = None
         # While the last sounds are played out, what has nothing left to do is not to look slow.
-        if self.record.start_ns is not None and self.record.end_ns is None and self._end_at_ns is None:
+        if self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
             record.first = record.first or record.last
             if record.rss_mb_start is None:
@@ -377,14 +307,7 @@ class Supervisor:
         name = slot.process.name
         if finished.reason:
             self._note(prefixed(name, finished.reason))
-        end = slot.process.ends_show
-        if (
-            end is not None
-            and self._show.direction in end.directions
-            and (end.with_duration or self._show.duration_s is None)
-        ):
-            at_ns = now_ns + end.after_ms * MS
-            self._end_at_ns = at_ns if self._end_at_ns is None else min(self._end_at_ns, at_ns)
+        self._end.stage_finished(slot.process, now_ns)
 
     # The beginning and the end.
 
@@ -408,68 +331,32 @@ class Supervisor:
         slot.record.state = "running"
         slot.mark_start()
 
-    def _maybe_end(self, now_ns: int) -> None:
-        if self._ending is not None:
-            return
-        started = self.record.start_ns
-        if self._interrupts:
-            self._ending = Ending(0) if started is not None else Ending(1, "ended before the performance began")
-        elif self._end_at_ns is not None and now_ns >= self._end_at_ns:
-            self._ending = Ending(0)
-        elif started is not None and self._show.duration_s is not None:
-            over_ns = now_ns - started - round(self._show.duration_s * 1e9)
-            if over_ns > OVERTIME_NS:
-                names = [name for name, slot in self._slots.items() if self._show.direction in slot.process.clock_of]
-                clock = f"the {names[0]}" if names else "no stage here"
-                line = f"{clock} did not end the show, {over_ns / 1e9:.0f} s after its duration"
-                self._ending = Ending(1, line)
-
     def _stop(self) -> None:
         """Ask all to close, wait, then insist."""
-        begun_ns = self._now()
+        now_ns = self._now()
         if self.record.start_ns is not None:
-            self._measure(begun_ns)
-            self.record.end_ns = begun_ns
+            self._measure(now_ns)
+            self.record.end_ns = now_ns
         self._spare.close()
-        ready = {name for name, slot in self._slots.items() if slot.record.state in ("ready", "running", "finished")}
-        for name, slot in self._slots.items():
-            if slot.child is None:
-                continue
-            if slot.identity is not None:
-                self._send(slot.identity, Stop())
-            if name not in ready:
-                slot.child.terminate()
-        asked, insisted = False, False
-        while alive := [slot for slot in self._slots.values() if slot.child is not None and slot.child.poll() is None]:
-            for identity, report in self._hub.poll(POLL_MS):
-                self._take_final_report(identity, report)
-            waited_ns = self._now() - begun_ns + (STOP_NS if self._interrupts > 1 else 0)
-            if waited_ns > STOP_NS and not asked:
-                asked = True
-                for slot in alive:
-                    slot.child.terminate() if slot.child else None
-            elif waited_ns > STOP_NS + TERMINATE_NS and not insisted:
-                insisted = True
-                for slot in alive:
-                    slot.child.dump_stacks() if slot.child else None
-            elif waited_ns > STOP_NS + TERMINATE_NS + DUMP_NS:
-                self._mark_unclean(alive)
-                break
-        for identity, report in self._hub.poll(POLL_MS):
-            self._take_final_report(identity, report)
+        stuck = stop_politely(
+            self._slots.values(),
+            ask=lambda identity: self._send(identity, Stop()),
+            listen=self._take_final_reports,
+            now_ns=self._now,
+            hurried=lambda: self._end.hurried,
+        )
+        if stuck and self._ending is not None and self._ending.code == 0:
+            names = ", ".join(slot.process.name for slot in stuck)
+            self._ending = Ending(1, f"{names}: did not close when asked and was killed; see the logs in {self._logs}")
         for slot in self._slots.values():
             if slot.record.state in ("ready", "running", "setup", "restarting"):
                 slot.record.state = "closed"
 
-    def _take_final_report(self, identity: bytes, report: Report) -> None:
+    def _take_final_reports(self) -> None:
         """While stopping only sums and notes count."""
-        if isinstance(report, Health):
-            self._take_report(identity, report)
-
-    def _mark_unclean(self, alive: list[ProcessSlot]) -> None:
-        names = ", ".join(slot.process.name for slot in alive)
-        if self._ending is not None and self._ending.code == 0:
-            self._ending = Ending(1, f"{names}: did not close when asked and was killed; see the logs in {self._logs}")
+        for identity, report in self._hub.poll(POLL_MS):
+            if isinstance(report, Health):
+                self._take_report(identity, report)
 
     def _kill_all(self) -> None:
         self._spare.close()
@@ -498,7 +385,8 @@ class Supervisor:
 
     def _spawn_spare(self) -> ChildProcess:
         return self._spawn_child(
-            (*self._command, "--preload", self._show.backend, "--bundle", self._show.bundle), self._log_of("warm-spare")
+            (*self._command, "--preload", self.record.show.backend, "--bundle", self.record.show.bundle),
+            self._log_of("warm-spare"),
         )
 
     def _log_of(self, name: str) -> Path:
@@ -506,17 +394,6 @@ class Supervisor:
 
     def _note(self, line: str) -> None:
         self.record.notes.append(line)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C, a polite kill and a closed terminal all ask for a polite end."""
-        names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-        before = {number: signal.signal(number, lambda *_: self.interrupt()) for number in names if number is not None}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def prefixed(stage: str, line: str) -> str:

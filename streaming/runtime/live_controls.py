@@ -1,0 +1,152 @@
+"""The live controls of a show: requests from outside, and those whose new value a stage has yet to confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from streaming.errors import UserError
+from streaming.runtime.process_slot import ProcessSlot
+from streaming.schema.messages import Confirmation, Control, ControlReply, ControlRequest, Set
+from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS, Value, list_controls
+
+TIME_LIMIT_NS = 12_000_000_000
+"""A stage that has not confirmed a value by then is not waited for; a prior image takes 10 s at most."""
+MAX_PENDING = 16
+"""Requests that wait at once; of more, the oldest is refused."""
+
+
+@dataclass(frozen=True)
+class PendingControl:
+    """A request that waits. `requester`: identity on the control link. `until_ns`: when it is refused."""
+
+    requester: bytes
+    name: str
+    value: Value
+    until_ns: int
+
+
+class PendingControls:
+    """The requests that wait, oldest first, bounded in number and in time."""
+
+    def __init__(self) -> None:
+        self._waiting: list[PendingControl] = []
+
+    def add(self, requester: bytes, name: str, value: Value, now_ns: int) -> list[tuple[bytes, ControlReply]]:
+        """Wait for a stage's word; returns the replies to those that are no longer waited for."""
+        self._waiting.append(PendingControl(requester, name, value, now_ns + TIME_LIMIT_NS))
+        dropped = self._waiting[:-MAX_PENDING]
+        self._waiting = self._waiting[-MAX_PENDING:]
+        return [(one.requester, _no_answer(one)) for one in dropped]
+
+    def resolve(self, confirmation: Confirmation, line: str) -> list[tuple[bytes, ControlReply]]:
+        """The replies that a stage's word makes possible; `line` says that the value is in use."""
+        same = [one for one in self._waiting if (one.name, one.value) == (confirmation.name, confirmation.value)]
+        self._waiting = [one for one in self._waiting if one not in same]
+        refusal = confirmation.refusal
+        reply = ControlReply(lines=refusal, refused=True) if refusal else ControlReply(lines=[line])
+        return [(one.requester, reply) for one in same]
+
+    def expire(self, now_ns: int) -> list[tuple[bytes, ControlReply]]:
+        """The replies to requests whose time is over."""
+        over = [one for one in self._waiting if now_ns >= one.until_ns]
+        self._waiting = [one for one in self._waiting if now_ns < one.until_ns]
+        return [(one.requester, _no_answer(one)) for one in over]
+
+
+def _no_answer(pending: PendingControl) -> ControlReply:
+    seconds = TIME_LIMIT_NS / 1e9
+    lines = [f"was not confirmed within {seconds:g} s", f"set {pending.name} {pending.value}", "set it again"]
+    return ControlReply(lines=lines, refused=True)
+
+
+class LiveControls:
+    """Answers requests, and keeps the settings as the controls have them now.
+
+    Args:
+        show: the settings to begin with.
+        slots: the processes by the stage's name.
+        send: sends a control to an identity on the control link.
+        note: takes a line for the user.
+        with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
+
+    Attributes:
+        show: the settings now; what a process is started with.
+    """
+
+    def __init__(
+        self,
+        show: Show,
+        slots: Mapping[str, ProcessSlot],
+        *,
+        send: Callable[[bytes, Control], None],
+        note: Callable[[str], None],
+        with_control: Callable[[Show, str, str], Show],
+    ) -> None:
+        self.show, self._slots = show, slots
+        self._send, self._note, self._with_control = send, note, with_control
+        self._pending = PendingControls()
+
+    def expire(self, now_ns: int) -> None:
+        """Refuse the requests that a stage has not confirmed in time."""
+        for identity, reply in self._pending.expire(now_ns):
+            self._send(identity, reply)
+
+    def answer(self, requester: bytes, request: ControlRequest, now_ns: int) -> None:
+        """Set a live control for every stage, also for those that will be started again; answer, now or later."""
+        name = request.name
+        if not name:
+            self._send(requester, ControlReply(lines=list_controls(self.show.controls)))
+            return
+        try:
+            show = self._with_control(self.show, name, request.value)
+            if CONTROLS[name].confirmed:
+                self._ask_stage(requester, name, show.controls[name], now_ns)
+                return
+        except UserError as error:
+            self._send(requester, ControlReply(lines=[error.what, error.where, error.fix], refused=True))
+            return
+        self.show = show
+        for slot in self._slots.values():
+            self.send_changes(slot)
+        line = self._control_line(name)
+        self._note(line)
+        self._send(requester, ControlReply(lines=[line]))
+
+    def _ask_stage(self, requester: bytes, name: str, value: Value, now_ns: int) -> None:
+        """Send a control to the stage that confirms it.
+
+        Raises:
+            UserError: when that stage does not run.
+        """
+        slot = self._slots.get(CONTROLS[name].stages[0])
+        if slot is None:
+            raise UserError("changes nothing in this show", f"set {name}", f"it runs --direction {self.show.direction}")
+        if slot.identity is None or slot.done():
+            raise UserError(f"the {slot.process.name} stage is not running now", f"set {name}", "set it again")
+        for identity, reply in self._pending.add(requester, name, value, now_ns):
+            self._send(identity, reply)
+        self._send(slot.identity, Set(name=name, value=value))
+
+    def confirm(self, confirmation: Confirmation) -> None:
+        """Keep a value that a stage has confirmed, and answer who waits for it."""
+        line = ""
+        if not confirmation.refusal:
+            self.show = self._with_control(self.show, confirmation.name, str(confirmation.value))
+            line = self._control_line(confirmation.name)
+            self._note(line)
+        for identity, reply in self._pending.resolve(confirmation, line):
+            self._send(identity, reply)
+
+    def _control_line(self, name: str) -> str:
+        return f"{name} is now {CONTROLS[name].display(self.show.controls[name])}"
+
+    def send_changes(self, slot: ProcessSlot) -> None:
+        """Tell a process of the live controls that were changed since it was last told."""
+        if slot.identity is None or slot.sent is None or slot.done():
+            return
+        for name, value in self.show.controls.items():
+            if value != slot.sent.controls[name] and not CONTROLS[name].confirmed:
+                self._send(slot.identity, Set(name=name, value=value))
+        slot.sent = self.show
