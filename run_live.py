@@ -1,4 +1,4 @@
-"""The one command: perform (the default), bench, doctor, one stage by hand, live controls, keys for other machines."""
+"""The one command: perform (the default), doctor, set (live controls), config, bench, stage, keys."""
 
 from __future__ import annotations
 

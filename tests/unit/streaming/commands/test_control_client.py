@@ -1,4 +1,4 @@
-"""A live control of a show that runs: the wish arrives, the answer comes back, and where no show is that is said."""
+"""A live control of a show that runs: the request arrives, the reply comes back, and a missing show is said."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from streaming.transport.links import CONTROL, address_of
 
 
 @contextmanager
-def supervised(folder: Path, answer: ControlReply | None) -> Iterator[list[Report]]:
-    """Somebody who answers every wish the same, or not at all."""
-    heard: list[Report] = []
+def supervised(folder: Path, reply: ControlReply | None) -> Iterator[list[Report]]:
+    """A supervisor that gives every request the same reply, or none."""
+    received: list[Report] = []
     over = threading.Event()
     (folder / "lock").touch()
     with closing(ControlHub(address_of(Links(run_dir=str(folder)), CONTROL))) as hub:
@@ -28,22 +28,22 @@ def supervised(folder: Path, answer: ControlReply | None) -> Iterator[list[Repor
         def serve() -> None:
             while not over.is_set():
                 for identity, report in hub.poll(20):
-                    heard.append(report)
-                    if answer is not None:
-                        hub.send(identity, answer)
+                    received.append(report)
+                    if reply is not None:
+                        hub.send(identity, reply)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield heard
+        yield received
         over.set()
         thread.join()
 
 
-def test_a_wish_is_answered(tmp_path: Path) -> None:
-    with supervised(tmp_path, ControlReply(lines=["motion is now 2.0"])) as heard:
+def test_a_request_gets_its_reply(tmp_path: Path) -> None:
+    with supervised(tmp_path, ControlReply(lines=["motion is now 2.0"])) as received:
         assert request_control(Links(run_dir=str(tmp_path)), "motion", "2") == ["motion is now 2.0"]
-    assert isinstance(heard[0], ControlRequest)
-    assert (heard[0].name, heard[0].value) == ("motion", "2")
+    assert isinstance(received[0], ControlRequest)
+    assert (received[0].name, received[0].value) == ("motion", "2")
 
 
 def test_a_refusal_is_the_users_error(tmp_path: Path) -> None:
@@ -58,4 +58,4 @@ def test_where_no_show_runs_that_is_said(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no show runs here"):
             request_control(Links(run_dir=str(folder)))
     with supervised(tmp_path, None), pytest.raises(UserError, match="does not answer"):
-        request_control(Links(run_dir=str(tmp_path)), patience_s=0.3)
+        request_control(Links(run_dir=str(tmp_path)), timeout_s=0.3)
