@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +80,62 @@ def test_a_show_has_every_control_and_no_other() -> None:
     with pytest.raises(TypeError, match="is 'auto', which is not a number"):
         show.number("anticipation")
     assert show.word("motion") == ""
+
+
+@pytest.mark.parametrize("row", CONTROLS.values(), ids=list(CONTROLS))
+def test_every_stage_of_a_row_obeys_it(row: ControlSpec) -> None:
+    for stage in row.stages:
+        source = ROOT.joinpath(*PROCESSES[stage].module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        assert f'"{row.name}"' in source, f"{stage} does not read it"
+
+
+def test_a_new_control_is_one_row_and_the_stage_that_obeys_it(tmp_path: Path) -> None:
+    """Done in a copy: the option, its check, the TOML key, `set`, the list and the page all have it."""
+    for name in ("streaming", "engines", "performers"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "run_live.py", tmp_path)
+    table = tmp_path / "streaming" / "settings" / "controls.py"
+    new = """        ControlSpec(
+            name="brightness",
+            group=LOOKING,
+            stages=("picture",),
+            metavar="B",
+            low=0.25,
+            high=2.0,
+            step=0.05,
+            default=1.0,
+            words="how bright the picture is",
+        ),
+"""
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace("    for row in (\n", f"    for row in (\n{new}", 1), encoding="utf-8")
+
+    def say(*arguments: str) -> str:
+        command = [sys.executable, "run_live.py", *arguments]
+        environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert "--brightness B        how bright the picture is (0.25 to 2; default: 1)" in say("--help")
+    assert "#brightness = 1\n" in say("config")
+    assert re.search(r"brightness +1 +0\.25 to 2 +how bright", say("set", "--help"))
+    assert say("--brightness", "3").startswith("--brightness 3: must be 0.25 to 2")
+    (tmp_path / "show.toml").write_text("brightness = 0\n")
+    assert say("--config", "show.toml").startswith("show.toml: brightness = 0: must be 0.25 to 2")
+    script = """
+from streaming.schema.messages import Set
+from streaming.settings import controls_page
+from streaming.settings.config import Show
+from streaming.settings.control_values import ControlValues
+from streaming.settings.validation import with_control
+values = ControlValues("picture", with_control(Show(), "brightness", "1.5"))
+assert values["brightness"] == 1.5
+assert values.update([Set(name="brightness", value=2)]) == ["brightness"]
+assert "### brightness" in controls_page.render()
+"""
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True
+    )
 
 
 def test_the_list_says_value_range_unit_and_sentence() -> None:
