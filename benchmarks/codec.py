@@ -28,8 +28,8 @@ from engines.tick_engines import Runner
 from export import rounded_codec
 from export.onnx import to_onnx
 from models.codec.codec import TokenCodec, nearest
-from models.codec.encodec import (
-    Encodec,
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import (
     EncodecBlock,
     EncodecConfig,
     EncodecConv,
@@ -38,7 +38,7 @@ from models.codec.encodec import (
     EncodecSequence,
     EncodecUpsample,
 )
-from models.tick_modules import Tick, tick_of
+from models.tick_modules import DecoderTick, EncoderTick, Tick
 from streaming.conventions import TICK_NS
 from streaming.timing.clock import now_ns, sleep_until
 from training.bundling import load_sound_network
@@ -169,7 +169,7 @@ def compare(codec: TokenCodec, ticks: int) -> list[str]:
         -ticks // (length * len(clips))
     )
     lines = []
-    encoder, decoder = tick_of("encoder", codec), tick_of("decoder", codec)
+    encoder, decoder = EncoderTick(codec).eval(), DecoderTick(codec).eval()
 
     def begins(number: int) -> bool:
         return number % length == 0

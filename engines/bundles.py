@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engines.contract import NETWORKS, EngineError
+from engines.contract import EngineError
+from engines.networks import NETWORKS, VOCODER, all_weights
 
 SCHEMA = 1
 EXPORT_VERSION = 4
@@ -19,8 +20,6 @@ EXPORT_VERSION = 4
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """Where the shipped bundles are, a folder each."""
 SUFFIXES = (".safetensors", ".onnx", ".plan")
-READY = ("flow",)
-"""Networks that a bundle holds as their authors made them: nothing is exported from them."""
 MAX_FILE_BYTES = 2_000_000_000
 
 
@@ -153,29 +152,32 @@ def verify_together(folder: Path, network: str) -> None:
             raise InvalidBundleError(
                 f"its {own} was trained with another {other} ({wanted[:12]} is not {found[:12]})",
                 folder,
-                f"restore the {other}, or train the {own} again: python -m training.train {own} --out {folder}",
+                f"restore the {other}, or train the {own} again: "
+                f"python -m training.train {all_weights()[own].command_name} --out {folder}",
             )
 
 
 def learned_networks(folder: Path) -> list[str]:
-    """The networks, as in `engines.contract.NETWORKS`, whose weights a bundle has; none that it has as ready files.
+    """The rows of `engines.networks.NETWORKS` whose weights a bundle has; none that it has ready-made.
 
     Raises:
         InvalidBundleError: when its manifest cannot be read.
     """
     there = read_manifest(folder)["networks"]
-    return [network for network in NETWORKS if network not in READY and weights_of(folder, network) in there]
+    return [name for name, row in NETWORKS.items() if row.learned and weights_of(folder, name) in there]
 
 
 def weights_of(folder: Path, network: str) -> str:
-    """The name that a network's weights have in a bundle.
+    """The name that a learned network's weights have in a bundle: of several, the first that it has.
 
     Raises:
-        InvalidBundleError: when its manifest cannot be read.
+        InvalidBundleError: when its manifest cannot be read, or nothing is learned of this network.
     """
-    if network in ("encoder", "decoder"):
-        return SOUND_NETWORK[representation(folder)]
-    return {"sight": "latent", "hearing": "latent", "still": "animator"}.get(network, network)
+    names = [weights.name for weights in NETWORKS[network].weights] if network in NETWORKS else []
+    if not names:
+        raise InvalidBundleError(f"{network} is no network that has weights", folder, "see engines/networks.py")
+    there = read_manifest(folder)["networks"] if len(names) > 1 else {}
+    return next((name for name in names if name in there), names[0])
 
 
 def representation(folder: Path) -> str:
@@ -184,12 +186,7 @@ def representation(folder: Path) -> str:
     Raises:
         InvalidBundleError: when its manifest cannot be read.
     """
-    there = read_manifest(folder)["networks"]
-    return "mel" if "vocoder" in there and "codec" not in there else "tokens"
-
-
-SOUND_NETWORK = {"tokens": "codec", "mel": "vocoder"}
-"""Representation -> the network that gives it and gives it a voice."""
+    return "mel" if weights_of(folder, "encoder") == VOCODER.name else "tokens"
 
 
 def artifacts_of(folder: Path) -> Path:

@@ -20,9 +20,11 @@ from engines.artifacts import (
     why_stale,
 )
 from engines.bundles import find_bundle, read_manifest, verify_together, weights_of
-from engines.contract import NETWORKS, Engine, EngineError, EngineSpec
+from engines.contract import Engine, EngineError, EngineSpec
 from engines.hot_swap import HotSwap, LoadedRunner, warm_up
-from engines.tick_engines import engine_of
+from engines.network_row import Network, resolve
+from engines.networks import NETWORKS
+from engines.tick_engines import TickEngine
 
 RUNTIMES = {
     "torch": ("torch", "engines.runtimes.torch_runtime"),
@@ -137,23 +139,35 @@ def choose_runtime(backend: str, bundle: str = "default", network: str = "transl
 
 
 def has_network(network: str, bundle: str = "default") -> bool:
-    """Whether a bundle has a network.
+    """Whether a bundle has a network, learned or ready-made.
 
     Raises:
-        EngineError: when the bundle cannot be read.
+        EngineError: when the bundle cannot be read, or there is no such network.
     """
+    row = _row(network)
     there = read_manifest(find_bundle(bundle))["networks"]
-    return isinstance(there.get(network), dict) or (network == "painter" and isinstance(there.get("diffusion"), dict))
+    names = [weights.name for weights in row.weights] + ([row.ready_made.name] if row.ready_made else [])
+    return any(isinstance(there.get(name), dict) for name in names)
 
 
-def uses_diffusion(bundle: str) -> bool:
-    """Whether a bundle's painter here is its diffusion network: on a GPU, or where there is no other.
+def uses_ready_made(network: str, bundle: str) -> bool:
+    """Whether a network here is the ready-made one: where nothing is learned of it, or there is a GPU to run it on.
 
     Raises:
-        EngineError: when the bundle cannot be read.
+        EngineError: when the bundle cannot be read, or there is no such network.
     """
+    row = _row(network)
+    if row.ready_made is None or not row.learned:
+        return row.ready_made is not None
     there = read_manifest(find_bundle(bundle))["networks"]
-    return "diffusion" in there and (machine.has_gpu() or "painter" not in there)
+    lacks = not any(weights.name in there for weights in row.weights)
+    return row.ready_made.name in there and (machine.has_gpu() or lacks)
+
+
+def _row(network: str) -> Network:
+    if network not in NETWORKS:
+        raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
+    return NETWORKS[network]
 
 
 def missing_artifacts(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
@@ -197,7 +211,7 @@ def open_engine(
     built takes over between two ticks when it is there.
 
     Args:
-        network: one of `NETWORKS`.
+        network: a row of `engines.networks.NETWORKS`.
         bundle: the name of a shipped bundle, or a folder.
         backend: "auto" or a runtime's name; for the flow also "opencv".
         seed: where sampling starts, for the networks that sample.
@@ -208,16 +222,10 @@ def open_engine(
     Raises:
         EngineError: when no runtime or not the bundle can be used; the text says what, where and the fix.
     """
-    if network not in NETWORKS:
-        raise EngineError(f"unknown network {network!r}; use one of {', '.join(NETWORKS)}")
-    if network == "flow":
-        from engines.flow.select import open_flow
-
-        return open_flow(bundle, backend)
-    if network == "painter" and uses_diffusion(bundle):
-        from engines.runtimes.diffusers_runtime import open_diffusion
-
-        return open_diffusion(find_bundle(bundle))
+    row = _row(network)
+    if row.ready_made is not None and uses_ready_made(network, bundle):
+        opened: Engine = resolve(row.ready_made.open)(bundle, backend)
+        return opened
     check_backend(backend)
     folder = find_bundle(bundle)
     weights_of(folder, network)
@@ -233,7 +241,7 @@ def open_engine(
     lacking = any(why_stale(folder, runtime, network) for runtime in before)
     if lacking or (before and choices[0].runtime != first.spec.runtime):
         standby.watch(functools.partial(_load_better, network, folder, backend, threads, before, tell), calm)
-    engine = engine_of(network, standby, first.spec, seed)
+    engine: TickEngine = resolve(row.engine)(standby, first.spec, seed)
 
     def changed(spec: EngineSpec) -> None:
         engine.spec = spec

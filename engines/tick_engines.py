@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from engines.contract import Array, Engine, EngineError, EngineSpec
+from engines.contract import Array, EngineSpec
 
 
 class Runner(Protocol):
@@ -37,11 +37,21 @@ class Runner(Protocol):
 
 
 class TickEngine:
-    """What the engines have in common."""
+    """What the engines have in common.
 
-    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+    Args:
+        runner: computes the tick.
+        spec: what it is.
+        seed: where sampling starts, for an engine that samples.
+    """
+
+    def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
         self.spec = spec
         self._runner = runner
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """Advance by one tick; names and shapes are those of the network's row in `engines.networks`."""
+        raise NotImplementedError
 
     def reset(self) -> None:
         """Forget everything heard and seen so far."""
@@ -76,7 +86,7 @@ class SightEngine(TickEngine):
     """What is seen to its latent."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        """One tick; inputs and output as in `engines.networks`."""
         names = ("flow", "speed", "embedding", "age_s")
         rows = {name: np.asarray(inputs[name], np.float32)[None, None] for name in names}
         return {"latent": self._runner.run(rows)[0, 0]}
@@ -102,7 +112,7 @@ class AnimatorEngine(TickEngine):
     """What is heard to how the prior image moves; chance comes from outside."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        """One tick; inputs and output as in `engines.networks`."""
         rows = {name: np.asarray(inputs[name], np.float32)[None] for name in ("shown", "where", "before", "noise")}
         rows["latent"] = np.asarray(inputs["latent"], np.float32)[None, None]
         rows["time_s"] = np.array([[inputs["time_s"]]], np.float64)
@@ -113,7 +123,7 @@ class PoseEngine(TickEngine):
     """Where a player's points are."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        """One tick; inputs and output as in `engines.networks`."""
         rows = {"latent": np.asarray(inputs["latent"], np.float32)[None, None]}
         return {"said": self._runner.run(rows | {"seen": np.asarray(inputs["seen"], np.float32)[None]})[0]}
 
@@ -121,13 +131,13 @@ class PoseEngine(TickEngine):
 class PainterEngine(TickEngine):
     """What is to be added to a moved picture; no state, chance comes from outside."""
 
-    def __init__(self, runner: Runner, spec: EngineSpec) -> None:
+    def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
         super().__init__(runner, spec)
         # Of points a painter that knows none is told nothing.
         self._unsaid = runner.blank().get("said", np.zeros((1, 0), np.float32))[0]
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """One picture; inputs and output as in `engines.contract.NETWORKS`."""
+        """One picture; inputs and output as in `engines.networks`."""
         inputs = {"said": self._unsaid} | inputs
         rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
         floats = ("where", "flow", "heard", "seen", "said", "noise")
@@ -158,7 +168,7 @@ class TranslatorEngine(TickEngine):
         seed: where chance starts.
     """
 
-    def __init__(self, runner: Runner, spec: EngineSpec, seed: int) -> None:
+    def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
         super().__init__(runner, spec)
         self._seed = seed
         bands = int(spec.config.get("mel_dim", 0))
@@ -178,7 +188,7 @@ class TranslatorEngine(TickEngine):
         self._begin()
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """One tick; inputs and output as in `engines.contract.NETWORKS`."""
+        """One tick; inputs and output as in `engines.networks`."""
 
         def row(name: str, kind: Any = np.float32) -> Array:
             return np.asarray(inputs[name], kind)[None, None]
@@ -202,23 +212,3 @@ class TranslatorEngine(TickEngine):
         self._previous = frames[:, None]
         self._known = np.ones((1, 1), np.float32)
         return {"frames": _frames_to_wire(frames)}
-
-
-def engine_of(network: str, runner: Runner, spec: EngineSpec, seed: int) -> Engine:
-    """The engine of a learned network around a runner."""
-    if network == "translator":
-        return TranslatorEngine(runner, spec, seed)
-    kinds: dict[str, Callable[[Runner, EngineSpec], Engine]] = {
-        "embedding": EmbeddingEngine,
-        "sight": SightEngine,
-        "hearing": HearingEngine,
-        "encoder": EncoderEngine,
-        "decoder": DecoderEngine,
-        "still": StillEngine,
-        "animator": AnimatorEngine,
-        "pose": PoseEngine,
-        "painter": PainterEngine,
-    }
-    if network not in kinds:
-        raise EngineError(f"{network!r} is not a learned network")
-    return kinds[network](runner, spec)

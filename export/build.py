@@ -15,6 +15,7 @@ from engines import machine
 from engines.artifacts import PRECISIONS, SCHEMA, SUFFIX, manifest_of, read_entry
 from engines.bundles import EXPORT_VERSION, artifacts_of, learned_networks, network_entry, weights_of
 from engines.contract import EngineError
+from engines.networks import by_cost
 from engines.runtimes.onnxruntime_runtime import OnnxRunner, providers
 from engines.runtimes.torch_runtime import TorchRunner, device_for, load_tick
 from engines.tick_engines import Runner
@@ -24,11 +25,6 @@ from export.parity import compare_runners, time_runners, tolerances
 from export.tensorrt import Compiler, compile_plan, to_plan
 from models.tick_modules import Tick
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
-
-COSTLY = (
-    *("painter", "embedding", "translator", "animator", "decoder", "encoder", "sight", "hearing", "pose", "still"),
-)
-"""The networks in the order in which they are built: what saves a show that has begun the most time comes first."""
 
 
 class BuildResult(NamedTuple):
@@ -73,7 +69,7 @@ def build_artifacts(
     if precision is not None and precision not in PRECISIONS[runtime]:
         raise EngineError(f"{runtime} has no {precision}; use --precision {', '.join(PRECISIONS[runtime])}")
     there = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
-    wanted = sorted(there, key=COSTLY.index)
+    wanted = by_cost(there)
     artifacts_of(folder).mkdir(exist_ok=True)
     entries = {}
     for number, network in enumerate(wanted, 1):

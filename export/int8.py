@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.networks import NETWORKS
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner
 from export import rounded_codec
@@ -25,8 +26,6 @@ from performers.kinds import KINDS
 from performers.performer import SyntheticPerformer
 from streaming.vision.frame_features import fit_square
 
-ALWAYS_INT8 = ("embedding",)
-"""The networks of which an 8-bit file is always made; `supports_int8` says which others are large enough."""
 TOLERANCE = 0.06
 """Largest difference of an output from torch: of numbers, the mean one relative to their spread over pictures; of sound
 and of what tokens say, the loudness relative to the whole's."""
@@ -37,7 +36,7 @@ _SIZE = (256, 192)
 
 def supports_int8(network: str, tick: Tick) -> bool:
     """Whether an 8-bit file is made of it; other networks are small matrices, and what they remember must not drift."""
-    return network in ALWAYS_INT8 or rounded_codec.is_encodec_half(tick)
+    return NETWORKS[network].int8 or rounded_codec.is_encodec_half(tick)
 
 
 def calibration_pictures(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:

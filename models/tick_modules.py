@@ -17,8 +17,7 @@ from models.pictures.painter import Painter, PainterInputs
 from models.pictures.pose import PoseEstimator
 from models.translation.latent import Latent, Motions
 from models.translation.translator import Translator, TranslatorInputs
-from models.vision.embedding import POINTS, SIDE, VisualEmbedding
-from models.vision.pretrained_embeddings import PretrainedEmbedding
+from models.vision.embedding import POINTS, SIDE
 
 
 class Spec(NamedTuple):
@@ -363,32 +362,3 @@ class PainterTick(Tick):
         sitting = PainterInputs(moved, still, where, flow, heard, imagination, chance, seen, said)
         painted = self.network.paint(sitting, noise)
         return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
-
-
-def tick_of(network: str, module: nn.Module) -> Tick:
-    """The tick module of a network ("embedding", "translator", "encoder", ...) around its weights.
-
-    Raises:
-        TypeError: when the module is not that network's.
-    """
-    if network == "embedding" and isinstance(module, (VisualEmbedding, PretrainedEmbedding)):
-        return EmbeddingTick(module).eval()
-    if network == "translator" and isinstance(module, Translator):
-        return TranslatorTick(module).eval()
-    if network == "encoder" and isinstance(module, (TokenCodec, Vocoder)):
-        return EncoderTick(module).eval()
-    if network == "decoder" and isinstance(module, (TokenCodec, Vocoder)):
-        return DecoderTick(module).eval()
-    if network == "sight" and isinstance(module, Latent):
-        return SightTick(module).eval()
-    if network == "hearing" and isinstance(module, Latent):
-        return HearingTick(module).eval()
-    if network == "still" and isinstance(module, Animator):
-        return StillTick(module).eval()
-    if network == "animator" and isinstance(module, Animator):
-        return AnimatorTick(module).eval()
-    if network == "pose" and isinstance(module, PoseEstimator):
-        return PoseTick(module).eval()
-    if network == "painter" and isinstance(module, Painter):
-        return PainterTick(module).eval()
-    raise TypeError(f"{type(module).__name__} is not the network {network!r}")

@@ -10,44 +10,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from models.codec.additive_codec import CodecConfig
-from models.codec.codec import Codec
-from models.codec.encodec import Encodec, EncodecConfig
-from models.codec.mel import MelConfig, Vocoder
-from models.pictures.animator import Animator, AnimatorConfig
-from models.pictures.painter import Painter, PainterConfig
-from models.pictures.pose import PoseConfig, PoseEstimator
-from models.translation.latent import Latent, LatentConfig
-from models.translation.translator import Translator, TranslatorConfig
-from models.vision.embedding import EmbeddingConfig, VisualEmbedding
-
-
-def _embedding(values: dict[str, Any]) -> nn.Module:
-    if "front_end" not in values:
-        return VisualEmbedding(EmbeddingConfig.from_dict(values))
-    from models.vision.pretrained_embeddings import FrontEndConfig, PretrainedEmbedding
-
-    return PretrainedEmbedding(FrontEndConfig.from_dict(values))
-
-
-def _codec(values: dict[str, Any]) -> nn.Module:
-    if "look_ahead" not in values:
-        return Codec(CodecConfig.from_dict(values))
-    return Encodec(EncodecConfig.from_dict(values))
-
-
-NETWORKS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "codec": _codec,
-    "embedding": _embedding,
-    "latent": lambda values: Latent(LatentConfig.from_dict(values)),
-    "vocoder": lambda values: Vocoder(MelConfig.from_dict(values)),
-    "translator": lambda values: Translator(TranslatorConfig.from_dict(values)),
-    "animator": lambda values: Animator(AnimatorConfig.from_dict(values)),
-    "pose": lambda values: PoseEstimator(PoseConfig.from_dict(values)),
-    "painter": lambda values: Painter(PainterConfig.from_dict(values)),
-}
-"""Network name -> what makes it from its configuration in a manifest."""
-
 
 class WeightsError(ValueError):
     """Bytes that are not the weights of the network they are said to be."""
@@ -66,11 +28,14 @@ def unpack_weights(data: bytes) -> dict[str, Tensor]:
     return tensors
 
 
-def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module:
+def network_from(
+    network: str, build: Callable[[dict[str, Any]], nn.Module], config: dict[str, Any], data: bytes
+) -> nn.Module:
     """A network in evaluation mode, in fp32.
 
     Args:
-        network: a key of `NETWORKS`.
+        network: its name, for errors.
+        build: makes it from its configuration.
         config: its configuration, as in a manifest.
         data: a safetensors file.
 
@@ -80,7 +45,7 @@ def network_from(network: str, config: dict[str, Any], data: bytes) -> nn.Module
     """
     tensors = unpack_weights(data)
     try:
-        module = NETWORKS[network](config)
+        module = build(config)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
     wanted = module.state_dict()

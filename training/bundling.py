@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,19 @@ from torch import nn
 
 from engines.bundles import (
     SCHEMA,
-    SOUND_NETWORK,
     identity,
     network_entry,
     read_file,
     read_manifest,
-    representation,
     verified_files,
+    weights_of,
 )
+from engines.contract import EngineError
+from engines.network_row import resolve
+from engines.networks import all_weights
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.weights import network_from, pack_weights
-
-TRAINED_WITH = {
-    "latent": ("codec", "vocoder", "embedding"),
-    "translator": ("codec", "vocoder", "embedding", "latent"),
-    "animator": ("codec", "vocoder", "latent"),
-    "pose": ("codec", "vocoder", "latent", "embedding"),
-    "painter": ("codec", "vocoder", "latent", "embedding"),
-}
-"""Networks that only make sense with the very others that they were trained with."""
 
 
 def _hash_of(*modules: nn.Module) -> str:
@@ -45,6 +38,19 @@ def _write(folder: Path, manifest: dict[str, Any]) -> None:
     part.replace(folder / "manifest.json")
 
 
+def builder_of(network: str) -> Callable[[dict[str, Any]], nn.Module]:
+    """What makes a network's module from its configuration, as the table of networks says.
+
+    Raises:
+        EngineError: for weights that the table does not have.
+    """
+    weights = all_weights()
+    if network not in weights:
+        raise EngineError(f"unknown weights {network!r}; the table of networks has {', '.join(weights)}")
+    build: Callable[[dict[str, Any]], nn.Module] = resolve(weights[network].build)
+    return build
+
+
 def load_network(folder: Path, network: str) -> nn.Module:
     """A network of a bundle ("codec", "embedding", "translator"), in evaluation mode, in fp32.
 
@@ -53,12 +59,12 @@ def load_network(folder: Path, network: str) -> nn.Module:
         WeightsError: when the file is not that network's.
     """
     entry = network_entry(folder, network)
-    return network_from(network, entry.get("config", {}), read_file(folder, entry))
+    return network_from(network, builder_of(network), entry.get("config", {}), read_file(folder, entry))
 
 
 def load_sound_network(bundle: Path) -> TokenCodec | Vocoder:
     """What gives a bundle's representation of sound and gives it a voice."""
-    network = load_network(bundle, SOUND_NETWORK[representation(bundle)])
+    network = load_network(bundle, weights_of(bundle, "encoder"))
     if not isinstance(network, (TokenCodec, Vocoder)):
         raise TypeError("the bundle's codec or vocoder is of another class")
     return network
@@ -94,7 +100,7 @@ def write_network(
     if isinstance(module, TokenCodec):
         # The decoder may be trained further: tokens stay what they are.
         manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
-    if needed := TRAINED_WITH.get(network):
+    if needed := all_weights()[network].trained_with:
         there = manifest["networks"]
         manifest["networks"][network]["trained_with"] = {one: identity(there[one]) for one in needed if one in there}
     manifest.pop("scores", None)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from engines.bundles import SOUND_NETWORK, find_bundle, network_entry, representation
+from engines.bundles import find_bundle, network_entry, weights_of
 from engines.contract import EngineError
 from engines.registry import open_engine
 from models.codec.codec import TokenCodec
@@ -70,9 +70,7 @@ class PreparationSettings:
 
 def networks_hash(bundle: Path) -> str:
     """Names the networks whose work is kept in a data set."""
-    return "-".join(
-        network_entry(bundle, name)["sha256"][:8] for name in (SOUND_NETWORK[representation(bundle)], "embedding")
-    )
+    return "-".join(network_entry(bundle, name)["sha256"][:8] for name in (weights_of(bundle, "encoder"), "embedding"))
 
 
 def prepare_source(source: FootageSource, settings: PreparationSettings) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from engines.bundles import InvalidBundleError, network_entry, verified_files
+from engines.bundles import InvalidBundleError, find_bundle, network_entry, verified_files
 from engines.contract import Array, EngineError, EngineSpec
 
 PARTS = ("unet", "autoencoder")
@@ -125,12 +125,17 @@ def gpu_here() -> bool:
     return torch.cuda.is_available()
 
 
-def open_diffusion(folder: Path) -> DiffusionPainter:
+def open_painter(bundle: str, backend: str = "auto") -> DiffusionPainter:
     """The diffusion network of a bundle, after every one of its files has been checked.
+
+    Args:
+        bundle: its name or folder.
+        backend: not looked at: it runs in torch.
 
     Raises:
         EngineError: when it cannot be trusted or run.
     """
+    folder = find_bundle(bundle)
     entry = network_entry(folder, "diffusion")
     verified_files(folder, entry)
     device = torch.device("cuda" if gpu_here() else "cpu")

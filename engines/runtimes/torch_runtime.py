@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.artifacts import artifact_entry
 from engines.bundles import InvalidBundleError, network_entry, read_file, weights_of
 from engines.contract import Array, EngineError, EngineSpec
+from engines.network_row import resolve
+from engines.networks import NETWORKS, all_weights
 from models.tick_modules import Tick as Tick  # the other runtime that runs on torch takes it from here
-from models.tick_modules import tick_of
 from models.weights import WeightsError, network_from
 
 WARM_UP = 3
@@ -155,6 +157,12 @@ def device_for(asked: str = "auto", threads: int = 1) -> torch.device:
     return device
 
 
+def make_tick(network: str, module: nn.Module) -> Tick:
+    """A network's tick around its module, in evaluation mode."""
+    tick: Tick = resolve(NETWORKS[network].tick)(module)
+    return tick.eval()
+
+
 def load_tick(network: str, folder: Path) -> Tick:
     """A network's tick with its weights, on the CPU.
 
@@ -164,10 +172,11 @@ def load_tick(network: str, folder: Path) -> Tick:
     weights = weights_of(folder, network)
     entry = network_entry(folder, weights)
     try:
-        module = network_from(weights, entry.get("config", {}), read_file(folder, entry))
+        build = resolve(all_weights()[weights].build)
+        module = network_from(weights, build, entry.get("config", {}), read_file(folder, entry))
     except WeightsError as error:
         raise InvalidBundleError(str(error), folder / str(entry.get("file")), "restore the bundle") from error
-    return tick_of(network, module)
+    return make_tick(network, module)
 
 
 def open_runner(network: str, folder: Path, device: str = "auto", threads: int = 1) -> tuple[TorchRunner, EngineSpec]:

@@ -109,6 +109,15 @@ class Vocoder(nn.Module):
             CodecConfig(width=config.width, decoder_dilations=config.dilations, latent_dim=config.dim)
         )
 
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Vocoder:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(MelConfig.from_dict(values))
+
     def encode(self, pcm: Tensor) -> Tensor:
         """Pcm [B, 1, 640 T] in -1..1 -> frames [B, dim, T]."""
         frames: Tensor = self.encoder(pcm)

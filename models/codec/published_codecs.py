@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.codec.encodec import EXACT, EncodecConfig
+from models.codec.encodec_layers import EXACT, EncodecConfig
 
 _SIZES = (
     "num_filters",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -173,6 +173,15 @@ class Animator(nn.Module):
         self.blocks = nn.ModuleList(FilmBlock(config.inside, config.dim + 32) for _ in range(config.blocks))
         self.end = nn.Conv2d(config.inside, 2, 3, 1, 1)
         nn.init.zeros_(self.end.weight)
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Animator:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(AnimatorConfig.from_dict(values))
 
     def init_state(self, batch: int) -> State:
         """Empty windows, three tensors per layer."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -159,6 +159,15 @@ class Painter(nn.Module):
             assert self.choose.bias is not None
             nn.init.normal_(self.choose.weight, std=0.003)
             nn.init.zeros_(self.choose.bias)
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Painter:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(PainterConfig.from_dict(values))
 
     def begin(self, sitting: PainterInputs, noise: Tensor) -> Tensor:
         """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""

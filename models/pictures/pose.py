@@ -196,6 +196,15 @@ class PoseEstimator(nn.Module):
         for parameter in self.say[-1].parameters():
             nn.init.zeros_(parameter)
 
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> PoseEstimator:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(PoseConfig.from_dict(values))
+
     def still_points(self, seen: Tensor) -> Tensor:
         """Where they are in the still: embeddings [N, seen_dim] -> [N, P, 2]."""
         return points_of_embedding(seen, self.config.points)

@@ -9,7 +9,7 @@ what is seen; how fast which part of the picture moves from what is heard; and e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -219,6 +219,15 @@ class Latent(nn.Module):
             for _ in range(2)
         )
         self.sharpness = nn.Parameter(torch.tensor([1.0, 1.0]))
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Latent:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(LatentConfig.from_dict(values))
 
     def hear_with(self, codebooks: Tensor) -> None:
         """Take a codec's codebooks, scaled to a spread of about one."""

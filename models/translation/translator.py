@@ -296,6 +296,15 @@ class Translator(nn.Module):
             SpectrumHead(config) if config.mel_dim else DepthTransformer(config)
         )
 
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Translator:
+        """A new one with the sizes that a manifest gives.
+
+        Raises:
+            TypeError: for a size that it does not have.
+        """
+        return cls(TranslatorConfig.from_dict(values))
+
     def init_state(self, batch: int) -> State:
         """Empty windows, six tensors per layer."""
         return tuple(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.onnx_graph import OnnxGraph
 from models.sizes import Sizes
-from models.vision.embedding import soft_argmax
+from models.vision.embedding import EmbeddingConfig, VisualEmbedding, soft_argmax
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and spread of ImageNet's pictures, RGB: what all of these were trained with."""
@@ -153,3 +153,14 @@ def _transformers() -> ModuleType:
         raise ValueError("this front-end needs Transformers: pip install 'antiphon[frontends]'") from error
     module: ModuleType = transformers
     return module
+
+
+def embedding_from_config(values: dict[str, Any]) -> nn.Module:
+    """A new visual network with the sizes that a manifest gives: pre-trained where it states a `front_end`.
+
+    Raises:
+        TypeError: for a size that it does not have.
+    """
+    if "front_end" in values:
+        return PretrainedEmbedding(FrontEndConfig.from_dict(values))
+    return VisualEmbedding(EmbeddingConfig.from_dict(values))

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from engines.contract import EngineError
+from engines.networks import required_networks
 from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
@@ -36,7 +37,7 @@ ENGINE_S = 120.0
 RUNTIMES = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorrt", "torch-tensorrt")
 SOUND_SERVERS = {"jackd": "JACK", "jackdbus": "JACK", "pipewire": "PipeWire", "pulseaudio": "PulseAudio"}
 BUNDLES = CHECKOUT / "models" / "bundles"
-NETWORKS = ("embedding", "translator", "decoder")
+NETWORKS = tuple(required_networks())
 # Run in a process of its own: this package imports no ML framework, and a broken one may crash.
 TRY_ENGINES = """
 import json, sys

@@ -41,7 +41,7 @@ class PoseTracker:
             embedding: float32 [E], of the prior image on the screen.
 
         Returns:
-            The points, float32 [P, 3], see `engines.contract.NETWORKS`; None where they are not finite, after which it
+            The points, float32 [P, 3], see `engines.networks`; None where they are not finite, after which it
             begins anew.
         """
         if self._tick is not None and tick < self._tick:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.codec.encodec import EncodecConfig
+from models.codec.encodec_layers import EncodecConfig
 from models.codec.partial_analysis import FRAME
 from models.vision.embedding import SIDE
 from streaming import conventions

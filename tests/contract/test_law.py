@@ -14,7 +14,8 @@ from torch import Tensor
 
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec
-from models.codec.encodec import EXACT, Encodec, EncodecConfig
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import EXACT, EncodecConfig
 from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
 from models.streaming_law import CausalConv1d, GatedMemory, LawErrors, State, StreamingModule, verify_contract

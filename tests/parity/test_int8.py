@@ -12,16 +12,17 @@ import torch
 from engines.artifacts import artifact_entry, networks_to_build
 from engines.bundles import find_bundle
 from engines.registry import open_engine
+from engines.runtimes.torch_runtime import make_tick
 from export.__main__ import main
 from export.int8 import TOLERANCE, calibration_pictures, int8_parity, to_int8
 from export.onnx import to_onnx
-from models.tick_modules import Tick, tick_of
+from models.tick_modules import Tick
 from training.bundling import load_network
 
 
 @pytest.fixture(scope="module")
 def tick() -> Tick:
-    return tick_of("embedding", load_network(find_bundle("default"), "embedding"))
+    return make_tick("embedding", load_network(find_bundle("default"), "embedding"))
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
+from engines.runtimes.torch_runtime import make_tick
 from export.onnx import onnx_parity, to_onnx
 from export.parity import TOLERANCE, difference
 from models.codec.additive_codec import CodecConfig
@@ -17,7 +18,6 @@ from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
 from models.pictures.painter import Painter, PainterConfig
 from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
-from models.tick_modules import tick_of
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding
@@ -71,7 +71,7 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
     ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "pose", "painter"],
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
-    tick = tick_of(name, network(name, mel_dim))
+    tick = make_tick(name, network(name, mel_dim))
     measured = onnx_parity(tick, to_onnx(tick), ticks=40)
     assert measured["state"] <= TOLERANCE  # measured 2e-7 to 1e-6
     drawn = tick.output == "frames" and not mel_dim
@@ -79,7 +79,7 @@ def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
 
 
 def test_a_difference_would_be_seen() -> None:
-    tick = tick_of("decoder", network("decoder"))
+    tick = make_tick("decoder", network("decoder"))
     data = to_onnx(tick)
     with torch.no_grad():
         next(tick.sounding.decoder.parameters()).mul_(1.01)

@@ -18,13 +18,15 @@ from onnx import numpy_helper
 from benchmarks.codec import seeded_codec
 from engines.artifacts import artifact_entry, networks_to_build
 from engines.registry import open_engine
+from engines.runtimes.torch_runtime import make_tick
 from export import int8
 from export.__main__ import main
 from export.onnx import to_onnx
 from export.rounded_codec import BLOCK, codec_parity, is_encodec_half, parity_notes, relative_noise, round_weights
 from models.codec.codec import Codec
-from models.codec.encodec import Encodec, EncodecConfig
-from models.tick_modules import Tick, tick_of
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import EncodecConfig
+from models.tick_modules import Tick
 from training.bundling import write_network
 
 SMALL = EncodecConfig(num_filters=8, latent_dim=32)
@@ -50,7 +52,7 @@ class Half(NamedTuple):
 def halves_of(codec: Encodec) -> dict[str, Half]:
     found = {}
     for name in HALVES:
-        tick = tick_of(name, codec)
+        tick = make_tick(name, codec)
         whole = to_onnx(tick)
         found[name] = Half(tick, whole, round_weights(tick, whole))
     return found
@@ -81,7 +83,7 @@ def test_at_full_size() -> None:
     codec = seeded_codec(EncodecConfig(), heard(1, 4, 1.0))
     large = {(1024, 4096)}
     for name, others in (("encoder", {(8192, 1024), (7168, 128)}), ("decoder", {(896, 1024), (1024, 8192)})):
-        tick = tick_of(name, codec)
+        tick = make_tick(name, codec)
         whole = to_onnx(tick)
         data = round_weights(tick, whole)
         assert len(data) < 0.4 * len(whole)  # measured 0.36 and 0.39: most of what is left has few weights or is exact
@@ -140,8 +142,8 @@ def test_noise_is_measured_against_what_changes() -> None:
 
 
 def test_the_shipped_kind_of_codec_is_left_alone(small_codec: Encodec) -> None:
-    assert all(is_encodec_half(tick_of(name, small_codec)) for name in HALVES)
-    assert not any(is_encodec_half(tick_of(name, Codec().eval())) for name in HALVES)
+    assert all(is_encodec_half(make_tick(name, small_codec)) for name in HALVES)
+    assert not any(is_encodec_half(make_tick(name, Codec().eval())) for name in HALVES)
 
 
 def test_a_bundle_is_exported_in_it_and_back(small_codec: Encodec, tmp_path: Path) -> None:

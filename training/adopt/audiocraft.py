@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from torch import Tensor
 
-from models.codec.encodec import EncodecConfig
+from models.codec.encodec_layers import EncodecConfig
 from models.codec.published_codecs import PublishedError, audiocraft_config, codec_tensors, transformers_config
 
 STEREO = "InterleaveStereoCompressionModel"

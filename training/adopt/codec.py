@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.codec.encodec import EXACT, Encodec, EncodecConfig
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import EXACT, EncodecConfig
 from models.codec.published_codecs import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from models.weights import WeightsError, unpack_weights
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TOKEN_FRAME_SAMPLES

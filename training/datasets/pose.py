@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from engines.bundles import SOUND_NETWORK, identity, network_entry, representation
+from engines.bundles import identity, network_entry, weights_of
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.translation.latent import Latent
@@ -110,7 +110,7 @@ def _player_row(seed: int, bundle: Path) -> Row:
 
 def networks_tag(bundle: Path) -> str:
     """Eight letters that say which networks look and hear, and what is kept of it."""
-    networks = (SOUND_NETWORK[representation(bundle)], "latent", "embedding")
+    networks = (weights_of(bundle, "encoder"), "latent", "embedding")
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
     return hashlib.sha256(made_by.encode()).hexdigest()[:8]
 

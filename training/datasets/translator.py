@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from engines.bundles import SOUND_NETWORK, identity, network_entry, representation
+from engines.bundles import identity, network_entry, weights_of
 from engines.contract import Engine
 from engines.registry import open_engine
 from models.codec.codec import TokenCodec
@@ -102,7 +102,7 @@ def to_network_dtype(frames: Tensor) -> Tensor:
 
 
 def _name(path: Path, bundle: Path) -> Path:
-    networks = (SOUND_NETWORK[representation(bundle)], "embedding")
+    networks = (weights_of(bundle, "encoder"), "embedding")
     # A codec whose decoder alone was trained further hears the same.
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
     made_by += str(LAYOUT)

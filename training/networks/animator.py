@@ -15,6 +15,7 @@ from training.datasets.animator import STARTS, MotionClips, concatenate, load_mo
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -226,3 +227,12 @@ def train_animator(
     training = AnimatorTraining(recipe, model, data, device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work / "animator", "animator", plan)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    recipe = AnimatorRecipe(**given(steps=job.steps, performers=job.clips, mobiles=job.clips // 2))
+    path = train_animator(job.work, job.bundle, recipe, minutes=job.minutes, start=job.start, device=job.device)
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train)

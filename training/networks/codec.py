@@ -20,6 +20,7 @@ from training.loop.checkpoint import load_extra
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
 from training.synthesis.conventions import CLIP_S
+from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult, given
 
 USED = 0.01
 """An entry used less often than this, in vectors a step, is as good as dead."""
@@ -210,3 +211,21 @@ def train_codec(
         training.step = recipe.bypass_steps + 1
 
     return run_decoder_training(training, work, "codec", minutes)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    recipe = CodecRecipe(**given(steps=job.steps, clips=job.clips), freeze_encoder=bool(job.options.freeze_encoder))
+    work = job.work / "codec"
+    path = train_codec(work, recipe, minutes=job.minutes, start=job.start, device=job.device, footage=job.footage)
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(
+    _train,
+    options=(
+        TrainerOption(
+            "--freeze-encoder",
+            {"action": "store_true", "help": "train the decoder only; tokens stay valid"},
+        ),
+    ),
+)

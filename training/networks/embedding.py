@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.vision.embedding import POINTS, REFINED_POINTS, VisualEmbedding
+from models.vision.pretrained_embeddings import FRONT_ENDS, PretrainedEmbedding, pretrained
 from performers.kinds import KINDS, MELODIC, PITCH_RANGE
 from performers.performer import LABEL_NAMES, SyntheticPerformer
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
@@ -23,6 +24,7 @@ from training.loop.device import Device
 from training.loop.pool import open_executor
 from training.loop.run import Plan, run
 from training.synthesis.conventions import FRAME_SIZE
+from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult
 
 SEED = 4_000_000
 PER_SCENE = 3
@@ -344,3 +346,59 @@ def train_embedding(
     training = EmbeddingTraining(steps, module, images, facts, device)
     path = run(training, work, "embedding", Plan(steps, minutes, test_every=500, silent=not device.main))
     return path, training.test()
+
+
+def front_end_of(name: str, weights: Path | None) -> PretrainedEmbedding:
+    """A pre-trained front-end by name, or of an ONNX file.
+
+    Raises:
+        ValueError: when it cannot be had.
+    """
+    if name != "onnx":
+        return pretrained(name, weights)
+    from training.adopt.onnx_front_end import from_onnx
+
+    return from_onnx(weights)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    start, work, front_end = job.start, job.work / "embedding", str(job.options.front_end)
+    if front_end != "small":
+        start = start or front_end_of(front_end, job.options.front_end_weights)
+        work = work.with_name(f"embedding-{front_end}")
+    path, errors = train_embedding(
+        work,
+        steps=job.steps or 2500,
+        scenes=job.clips or 2500,
+        minutes=job.minutes,
+        start=start,
+        device=job.device,
+    )
+    rounded = {name: round(value, 5) for name, value in errors.items()}
+    print(", ".join(f"{name} {value:g}" for name, value in rounded.items()))
+    return TrainingResult(path, {"errors": rounded})
+
+
+TRAINER = Trainer(
+    _train,
+    options=(
+        TrainerOption(
+            "--front-end",
+            {
+                "choices": ("small", *FRONT_ENDS, "onnx"),
+                "default": "small",
+                "help": "the shipped kind of network, or a pre-trained one whose read-out is trained "
+                "(pip install 'antiphon[frontends]')",
+            },
+        ),
+        TrainerOption(
+            "--front-end-weights",
+            {
+                "type": Path,
+                "help": "a folder with config.json and model.safetensors; for onnx: any backbone's ONNX file, "
+                "see docs/bundles.md",
+            },
+        ),
+    ),
+    shipped_prefix="network.",
+)

@@ -24,6 +24,7 @@ from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.networks.pitch_reader import load_players, train_reader
 from training.synthesis.camera_augmentation import unsure, vary
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 NEAR = 1
 """Moments this many ticks apart are not held against each other: at 25 a second they look and sound the same."""
@@ -270,3 +271,20 @@ def train_latent(
     training = LatentTraining(recipe, model, data, sounds_of(model, data.codes[:, 0]), device)
     plan = Plan(recipe.steps, minutes, test_every=250, silent=not device.main)
     return run(training, work, "latent", plan)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    path = train_latent(
+        job.work / "latent",
+        job.work / "translator",
+        job.bundle,
+        LatentRecipe(**given(steps=job.steps, clips=job.clips)),
+        minutes=job.minutes,
+        start=job.start,
+        device=job.device,
+        footage=job.footage,
+    )
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train)

@@ -31,6 +31,7 @@ from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
 from training.networks.joints import body_joints, train_bends
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
@@ -318,3 +319,12 @@ def train_painter(
     training = PainterTraining(recipe, model, data, held, views, device)
     plan = Plan(recipe.steps, minutes, test_every=500, silent=not device.main)
     return run(training, work / "painter", "painter", plan)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    recipe = PainterRecipe(**given(steps=job.steps, performers=job.clips, mobiles=2 * job.clips))
+    path = train_painter(job.work, job.bundle, recipe, minutes=job.minutes, start=job.start, device=job.device)
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train)

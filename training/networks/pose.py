@@ -24,6 +24,7 @@ from training.datasets.pose import PlayerClips, load_players
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
 """One clip of so many, the last ones, is held out."""
@@ -243,3 +244,15 @@ def train_pose(
     model = PoseWithHeads(start if isinstance(start, PoseEstimator) else sizes)
     training = PoseTraining(recipe, model, played, device)
     return run(training, work / "pose", "pose", Plan(recipe.steps, minutes, test_every=500, silent=not device.main))
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    sizes = given(steps=job.steps, players=job.clips)
+    if job.start is not None:
+        sizes["bowing"] = 0  # it knows bows already
+    recipe = PoseRecipe(**sizes)
+    path = train_pose(job.work, job.bundle, recipe, minutes=job.minutes, start=job.start, device=job.device)
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train, shipped_prefix="network.")

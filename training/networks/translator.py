@@ -24,6 +24,7 @@ from training.loop.checkpoint import MovingAverage, load_checkpoint, load_extra,
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.synthesis.camera_augmentation import unsure, vary
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 CAMERAS = 3
 """Ways in which each clip is seen."""
@@ -391,3 +392,19 @@ def scaled_codebooks(codec: TokenCodec) -> Tensor:
     """A codec's codebooks, scaled to a spread of about one."""
     books = codec.quantizer.codebooks
     return books / books[0].std()
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    path = train_translator(
+        job.work / "translator",
+        job.bundle,
+        TranslatorRecipe(**given(steps=job.steps, clips=job.clips)),
+        minutes=job.minutes,
+        start=job.start,
+        device=job.device,
+        footage=job.footage,
+    )
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train)

@@ -14,6 +14,7 @@ from models.codec.partial_analysis import scaled_log
 from training.datasets.codec import build_corpus
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 
 class VocoderTraining(DecoderTraining[Vocoder]):
@@ -86,3 +87,12 @@ def train_vocoder(
         training.step = 1
 
     return run_decoder_training(training, work, "vocoder", minutes)
+
+
+def _train(job: TrainingJob) -> TrainingResult:
+    recipe = DecoderRecipe(**given(steps=job.steps, clips=job.clips))
+    path = train_vocoder(job.work / "vocoder", recipe, minutes=job.minutes, start=job.start, device=job.device)
+    return TrainingResult(path)
+
+
+TRAINER = Trainer(_train)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.codec import compare, decibels, seeded_codec, time_runners
 from engines.tick_engines import Runner
-from models.codec.encodec import EncodecConfig
+from models.codec.encodec_layers import EncodecConfig
 
 SMALL = EncodecConfig(num_filters=4, latent_dim=16)
 

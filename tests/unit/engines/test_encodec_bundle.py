@@ -10,7 +10,8 @@ import torch
 
 from engines.registry import open_engine
 from export.build import build_artifacts
-from models.codec.encodec import EXACT, Encodec, EncodecConfig
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import EXACT, EncodecConfig
 from training.bundling import load_network, write_network
 from training.evaluation.codec import through_codec
 

@@ -133,10 +133,10 @@ def test_on_a_gpu_it_goes_before_the_bundles_other_painter(tmp_path: Path, monke
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": networks}))
     for gpu in (True, False):
         monkeypatch.setattr(registry.machine, "has_gpu", lambda gpu=gpu: gpu)
-        assert registry.uses_diffusion(str(tmp_path)) == gpu
+        assert registry.uses_ready_made("painter", str(tmp_path)) == gpu
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": {"diffusion": {"files": []}}}))
-    assert registry.uses_diffusion(str(tmp_path))
-    assert not registry.uses_diffusion("default")
+    assert registry.uses_ready_made("painter", str(tmp_path))
+    assert not registry.uses_ready_made("painter", "default")
 
 
 @pytest.mark.gpu

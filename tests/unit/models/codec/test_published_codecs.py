@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import EncodecModel
 
-from models.codec.encodec import EXACT, Encodec
+from models.codec.encodec import Encodec
+from models.codec.encodec_layers import EXACT
 from models.codec.published_codecs import PublishedError, audiocraft_config, codec_tensors, transformers_config
 from tests.encodecs import as_audiocraft, seeded
 

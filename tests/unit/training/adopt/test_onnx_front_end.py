@@ -16,9 +16,9 @@ from transformers import AutoConfig, AutoModel
 
 from engines.contract import EngineError
 from engines.registry import open_engine
+from engines.runtimes.torch_runtime import make_tick
 from export.onnx import onnx_parity, to_onnx
 from export.parity import TOLERANCE
-from models.tick_modules import tick_of
 from models.vision.embedding import SIDE
 from models.vision.pretrained_embeddings import PretrainedEmbedding
 from training.adopt.onnx_front_end import from_onnx
@@ -104,7 +104,7 @@ def test_it_sees_what_the_original_sees(kind: str, free: bool, tmp_path: Path) -
     embedding = network(images(2))
     assert embedding.shape == (2, 128)
     assert float(embedding[:, :64].abs().max()) <= 1.0
-    tick = tick_of("embedding", network)
+    tick = make_tick("embedding", network)
     assert onnx_parity(tick, to_onnx(tick), ticks=3)["output"] <= TOLERANCE
 
 

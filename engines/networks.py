@@ -1,0 +1,246 @@
+"""The table of networks: a network is one row of `NETWORKS`, and whatever lists networks derives from it.
+
+To add a network, write its module and tick (`models/`), its engine, its trainer (`training/networks/`), and one row
+here. Modules, engines and trainers are dotted names ("package.module:attribute"), imported by whoever needs them:
+reading the table imports no ML framework, and only the runtimes that run on torch import `models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from engines.network_row import Cost, Network, Port, ReadyMade, Weights
+
+TICK_SAMPLES = 1_280
+"""Samples of a tick at the codec's rate."""
+EMBEDDING_SIDE = 256
+"""Side in pixels of the square pictures that a visual front-end takes."""
+NUM_POINTS = 14
+"""Points of a player that an embedding begins with, and that a pose estimate gives."""
+
+CODEC = Weights("codec", "models.codec.encodec:codec_from_config", "training.networks.codec:TRAINER")
+VOCODER = Weights("vocoder", "models.codec.mel:Vocoder.from_config", "training.networks.vocoder:TRAINER")
+EMBEDDING = Weights(
+    "embedding",
+    "models.vision.pretrained_embeddings:embedding_from_config",
+    "training.networks.embedding:TRAINER",
+)
+LATENT = Weights(
+    "latent",
+    "models.translation.latent:Latent.from_config",
+    "training.networks.latent:TRAINER",
+    trained_with=("codec", "vocoder", "embedding"),
+)
+TRANSLATOR = Weights(
+    "translator",
+    "models.translation.translator:Translator.from_config",
+    "training.networks.translator:TRAINER",
+    trained_with=("codec", "vocoder", "embedding", "latent"),
+)
+POSE = Weights(
+    "pose",
+    "models.pictures.pose:PoseEstimator.from_config",
+    "training.networks.pose:TRAINER",
+    trained_with=("codec", "vocoder", "latent", "embedding"),
+)
+ANIMATOR = Weights(
+    "animator",
+    "models.pictures.animator:Animator.from_config",
+    "training.networks.animator:TRAINER",
+    command="flow",
+    trained_with=("codec", "vocoder", "latent"),
+)
+PAINTER = Weights(
+    "painter",
+    "models.pictures.painter:Painter.from_config",
+    "training.networks.painter:TRAINER",
+    command="picture",
+    trained_with=("codec", "vocoder", "latent", "embedding"),
+)
+
+FRAMES = Port("frames", ("frame_rows", 2), "frames", "a tick's sound: two token frames, or two columns of a log-mel")
+PCM = Port("pcm", (TICK_SAMPLES,), "float32", "a tick's sound, -1 to 1")
+WHERE = Port("where", (2, "cells", "cells"), "float32", "where each cell comes from in the prior image, in its sides")
+FLOW = Port("flow", (2, "cells", "cells"), "float32", "velocities, in longer sides of the picture per second")
+
+ROWS = (
+    Network(
+        name="flow",
+        direction="video-to-music",
+        takes=(
+            Port("previous", ("height", "width"), "uint8", "grey; [H, W, 3] BGR where `config` has `colour`"),
+            Port("current", ("height", "width"), "uint8", "the same, one frame later"),
+        ),
+        gives=(Port("flow", (2, "height", "width"), "float32", "displacement in pixels: x right, y down"),),
+        optional=True,
+        ready_made=ReadyMade("flow", "engines.flow.select:open_flow"),
+    ),
+    Network(
+        name="embedding",
+        direction="both",
+        takes=(Port("image", (EMBEDDING_SIDE, EMBEDDING_SIDE, 3), "uint8", "a camera frame or a still, BGR"),),
+        gives=(Port("embedding", ("dim",), "float32", "points x then y, -1 to 1, then what is shown"),),
+        weights=(EMBEDDING,),
+        tick="models.tick_modules:EmbeddingTick",
+        engine="engines.tick_engines:EmbeddingEngine",
+        cost=Cost.HEAVY,
+        int8=True,
+    ),
+    Network(
+        name="sight",
+        direction="video-to-music",
+        takes=(
+            Port("flow", (2, "grid", "grid"), "float32", "mean motion of each cell, frame sides per second"),
+            Port("speed", ("grid", "grid"), "float32", "mean speed of each cell, frame sides per second"),
+            Port("embedding", ("embedding_dim",), "float32", "of the newest frame"),
+            Port("age_s", (), "float", "seconds from that frame's capture to the tick"),
+        ),
+        gives=(Port("latent", ("dim",), "float32", "what is seen at the tick, in the coordinated space"),),
+        weights=(LATENT,),
+        tick="models.tick_modules:SightTick",
+        engine="engines.tick_engines:SightEngine",
+    ),
+    Network(
+        name="hearing",
+        direction="music-to-video",
+        takes=(FRAMES,),
+        gives=(Port("latent", ("dim",), "float32", "what is heard at the tick, comparable with what is seen"),),
+        weights=(LATENT,),
+        tick="models.tick_modules:HearingTick",
+        engine="engines.tick_engines:HearingEngine",
+    ),
+    Network(
+        name="translator",
+        direction="video-to-music",
+        takes=(
+            Port("latent", ("sight_dim",), "float32", "what is seen"),
+            Port("age_s", (), "float", "how old that is at the tick, in seconds"),
+            Port("time_s", (), "float", "the tick's time, in seconds"),
+            Port("temperature", (), "float", "of sampling; above 0, 1 is as trained"),
+            Port("anticipation_s", (), "float", "for how much later the sound is asked, in seconds"),
+            Port("guidance", (), "float", "how much what is seen counts; 1 is as trained"),
+            Port("voice", (), "int", "0 for as trained, else the number of an instrument"),
+        ),
+        gives=(FRAMES,),
+        weights=(TRANSLATOR,),
+        tick="models.tick_modules:TranslatorTick",
+        engine="engines.tick_engines:TranslatorEngine",
+        cost=Cost.MEDIUM,
+    ),
+    Network(
+        name="encoder",
+        direction="music-to-video",
+        takes=(PCM,),
+        gives=(FRAMES,),
+        weights=(CODEC, VOCODER),
+        tick="models.tick_modules:EncoderTick",
+        engine="engines.tick_engines:EncoderEngine",
+        cost=Cost.MEDIUM,
+    ),
+    Network(
+        name="decoder",
+        direction="video-to-music",
+        takes=(FRAMES,),
+        gives=(PCM,),
+        weights=(CODEC, VOCODER),
+        tick="models.tick_modules:DecoderTick",
+        engine="engines.tick_engines:DecoderEngine",
+        cost=Cost.MEDIUM,
+    ),
+    Network(
+        name="still",
+        direction="music-to-video",
+        takes=(Port("still", ("side", "side", 3), "uint8", "a prior image, BGR"),),
+        gives=(Port("shown", ("shown", "grid", "grid"), "float32", "what in it could move"),),
+        weights=(ANIMATOR,),
+        tick="models.tick_modules:StillTick",
+        engine="engines.tick_engines:StillEngine",
+        optional=True,
+    ),
+    Network(
+        name="animator",
+        direction="music-to-video",
+        takes=(
+            Port("latent", ("latent_dim",), "float32", "what is heard"),
+            Port("time_s", (), "float", "the tick's time, in seconds"),
+            Port("shown", ("shown", "grid", "grid"), "float32", "as the network `still` gives it"),
+            WHERE,
+            Port("before", (2, "cells", "cells"), "float32", "the last tick's flow"),
+            Port("noise", (2, "cells", "cells"), "float32", "where sampling starts, spread 1"),
+        ),
+        gives=(FLOW,),
+        weights=(ANIMATOR,),
+        tick="models.tick_modules:AnimatorTick",
+        engine="engines.tick_engines:AnimatorEngine",
+        cost=Cost.MEDIUM,
+        optional=True,
+    ),
+    Network(
+        name="pose",
+        direction="music-to-video",
+        takes=(
+            Port("latent", ("latent_dim",), "float32", "what is heard"),
+            Port("seen", ("seen_dim",), "float32", "the embedding of the prior image"),
+        ),
+        gives=(Port("said", (NUM_POINTS, 3), "float32", "where the player's points are: x, y, -1 to 1, and spread"),),
+        weights=(POSE,),
+        tick="models.tick_modules:PoseTick",
+        engine="engines.tick_engines:PoseEngine",
+        optional=True,
+    ),
+    Network(
+        name="painter",
+        direction="music-to-video",
+        takes=(
+            Port("warped", ("side", "side", 3), "uint8", "the moved picture, BGR"),
+            Port("prior", ("side", "side", 3), "uint8", "the prior image, BGR"),
+            WHERE,
+            FLOW,
+            Port("heard", ("latent_dim",), "float32", "the latent of what is heard"),
+            Port("imagination", (), "float", "0 repairs, 1 paints anew"),
+            Port("chance", (), "float", "0 to 1: how far sampling has led what is moved"),
+            Port("seen", ("seen_dim",), "float32", "the embedding of the prior image"),
+            Port("said", (NUM_POINTS, 3), "float32", "as the network `pose` gives it"),
+            Port("noise", (3, "side", "side"), "float32", "spread 1; another shape where `config` has `noise`"),
+        ),
+        gives=(Port("change", ("side", "side", 3), "float32", "what is added to the moved picture, in 0..255"),),
+        weights=(PAINTER,),
+        tick="models.tick_modules:PainterTick",
+        engine="engines.tick_engines:PainterEngine",
+        cost=Cost.HEAVY,
+        optional=True,
+        ready_made=ReadyMade("diffusion", "engines.runtimes.diffusers_runtime:open_painter"),
+    ),
+)
+NETWORKS: Mapping[str, Network] = MappingProxyType({row.name: row for row in ROWS})
+"""Name -> row, in the order of the diagram."""
+
+
+def all_weights() -> dict[str, Weights]:
+    """Manifest key -> the weights, each once, in an order in which they can be trained."""
+    found = {weights.name: weights for row in NETWORKS.values() for weights in row.weights}
+    order: dict[str, Weights] = {}
+
+    def add(name: str) -> None:
+        if name in order or name not in found:
+            return
+        for other in found[name].trained_with:
+            add(other)
+        order[name] = found[name]
+
+    for name in found:
+        add(name)
+    return order
+
+
+def required_networks(direction: str = "both") -> Iterator[str]:
+    """The networks without which a show of a direction cannot run."""
+    for row in NETWORKS.values():
+        if not row.optional and (direction == "both" or row.direction in ("both", direction)):
+            yield row.name
+
+
+def by_cost(names: Iterable[str]) -> list[str]:
+    """Networks with the most expensive first."""
+    return sorted(names, key=lambda name: NETWORKS[name].cost)
