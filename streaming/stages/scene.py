@@ -74,11 +74,11 @@ class SceneStage:
             self._refuse(load)
         elif load is not None and load.value is not None:
             self._use(load.value)
+            self._confirm(None)
         self._wake_ns = self._loader.deadline_ns
         if not self._unpublished or self._scene is None:
             return []
         self._unpublished = False
-        self._confirm(None)
         return [_copy_of(self._scene)]
 
     def close(self) -> None:

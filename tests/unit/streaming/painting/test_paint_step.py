@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineSpec
+from streaming.conventions import WARP_CELLS
 from streaming.painting import paint_step
-from streaming.painting.paint_step import MOVED, PaintedPicture, PaintStep, PriorFeatures, open_paint_step
+from streaming.painting.paint_step import FULL_REACH, PaintedPicture, PaintStep, PriorFeatures, open_paint_step
 from streaming.painting.paint_worker import NEVER, PaintWorker
-from streaming.painting.warp import WarpMap
+from streaming.painting.warp import DisplacementMap
 from streaming.schema.messages import Flow
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.telemetry.metrics import Metrics
 
 SIZE = (640, 512)
+REST = np.zeros((WARP_CELLS, WARP_CELLS, 2), np.float32)
 
 
 class FakePainter:
@@ -59,24 +61,23 @@ def flow(level_db: float = -20.0) -> Flow:
     return Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), level_db=level_db, heard=np.ones(4, np.float32))
 
 
-def brush_of(engine: Any, eyes: Any, seed: int, pose: Any = None) -> PaintStep:
+def step_of(engine: Any, eyes: Any, seed: int, pose: Any = None) -> PaintStep:
     return PaintStep(PaintWorker(lambda: engine), eyes, seed, pose)
 
 
 def paint(
-    brush: PaintStep, image: np.ndarray, look: PriorFeatures, drift: WarpMap, heard: Flow, *dials: float
+    step: PaintStep, image: np.ndarray, features: PriorFeatures, warp: DisplacementMap, heard: Flow, *dials: float
 ) -> np.ndarray:
-    brush.begin(look, drift, heard, *dials)
-    return brush.add_to(image).image
+    step.start(features, warp, heard, *dials)
+    return step.finish(image).image
 
 
 def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> tuple[np.ndarray, FakePainter]:
     engine = FakePainter()
-    drift = WarpMap(SIZE)
-    drift.where += np.float32(moved)
+    warp = REST + np.float32(moved)
     image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
-    brush = brush_of(engine, None, 0)
-    return paint(brush, image, brush.look(image), drift, flow(level_db), imagination, 1.0), engine
+    step = step_of(engine, None, 0)
+    return paint(step, image, step.analyse_prior(image), warp, flow(level_db), imagination, 1.0), engine
 
 
 def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
@@ -103,7 +104,7 @@ def test_a_little_imagination_adds_a_part() -> None:
 
 
 def test_in_silence_it_mends_what_is_still_moved_and_then_nothing() -> None:
-    assert painted(0.5, level_db=-90.0, moved=2 * MOVED)[0][100, 100, 0] == 150
+    assert painted(0.5, level_db=-90.0, moved=2 * FULL_REACH)[0][100, 100, 0] == 150
     image, engine = painted(0.5, level_db=-90.0)
     assert (image == 100).all()
     assert engine.told == []
@@ -113,19 +114,19 @@ def test_a_broken_painter_changes_nothing() -> None:
     engine = FakePainter()
     engine.change[0, 0, 0] = np.nan
     image = np.full((512, 512, 3), 7, np.uint8)
-    brush = brush_of(engine, None, 0)
-    assert np.array_equal(paint(brush, image, brush.look(image), WarpMap((512, 512)), flow(), 0.5, 1.0), image)
+    step = step_of(engine, None, 0)
+    assert np.array_equal(paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0), image)
 
 
 def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
     engine, eyes = FakePainter(), FakeEyes()
-    brush = brush_of(engine, eyes, 0)
+    step = step_of(engine, eyes, 0)
     image = np.full((256, 512, 3), 40, np.uint8)
-    look = brush.look(image)
+    features = step.analyse_prior(image)
     for _ in range(3):
-        paint(brush, image, look, WarpMap((512, 256)), flow(), 0.5, 1.0)
+        paint(step, image, features, REST, flow(), 0.5, 1.0)
     assert eyes.shown == [(256, 256, 3)]
-    assert look.small.shape == (128, 128, 3)
+    assert features.small.shape == (128, 128, 3)
     # Half of the square is the picture, half is grey.
     assert all(np.allclose(told["seen"], (40 + 127) / 2) for told in engine.told)
 
@@ -134,10 +135,10 @@ def test_chance_changes_slowly_and_is_the_seeds() -> None:
     noises = []
     for seed in (1, 1, 2):
         engine = FakePainter()
-        brush = brush_of(engine, None, seed)
+        step = step_of(engine, None, seed)
         image = np.zeros((512, 512, 3), np.uint8)
         for _ in range(2):
-            paint(brush, image, brush.look(image), WarpMap((512, 512)), flow(), 0.5, 1.0)
+            paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0)
         noises.append([told["noise"] for told in engine.told])
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])
@@ -155,16 +156,16 @@ class FakeDiffusion(FakePainter):
 
 def test_a_painter_of_another_size_is_asked_in_it_and_spared_what_is_alike() -> None:
     engine = FakeDiffusion()
-    brush, drift = brush_of(engine, None, 0), WarpMap(SIZE)
+    step = step_of(engine, None, 0)
     image = np.random.default_rng(0).integers(0, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-    look = brush.look(image)
-    painted = [paint(brush, image, look, drift, flow(), 0.5, 1.0) for _ in range(11)]
+    features = step.analyse_prior(image)
+    painted = [paint(step, image, features, REST, flow(), 0.5, 1.0) for _ in range(11)]
     assert len(engine.told) == 1, "ten in a row are as the first"
     assert all(np.array_equal(one, painted[0]) for one in painted)
     assert engine.told[0]["warped"].shape == engine.told[0]["prior"].shape == (64, 64, 3)
     assert engine.told[0]["noise"].shape == (4, 8, 8)
     other = np.random.default_rng(1).integers(0, 200, image.shape, dtype=np.uint8)
-    paint(brush, other, brush.look(other), drift, flow(), 0.5, 1.0)
+    paint(step, other, step.analyse_prior(other), REST, flow(), 0.5, 1.0)
     assert len(engine.told) == 2
 
 
@@ -181,7 +182,7 @@ def test_a_diffusion_that_is_too_slow_is_left_out(monkeypatch: pytest.MonkeyPatc
 
 def test_warming_up_asks_every_time_and_says_how_long_it_takes() -> None:
     engine, times = FakeDiffusion(), iter(range(0, 60_000_000, 10_000_000))
-    assert brush_of(engine, None, 0).warm_up(lambda: next(times)) == 10.0
+    assert step_of(engine, None, 0).warm_up(lambda: next(times)) == 10.0
     assert len(engine.told) == 3
 
 
@@ -202,12 +203,12 @@ class FakePose:
 
 def test_a_player_is_followed_while_it_sleeps_and_of_what_warmed_it_up_nothing_is_heard() -> None:
     engine, pose = FakePainter(), FakePose()
-    brush, drift, image = brush_of(engine, None, 0, pose), WarpMap(SIZE), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    brush.warm_up()
-    look = brush.look(image)
+    step, image = step_of(engine, None, 0, pose), np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    step.warm_up()
+    features = step.analyse_prior(image)
     for tick, dial in enumerate((0.0, 0.0, 0.5)):
         heard = msgspec.structs.replace(flow(), tick=tick)
-        paint(brush, image, look, drift, heard, dial, 1.0)
+        paint(step, image, features, REST, heard, dial, 1.0)
     assert engine.told[-1]["said"].tolist() == np.full((14, 3), 3.0).tolist()
     assert engine.told[-1]["heard"].tolist() == [1.0] * 4
 
@@ -215,8 +216,8 @@ def test_a_player_is_followed_while_it_sleeps_and_of_what_warmed_it_up_nothing_i
 def test_where_it_is_said_of_no_number_it_paints_nothing() -> None:
     engine, pose, image = FakePainter(), FakePose(), np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
     pose.step = lambda **_: {"said": np.full((14, 3), np.nan, np.float32)}  # type: ignore[method-assign]
-    brush = brush_of(engine, None, 0, pose)
-    assert np.array_equal(paint(brush, image, brush.look(image), WarpMap(SIZE), flow(), 0.5, 1.0), image)
+    step = step_of(engine, None, 0, pose)
+    assert np.array_equal(paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0), image)
     assert not engine.told
 
 
@@ -226,7 +227,7 @@ def test_a_painter_that_is_told_of_points_needs_a_pose(monkeypatch: pytest.Monke
     monkeypatch.setattr(paint_step, "has_network", lambda network, bundle: network != "pose")
     monkeypatch.setattr(paint_step, "open_engine", lambda *names, **_: painter)
     assert open_paint_step(Context(Show(), Metrics(), note=notes.append)) is None
-    assert notes == ["the bundle has no pose, of which its painter is told: the picture is moved, not painted"]
+    assert notes == ["the bundle has no pose, which its painter needs: the picture is moved, not painted"]
 
 
 def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painted() -> None:
@@ -235,8 +236,8 @@ def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painte
     rough = rng.normal(0.0, 30.0, (32, 32, 3)).astype(np.float32)
     engine.change = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
     image = np.full((512, 640, 3), 128, np.uint8)
-    brush, drift = brush_of(engine, None, 0), WarpMap((640, 512))
-    shown = paint(brush, image, brush.look(image), drift, flow(), 0.5, 1.0).astype(np.float32) - 128.0
+    step = step_of(engine, None, 0)
+    shown = paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0).astype(np.float32) - 128.0
     seen = cv2.resize(shown, (128, 102), interpolation=cv2.INTER_AREA)
     said = engine.change[13 : 13 + 102]
     plain = cv2.resize(cv2.resize(said, (640, 512)), (128, 102), interpolation=cv2.INTER_AREA)
@@ -256,45 +257,45 @@ class Patient(FakePainter):
 
 
 def shown_of(
-    painter: Patient, brush: PaintStep, look: PriorFeatures, *, anew: bool = True, until_ns: int | None = NEVER
+    painter: Patient, step: PaintStep, features: PriorFeatures, *, anew: bool = True, until_ns: int | None = NEVER
 ) -> PaintedPicture:
-    brush.begin(look, WarpMap(SIZE), flow(), 0.5, 1.0, anew=anew)
+    step.start(features, REST, flow(), 0.5, 1.0, anew=anew)
     if until_ns is None:
         painter.may.set()
-    return brush.add_to(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), until_ns)
+    return step.finish(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), until_ns)
 
 
 def test_what_comes_late_is_added_to_the_next_picture_and_meanwhile_nothing_else_is_asked() -> None:
     engine = Patient()
-    brush = brush_of(engine, None, 0)
-    look = brush.look(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    step = step_of(engine, None, 0)
+    features = step.analyse_prior(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
     for _ in range(3):
-        shown = shown_of(engine, brush, look)
-        assert (shown.fresh, shown.painting) == (False, None)
+        shown = shown_of(engine, step, features)
+        assert (shown.fresh, shown.result) == (False, None)
         assert (shown.image == 100).all()
-    late = shown_of(engine, brush, look, until_ns=None)
+    late = shown_of(engine, step, features, until_ns=None)
     assert (late.image[:, :300] == 150).all()
     assert not late.fresh, "it was asked for by the first"
-    assert late.painting is not None
-    again = shown_of(engine, brush, look, anew=False)
+    assert late.result is not None
+    again = shown_of(engine, step, features, anew=False)
     assert (again.image[:, :300] == 150).all()
-    assert (again.fresh, again.painting) == (False, None)
+    assert (again.fresh, again.result) == (False, None)
     assert len(engine.told) == 1
-    assert shown_of(engine, brush, look, until_ns=None).fresh
+    assert shown_of(engine, step, features, until_ns=None).fresh
     assert len(engine.told) == 2
 
 
 def test_what_was_painted_for_another_still_or_before_it_slept_is_not_added() -> None:
     engine = Patient()
-    brush = brush_of(engine, None, 0)
-    one, other = (brush.look(np.full((SIZE[1], SIZE[0], 3), grey, np.uint8)) for grey in (0, 90))
-    shown_of(engine, brush, one)
-    shown = shown_of(engine, brush, other, until_ns=None)
-    assert shown.painting is not None, "it was done, for the one before"
+    step = step_of(engine, None, 0)
+    one, other = (step.analyse_prior(np.full((SIZE[1], SIZE[0], 3), grey, np.uint8)) for grey in (0, 90))
+    shown_of(engine, step, one)
+    shown = shown_of(engine, step, other, until_ns=None)
+    assert shown.result is not None, "it was done, for the one before"
     assert (shown.image == 100).all()
-    assert (shown_of(engine, brush, other, until_ns=None).image[:, :300] == 150).all()
-    brush.begin(other, WarpMap(SIZE), flow(), 0.0, 1.0)
-    asleep = brush.add_to(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8))
+    assert (shown_of(engine, step, other, until_ns=None).image[:, :300] == 150).all()
+    step.start(other, REST, flow(), 0.0, 1.0)
+    asleep = step.finish(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8))
     assert asleep.fresh, "nothing is to be added"
     assert (asleep.image == 100).all()
-    assert (shown_of(engine, brush, other, anew=False).image == 100).all()
+    assert (shown_of(engine, step, other, anew=False).image == 100).all()

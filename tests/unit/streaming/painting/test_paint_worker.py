@@ -43,74 +43,74 @@ class SlowPainter:
         pass
 
 
-def easel_of(painter: SlowPainter) -> PaintWorker:
+def worker_of(painter: SlowPainter) -> PaintWorker:
     return PaintWorker(lambda: painter, lambda: painter.clock_ns)
 
 
 def test_it_is_painted_in_another_thread_and_taken_once() -> None:
     painter = SlowPainter()
-    easel = easel_of(painter)
-    assert easel.free
-    assert easel.take() is None
+    worker = worker_of(painter)
+    assert worker.idle
+    assert worker.take() is None
     painter.takes_ns = 5 * MS
-    easel.ask(value=3.0)
-    assert not easel.free
-    found = easel.take()
+    worker.start(value=3.0)
+    assert not worker.idle
+    found = worker.take()
     assert found is not None
     assert found.change.dtype == np.float32
     assert (found.change == 3.0).all()
     assert (found.took_ns, found.done_ns) == (5 * MS, 5 * MS)
-    assert easel.free
-    assert easel.take() is None
+    assert worker.idle
+    assert worker.take() is None
     assert painter.thread != threading.get_ident()
-    easel.close()
+    worker.close()
 
 
 def test_what_is_not_done_in_time_is_not_waited_for_and_is_there_later() -> None:
     painter = SlowPainter()
-    easel = easel_of(painter)
+    worker = worker_of(painter)
     painter.may.clear()
-    easel.ask(value=1.0)
+    worker.start(value=1.0)
     assert painter.begun.wait(DEADLINE_S)
-    assert easel.take(NEVER) is None
-    assert easel.take(painter.clock_ns + 2 * MS) is None, "2 ms are waited"
-    assert not easel.free
+    assert worker.take(NEVER) is None
+    assert worker.take(painter.clock_ns + 2 * MS) is None, "2 ms are waited"
+    assert not worker.idle
     painter.may.set()
-    found = easel.take()
+    found = worker.take()
     assert found is not None
     assert (found.change == 1.0).all()
-    easel.close()
+    worker.close()
 
 
 def test_what_usually_takes_too_long_is_not_waited_for_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     painter = SlowPainter()
-    easel = easel_of(painter)
+    worker = worker_of(painter)
     painter.takes_ns = 50 * MS
     for _ in range(40):
-        easel.ask(value=1.0)
-        assert easel.take() is not None
+        worker.start(value=1.0)
+        assert worker.take() is not None
     waited: list[float | None] = []
     monkeypatch.setattr("streaming.painting.paint_worker.wait", lambda futures, timeout=None: waited.append(timeout))
     painter.may.clear()
-    easel.ask(value=2.0)
+    worker.start(value=2.0)
     begun_ns = painter.clock_ns
-    assert easel.take(begun_ns + 45 * MS) is None
+    assert worker.take(begun_ns + 45 * MS) is None
     assert waited == []
-    assert easel.take(begun_ns + 55 * MS) is None
+    assert worker.take(begun_ns + 55 * MS) is None
     assert waited == [0.055]
     painter.may.set()
-    easel.close()
+    worker.close()
 
 
 def test_what_goes_wrong_is_told_to_who_takes_it_and_then_it_may_be_asked_again() -> None:
-    easel = easel_of(SlowPainter())
-    easel.ask(fails=True)
+    worker = worker_of(SlowPainter())
+    worker.start(fails=True)
     with pytest.raises(EngineError, match="broken"):
-        easel.take()
-    assert easel.free
-    easel.ask(value=1.0)
-    assert easel.take() is not None
-    easel.close()
+        worker.take()
+    assert worker.idle
+    worker.start(value=1.0)
+    assert worker.take() is not None
+    worker.close()
 
 
 def test_a_painter_that_cannot_be_opened_is_told_and_leaves_no_thread() -> None:
@@ -138,11 +138,11 @@ def test_of_what_is_real_time_it_comes_last() -> None:
                 except PermissionError:
                     return
             painter = SlowPainter()
-            easel = easel_of(painter)
-            easel.ask(value=1.0)
-            easel.take()
+            worker = worker_of(painter)
+            worker.start(value=1.0)
+            worker.take()
             found.append(painter.scheduled)
-            easel.close()
+            worker.close()
 
     thread = threading.Thread(target=work)
     thread.start()

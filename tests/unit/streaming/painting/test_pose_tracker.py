@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from engines.contract import EngineSpec
-from streaming.painting.pose_tracker import MOST_MISSED, PoseTracker
+from streaming.painting.pose_tracker import MAX_MISSED, PoseTracker
 
-SEEN = np.zeros(3, np.float32)
+EMBEDDING = np.zeros(3, np.float32)
 
 
 class FakePose:
@@ -35,37 +35,37 @@ def latent(value: float, width: int = 2) -> np.ndarray:
 
 def test_ticks_that_were_passed_over_are_as_the_one_before() -> None:
     pose = FakePose()
-    following = PoseTracker(pose)
+    tracker = PoseTracker(pose)
     for tick, value in ((7, 1.0), (8, 2.0), (11, 3.0)):
-        said = following.hear(tick, latent(value), SEEN)
+        said = tracker.update(tick, latent(value), EMBEDDING)
     assert pose.told == [1.0, 2.0, 2.0, 2.0, 3.0]
     assert said is not None
     assert said.tolist() == [[3.0] * 3]
-    following.hear(10_000, latent(4.0), SEEN)
-    assert pose.told[5:] == [3.0] * MOST_MISSED + [4.0]
+    tracker.update(10_000, latent(4.0), EMBEDDING)
+    assert pose.told[5:] == [3.0] * MAX_MISSED + [4.0]
 
 
 def test_a_tick_is_heard_once_and_an_earlier_one_begins_anew() -> None:
     pose = FakePose()
-    following = PoseTracker(pose)
-    first = following.hear(5, latent(1.0), SEEN)
-    assert following.hear(5, latent(9.0), SEEN) is first
-    following.hear(4, latent(2.0), SEEN)
+    tracker = PoseTracker(pose)
+    first = tracker.update(5, latent(1.0), EMBEDDING)
+    assert tracker.update(5, latent(9.0), EMBEDDING) is first
+    tracker.update(4, latent(2.0), EMBEDDING)
     assert (pose.told, pose.resets) == ([2.0], 2)
 
 
 def test_a_latent_of_another_width_is_nothing_heard() -> None:
     pose = FakePose()
-    following = PoseTracker(pose)
-    following.hear(0, latent(5.0, 3), SEEN)
+    tracker = PoseTracker(pose)
+    tracker.update(0, latent(5.0, 3), EMBEDDING)
     assert pose.told == [0.0]
 
 
 def test_after_what_is_no_number_it_begins_anew() -> None:
     pose = FakePose()
-    following = PoseTracker(pose)
-    following.hear(0, latent(1.0), SEEN)
-    assert following.hear(1, latent(float("nan")), SEEN) is None
-    said = following.hear(2, latent(2.0), SEEN)
+    tracker = PoseTracker(pose)
+    tracker.update(0, latent(1.0), EMBEDDING)
+    assert tracker.update(1, latent(float("nan")), EMBEDDING) is None
+    said = tracker.update(2, latent(2.0), EMBEDDING)
     assert said is not None
     assert pose.told == [2.0]

@@ -42,7 +42,7 @@ class Room:
     """What a camera sees of a screen, a wall and, where one stands there, a player."""
 
     def __init__(self, delay: int = 4, noise: float = 3.0, moving: bool = True) -> None:
-        self.still, self.drift = Texture(texture(1, PICTURE)), WarpMap(PICTURE)
+        self.still, self.warp = Texture(texture(1, PICTURE)), WarpMap()
         self.wall = cv2.cvtColor(texture(2, (VIEW, VIEW)), cv2.COLOR_BGR2GRAY)
         self.rng = np.random.default_rng(3)
         self.shown: deque[np.ndarray] = deque(maxlen=delay + 1)
@@ -54,8 +54,8 @@ class Room:
 
     def draw(self, flow: np.ndarray) -> np.ndarray:
         """The next picture, moved by a flow [2, 16, 16]."""
-        self.drift.move(flow.astype(np.float32), 0.04, 1.2)
-        picture = self.drift.render(self.still)
+        self.warp.move(flow.astype(np.float32), 0.04, 1.2)
+        picture = self.still.render(self.warp.displacement)
         self.shown.append(picture)
         return picture
 

@@ -36,9 +36,9 @@ class Slow:
 
 def test_every_picture_is_painted_whatever_the_cores_do(monkeypatch: pytest.MonkeyPatch) -> None:
     painter = Slow()
-    brush = PaintStep(PaintWorker(lambda: painter), None, 0)
+    step = PaintStep(PaintWorker(lambda: painter), None, 0)
     monkeypatch.setattr(
-        offline_reverse_loop, "PictureStage", functools.partial(PictureStage, brush_opener=lambda context: brush)
+        offline_reverse_loop, "PictureStage", functools.partial(PictureStage, paint_step_opener=lambda context: step)
     )
     sound = np.sin(np.arange(12 * TICK_SAMPLES) / 12.0).astype(np.float32)
     moments = list(offline_reverse_loop.animate(sound, np.full((64, 96, 3), 90, np.uint8), Show()))
