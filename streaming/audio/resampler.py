@@ -1,4 +1,4 @@
-"""From the codec's rate to the device's: a causal, streaming, linear-phase polyphase resampler with 1 ms of latency."""
+"""Resamples between the codec's and the device's rate: streaming, linear-phase, polyphase, with 1 ms of latency."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.errors import UserError
 
 HALF_TAPS = 32
-"""Taps on each side, in samples of the lower rate: at 32 kHz 1 ms of latency."""
+"""Taps on each side in samples of the lower rate, which is 1 ms of latency at 32 kHz."""
 PASS_EDGE = 13 / 16
 """Upper edge of the passband as a part of the lower Nyquist frequency (13 kHz of 16)."""
 
 
 class TickResampler:
-    """Resamples a stream tick by tick; streamed it equals the whole signal.
+    """Resamples a stream tick by tick; the result equals that of the whole signal at once.
 
-    A Kaiser-windowed sinc, split into phases. Its passband reaches to 13 kHz and its stopband begins at 16 kHz (for an
-    input of 32 kHz), so everything that a converter could mirror is rejected. Ready-made streaming resamplers keep 18
-    to 29 ms back (soxr HQ, measured); this one keeps 1 ms. Measured (see its test): ripple to 13 kHz 0.0002 dB,
-    images 110 dB down (97 dB for what lies above 13 kHz), error against soxr VHQ for music-like signals below 12 kHz
-    -105 dB; 0.07 ms a tick.
+    A Kaiser-windowed sinc in polyphase form. For an input of 32 kHz the passband ends at 13 kHz and the stopband begins
+    at 16 kHz, so no image of the signal is left. It delays by 1 ms; soxr HQ delays by 18 to 29 ms (measured).
+    Measured in its test: ripple below 13 kHz 0.0002 dB, images 110 dB down (97 dB for input above 13 kHz), error
+    against soxr VHQ -105 dB for music-like signals below 12 kHz. A tick takes 0.07 ms.
 
-    When the rates are equal it passes on the very samples.
+    When the rates are equal the samples pass unchanged.
 
     Args:
         rate_in: Hz.
@@ -34,11 +33,11 @@ class TickResampler:
 
     Attributes:
         tick_out: samples of a tick at `rate_out`.
-        latency_s: by how much the output lags.
-        state: float32, the newest input samples, all that the resampler remembers.
+        latency_s: delay of the output in seconds.
+        state: float32, the newest input samples; the whole state.
 
     Raises:
-        UserError: when a tick is not a whole number of samples at `rate_out`, or holds no whole number of phases.
+        UserError: when a tick is not a whole number of samples at `rate_out`, or of phases.
     """
 
     def __init__(self, rate_in: int = SAMPLE_RATE, rate_out: int = SAMPLE_RATE, tick_in: int = TICK_SAMPLES) -> None:
@@ -65,7 +64,7 @@ class TickResampler:
         self.state = np.zeros(history, np.float32)
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Clear the state."""
         self.state = np.zeros(self._history, np.float32)
 
     def step(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -75,7 +74,7 @@ class TickResampler:
             pcm: float32 [n], n a multiple of the phase period (any number of whole ticks is).
 
         Returns:
-            float32 [n * rate_out / rate_in], later by `latency_s`.
+            float32 [n * rate_out / rate_in], delayed by `latency_s`.
         """
         if self._identity:
             return pcm
@@ -91,7 +90,7 @@ class TickResampler:
 
 
 def _polyphase(up: int, down: int, half: int) -> NDArray[np.float32]:
-    """The filter as a matrix: one period of `down` inputs and its history -> `up` outputs.
+    """The filter as a matrix from one period of `down` inputs with its history to `up` outputs.
 
     Output p of a period lies p * down / up inputs after the period's first one, less `half`.
 

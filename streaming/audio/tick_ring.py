@@ -1,4 +1,4 @@
-"""The tick-addressed ring between the thread that receives sound and the audio callback, with concealment."""
+"""The ring of ticks between the thread that receives sound and the audio callback, with concealment of gaps."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.errors import UserError
 
 FADE_S = 0.060
-"""A concealment has faded to silence after this time."""
+"""Seconds in which a concealment fades to silence."""
 FADE_TAU_S = 0.030
-"""Time constant of that fade: -6 dB after 16 ms, -17 dB at the end of a tick."""
+"""Time constant of that fade in seconds: -6 dB after 16 ms, -17 dB at the end of a tick."""
 CROSSFADE_S = 0.005
-"""Sound that returns is cross-faded from the concealment over this time."""
+"""Seconds of cross-fade from a concealment to the sound that returns."""
 RELEASE_S = 0.005
-"""After the last tick the sound is faded out over this time."""
+"""Seconds in which the sound fades out after the last tick."""
 
 _UNKNOWN, _PLAYED, _CONCEALED = 0, 1, 2
 
@@ -44,8 +44,8 @@ class TickRecord(NamedTuple):
     Attributes:
         tick: its number.
         played: True when its sound was played, False when it was concealed.
-        begun_ns: when its first sample was taken by the device (monotonic).
-        arrived_ns: when its sound had come; None when it had not.
+        begun_ns: monotonic time at which the device took its first sample.
+        arrived_ns: monotonic time at which its sound had arrived; None where it had not.
     """
 
     tick: int
@@ -57,24 +57,24 @@ class TickRecord(NamedTuple):
 class TickRing:
     """A bounded, preallocated ring of ticks at the device's sample rate.
 
-    One thread calls `put`, `start` and `drain`, the audio callback calls `fill`. There is no lock: a slot is written
-    before its tick number is, and a slot that may still be read is never written. `fill` allocates nothing but views.
+    One thread calls `put`, `start` and `drain`, the audio callback calls `fill`. No lock is needed: a slot is written
+    before its tick number, and a slot that may still be read is never written. `fill` allocates only views.
 
-    A tick that is not there when its first sample is due is concealed as a whole: what was just played is continued,
-    mirrored in time (so that there is no jump), and fades to silence. When sound returns it is cross-faded from there.
-    A played tick that does not follow a concealed one is passed on bit for bit.
+    A tick that is missing when its first sample is due is concealed as a whole: the sound just played is continued,
+    mirrored in time so that there is no jump, and fades to silence. Sound that returns is cross-faded in. A tick that
+    does not follow a concealed one is played unchanged to the bit.
 
     Args:
         samplerate: the device's rate in Hz.
-        slots: how many ticks are held; a tick may come `slots - 1` ticks before its time.
-        records: how many ticks are remembered for `drain`.
+        slots: number of ticks held; a tick may arrive `slots - 1` ticks early.
+        records: number of ticks that are logged for `drain`.
 
     Attributes:
         tick_samples: samples of a tick.
-        position: samples taken by the device since the ring was made.
-        late: puts refused because the tick had begun or was there already.
-        ahead: puts refused because the tick lies too far ahead.
-        bad: puts refused because of shape or because of values that are not finite.
+        position: samples that the device has taken so far.
+        late: ticks refused because they had begun or were there already.
+        ahead: ticks refused because they came too early.
+        bad: ticks refused for a wrong shape or values that are not finite.
 
     Raises:
         UserError: when a tick is not a whole number of samples at this rate.
@@ -114,7 +114,7 @@ class TickRing:
 
     @property
     def playing(self) -> int:
-        """The newest tick that has begun, -1 before the first one."""
+        """The newest tick that has begun; -1 before the first one."""
         return self._playing
 
     @property
@@ -124,7 +124,7 @@ class TickRing:
 
     @property
     def samples_played(self) -> int:
-        """Samples that the device has taken between the beginning of the first tick and the end of the last."""
+        """Samples that the device has taken from the first tick to the end of the last one."""
         if self._span is None:
             return 0
         origin, first, end = self._span
@@ -132,27 +132,27 @@ class TickRing:
         return taken if end is None else min(taken, (end - first) * self.tick_samples)
 
     def start(self, position: int, first_tick: int = 0, end_tick: int | None = None) -> None:
-        """Say when the first tick begins; called once.
+        """Set when the first tick begins; called once.
 
         Args:
-            position: the `position` at which the first tick's first sample is taken; must lie in the future.
+            position: the `position` of the first tick's first sample, which must lie in the future.
             first_tick: its number.
-            end_tick: the tick at which silence begins; None for never.
+            end_tick: the tick after the last one; None where the show has no set end.
         """
         self._playing = first_tick - 1
         self._drained = first_tick
         self._span = (position, first_tick, end_tick)
 
     def put(self, tick: int, pcm: NDArray[np.float32], now_ns: int = 0) -> bool:
-        """Hand in the sound of a tick.
+        """Store the sound of a tick.
 
         Args:
             tick: its number, from 0.
             pcm: float32 [tick_samples].
-            now_ns: when it came.
+            now_ns: time of its arrival.
 
         Returns:
-            False when it was refused: it is late, too far ahead or unusable (counted).
+            False when it is refused because it is late, too early or unusable; each is counted.
         """
         playing = self._playing
         if tick <= playing or tick < 0:
@@ -181,7 +181,7 @@ class TickRing:
         return int(self._begun_ns[tick % self._records])
 
     def drain(self) -> list[TickRecord]:
-        """What happened to the ticks that have begun since the last call (the newest 256 of them at most)."""
+        """Records of the ticks that have begun since the last call, the newest 256 at most."""
         playing = self._playing
         found: list[TickRecord] = []
         for tick in range(max(self._drained, playing - self._records + 2), playing + 1):
@@ -196,8 +196,8 @@ class TickRing:
         """Give the device its next samples; for the audio callback only.
 
         Args:
-            out: float32 [n], any n; written in full.
-            now_ns: the time of the call, remembered for the ticks that begin in it.
+            out: float32 [n], any n; filled completely.
+            now_ns: time of the call, logged for the ticks that begin in it.
         """
         count = out.shape[0]
         span = self._span
@@ -222,7 +222,7 @@ class TickRing:
         self.position += count
 
     def _begin(self, tick: int, end: int | None, now_ns: int) -> None:
-        """Decide what a tick is made of, at its first sample."""
+        """Choose the source of a tick at its first sample: its sound, or a concealment."""
         if end is not None and tick >= end:
             if tick == end:
                 self._finish()
@@ -239,7 +239,7 @@ class TickRing:
         self._kind[at] = _PLAYED if there else _CONCEALED
         self._begun_ns[at] = now_ns
         self._arrived_ns[at] = self._row_arrived_ns[slot]
-        # Last: from here on the slot of the tick before may be written again.
+        # Last, because from here on the previous tick's slot may be written again.
         self._playing = tick
         self._concealing = not there
 
@@ -258,7 +258,7 @@ class TickRing:
     def _conceal(self) -> None:
         size, fade, tail = self.tick_samples, self._fade_len, self._tail
         if not self._concealing:
-            # Mirrored at its end, then at its beginning: 40 ms of history continue for 60 ms without a jump.
+            # Mirrored at its end, then at its beginning, so that 40 ms of history last 60 ms without a jump.
             before = self._source
             first = min(size, fade)
             np.multiply(before[size - first :][::-1], self._fade[:first], out=tail[:first])
@@ -272,7 +272,7 @@ class TickRing:
         self._source = patch
 
     def _finish(self) -> None:
-        """After the last tick: a short mirrored release, then silence."""
+        """After the last tick: a short mirrored fade, then silence."""
         size, length, patch = self.tick_samples, self._release.shape[0], self._patch
         if self._concealing:
             at = self._tail_at
@@ -285,7 +285,7 @@ class TickRing:
 
 
 def _fade(length: int, tau: float) -> NDArray[np.float32]:
-    """An exponential fade that ends at exactly zero: float32 [length]."""
+    """An exponential fade that ends at exactly zero, float32 [length]."""
     floor = math.exp(-length / tau)
     fade = (np.exp(-np.arange(1, length + 1) / tau) - floor) / (1.0 - floor)
     return fade.astype(np.float32)

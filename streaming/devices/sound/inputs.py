@@ -1,4 +1,4 @@
-"""What an audio input is, what it hands its samples to, and the inputs that the clock paces: a file, and silence."""
+"""The interface of audio inputs, the ring for their samples, and two inputs paced by the clock: a file, and none."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from streaming.system.files import check_input, reason
 from streaming.timing import clock
 
 BLOCK_S = 0.005
-"""How often a paced input hands over samples."""
+"""Length of the blocks of a paced input in seconds."""
 RING_S = 1.0
-"""Samples that may wait to be taken; a stage that is further behind loses the oldest, and that is counted."""
+"""Length of the ring in seconds; a stage that is further behind loses the oldest samples, which is counted."""
 _OBSERVATIONS = 256
 
 Samples = NDArray[np.float32]
 
 
 class Intake:
-    """What a device hands its samples to: copies them into a ring and remembers when that was.
+    """Receives a device's samples: copies them into a ring and logs their arrival times.
 
-    One thread hands over, another takes. It computes nothing else, and never raises.
+    One thread writes, another reads. Writing only copies and never raises, so it is safe in an audio callback.
 
     Args:
         samplerate: Hz.
         now_ns: reads the clock.
 
     Attributes:
-        written: samples handed over so far; the position of the next one.
-        lost: samples that were overwritten before they were taken.
+        written: samples received so far, which is the position of the next one.
+        lost: samples that were overwritten before they were read.
         errors: calls that failed.
+        calls: blocks received.
     """
 
     def __init__(self, samplerate: int, now_ns: Callable[[], int] = clock.now_ns) -> None:
@@ -51,12 +52,12 @@ class Intake:
         self._read = self._drained = 0
 
     def __call__(self, block: Samples, delay_ns: int, due_ns: int = 0) -> None:
-        """Take in a block.
+        """Receive a block.
 
         Args:
             block: float32 [n], no longer than the ring.
-            delay_ns: how long before `due_ns` its first sample arrived at the device.
-            due_ns: when the device called; 0 for now.
+            delay_ns: time from its first sample arriving at the device to `due_ns`.
+            due_ns: time of the call; 0 for now.
         """
         try:
             row = self._log[self.calls % _OBSERVATIONS]
@@ -72,14 +73,14 @@ class Intake:
             self.errors += 1
 
     def skip_to(self, position: int) -> None:
-        """Begin to take at a position; what came before is not wanted."""
+        """Discard everything before a position."""
         self._read = max(self._read, position)
 
     def take(self, count: int) -> tuple[int, Samples] | None:
-        """The next samples with the position of the first of them, or None while they are not all there."""
+        """The next `count` samples and the position of the first; None while there are fewer."""
         oldest = self.written - self._ring.shape[0]
         if self._read < oldest:
-            # Whole blocks are skipped, so that who counts them can count on; half a ring of room is left.
+            # A multiple of `count` is skipped, so that ticks keep their numbers; half the ring is left free.
             behind = oldest + self._ring.shape[0] // 2 - self._read
             skipped = -(-behind // count) * count
             self.lost += skipped
@@ -92,7 +93,7 @@ class Intake:
         return position, self._ring[places]
 
     def drain(self) -> list[tuple[int, int]]:
-        """(position, when its sample had arrived) of the blocks since the last call, the newest 128 at most."""
+        """(position, arrival time of its sample in ns) of the blocks since the last call, the newest 128 at most."""
         calls = self.calls
         first = max(self._drained, calls - _OBSERVATIONS // 2)
         self._drained = calls
@@ -103,11 +104,11 @@ class AudioInput(Protocol):
     """An open audio input.
 
     Attributes:
-        name: what it is, for the user.
+        name: what it is, in words for the user.
         samplerate: Hz.
-        overruns: how often the device lost samples before it could hand them over.
-        ended: True when nothing more will come: a file is over.
-        waits: True for what can begin at any time and anywhere: a file. A device is heard from when it is opened on.
+        overruns: how often the device itself lost samples.
+        ended: True at the end of a file.
+        waits: True for a file, which begins with the performance; a device delivers from `start` on.
     """
 
     name: str
@@ -117,17 +118,17 @@ class AudioInput(Protocol):
     waits: bool
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
-        """Begin to hand samples over; what waits leaves out so many seconds of its beginning."""
+        """Begin to deliver samples; a file skips its first `skip_s` seconds."""
 
     def alive(self) -> bool:
-        """False when the device has stopped by itself."""
+        """False once the device has stopped by itself."""
 
     def close(self) -> None:
-        """Stop and release; may be called twice."""
+        """Stop and release the device; may be called twice."""
 
 
 class PacedInput:
-    """An input whose samples come as fast as time passes, a block at absolute deadlines; silence by itself.
+    """An input paced by the clock, which delivers a block at each absolute deadline. By itself it is silent.
 
     Args:
         now_ns: reads the clock.
@@ -149,7 +150,7 @@ class PacedInput:
         self._thread: threading.Thread | None = None
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
-        """Begin to hand over 5 ms every 5 ms."""
+        """Begin to deliver 5 ms of sound every 5 ms."""
         left_out = round(skip_s / BLOCK_S)
         self._thread = threading.Thread(
             target=self._run, args=(intake, left_out), name="microphone-device", daemon=True
@@ -167,7 +168,7 @@ class PacedInput:
             self._thread.join(timeout=1.0)
 
     def _blocks(self, size: int) -> Iterator[Samples]:
-        """What comes, in blocks of a size; silence after its end."""
+        """The blocks to deliver, each of `size` samples; silence follows."""
         yield from ()
 
     def _run(self, intake: Intake, left_out: int) -> None:
@@ -181,16 +182,16 @@ class PacedInput:
                 self.ended = True
                 block = silence
             given += size
-            # A block is there when its last sample is, as with a sound card.
+            # A block is delivered once its last sample has passed, as by a sound card.
             due_ns = begun_ns + given * 1_000_000_000 // self.samplerate
             self._sleep_until(due_ns)
             intake(block, size * 1_000_000_000 // self.samplerate, due_ns)
 
 
 class FileInput(PacedInput):
-    """Any file with sound that FFmpeg reads, mixed to mono at the codec's rate, as if it were played into a microphone.
+    """A file with sound that FFmpeg reads, mixed to mono and resampled to the codec's rate.
 
-    It is decoded as it is needed, so its length does not matter; after its end there is silence.
+    It is decoded while it plays, so it may be of any length. After its end there is silence.
 
     Args:
         path: the file.
@@ -198,7 +199,7 @@ class FileInput(PacedInput):
         sleep_until: sleeps until an absolute time in ns.
 
     Raises:
-        SourceError: when there is no sound in it that can be read.
+        SourceError: when it has no sound that can be read.
     """
 
     def __init__(
@@ -215,10 +216,10 @@ class FileInput(PacedInput):
         try:
             self._first = next(self._pieces)
         except StopIteration:
-            raise SourceError("has no sound in it that can be read", str(path), "give another --microphone") from None
+            raise SourceError("has no sound that can be read", str(path), "give another --microphone") from None
 
     def samples(self, most: int) -> Samples:
-        """The file's beginning at once, float32 [n]: so many samples, or all that there are."""
+        """The first `most` samples of the file, or all if there are fewer: float32 [n]."""
         kept, total = [], 0
         for block in self._blocks(round(self.samplerate * BLOCK_S)):
             kept.append(block)
@@ -242,12 +243,12 @@ class FileInput(PacedInput):
 
 
 def _decode(path: Path) -> Iterator[Samples]:
-    """The sound of a file, piece by piece: float32 [n], mono, at the codec's rate. Damage ends it early.
+    """Decode a file piece by piece: float32 [n], mono, at the codec's rate. It ends where the file is damaged.
 
     Raises:
         SourceError: when it cannot be opened, or has no sound.
     """
-    fix = "give --microphone a sound file that FFmpeg reads, a device, self or none"
+    fix = "give --microphone a sound file, a device, self or none"
     try:
         container = open_media(str(path))
     except MediaError as error:
@@ -255,7 +256,7 @@ def _decode(path: Path) -> Iterator[Samples]:
     with container:
         if not container.streams.audio:
             raise SourceError("has no sound", str(path), fix)
-        # Mixed down here: FFmpeg's own mix of equal channels is 3 dB louder.
+        # Mixed to mono here, because FFmpeg's mix of equal channels is 3 dB louder.
         resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
         try:
             for frame in container.decode(audio=0):
@@ -281,6 +282,6 @@ def open_file(path: str) -> tuple[AudioInput, str]:
     """A file with sound.
 
     Raises:
-        SourceError: when there is no sound in it that can be read.
+        SourceError: when it has no sound that can be read.
     """
     return FileInput(Path(path)), ""

@@ -40,7 +40,7 @@ class SoundDeviceInput:
         self._started = False
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
-        """Begin to hand samples over, from the device's own thread.
+        """Begin to deliver samples from the device's own thread.
 
         Raises:
             SourceError: when the device refuses to start.
@@ -55,7 +55,7 @@ class SoundDeviceInput:
         self._started = True
 
     def alive(self) -> bool:
-        """False when the device was unplugged or its server has ended."""
+        """False once the device was unplugged or its sound server has ended."""
         return self._started and bool(self._stream.active)
 
     def close(self) -> None:
@@ -64,11 +64,11 @@ class SoundDeviceInput:
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)
         except self._sd.PortAudioError:
-            # A server that is gone refuses even this; there is nothing left to release.
+            # A sound server that has ended refuses even this; nothing is left to release.
             self._started = False
 
     def _open(self, info: DeviceInfo) -> tuple[Any, int]:
-        """Open at the first rate and channel count that the device gives."""
+        """Open it at the first rate and channel count that it accepts."""
         sd = self._sd
         rates = rates_of(info)
         refused = ""
@@ -93,7 +93,7 @@ class SoundDeviceInput:
         raise SourceError(
             f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
             self.name,
-            "set the device to one of these rates, end what else is using it, or choose another --microphone",
+            "set the device to one of these rates, close other programs that use it, or choose another --microphone",
         )
 
     def _callback(self, data: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:

@@ -1,4 +1,4 @@
-"""What an audio output is, and the two that the clock paces: a WAV file, and none."""
+"""The interface of audio outputs, the feed that gives them samples, and two outputs paced by the clock: file, none."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ from streaming.system.files import check_output, reason
 from streaming.timing import clock
 
 BLOCK_S = 0.005
-"""How often a paced output takes samples; what it takes counts as heard one block later, as from a sound card."""
+"""Length of the blocks of a paced output in seconds; a block counts as played one block later, as on a sound card."""
 _OBSERVATIONS = 256
 
 
 class Feed:
-    """What a device calls for its next samples: fills them from the ring and remembers when that was.
+    """Gives a device its next samples from the ring, and logs the times of its calls.
 
-    It computes nothing else, and never raises.
+    A call only copies and never raises, so it is safe in an audio callback.
 
     Args:
-        ring: where the samples come from.
+        ring: holds the samples.
         now_ns: reads the clock.
+
+    Attributes:
+        errors: calls that failed; silence was played.
+        calls: blocks so far.
+        longest_ns: duration of the longest call.
     """
 
     def __init__(self, ring: TickRing, now_ns: Callable[[], int] = clock.now_ns) -> None:
@@ -45,8 +50,8 @@ class Feed:
 
         Args:
             out: float32 [n], contiguous.
-            delay_ns: after how long, from `due_ns`, its first sample leaves the device.
-            due_ns: when the device asked; 0 for now.
+            delay_ns: time from `due_ns` to its first sample leaving the device.
+            due_ns: time of the call; 0 for now.
         """
         try:
             now = self._now_ns()
@@ -60,7 +65,7 @@ class Feed:
             out.fill(0.0)
 
     def drain(self) -> list[tuple[int, int, int]]:
-        """(position, when it was asked for, delay) of the blocks since the last call, the newest 128 at most."""
+        """(position, time of the call in ns, delay in ns) of the blocks since the last call, the newest 128 at most."""
         calls = self.calls
         first = max(self._taken, calls - _OBSERVATIONS // 2)
         self._taken = calls
@@ -74,11 +79,11 @@ class AudioOutput(Protocol):
     """An open audio output.
 
     Attributes:
-        name: what it is, for the user.
+        name: what it is, in words for the user.
         samplerate: Hz.
-        latency_s: from the call for a sample to its leaving, as far as it is known.
-        underruns: how often the device ran dry.
-        path: the file that it writes, once it has been made; None for a device.
+        latency_s: time from the call for a sample to its leaving the device, as far as it is known.
+        underruns: how often the device had no samples to play.
+        path: the file that it writes, once the file has been made; None for a device.
     """
 
     name: str
@@ -91,28 +96,29 @@ class AudioOutput(Protocol):
         """Begin to call `feed`."""
 
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
-        """Say which samples are the performance (only a file cares).
+        """Say which samples belong to the performance; only a file uses it.
 
         Args:
-            position: the position, in samples since `start`, at which it begins or goes on.
+            position: samples since `start` at which the performance begins, or goes on after a restart.
             tick_sample: how far into the performance that is, in samples at this output's rate.
-            samples: length of the performance in samples, None for open.
+            samples: length of the performance in samples; None where it is open.
         """
 
     def alive(self) -> bool:
-        """False when the device has stopped by itself."""
+        """False once the device has stopped by itself."""
 
     def notes(self) -> list[str]:
         """Lines for the user since the last call."""
 
     def close(self) -> None:
-        """Stop and release; may be called twice."""
+        """Stop and release the device; may be called twice."""
 
 
 class NullOutput:
-    """An output paced by the clock that throws away what it takes; also the base of the file output.
+    """An output paced by the clock, which discards the samples; also the base of the file output.
 
-    A thread takes a block at absolute deadlines. It never drifts against the clock, and catches up when it woke late.
+    A thread takes a block at each absolute deadline, so it never drifts against the clock. After waking late it catches
+    up.
 
     Args:
         samplerate: Hz.
@@ -142,14 +148,14 @@ class NullOutput:
         self._thread.start()
 
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def alive(self) -> bool:
         """True while the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
     def notes(self) -> list[str]:
-        """Nothing to say."""
+        """No lines."""
         return []
 
     def close(self) -> None:
@@ -172,7 +178,7 @@ class NullOutput:
             taken += block.shape[0]
 
     def _keep(self, position: int, block: NDArray[np.float32]) -> None:
-        """What a file output does with a block."""
+        """Use a block; a file writes it."""
 
 
 class FileOutput(NullOutput):
@@ -211,7 +217,7 @@ class FileOutput(NullOutput):
         self._span: tuple[int, int, int | None] | None = None
 
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
-        """Make the file, and say which samples go into it, and where; what fails ends the file and not the show."""
+        """Make the file, and say which samples go where in it; if that fails, the show goes on without a file."""
         try:
             writer = WavWriter(self._wanted, self.samplerate, self._existing)
         except OSError as error:
@@ -222,7 +228,7 @@ class FileOutput(NullOutput):
         self._span = (position, tick_sample, samples)
 
     def notes(self) -> list[str]:
-        """What went wrong with the file since the last call."""
+        """Lines about the file since the last call."""
         problems, self._problems = self._problems, []
         return problems + (self._writer.take_notes() if self._writer else [])
 

@@ -1,4 +1,4 @@
-"""PortAudio's devices: loading the library, listing what there is, and finding what a user means."""
+"""PortAudio: loads the library, lists the devices, and finds the one that a user names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streaming.system.files import reason
 Direction = Literal["input", "output"]
 
 RATES = (SAMPLE_RATE, 48_000, 44_100)
-"""Device rates in the order they are tried; at the codec's own there is nothing to resample."""
+"""Device rates in Hz in the order in which they are tried; the first is the codec's and needs no resampling."""
 _OPTIONS = {"input": "--microphone", "output": "--speaker"}
 _ALTERNATIVES = {"input": "a sound file, self or none", "output": "file:PATH.wav, or none"}
 
@@ -26,9 +26,9 @@ class DeviceInfo:
         index: PortAudio's number of it.
         name: the device's name.
         hostapi: the audio system it belongs to.
-        channels: how many it has that direction.
+        channels: how many it has in this direction.
         samplerate: its default rate in Hz.
-        default: True for the default one.
+        default: True for the system's default device.
     """
 
     index: int
@@ -83,10 +83,10 @@ def list_devices(sd: ModuleType, direction: Direction) -> list[DeviceInfo]:
 
 
 def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo:
-    """The device that a user means by "auto", a number, a name or a part of one.
+    """The device that a user names by "auto", its number, its name or a part of it.
 
     Raises:
-        SourceError: when there is none; it lists what there is.
+        SourceError: when there is none; the error lists the devices of this machine.
     """
     devices = list_devices(sd, direction)
     listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {direction} at all"
@@ -108,6 +108,6 @@ def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo
 
 
 def rates_of(info: DeviceInfo) -> list[int]:
-    """The rates to try with a device, best first: those of `RATES`, and its own where a tick is whole samples of it."""
+    """The rates to try with a device, best first: `RATES`, then its own if a tick is a whole number of samples."""
     own = info.samplerate
     return [*RATES, *([own] if own not in RATES and own % TICKS_PER_SECOND == 0 else [])]

@@ -60,14 +60,14 @@ class SoundDeviceOutput:
         self._fallback_ns = round(self.latency_s * 1e9)
 
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
-        """Nothing to do: a device plays everything."""
+        """Do nothing: a device plays everything."""
 
     def alive(self) -> bool:
-        """False when the device was unplugged or its server has ended."""
+        """False once the device was unplugged or its sound server has ended."""
         return self._started and bool(self._stream.active)
 
     def notes(self) -> list[str]:
-        """Nothing to say."""
+        """No lines."""
         return []
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class SoundDeviceOutput:
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)
         except self._sd.PortAudioError:
-            # A server that is gone refuses even this; there is nothing left to release.
+            # A sound server that has ended refuses even this; nothing is left to release.
             self._started = False
 
     def _checked_latency(self) -> float:
@@ -84,10 +84,10 @@ class SoundDeviceOutput:
         return latency if 0.0 < latency < 2.0 else BLOCK_S
 
     def _open(self, info: DeviceInfo) -> tuple[Any, int, int]:
-        """Open at the first rate and channel count that the device takes."""
+        """Open it at the first rate and channel count that it accepts."""
         sd = self._sd
         rates = rates_of(info)
-        # Two channels first: a mono stream is heard on the left only with JACK and some others.
+        # Two channels first: JACK and some other systems play a mono stream on the left only.
         layouts = [count for count in (2, 1) if count <= info.channels] or [1]
         refused = ""
         for rate in rates:
@@ -111,7 +111,7 @@ class SoundDeviceOutput:
         raise SourceError(
             f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
             self.name,
-            "set the device to one of these rates, end what else is using it, or choose another --speaker",
+            "set the device to one of these rates, close other programs that use it, or choose another --speaker",
         )
 
     def _callback(self, out: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
@@ -132,7 +132,7 @@ class SoundDeviceOutput:
                 feed(part, delay_ns + begin * 1_000_000_000 // self.samplerate)
                 out[begin : begin + count] = part[:, None]
         except Exception:
-            # An exception would end the stream; a silent block does not.
+            # An exception would end the stream, so a silent block is played.
             out.fill(0.0)
 
 

@@ -18,7 +18,7 @@ EarlierFile = Literal["aside", "number", "resume"]
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _FRAME_BYTES = 2
 MAX_QUEUE = 6_000
-"""Blocks kept for a slow disk: 30 s of blocks of 5 ms."""
+"""Blocks that may wait for a slow disk: 30 s in blocks of 5 ms."""
 _WRITE_EVERY_S = 0.1
 _MAX_DATA = 0xFFFF_FFFF - 36
 
@@ -38,10 +38,10 @@ def open_unbuffered(path: Path) -> BinaryIO:
 
 
 class WavWriter:
-    """Writes mono 16-bit samples at their places in a file, from a thread of its own.
+    """Writes mono 16-bit samples to their positions in a file, in a thread of its own.
 
-    Ten times a second the samples are appended and the sizes in the header set, so that what a kill leaves is a valid
-    file that lacks 0.1 s at most. A write that fails ends the file, not the show.
+    The samples and the sizes in the header are written ten times a second, so a killed process leaves a valid file that
+    lacks 0.1 s at most. A write that fails ends the file, not the show.
 
     Args:
         path: the file.
@@ -77,10 +77,10 @@ class WavWriter:
         self._thread.start()
 
     def write(self, at: int, pcm: NDArray[np.float32]) -> None:
-        """Queue samples for a place in the file; never blocks.
+        """Queue samples for a position in the file; never blocks.
 
         Args:
-            at: the first sample's place; a gap before it becomes silence, what is there already is replaced.
+            at: position of the first sample; a gap before it becomes silence, existing samples are replaced.
             pcm: float32 [n], -1..1.
         """
         if self._failed:
@@ -149,7 +149,7 @@ class WavWriter:
         self._patch()
 
     def _pad(self, until: int) -> None:
-        """Fill the file with silence up to a place."""
+        """Fill the file with silence up to a byte position."""
         self._file.seek(_HEADER.size + self._bytes)
         while self._bytes < until:
             count = min(until - self._bytes, 1 << 20)
@@ -167,12 +167,12 @@ class WavWriter:
             view = view[written or 0 :]
 
     def _fail(self, cause: str) -> None:
-        """End the file, with sizes that are true."""
+        """End the file with correct sizes in its header."""
         self._failed = True
         self._queue.clear()
         self._notes.append(f"{self.path}: {cause}; the file ends here, the show goes on")
         try:
             self._patch()
         except (OSError, ValueError):
-            # The old sizes stay, and are those of a valid shorter file.
+            # The old sizes stay, which describe a valid shorter file.
             return

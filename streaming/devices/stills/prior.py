@@ -75,7 +75,7 @@ def load_prior(path: str) -> NDArray[np.uint8]:
                 if width * height > MAX_PIXELS:
                     raise SourceError(f"has {width} x {height} pixels, which is too many", path, _FIX)
                 if file.format in ("JPEG", "MPO"):
-                    # Decoded at a half, a quarter or an eighth where that is still large enough.
+                    # JPEG is decoded at a half, a quarter or an eighth of its size where that is large enough.
                     file.draft(None, (MAX_SIDE, MAX_SIDE))
                 file.load()
                 orientation, profile = file.getexif().get(_ORIENTATION, 1), file.info.get("icc_profile")
@@ -137,7 +137,7 @@ def _reduce(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Greys of 16 or 32 bits, or of floating point, as greys of 8; anything else as it is."""
+    """Greys of 16 or 32 bits, or of floating point, as 8-bit greys; other images unchanged."""
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)
@@ -170,7 +170,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """RGB, with a ground under what is transparent."""
+    """RGB, with black or white under the transparent parts."""
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -182,7 +182,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def screen_size(image: NDArray[np.uint8]) -> tuple[int, int]:
-    """The width and height of a screen for a prior [H, W, 3]: its shape, in sixteens, `SHORT_SIDE` or more."""
+    """Width and height of the screen for a prior [H, W, 3]: its shape, in multiples of 16, at least `SHORT_SIDE`."""
     height, width = image.shape[:2]
     wide = min(MAX_ASPECT, max(1.0 / MAX_ASPECT, width / height))
     longer = round(SHORT_SIDE * max(wide, 1.0 / wide) / 16) * 16
@@ -190,7 +190,7 @@ def screen_size(image: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def fit_screen(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A prior [H, W, 3] whole and undistorted in the middle of a screen, over its own enlarged and blurred self.
+    """Fit a whole prior [H, W, 3] into the middle of a screen, over an enlarged and blurred copy of itself.
 
     Args:
         image: uint8, of any shape.
@@ -202,10 +202,10 @@ def fit_screen(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
     width, height = size
     whole = min(width / image.shape[1], height / image.shape[0])
     inner = _scaled(image, whole)[:height, :width]
-    # A sliver at an edge, from rounding or a screen in sixteens, is not worth a frame: it is stretched over.
+    # A narrow margin, from rounding to multiples of 16, is covered by stretching the image a little.
     if inner.shape[0] >= height - height // 25 and inner.shape[1] >= width - width // 25:
         return np.asarray(cv2.resize(inner, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    # The ground is the middle of the picture, in the screen's shape.
+    # The background is the middle of the picture, cut to the screen's shape.
     wide = min(image.shape[1], max(1, round(image.shape[0] * width / height)))
     high = min(image.shape[0], max(1, round(image.shape[1] * height / width)))
     top, left = (image.shape[0] - high) // 2, (image.shape[1] - wide) // 2
