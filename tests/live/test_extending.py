@@ -1,0 +1,176 @@
+"""docs/extending.md is true: each of its additions is made in a copy of the checkout, by the page, and runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.extending import Edit, copy_of_checkout, edits, sections
+
+SECTIONS = ("Add a stage", "Add a control", "Add a device")
+MAX_LINES = 40
+MAX_TOUCHED = 2
+SHOW_S = 5
+CALM_FLOW = """
+import numpy as np
+from engines.contract import EngineSpec
+from streaming.schema.messages import Hearing, Scene, Set
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.flow import FlowStage
+from streaming.telemetry.metrics import Metrics
+
+class Network:
+    def __init__(self, name):
+        self.spec = EngineSpec(name, "fake", config={"latent_dim": 3})
+    def step(self, **inputs):
+        name = self.spec.network
+        return {"shown": np.zeros((4, 16, 16))} if name == "still" else {"flow": np.ones((1, 2, 16, 16), np.float32)}
+    def reset(self):
+        pass
+
+stage = FlowStage(lambda name, **options: Network(name))
+stage.setup(Context(Show(controls={"calm": 0.5}), Metrics()))
+still = np.zeros((128, 128, 3), np.uint8)
+
+def moved(*controls):
+    scene = Scene(identity=str(len(controls)), image=still, still=still)
+    heard = Hearing(tick=0, latent=np.zeros(3, np.float32), level_db=-10.0)
+    (flow,) = stage.step(Inputs({"scene": [scene], "hearing": [heard]}, controls=list(controls)), 0)
+    return float(np.abs(flow.displacements[0]).mean())
+
+half, none = moved(), moved(Set(name="calm", value=1.0))
+assert half > 0.001 and none == 0.0, (half, none)
+"""
+
+
+@dataclass
+class Extended:
+    """A copy of the checkout in which everything of the page was added, and what a show of it left."""
+
+    tree: Path
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    replies: list[str] = field(default_factory=list)
+    errors: str = ""
+
+    def python(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *argv]
+        return subprocess.run(command, cwd=self.tree, capture_output=True, text=True, timeout=60, check=False)
+
+    def apply(self, section: str) -> None:
+        changes = edits(section)
+        for edit in changes:
+            edit.apply(self.tree)
+        self.touched[section] = {edit.path for edit in changes if edit.how != "new"}
+
+    def perform(self) -> None:
+        """Perform for some seconds, with what was added, and turn the new control meanwhile."""
+        place = ["--run-dir", str(self.tree / "run")]
+        argv = ["--camera", "performer", "--speaker", "none", "--microphone", "self", "--screen", "brightness:b.csv"]
+        argv += ["--calm", "0.5", "--duration", str(SHOW_S), "--record", "none", "--report", "r.json", "--quiet"]
+        command = [sys.executable, "run_live.py", *argv, *place]
+        with subprocess.Popen(
+            command, cwd=self.tree, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as show:
+            while show.poll() is None and not self.replies:
+                time.sleep(0.2)
+                if (self.tree / "run" / "meter.pid").exists():
+                    reply = self.python("run_live.py", "set", "calm", "1", *place)
+                    self.replies += [reply.stdout.strip()] if reply.returncode == 0 else []
+            _, self.errors = show.communicate(timeout=60)
+            self.errors += f" (status {show.returncode})"
+
+    def report(self) -> dict[str, Any]:
+        path = self.tree / "r.json"
+        assert path.exists(), self.errors
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
+    tree = Extended(tmp_path_factory.mktemp("extended") / "antiphon")
+    copy_of_checkout(tree.tree)
+    for section in SECTIONS:
+        tree.apply(section)
+    tree.perform()
+    return tree
+
+
+def test_every_section_is_short() -> None:
+    lengths = {name: len(text.strip().splitlines()) for name, text in sections().items()}
+    assert tuple(lengths) == SECTIONS
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_addition_touches_few_files(extended: Extended, section: str) -> None:
+    assert 1 <= len(extended.touched[section]) <= MAX_TOUCHED, extended.touched[section]
+
+
+def test_what_the_page_adds_passes_the_linter(extended: Extended) -> None:
+    files = sorted({edit.path for section in SECTIONS for edit in edits(section)})
+    checked = extended.python("-m", "ruff", "check", *files)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_new_stage_runs_under_its_host(extended: Extended) -> None:
+    stage = extended.report()["stages"]["meter"]
+    assert stage["step_ms"]["p50"] is not None, extended.errors
+    assert stage["restarts"] == 0
+
+
+def test_the_new_control_is_in_help_checks_and_file(extended: Extended) -> None:
+    assert "--calm C" in extended.python("run_live.py", "--help").stdout
+    (extended.tree / "bad.toml").write_text("calm = 3\n")
+    for argv in (["--calm", "3"], ["--config", "bad.toml"]):
+        refused = extended.python("run_live.py", *argv)
+        assert refused.returncode == 2
+        assert "calm" in refused.stderr
+        assert "0 to 1" in refused.stderr
+
+
+def test_the_new_control_is_set_while_a_show_runs(extended: Extended) -> None:
+    assert extended.replies == ["calm is now 1"], extended.errors
+
+
+def test_the_new_control_reaches_its_stage(extended: Extended) -> None:
+    done = extended.python("-c", CALM_FLOW)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_new_device_performs(extended: Extended) -> None:
+    lines = (extended.tree / "b.csv").read_text().splitlines()
+    assert len(lines) > SHOW_S, extended.errors
+    tick, brightness = lines[-1].split(",")
+    assert int(tick) > 0
+    assert 0.0 < float(brightness) < 255.0
+    assert extended.report()["stages"]["screen"]["info"]["device"].endswith("b.csv")
+
+
+def test_the_new_device_is_checked_by_the_command_line(extended: Extended) -> None:
+    refused = extended.python("run_live.py", "--screen", "brightness:b.txt")
+    assert refused.returncode == 2
+    assert "brightness:PATH.csv" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (Edit("a.py", "before", "nowhere", "x"), "no place"),
+        (Edit("a.py", "as the last row of", "ROWS", "x"), "no place"),
+        (Edit("a.py", "in place of", "twice", "x"), "several"),
+        (Edit("a.py", "new", "", "x"), "there already"),
+    ],
+)
+def test_a_page_that_no_longer_fits_is_noticed(tmp_path: Path, edit: Edit, what: str) -> None:
+    (tmp_path / "a.py").write_text("twice\ntwice\n")
+    with pytest.raises(ValueError, match=what):
+        edit.apply(tmp_path)
