@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv engines live test test-media test-soak check format bench docs site clean
+.PHONY: help venv engines eyes live test test-media test-soak check format bench docs site clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -50,11 +50,14 @@ endef
 PIP_STEPS = { grep --line-buffered -oE '^(Collecting [^ (]+|Installing collected packages|Successfully installed)|^ +Downloading .*' || true; }
 by_hand = sudo apt-get install $(SYSTEM_PACKAGES)
 
-live: engines ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
+live: engines eyes ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="--camera 0 ...")
 	@length="--duration 20"; if [ -t 0 ]; then length=; fi; exec $(PY) run_live.py $$length $(ARGS)
 
 engines: venv ## the default bundle's networks for ONNX Runtime, where they are missing or stale
 	@$(PY) -m export default --if-needed
+
+eyes: venv ## the published networks that see people, fetched and converted once (the show goes on without them)
+	@$(PY) -m export.eyes --if-needed || true
 
 test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to choose)
 	@rm -f .coverage .coverage.*
