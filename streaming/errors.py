@@ -59,7 +59,7 @@ class SettingError(UserError):
 
     def __init__(self, name: str, value: object, what: str, fix: str, where: str = "") -> None:
         self.name, self.value = name, value
-        super().__init__(what, where or f"--{name} {shorten(value)}".rstrip(), fix)
+        super().__init__(what, where or f"--{name} {shorten(value)}" if value != "" else f'--{name} ""', fix)
 
 
 class SourceError(UserError):

@@ -92,7 +92,7 @@ class DeviceOption:
             argument = text if match is None else next((part for part in match.groups() if part is not None), "")
             right = re.fullmatch(kind.argument, argument, re.DOTALL)
             if right is None or not argument.lower().endswith(kind.ending):
-                raise SourceError("has the wrong form", f"{self.option} {text}", f"write {kind.usage}")
+                raise SourceError("has the wrong form", f"{self.option} {text}", f"write {kind.usage} ({kind.words})")
             return kind, argument
         what = "is not known" if text else "names no device"
         raise SourceError(what, f"{self.option} {text}".rstrip(), f"use {self.usage()}")
@@ -122,6 +122,7 @@ CAMERA = DeviceOption(
             "the webcam of this number",
             _CAMERAS + "live_capture:open_webcam",
             r"([0-9]+|/dev/video.*)",
+            argument=r"[0-9]{1,4}|/dev/video.*",
             may_see_screen=True,
         ),
         DeviceKind(

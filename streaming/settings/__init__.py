@@ -1,1 +1,1 @@
-"""What a show is told: settings, live controls, their validation, and the command line."""
+"""The settings of a show: options, live controls, their validation, the command line and the TOML file."""

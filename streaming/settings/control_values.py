@@ -1,4 +1,4 @@
-"""The live controls as the stage that obeys them has them: first values from the show, then every change."""
+"""The values of a stage's live controls: the first from the show's settings, then every change."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class ControlValues:
     Args:
         stage: its name; the rows of `CONTROLS` that name it are its controls.
         show: the first values.
-        refuse: is told of a value that cannot be used; the present one stays.
+        refuse: called with the error of a value that cannot be used; the present value stays.
 
     Raises:
-        UserError: for a first value that cannot be used.
+        UserError: when a first value cannot be used.
     """
 
     def __init__(self, stage: str, show: Show, refuse: Callable[[UserError], object] = lambda error: None) -> None:

@@ -32,7 +32,7 @@ class ControlSpec(Setting):
         live: it may be changed while a show runs.
         confirmed: `set` is answered when the first of its stages has confirmed or refused the value.
         at_low, at_high: what happens at the two ends of the range.
-        outside: why values outside the range are refused, where that is not plain.
+        below: why values below the range are refused, where that is not plain.
     """
 
     stages: tuple[str, ...]
@@ -48,7 +48,7 @@ class ControlSpec(Setting):
     confirmed: bool = False
     at_low: str = ""
     at_high: str = ""
-    outside: str = ""
+    below: str = ""
 
     def read(self, value: object) -> Value:
         """Check a value, as a number or as text; see `Setting.read`."""
@@ -61,7 +61,8 @@ class ControlSpec(Setting):
             raise SettingError(self.name, value, f"must be {kind}, written in quotes", f"give {self.range_text()}")
         number = read_number(self, value)
         if not self.low <= number <= self.high:
-            raise SettingError(self.name, value, f"must be {self.range_text()}", self.outside or "give another value")
+            fix = self.below if number < self.low and self.below else "give another value"
+            raise SettingError(self.name, value, f"must be {self.range_text()}", fix)
         return float(number)
 
     def range_text(self) -> str:
@@ -120,7 +121,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=1.5,
             words="how strongly the motion decides the sound: 1 as it was learned, more exaggerates",
             at_low="half as strongly as it was learned: there are up to twice as many pauses",
-            outside="below 0.5 the motion is not followed and there is only silence",
+            below="below 0.5 the motion is not followed and there is only silence",
             at_high="small movements sound too, and there are fewer pauses",
         ),
         ControlSpec(
@@ -210,6 +211,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=1.2,
             words="how fast the picture comes back to the prior image",
             at_low="what has moved stays where it is for about 20 s",
+            below="below 0.05 the picture would drift away and not come back",
             at_high="what has moved is back within about 0.1 s, so the picture only trembles",
         ),
     )

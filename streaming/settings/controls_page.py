@@ -54,7 +54,7 @@ def _ends(row: ControlSpec) -> list[str]:
     lines = [
         *([f"* At {row.display(row.low)}: {row.at_low}."] if row.at_low else []),
         *([f"* At {row.display(row.high)}: {row.at_high}."] if row.at_high else []),
-        *([f"* Other values are refused: {row.outside}."] if row.outside else []),
+        *([f"* Less is refused: {row.below}."] if row.below else []),
         *([] if row.live else ["* It cannot be changed while a show runs."]),
     ]
     return ["", *lines] if lines else []

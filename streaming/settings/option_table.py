@@ -50,7 +50,6 @@ class Option(Setting):
 
     def read(self, value: object) -> object:
         """Check a value, see `Setting.read`; whether files and devices are there is checked later."""
-        fix = f"give {self.range_text()}"
         if self.kind == "flag":
             if not isinstance(value, bool):
                 raise SettingError(self.name, value, "must be true or false", "write it without quotes")
@@ -60,7 +59,7 @@ class Option(Setting):
         if self.kind == "seconds":
             number = read_number(self, value)
             if not 0.0 < number < float("inf"):
-                raise SettingError(self.name, value, "must be more than 0", "give seconds, for example 60")
+                raise SettingError(self.name, value, f"must be {self.range_text()}", "for example 60")
             return float(number)
         if self.kind == "seed":
             number = read_number(self, value, whole=True)
@@ -71,7 +70,9 @@ class Option(Setting):
         if isinstance(value, int) and not isinstance(value, bool) and self.name in DEVICE_OPTIONS:
             value = str(value)
         if not isinstance(value, str):
-            raise SettingError(self.name, value, "must be text, written in quotes", fix)
+            raise SettingError(
+                self.name, value, "must be text, written in quotes", f"for example {self.toml_example()}"
+            )
         if self.choices and value not in self.choices:
             close = nearest(value, self.choices)
             fix = f"did you mean {close}?" if close else f"use one of {', '.join(self.choices)}"
@@ -101,13 +102,13 @@ def _pairs(option: Option, value: object) -> dict[str, str]:
     fix = "for example motion=tcp://10.0.0.2:5001"
     if not isinstance(value, list):
         raise SettingError(option.name, value, "must be a list of STAGE=tcp://HOST:PORT", fix)
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for pair in value:
         stage, _, address = pair.partition("=") if isinstance(pair, str) else ("", "", "")
         if not stage or not address.startswith(("tcp://", "ipc://")):
             raise SettingError(option.name, pair, "is not STAGE=tcp://HOST:PORT", fix)
-        found[stage] = address
-    return found
+        addresses[stage] = address
+    return addresses
 
 
 PLAYING, DEVICES, SOUND, LOOK, RECORDING, MACHINE = GROUPS

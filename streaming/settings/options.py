@@ -58,7 +58,7 @@ FIRST_VALUES = "\n".join(
 
 @dataclass(frozen=True)
 class Command:
-    """What was asked for.
+    """One parsed command line.
 
     Attributes:
         name: one of `COMMANDS`.
@@ -89,12 +89,12 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, as everything else here does."""
 
     def error(self, message: str) -> NoReturn:
-        if found := re.match(r"argument (?P<option>[^:]+): expected (one|at least one) argument", message):
-            raise UserError("needs a value", found["option"].split("/")[-1], HELP)
-        if found := re.match(r"argument (?P<option>[^:]+): ignored explicit argument (?P<value>.*)", message):
-            raise UserError("takes no value", f"{found['option']}={found['value']}", "write it alone")
-        if found := re.match(r"the following arguments are required: (?P<names>.*)", message):
-            raise UserError(f"{found['names']} is missing", self.prog, HELP)
+        if match := re.match(r"argument (?P<option>[^:]+): expected (one|at least one) argument", message):
+            raise UserError("needs a value", match["option"].split("/")[-1], HELP)
+        if match := re.match(r"argument (?P<option>[^:]+): ignored explicit argument (?P<value>.*)", message):
+            raise UserError("takes no value", f"{match['option']}={match['value']}", "write it alone")
+        if match := re.match(r"the following arguments are required: (?P<names>.*)", message):
+            raise UserError(f"{match['names']} is missing", self.prog, HELP)
         raise UserError(message, "command line", HELP)
 
 
@@ -112,35 +112,37 @@ def parse(argv: Sequence[str]) -> Command:
             raise UserError("is not text in UTF-8", shorten(word), "rename the file, and type its new name") from error
     name, rest = (argv[0], list(argv[1:])) if argv and argv[0] in COMMANDS else ("play", list(argv))
     parser = _parser(name)
-    options, left = parser.parse_known_args(rest)
-    if left:
-        raise _unknown(name, left[0])
-    given = vars(options)
+    namespace, unknown = parser.parse_known_args(rest)
+    if unknown:
+        raise _unknown(name, unknown[0])
+    options = vars(namespace)
     if name == "config":
         return Command(name)
     if name == "keys":
-        with attributed_to("keys", given["target"]):
-            check_name(given["target"], "--keys")
-        return Command(name, target=given["target"])
+        with attributed_to("keys", options["target"]):
+            check_name(options["target"], "--keys")
+        return Command(name, target=options["target"])
     if name == "set":
-        return _set_command(given["target"], given["value"], given.get("run_dir", ""))
-    _check_target(name, given.get("target", ""))
-    return _show_command(name, given)
+        return _set_command(options["target"], options["value"], options.get("run_dir", ""))
+    _check_target(name, options.get("target", ""))
+    return _show_command(name, options)
 
 
-def _show_command(name: str, given: dict[str, Any]) -> Command:
+def _show_command(name: str, options: dict[str, Any]) -> Command:
     """A command that has the settings of a show."""
-    file = str(given.get("config", ""))
-    in_toml = read_config(file) if "config" in given else {}
-    on_line = {setting: given[row.field] for setting, row in SETTINGS.items() if row.field in given}
+    file = str(options.get("config", ""))
+    in_config = read_config(file) if "config" in options else {}
+    on_command_line = {setting: options[row.field] for setting, row in SETTINGS.items() if row.field in options}
     values: dict[str, Any] = {"direction": "video-to-music", "record": "none"} if name == "bench" else {}
     try:
-        values |= {setting: SETTINGS[setting].read(value) for setting, value in {**in_toml, **on_line}.items()}
+        values |= {
+            setting: SETTINGS[setting].read(value) for setting, value in {**in_config, **on_command_line}.items()
+        }
         show = Show(**place(values))
         notes = check_show(show, name, file)
     except SettingError as error:
-        if error.name in in_toml and error.name not in on_line:
-            raise in_file(error, file, error.name, in_toml[error.name]) from error
+        if error.name in in_config and error.name not in on_command_line:
+            raise in_file(error, file, error.name, in_config[error.name]) from error
         raise
     if NO_PICTURES in notes:
         show = msgspec.structs.replace(show, direction="video-to-music")
@@ -148,21 +150,21 @@ def _show_command(name: str, given: dict[str, Any]) -> Command:
         name,
         show,
         bool(values.get("awake", False)),
-        given.get("target", ""),
-        _seconds(given),
-        given.get("history", False),
+        options.get("target", ""),
+        _seconds(options),
+        options.get("history", False),
         tuple(notes),
-        out=given.get("out", Command.out),
-        compiled=given.get("compiled", False),
+        out=options.get("out", Command.out),
+        compiled=options.get("compiled", False),
     )
 
 
-def _seconds(given: dict[str, Any]) -> float | None:
+def _seconds(options: dict[str, Any]) -> float | None:
     """How long a benchmark takes."""
     for option, factor in (("minutes", 60.0), ("seconds", 1.0)):
-        if option in given:
+        if option in options:
             row = Option(name=option, group="", words="", kind="seconds", range=f"{option}, more than 0")
-            number = row.read(given[option])
+            number = row.read(options[option])
             assert isinstance(number, float)
             return factor * number
     return None

@@ -103,8 +103,8 @@ def attributed_to(name: str, value: object) -> Iterator[None]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that is most like a misspelt one, or ""."""
-    found = difflib.get_close_matches(name.replace("_", "-"), list(known), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    matches = difflib.get_close_matches(name.replace("_", "-"), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
 
 
 def or_nearest(name: str, known: Iterable[str]) -> str:

@@ -61,8 +61,8 @@ def _text_of(file: str) -> str:
     if not os.path.isfile(file):
         raise UserError("is not a regular file", file, fix)
     try:
-        with open(file, "rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
+        with open(file, "rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise UserError(f"is larger than {MAX_BYTES // 1024} kB", file, fix)
         return data.decode("utf-8-sig")
@@ -73,7 +73,7 @@ def _text_of(file: str) -> str:
 
 
 def in_file(error: UserError, file: str, name: str, value: object) -> UserError:
-    """The same error, said of a key of a file with the value that is written there."""
+    """The same error with the file, the key and the value as it is written there."""
     if isinstance(value, bool):
         text = str(value).lower()
     else:

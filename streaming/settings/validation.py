@@ -89,7 +89,7 @@ def with_control(show: Show, name: str, value: str) -> Show:
 
 
 def voices(bundle: str) -> list[str] | None:
-    """The voices that a bundle knows; None where the bundle cannot be read, which is said when it is opened."""
+    """The voices that a bundle knows; None where the bundle cannot be read, which is reported when it is opened."""
     try:
         networks = read_manifest(find_bundle(bundle))["networks"]
     except EngineError:
@@ -118,7 +118,7 @@ def _check_pictures(show: Show, command: str) -> list[str]:
         if has_network("animator", show.bundle):
             return []
     except EngineError:
-        return []  # said in one line by whoever opens the bundle
+        return []  # reported in one line when the bundle is opened
     if show.direction == "both":
         return [NO_PICTURES]
     fix = "use a bundle that has one, or --direction video-to-music"
@@ -126,6 +126,8 @@ def _check_pictures(show: Show, command: str) -> list[str]:
 
 
 def _check_bundle(bundle: str) -> None:
+    if not bundle:
+        raise SettingError("bundle", bundle, "names nothing", "give a shipped bundle's name, or a bundle's folder")
     with attributed_to("bundle", bundle):
         check_name(bundle, "--bundle")
     if os.sep in bundle:

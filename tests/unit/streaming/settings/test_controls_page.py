@@ -21,7 +21,7 @@ def test_every_control_is_on_it() -> None:
         assert f"### {row.name}\n\n{row.words[0].upper()}{row.words[1:]}." in text
         assert row.at_low in text
         assert row.at_high in text
-        assert row.outside in text
+        assert row.below in text
 
 
 def test_check_tells_an_old_page(
