@@ -173,8 +173,8 @@ SPEAKER = DeviceOption(
 MICROPHONE = DeviceOption(
     "microphone",
     (
-        DeviceKind("auto", "the default input, else what the show plays", _SOUND + "microphones:open_auto", "auto"),
-        DeviceKind(SELF, "what the show itself plays", "", SELF),
+        DeviceKind("auto", "the default input, else the show's own music", _SOUND + "microphones:open_auto", "auto"),
+        DeviceKind(SELF, "the music that the show itself makes", "", SELF),
         DeviceKind("none", "nothing is heard", _SOUND + "inputs:open_none", "none"),
         DeviceKind(
             "FILE",

@@ -1,4 +1,4 @@
-"""The camera stage: publishes the newest frame of whatever camera the show names."""
+"""The camera stage: publishes the newest frame of the camera that the show names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streaming.timing.pacing import Genlock
 
 
 class CameraStage:
-    """Publishes `Camera` from setup on; a file's or a performer's own time begins when the performance does.
+    """Publishes `Camera` from setup on; a file or a performer begins to play with the performance.
 
     Args:
-        open_source: opens the camera named by a context.
+        open_source: opens the camera that the context's show names.
     """
 
     def __init__(self, open_source: Callable[[Context], CameraSource] = open_camera) -> None:
@@ -26,14 +26,18 @@ class CameraStage:
         self._genlock = Genlock()
 
     def setup(self, context: Context) -> None:
-        """Open the camera."""
+        """Open the camera.
+
+        Raises:
+            UserError: when it cannot be opened.
+        """
         self._context = context
         self._source = self._open_source(context)
         context.info["camera"] = context.info["device"] = self._source.description
         context.info["rate_hz"] = round(self._source.rate_hz, 3)
 
     def wake_ns(self) -> int | None:
-        """When the source wants to be asked."""
+        """When the camera is to be polled next."""
         return None if self._source is None or self._finished else self._source.wake_ns()
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
@@ -57,7 +61,7 @@ class CameraStage:
         return (Camera(image=frame.image, index=frame.index, rate_hz=source.rate_hz, capture_ns=frame.capture_ns),)
 
     def _keep_step(self, source: CameraSource, inputs: Inputs) -> None:
-        """Move a camera that the show paces to where its motion is read (see `pacing.Genlock`)."""
+        """Shift a camera that the show paces so that its frames come just in time (see `pacing.Genlock`)."""
         if not self._started or not Genlock.fits(source.rate_hz):
             return
         for tokens in inputs.all(Tokens):
@@ -77,5 +81,5 @@ class CameraStage:
 
 
 def build() -> Stage:
-    """The stage of the process table."""
+    """Make the stage, for the process table."""
     return CameraStage()

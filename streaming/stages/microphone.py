@@ -1,4 +1,4 @@
-"""The stage that listens: cuts what a microphone hears, or what the show itself plays, into ticks."""
+"""The microphone stage: cuts the sound of a microphone, or the show's own music, into ticks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SILENT_AFTER_S = 10
 
 
 class MicrophoneStage:
-    """Publishes every tick that is heard.
+    """Publishes every tick of sound.
 
-    Its ticks are those of the input's own clock; where the show listens to itself, those of the speaker.
+    The ticks are those of the input's clock, or of the speaker where the show listens to itself.
 
     Args:
-        opener: opens what `--microphone` says; see `device_kinds.MICROPHONE`.
+        opener: opens the input that `--microphone` names; see `device_kinds.MICROPHONE`.
         intake_clock: reads the clock for the device's thread; None for the real one.
     """
 
@@ -54,7 +54,7 @@ class MicrophoneStage:
         self._playback = PlaybackHistory()
 
     def setup(self, context: Context) -> None:
-        """Open the input; it is heard from the start of the performance on.
+        """Open the input; its sound is used from the start of the performance on.
 
         Raises:
             UserError: when the input cannot be used.
@@ -63,15 +63,15 @@ class MicrophoneStage:
         show = context.show
         self._end_tick = None if show.duration_s is None else round(show.duration_s * TICKS_PER_SECOND)
         if show.microphone == SELF:
-            context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
+            context.info.update(device="the show's own music", samplerate=SAMPLE_RATE)
             return
         self._input, line = self._opener(show.microphone)
         if line and show.direction == "both":
-            # Where nothing else can be heard, there is the show's own music.
+            # Without an input the show listens to its own music.
             self._input.close()
             self._input = None
-            context.note(f"{line.rpartition(';')[0]}; the picture moves to what the show plays")
-            context.info.update(device="what the show plays", samplerate=SAMPLE_RATE)
+            context.note(f"{line.rpartition(';')[0]}; the picture moves to the show's own music")
+            context.info.update(device="the show's own music", samplerate=SAMPLE_RATE)
             return
         if line:
             context.note(line)
@@ -82,7 +82,7 @@ class MicrophoneStage:
         self._intake = Intake(rate, self._intake_clock) if self._intake_clock else Intake(rate)
         if not self._input.waits:
             self._input.start(self._intake)
-            # What the show plays is heard by its own microphone, and would be answered.
+            # The microphone picks up the show's own music, which must not be answered.
             self._echo_canceller = EchoCanceller() if show.direction == "both" else None
         context.info.update(device=self._input.name, samplerate=rate)
         self._wake_ns = context.now_ns + WAKE_NS
@@ -98,7 +98,7 @@ class MicrophoneStage:
             StageError: when the device has stopped by itself; a restart opens it anew.
         """
         if self._input is None:
-            return self._of_the_show(inputs)
+            return self._own_music(inputs)
         self._wake_ns = now_ns + WAKE_NS
         for sound in inputs.all(Sound):
             if sound.pcm.shape == (TICK_SAMPLES,):
@@ -114,11 +114,11 @@ class MicrophoneStage:
             self._begin(now_ns)
         if not self._device.ready:
             return []
-        heard = []
+        ticks = []
         while (taken := self._intake.take(self._size)) is not None:
-            heard.append(self._tick_of(*taken))
+            ticks.append(self._tick_of(*taken))
         self._watch()
-        return [message for message in heard if self._end_tick is None or message.tick < self._end_tick]
+        return [message for message in ticks if self._end_tick is None or message.tick < self._end_tick]
 
     def close(self) -> None:
         """Close the input."""
@@ -126,7 +126,7 @@ class MicrophoneStage:
             self._input.close()
 
     def _begin(self, now_ns: int) -> None:
-        """Number the first tick; after a restart as if time had run on."""
+        """Number the first tick; after a restart the numbers go on as if never interrupted."""
         self._origin = self._intake.written
         self._intake.skip_to(self._origin)
         memo = self._context.memo
@@ -139,7 +139,7 @@ class MicrophoneStage:
     def _tick_of(self, position: int, sound: NDArray[np.float32]) -> Microphone:
         pcm = np.clip(np.nan_to_num(self._resampler.step(sound)), -1.0, 1.0).astype(np.float32)
         self._watch_silence(decibels(pcm))
-        # Ticks that were lost before they could be taken leave a gap in the numbers.
+        # Ticks that were lost in the ring leave a gap in the numbers.
         self._tick = self._first + (position - self._origin) // self._size
         captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
         if self._echo_canceller is not None:
@@ -166,29 +166,29 @@ class MicrophoneStage:
         longest = max(seconds, int(context.memo.get("silent_s", 0)))
         context.memo["silent_s"] = context.info["silent_s"] = longest
 
-    def _of_the_show(self, inputs: Inputs) -> Sequence[Message]:
-        """The sound that goes to the speaker, with the time at which it will be heard."""
+    def _own_music(self, inputs: Inputs) -> Sequence[Message]:
+        """The sound on its way to the speaker, with the time at which it will be played."""
         self._speaker = inputs.latest(Speaker) or self._speaker
-        heard = []
+        ticks = []
         for sound in inputs.all(Sound):
             if sound.pcm.shape != (TICK_SAMPLES,):
                 continue
             level = decibels(sound.pcm)
             self._context.metrics.gauge("level_db", level, peak=True)
-            heard.append(
+            ticks.append(
                 Microphone(tick=sound.tick, pcm=sound.pcm, level_db=level, capture_ns=self._leaves_ns(sound.tick))
             )
-        return heard
+        return ticks
 
     def _leaves_ns(self, tick: int) -> int:
-        """When a tick's first sample leaves the speaker; 0 while nobody knows."""
+        """When a tick's first sample leaves the speaker; 0 while that is not known."""
         speaker = self._speaker
         if speaker is None or speaker.rate_hz <= 0:
             return 0
         return speaker.dac_ns + round((tick - speaker.tick) * TICK_SAMPLES / speaker.rate_hz * 1e9)
 
     def _watch(self) -> None:
-        """Count what was lost, and end when there is nothing more to hear."""
+        """Count lost samples, and finish at the end of the duration or of the file."""
         source, metrics = self._input, self._context.metrics
         if source is None:
             return
@@ -202,9 +202,9 @@ class MicrophoneStage:
             metrics.count("bad", self._intake.errors - self._errors)
             self._errors = self._intake.errors
         if self._end_tick is not None and self._tick + 1 >= self._end_tick:
-            self._finish("duration heard")
+            self._finish("the duration is over")
         elif self._end_tick is None and source.ended:
-            self._finish("the microphone's file is over")
+            self._finish("the sound file ended")
         if not source.alive():
             raise StageError(f"{source.name}: the microphone has stopped")
 
@@ -216,5 +216,5 @@ class MicrophoneStage:
 
 
 def build() -> MicrophoneStage:
-    """The stage, for the runner."""
+    """Make the stage, for the process table."""
     return MicrophoneStage()

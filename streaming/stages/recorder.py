@@ -1,4 +1,4 @@
-"""The recorder stage: hands every tick's sound, with the newest pictures and motion, to the film."""
+"""The recorder stage: writes every tick's sound, with the newest pictures and motion, into a film."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streaming.timing import clock
 
 
 class RecorderStage:
-    """Makes a film, one picture per tick, in tick order; idles when the show records nothing."""
+    """Writes a film with one picture per tick, in the order of the ticks; does nothing when nothing is recorded."""
 
     def __init__(self) -> None:
         self._film: Film | None = None
@@ -28,10 +28,10 @@ class RecorderStage:
         self._latency_ms: float | None = None
 
     def setup(self, context: Context) -> None:
-        """Check that a film can be made in the record folder; its file is made with the first tick.
+        """Check that a film can be written into the record folder; its file is made with the first tick.
 
         Raises:
-            UserError: when none can be made there.
+            UserError: when none can be written there.
         """
         self._context = context
         self._reverse_only = context.show.direction == "music-to-video"
@@ -45,11 +45,11 @@ class RecorderStage:
         self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe)
 
     def wake_ns(self) -> int | None:
-        """Never by time: messages wake it."""
+        """None: only messages wake it."""
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Remember what is newest, and film every tick whose sound has come."""
+        """Keep the newest picture and motion, and write every tick whose sound has arrived."""
         for control in inputs.controls:
             if control.name == "still":
                 self._save_still(str(control.value))
@@ -60,13 +60,13 @@ class RecorderStage:
             self._image = camera.image
         if picture is not None:
             self._picture = picture.image
-        # The camera's flow; without a camera that of the picture.
+        # The flow of the camera, or that of the picture without a camera.
         motion = inputs.latest(Flow) if self._reverse_only else inputs.latest(Motion)
         if motion is not None:
             self._flow = motion.flow
         self._speaker = inputs.latest(Speaker) or self._speaker
-        heard = inputs.all(Microphone) if self._reverse_only else inputs.all(Sound)
-        for sound in heard:
+        sounds = inputs.all(Microphone) if self._reverse_only else inputs.all(Sound)
+        for sound in sounds:
             if isinstance(sound, Sound) and sound.fresh:
                 latency = latency_ms(sound, self._speaker)
                 self._latency_ms = self._latency_ms if latency is None else latency
@@ -89,7 +89,7 @@ class RecorderStage:
 
     def _save_still(self, path: str) -> None:
         if self._film is None:
-            self._context.note("no film is made, so there is no still to save; record one with --record DIR")
+            self._context.note("no film is recorded, so no still can be saved; give --record a folder")
         else:
             self._film.still(path)
 
@@ -104,5 +104,5 @@ def latency_ms(sound: Sound, speaker: Speaker | None) -> float | None:
 
 
 def build() -> Stage:
-    """The stage of the process table."""
+    """Make the stage, for the process table."""
     return RecorderStage()

@@ -1,4 +1,4 @@
-"""The stage that plays: feeds the audio device and publishes the device's time, the master clock of the show."""
+"""The speaker stage: feeds the audio device and publishes the device's time, which is the clock of the show."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from streaming.stage import Context, Inputs
 from streaming.timing.clock import DeviceClock
 
 LEAD_TICKS = 4
-"""Ticks between the start of the performance and tick 0, in which the pipeline makes the first sound."""
+"""Ticks from the start of the performance to tick 0, in which the stages make the first sound."""
 RETURN_TICKS = 2
-"""The same after a restart, when the pipeline is running already."""
+"""The same after a restart, when the other stages run already."""
 WAKE_NS = 10_000_000
 _MAX_PENDING = 64
 
@@ -29,7 +29,7 @@ class SpeakerStage:
     """Plays the ticks of the performance on one audio output.
 
     Args:
-        opener: opens what `--speaker` says; see `device_kinds.SPEAKER`.
+        opener: opens the output that `--speaker` names; see `device_kinds.SPEAKER`.
         feed_clock: reads the clock for the device's thread; None for the real one.
     """
 
@@ -51,7 +51,7 @@ class SpeakerStage:
         self._level_db = SILENCE_DB
         self._played = self._concealed = 0
         self._underruns = self._late = self._errors = 0
-        # tick -> (capture time if the tick is the first of its motion, else 0; level)
+        # tick -> (capture time in ns if the tick is the first of its motion, else 0; level in dB)
         self._pending: dict[int, tuple[int, float]] = {}
         self._finished = False
 
@@ -61,7 +61,7 @@ class SpeakerStage:
         Raises:
             UserError: when the output cannot be used.
         """
-        # The device's callback needs the interpreter lock, which a busy thread would otherwise keep for up to 5 ms.
+        # The device's callback needs the interpreter's lock, which a busy thread keeps for up to 5 ms by default.
         sys.setswitchinterval(0.0005)
         self._context = context
         show, memo = context.show, context.memo
@@ -87,7 +87,7 @@ class SpeakerStage:
         return self._wake_ns
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Hand the sound on to the device and say what became of the ticks so far.
+        """Pass sound to the device, count the ticks, and publish the device's time.
 
         Raises:
             StageError: when the device has stopped by itself; a restart opens it anew.
@@ -116,7 +116,7 @@ class SpeakerStage:
             self._watch_output(closing=True)
 
     def _begin(self, now_ns: int) -> None:
-        """Choose the first tick and where it begins; after a restart on the old grid, as if time had run on."""
+        """Choose the first tick and its position; after a restart the old sequence of ticks goes on."""
         size, memo = self._ring.tick_samples, self._context.memo
         if "tick" not in memo:
             first, begin = 0, self._ring.position + LEAD_TICKS * size
@@ -141,12 +141,12 @@ class SpeakerStage:
             length = None if self._end_tick is None else self._end_tick * size
             self._output.span(begin, first * size, length)
             if self._output.path is not None:
-                # Only now: a file that this show has not made is not to be gone on with.
+                # Set only now: a restarted stage must not continue a file that this show has not made.
                 memo["path"] = str(self._output.path)
                 self._context.info["device"] = self._output.name
 
     def _take(self, sound: Sound, now_ns: int) -> None:
-        # The resampler hears every tick, also those that come too late, so that its memory stays whole.
+        # The resampler gets every tick, also a late one, so that its state has no gap.
         pcm = self._resampler.step(sound.pcm) if sound.pcm.shape == (TICK_SAMPLES,) else sound.pcm
         if not self._ring.started:
             return
@@ -194,7 +194,7 @@ class SpeakerStage:
         self._slack_ms = slack_ms if self._slack_ms is None else min(self._slack_ms, slack_ms)
 
     def _speak(self, now_ns: int) -> Sequence[Message]:
-        """One message for each tick that has begun; before tick 0, every 40 ms, when it will."""
+        """One message for each tick that has begun; before tick 0 one every 40 ms with the time of tick 0."""
         playing = self._next_tick - 1
         if playing <= self._published and not (
             playing < self._first_tick and now_ns - self._announced_ns >= TICK_NS - WAKE_NS // 2
@@ -206,7 +206,7 @@ class SpeakerStage:
         dac_ns = self._dac_ns(tick)
         rate_hz = self._device.rate_hz * TICK_SAMPLES / self._ring.tick_samples
         self._context.memo.update(
-            # All before this tick is counted; what a kill loses is counted as concealed by the next incarnation.
+            # All ticks before this one are counted; those lost by a kill are counted as concealed after the restart.
             tick=self._next_tick,
             dac_ns=self._dac_ns(self._next_tick),
             tick_ns=TICK_SAMPLES / rate_hz * 1e9,
@@ -238,17 +238,17 @@ class SpeakerStage:
             return
         if self._next_tick >= self._end_tick:
             self._finished = True
-            self._context.finish("duration played")
+            self._context.finish("the duration is over")
 
     def _watch_output(self, closing: bool = False) -> None:
-        """Publish what the output's threads have counted."""
+        """Count what the output's threads have noticed, and end the stage when the device has stopped."""
         output, metrics = self._output, self._context.metrics
         if output is None:
             return
         for line in output.notes():
             self._context.note(line)
         if output.underruns > self._underruns:
-            # A server runs dry when clients join it; before the first tick nobody hears that.
+            # A sound server underruns when clients join it; before the first tick that is inaudible.
             heard = self._ring.playing >= self._first_tick
             metrics.count("underruns" if heard else "underruns_before", output.underruns - self._underruns)
             self._underruns = output.underruns
@@ -265,5 +265,5 @@ class SpeakerStage:
 
 
 def build() -> SpeakerStage:
-    """The stage, for the runner."""
+    """Make the stage, for the process table."""
     return SpeakerStage()

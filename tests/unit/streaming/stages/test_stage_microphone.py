@@ -135,7 +135,7 @@ def test_without_a_device_the_show_hears_itself_where_it_plays() -> None:
     stage = MicrophoneStage(lambda spec: (opened, "no microphone (none; none found); nothing is heard"))
     stage.setup(Context(Show(direction="both"), Metrics(), note=notes.append))
     assert not opened.there, "it is closed"
-    assert notes == ["no microphone (none; none found); the picture moves to what the show plays"]
+    assert notes == ["no microphone (none; none found); the picture moves to the show's own music"]
     (heard,) = stage.step(Inputs({"sound": [Sound(tick=3, pcm=np.zeros(1280, np.float32))]}), 0)
     assert isinstance(heard, Microphone)
     assert heard.tick == 3
@@ -168,14 +168,14 @@ def test_it_ends_with_its_time_or_its_file_where_there_is_no_speaker() -> None:
     show.started = True
     heard = show.pass_ms(1500)
     assert [heard[0].tick, heard[-1].tick] == [0, 24]
-    assert show.finished == ["duration heard"]
+    assert show.finished == ["the duration is over"]
     show = MicrophoneBench()
     show.started = True
     show.pass_ms(100)
     assert show.finished == []
     show.input.ended = True
     show.pass_ms(100)
-    assert show.finished == ["the microphone's file is over"]
+    assert show.finished == ["the sound file ended"]
     both = MicrophoneBench(direction="both")
     both.started = both.input.ended = True
     both.pass_ms(100)

@@ -135,7 +135,7 @@ def test_a_show_in_time_is_played_bit_for_bit_and_counted() -> None:
     totals = bench.totals()
     assert totals.counters == {"ticks.expected": 50, "ticks.played": 50}
     assert totals.gauges["samples_played"] == 64_000
-    assert bench.finished == ["duration played"]
+    assert bench.finished == ["the duration is over"]
     position, place, length = bench.output.spans[0]
     assert (place, length) == (0, 64_000)
     heard = np.concatenate(bench.output.heard)
@@ -203,7 +203,7 @@ def test_a_restart_keeps_the_grid_and_counts_what_was_lost() -> None:
     assert first.dac_ns > bench.now
     drift = first.dac_ns - (old.dac_ns + (first.tick - old.tick) * TICK_NS)
     assert abs(drift) < 2 * MS, "ticks go on where they would have been"
-    assert again.finished == ["duration played"]
+    assert again.finished == ["the duration is over"]
     assert totals.gauges["samples_played"] == (100 - lost) * 1280
     _, place, length = again.output.spans[0]
     assert (place, length) == (first.tick * 1280, 128_000)
@@ -215,7 +215,7 @@ def test_a_restart_after_the_end_only_ends() -> None:
     bench.run(900)
     again = SpeakerBench(memo=dict(bench.context.memo), now_ns=bench.now + 10**10, duration_s=1.0)
     again.run(200)
-    assert again.finished == ["duration played"]
+    assert again.finished == ["the duration is over"]
     assert bench.totals().counter("ticks.expected") + again.totals().counter("ticks.expected") == 25
 
 
