@@ -1,4 +1,4 @@
-"""Says what is here, what `auto` would use, what is missing and how to get it."""
+"""The diagnosis of a machine: what is here, what `auto` would use, what is missing and how to get it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from typing import Any
 import psutil
 
 from engines.contract import EngineError
-from engines.networks import required_networks
 from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
@@ -32,24 +31,31 @@ from streaming.system.host_info import describe_host
 from streaming.telemetry.metrics import Metrics
 
 PROBE_S = 5.0
-"""A camera may take this long to open before it is said not to answer."""
+"""How long a camera may take to open."""
 ENGINE_S = 120.0
+"""How long all networks together may take to open."""
 RUNTIMES = ("torch", "onnxruntime", "onnxruntime-gpu", "tensorrt", "torch-tensorrt")
 SOUND_SERVERS = {"jackd": "JACK", "jackdbus": "JACK", "pipewire": "PipeWire", "pulseaudio": "PulseAudio"}
 BUNDLES = CHECKOUT / "models" / "bundles"
-NETWORKS = tuple(required_networks())
 # Run in a process of its own: this package imports no ML framework, and a broken one may crash.
 TRY_ENGINES = """
 import json, sys
+from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
+from engines.networks import required_networks
 from engines.registry import open_engine
 bundle, backend = sys.argv[1:3]
-for network in sys.argv[3:]:
+try:
+    networks = dict.fromkeys([*required_networks(), *learned_networks(find_bundle(bundle))])
+except (EngineError, OSError) as error:
+    networks = {}
+    print(json.dumps(["bundle", "", " ".join(str(error).split())]))
+for network in networks:
     try:
-        told = []
-        spec = open_engine(network, bundle=bundle, backend=backend, tell=told.append).spec
-        where = f"{spec.runtime} on {spec.device}, {spec.precision} ({spec.why})"
-        print(json.dumps([network, "; ".join([where, *told]), ""]))
+        notes = []
+        spec = open_engine(network, bundle=bundle, backend=backend, tell=notes.append).spec
+        place = f"{spec.runtime} on {spec.device}, {spec.precision} ({spec.why})"
+        print(json.dumps([network, "; ".join([place, *notes]), ""]))
     except (EngineError, ImportError, OSError) as error:
         print(json.dumps([network, "", " ".join(str(error).split())]))
 """
@@ -60,10 +66,10 @@ class Finding:
     """One line of the diagnosis.
 
     Attributes:
-        topic: what it is about.
-        text: what was found.
-        warning: what is not good but does not stop a performance, "" for nothing.
-        fix: what must be done before anything can be performed, "" when nothing must.
+        topic: what it is about: a device, a network, a folder.
+        text: what is there, or what would be used.
+        warning: what makes a performance worse but does not prevent it, "" for nothing.
+        fix: what the user must do before a performance can begin, "" for nothing.
     """
 
     topic: str
@@ -79,7 +85,7 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """As text, the fixes last."""
+        """The lines to print: one for each finding, its warning below it, all fixes last."""
         width = max((len(finding.topic) for finding in self.findings), default=0) + 2
         lines = []
         for finding in self.findings:
@@ -88,18 +94,18 @@ class Diagnosis:
                 lines.append(" " * width + f"! {finding.warning}")
         fixes = list(dict.fromkeys(finding.fix for finding in self.findings if finding.fix))
         lines.append("")
-        lines.extend(f"to be mended: {fix}" for fix in fixes)
+        lines.extend(f"to fix: {fix}" for fix in fixes)
         if not fixes:
             lines.append("ready: python run_live.py")
         return lines
 
     def exit_code(self) -> int:
-        """0 when a performance can begin."""
+        """0 when a performance can begin, else 1."""
         return 1 if any(finding.fix for finding in self.findings) else 0
 
 
 def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int:
-    """Examine this machine and say what was found.
+    """Examine this machine and print what was found.
 
     Returns:
         0 when a performance with these settings can begin, else 1.
@@ -121,15 +127,15 @@ def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int
 
 
 def machine() -> list[Finding]:
-    """CPU, GPU, and whether the cores are slowed down to save power."""
+    """The CPU, the GPU, and whether the cores save power."""
     host = describe_host()
-    warning = "" if host["cores"] >= 2 else "one core: a performance needs two; expect concealed ticks"
+    warning = "" if host["cores"] >= 2 else "one core: a performance needs two; expect gaps in the sound"
     governors = {
         path.read_text().strip() for path in Path("/sys/devices/system/cpu").glob("cpu*/cpufreq/scaling_governor")
     }
     found = [
         Finding("machine", f"{host['cpu']}, {host['cores']} cores, Python {sys.version.split()[0]}", warning),
-        Finding("gpu", host["gpu"] or "none that nvidia-smi knows"),
+        Finding("gpu", host["gpu"] or "none (nvidia-smi lists none)"),
     ]
     if governors:
         found.append(Finding("governor", ", ".join(sorted(governors)), governor_warning(governors)))
@@ -137,10 +143,10 @@ def machine() -> list[Finding]:
 
 
 def governor_warning(governors: set[str]) -> str:
-    """What to do about cores that wake up slowly; "" when nothing."""
+    """What to do about cores that save power and so wake up late; "" for nothing."""
     if "powersave" not in governors:
         return ""
-    return "powersave makes wake-ups late and latency uneven; before a show: sudo cpupower frequency-set -g performance"
+    return "powersave makes the latency uneven; before a show type: sudo cpupower frequency-set -g performance"
 
 
 def cameras() -> list[Finding]:
@@ -154,7 +160,7 @@ def cameras() -> list[Finding]:
 
 
 def probe_webcam(number: int) -> str:
-    """Open one webcam, and say what it is."""
+    """Open one webcam: "works: " and what it is, or what is wrong with it."""
     source = webcam(number, open_timeout_s=PROBE_S - 1.0)
     try:
         source.open(Context(show=Show(), metrics=Metrics()))
@@ -166,7 +172,7 @@ def probe_webcam(number: int) -> str:
 
 
 def probe_all(numbers: Sequence[int], probe: Callable[[int], str], timeout_s: float) -> dict[int, str]:
-    """Probe several devices at once, each for a limited time; a driver that hangs is left behind."""
+    """Probe several devices at once, each for a limited time; a driver that hangs is not waited for."""
     pool = ThreadPoolExecutor(max_workers=max(1, len(numbers)))
     futures = {number: pool.submit(probe, number) for number in numbers}
     answers = {}
@@ -203,12 +209,12 @@ def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence
 
 
 def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
-    """What the reverse loop would hear with, show and move, and whether the bundle can."""
+    """What music-to-video would hear with, show on and animate, and whether the bundle has the networks for it."""
     try:
-        lacks = [name for name in ("animator", "painter") if not has_network(name, show.bundle)]
+        lacking = [name for name in ("animator", "painter") if not has_network(name, show.bundle)]
     except EngineError:
-        return []  # said where the networks are tried
-    text = f"not with this bundle: it has no {' and no '.join(lacks)}" if lacks else "the bundle makes them"
+        return []  # `try_engines` says what is wrong with the bundle
+    text = f"not with this bundle: it has no {' and no '.join(lacking)}" if lacking else "this bundle makes them"
     found = [Finding("pictures", text)]
     try:
         inputs = list(inputs_of())
@@ -223,8 +229,8 @@ def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding
     try:
         height, width = load_prior(path).shape[:2]
     except UserError as error:
-        return [*found, Finding("prior", error.what, fix=str(error))]
-    return [*found, Finding("prior", f"{path or 'the shipped one'}, {width} x {height}")]
+        return [*found, Finding("prior image", error.what, fix=str(error))]
+    return [*found, Finding("prior image", f"{path or 'the shipped one'}, {width} x {height}")]
 
 
 def sound_servers() -> list[str]:
@@ -262,24 +268,24 @@ def runtimes(
 
 
 def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:
-    """Open every network in a process of its own: (network, where it runs, or what is wrong)."""
-    command = [sys.executable, "-c", TRY_ENGINES, bundle, backend, *NETWORKS]
+    """Open every network of a bundle, in another process: (network, where it runs or "", what is wrong or "")."""
+    command = [sys.executable, "-c", TRY_ENGINES, bundle, backend]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(CHECKOUT)}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=ENGINE_S, env=environment, check=False, cwd=os.getcwd()
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return [("networks", "", f"the runtime cannot be tried: {error}")]
+        return [("networks", "", f"the networks cannot be opened here: {error}")]
     found = [(str(a), str(b), str(c)) for a, b, c in (json.loads(line) for line in done.stdout.splitlines())]
-    if done.returncode != 0 or len(found) < len(NETWORKS):
+    if done.returncode != 0 or not found:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        found.append(("networks", "", f"the runtime fails: {last}"))
+        found.append(("networks", "", f"the runtime failed: {last}"))
     return found
 
 
 def folders(show: Show) -> list[Finding]:
-    """Whether the film can be written."""
+    """Whether films can be written."""
     if not show.record:
         return []
     folder = Path(show.record).absolute()
@@ -287,7 +293,7 @@ def folders(show: Show) -> list[Finding]:
         folder = folder.parent
     if os.access(folder, os.W_OK):
         free_gb = psutil.disk_usage(str(folder)).free / 1e9
-        warning = "" if free_gb > 1.0 else "little room is left for films (about 20 MB a minute)"
-        return [Finding("recordings", f"{show.record}, {free_gb:.0f} GB free", warning)]
+        warning = "" if free_gb > 1.0 else "little room is left: a film takes about 20 MB a minute"
+        return [Finding("films", f"in {show.record}, {free_gb:.0f} GB free", warning)]
     fix = f"{folder}: cannot be written; give --record a folder of your own, or none"
-    return [Finding("recordings", f"{show.record} cannot be written", fix=fix)]
+    return [Finding("films", f"{show.record} cannot be written", fix=fix)]
