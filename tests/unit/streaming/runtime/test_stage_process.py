@@ -17,6 +17,7 @@ from streaming.errors import UserError
 from streaming.runtime import stage_process
 from streaming.schema.messages import (
     TOPICS,
+    Confirmation,
     Control,
     Failed,
     Finished,
@@ -27,13 +28,14 @@ from streaming.schema.messages import (
     Motion,
     Ready,
     Report,
+    Scene,
     Set,
     Speaker,
     Start,
     Stop,
     Tokens,
 )
-from streaming.schema.processes import Process
+from streaming.schema.processes import ANY, Process
 from streaming.settings.config import Links, Show
 from streaming.stage import Context, Inputs
 from streaming.telemetry.metrics import Metrics, Totals
@@ -207,6 +209,67 @@ def test_a_whole_life(supervise: Any, tmp_path: Path) -> None:
     assert list(supervisor.totals.notes) == ["hello"]
     assert supervisor.said(Health)[-1].memo == {"count": 5}
     assert not (tmp_path / "tokens.sock").exists()
+
+
+def test_a_stage_is_ready_when_it_has_had_the_state_that_it_awaits(supervise: Any) -> None:
+    steps: list[Inputs] = []
+
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        steps.append(inputs)
+        if inputs.all(Scene):
+            stage.context.info["scene"] = "taken"
+        return []
+
+    stage = Fake(step)
+    row = Process("flow", "no_such_module", ("scene",), ("scene",), "flow", ANY, awaits=("scene",))
+    supervisor = supervise(stage, row=row)
+    supervisor.until(lambda: len(supervisor.said(Health)) >= 2)
+    assert supervisor.said(Ready) == [], "it waits, and lives"
+    source = Publisher("scene", address_of(supervisor.show.links, "scene", bind=True))
+    still = np.zeros((128, 128, 3), np.uint8)
+    source.send(Scene(identity="one", image=np.zeros((512, 512, 3), np.uint8), still=still))
+    supervisor.until(lambda: source.welcome() or supervisor.said(Ready))
+    supervisor.until(lambda: supervisor.said(Ready))
+    assert supervisor.said(Ready) == [Ready(stage="flow", info={"scene": "taken"})]
+    source.close()
+    assert supervisor.end() == 0
+
+
+def test_a_step_that_fails_with_the_awaited_state_makes_nothing_ready(supervise: Any) -> None:
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        raise UserError("cannot be shown", "the screen", "choose another")
+
+    row = Process("flow", "no_such_module", ("scene",), ("scene",), "flow", ANY, awaits=("scene",))
+    supervisor = supervise(Fake(step), row=row)
+    source = Publisher("scene", address_of(supervisor.show.links, "scene", bind=True))
+    image, still = np.zeros((512, 512, 3), np.uint8), np.zeros((128, 128, 3), np.uint8)
+    source.send(Scene(identity="one", image=image, still=still))
+    supervisor.until(lambda: source.welcome() or supervisor.said(Failed))
+    supervisor.until(lambda: supervisor.said(Failed))
+    assert supervisor.said(Failed)[0].line == "the screen: cannot be shown; choose another"
+    assert supervisor.said(Ready) == []
+    source.close()
+    assert supervisor.end() == 2
+
+
+def test_a_stage_confirms_controls(supervise: Any) -> None:
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        for control in inputs.controls:
+            bad = UserError("is no picture", str(control.value), "give another") if control.value == "bad" else None
+            stage.context.confirm(control, bad)
+        return []
+
+    stage = Fake(step)
+    supervisor = supervise(stage)
+    supervisor.begin()
+    for value in ("good", "bad"):
+        supervisor.tell(Set(name="prior", value=value))
+    supervisor.until(lambda: len(supervisor.said(Confirmation)) == 2)
+    assert supervisor.said(Confirmation) == [
+        Confirmation(stage="tokens", name="prior", value="good"),
+        Confirmation(stage="tokens", name="prior", value="bad", refusal=["is no picture", "bad", "give another"]),
+    ]
+    assert supervisor.end() == 0
 
 
 def test_heartbeats_come_without_any_input(supervise: Any) -> None:

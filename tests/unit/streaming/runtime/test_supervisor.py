@@ -13,6 +13,7 @@ from streaming.errors import StageError
 from streaming.runtime.show import rows_for
 from streaming.runtime.supervisor import SILENT_NS, Supervisor
 from streaming.schema.messages import (
+    Confirmation,
     Control,
     ControlReply,
     ControlRequest,
@@ -237,6 +238,70 @@ def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp
     assert "temperature is now 0.7" in show.record.notes
     assert answers[1].lines == ["is not a number", "set temperature hot", "give 0 to 2"]
     assert answers[3].lines[0].split()[:2] == ["temperature", "0.7"]
+
+
+def replies(world: World, requester: bytes) -> list[tuple[float, bool, list[str]]]:
+    """When a requester was answered (seconds), whether refused, and the lines."""
+    return [
+        (at / S - 100.0, said.refused, said.lines)
+        for at, identity, said in world.said
+        if identity == requester and isinstance(said, ControlReply)
+    ]
+
+
+def test_a_control_that_a_stage_confirms_is_answered_with_its_word(tmp_path: Path) -> None:
+    world = World()
+    rows = [*table(), plain_row("scene")]
+    show = supervisor(world, tmp_path, rows, duration_s=20.0)
+    one, bad = str(tmp_path / "one.png"), str(tmp_path / "bad.png")
+
+    def ask(who: bytes, value: str) -> None:
+        world.reports.append((who, ControlRequest(stage=who.decode(), name="prior", value=value)))
+
+    def confirm(value: str, *refusal: str) -> None:
+        world.of("scene").say(Confirmation(stage="scene", name="prior", value=value, refusal=list(refusal)))
+
+    world.at(3.0, lambda: ask(b"set:1", one))
+    world.at(4.0, lambda: confirm(one))
+    world.at(5.0, lambda: ask(b"set:2", bad))
+    world.at(5.1, lambda: world.reports.append((b"set:3", ControlRequest(stage="set:3", name="motion", value="2"))))
+    world.at(6.0, lambda: confirm(bad, "is no picture", bad, "give another"))
+    world.at(7.0, lambda: world.of("scene").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert told(world, "scene")[:2] == [("prior", one), ("prior", bad)], "nobody looked at the files"
+    assert all(name != "prior" for row in table() for name, _ in told(world, row.name))
+    ((at, refused, lines),) = replies(world, b"set:1")
+    assert (refused, lines) == (False, [f"prior is now {one}"])
+    assert at == pytest.approx(4.0, abs=0.1), "not before the stage has said so"
+    assert replies(world, b"set:2")[0][1:] == (True, ["is no picture", bad, "give another"])
+    assert replies(world, b"set:3")[0][0] == pytest.approx(5.1, abs=0.1), "another control does not wait"
+    again = world.of("scene").line["show"]
+    assert isinstance(again, dict)
+    assert again["controls"]["prior"] == one, "a stage that is started again has what was confirmed"
+
+
+def test_a_stage_that_does_not_confirm_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=20.0)
+    world.at(3.0, lambda: world.reports.append((b"set:1", ControlRequest(stage="set:1", name="prior", value="x.png"))))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    ((at, refused, lines),) = replies(world, b"set:1")
+    assert refused
+    assert lines == ["was not confirmed within 12 s", "set prior x.png", "set it again"]
+    assert at == pytest.approx(15.0, abs=0.2)
+
+
+def test_a_control_of_a_stage_that_is_not_in_the_show_is_refused(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, direction="video-to-music", duration_s=5.0)
+    world.at(2.0, lambda: world.reports.append((b"set:1", ControlRequest(stage="set:1", name="prior", value="x.png"))))
+    world.at(6.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    ((_, refused, lines),) = replies(world, b"set:1")
+    assert refused
+    assert lines[0] == "changes nothing in this show"
 
 
 def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_path: Path) -> None:

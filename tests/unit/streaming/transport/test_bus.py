@@ -18,7 +18,20 @@ import pytest
 import zmq
 
 from streaming.errors import UserError
-from streaming.schema.messages import TOPICS, Control, Flow, Health, Hello, Message, Set, Sound, Speaker, Start, Stop
+from streaming.schema.messages import (
+    TOPICS,
+    Control,
+    Flow,
+    Health,
+    Hello,
+    Message,
+    Scene,
+    Set,
+    Sound,
+    Speaker,
+    Start,
+    Stop,
+)
 from streaming.settings.config import Links
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
@@ -215,6 +228,67 @@ def test_closing_does_not_remove_a_successors_file(where: Any, closing: Any, tmp
     closing(Publisher("speaker", where("speaker")))
     first.close()
     assert (tmp_path / "speaker.sock").exists()
+
+
+def scene(identity: str) -> Scene:
+    still = np.full((128, 128, 3), len(identity), np.uint8)
+    return Scene(identity=identity, image=np.zeros((512, 1232, 3), np.uint8), still=still)
+
+
+def welcomed(publisher: Publisher, subscriber: Subscriber) -> Scene:
+    """The state that a reader gets because it has connected."""
+    poller, deadline = Poller(publisher, subscriber), clock.now_ns() + PATIENCE_NS
+    while True:
+        assert clock.now_ns() < deadline
+        poller.wait(clock.now_ns() + 50_000_000, precise=False)
+        publisher.welcome()
+        for message in subscriber.drain().get("scene", []):
+            assert isinstance(message, Scene)
+            return message
+
+
+def test_a_state_is_sent_again_to_every_reader_that_connects(where: Any, closing: Any) -> None:
+    publisher = closing(Publisher("scene", where("scene")))
+    assert not publisher.welcome(), "nobody is there, and nothing to be sent"
+    publisher.send(scene("first"))
+    publisher.send(scene("second"))
+    metrics = [Metrics(), Metrics()]
+    readers = [closing(Subscriber({"scene": where("scene")}, metrics[0]))]
+    assert welcomed(publisher, readers[0]).identity == "second", "only the newest"
+    readers.append(closing(Subscriber({"scene": where("scene")}, metrics[1])))
+    assert welcomed(publisher, readers[1]).identity == "second"
+    assert not publisher.welcome(), "once for each that connects"
+    publisher.send(scene("third"))
+    for reader in readers:
+        got = collect(reader, lambda messages: any(m.seq == 2 for m in messages))
+        assert isinstance(got[-1], Scene)
+        assert (got[-1].identity, got[-1].seq) == ("third", 2)
+    assert [counters(one) for one in metrics] == [{}, {}], "what is sent again is no loss"
+
+
+def test_a_reader_that_was_there_before_the_state_gets_it_once_it_is_sent(where: Any, closing: Any) -> None:
+    reader = closing(Subscriber({"scene": where("scene")}, Metrics()))
+    publisher = closing(Publisher("scene", where("scene")))
+    publisher.send(scene("first"))
+    assert welcomed(publisher, reader).identity == "first"
+
+
+def test_a_restarted_publisher_of_a_state_is_heard(where: Any, closing: Any) -> None:
+    first = Publisher("scene", where("scene"))
+    reader = closing(Subscriber({"scene": where("scene")}, Metrics()))
+    first.send(scene("first"))
+    assert welcomed(first, reader).identity == "first"
+    first.close()
+    second = closing(Publisher("scene", where("scene")))
+    second.send(scene("second one"))
+    assert welcomed(second, reader).identity == "second one"
+
+
+def test_what_is_no_state_is_never_sent_again(where: Any, closing: Any) -> None:
+    publisher = closing(Publisher("sound", where("sound")))
+    assert publisher.sockets() == ()
+    publisher.send(sound(1))
+    assert not publisher.welcome()
 
 
 def test_bad_bytes_do_not_stop_the_reader(where: Any, closing: Any) -> None:
