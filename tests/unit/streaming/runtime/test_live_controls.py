@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from streaming.runtime.live_controls import MAX_PENDING, TIME_LIMIT_NS, PendingControls
-
 from streaming.schema.messages import Confirmation, ControlReply
 
 
