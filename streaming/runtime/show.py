@@ -18,6 +18,7 @@ from streaming.schema.processes import Process, processes_of
 from streaming.settings.config import Show
 from streaming.settings.device_checks import check_files
 from streaming.settings.validation import with_control
+from streaming.system.files import reason
 from streaming.system.host_info import StolenTime, describe_host
 from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, build_report, write_report
@@ -106,12 +107,10 @@ def perform(
         report = build_report(record, describe_host())
         if show.report and record.start_ns is not None:
             try:
-                write_report(show.report, report)
+                record.notes.extend(filter(None, [write_report(show.report, report)]))
                 record.report_written = True
             except OSError as error:
-                text = (
-                    f"{show.report}: the report cannot be written ({error.strerror}); make room, or name another file"
-                )
+                text = f"{show.report}: the report cannot be written ({reason(error)}); make room, or name another file"
                 ending = Ending(max(ending.code, 1), "\n".join(filter(None, (ending.line, text))))
         view.finish(record, ending)
     return Performance(ending, report)

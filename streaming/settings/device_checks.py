@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from engines.bundles import find_bundle
+from engines.contract import EngineError
 from streaming.errors import SourceError, UserError
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.config import Show
@@ -49,18 +51,30 @@ def check_files(show: Show, config: str = "") -> None:
 
 
 def files_of(show: Show, config: str = "") -> tuple[list[NamedFile], list[NamedFile]]:
-    """The files that a show reads, and those that it writes; the films in the record folder always have new names."""
+    """The files and folders that a show reads, and the files that it writes under names of the user's choice."""
     inputs: list[NamedFile] = []
     outputs: list[NamedFile] = []
     for name, option in DEVICE_OPTIONS.items():
         kind, argument = option.find(str(getattr(show, name)))
         if kind.file:
             (inputs if kind.file == "read" else outputs).append(NamedFile(option.option, argument))
-    inputs += [
-        NamedFile(option, path) for option, path in (("--prior", show.word("prior")), ("--config", config)) if path
-    ]
+    read = (
+        ("--prior", show.word("prior")),
+        ("--config", config),
+        ("--bundle", _bundle_folder(show.bundle)),
+        ("--keys", show.links.keys),
+    )
+    inputs += [NamedFile(option, path) for option, path in read if path]
     outputs += [NamedFile("--report", show.report)] if show.report else []
     return inputs, outputs
+
+
+def _bundle_folder(bundle: str) -> str:
+    """The bundle's folder; "" where there is none, which is said when it is opened."""
+    try:
+        return str(find_bundle(bundle))
+    except EngineError:
+        return ""
 
 
 def check_folder(path: str, option: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from streaming.errors import SourceError
+from streaming.errors import SourceError, shorten
 
 LONGEST_NAME = 255
 """Bytes of one name in a path: the limit of ext4, APFS, NTFS and most others."""
@@ -52,22 +52,22 @@ def check_name(path: str, option: str) -> None:
     """Check that a path can be the name of a file at all.
 
     Raises:
-        UserError: for an empty one, a NUL character, a name of more than 255 bytes.
+        SourceError: for an empty one, a NUL character, a name of more than 255 bytes.
     """
     if not path:
         raise SourceError("names no file", option, f"give {option} the path of a file")
     fix = f"give {option} another file"
     if "\0" in path:
-        raise SourceError("has a NUL character in its name", _shown(path), fix)
+        raise SourceError("has a NUL character in its name", shorten(path), fix)
     try:
         parts = os.fsencode(path).split(os.fsencode(os.sep))
     except UnicodeEncodeError:
-        raise SourceError("has a character in its name that no file can have", _shown(path), fix) from None
+        raise SourceError("has a character in its name that no file can have", shorten(path), fix) from None
     longest, total = max(map(len, parts)), len(os.fsencode(absolute(path)))
     if longest > LONGEST_NAME:
-        raise SourceError(f"has a name of {longest} bytes, {LONGEST_NAME} are possible", _shown(path), fix)
+        raise SourceError(f"has a name of {longest} bytes, {LONGEST_NAME} are possible", shorten(path), fix)
     if total > LONGEST_PATH:
-        raise SourceError(f"is a path of {total} bytes, {LONGEST_PATH} are possible", _shown(path), fix)
+        raise SourceError(f"is a path of {total} bytes, {LONGEST_PATH} are possible", shorten(path), fix)
 
 
 def check_input(path: str, option: str, wanted: str) -> None:
@@ -76,10 +76,10 @@ def check_input(path: str, option: str, wanted: str) -> None:
     Args:
         path: the file.
         option: the option that names it.
-        wanted: what the option takes, for the hint: "a video file".
+        wanted: what the option takes, for the error's hint: "a video file".
 
     Raises:
-        UserError: when it cannot be read.
+        SourceError: when it cannot be read.
     """
     check_name(path, option)
     fix = f"give {option} {wanted}"
@@ -103,7 +103,7 @@ def check_output(path: str, option: str) -> None:
     """Check that a file can be written, without making or changing it.
 
     Raises:
-        UserError: when it cannot: its folder does not exist or may not be written to, or something other than an
+        SourceError: when it cannot: its folder does not exist or may not be written to, or something other than an
             ordinary file (a folder, a device, a pipe) has its name.
     """
     check_name(path, option)
@@ -126,18 +126,26 @@ def check_output(path: str, option: str) -> None:
 
 
 def check_distinct(inputs: Sequence[NamedFile], outputs: Sequence[NamedFile]) -> None:
-    """Check that no output is also an input or another output, under whatever name.
+    """Check that no output is also an input or another output, under whatever name, or lies in a folder that is read.
+
+    Args:
+        inputs: files that are read, and folders (a bundle) whose files are.
+        outputs: files that are written.
 
     Raises:
-        UserError: for the first pair that is one file.
+        SourceError: for the first pair that is one file.
     """
     for index, output in enumerate(outputs):
         for other in (*inputs, *outputs[:index]):
+            use = ""
             if same_file(output.path, other.path):
                 use = "would write over" if other in inputs else "would write to the same file as"
+            elif other in inputs and _lies_in(output.path, other.path):
+                use = "would write into"
+            if use:
                 raise SourceError(
-                    f"{use} {other.option} {_shown(other.path)}",
-                    f"{output.option} {_shown(output.path)}",
+                    f"{use} {other.option} {shorten(other.path)}",
+                    f"{output.option} {shorten(output.path)}",
                     f"give {output.option} another file",
                 )
 
@@ -145,6 +153,13 @@ def check_distinct(inputs: Sequence[NamedFile], outputs: Sequence[NamedFile]) ->
 def same_file(first: str, second: str) -> bool:
     """Whether two paths are one file, also through links, and also where it does not exist yet."""
     return _identity(first) == _identity(second)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a file would lie in a folder or in one below it."""
+    if not os.path.isdir(folder):
+        return False
+    return any(same_file(str(parent), folder) for parent in Path(os.path.realpath(path)).parents)
 
 
 def new_file(path: str | Path, existing: Existing) -> tuple[Path, str]:
@@ -248,9 +263,3 @@ def _identity(path: str) -> tuple[object, ...]:
         return folder.st_dev, folder.st_ino, os.path.basename(target)
     except (OSError, ValueError):
         return (absolute(path.replace("\0", "")),)
-
-
-def _shown(path: str) -> str:
-    """A path for a line: without control characters, its middle left out where it is very long."""
-    plain = "".join(sign if sign.isprintable() else "?" for sign in path)
-    return plain if len(plain) <= 80 else f"{plain[:50]}…{plain[-25:]}"
