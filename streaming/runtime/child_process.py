@@ -1,4 +1,4 @@
-"""One process of a show, seen from its parent: spawned, told who it is, asked, dumped, killed, measured."""
+"""One process of a show, as its parent has it: spawn, assign a stage, poll, dump its stacks, kill, measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 STAGE_COMMAND = (sys.executable, "-m", "streaming.runtime.stage_process")
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_LOG_BYTES = 8_000_000
-"""A log is emptied when it is longer, so that a chatty decoder cannot fill the disk in a night."""
+"""A longer log is emptied, so that a decoder that prints warnings cannot fill the disk in a night."""
 ENVIRONMENT = {
     # One thread for each library: a stage is one process on one core, and pools of two stages on two cores only wait
     # for each other.
@@ -67,7 +67,7 @@ class ChildProcess:
             self._usage = psutil.Process(self.pid)
 
     def assign(self, line: dict[str, Any]) -> None:
-        """Say which stage it is; a process that is already gone is noticed by `poll`."""
+        """Send the line that says which stage it is; a process that is already gone is noticed by `poll`."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(msgspec.json.encode(line) + b"\n")
@@ -82,7 +82,7 @@ class ChildProcess:
             self._process.wait(timeout_s)
 
     def close_lifeline(self) -> None:
-        """End its lifeline."""
+        """Close its stdin, which makes it close by itself."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -92,7 +92,7 @@ class ChildProcess:
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         self._process.kill()
 
     def dump_stacks(self) -> None:

@@ -143,7 +143,7 @@ class LiveControls:
         return f"{name} is now {CONTROLS[name].display(self.show.controls[name])}"
 
     def send_changes(self, slot: ProcessSlot) -> None:
-        """Tell a process of the live controls that were changed since it was last told."""
+        """Send a process the live controls that have changed since they were last sent to it."""
         if slot.identity is None or slot.sent is None or slot.done():
             return
         for name, value in self.show.controls.items():

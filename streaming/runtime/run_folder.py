@@ -1,4 +1,4 @@
-"""The folder of a show's sockets: private to the user, locked by one instance, swept of what a crash left behind."""
+"""The folder of a show's sockets: private to the user, locked by one show, cleared of what a crash left behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunFolder:
         self._start_reaper()
 
     def watch(self, name: str, pid: int) -> None:
-        """Tell the reaper of a process that must not outlive this one, and people where it is: `<name>.pid`."""
+        """Name a process that must not outlive this one to the reaper, and write its id to `<name>.pid`."""
         with contextlib.suppress(OSError):
             (self.path / f"{name}.pid").write_text(f"{pid}\n")
         if self._reaper is None or self._reaper.stdin is None:
@@ -55,7 +55,7 @@ class RunFolder:
             self._reaper = None
 
     def close(self) -> None:
-        """Remove the sockets, dismiss the reaper, free the lock; the folder and the lock file stay."""
+        """Remove the sockets, end the reaper, free the lock; the folder and the lock file stay."""
         sweep(self.path)
         reaper, self._reaper = self._reaper, None
         if reaper is not None:

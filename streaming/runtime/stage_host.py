@@ -1,4 +1,4 @@
-"""Runs one stage: brings it its inputs in time, publishes what it makes, beats its heart, closes it politely."""
+"""The loop that runs one stage: inputs in, outputs published, a heartbeat four times a second, a polite close."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ from streaming.transport.sockets import Poller, Waker
 
 HEARTBEAT_NS = 250_000_000
 MAX_FAILURES = 20
-"""So many failed steps on end, and the stage gives up."""
+"""After this many failed steps in a row the stage gives up."""
 
-User = (UserError, EngineError)
-"""What is told in the user's words and ends with exit status 2."""
+USER_ERRORS = (UserError, EngineError)
+"""Errors that the user can mend: shown as they are, exit status 2."""
 
 
 class ReportPort:
-    """What a host says to whoever runs it, and hears from it; this one belongs to no supervisor."""
+    """A host's link to its supervisor; this one leads nowhere, for a stage that has none."""
 
     def send(self, report: Report) -> None:
-        """Say something."""
+        """Send a report."""
 
     def receive(self) -> list[Control]:
-        """Hear everything new."""
+        """Take every control that has arrived."""
         return []
 
     def sockets(self) -> tuple[Any, ...]:
-        """What becomes readable when there is something new."""
+        """What becomes readable when a control arrives."""
         return ()
 
     def close(self) -> None:
-        """Say no more."""
+        """Close the link."""
 
 
 class StageHost:
@@ -69,7 +69,7 @@ class StageHost:
 
     Args:
         process: the row of the table.
-        stage: the stage; None to build it from the row's module at setup, so that what fails there is told.
+        stage: the stage; None to build it from the row's module at setup, so that a failure there is reported.
         show: the settings.
         memo: what the stage's last incarnation left.
         port: where it reports to.
@@ -113,7 +113,7 @@ class StageHost:
         self._info: dict[str, Any] = {}
         self._setting_up = False
         self._failures = 0
-        self._told: set[str] = set()
+        self._noted_errors: set[str] = set()
         self._beat_ns = 0
 
     def stop(self) -> None:
@@ -149,7 +149,7 @@ class StageHost:
             failed = failed or closing
             self._beat()
             if failed is not None:
-                self._say(failed)
+                self._report(failed)
             return failed.exit_code if failed else 0
         finally:
             for part in (self._subscriber, self._publisher, self._port, self._waker):
@@ -164,7 +164,7 @@ class StageHost:
                 self._loop(stage)
         except SystemExit:
             return None
-        except User as error:
+        except USER_ERRORS as error:
             return Failed(stage=name, line=_line(error), exit_code=2)
         except Exception as error:
             traceback.print_exc()
@@ -173,7 +173,7 @@ class StageHost:
 
     def _setup(self) -> Stage:
         process, links = self._process, self._show.links
-        self._say(Hello(stage=process.name, pid=os.getpid()))
+        self._report(Hello(stage=process.name, pid=os.getpid()))
         security = security_of(links) if links.addresses else None
         if process.output is not None:
             # Bound before the stage opens anything, so that a second instance is refused at once.
@@ -204,7 +204,7 @@ class StageHost:
     def _report_ready(self) -> None:
         """Tell the supervisor that setup is done."""
         self._info = dict(self._context.info)
-        self._say(Ready(stage=self._process.name, info=self._info))
+        self._report(Ready(stage=self._process.name, info=self._info))
         # What setup has made stays for good; left in the collector's sight, a runtime's 10^5 objects are walked through
         # again and again, in the middle of a tick.
         gc.collect()
@@ -220,36 +220,36 @@ class StageHost:
             else:
                 self._poller.wait(self._beat_ns, precise=False)
             woken = self._waker.clear()
-            told = self._take_controls()
+            changed = self._take_controls()
             # Drained after the wait, so that a step that is due by the clock sees the newest there is (late latching).
             arrived = self._take_messages()
             now_ns = clock.now_ns()
             if not self._stopping.is_set() and (
-                woken or told or arrived or (wake_ns is not None and now_ns >= wake_ns)
+                woken or changed or arrived or (wake_ns is not None and now_ns >= wake_ns)
             ):
                 self._step(stage, now_ns)
                 wake_ns = stage.wake_ns()
             if self._publisher is not None:
                 self._publisher.welcome()
             while self._confirmations:
-                self._say(self._confirmations.pop(0))
+                self._report(self._confirmations.pop(0))
             while self._finish:
-                self._say(Finished(stage=self._process.name, reason=self._finish.pop(0)))
+                self._report(Finished(stage=self._process.name, reason=self._finish.pop(0)))
             if clock.now_ns() >= self._beat_ns:
                 self._beat()
 
     def _take_controls(self) -> bool:
-        """Hear the supervisor; True when the stage must be told."""
-        told = False
+        """Take the supervisor's controls; True when the stage must step because of them."""
+        changed = False
         for control in self._port.receive():
             if isinstance(control, Stop):
                 self._stopping.set()
             elif isinstance(control, Start):
-                told, self._started = told or not self._started, True
+                changed, self._started = changed or not self._started, True
             elif isinstance(control, Set):
                 self._controls.append(control)
-                told = True
-        return told
+                changed = True
+        return changed
 
     def _take_messages(self) -> bool:
         """Move what arrived into the inbox, which is bounded; True when the stage wakes on any of it."""
@@ -275,7 +275,7 @@ class StageHost:
             self._metrics.observe("step_ms", (clock.now_ns() - now_ns) / 1e6)
             for message in outputs:
                 self._publish(message)
-        except User:
+        except USER_ERRORS:
             raise
         except Exception as error:
             self._on_error(error)
@@ -302,12 +302,12 @@ class StageHost:
         self._failures += 1
         self._metrics.count("errors")
         kind = f"{type(error).__name__} at {_place(error)}"
-        if kind not in self._told and len(self._told) < 100:
-            self._told.add(kind)
+        if kind not in self._noted_errors and len(self._noted_errors) < 100:
+            self._noted_errors.add(kind)
             self._metrics.note(f"{self._process.name}: {_line(error)}; it goes on")
             traceback.print_exception(error)
         if self._failures >= MAX_FAILURES:
-            raise StageError(f"{self._failures} steps failed on end, the last with: {_line(error)}") from error
+            raise StageError(f"{self._failures} steps in a row failed, the last with: {_line(error)}") from error
 
     def _on_confirm(self, control: Set, refusal: UserError | None) -> None:
         lines = [] if refusal is None else [refusal.what, refusal.where, refusal.fix]
@@ -326,10 +326,10 @@ class StageHost:
         self._context.refresh_engines()
         if self._context.info != self._info:
             health.info = self._info = dict(self._context.info)
-        self._say(health)
+        self._report(health)
 
-    def _say(self, report: Report) -> None:
-        """Say something to the supervisor; what cannot be said is an error of the stage and not the end of it."""
+    def _report(self, report: Report) -> None:
+        """Report to the supervisor; a report that cannot travel is an error of the stage and not the end of it."""
         try:
             self._port.send(report)
         except WireError as error:
@@ -348,7 +348,7 @@ class StageHost:
             self._stage.close()
         except Exception as error:
             traceback.print_exc()
-            code = 2 if isinstance(error, User) else 1
+            code = 2 if isinstance(error, USER_ERRORS) else 1
             return Failed(
                 stage=self._process.name, line=f"{self._process.name}: closing: {_line(error)}", exit_code=code
             )
@@ -356,9 +356,9 @@ class StageHost:
 
 
 def _line(error: BaseException) -> str:
-    """An error as one line; the kind is said only where the text is not made for the user."""
+    """An error as one line, with its type where the text was not written for the user."""
     text = " ".join(str(error).split())
-    if isinstance(error, (*User, StageError)):
+    if isinstance(error, (*USER_ERRORS, StageError)):
         return text
     return f"{type(error).__name__}: {text}"[:500]
 

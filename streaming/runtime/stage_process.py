@@ -95,7 +95,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     Args:
         name: the stage's name.
         show: the settings.
-        status: is told a line every two seconds, and the stage's notes.
+        status: takes a line every two seconds, and the stage's notes.
 
     Returns:
         The exit status.
@@ -129,7 +129,7 @@ class _StatusPort(ReportPort):
         self._since_ns = clock.now_ns()
 
     def send(self, report: Report) -> None:
-        """Say what a person wants to know."""
+        """Print what a person wants to know of a report."""
         name = self._process.name
         if isinstance(report, Ready):
             info = ", ".join(f"{key} {value}" for key, value in report.info.items())
@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.preload:
         from engines.registry import preload
 
-        # A runtime that is not here is told of by the stage that needs it.
+        # The stage that needs a missing runtime reports it.
         with contextlib.suppress(EngineError, ImportError):
             preload(options.preload, options.bundle)
         for row in PROCESSES.values():
@@ -221,19 +221,19 @@ def main(arguments: list[str] | None = None) -> int:
     if not line:
         return 0
     try:
-        told = msgspec.json.decode(line, type=Assignment)
-        process = _row(told.process)
+        assignment = msgspec.json.decode(line, type=Assignment)
+        process = _row(assignment.process)
     except (msgspec.MsgspecError, UserError) as error:
         sys.stderr.write(f"stage process: not an assignment: {error}\n")
         return 1
-    links: Links = told.show.links
-    if told.run_dir:
-        links = msgspec.structs.replace(links, run_dir=told.run_dir)
-    show = msgspec.structs.replace(told.show, links=links)
+    links: Links = assignment.show.links
+    if assignment.run_dir:
+        links = msgspec.structs.replace(links, run_dir=assignment.run_dir)
+    show = msgspec.structs.replace(assignment.show, links=links)
     lock_memory()
     request_niceness(process.nice)
     request_realtime(process.realtime)
-    return run_stage(process, None, show, told.memo, lifeline=_watch_lifeline)
+    return run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline)
 
 
 if __name__ == "__main__":

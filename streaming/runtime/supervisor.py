@@ -1,4 +1,4 @@
-"""Makes the running processes match the table: spawns, waits, starts, watches, restarts, ends the show politely."""
+"""Makes the running processes match the process table: spawns, starts, watches, restarts and stops them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ POLL_MS = 20
 SILENT_NS = 3_000 * MS
 """Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
 FINAL_REPORT_NS = 500 * MS
-"""What a stage says before it ends by itself may be read that much after its end was seen, on busy cores."""
+"""On busy cores a stage's last report may be read this much later than its end is seen."""
 LATE_NS = 1_000 * MS
-"""When the supervisor itself was away for this long (a suspended terminal job), silence says nothing."""
+"""When the supervisor itself stood still for this long (a suspended job), no stage is blamed for its silence."""
 SETUP_RESTARTS = 1
 """A stage that dies in its first setup most likely dies again."""
 SPARE = "warm-spare"
@@ -52,10 +52,10 @@ class Hub(Protocol):
     """The supervisor's end of the control links; see `streaming/transport/bus.py`."""
 
     def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
-        """Everything that has arrived, after waiting for at most this long."""
+        """Every report that has arrived, with its sender's identity, after waiting for at most this long."""
 
     def send(self, identity: bytes, control: Control) -> None:
-        """Say something to one process."""
+        """Send a control to one process."""
 
 
 class StatusView(Protocol):
@@ -76,7 +76,8 @@ class Supervisor:
         now_ns: reads the clock.
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
         spawn: makes a process: arguments, log file -> child.
-        watch: is told the name and id of each process, none of which must outlive this one.
+        watch: takes the name and id of each process, none of which must outlive this one.
+        command: the program that becomes a stage, and its arguments.
         awake: noted in the record.
     """
 
@@ -110,7 +111,7 @@ class Supervisor:
         self._measured_ns = 0
 
     def run(self) -> Ending:
-        """Perform until the end, whatever it is; afterwards no process is left."""
+        """Perform until the show ends; afterwards no process is left."""
         for slot in self._slots.values():
             self._log_of(slot.process.name).unlink(missing_ok=True)
         self._last_loop_ns = self._now()
@@ -127,7 +128,7 @@ class Supervisor:
         """Ask for a polite end; asked again, for a quick one. Safe in a signal handler."""
         self._end.interrupt()
 
-    # One turn of the loop: hear, compare with the table, act.
+    # One turn of the loop: take reports, compare the processes with the table, act.
 
     def _run_once(self) -> None:
         for identity, report in self._hub.poll(POLL_MS):
@@ -140,7 +141,7 @@ class Supervisor:
         self._last_loop_ns = now_ns
         for slot in self._slots.values():
             self._reconcile(slot, now_ns)
-        spare = self._spare.care(now_ns, performing=self.record.start_ns is not None)
+        spare = self._spare.maintain(now_ns, performing=self.record.start_ns is not None)
         if spare is not None:
             self._watch(SPARE, spare)
         self._controls.expire(now_ns)
@@ -232,7 +233,7 @@ class Supervisor:
             1, f"{prefixed(name, cause)}; it was started again too often, see its log {child.log}{tail}"
         )
 
-    # What the stages say.
+    # What the stages report.
 
     def _take_report(self, identity: bytes, report: Report) -> None:
         now_ns = self._now()
@@ -245,7 +246,7 @@ class Supervisor:
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
             self._controls.send_changes(slot)
-        # A dead process's last words still count in the sums, but do not make its successor look alive.
+        # A dead process's last report still counts in the sums, but does not make its successor look alive.
         current = slot.child is not None and slot.identity == identity
         if current:
             slot.last_report_ns = now_ns
@@ -276,7 +277,7 @@ class Supervisor:
         if slot.output_lost_ns is not None and health.counters.get(PUBLISHED):
             record.output_ms.append((now_ns - slot.output_lost_ns) / MS)
             slot.output_lost_ns = None
-        # While the last sounds are played out, what has nothing left to do is not to look slow.
+        # Once the end is planned, a stage with nothing left to do must not look slow.
         if self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
             record.first = record.first or record.last
@@ -332,7 +333,7 @@ class Supervisor:
         slot.mark_start()
 
     def _stop(self) -> None:
-        """Ask all to close, wait, then insist."""
+        """Make every process close, politely first."""
         now_ns = self._now()
         if self.record.start_ns is not None:
             self._measure(now_ns)
@@ -353,7 +354,7 @@ class Supervisor:
                 slot.record.state = "closed"
 
     def _take_final_reports(self) -> None:
-        """While stopping only sums and notes count."""
+        """Take in sums and notes; while the show stops nothing else counts."""
         for identity, report in self._hub.poll(POLL_MS):
             if isinstance(report, Health):
                 self._take_report(identity, report)
@@ -367,7 +368,7 @@ class Supervisor:
                 slot.child.wait(2.0)
                 slot.child.close_lifeline()
 
-    # Measurements and small things.
+    # Helpers.
 
     def _send(self, identity: bytes, control: Control) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A spare process with the runtime and the stages imported, so that a killed stage is back at once."""
+"""A spare process with the neural runtime and the stages imported, so that a killed stage is back at once."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ class WarmSpare:
     """A spare process with everything imported, waiting for its line, so that a killed stage is back at once.
 
     Importing torch takes 1.8 s on a two-core machine; a warm spare has done that before it is needed. The first one is
-    prepared with the stages, before the performance begins; each later one a while after it was used, at low priority,
-    so that it disturbs neither the recovery nor the sound.
+    prepared with the stages, before the performance begins. Each later one is prepared 3 s after the one before was
+    used, at low priority, so that it disturbs neither the recovery nor the sound.
 
     Args:
         spawn: makes the process.
-        enabled: False when no stage of the show needs one.
+        enabled: False when no stage of the show may use one.
+
+    Attributes:
+        settled: whether it is ready, or there is none to wait for.
     """
 
     DELAY_NS = 3_000_000_000
+    """Between the use of one and the preparation of the next."""
     SETTLED_NS = 200_000_000
-    """It is waiting when it has used no CPU for this long."""
+    """A spare that has used no CPU for this long is ready."""
     GIVE_UP_NS = 15_000_000_000
+    """After this long nobody waits for a spare any more."""
     TRIES = 3
+    """How many spares that die by themselves are replaced."""
 
     def __init__(self, spawn: Callable[[], ChildProcess], *, enabled: bool) -> None:
         self._spawn = spawn
@@ -35,8 +41,8 @@ class WarmSpare:
         self._used: tuple[float, int] = (-1.0, 0)
         self.settled = not enabled
 
-    def care(self, now_ns: int, *, performing: bool) -> int | None:
-        """Spawn one when it is time; `settled` then tells whether it is ready. Gives the id of one just spawned."""
+    def maintain(self, now_ns: int, *, performing: bool) -> int | None:
+        """Spawn one when it is time; returns the process id of one that was spawned now, else None."""
         if self._child is not None and self._child.poll() is not None:
             self._child, self._spawn_at_ns = None, now_ns + self.DELAY_NS
         if self._child is None:
@@ -45,11 +51,11 @@ class WarmSpare:
             elif now_ns >= self._spawn_at_ns:
                 return self._begin(now_ns, performing=performing)
         elif not self.settled:
-            self._look(self._child, now_ns)
+            self._update_settled(self._child, now_ns)
         return None
 
     def take(self, now_ns: int) -> ChildProcess | None:
-        """Hand it over at normal priority, None when there is none; another one will follow."""
+        """Hand it over at normal priority and plan the next one; None when there is none."""
         child, self._child = self._child, None
         if child is None or child.poll() is not None:
             return None
@@ -58,7 +64,7 @@ class WarmSpare:
         return child
 
     def close(self) -> None:
-        """End it."""
+        """Kill it; no other one follows."""
         self._tries = 0
         if self._child is not None:
             self._child.kill()
@@ -74,7 +80,7 @@ class WarmSpare:
             set_background(self._child.pid, background=True)
         return self._child.pid
 
-    def _look(self, child: ChildProcess, now_ns: int) -> None:
+    def _update_settled(self, child: ChildProcess, now_ns: int) -> None:
         usage = child.usage()
         if usage is not None and usage[0] != self._used[0]:
             self._used = (usage[0], now_ns)

@@ -1,4 +1,4 @@
-"""What machine this is, what its host took away of its time, and a process's memory kept in place during a show."""
+"""What machine this is, and how much of its cores' time is left or was taken by its host."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ def cores() -> int:
 
 
 def threads_for(direction: str, there: int) -> int:
-    """How many threads share a tick's work in the longest of a loop's networks, what looks and what paints.
+    """How many threads the two longest networks use for one tick: the embedding (looks) and the painter (paints).
 
-    On two cores a second one takes a fifth more of their time. What looks is 2.5 ms faster by it, of 14, and what it is
-    woken amid is somebody else's work; only where nothing is heard and played, and all waits for what paints, is it
-    worth that.
+    On two cores a second thread costs a fifth more CPU time. It makes the embedding 2.5 ms faster, of 14 ms, but delays
+    the other stages. That pays only in music-to-video, where nothing is played and everything waits for the painter.
 
     Args:
-        direction: of the show.
-        there: how many cores it may use.
+        direction: the direction of the show.
+        there: how many cores the show may use.
     """
     return 2 if there > (1 if direction == "music-to-video" else 2) else 1
 
@@ -44,14 +43,14 @@ def threads_for(direction: str, there: int) -> int:
 class StolenTime:
     """Measures the share of the cores' time that a virtual machine's host gave to others, from now on.
 
-    A stage cannot be on time while its core is not there; without this figure such a run looks like a fault of ours.
+    A stage cannot be on time while its core is away; without this figure such a run looks like the show's own fault.
     """
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
 
     def percent(self) -> float | None:
-        """The share since the beginning, 0 to 100; None where the system does not tell (no Linux guest)."""
+        """The share since the beginning, 0 to 100; None where the system does not report it (not Linux)."""
         now, before = psutil.cpu_times(), self._before
         if not hasattr(now, "steal"):
             return None
@@ -61,17 +60,17 @@ class StolenTime:
 
 
 class IdleTime:
-    """Measures the share of the cores' time that nobody has taken since it was last asked.
+    """Measures the share of the cores' time that was idle since the last call.
 
-    Where real-time processes take more than 0.95 of a core's second, Linux stops all of them there for the rest of it
-    (sched_rt_runtime_us), the sound's among them.
+    When real-time processes use more than 0.95 s of a core's second, Linux stops all of them on that core for the rest
+    of the second (sched_rt_runtime_us), the sound's among them.
     """
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
 
     def share(self) -> float:
-        """The share since it was last asked, 0 to 1; 1 where no time has passed."""
+        """The idle share since the last call, 0 to 1; 1 where no time has passed."""
         now, before = psutil.cpu_times(), self._before
         self._before = now
         # The guests' time is part of the user's.

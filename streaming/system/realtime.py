@@ -1,4 +1,4 @@
-"""Priorities, niceness, memory kept in place: the only file that asks the operating system for them."""
+"""Priorities, niceness and locked memory: the only file that asks the operating system for them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import threading
 def lock_memory() -> bool:
     """Keep every page that this process touches, from now on and so far, in memory (mlockall, on fault).
 
-    Without it a system that is short of memory, or one that reclaims what was not used for a while, takes a stage's
-    code and buffers away, and reading them back from disk takes longer than a tick. It is asked for only where no limit
-    can be hit later, because a limit would make the stage's own allocations fail.
+    Without it a system that is short of memory, or that reclaims pages not used for a while, drops a stage's code and
+    buffers; reading them back from disk takes longer than a tick. It is asked for only where the process has no limit
+    on locked memory, because a limit would make the stage's own allocations fail later.
 
     Returns:
-        True when it is so; False where the system has no such call or does not permit it.
+        True when the memory is locked; False where the system has no such call or does not permit it.
     """
     if sys.platform != "linux":
         return False
@@ -31,24 +31,24 @@ def lock_memory() -> bool:
 
 
 def request_niceness(nice: int) -> None:
-    """Ask for a niceness for this process; without the privilege for a negative one the default stays."""
+    """Ask for a niceness for this process; without the privilege for a negative one it keeps the default."""
     if nice and hasattr(os, "setpriority"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def request_realtime(priority: int) -> None:
-    """Ask for SCHED_FIFO; threads made from here on have it too. Without the privilege all stays as it is."""
+    """Ask for SCHED_FIFO, for this thread and those made later; without the privilege nothing changes."""
     if priority and sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
 
 
 def set_background(pid: int, *, background: bool) -> None:
-    """Let another process give way to everything else, or stop doing so.
+    """Put another process behind everything else, or take it back to normal.
 
-    An unprivileged process can be made nicer but never less nice again, so there the batch policy is used, which it may
-    leave at will.
+    Without privilege a process can be made nicer but never less nice again; the batch policy, which can be left, is
+    used there.
     """
     if sys.platform == "win32":
         return
@@ -67,21 +67,21 @@ def raise_niceness(by: int) -> None:
 
 
 def leave_realtime() -> None:
-    """Let this thread wait for what is real-time: a stage's priority is for what must be done within its ticks."""
+    """Run this thread without real-time priority, which a stage has for what must be done within its ticks."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def take_lowest_realtime() -> None:
-    """Let this thread wait for every other that is real-time, if it is real-time itself."""
+    """Give this thread the lowest real-time priority, if it has a real-time priority."""
     if sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 def run_in_background() -> None:
-    """Let this thread wait for everything else: what it does may take its time."""
+    """Run this thread behind everything else: normal scheduling, niceness 15."""
     leave_realtime()
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

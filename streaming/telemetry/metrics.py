@@ -94,10 +94,10 @@ class Histogram:
         if self.n == 0:
             return None
         rank = max(1, math.ceil(self.n * q / 100.0))
-        seen = 0
+        cumulative = 0
         for index in sorted(self.bins):
-            seen += self.bins[index]
-            if seen >= rank:
+            cumulative += self.bins[index]
+            if cumulative >= rank:
                 value = value_of(index)
                 return value if self.max is None else min(value, self.max)
         return self.max
@@ -151,7 +151,7 @@ class Metrics:
                 self._gauges[top] = value
 
     def note(self, line: str) -> None:
-        """Say one line to the user; bounded between two heartbeats."""
+        """Add a line for the user; at most `MAX_NOTES` between two heartbeats."""
         with self._lock:
             if len(self._notes) < MAX_NOTES:
                 self._notes.append(" ".join(line.split()))

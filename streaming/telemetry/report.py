@@ -1,4 +1,4 @@
-"""From what the supervisor recorded to the JSON report: a pure function, and an atomic write."""
+"""The record of a show, and the JSON report made of it: a pure function, and an atomic write."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class StageRecord:
         totals: the sum of its heartbeats.
         info: what it opened (device, source, backend).
         restarts: how often it was started again.
-        recovery_ms: for each restart, from the death noticed to Ready.
-        output_ms: for each restart, from the death noticed to the first output (seen with the heartbeat after it).
+        recovery_ms: for each restart, the time from the death to Ready.
+        output_ms: for each restart, the time from the death to the first output (known with the heartbeat after it).
         cpu_percent: of one core, since the start of the performance.
         rss_mb_start: resident memory at the first heartbeat after the start, in MB (10^6 bytes).
         rss_mb_end: the same, newest.
@@ -87,7 +87,7 @@ class StageRecord:
         return (self.last[0] - self.first[0]) * 1e9 / (self.last[1] - self.first[1])
 
     def sample_rss(self, at_s: float, megabytes: float) -> None:
-        """Remember one measurement of the memory, at bounded size."""
+        """Keep one measurement of the memory; the series stays bounded."""
         self.rss_mb_end = megabytes
         self.rss_series.append((at_s, megabytes))
         if len(self.rss_series) > RSS_SAMPLES:
@@ -159,7 +159,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         record: what the supervisor recorded.
-        host: see `machine.describe_host`.
+        host: see `host_info.describe_host`.
 
     Returns:
         The JSON object of the command line's contract; what was not measured is None.
@@ -295,7 +295,7 @@ def version() -> str | None:
 
 
 def write_report(path: str, report: dict[str, Any]) -> str:
-    """Write the report so that a reader sees the whole of it or the old one.
+    """Write the report atomically: a reader sees all of it, or the old one.
 
     An earlier report is replaced; any other file of that name is moved aside.
 

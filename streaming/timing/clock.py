@@ -1,4 +1,4 @@
-"""The only file that reads a clock: monotonic time, absolute sleeps, the audio device's clock, a machine kept awake."""
+"""The only file that reads a clock: monotonic time, absolute sleeps, the audio device's clock, spinning cores."""
 
 from __future__ import annotations
 

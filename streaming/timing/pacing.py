@@ -1,4 +1,4 @@
-"""When to make which tick, and when to look: late latching, the schedule of ticks, genlock; time is an argument."""
+"""Late latching, the schedule of ticks, and genlock: when to read the motion, which tick to make. It reads no clock."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ class Genlock:
     def __init__(self, margin_ms: float = 6.0, step_ms: float = 1.0, hasty_ms: float = 3.0) -> None:
         self._margin_ms, self._step_ms, self._hasty_ms = margin_ms, step_ms, hasty_ms
         self._ready: deque[float] = deque(maxlen=100)
-        self._seen = 0
+        self._observed = 0
         self._moved_ns = 0
 
     @classmethod
@@ -290,17 +290,17 @@ class Genlock:
             Nanoseconds to add to the time of the frames to come: at first up to half a tick either way, then a step.
         """
         self._ready.append((motion_ns - capture_ns) / 1e6)
-        self._seen += 1
-        if self._seen < self.FIRST:
+        self._observed += 1
+        if self._observed < self.FIRST:
             return 0
         needed_ms = float(np.quantile(np.fromiter(self._ready, float), 0.95)) + self._margin_ms
         wanted_ns = latch_ns - round(needed_ms * 1e6)
         error_ns = (wanted_ns - capture_ns + TICK_NS // 2) % TICK_NS - TICK_NS // 2
-        if self._seen == self.FIRST:
+        if self._observed == self.FIRST:
             self._moved_ns = latch_ns
             return error_ns
         if capture_ns <= self._moved_ns:
             # Captured before the first move: it says nothing about where the camera is now.
             return 0
-        step_ns = round((self._hasty_ms if self._seen <= self.HASTY else self._step_ms) * 1e6)
+        step_ns = round((self._hasty_ms if self._observed <= self.HASTY else self._step_ms) * 1e6)
         return max(-step_ns, min(step_ns, error_ns // 4))

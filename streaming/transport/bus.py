@@ -77,7 +77,7 @@ class Publisher:
         return self._seq
 
     def send(self, message: Message) -> None:
-        """Give a message its `seq` and publish it.
+        """Number a message (`seq`) and publish it.
 
         Raises:
             WireError: when the message may not travel; nothing was sent.
@@ -161,7 +161,7 @@ class Subscriber:
         return tuple(self._sockets.values())
 
     def drain(self) -> dict[str, list[Message]]:
-        """Everything that has arrived: topic -> messages, only the newest where the latest wins; never blocks."""
+        """Take everything that has arrived, by topic; only the newest where the latest wins. Never blocks."""
         for watch in self._watches:
             if watch.mend(clock.now_ns()):
                 self._metrics.count(f"bad.{watch.name}.link")
@@ -190,7 +190,7 @@ class Subscriber:
         return found
 
     def _count_gap(self, name: str, seq: int) -> None:
-        """Count what is missing; a sequence that starts anew belongs to a restarted publisher."""
+        """Count missing messages; a sequence that starts anew belongs to a restarted publisher."""
         last = self._last.get(name)
         if last is not None and 1 < seq - last <= _MAX_GAP:
             self._metrics.count(f"drops.{name}", seq - last - 1)
@@ -205,7 +205,7 @@ class Subscriber:
 
 
 class ControlHub:
-    """The supervisor's end of the control link: hears every stage, speaks to each by its identity.
+    """The supervisor's end of the control link: reports from every stage, controls to each by its identity.
 
     Args:
         address: see `addresses`, with the name `CONTROL`.
@@ -230,7 +230,7 @@ class ControlHub:
         return (self._socket,)
 
     def poll(self, timeout_ms: int = 0) -> list[tuple[bytes, Report]]:
-        """Wait for reports for so long at most, and give all that came, with their senders' identities."""
+        """Wait at most this long for reports; returns all that came, with their senders' identities."""
         reports: list[tuple[bytes, Report]] = []
         if not self._socket.poll(max(0, timeout_ms)):
             return reports
@@ -248,10 +248,10 @@ class ControlHub:
         return reports
 
     def send(self, identity: bytes, message: Control) -> None:
-        """Tell one stage something.
+        """Send a control to one stage.
 
-        A stage that is gone or has stopped reading is counted and not an error: its death is noticed by other means,
-        and a stage may always die a moment before it is spoken to.
+        A stage that is gone or has stopped reading is counted (`control_lost`) and no error: a stage may always die a
+        moment before it is spoken to, and the supervisor notices that by other means.
         """
         try:
             self._socket.send_multipart([identity, wire.pack_control(message)], zmq.NOBLOCK)
@@ -275,13 +275,13 @@ class ControlLink:
 
     Args:
         address: the hub's.
-        identity: `<stage>:<process id>`, so that a late word of a killed process is not taken for its successor's.
+        identity: `<stage>:<process id>`, so that a late report of a killed process is not taken for its successor's.
         metrics: where malformed controls are counted, as `bad.control.<reason>`.
     """
 
     def __init__(self, address: str, identity: bytes, metrics: Metrics | None = None) -> None:
         self._metrics = metrics or Metrics()
-        # A context of its own, because only ending a context waits until the last words are sent.
+        # A context of its own, because only ending a context waits until the last reports are sent.
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = make_socket(self._context, zmq.DEALER, CONTROL_QUEUE, wire.MAX_CONTROL_BYTES)
         self._socket.setsockopt(zmq.IDENTITY, identity)
@@ -292,7 +292,7 @@ class ControlLink:
         return (self._socket,)
 
     def send(self, report: Report) -> None:
-        """Tell the supervisor something; queued while it is not there.
+        """Send a report; it is queued while the supervisor is not there.
 
         Raises:
             StageError: when the supervisor has not read for so long that the queue is full.

@@ -61,7 +61,7 @@ def load_keys(folder: str | Path) -> Security:
     path = folder / "antiphon.key_secret"
     public, secret = _certificate(path)
     if secret is None:
-        raise UserError("it holds no secret key", str(path), "make keys anew in an empty folder")
+        raise UserError("it holds no secret key", str(path), "make keys in an empty folder: run_live.py keys FOLDER")
     if sys.platform != "win32" and path.stat().st_mode & 0o077:
         raise UserError("the secret key is open to other users", str(path), f"type: chmod 600 {path}")
     for allowed in sorted((folder / "allowed").glob("*.key")):
@@ -80,22 +80,22 @@ def address_of(links: Links, name: str, *, bind: bool = False) -> str:
     Args:
         links: where the sockets are.
         name: a stage's name or `CONTROL`.
-        bind: whether it is asked for by the one who binds it.
+        bind: whether the caller binds it; else it connects to it.
 
     Returns:
         `tcp://host:port` where `links.addresses` has one, else `ipc://<run dir>/<name>.sock`.
 
     Raises:
-        UserError: for an address that is malformed, too long, or open to the network without leave or keys.
+        UserError: for an address that is malformed, too long, or open to the network without permission or keys.
     """
     address = links.addresses.get(name)
     if address is None:
         return _local_address(Path(links.run_dir) if links.run_dir else default_run_dir(), name)
     where = f"links.addresses.{name}"
     if not re.fullmatch(r"tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.*-]+):\d{1,5}", address):
-        raise UserError(f"{address!r} is no address", where, "write it as tcp://HOST:PORT")
+        raise UserError(f"{address!r} is not an address", where, "write it as tcp://HOST:PORT")
     if host_of(address) == "*" and not bind:
-        raise UserError("'*' can be bound but not reached", where, "name the publisher's host")
+        raise UserError("'*' is no host to connect to", where, "name the publisher's host")
     if not is_loopback(host_of(address)):
         if bind and not links.allow_remote:
             raise UserError(
@@ -132,7 +132,7 @@ def is_loopback(host: str) -> bool:
 
 def _certificate(path: Path) -> tuple[bytes, bytes | None]:
     """The public key of a certificate file, and the secret one where it has it."""
-    fix = "make keys, or copy the other machine's .key"
+    fix = "make keys (run_live.py keys FOLDER), or copy the other machine's .key file"
     try:
         keys = dict(_KEY.findall(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:

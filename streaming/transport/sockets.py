@@ -1,4 +1,4 @@
-"""ZeroMQ's sockets made safe: bound, watched and mended, guarded by keys; and what a loop waits for."""
+"""ZeroMQ sockets: bounded, bound, reconnected, protected by keys; and what a loop waits with."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Waker:
             return
 
     def clear(self) -> bool:
-        """Forget the calls so far; True if there were any."""
+        """Discard the calls of `wake` so far; True if there were any."""
         called = False
         try:
             while self._read.recv(4_096):
@@ -101,7 +101,7 @@ class Poller:
 
         Args:
             deadline_ns: monotonic time; None waits for ever.
-            precise: meet the deadline to 0.1 ms, deaf to the sources for the last millisecond; else to 1 ms.
+            precise: meet the deadline to 0.1 ms, ignoring the sources in the last millisecond; else to 1 ms.
 
         Returns:
             True if a source has something, False at the deadline.
@@ -132,7 +132,7 @@ class LinkWatch:
         self._down_ns: int | None = None
 
     def mend(self, now_ns: int) -> bool:
-        """Look what became of the link; True when it was made anew."""
+        """Connect again if the link has been down for 0.3 s; True when it was."""
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
             self._down_ns = now_ns if event & self._DOWN else None
@@ -145,7 +145,7 @@ class LinkWatch:
         return True
 
     def close(self) -> None:
-        """Stop watching. What was not read is read first: a full monitor holds ZeroMQ's thread, and with it this one.
+        """Stop watching. Unread events are read first: a full monitor blocks ZeroMQ's thread, and with it this one.
 
         A refused link is tried 50 times a second, with five events each time; 2,000 of them fill it.
         """
@@ -156,7 +156,7 @@ class LinkWatch:
 
 
 class CurveGuard:
-    """A context whose sockets let in nobody but the keys of the allow-list (ZAP, RFC 27)."""
+    """A context whose sockets accept only the keys of the allow-list (ZAP, RFC 27)."""
 
     def __init__(self, security: Security) -> None:
         self._security = security
@@ -166,19 +166,19 @@ class CurveGuard:
         self._authenticator.configure_curve(domain=_ZAP_DOMAIN, location=str(security.folder / "allowed"))
 
     def protect(self, link: zmq.Socket[bytes]) -> None:
-        """Let nobody but those connect to a socket that will be bound."""
+        """Make a socket that will be bound accept only those keys."""
         link.curve_publickey, link.curve_secretkey = self._security.public, self._security.secret
         link.curve_server = True
         link.setsockopt(zmq.ZAP_DOMAIN, _ZAP_DOMAIN.encode())
 
     def close(self) -> None:
-        """Stop asking; the context's sockets are closed."""
+        """End the authenticator and the context, whose sockets are closed."""
         self._authenticator.stop()
         self.context.term()
 
 
 class Binding:
-    """A bound socket, and the file of an `ipc://` one, which is removed by no one but its maker."""
+    """A bound socket, and the file of an `ipc://` one, which only its maker removes."""
 
     def __init__(self, link: zmq.Socket[bytes], address: str, *, guarded: bool = False) -> None:
         if address.startswith("tcp://") and not guarded and not is_loopback(host_of(address)):
@@ -224,7 +224,7 @@ def _answers(path: str) -> bool:
 
 
 def make_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
-    """A socket of a kind with a bounded queue (messages) and messages (bytes), which notices hosts that vanish."""
+    """A socket with a bounded queue (messages) and bounded messages (bytes), which notices hosts that vanish."""
     link: zmq.Socket[bytes] = context.socket(kind)
     link.setsockopt(zmq.LINGER, LINGER_MS)
     link.setsockopt(zmq.SNDHWM, queue)
@@ -232,7 +232,7 @@ def make_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int, 
     link.setsockopt(zmq.MAXMSGSIZE, max_bytes)
     link.setsockopt(zmq.RECONNECT_IVL, 20)
     link.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
-    # A host that vanished without a word is noticed, and reconnected to when it is back.
+    # A host that vanished without closing the link is noticed, and reconnected to when it is back.
     link.setsockopt(zmq.HEARTBEAT_IVL, 1_000)
     link.setsockopt(zmq.HEARTBEAT_TIMEOUT, 5_000)
     link.setsockopt(zmq.IPV6, 1)

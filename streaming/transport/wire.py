@@ -1,4 +1,4 @@
-"""Turns messages into frames and back: the topic's name, a msgpack header, raw array buffers; nothing is trusted."""
+"""Messages to frames and back: the topic's name, a msgpack header, raw array buffers. Input is never trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streaming.schema.messages import SCHEMA_VERSION, Control, Message, Report
 from streaming.schema.topics import Topic
 
 DTYPES = ("uint8", "int16", "int32", "int64", "float32", "float64")
-"""The element types that may travel, little-endian. Anything else, objects above all, is refused."""
+"""The element types that may travel, little-endian. Any other, above all Python objects, is refused."""
 MAX_DIMS = 4
 MAX_FRAMES = 10
 """Topic, header and up to eight buffers."""
@@ -100,7 +100,7 @@ def pack_control(message: Report | Control) -> bytes:
 
 
 def unpack_report(data: Frame) -> Report:
-    """Turn one frame into what a stage says.
+    """Turn one frame into a report of a stage.
 
     Raises:
         WireError: with one of `REASONS`.
@@ -111,7 +111,7 @@ def unpack_report(data: Frame) -> Report:
 
 
 def unpack_control(data: Frame) -> Control:
-    """Turn one frame into what the supervisor says.
+    """Turn one frame into a control of the supervisor.
 
     Raises:
         WireError: with one of `REASONS`.
