@@ -111,7 +111,7 @@ class Network:
     gives: tuple[Port, ...]
     weights: tuple[Weights, ...] = ()
     tick: str = ""
-    engine: str = ""
+    engine: str = "engines.tick_engines:TickEngine"
     cost: Cost = Cost.LIGHT
     optional: bool = False
     int8: bool = False

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engines.contract import Array, EngineSpec
+from engines.networks import NETWORKS
 
 
 class Runner(Protocol):
@@ -37,7 +38,7 @@ class Runner(Protocol):
 
 
 class TickEngine:
-    """What the engines have in common.
+    """What the engines have in common, and the engine of a network that needs nothing else.
 
     Args:
         runner: computes the tick.
@@ -50,8 +51,13 @@ class TickEngine:
         self._runner = runner
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """Advance by one tick; names and shapes are those of the network's row in `engines.networks`."""
-        raise NotImplementedError
+        """Advance by one tick; names and shapes are those of the network's row in `engines.networks`.
+
+        This suffices where the tick module takes and gives the row's arrays, each in a batch of one.
+        """
+        (output,) = NETWORKS[self.spec.network].gives
+        batch = {name: np.asarray(value)[None] for name, value in inputs.items()}
+        return {output.name: self._runner.run(batch)[0]}
 
     def reset(self) -> None:
         """Forget everything heard and seen so far."""

@@ -52,7 +52,8 @@ class Edit:
         start, end = self._span(source)
         text = self.text if self.how == "before" else self.text.rstrip("\n")
         if self.how.endswith("row of"):
-            text = "".join(f"        {line}\n" for line in text.splitlines())
+            indent = " " * (4 if source[:start].endswith(" = (\n") else 8)
+            text = "".join(f"{indent}{line}\n" for line in text.splitlines())
         path.write_text(
             source[:start] + text + ("\n\n" if self.how == "before" else "") + source[end:], encoding="utf-8"
         )
@@ -64,7 +65,8 @@ class Edit:
             end = source.index("\n    )\n", table.end()) + 1
             return end, end
         if self.how == "as the first row of" and table:
-            start = source.index("    (\n", table.end()) + len("    (\n")
+            option = table[0].endswith("DeviceOption(\n")
+            start = source.index("    (\n", table.end()) + len("    (\n") if option else table.end()
             return start, start
         if not self.how.endswith("row of") and source.count(self.place) == 1:
             start = source.index(self.place)
@@ -79,8 +81,9 @@ def sections() -> dict[str, str]:
 
 
 def edits(section: str) -> list[Edit]:
-    """What a section changes, in order."""
-    found = []
+    """What a section changes: first the files that are copied from `docs/examples/`, then the blocks in order."""
+    copies = re.findall(r"New file `([^`]+)`[^(]*\]\((examples/[^)]+)\)", sections()[section])
+    found = [Edit(path, "new", "", (PAGE.parent / source).read_text(encoding="utf-8")) for path, source in copies]
     for match in _EDIT.finditer(sections()[section]):
         how = "new" if match["new"] else " ".join(match["how"].split())
         found.append(Edit(match["new"] or match["path"], how, match["place"] or "", match["text"]))

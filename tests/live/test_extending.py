@@ -14,7 +14,7 @@ import pytest
 
 from tests.live.extending import Edit, copy_of_checkout, edits, sections
 
-SECTIONS = ("Add a stage", "Add a control", "Add a device")
+SECTIONS = ("Add a stage", "Add a network", "Add a control", "Add a device")
 MAX_LINES = 40
 MAX_TOUCHED = 2
 SHOW_S = 5
@@ -48,6 +48,19 @@ def moved(*controls):
 
 half, none = moved(), moved(Set(name="calm", value=1.0))
 assert half > 0.001 and none == 0.0, (half, none)
+"""
+
+
+BRIGHTNESS = """
+import numpy as np
+from engines.registry import open_engine
+from export.__main__ import main as export
+from training.train import main as train
+assert train(["brightness", "--out", "mine", "--work", "work", "--steps", "1"]) == 0
+assert export(["mine"]) == 0
+for backend in ("torch", "onnxruntime"):
+    engine = open_engine("brightness", bundle="mine", backend=backend, tell=print)
+    print("opened", engine.spec.runtime, float(engine.step(grey=np.full((8, 8), 51, np.uint8))["level"][0]))
 """
 
 
@@ -125,6 +138,15 @@ def test_the_new_stage_runs_under_its_host(extended: Extended) -> None:
     stage = extended.report()["stages"]["meter"]
     assert stage["step_ms"]["p50"] is not None, extended.errors
     assert stage["restarts"] == 0
+
+
+def test_the_new_network_is_trained_exported_and_opened(extended: Extended) -> None:
+    done = extended.python("-c", BRIGHTNESS)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["brightness", "fp32"] in [line[:2] for line in lines], "the export lists it"
+    opened = {line[1]: float(line[2]) for line in lines if line[0] == "opened"}
+    assert opened == pytest.approx({"torch": 0.2, "onnxruntime": 0.2}, abs=1e-3)
 
 
 def test_the_new_control_is_in_help_checks_and_file(extended: Extended) -> None:
