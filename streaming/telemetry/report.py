@@ -190,7 +190,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "fps": {name: _rounded(stages[name].rate_hz()) if name in stages else None for name in rated},
         "tokens_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
         "token_frames_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
-        **{key: latency_of(record, key) for key in LATENCIES},
+        **{key: latency_of(record, key) for key in dict.fromkeys([*LATENCIES, *_latencies(record)])},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
         "notes": list(record.notes),
     }
@@ -199,6 +199,10 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
 def latency_of(record: ShowRecord, key: str) -> dict[str, float | int | None]:
     """The summary of one of `LATENCIES`, every field None where no stage here measured it."""
     return summary(record.find(lambda process: process.latency == key), key)
+
+
+def _latencies(record: ShowRecord) -> list[str]:
+    return [stage.process.latency for stage in record.stages.values() if stage.process.latency]
 
 
 def _backend(record: ShowRecord) -> str:

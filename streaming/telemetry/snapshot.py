@@ -134,13 +134,15 @@ def _direction(record: ShowRecord, output: StageRecord) -> DirectionRow:
 
 
 def _device(record: ShowRecord, stage: StageRecord) -> str:
-    return f"{stage.process.device} {record.device(stage)}"
+    return f"{stage.process.device} {record.device(stage)}" if stage.process.device else stage.name
 
 
 def _faults(record: ShowRecord, stage: StageRecord) -> dict[str, int | None]:
     totals = stage.totals if stage.reported else None
     if stage.process.counts is Count.TICKS:
         names = {"underruns": "underruns", "concealed": "ticks.concealed"}
+    elif stage.process.counts is None:
+        return {}
     elif record.end_ns is None:
         names = {"pictures missed": "pictures_missed"}
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -84,6 +85,52 @@ def test_a_live_control_is_set_from_another_terminal(stage: ShowFolder) -> None:
         _, errors = show.communicate(timeout=60)
     assert show.returncode == 0, errors
     assert all(found["restarts"] == 0 for found in stage.report()["stages"].values())
+
+
+def hum(path: Path, seconds: int = 4) -> None:
+    """A file of a saw-tooth hum."""
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(32_000)
+        period = b"".join((200 * n - 10_000).to_bytes(2, "little", signed=True) for n in range(100))
+        sound.writeframes(period * (320 * seconds))
+
+
+@pytest.fixture
+def music_to_video(stage: ShowFolder) -> list[str]:
+    """The words of a short show of music to video, which needs no device."""
+    stage.direction = "music-to-video"
+    hum(stage.folder / "hum.wav")
+    devices = ["--microphone", str(stage.folder / "hum.wav"), "--screen", "none", "--speaker", "none"]
+    return [*devices, "--report", str(stage.folder / "r.json"), "--duration", "3"]
+
+
+def test_a_show_of_music_to_video_says_its_own_latency_on_a_latin_1_terminal(
+    stage: ShowFolder, music_to_video: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = stage.perform(*music_to_video)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = stage.report()
+    lines = done.stdout.splitlines()
+    p50 = report["sound_to_picture_ms"]["p50"]
+    closing = next(number for number, line in enumerate(lines) if " s performed; " in line)
+    assert f"sound-to-picture p50 {p50:.0f} p99" in lines[closing]
+    assert "motion-to-sound" not in done.stdout
+    assert lines[closing + 1] == f"microphone {report['devices']['microphone']} -> screen none"
+    assert lines[closing + 2] == "networks: onnxruntime"
+    assert lines[-1] == f"report: {stage.folder / 'r.json'}"
+    assert set(report["devices"]) == {"microphone", "screen"}
+    assert {"encoder", "hearing", "animator", "painter"} <= set(report["backends"])
+    assert report["silent"] == []
+
+
+def test_a_show_with_a_closed_output_is_a_good_show(stage: ShowFolder, music_to_video: list[str]) -> None:
+    words = " ".join(map(shlex.quote, stage.command(*music_to_video)))
+    done = subprocess.run(["sh", "-c", f"{words} >&-"], stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert stage.report()["pictures"]["shown"] > 0
 
 
 def test_nothing_outlives_a_killed_command(stage: ShowFolder) -> None:

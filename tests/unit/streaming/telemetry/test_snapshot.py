@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from streaming.schema.processes import PROCESSES
+from streaming.schema.processes import PROCESSES, Process
 from streaming.settings.config import Show
-from streaming.telemetry.report import ShowRecord, StageRecord
+from streaming.telemetry.console import closing_lines, devices_of, line_of
+from streaming.telemetry.metrics import Metrics
+from streaming.telemetry.report import ShowRecord, StageRecord, build_report
 from streaming.telemetry.snapshot import Rates, networks_in_short, snapshot
 from tests.unit.streaming.telemetry.records import S, counted, performing
 
@@ -53,6 +57,27 @@ def test_what_another_machine_does_is_not_invented() -> None:
     (direction,) = snapshot(record, 0, Rates()).directions
     assert (direction.source, direction.p50_ms) == ("", None)
     assert direction.faults == {"pictures missed": None}
+
+
+def test_a_stage_that_is_new_is_shown_and_reported_by_its_row_alone(tmp_path: Path) -> None:
+    log = tmp_path / "lamp.csv"
+    log.write_text("on")
+    row = Process("lamp", "x", latency="sound_to_light_ms", output_of="music-to-video", has_level=True, leaves="log")
+    record = performing("music-to-video")
+    stage = record.stages["lamp"] = StageRecord(row, state="running", reported=True, info={"log": str(log)})
+    metrics = Metrics()
+    metrics.observe("sound_to_light_ms", 5.0)
+    metrics.gauge("level_db", -70.0, peak=True)
+    stage.totals.add(metrics.take("lamp"))
+    now = snapshot(record, 12 * S, Rates())
+    assert "microphone auto → lamp" in [devices_of(direction) for direction in now.directions]
+    assert "sound-to-light p50 5 p99 5 ms" in line_of(now)
+    record.end_ns = 12 * S
+    assert {"silent: the lamp", f"log: {log}"} <= set(closing_lines(record))
+    report = build_report(record, {})
+    assert report["sound_to_light_ms"]["n"] == 1
+    assert report["silent"] == ["lamp"]
+    assert report["stages"]["lamp"]["state"] == "running"
 
 
 def test_networks_are_named_where_they_are_not_like_most() -> None:
