@@ -45,9 +45,12 @@ from training.bundling import load_sound_network
 from training.datasets.codec import TEST_SEED, render_clip
 
 WARM_UP = 5
-LEARNED, PLAYED = range(TEST_SEED + 200_000, TEST_SEED + 200_008), range(TEST_SEED + 210_000, TEST_SEED + 210_004)
+SETUP_SEEDS, MEASURED_SEEDS = (
+    range(TEST_SEED + 200_000, TEST_SEED + 200_008),
+    range(TEST_SEED + 210_000, TEST_SEED + 210_004),
+)
 """Clips that the seeded codec is made with, and those that it is tried on."""
-LEARNED_S, PLAYED_S = 1.5, 2.0
+SETUP_S, MEASURED_S = 1.5, 2.0
 
 
 def music(seeds: range, seconds: float, sample_rate: int) -> Tensor:
@@ -69,7 +72,7 @@ def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec
     codec = Encodec(config).eval().requires_grad_(False)
     latents = _normalize(codec.encoder.layers, sound)
     rest = latents.transpose(1, 2).flatten(0, 1)
-    said = torch.zeros_like(rest)
+    reconstruction = torch.zeros_like(rest)
     parts = rest.tensor_split(config.num_codebooks)
     begin = 0
     for k, part in enumerate(parts):
@@ -80,8 +83,8 @@ def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec
         book = chosen + 0.3 * own.std(0) * torch.randn_like(chosen)
         codec.quantizer.codebooks[k] = book
         entry = book[nearest(rest, book)]
-        said, rest = said + entry, rest - entry
-    _normalize(codec.decoder.layers, said.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
+        reconstruction, rest = reconstruction + entry, rest - entry
+    _normalize(codec.decoder.layers, reconstruction.unflatten(0, (latents.shape[0], -1)).transpose(1, 2))
     last = codec.decoder.layers.parts()[-1]
     assert isinstance(last, EncodecConv)
     assert last.conv.bias is not None
@@ -140,8 +143,8 @@ def time_runners(
     Returns:
         The milliseconds of each tick, and what it gave.
     """
-    spent: dict[str, list[float]] = {name: [] for name in compared}
-    gave: dict[str, list[NDArray[Any]]] = {name: [] for name in compared}
+    durations: dict[str, list[float]] = {name: [] for name in compared}
+    outputs: dict[str, list[NDArray[Any]]] = {name: [] for name in compared}
     due = now_ns()
     for number, inputs in enumerate(ticks):
         for name, runner in compared.items():
@@ -150,9 +153,9 @@ def time_runners(
             due = max(due + TICK_NS, now_ns())
             sleep_until(due)
             begin = now_ns()
-            gave[name].append(runner.run(inputs))
-            spent[name].append((now_ns() - begin) / 1e6)
-    return spent, gave
+            outputs[name].append(runner.run(inputs))
+            durations[name].append((now_ns() - begin) / 1e6)
+    return durations, outputs
 
 
 def decibels(noise: float) -> float:
@@ -163,7 +166,7 @@ def decibels(noise: float) -> float:
 def compare(codec: TokenCodec, ticks: int) -> list[str]:
     """Both halves on music that the codec was not made with; the table's lines."""
     hop = codec.config.hop
-    clips = music(PLAYED, PLAYED_S, codec.config.sample_rate)
+    clips = music(MEASURED_SEEDS, MEASURED_S, codec.config.sample_rate)
     length = int(clips.shape[-1]) // int(2 * hop)
     played = [pcm.numpy()[None] for clip in clips for pcm in clip[:, : 2 * hop * length].split(2 * hop, -1)] * -(
         -ticks // (length * len(clips))
@@ -174,25 +177,25 @@ def compare(codec: TokenCodec, ticks: int) -> list[str]:
     def begins(number: int) -> bool:
         return number % length == 0
 
-    spent, gave = time_runners(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
-    heard = gave["torch fp32"]
-    for name, took in spent.items():
-        share = float(np.mean([np.mean(a != b) for a, b in zip(gave[name], heard, strict=True)]))
-        lines.append(_line("encoder", name, took, f"{100 * share:.1f}% of tokens differ"))
-    spent, gave = time_runners(runners(decoder), [{"frames": frames} for frames in heard], begins)
+    durations, outputs = time_runners(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
+    frames = outputs["torch fp32"]
+    for name, times in durations.items():
+        share = float(np.mean([np.mean(a != b) for a, b in zip(outputs[name], frames, strict=True)]))
+        lines.append(_line("encoder", name, times, f"{100 * share:.1f}% of tokens differ"))
+    durations, outputs = time_runners(runners(decoder), [{"frames": frames} for frames in frames], begins)
     late = -(-decoder.latency_samples // (2 * hop))
-    kept = [number for number in range(ticks) if number % length >= late]
-    want = [gave["torch fp32"][number] for number in kept]
-    for name, took in spent.items():
-        noise = rounded_codec.relative_noise(want, [gave[name][number] for number in kept])
+    numbers = [number for number in range(ticks) if number % length >= late]
+    want = [outputs["torch fp32"][number] for number in numbers]
+    for name, times in durations.items():
+        noise = rounded_codec.relative_noise(want, [outputs[name][number] for number in numbers])
         note = "" if name == "torch fp32" else f"SNR {decibels(noise):.1f} dB"
-        lines.append(_line("decoder", name, took, note))
+        lines.append(_line("decoder", name, times, note))
     return lines
 
 
-def _line(half: str, name: str, took: list[float], note: str) -> str:
-    p50, p99 = np.percentile(took[WARM_UP:], (50, 99))
-    return f"{half:<8} {name:<30} p50 {p50:6.1f}  p99 {p99:6.1f}  min {min(took):6.1f} ms  {note}"
+def _line(half: str, name: str, times: list[float], note: str) -> str:
+    p50, p99 = np.percentile(times[WARM_UP:], (50, 99))
+    return f"{half:<8} {name:<30} p50 {p50:6.1f}  p99 {p99:6.1f}  min {min(times):6.1f} ms  {note}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -205,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.bundle is None:
             config = EncodecConfig()
-            codec: Any = seeded_codec(config, music(LEARNED, LEARNED_S, config.sample_rate))
+            codec: Any = seeded_codec(config, music(SETUP_SEEDS, SETUP_S, config.sample_rate))
         else:
             codec = load_sound_network(Path(find_bundle(options.bundle)))
     except EngineError as error:

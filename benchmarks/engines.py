@@ -85,35 +85,35 @@ def variants(*, rounded: bool, compiled: bool = False) -> Iterator[Variant]:
             yield Variant("tensorrt", precision)
 
 
-def build_file(network: str, folder: Path, way: Variant) -> bytes:
+def build_file(network: str, folder: Path, variant: Variant) -> bytes:
     """The file that a way to run a network needs; nothing for torch.
 
     Raises:
         EngineError: when it cannot be made.
     """
     tick = load_tick(network, folder)
-    if way.runtime == "torch":
+    if variant.runtime == "torch":
         return b""
-    if way.runtime == "tensorrt":
-        data, names = to_plan(tick, way.precision, compiler=compile_plan)
+    if variant.runtime == "tensorrt":
+        data, names = to_plan(tick, variant.precision, compiler=compile_plan)
         return json.dumps(names).encode() + b"\n" + data
     data = to_onnx(tick)
-    if way.precision == "fp16":
+    if variant.precision == "fp16":
         return to_half(data)
-    return int8.to_int8(tick, data) if way.precision == "int8" else data
+    return int8.to_int8(tick, data) if variant.precision == "int8" else data
 
 
-def open_runner(network: str, folder: Path, way: Variant, data: bytes) -> Runner:
+def open_runner(network: str, folder: Path, variant: Variant, data: bytes) -> Runner:
     """A runner of a network in one way.
 
     Raises:
         EngineError: when it cannot be run here.
     """
-    if way.runtime == "onnxruntime":
-        return OnnxRunner(data, provider=way.how)
+    if variant.runtime == "onnxruntime":
+        return OnnxRunner(data, provider=variant.how)
     tick, place = load_tick(network, folder), device_for()
-    if way.runtime == "torch":
-        return TorchRunner(tick, place, way.precision, compiled=way.how == "compiled")
+    if variant.runtime == "torch":
+        return TorchRunner(tick, place, variant.precision, compiled=variant.how == "compiled")
     from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
 
     names, _, plan = data.partition(b"\n")
@@ -130,30 +130,30 @@ def time_runners(
         does once, the median over ticks.
     """
     rng, tick = np.random.default_rng(1), load_tick(network, folder)
-    taken: dict[Variant, list[float]] = {way: [] for way in runners}
+    durations: dict[Variant, list[float]] = {variant: [] for variant in runners}
     end, n = clock.now_ns() + int(seconds * 1e9), 0
     while n < MIN_TICKS or clock.now_ns() < end:
         inputs: dict[str, Any] = {spec.name: example_input(spec, rng, n) for spec in tick.inputs}
-        for way, runner in runners.items():
-            begun = clock.now_ns()
+        for variant, runner in runners.items():
+            begin = clock.now_ns()
             runner.run(inputs)
-            taken[way].append((clock.now_ns() - begun) / 1e6)
+            durations[variant].append((clock.now_ns() - begin) / 1e6)
         n += 1
     found = {}
-    for way, times in taken.items():
-        faster = [base / own for base, own in zip(taken.get(BASE, times), times, strict=True)]
+    for variant, times in durations.items():
+        faster = [base / own for base, own in zip(durations.get(BASE, times), times, strict=True)]
         p50, p99 = np.percentile(times, [50, 99])
-        found[way] = {"p50": float(p50), "p99": float(p99), "n": len(times), "speed_up": statistics.median(faster)}
+        found[variant] = {"p50": float(p50), "p99": float(p99), "n": len(times), "speed_up": statistics.median(faster)}
     return found
 
 
-def memory_growth_mb(network: str, folder: Path, way: Variant, file: Path) -> float:
+def memory_growth_mb(network: str, folder: Path, variant: Variant, file: Path) -> float:
     """By how many MB this process grows when it opens a network and runs it; on a GPU, by how much of its memory."""
     here = psutil.Process()
-    gpu = device_for().type == "cuda" and way.how != CPU
+    gpu = device_for().type == "cuda" and variant.how != CPU
     free = torch.cuda.mem_get_info()[0] if gpu else 0
     before = here.memory_info().rss
-    runner = open_runner(network, folder, way, file.read_bytes())
+    runner = open_runner(network, folder, variant, file.read_bytes())
     warm_up(runner)
     for _ in range(MEMORY_TICKS):
         runner.run({name: value + 1 if name == "temperature" else value for name, value in runner.blank().items()})
@@ -161,9 +161,9 @@ def memory_growth_mb(network: str, folder: Path, way: Variant, file: Path) -> fl
     return grown / 1e6
 
 
-def memory_growth_in_child(network: str, folder: Path, way: Variant, file: Path) -> float | None:
+def memory_growth_in_child(network: str, folder: Path, variant: Variant, file: Path) -> float | None:
     """The same in a process of its own; None where it fails."""
-    command = [sys.executable, "-m", "benchmarks.engines", str(folder), "--weigh", network, *way, str(file)]
+    command = [sys.executable, "-m", "benchmarks.engines", str(folder), "--weigh", network, *variant, str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     return float(done.stdout) if done.returncode == 0 else None
 
@@ -180,9 +180,9 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
         `machine`: what it is; `bundle`; `rows`: network, way, times, memory and parity, or why it could not be run.
     """
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as kept:
+    with tempfile.TemporaryDirectory() as cache:
         for network in learned_networks(folder):
-            rows += _measure_network(network, folder, Path(kept), seconds, compiled)
+            rows += _measure_network(network, folder, Path(cache), seconds, compiled)
     board = machine.gpu()
     about = {
         "cpu": machine.cpu(),
@@ -195,33 +195,33 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
     return {"machine": about, "bundle": folder.name, "at": clock.wall_text(), "rows": rows}
 
 
-def _measure_network(network: str, folder: Path, kept: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
+def _measure_network(network: str, folder: Path, cache: Path, seconds: float, compiled: bool) -> list[dict[str, Any]]:
     runners: dict[Variant, Runner] = {}
     rows: dict[Variant, dict[str, Any]] = {}
-    for way in variants(rounded=int8.supports_int8(network, load_tick(network, folder)), compiled=compiled):
-        sys.stdout.write(f"{network}: {way} ...\n")
+    for variant in variants(rounded=int8.supports_int8(network, load_tick(network, folder)), compiled=compiled):
+        sys.stdout.write(f"{network}: {variant} ...\n")
         sys.stdout.flush()
-        rows[way] = {"network": network, "way": str(way), **way._asdict()}
-        file = kept / f"{network}-{len(rows)}"
+        rows[variant] = {"network": network, "way": str(variant), **variant._asdict()}
+        file = cache / f"{network}-{len(rows)}"
         try:
-            data = build_file(network, folder, way)
+            data = build_file(network, folder, variant)
             file.write_bytes(data)
-            runner = open_runner(network, folder, way, data)
+            runner = open_runner(network, folder, variant, data)
             warm_up(runner)
             # In 8 bits a network is compared on pictures; noise is nothing that it was made for.
-            rows[way]["parity"] = (
+            rows[variant]["parity"] = (
                 int8.int8_parity(load_tick(network, folder), data)
-                if way.precision == "int8"
+                if variant.precision == "int8"
                 else compare_runners(load_tick(network, folder), runner)
             )
             runner.reset()
-            runners[way] = runner
+            runners[variant] = runner
         except Exception as error:  # the compilers' errors share no base class
-            rows[way]["failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            rows[variant]["failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
             continue
-        rows[way]["memory_mb"] = memory_growth_in_child(network, folder, way, file)
-    for way, step in time_runners(network, folder, runners, seconds).items():
-        rows[way]["step_ms"] = step
+        rows[variant]["memory_mb"] = memory_growth_in_child(network, folder, variant, file)
+    for variant, step in time_runners(network, folder, runners, seconds).items():
+        rows[variant]["step_ms"] = step
     return list(rows.values())
 
 

@@ -90,8 +90,8 @@ def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
     rows.append(("all stages, % of a core", {name: _median(map(_cpu_in_all, got)) for name, got in reports.items()}))
     for path in ("motion_to_sound_ms", "sound_to_picture_ms"):
         for share in ("p50", "p99"):
-            told = {name: _median(one[path][share] for one in got) for name, got in reports.items()}
-            rows.append((f"{path.removesuffix('_ms').replace('_', '-')}, ms {share}", told))
+            values = {name: _median(one[path][share] for one in got) for name, got in reports.items()}
+            rows.append((f"{path.removesuffix('_ms').replace('_', '-')}, ms {share}", values))
     worst = (
         ("ticks not played", _not_played),
         ("concealed after the first second", lambda one: one["ticks"]["concealed_after_first_second"]),
@@ -106,11 +106,11 @@ def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
         f"| | {' | '.join(reports)} | {' | '.join(f'{name} / {first}' for name in reports if name != first)} |",
         "|---|" + "---:|" * (2 * len(reports) - 1),
     ]
-    for label, told in rows:
-        if all(value is None for value in told.values()):
+    for label, values in rows:
+        if all(value is None for value in values.values()):
             continue
-        shares = [_share(told[name], told[first]) for name in reports if name != first]
-        lines.append(f"| {label} | {' | '.join([*map(_text, told.values()), *shares])} |")
+        shares = [_share(values[name], values[first]) for name in reports if name != first]
+        lines.append(f"| {label} | {' | '.join([*map(_text, values.values()), *shares])} |")
     return lines
 
 
@@ -200,8 +200,8 @@ def _cpu(stage: str) -> Callable[[dict[str, Any]], float | None]:
 
 
 def _cpu_in_all(report: dict[str, Any]) -> float | None:
-    told = [stage["cpu_percent"] for stage in report["stages"].values()]
-    return sum(value for value in told if value is not None) if any(value is not None for value in told) else None
+    values = [stage["cpu_percent"] for stage in report["stages"].values()]
+    return sum(value for value in values if value is not None) if any(value is not None for value in values) else None
 
 
 def _median(values: Iterable[float | None]) -> float | None:

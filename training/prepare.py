@@ -100,15 +100,15 @@ def prepare_source(source: FootageSource, settings: PreparationSettings) -> dict
 
 
 def _prepare(footage: Footage, name: str, settings: PreparationSettings) -> dict[str, Any]:
-    heard = sound(footage)
-    mono = heard.mean(0)
+    track = sound(footage)
+    mono = track.mean(0)
     levels = _levels(mono)
     if levels["peak_db"] < SILENT_DB:
         raise FootageError(f"its sound is silent throughout (peak {levels['peak_db']:.0f} dB)")
     view = _codec_view(mono, footage.ticks)
-    seen = _read_motion(footage, heard, name, settings)
+    motion_arrays = _read_motion(footage, track, name, settings)
     arrays: dict[str, NDArray[Any]] = {
-        **seen,
+        **motion_arrays,
         "codes": _codes(view, settings.bundle),
         "mel": _mel(view),
         # 16 bits: what a reader gets back differs by at most -96 dB, and files are half as large.
@@ -118,7 +118,7 @@ def _prepare(footage: Footage, name: str, settings: PreparationSettings) -> dict
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     save_file(arrays, part)
     part.replace(target)
-    offset_ms, confidence = offset_between(seen["speed"].astype(np.float32).mean((1, 2)), view)
+    offset_ms, confidence = offset_between(motion_arrays["speed"].astype(np.float32).mean((1, 2)), view)
     return {
         "ticks": footage.ticks,
         "seconds": footage.seconds,
@@ -155,7 +155,7 @@ def _codec_view(mono: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
 
 
 def _read_motion(
-    footage: Footage, heard: NDArray[np.float32], name: str, settings: PreparationSettings
+    footage: Footage, track: NDArray[np.float32], name: str, settings: PreparationSettings
 ) -> dict[str, NDArray[Any]]:
     """Read every tick's motion and write the normalized video and the thumbnails."""
     ticks = footage.ticks
@@ -167,7 +167,7 @@ def _read_motion(
     marked = {int((k + 0.5) * ticks / THUMBS) for k in range(THUMBS)}
     strip: list[NDArray[np.uint8]] = []
     motion = None
-    with MediaWriter(settings.out / "media" / f"{name}.mkv", heard) as media:
+    with MediaWriter(settings.out / "media" / f"{name}.mkv", track) as media:
         for tick, picture in enumerate(pictures(footage)):
             if picture.fresh or motion is None:
                 motion = reader.read(picture.image, round((picture.time_s + 10.0) * 1e9))
@@ -202,8 +202,8 @@ def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
     late = sounding.encoder.latency
     sound = torch.nn.functional.pad(torch.from_numpy(view)[None, None], (0, late * TOKEN_FRAME_SAMPLES))
     for block in sound.split(250 * TICK_SAMPLES, dim=2):
-        heard, state = sounding.encoder.step(block, state)
-        parts.append(sounding.quantizer.encode(heard)[0] if isinstance(sounding, TokenCodec) else heard[0])
+        track, state = sounding.encoder.step(block, state)
+        parts.append(sounding.quantizer.encode(track)[0] if isinstance(sounding, TokenCodec) else track[0])
     frames = torch.cat(parts, 1)[:, late:].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1).numpy()
     return np.asarray(frames, np.float16 if frames.dtype.kind == "f" else np.int16)
 
@@ -219,7 +219,7 @@ def _mel(view: NDArray[np.float32]) -> NDArray[np.float16]:
     return np.asarray(torch.cat(rows).numpy())
 
 
-def offset_between(movement: NDArray[np.float32], heard: NDArray[np.float32]) -> tuple[float | None, float]:
+def offset_between(movement: NDArray[np.float32], track: NDArray[np.float32]) -> tuple[float | None, float]:
     """How much later the sound's onsets come than the movement's changes.
 
     Args:
@@ -230,7 +230,7 @@ def offset_between(movement: NDArray[np.float32], heard: NDArray[np.float32]) ->
         Milliseconds (None when nothing is found), and how far the best lag stands out of the others, in their standard
         deviations: below about 3 it says nothing.
     """
-    strength = flux(heard)
+    strength = flux(track)
     per_tick = strength[: movement.size * 8].reshape(-1, 8).max(1) if strength.size >= 8 * movement.size else strength
     change = np.abs(np.diff(movement, prepend=movement[:1]))
     count = min(change.size, per_tick.size)

@@ -26,11 +26,11 @@ def licence_of(source: str, folder: Path) -> str:
     if card.is_file():
         parts = card.read_text(encoding="utf-8", errors="replace").split("---")
         try:
-            told = yaml.safe_load(parts[1]) if len(parts) > 2 else None
+            front_matter = yaml.safe_load(parts[1]) if len(parts) > 2 else None
         except yaml.YAMLError:
-            told = None
-        if isinstance(told, dict) and told.get("license"):
-            return str(told["license"])
+            front_matter = None
+        if isinstance(front_matter, dict) and front_matter.get("license"):
+            return str(front_matter["license"])
     for name, licence in LICENCES.items():
         if source == name or (name.endswith("-") and source.startswith(name)):
             return licence

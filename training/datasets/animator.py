@@ -51,12 +51,12 @@ class MotionClips:
         turns: bool [N], whether it may be learned from in a mirror: no piano's low keys are to the right.
     """
 
-    heard: Tensor
+    audio: Tensor
     level: Tensor
     flow: Tensor
     stills: Tensor
     where: Tensor
-    seen: Tensor
+    embedding: Tensor
     turns: Tensor
 
     def rows(self, which: slice) -> MotionClips:
@@ -168,13 +168,13 @@ def performer_clips(folder: Path, clips: int, bundle: Path, latent: Latent) -> M
         with np.load(path) as file:
             parts = np.split(file["jpeg"], np.cumsum(file["jpeg_bytes"])[:-1])
             for place, at in enumerate(STARTS):
-                seen = np.asarray(cv2.imdecode(parts[int(file["view"][at])], cv2.IMREAD_COLOR), np.uint8)
-                stills[row, place] = cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA)
+                embedding = np.asarray(cv2.imdecode(parts[int(file["view"][at])], cv2.IMREAD_COLOR), np.uint8)
+                stills[row, place] = cv2.resize(embedding, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA)
     # The mean of a token frame's loudest bands says its level well enough to compare ticks.
     level = 10.0 * data.mel.float().amax(-1)
     where = torch.zeros(clips, len(STARTS), 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
-    heard, turns = _audio_latents(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
-    return MotionClips(heard, level.half(), data.flow, torch.from_numpy(stills), where, data.embedding, turns)
+    audio, turns = _audio_latents(data.codes[:, 0], latent), torch.zeros(clips, dtype=torch.bool)
+    return MotionClips(audio, level.half(), data.flow, torch.from_numpy(stills), where, data.embedding, turns)
 
 
 @torch.inference_mode()
@@ -193,11 +193,11 @@ def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips
             columns["stills"].append(torch.from_numpy(file["still"]).expand(len(STARTS), -1, -1, -1))
             columns["where"].append(torch.from_numpy(file["where"]))
     stacked = {name: torch.stack(parts) for name, parts in columns.items()}
-    heard = _audio_latents(stacked.pop("codes"), latent)
-    seen = embed_stills(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(
-        -1, heard.shape[1], -1
+    audio = _audio_latents(stacked.pop("codes"), latent)
+    embedding = embed_stills(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(
+        -1, audio.shape[1], -1
     )
-    return MotionClips(heard, **stacked, seen=seen, turns=torch.ones(len(paths), dtype=torch.bool))
+    return MotionClips(audio, **stacked, embedding=embedding, turns=torch.ones(len(paths), dtype=torch.bool))
 
 
 @torch.inference_mode()
@@ -227,6 +227,6 @@ def load_motion_clips(work: Path, bundle: Path, performers: int, mobiles: int) -
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
-    played = performer_clips(work / "translator", performers, bundle, latent)
-    hung = mobile_clips(record_mobiles(work / "animator", mobiles), bundle, latent)
-    return played, hung
+    performer_data = performer_clips(work / "translator", performers, bundle, latent)
+    mobile_data = mobile_clips(record_mobiles(work / "animator", mobiles), bundle, latent)
+    return performer_data, mobile_data

@@ -23,7 +23,7 @@ from training.networks.animator import advance_map
 
 ANCHORING = 0.5, 2.0
 """Range of the show's dial, 1/s."""
-LITTLE, MUCH = 0.5, 0.8
+LITTLE_CHANCE, MUCH_CHANCE = 0.5, 0.8
 """How much of a show's chance leads a still, at most and at least; with more than a little it goes where none went."""
 ROWS = 120
 
@@ -67,11 +67,11 @@ def roll_out(model: Animator, clips: MotionClips, seed: int = 0) -> list[list[Ro
             anchoring = rng.uniform(*ANCHORING, len(rows))
             chance = rng.random(len(rows), np.float32)
             # Most often next to none: what is likeliest to be seen is what the painter has to know.
-            chance = LITTLE * chance**2 if little else MUCH + (1.0 - MUCH) * chance
-            led_by = chance[:, None] * spread
-            flow = _roll_out(model, clips.heard[rows], clips.stills[rows, which], starts, anchoring, led_by, rng)
-            for row, start, led, rate, said in zip(rows, starts, chance, anchoring, flow, strict=True):
-                ways[row].append(Rollout(int(start), float(led), float(rate), said[start + 1 :]))
+            chance = LITTLE_CHANCE * chance**2 if little else MUCH_CHANCE + (1.0 - MUCH_CHANCE) * chance
+            spreads = chance[:, None] * spread
+            flow = _roll_out(model, clips.audio[rows], clips.stills[rows, which], starts, anchoring, spreads, rng)
+            for row, start, strength, rate, fields in zip(rows, starts, chance, anchoring, flow, strict=True):
+                ways[row].append(Rollout(int(start), float(strength), float(rate), fields[start + 1 :]))
     return ways
 
 
@@ -83,7 +83,7 @@ def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _roll_out(
     model: Animator,
-    heard: torch.Tensor,
+    audio: torch.Tensor,
     stills: torch.Tensor,
     starts: NDArray[np.int64],
     anchoring: NDArray[np.float64],
@@ -93,19 +93,19 @@ def _roll_out(
     """Fields float16 [N, total, 2, G, G] of stills that begin to move after their starts."""
     count, total, grid = *spread.shape, model.config.grid
     spreads = torch.from_numpy(spread)[..., None, None, None]
-    shown = model.eyes(stills)
+    features = model.eyes(stills)
     seconds = torch.arange(total, dtype=torch.float64).expand(count, -1) * TICK_S
-    context = model(heard.float(), seconds, shown)
+    context = model(audio.float(), seconds, features)
     keep = torch.from_numpy(np.exp(-TICK_S * anchoring)).float()
     where, before = torch.zeros(2, count, 2, grid, grid)
     noise = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
-    said = np.zeros((count, total, 2, grid, grid), np.float16)
-    begun = torch.from_numpy(starts)
+    fields = np.zeros((count, total, 2, grid, grid), np.float16)
+    first = torch.from_numpy(starts)
     for tick in range(int(starts.min()) + 1, total):
         fresh = torch.from_numpy(rng.standard_normal((count, 2, grid, grid), np.float32))
         noise = NOISE_CORRELATION * noise + (1.0 - NOISE_CORRELATION**2) ** 0.5 * fresh
-        moment = AnimatorCondition(context[:, tick], warp_features(shown, where), where, before)
-        flow = model.sample(moment, spreads[:, tick] * noise) * (tick > begun)[:, None, None, None]
-        said[:, tick] = flow.numpy()
+        moment = AnimatorCondition(context[:, tick], warp_features(features, where), where, before)
+        flow = model.sample(moment, spreads[:, tick] * noise) * (tick > first)[:, None, None, None]
+        fields[:, tick] = flow.numpy()
         where, before = advance_map(where, flow, keep), flow
-    return said
+    return fields

@@ -28,7 +28,7 @@ from streaming.conventions import STILL_SIDE, TICKS_PER_SECOND
 from streaming.painting.warp import Texture, WarpMap, pool_displacement
 from streaming.vision.frame_features import fit_square
 from training.datasets.animator import MotionClips, mobile_of, pool_field, push_of, record_mobiles
-from training.datasets.animator_rollouts import LITTLE, Rollout, roll_out
+from training.datasets.animator_rollouts import LITTLE_CHANCE, Rollout, roll_out
 from training.loop.pool import open_executor
 from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.mobiles import Mobile
@@ -64,15 +64,15 @@ class PainterExamples:
     wanted: Tensor
     where: Tensor
     flow: Tensor
-    heard: Tensor
+    audio: Tensor
     hidden: Tensor
-    seen: Tensor
-    now: Tensor
-    said: Tensor
+    embedding: Tensor
+    embedding_now: Tensor
+    points: Tensor
     chance: Tensor
     turns: Tensor
     weight: Tensor
-    went: Tensor
+    displacement: Tensor
 
     def rows(self, which: Any) -> PainterExamples:
         """Some of the moments."""
@@ -91,13 +91,13 @@ def hidden_mask(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]
     """What of a pose's picture the still does not show, [H, W]: it lies behind something else there, or outside."""
     rest = np.zeros_like(pose)
     width, height = mobile.size
-    now, then = mobile.owners(pose), mobile.owners(rest)
+    embedding_now, then = mobile.owners(pose), mobile.owners(rest)
     way = mobile.flow(pose, rest) * (mobile.longer / TICKS_PER_SECOND)
     rows, columns = np.mgrid[0:height, 0:width]
     x, y = np.rint(columns + way[0]).astype(int), np.rint(rows + way[1]).astype(int)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    found = then[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return np.asarray(~inside | (found != now))
+    owners_then = then[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return np.asarray(~inside | (owners_then != embedding_now))
 
 
 def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
@@ -126,8 +126,8 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
         rows["hidden"].append(_fit_mask(gap))
     stacked = {name: np.stack(parts) for name, parts in rows.items()}
     any_chance, turns = rng.random(PER_CLIP, np.float32), np.ones(PER_CLIP, bool)
-    known = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks, "start": 0 * ticks}
-    return {**stacked, **known, "chance": any_chance, "turns": turns}
+    fixed = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks, "start": 0 * ticks}
+    return {**stacked, **fixed, "chance": any_chance, "turns": turns}
 
 
 def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -144,8 +144,8 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str,
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
 
     def view(tick: int) -> NDArray[np.uint8]:
-        seen = np.asarray(cv2.imdecode(parts[int(data["view"][tick])], cv2.IMREAD_COLOR), np.uint8)
-        return np.asarray(cv2.resize(seen, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+        embedding = np.asarray(cv2.imdecode(parts[int(data["view"][tick])], cv2.IMREAD_COLOR), np.uint8)
+        return np.asarray(cv2.resize(embedding, (STILL_SIDE, STILL_SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
     rng = np.random.default_rng([seed, 910])
     names = ("prior", "warped", "wanted", "where", "flow", "tick", "start", "chance")
@@ -153,11 +153,11 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str,
     for start, chance, anchoring, flow in ways:
         prior, warp = view(start), WarpMap()
         texture = Texture(prior)
-        count = PER_WAY if chance <= LITTLE else PER_WAY // 2
-        chosen = set(rng.choice(len(flow), count, replace=False).tolist())
+        count = PER_WAY if chance <= LITTLE_CHANCE else PER_WAY // 2
+        picks = set(rng.choice(len(flow), count, replace=False).tolist())
         for index, field in enumerate(flow):
             warp.move(field.astype(np.float32), 1.0 / TICKS_PER_SECOND, anchoring)
-            if index not in chosen:
+            if index not in picks:
                 continue
             rows["prior"].append(prior)
             rows["warped"].append(texture.render(warp.displacement))
@@ -172,10 +172,10 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str,
     return {**stacked, "hidden": np.zeros((count, STILL_SIDE, STILL_SIDE), bool), "turns": np.zeros(count, bool)}
 
 
-def _write(target: Path, made: dict[str, NDArray[Any]]) -> None:
+def _write(target: Path, arrays: dict[str, NDArray[Any]]) -> None:
     part = target.with_suffix(".part")
     with part.open("wb") as out:
-        np.savez(out, allow_pickle=False, **made)
+        np.savez(out, allow_pickle=False, **arrays)
     part.replace(target)
 
 
@@ -199,7 +199,7 @@ def stack_examples(
     files: Sequence[Path], clips: MotionClips, pose: PoseEstimator, rows: Sequence[int] | None = None
 ) -> PainterExamples:
     """The moments of clips, one file each; of some rows of all the clips."""
-    added = ("heard", "seen", "now", "said", "weight", "went")
+    added = ("audio", "embedding", "embedding_now", "points", "weight", "displacement")
     names = [field.name for field in fields(PainterExamples) if field.name not in added]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(PainterExamples)}
     for row, path in zip(rows or range(len(files)), files, strict=True):
@@ -207,19 +207,19 @@ def stack_examples(
             for name in names:
                 columns[name].append(torch.from_numpy(file[name]))
             tick, start = (torch.from_numpy(file[name]).long() for name in ("tick", "start"))
-            columns["heard"].append(clips.heard[row][tick])
-            columns["seen"].append(clips.seen[row, start])
-            columns["now"].append(clips.seen[row, tick])
-            body, _ = pose.listen(clips.heard[row][None].float(), pose.init_state(1))
-            said = pose.seen_from(body[0, tick][:, None], clips.seen[row, start].float())
-            columns["said"].append(said.as_one()[:, 0].half())
+            columns["audio"].append(clips.audio[row][tick])
+            columns["embedding"].append(clips.embedding[row, start])
+            columns["embedding_now"].append(clips.embedding[row, tick])
+            body, _ = pose.listen(clips.audio[row][None].float(), pose.init_state(1))
+            points = pose.seen_from(body[0, tick][:, None], clips.embedding[row, start].float())
+            columns["points"].append(points.as_one()[:, 0].half())
             columns["weight"].append(torch.ones(len(tick)))
-            columns["went"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
+            columns["displacement"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))
     return PainterExamples(*(torch.cat(columns[field.name]) for field in fields(PainterExamples)))
 
 
 def performer_examples(
-    folder: Path, played: MotionClips, animator: Animator, pose: PoseEstimator, kept: Path, workers: int = 2
+    folder: Path, performer_data: MotionClips, animator: Animator, pose: PoseEstimator, cache: Path, workers: int = 2
 ) -> PainterExamples:
     """Make what is missing of performers, and stack what nothing but the player moved.
 
@@ -231,27 +231,27 @@ def performer_examples(
         kept: folder for what is made, under names with the animator's hash.
         workers: processes.
     """
-    sources = record_dataset(folder, len(played.level))
+    sources = record_dataset(folder, len(performer_data.level))
     made_by = hashlib.sha256(pack_weights(animator)).hexdigest()[:8]
-    files = [kept / f"{path.stem}-picture-v{LAYOUT}-{made_by}.npz" for path in sources]
+    files = [cache / f"{path.stem}-picture-v{LAYOUT}-{made_by}.npz" for path in sources]
     if not all(path.exists() for path in files):
-        kept.mkdir(parents=True, exist_ok=True)
-        jobs = list(zip(sources, files, roll_out(animator, played), strict=True))
+        cache.mkdir(parents=True, exist_ok=True)
+        jobs = list(zip(sources, files, roll_out(animator, performer_data), strict=True))
         _make(_performer_file, [job for job in jobs if not job[1].exists()], "pictures of performers", workers)
     # What passes by, or is moved with the camera, is not to be painted.
     calm = [row for row, path in enumerate(sources) if performer_of(seed_of(path)).scene.calm]
-    return stack_examples([files[row] for row in calm], played, pose, calm)
+    return stack_examples([files[row] for row in calm], performer_data, pose, calm)
 
 
 def mobile_examples(
-    folder: Path, hung: MotionClips, pose: PoseEstimator, kept: Path, workers: int = 2
+    folder: Path, mobile_data: MotionClips, pose: PoseEstimator, cache: Path, workers: int = 2
 ) -> PainterExamples:
     """Make what is missing of mobiles, and stack it; see `performer_examples`."""
-    sources = record_mobiles(folder, len(hung.level))
-    kept.mkdir(parents=True, exist_ok=True)
-    jobs = [(path, kept / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
+    sources = record_mobiles(folder, len(mobile_data.level))
+    cache.mkdir(parents=True, exist_ok=True)
+    jobs = [(path, cache / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
     _make(_mobile_file, [job for job in jobs if not job[1].exists()], "pictures of mobiles", workers)
-    return stack_examples([path for _, path in jobs], hung, pose)
+    return stack_examples([path for _, path in jobs], mobile_data, pose)
 
 
 def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: int) -> None:
@@ -261,10 +261,10 @@ def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: 
 
 
 def load_painter_examples(
-    work: Path, played: MotionClips, hung: MotionClips, animator: Animator, pose: PoseEstimator
+    work: Path, performer_data: MotionClips, mobile_data: MotionClips, animator: Animator, pose: PoseEstimator
 ) -> tuple[PainterExamples, PainterExamples]:
     """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_motion_clips`."""
     return (
-        performer_examples(work / "translator", played, animator, pose, work / "painter"),
-        mobile_examples(work / "animator", hung, pose, work / "painter"),
+        performer_examples(work / "translator", performer_data, animator, pose, work / "painter"),
+        mobile_examples(work / "animator", mobile_data, pose, work / "painter"),
     )

@@ -51,12 +51,12 @@ class PainterViews:
         weight: float32 [N], how much each counts; see `weights_of`.
     """
 
-    seen: Tensor
+    pictures: Tensor
     ticks: Tensor
-    known: Tensor
-    heard: Tensor
+    embeddings: Tensor
+    audio: Tensor
     places: Tensor
-    said: Tensor
+    points: Tensor
     weight: Tensor
 
     def rows(self, which: slice) -> PainterViews:
@@ -65,12 +65,12 @@ class PainterViews:
 
     def pairs(self, rng: np.random.Generator, count: int) -> PainterExamples:
         """So many stills and what is to be seen later, nothing moved meanwhile."""
-        clips, views = self.seen.shape[:2]
+        clips, views = self.pictures.shape[:2]
         clip = torch.from_numpy(rng.integers(0, clips, count))
         start = np.where(rng.random(count) < FROM_START, 0, rng.integers(0, views - 1, count))
         later = torch.from_numpy(start + 1 + (rng.random(count) * (views - 1 - start)).astype(np.int64))
-        begun = torch.from_numpy(start)
-        prior, wanted = (self._square(clip, at) for at in (begun, later))
+        first = torch.from_numpy(start)
+        prior, wanted = (self._square(clip, at) for at in (first, later))
         at_later = self.ticks[clip, later].long()
         still = torch.zeros(count, 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
         return PainterExamples(
@@ -79,31 +79,31 @@ class PainterViews:
             wanted=wanted,
             where=still,
             flow=still,
-            heard=self.heard[clip, at_later],
+            audio=self.audio[clip, at_later],
             hidden=torch.zeros(count, STILL_SIDE, STILL_SIDE, dtype=torch.bool),
-            seen=self.known[clip, begun],
-            said=self.said[clip, begun, later],
-            now=self.known[clip, later],
+            embedding=self.embeddings[clip, first],
+            points=self.points[clip, first, later],
+            embedding_now=self.embeddings[clip, later],
             chance=torch.zeros(count),
             turns=torch.zeros(count, dtype=torch.bool),
             weight=self.weight[clip],
-            went=self.places[clip, at_later] - self.places[clip, self.ticks[clip, begun].long()],
+            displacement=self.places[clip, at_later] - self.places[clip, self.ticks[clip, first].long()],
         )
 
     def _square(self, clip: Tensor, view: Tensor) -> Tensor:
         out = torch.full((len(clip), STILL_SIDE, STILL_SIDE, 3), GREY, dtype=torch.uint8)
-        out[:, _TOP : _TOP + _ROWS] = self.seen[clip, view]
+        out[:, _TOP : _TOP + _ROWS] = self.pictures[clip, view]
         return out
 
 
-def weights_of(seen: Tensor) -> Tensor:
+def weights_of(pictures: Tensor) -> Tensor:
     """How much each of some clips counts, [N], from its views uint8 [N, V, ...]: the less moves in it, the more.
 
     Pictures are judged beside the still held, clip by clip and in decibels, and half of a small error is as much as
     half of a large one; of its squares the large ones are nearly all.
     """
-    stirs = torch.empty(len(seen))
-    for row, views in enumerate(seen):
+    stirs = torch.empty(len(pictures))
+    for row, views in enumerate(pictures):
         small = views[..., ::2, ::2, :].float()
         stirs[row] = (small[1:] - small[0]).square().mean()
     return (stirs.median() / stirs.clamp_min(1e-6)).clamp(LIGHTEST, HEAVIEST)
@@ -112,9 +112,9 @@ def weights_of(seen: Tensor) -> Tensor:
 @torch.inference_mode()
 def view_row(seed: int, bundle: Path) -> Row:
     """One clip as a row of `PainterViews`: views at the first tick and at random ticks, and the audio latents."""
-    row, pictures = follow_player(seed, bundle, LOOKS)
-    seen = np.stack([fit_square(picture, STILL_SIDE) for picture in pictures])
-    return {"seen": seen[:, _TOP : _TOP + _ROWS], **row}
+    row, frames = follow_player(seed, bundle, LOOKS)
+    squares = np.stack([fit_square(frame, STILL_SIDE) for frame in frames])
+    return {"seen": squares[:, _TOP : _TOP + _ROWS], **row}
 
 
 def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> PainterViews:
@@ -127,6 +127,7 @@ def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Pain
     if not isinstance(pose, PoseEstimator):
         raise TypeError("the bundle's pose is of another class")
     columns = RowFiles("views", VIEW_SEED, view_row).load(folder, bundle, clips, workers)
-    said = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])
-    used = {name: columns[name] for name in ("seen", "ticks", "known", "heard", "places")}
-    return PainterViews(**used, said=said, weight=weights_of(columns["seen"]))
+    points = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])
+    stored = (columns[name] for name in ("seen", "ticks", "known", "heard", "places"))
+    pictures, ticks, embeddings, audio, places = stored
+    return PainterViews(pictures, ticks, embeddings, audio, places, points, weights_of(pictures))

@@ -53,12 +53,12 @@ class PlayerClips(NamedTuple):
     bow is drawn, NaN of one who has none.
     """
 
-    heard: Tensor
+    audio: Tensor
     places: Tensor
-    known: Tensor
+    embeddings: Tensor
     ticks: Tensor
     body: Tensor
-    drawn: Tensor
+    bow: Tensor
 
     def rows(self, which: Any) -> PlayerClips:
         """Some of the clips."""
@@ -84,7 +84,7 @@ def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, lis
     sounding, latent, eyes = _networks(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
     frames = sounding.encode(sound[None, None])[0].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1)
-    heard = latent.audio(latent.sound_of(to_network_dtype(frames[None])))[0]
+    audio = latent.audio(latent.sound_of(to_network_dtype(frames[None])))[0]
     ticks = 1 + np.random.default_rng([seed, 911]).choice(CLIP_TICKS - 1, looks - 1, replace=False)
     ticks = np.concatenate([[0], np.sort(ticks)])
     performer = performer_of(seed, undisturbed=True)
@@ -92,11 +92,11 @@ def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, lis
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
     joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
     times = [tick / TICKS_PER_SECOND for tick in range(CLIP_TICKS)]
-    known = embed_stills(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
+    embeddings = embed_stills(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {
         "ticks": ticks.astype(np.int16),
-        "known": known.numpy(),
-        "heard": heard.half().numpy(),
+        "known": embeddings.numpy(),
+        "heard": audio.half().numpy(),
         "places": (2.0 * true - 1.0).astype(np.float16),
         "body": np.stack([performer.body.pose(time).points[joints] for time in times]).astype(np.float16),
         "drawn": np.array([bow.at(time)[0] if bow else np.nan for time in times], np.float16),
@@ -157,8 +157,8 @@ class RowFiles:
         columns: dict[str, Tensor] = {}
         one = partial(_file, make=self.make, name=self.name, folder=folder, bundle=bundle.resolve())
         with open_executor(workers) as pool:
-            made = pool.map(one, jobs)
-            for seeds, path in zip(jobs, tqdm(made, total=len(jobs), desc=self.name, mininterval=5), strict=True):
+            paths = pool.map(one, jobs)
+            for seeds, path in zip(jobs, tqdm(paths, total=len(jobs), desc=self.name, mininterval=5), strict=True):
                 first = seeds.start - self.first
                 with np.load(path) as file:
                     for name in file.files:
@@ -170,4 +170,5 @@ class RowFiles:
 
 def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> PlayerClips:
     """Follow so many players; 80 kB and 0.15 s for each. See `RowFiles.load`."""
-    return PlayerClips(**RowFiles("players", PLAYER_SEED, _player_row).load(folder, bundle, count, workers))
+    columns = RowFiles("players", PLAYER_SEED, _player_row).load(folder, bundle, count, workers)
+    return PlayerClips(*(columns[name] for name in ("heard", "places", "known", "ticks", "body", "drawn")))

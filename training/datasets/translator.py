@@ -123,7 +123,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
     own = kind_of(seed)
     others = [kind for kind in MELODIC if kind != own] if own in MELODIC else []
     sound = sound_of(seed)
-    heard = torch.from_numpy(sound)
+    audio = torch.from_numpy(sound)
     codes: NDArray[Any] = np.zeros((3, 0))
     voice = np.zeros(3, np.int64)
     for place, kind in enumerate([own, *others]):
@@ -144,7 +144,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
             age=data["age_s"],
             codes=codes,
             voice=voice,
-            mel=mel_frames(heard, MEL_BANDS)
+            mel=mel_frames(audio, MEL_BANDS)
             .unflatten(0, (-1, TOKEN_FRAMES_PER_TICK))
             .flatten(1)
             .numpy()

@@ -41,17 +41,17 @@ def play(
     anticipation = (ahead / TICKS_PER_SECOND).float()[:, None]
     temperature = torch.from_numpy(rng.uniform(0.7, 1.0, (count, 1)).astype(np.float32)).to(age.device)
     state = model.init_state(count)
-    played = []
+    frames = []
     for tick in range(total):
         now = slice(tick, tick + 1)
         time_s = torch.full((count, 1), tick / TICKS_PER_SECOND, dtype=torch.float64, device=age.device)
-        seen = TranslatorInputs(
+        video = TranslatorInputs(
             latents[:, now], age[:, now], time_s, anticipation, voice[:, None], torch.ones_like(anticipation)
         )
-        context, state = model.step(previous, known, seen, state)
+        context, state = model.step(previous, known, video, state)
         uniforms = torch.from_numpy(rng.random((count, config.draws), dtype=np.float32)).to(age.device)
         previous = model.draw(context[:, 0], uniforms, temperature)[:, None]
         known = torch.ones_like(known)
-        played.append(previous.to(torch.float16 if config.mel_dim else torch.int16))
+        frames.append(previous.to(torch.float16 if config.mel_dim else torch.int16))
     model.train(training)
-    return torch.cat(played, 1)
+    return torch.cat(frames, 1)

@@ -81,8 +81,8 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
     encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
     late = encoder.spec.latency_samples + decoder.spec.latency_samples
     ticks = np.pad(sound, (0, -(-late // TICK_SAMPLES) * TICK_SAMPLES)).reshape(-1, TICK_SAMPLES)
-    said = np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
-    return said[late : late + sound.size]
+    pcm = np.concatenate([decoder.step(frames=encoder.step(pcm=tick)["frames"])["pcm"] for tick in ticks])
+    return pcm[late : late + sound.size]
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,19 @@ class SampleScores:
 def score_sample(sample: Sample, bundle: str) -> SampleScores:
     """All figures of one sound."""
     torch.set_num_threads(1)
-    heard = through_codec(sample.sound, bundle)
+    decoded = through_codec(sample.sound, bundle)
     row = {
-        "mel": mel_distance(heard, sample.sound),
-        "si_sdr_db": si_sdr_db(heard, sample.sound),
+        "mel": mel_distance(decoded, sample.sound),
+        "si_sdr_db": si_sdr_db(decoded, sample.sound),
     }
     for kbits in OPUS_KBITS:
         opus = through_opus(sample.sound, SAMPLE_RATE, 1000 * kbits)
         row[f"opus_{kbits}_mel"] = mel_distance(opus, sample.sound)
         row[f"opus_{kbits}_si_sdr_db"] = si_sdr_db(opus, sample.sound)
     all_jumps = {
-        "seam": jumps(heard),
+        "seam": jumps(decoded),
         "seam_of_original": jumps(sample.sound),
-        "seam_elsewhere": jumps(heard, ELSEWHERE),
+        "seam_elsewhere": jumps(decoded, ELSEWHERE),
     }
     return SampleScores(row, all_jumps)
 
@@ -155,16 +155,16 @@ def load_recordings(folder: Path) -> list[Sample]:
     return out
 
 
-def pool_scores(scored: list[SampleScores]) -> dict[str, Any]:
+def pool_scores(scores: list[SampleScores]) -> dict[str, Any]:
     """Means over sounds; of jumps the mean and the median over all borders, so that each border counts the same."""
-    figures: dict[str, Any] = {"n_clips": len(scored)}
-    for name in scored[0].row:
-        values = [one.row[name] for one in scored]
+    figures: dict[str, Any] = {"n_clips": len(scores)}
+    for name in scores[0].row:
+        values = [one.row[name] for one in scores]
         figures[name] = round(float(np.mean(values)), 4)
         if name in ("mel", "opus_6_mel", "opus_12_mel"):
             figures[f"{name}_interval"] = interval(values)
-    for name in scored[0].jumps:
-        every = np.concatenate([one.jumps[name] for one in scored])
+    for name in scores[0].jumps:
+        every = np.concatenate([one.jumps[name] for one in scores])
         if every.size:
             figures[name] = round(float(every.mean()), 4)
             figures[f"{name}_interval"] = interval(every.tolist())

@@ -64,7 +64,7 @@ class Response:
     name: str
     kind: str
     music: NDArray[np.float32]
-    played: NDArray[np.float32]
+    reference: NDArray[np.float32]
     onsets: NDArray[np.float64]
     rule: NDArray[np.float64]
     rests: tuple[tuple[float, float], ...] = ()
@@ -96,14 +96,14 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
     music = []
     for tick in range(clip.age_s.size):
         age_s = float(clip.age_s[tick])
-        seen = sight.step(
+        video = sight.step(
             flow=clip.flow[tick].astype(np.float32),
             speed=clip.speed[tick].astype(np.float32),
             embedding=clip.embedding[tick].astype(np.float32),
             age_s=age_s,
         )
         frames = translator.step(
-            latent=seen["latent"],
+            latent=video["latent"],
             age_s=age_s,
             time_s=tick / TICKS_PER_SECOND,
             temperature=setting.temperature,
@@ -130,14 +130,14 @@ def respond_to_footage(path: Path, setting: ResponseSettings) -> Response:
     """
     footage = examine(path)
     length = footage.ticks * TICK_SAMPLES
-    played = soxr.resample(sound(footage).mean(0), MASTER_RATE, SAMPLE_RATE)[:length].astype(np.float32)
-    played = np.pad(played, (0, length - played.size))
-    played *= np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(played**2))), 1e-4))
+    reference = soxr.resample(sound(footage).mean(0), MASTER_RATE, SAMPLE_RATE)[:length].astype(np.float32)
+    reference = np.pad(reference, (0, length - reference.size))
+    reference *= np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(reference**2))), 1e-4))
     embedding = open_engine("embedding", bundle=setting.bundle)
-    clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), played)
-    onsets = detect_onsets(played, threshold=FOOTAGE_THRESHOLD)
+    clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), reference)
+    onsets = detect_onsets(reference, threshold=FOOTAGE_THRESHOLD)
     music = respond(clip, setting, 0)
-    return Response(path.name, clip.kind, music, played, onsets, flow_peaks(clip), threshold=FOOTAGE_THRESHOLD)
+    return Response(path.name, clip.kind, music, reference, onsets, flow_peaks(clip), threshold=FOOTAGE_THRESHOLD)
 
 
 def _mean(values: list[float]) -> float | None:
@@ -149,10 +149,10 @@ def _mean(values: list[float]) -> float | None:
 def shift_earlier(one: Response, by_s: float) -> Response:
     """The answer beside what was asked of it: the same performance, so many seconds earlier."""
     samples = round(by_s * SAMPLE_RATE)
-    played = np.concatenate([one.played[samples:], np.zeros(samples, np.float32)])
+    reference = np.concatenate([one.reference[samples:], np.zeros(samples, np.float32)])
     rests = tuple((max(0.0, start - by_s), end - by_s) for start, end in one.rests)
     onsets = one.onsets - by_s
-    return replace(one, played=played, onsets=onsets[onsets >= 0.0], rests=rests)
+    return replace(one, reference=reference, onsets=onsets[onsets >= 0.0], rests=rests)
 
 
 def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
@@ -164,25 +164,25 @@ def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
     """
     if early_s:
         answers = [shift_earlier(a, early_s) for a in answers]
-    heard = [detect_onsets(a.music) for a in answers]
-    own = [match_onsets(a.onsets, h) for a, h in zip(answers, heard, strict=True)]
+    detected = [detect_onsets(a.music) for a in answers]
+    own = [match_onsets(a.onsets, h) for a, h in zip(answers, detected, strict=True)]
     with_onsets = [i for i, a in enumerate(answers) if a.onsets.size]
     others = [
-        match_onsets(answers[i].onsets, heard[(i + shift) % len(answers)]).f1
+        match_onsets(answers[i].onsets, detected[(i + shift) % len(answers)]).f1
         for shift in (1, 2, 3)
         for i in with_onsets
         if shift < len(answers)
     ]
     rule = [match_onsets(answers[i].onsets, answers[i].rule).f1 for i in with_onsets]
     ceiling = [
-        match_onsets(answers[i].onsets, detect_onsets(answers[i].played, threshold=answers[i].threshold)).f1
+        match_onsets(answers[i].onsets, detect_onsets(answers[i].reference, threshold=answers[i].threshold)).f1
         for i in with_onsets
     ]
-    levels = [(level_db(a.music), level_db(a.played)) for a in answers]
+    levels = [(level_db(a.music), level_db(a.reference)) for a in answers]
     loud = [correlation(m, p) for m, p in levels]
     loud_shuffled = [correlation(levels[i][0], levels[(i + 1) % len(levels)][1]) for i in range(len(levels))]
     lags = [(lag - early_s) * 1e3 for match in own for lag in match.lags_s]
-    pitched = [(pitch_track(a.music), pitch_track(a.played)) for a in answers if a.kind in PITCHED]
+    pitched = [(pitch_track(a.music), pitch_track(a.reference)) for a in answers if a.kind in PITCHED]
     in_tune = [agreement(*track) for track in pitched]
     in_tune_shuffled = [agreement(pitched[i][0], pitched[(i + 1) % len(pitched)][1]) for i in range(len(pitched))]
     drops = [d for a in answers for d in stillness_drops(a.music, a.rests)]
@@ -266,7 +266,7 @@ def _film_figures(one: Response) -> dict[str, Any]:
     """A film's own figures; None where its sound has nothing to compare with."""
     match = match_onsets(one.onsets, detect_onsets(one.music))
     rule = match_onsets(one.onsets, one.rule)
-    loud = correlation(level_db(one.music), level_db(one.played))
+    loud = correlation(level_db(one.music), level_db(one.reference))
     return {
         "n_onsets": int(one.onsets.size),
         "onset_f1_50ms": round(match.f1, 4) if one.onsets.size else None,

@@ -171,11 +171,11 @@ def draw_spectrogram(axes: Axes, x: NDArray[np.float32], rate: int = SAMPLE_RATE
     axes.set_yticks([])
 
 
-def compare(played: NDArray[np.float32], made: NDArray[np.float32], onsets: NDArray[np.float64]) -> Figure:
+def compare(reference: NDArray[np.float32], music: NDArray[np.float32], onsets: NDArray[np.float64]) -> Figure:
     """What was played over what was made, with the onsets of the score and the onset strength of each."""
     figure = Figure(figsize=(9, 4.2))
     rows = figure.subplots(2, 1, sharex=True)
-    for axes, name, sound in zip(rows, ("played", "made"), (played, made), strict=True):
+    for axes, name, sound in zip(rows, ("played", "made"), (reference, music), strict=True):
         draw_spectrogram(axes, sound)
         strength = flux(sound)
         axes.plot(np.arange(strength.size) * HOP_S, 20 * strength, color="white", linewidth=0.6)

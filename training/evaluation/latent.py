@@ -70,34 +70,34 @@ def observe(seed: int, bundle: str) -> LatentPair:
     )
 
 
-def match(seen: Table, heard: Table, shift: int = 0) -> float:
+def match(video: Table, audio: Table, shift: int = 0) -> float:
     """Mean likeness of what is seen at t and heard at t + shift."""
-    total = seen.shape[0]
+    total = video.shape[0]
     first, last = max(0, -shift), min(total, total - shift)
-    return float((seen[first:last] * heard[first + shift : last + shift]).sum(1).mean())
+    return float((video[first:last] * audio[first + shift : last + shift]).sum(1).mean())
 
 
-def retrieval_hits(seen: list[Table], heard: list[Table]) -> list[float]:
+def retrieval_hits(video: list[Table], audio: list[Table]) -> list[float]:
     """For each video 1.0 if its own sound is the likeliest of its group of `GROUP`, else 0.0."""
     hits = []
-    for begin in range(0, len(seen), GROUP):
-        rows = range(begin, min(begin + GROUP, len(seen)))
+    for begin in range(0, len(video), GROUP):
+        rows = range(begin, min(begin + GROUP, len(video)))
         for i in rows:
-            scores = [match(seen[i], heard[j]) for j in rows]
+            scores = [match(video[i], audio[j]) for j in rows]
             hits.append(float(int(np.argmax(scores)) + begin == i))
     return hits
 
 
-def shift_errors(seen: list[Table], heard: list[Table], seed: int = 0) -> list[int]:
+def shift_errors(video: list[Table], audio: list[Table], seed: int = 0) -> list[int]:
     """Each sound is moved by a drawn shift; by how many ticks what is found differs from it."""
     rng = np.random.default_rng(seed)
     errors = []
     span = range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
-    for one, other in zip(seen, heard, strict=True):
+    for one, other in zip(video, audio, strict=True):
         true = int(rng.integers(-LARGEST_SHIFT // 2, LARGEST_SHIFT // 2 + 1))
-        moved = np.roll(other, true, axis=0)
+        shifted = np.roll(other, true, axis=0)
         cut = slice(LARGEST_SHIFT, len(one) - LARGEST_SHIFT)
-        scores = [match(one[cut], moved[cut.start + s : cut.stop + s]) for s in span]
+        scores = [match(one[cut], shifted[cut.start + s : cut.stop + s]) for s in span]
         errors.append(int(np.argmax(scores)) - LARGEST_SHIFT - true)
     return errors
 

@@ -50,13 +50,13 @@ def forward_page(folder: Path, figures: dict[str, Any], answers: list[Response])
     """What performers played and what was made of what was seen of them."""
     page = _begin(folder, "Video to music", figures, "forward")
     page.heading("To listen to")
-    heard: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for one in answers:
-        heard[one.kind] = heard.get(one.kind, 0) + 1
-        if heard[one.kind] > EXAMPLES:
+        counts[one.kind] = counts.get(one.kind, 0) + 1
+        if counts[one.kind] > EXAMPLES:
             continue
-        page.plot(compare(one.played, one.music, one.onsets), f"{one.kind}, {one.name}")
-        page.sounds({"played": one.played, "made": one.music})
+        page.plot(compare(one.reference, one.music, one.onsets), f"{one.kind}, {one.name}")
+        page.sounds({"played": one.reference, "made": one.music})
     return page.write()
 
 
@@ -101,7 +101,7 @@ def reverse_page(folder: Path, figures: dict[str, Any], clips: list[ReverseClip]
         figure = Figure(figsize=(9, 2.6))
         axes = figure.subplots()
         seconds = np.arange(len(clip.true)) / TICKS_PER_SECOND
-        for label, flow in (("true", clip.true), ("drawn", clip.drawn), ("likeliest", clip.likeliest)):
+        for label, flow in (("true", clip.true), ("drawn", clip.sampled), ("likeliest", clip.likeliest)):
             axes.plot(seconds, energy_of(flow), label=label, linewidth=1.0)
         axes.plot(seconds, np.maximum(clip.loud_db, -60.0) / 20.0, label="loudness, dB / 20", color="0.7")
         axes.legend(frameon=False, fontsize=8, ncol=4)

@@ -36,14 +36,14 @@ from training.measures.onsets import level_db
 from training.synthesis.recordings import TEST_SEED, ViewRecorder, performer_of, sound_of, watch
 
 Field = NDArray[np.float32]
-MENDING = 0.25
+IMAGINATION = 0.25
 """Imagination with which the painter is scored: a show's own when nothing is said."""
 FLOOR_DB = -60.0
 ELSEWHERE = 16
 """From so many places another clip's sound is begun."""
 FIRST_TICKS = 5
 """Ticks after a clip's beginning that are not scored: nothing was heard before."""
-BEGUN_DB = -50.0
+SOUNDING_DB = -50.0
 """Players wait before they begin, all about as long: from here on a clip has begun. Waiting is like waiting, and would
 make any two clips' courses alike."""
 
@@ -60,10 +60,10 @@ class ReverseClip:
     name: str
     true: Field
     likeliest: Field
-    drawn: Field
+    sampled: Field
     loud_db: NDArray[np.float64]
     psnr: float
-    psnr_drawn: float
+    psnr_sampled: float
     psnr_still: float
 
 
@@ -81,7 +81,7 @@ def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
 
 def first_sounding_tick(loud_db: NDArray[np.float64]) -> int:
     """The first tick of a clip that sounds; 0 where none does."""
-    return int(np.argmax(loud_db > BEGUN_DB))
+    return int(np.argmax(loud_db > SOUNDING_DB))
 
 
 def energy_of(flow: Field) -> NDArray[np.float64]:
@@ -136,25 +136,28 @@ def animate_performer(seed: int, bundle: str) -> tuple[ReverseClip, ReverseClip]
     first = performer_of(seed).frame(0.0)
     music = sound_of(seed)
     shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
-    likeliest, drawn = (_animate(music, first, show, pictures=True) for show in shows)
-    held = np.repeat(_shrink(first, first.shape)[None], len(drawn.flow), 0)
+    likeliest, sampled = (_animate(music, first, show, pictures=True) for show in shows)
+    held_still = np.repeat(_shrink(first, first.shape)[None], len(sampled.flow), 0)
 
-    def beside(undisturbed: bool) -> ReverseClip:
+    def compare(undisturbed: bool) -> ReverseClip:
         clip = watch(seed, ViewRecorder(), steady=True, undisturbed=undisturbed)
         performer = performer_of(seed, undisturbed=undisturbed)
-        true = (performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(drawn.flow)))
+        true = (performer.frame(tick / TICKS_PER_SECOND) for tick in range(len(sampled.flow)))
         want = np.stack([_shrink(image, first.shape) for image in true])
         return ReverseClip(
             clip.kind,
             str(seed),
             clip.flow.astype(np.float32),
             likeliest.flow,
-            drawn.flow,
+            sampled.flow,
             level_db(music),
-            *(psnr(got[FIRST_TICKS:], want[FIRST_TICKS:]) for got in (likeliest.pictures, drawn.pictures, held)),
+            *(
+                psnr(got[FIRST_TICKS:], want[FIRST_TICKS:])
+                for got in (likeliest.pictures, sampled.pictures, held_still)
+            ),
         )
 
-    return beside(False), beside(True)
+    return compare(False), compare(True)
 
 
 def animate_mobile(seed: int, bundle: str) -> ReverseClip:
@@ -162,9 +165,9 @@ def animate_mobile(seed: int, bundle: str) -> ReverseClip:
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
     shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
-    likeliest, drawn = (_animate(sound, data["still"], show, pictures=False).flow for show in shows)
+    likeliest, sampled = (_animate(sound, data["still"], show, pictures=False).flow for show in shows)
     true = data["flow"].astype(np.float32)
-    return ReverseClip("mobile", str(seed), true, likeliest, drawn, level_db(sound), *(3 * [float("nan")]))
+    return ReverseClip("mobile", str(seed), true, likeliest, sampled, level_db(sound), *(3 * [float("nan")]))
 
 
 def _shrink(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -183,11 +186,11 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
         with np.load(path) as file:
             sound = file["sound"].astype(np.float32) / 32767.0
     painter = open_engine("painter", bundle=bundle)
-    seen, heard = _embedding_of(rows["prior"][0], bundle), _audio_latents(sound, bundle)
-    told: list[dict[str, Any]] = [{} for _ in heard]
+    embedding, latents = _embedding_of(rows["prior"][0], bundle), _audio_latents(sound, bundle)
+    pose_inputs: list[dict[str, Any]] = [{} for _ in latents]
     if painter.spec.config.get("points", 0):
         tracker = PoseTracker(open_engine("pose", bundle=bundle))
-        told = [{"said": tracker.update(tick, latent, seen)} for tick, latent in enumerate(heard)]
+        pose_inputs = [{"said": tracker.update(tick, latent, embedding)} for tick, latent in enumerate(latents)]
     noise = np.random.default_rng(seed).standard_normal((3, STILL_SIDE, STILL_SIDE), np.float32)
     sums: dict[str, list[float]] = {}
     for row in range(len(rows["warped"])):
@@ -200,12 +203,12 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
             prior=rows["prior"][row],
             where=rows["where"][row],
             flow=rows["flow"][row],
-            heard=heard[tick],
-            imagination=MENDING,
+            heard=latents[tick],
+            imagination=IMAGINATION,
             chance=1.0,
-            seen=seen,
+            seen=embedding,
             noise=noise,
-            **told[tick],
+            **pose_inputs[tick],
         )["change"]
         painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
         wanted = rows["wanted"][row]
@@ -240,16 +243,16 @@ def _envelopes(clip: ReverseClip, other: ReverseClip, seed: int) -> dict[str, fl
     clip's sound begins elsewhere (and goes on from its beginning); `_in_step` has it from where it began, and
     `_of_pieces` says what the two sounds' loudness alone have in common then.
     """
-    played = slice(max(FIRST_TICKS, first_sounding_tick(clip.loud_db), first_sounding_tick(other.loud_db)), None)
-    loud, others = (np.maximum(c.loud_db[played], FLOOR_DB) for c in (clip, other))
-    moved = energy_of(clip.drawn[played])
+    active = slice(max(FIRST_TICKS, first_sounding_tick(clip.loud_db), first_sounding_tick(other.loud_db)), None)
+    loud, others = (np.maximum(c.loud_db[active], FLOOR_DB) for c in (clip, other))
+    moved = energy_of(clip.sampled[active])
     elsewhere = np.random.default_rng(seed).integers(0, len(others), ELSEWHERE)
     return {
         "": series_correlation(moved, loud),
         "_shuffled": float(np.mean([series_correlation(moved, np.roll(others, int(by))) for by in elsewhere])),
         "_in_step": series_correlation(moved, others),
         "_of_pieces": series_correlation(loud, others),
-        "_of_truth": series_correlation(energy_of(clip.true[played]), loud),
+        "_of_truth": series_correlation(energy_of(clip.true[active]), loud),
     }
 
 
@@ -261,7 +264,7 @@ def figures_of(clips: Sequence[ReverseClip]) -> dict[str, Any]:
         true = clip.true[cut]
         fields = {
             "flow_error": clip.likeliest[cut],
-            "flow_error_drawn": clip.drawn[cut],
+            "flow_error_drawn": clip.sampled[cut],
             "flow_error_still": np.zeros_like(true),
             "flow_error_constant": best_constant(true, clip.loud_db[cut]),
         }
@@ -270,7 +273,7 @@ def figures_of(clips: Sequence[ReverseClip]) -> dict[str, Any]:
         for name, value in _envelopes(clip, clips[(index + 1) % len(clips)], index).items():
             errors.setdefault(f"envelope_correlation{name}", []).append(value)
         errors.setdefault("psnr_gain_db", []).append(clip.psnr - clip.psnr_still)
-        errors.setdefault("psnr_gain_db_drawn", []).append(clip.psnr_drawn - clip.psnr_still)
+        errors.setdefault("psnr_gain_db_drawn", []).append(clip.psnr_sampled - clip.psnr_still)
     figures: dict[str, Any] = {}
     for name, values in errors.items():
         if np.isnan(values).all():
@@ -295,23 +298,23 @@ def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[st
         def each(work: Callable[..., Any], seeds: range, name: str) -> list[Any]:
             return list(tqdm(pool.map(partial(work, bundle=bundle), seeds), total=half, desc=name, mininterval=5))
 
-        played = each(animate_performer, performers, "performers")
-        hung = each(animate_mobile, mobiles, "mobiles")
-        mended = each(score_inpainting, mobiles, "mended") if has_network("painter", bundle) else []
-    filmed = [clip for clip, _ in played]
+        active = each(animate_performer, performers, "performers")
+        mobile_clips = each(animate_mobile, mobiles, "mobiles")
+        inpainting = each(score_inpainting, mobiles, "mended") if has_network("painter", bundle) else []
+    as_filmed = [clip for clip, _ in active]
     figures: dict[str, Any] = {
         "split": "synthetic performers and mobiles that were never trained on",
         "seeds": [TEST_SEED, TEST_SEED + half - 1],
         "n_clips": 2 * half,
-        "performers": figures_of(filmed),
-        "performers_undisturbed": figures_of([clip for _, clip in played]),
-        "mobiles": figures_of(hung),
+        "performers": figures_of(as_filmed),
+        "performers_undisturbed": figures_of([clip for _, clip in active]),
+        "mobiles": figures_of(mobile_clips),
     }
-    kinds = sorted({clip.kind for clip in filmed})
-    figures["by_kind"] = {kind: figures_of([clip for clip in filmed if clip.kind == kind]) for kind in kinds}
-    names = sorted({name for row in mended for name in row})
+    kinds = sorted({clip.kind for clip in as_filmed})
+    figures["by_kind"] = {kind: figures_of([clip for clip in as_filmed if clip.kind == kind]) for kind in kinds}
+    names = sorted({name for row in inpainting for name in row})
     for name in names:
-        values = [row[name] for row in mended if name in row]
+        values = [row[name] for row in inpainting if name in row]
         figures.setdefault("hidden", {})[name] = round(float(np.mean(values)), 4)
         figures["hidden"][f"{name}_interval"] = interval(values)
-    return figures, [*filmed, *hung]
+    return figures, [*as_filmed, *mobile_clips]

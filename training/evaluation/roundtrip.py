@@ -35,11 +35,11 @@ SCORED = (128, 96)
 """Width and height at which pictures are compared."""
 
 
-def pictures_at_ticks(seen: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
+def pictures_at_ticks(frames: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
     """The newest picture at each tick; the first one before it was taken."""
     newest: Image | None = None
     tick = 0
-    for image, at_s in seen:
+    for image, at_s in frames:
         while newest is not None and tick < ticks and tick / TICKS_PER_SECOND + 1e-6 < at_s:
             yield newest
             tick += 1
@@ -59,9 +59,9 @@ def panel(image: Image, name: str) -> Image:
     return out
 
 
-def _four_panels(seen: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
-    shown = seen if moment.picture is None else moment.picture
-    above = np.hstack([panel(seen, "video"), panel(flow_picture(flow, seen), "its flow")])
+def _four_panels(frames: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
+    shown = frames if moment.picture is None else moment.picture
+    above = np.hstack([panel(frames, "video"), panel(flow_picture(flow, frames), "its flow")])
     below = np.hstack([panel(shown, "picture"), panel(flow_picture(moment.flow, shown), "flow heard in the music")])
     return np.vstack([above, below])
 

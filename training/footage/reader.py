@@ -226,7 +226,7 @@ def pictures(footage: Footage) -> Iterator[TickPicture]:
         if before is None:
             raise FootageError("no picture in it can be decoded")
         after = next(source, None)
-        shown: NDArray[np.uint8] | None = None
+        previous: NDArray[np.uint8] | None = None
         for tick in range(footage.ticks):
             at = tick / TICKS_PER_SECOND
             while after is not None and abs(after[1] - at) <= abs(before[1] - at):
@@ -234,8 +234,8 @@ def pictures(footage: Footage) -> Iterator[TickPicture]:
             if at - before[1] > 1.0 and after is None:
                 raise FootageError(f"its pictures end at {before[1]:.1f} of {footage.seconds:.1f} s")
             image = before[0]
-            yield TickPicture(image, before[1], shown is not image)
-            shown = image
+            yield TickPicture(image, before[1], previous is not image)
+            previous = image
 
 
 def camera_frames(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
@@ -268,7 +268,7 @@ def sound(footage: Footage) -> NDArray[np.float32]:
     layout = "mono" if out.shape[0] == 1 else "stereo"
     resampler: Any = None
     place = 0
-    heard = False
+    any_sound = False
     with av.open(str(footage.sound_path)) as container:
         for frame in _decode(container, _stream(container, "audio")):
             at = place if frame.time is None else round((frame.time - footage.sound_start_s) * MASTER_RATE)
@@ -280,12 +280,12 @@ def sound(footage: Footage) -> NDArray[np.float32]:
                 place = at
             frame.pts = None
             place = _put(out, place, resampler.resample(frame))
-            heard = True
+            any_sound = True
             if place >= length:
                 break
         if resampler is not None and place < length:
             _put(out, place, resampler.resample(None))
-    if not heard:
+    if not any_sound:
         raise FootageError("no sound in it can be decoded")
     return out
 

@@ -60,10 +60,10 @@ def _row(folder: Path, facts: dict[str, Any], split: str) -> str:
     notes = "".join(f"<br><span class=odd>{html.escape(note)}</span>" for note in facts["notes"])
     offset, sure = facts["offset_ms"], facts["offset_confidence"]
     odd = " odd" if offset is not None and abs(offset) > DOUBTFUL_MS and sure > SURE else ""
-    told = "" if offset is None else f"{offset:+.0f} ms ({sure:.1f})"
+    offset_text = "" if offset is None else f"{offset:+.0f} ms ({sure:.1f})"
     stored = f"{facts['width']}x{facts['height']}, {facts['rate_hz']:.2f} fps, {facts['samplerate']} Hz"
     return (
         f"<tr><td>{image}<td>{html.escape(facts['name'])}{notes}<td>{split}<td class=n>{facts['seconds']:.1f} s"
         f"<td>{stored}<td class=n>{levels['rms_db']:.0f}, {levels['peak_db']:.0f} dB"
-        f"<td class=n>{100 * levels['silent_share']:.0f} %<td class='n{odd}'>{told}"
+        f"<td class=n>{100 * levels['silent_share']:.0f} %<td class='n{odd}'>{offset_text}"
     )

@@ -24,11 +24,11 @@ class MediaWriter:
         heard: its sound, float32 [1 or 2, 1764 T] at 44.1 kHz.
     """
 
-    def __init__(self, path: Path, heard: NDArray[np.float32]) -> None:
+    def __init__(self, path: Path, sound: NDArray[np.float32]) -> None:
         self._path = path
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        self._sound = np.round(np.clip(heard, -1.0, 1.0) * 32767.0).astype(np.int16)
-        self._layout = "mono" if heard.shape[0] == 1 else "stereo"
+        self._sound = np.round(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
+        self._layout = "mono" if sound.shape[0] == 1 else "stereo"
         self._container: Any = av.open(str(self._part), "w", format="matroska")
         self._video: Any = self._container.add_stream("libx264", rate=TICKS_PER_SECOND)
         self._video.pix_fmt = "yuv420p"
@@ -50,11 +50,11 @@ class MediaWriter:
         frame.pts, frame.time_base = self._count, Fraction(1, TICKS_PER_SECOND)
         first = self._count * MASTER_TICK
         block = np.ascontiguousarray(self._sound[:, first : first + MASTER_TICK].T).reshape(1, -1)
-        heard = av.AudioFrame.from_ndarray(block, format="s16", layout=self._layout)
-        heard.sample_rate, heard.pts, heard.time_base = MASTER_RATE, first, Fraction(1, MASTER_RATE)
+        sound = av.AudioFrame.from_ndarray(block, format="s16", layout=self._layout)
+        sound.sample_rate, sound.pts, sound.time_base = MASTER_RATE, first, Fraction(1, MASTER_RATE)
         self._count += 1
         self._container.mux(self._video.encode(frame))
-        self._container.mux(self._audio.encode(heard))
+        self._container.mux(self._audio.encode(sound))
 
     def _finish(self) -> None:
         self._container.mux(self._video.encode(None))

@@ -44,17 +44,17 @@ def through_opus(sound: NDArray[np.float32], rate: int, bits_per_second: int) ->
         for frame in container.decode(audio=0):
             frame.pts = None
             parts += [out.to_ndarray().ravel() for out in resampler.resample(frame)]
-    heard = soxr.resample(np.concatenate(parts).astype(np.float32), OPUS_RATE, rate, quality="VHQ")
-    return in_line(heard, sound, rate // 50)
+    decoded = soxr.resample(np.concatenate(parts).astype(np.float32), OPUS_RATE, rate, quality="VHQ")
+    return in_line(decoded, sound, rate // 50)
 
 
-def in_line(heard: NDArray[np.float32], sound: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
+def in_line(decoded: NDArray[np.float32], sound: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
     """Shift a copy by up to `reach` samples so that it matches the original best, and give it its length."""
-    size = 1 << (sound.size + heard.size).bit_length()
-    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sound, size)), size)
+    size = 1 << (sound.size + decoded.size).bit_length()
+    match = np.fft.irfft(np.fft.rfft(decoded, size) * np.conj(np.fft.rfft(sound, size)), size)
     lags = np.r_[0 : reach + 1, -reach:0]
     lag = int(lags[np.argmax(match[lags])])
-    moved = heard[lag:] if lag >= 0 else np.pad(heard, (-lag, 0))
+    shifted = decoded[lag:] if lag >= 0 else np.pad(decoded, (-lag, 0))
     out = np.zeros(sound.size, np.float32)
-    out[: min(sound.size, moved.size)] = moved[: sound.size]
+    out[: min(sound.size, shifted.size)] = shifted[: sound.size]
     return out

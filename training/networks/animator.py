@@ -19,7 +19,7 @@ from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
-FROM_NOISE = 0.3
+FIRST_STEP_SHARE = 0.3
 """How often it learns the first step of the way."""
 
 
@@ -41,7 +41,7 @@ class AnimatorRecipe:
     mobiles: int = 800
     batch: int = 12
     length: int = 48
-    chosen: int = 8
+    samples: int = 8
     learning_rate: float = 1e-3
     unsure: float = 0.03
     forgotten: float = 0.5
@@ -59,7 +59,7 @@ class AnimatorBatch(NamedTuple):
     where, before, flow [N, 2, G, G] of those moments.
     """
 
-    heard: Tensor
+    audio: Tensor
     time_s: Tensor
     still: Tensor
     rows: Tensor
@@ -82,11 +82,11 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
     """Stretches of clips, some seen in a mirror, with the map that their own flow makes."""
     count, total = data.level.shape
     clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
-    begun = torch.from_numpy(rng.integers(0, len(STARTS), recipe.batch))
-    start = torch.tensor(STARTS)[begun]
+    which = torch.from_numpy(rng.integers(0, len(STARTS), recipe.batch))
+    start = torch.tensor(STARTS)[which]
     length = min(recipe.length, total - max(STARTS))
     flow = data.flow[clip[:, None], start[:, None] + torch.arange(length)].float()
-    where, still = data.where[clip, begun].float(), data.stills[clip, begun]
+    where, still = data.where[clip, which].float(), data.stills[clip, which]
     mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5) & data.turns[clip]
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
     flow[mirrored] = flow[mirrored].flip(-1) * turn
@@ -99,9 +99,9 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
     for tick in range(length):
         maps.append(where)
         where = advance_map(where, share * flow[:, tick], keep)
-    chosen = torch.from_numpy(np.stack([rng.choice(length, recipe.chosen, False) for _ in range(recipe.batch)]))
-    rows = torch.arange(recipe.batch).repeat_interleave(recipe.chosen)
-    ticks = chosen.flatten()
+    samples = torch.from_numpy(np.stack([rng.choice(length, recipe.samples, False) for _ in range(recipe.batch)]))
+    rows = torch.arange(recipe.batch).repeat_interleave(recipe.samples)
+    ticks = samples.flatten()
     before = torch.where((ticks > 0)[:, None, None, None], flow[rows, (ticks - 1).clamp_min(0)], 0.0)
     before = share[rows] * before + recipe.unsure * torch.from_numpy(rng.normal(size=tuple(before.shape))).float()
     before = before * torch.from_numpy(rng.random(rows.numel()) >= recipe.forgotten).float()[:, None, None, None]
@@ -109,7 +109,7 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
         rng.uniform(0, 3600, (recipe.batch, 1))
     )
     return AnimatorBatch(
-        data.heard[clip].float(),
+        data.audio[clip].float(),
         seconds,
         still,
         rows,
@@ -122,10 +122,10 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
 
 def moments(model: Animator, batch: AnimatorBatch) -> AnimatorCondition:
     """What the field network knows of the chosen moments."""
-    shown = model.eyes(batch.still)
-    context = model(batch.heard, batch.time_s, shown)
+    features = model.eyes(batch.still)
+    context = model(batch.audio, batch.time_s, features)
     return AnimatorCondition(
-        context[batch.rows, batch.ticks], warp_features(shown[batch.rows], batch.where), batch.where, batch.before
+        context[batch.rows, batch.ticks], warp_features(features[batch.rows], batch.where), batch.where, batch.before
     )
 
 
@@ -133,7 +133,7 @@ def loss_of(model: Animator, batch: AnimatorBatch, rng: np.random.Generator) -> 
     """The mean error of where the way from noise to the flow ends; see `Animator.loss`."""
     noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
     # The first step, from nothing but noise, is what every field begins with.
-    share = torch.from_numpy(np.where(rng.random(len(noise)) < FROM_NOISE, 0.0, rng.random(len(noise)))).float()
+    share = torch.from_numpy(np.where(rng.random(len(noise)) < FIRST_STEP_SHARE, 0.0, rng.random(len(noise)))).float()
     share = share.to(batch.flow.device)
     return model.loss(moments(model, batch), batch.flow, noise, share).mean()
 
@@ -153,11 +153,11 @@ class AnimatorTraining(NetworkTrainer[Animator]):
     ) -> None:
         super().__init__(recipe, model, device, salt=31)
         self.recipe = recipe
-        held = max(1, len(data.level) // HELD_PART)
+        held_count = max(1, len(data.level) // HELD_PART)
         # Performers and mobiles lie one after the other: the held-out ones are of both.
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
         mixed = MotionClips(*(getattr(data, name)[order] for name in MotionClips.__dataclass_fields__))
-        self._train, self._held = mixed.rows(slice(None, -held)), mixed.rows(slice(-held, None))
+        self._train, self._held = mixed.rows(slice(None, -held_count)), mixed.rows(slice(-held_count, None))
 
     def _draw(self, data: MotionClips, rng: np.random.Generator) -> AnimatorBatch:
         return AnimatorBatch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
@@ -183,9 +183,9 @@ class AnimatorTraining(NetworkTrainer[Animator]):
             rows["loss"].append(float(model.loss(moment, batch.flow, noise, torch.rand(len(noise))).mean()))
             rows["still"].append(float(end_point_error(torch.zeros_like(batch.flow), batch.flow)))
             rows["likeliest"].append(float(end_point_error(model.sample(moment, 0.0 * noise), batch.flow)))
-            drawn = model.sample(moment, 0.5 * noise)
-            rows["drawn"].append(float(end_point_error(drawn, batch.flow)))
-            rows["speed"].append(float(end_point_error(drawn, 0.0 * drawn)) / (rows["still"][-1] + 1e-9))
+            sample = model.sample(moment, 0.5 * noise)
+            rows["drawn"].append(float(end_point_error(sample, batch.flow)))
+            rows["speed"].append(float(end_point_error(sample, 0.0 * sample)) / (rows["still"][-1] + 1e-9))
         return {name: float(np.mean(values)) for name, values in rows.items()}
 
 
@@ -219,9 +219,9 @@ def train_animator(
     device = device or Device()
     torch.manual_seed(0)
     with device.main_first():
-        played, hung = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
-    data = concatenate(played, hung)
-    model = Animator(getattr(start, "config", AnimatorConfig(latent_dim=data.heard.shape[-1])))
+        performer_data, mobile_data = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
+    data = concatenate(performer_data, mobile_data)
+    model = Animator(getattr(start, "config", AnimatorConfig(latent_dim=data.audio.shape[-1])))
     if start is not None:
         model.load_state_dict(start.state_dict())
     training = AnimatorTraining(recipe, model, data, device)

@@ -93,10 +93,10 @@ class QuantizerTrainer:
         codebook, usage = self.quantizer.codebooks[k], self.usage[k]
         count = self._sum(torch.bincount(index, minlength=codebook.shape[0]).float())
         total = self._sum(torch.zeros_like(codebook).index_add_(0, index, x))
-        kept = usage * self.decay
-        usage.copy_(kept + (1 - self.decay) * count)
+        decayed = usage * self.decay
+        usage.copy_(decayed + (1 - self.decay) * count)
         used = count > 0
-        codebook[used] = (codebook[used] * kept[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
+        codebook[used] = (codebook[used] * decayed[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
         dead = (usage < 0.003).nonzero()[:16, 0]
         if dead.numel():
             codebook[dead] = _random_rows(x, dead.numel())
@@ -152,7 +152,7 @@ class CodecTraining(DecoderTraining[Codec]):
         elif self.step >= self.how.bypass_steps:
             latents, commit = self.quantize(latents)
         mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
-        self.learn(mel + 0.25 * commit + self.recipe.place_weight * place)
+        self.update(mel + 0.25 * commit + self.recipe.place_weight * place)
         alive = (self.quantize.usage > USED).float().mean()
         losses = {"mel": mel, "place": place, "commit": commit, "alive": alive}
         return {name: float(value.detach()) for name, value in losses.items()}
@@ -168,13 +168,13 @@ class CodecTraining(DecoderTraining[Codec]):
     @torch.no_grad()
     def _begin(self, rng: np.random.Generator) -> None:
         listening = self.codec.encoder.listening
-        heard = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.many(rng, 80)]
-        init_linear_paths(self.codec.encoder, self.judge.decoder, torch.cat(heard))
+        levels = [listening.step(x, listening.init_state(x.shape[0]))[0].flatten(0, 1) for x in self.batches(rng, 80)]
+        init_linear_paths(self.codec.encoder, self.judge.decoder, torch.cat(levels))
         self.device.same(self.codec)
 
     @torch.no_grad()
     def _collect(self, rng: np.random.Generator, batches: int) -> Tensor:
-        return torch.cat([self.codec.encoder(x).transpose(1, 2).flatten(0, 1) for x in self.many(rng, batches)])
+        return torch.cat([self.codec.encoder(x).transpose(1, 2).flatten(0, 1) for x in self.batches(rng, batches)])
 
 
 def train_codec(

@@ -54,12 +54,12 @@ class DecoderObjective:
         """Latents [B, D, T] of sound x [B, 1, 640 T]; the noise begins at a frame's number."""
         with self.device.autocast():
             state = self.decoder.init_state(latents.shape[0], frame)
-            said, _ = self.decoder.say(latents, state[:-3])
+            parameters, _ = self.decoder.say(latents, state[:-3])
         # Phases need single precision.
-        levels = SynthesisLevels(*(part.float() for part in said.levels))
+        levels = SynthesisLevels(*(part.float() for part in parameters.levels))
         y, _ = self.decoder.synthesizer.step(levels, state[-3:])
         true, level = self.true_places(x)
-        squares = (level > 1.5 * QUIET).float() * (said.places.float() - true).square()
+        squares = (level > 1.5 * QUIET).float() * (parameters.places.float() - true).square()
         return DecoderLosses(mel_distance(y[:, 0], x[:, 0]), squares.sum(-1).mean())
 
     @torch.no_grad()
@@ -155,11 +155,11 @@ class DecoderTraining(ABC, Generic[Network]):
         """A batch of sound [B, 1, n]."""
         return draw_crops(self.corpus, rng, self.recipe.batch).to(self.device.device)
 
-    def many(self, rng: np.random.Generator, batches: int) -> Iterator[Tensor]:
+    def batches(self, rng: np.random.Generator, batches: int) -> Iterator[Tensor]:
         """Batches to begin from."""
         return (self.crops(rng) for _ in range(batches))
 
-    def learn(self, loss: Tensor) -> None:
+    def update(self, loss: Tensor) -> None:
         """Follow a loss's gradient, and count the step."""
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, self.network.parameters())
@@ -172,11 +172,11 @@ class DecoderTraining(ABC, Generic[Network]):
 
     def test(self) -> dict[str, float]:
         """The averaged network's mel distance on held-out clips."""
-        x, y = self.hear()
+        x, y = self.reconstruct()
         return {"mel": float(mel_distance(y, x))}
 
     @torch.no_grad()
-    def hear(self) -> tuple[Tensor, Tensor]:
+    def reconstruct(self) -> tuple[Tensor, Tensor]:
         """Held-out clips and what the averaged network makes of them: float32 [8, n] twice."""
         if self._held is None:
             self._held = held_out_sounds(HELD_SEEDS).to(self.device.device)
@@ -197,7 +197,7 @@ def run_decoder_training(training: DecoderTraining[Network], work: Path, name: s
     """Train or go on training, with held-out sounds beside the curves; returns the checkpoint's path."""
 
     def listen(curves: Curves) -> None:
-        for label, sounds in zip(("held-out", "held-out, given back"), training.hear(), strict=True):
+        for label, sounds in zip(("held-out", "held-out, given back"), training.reconstruct(), strict=True):
             curves.sound(training.step, label, sounds.flatten().cpu(), SAMPLE_RATE)
 
     silent = not training.device.main

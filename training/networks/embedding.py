@@ -54,7 +54,7 @@ class FramePredictions(NamedTuple):
     kind: Tensor
     pitch: Tensor
     heat: Tensor | None = None
-    begun: Tensor | None = None
+    coarse: Tensor | None = None
     near: Tensor | None = None
 
 
@@ -98,11 +98,11 @@ class EmbeddingWithHeads(nn.Module):
     def forward(self, image: Tensor) -> FramePredictions:
         """uint8 [B, S, S, 3] -> what is read."""
         if not isinstance(self.network, VisualEmbedding):
-            seen = self.network(image)
-            return FramePredictions(self.places(seen), self.kind(seen), self.pitch(seen))
-        seen, heat, begun, near = self.network.look(image)
+            embedding = self.network(image)
+            return FramePredictions(self.places(embedding), self.kind(embedding), self.pitch(embedding))
+        embedding, heat, coarse, near = self.network.look(image)
         heat = heat[:, : len(PLACE_COLUMNS) // 2]
-        return FramePredictions(self.places(seen), self.kind(seen), self.pitch(seen), heat, begun, near)
+        return FramePredictions(self.places(embedding), self.kind(embedding), self.pitch(embedding), heat, coarse, near)
 
 
 def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -160,16 +160,16 @@ def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
     places = F.smooth_l1_loss(got.places, want[:, PLACE_COLUMNS], beta=0.002)
     kind = F.cross_entropy(got.kind, want[:, KIND_COLUMNS].argmax(1))
     pitch = F.cross_entropy(got.pitch, pitch_of(want), ignore_index=-1)
-    found = heatmap_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
-    if got.begun is not None and got.near is not None:
-        found = found + heatmap_loss(got.near, _window_positions(got.begun, want))
-    return 15.0 * places + 0.2 * kind + 0.2 * pitch + 0.1 * found
+    map_loss = heatmap_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
+    if got.coarse is not None and got.near is not None:
+        map_loss = map_loss + heatmap_loss(got.near, _window_positions(got.coarse, want))
+    return 15.0 * places + 0.2 * kind + 0.2 * pitch + 0.1 * map_loss
 
 
-def _window_positions(begun: Tensor, want: Tensor) -> Tensor:
+def _window_positions(coarse: Tensor, want: Tensor) -> Tensor:
     """Where in the windows of the second look its points are: [B, 2 C] in 0..1, x and y in turn, of facts [B, L]."""
     columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in REFINED_POINTS for axis in (0, 1)]
-    away = 2.0 * want[:, columns].view(*begun.shape) - 1.0 - begun
+    away = 2.0 * want[:, columns].view(*coarse.shape) - 1.0 - coarse
     return (0.5 + 0.5 * away * (VIEW_SIDE / WINDOW)).flatten(1)
 
 

@@ -69,7 +69,7 @@ class LatentRecipe:
 class LatentBatch(NamedTuple):
     """Clips of one step: motions, sound [B, T, frames * codec_dim], and the facts; shapes as in `Examples`."""
 
-    seen: Motions
+    motions: Motions
     sound: Tensor
     mel: Tensor
     attack: Tensor
@@ -100,9 +100,9 @@ def draw_batch(
     at = (rows[:, None], start[:, None] + torch.arange(recipe.length))
     plain = data.speed[at].float()
     flow, speed = vary(data.flow[at].float(), plain.clone(), rng)
-    seen = Motions(flow, speed, unsure(data.embedding[at], rng), data.age[at])
+    motions = Motions(flow, speed, unsure(data.embedding[at], rng), data.age[at])
     return LatentBatch(
-        seen,
+        motions,
         sound[at].float(),
         data.mel[at].float(),
         data.attack[at].float(),
@@ -132,7 +132,7 @@ def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, T
 
 def losses(model: Latent, batch: LatentBatch) -> dict[str, Tensor]:
     """What is minimized, weighted: contrast, the facts from both sides, and each latent from the other."""
-    video, audio = model.video(batch.seen), model.audio(batch.sound)
+    video, audio = model.video(batch.motions), model.audio(batch.sound)
     moment, clip = contrast(video, audio, model.sharpness)
     parts = {"moment": moment, "clip": clip}
     weight = torch.tensor(ATTACK_WEIGHT, device=video.device)
@@ -173,15 +173,15 @@ class LatentTraining:
         self.optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02
         )
-        held = max(1, min(len(sound) // 4, max(8, len(sound) // HELD_PART)))
-        self._train = (data.rows(slice(None, -held)), sound[:-held])
-        self._test = (data.rows(slice(-held, None)), sound[-held:])
+        held_count = max(1, min(len(sound) // 4, max(8, len(sound) // HELD_PART)))
+        self._train = (data.rows(slice(None, -held_count)), sound[:-held_count])
+        self._test = (data.rows(slice(-held_count, None)), sound[-held_count:])
         self.step = 0
 
     def _draw(self, part: tuple[Examples, Tensor], rng: np.random.Generator) -> LatentBatch:
         batch = draw_batch(*part, rng, self.recipe, self.model.config)
         where = self.device.device
-        return LatentBatch(Motions(*(x.to(where) for x in batch.seen)), *(x.to(where) for x in batch[1:]))
+        return LatentBatch(Motions(*(x.to(where) for x in batch.motions)), *(x.to(where) for x in batch[1:]))
 
     def advance(self) -> dict[str, float]:
         """One step; returns its losses."""
@@ -253,9 +253,12 @@ def train_latent(
     if isinstance(sounding, Vocoder):
         config = replace(config, mel_dim=sounding.config.dim)
     else:
-        heard = sounding.config
+        codec_config = sounding.config
         config = replace(
-            config, codec_dim=heard.latent_dim, num_codebooks=heard.num_codebooks, cardinality=heard.cardinality
+            config,
+            codec_dim=codec_config.latent_dim,
+            num_codebooks=codec_config.num_codebooks,
+            cardinality=codec_config.cardinality,
         )
     model = Latent(getattr(start, "config", config))
     if isinstance(sounding, TokenCodec):

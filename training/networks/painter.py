@@ -23,7 +23,7 @@ from models.pictures.pose import PoseEstimator
 from models.vision.embedding import VisualEmbedding
 from training.bundling import load_network
 from training.datasets.animator import MotionClips, load_motion_clips
-from training.datasets.animator_rollouts import LITTLE
+from training.datasets.animator_rollouts import LITTLE_CHANCE
 from training.datasets.painter import PainterExamples, load_painter_examples
 from training.datasets.painter_views import PainterViews, load_views
 from training.datasets.pose import PLAYER_SEED
@@ -35,17 +35,17 @@ from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
 """One clip of so many is held out for the curves."""
-BEGINNING = 0.9
+FIRST_STEP_SHARE = 0.9
 """How often it learns the way from its beginning: a show goes it in one step."""
-MENDING = 0.85
+MENDING_SHARE = 0.85
 """How often it learns with little imagination: that is how it is mostly used."""
-TOLD = 0.35
+TRUTH_SHARE = 0.35
 """How often it is told where points truly are, at the beginning."""
-PAIRED = 0.75
+PAIR_SHARE = 0.75
 """How much of a batch are pairs of views of players, which nothing has moved; see `training.datasets.painter_views`."""
-LOOKED_AT = 20
+PAIR_CLIPS = 20
 """For each performer whose still the animator has moved, so many are looked at for those pairs."""
-BODIES = 20
+BODY_CLIPS = 20
 """And of so many it is learned how limbs bend."""
 
 
@@ -72,9 +72,9 @@ class PainterRecipe:
         """The learning rate of a step."""
         return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
 
-    def told_at(self, step: int) -> float:
+    def truth_share_at(self, step: int) -> float:
         """How often it is told where points truly are: less and less, in the last quarter never, as in a show."""
-        return TOLD * max(0.0, 1.0 - step / (0.75 * self.steps))
+        return TRUTH_SHARE * max(0.0, 1.0 - step / (0.75 * self.steps))
 
 
 def to_signed(pictures: Tensor) -> Tensor:
@@ -84,10 +84,10 @@ def to_signed(pictures: Tensor) -> Tensor:
 
 def painter_inputs(data: PainterExamples, imagination: Tensor) -> PainterInputs:
     """What the painter is told of moments."""
-    where, flow, heard = data.where.float(), data.flow.float(), data.heard.float()
-    seen, said = data.seen.float(), data.said.float()
+    where, flow, audio = data.where.float(), data.flow.float(), data.audio.float()
+    embedding, points = data.embedding.float(), data.points.float()
     return PainterInputs(
-        to_signed(data.warped), to_signed(data.prior), where, flow, heard, imagination, data.chance, seen, said
+        to_signed(data.warped), to_signed(data.prior), where, flow, audio, imagination, data.chance, embedding, points
     )
 
 
@@ -97,10 +97,10 @@ class PainterBatch(NamedTuple):
     wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
     """
 
-    sitting: PainterInputs
+    inputs: PainterInputs
     wanted: Tensor
     sharp: Tensor
-    went: Tensor
+    displacement: Tensor
     weight: Tensor
 
 
@@ -116,30 +116,30 @@ def draw_batch(
     Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
     is; with more imagination it is to paint what is heard.
     """
-    paired = round(PAIRED * recipe.batch) if views is not None else 0
+    paired = round(PAIR_SHARE * recipe.batch) if views is not None else 0
     rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
     if views is not None:
         rows = concatenate([views.pairs(rng, paired), rows])
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
-    imagination = np.where(rng.random(recipe.batch) < MENDING, little, much).astype(np.float32)
-    sitting, wanted = painter_inputs(rows, torch.from_numpy(imagination)), to_signed(rows.wanted)
-    stays = ~rows.turns & (rows.chance > LITTLE) & (sitting.imagination <= REPAIR_LIMIT)
-    wanted = torch.where(stays[:, None, None, None], sitting.warped, wanted)
+    imagination = np.where(rng.random(recipe.batch) < MENDING_SHARE, little, much).astype(np.float32)
+    inputs, wanted = painter_inputs(rows, torch.from_numpy(imagination)), to_signed(rows.wanted)
+    stays = ~rows.turns & (rows.chance > LITTLE_CHANCE) & (inputs.imagination <= REPAIR_LIMIT)
+    wanted = torch.where(stays[:, None, None, None], inputs.warped, wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
     mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
-    where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (sitting.where, sitting.flow))
+    where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (inputs.where, inputs.flow))
     light = torch.from_numpy(rng.uniform(0.7, 1.0, (recipe.batch, 3, 1, 1)).astype(np.float32))
     warped, prior, wanted = (
-        (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (sitting.warped, sitting.prior, wanted)
+        (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (inputs.warped, inputs.prior, wanted)
     )
     # Other colours for the whole batch: what is red in one is blue in another.
     hues = torch.from_numpy(rng.permutation(3))
     warped, prior, wanted = (x[:, hues] for x in (warped, prior, wanted))
     sharp = (rows.turns | stays).float()
-    told = torch.from_numpy(rng.random(recipe.batch) < recipe.told_at(step))[:, None, None]
-    went = torch.where(told, rows.went.float(), torch.nan)
-    known = sitting._replace(warped=warped, prior=prior, where=where, flow=flow)
-    return PainterBatch(known, wanted, sharp, went, rows.weight)
+    with_truth = torch.from_numpy(rng.random(recipe.batch) < recipe.truth_share_at(step))[:, None, None]
+    displacement = torch.where(with_truth, rows.displacement.float(), torch.nan)
+    inputs = inputs._replace(warped=warped, prior=prior, where=where, flow=flow)
+    return PainterBatch(inputs, wanted, sharp, displacement, rows.weight)
 
 
 class PainterTraining(NetworkTrainer[Painter]):
@@ -157,17 +157,17 @@ class PainterTraining(NetworkTrainer[Painter]):
         recipe: PainterRecipe,
         model: Painter,
         data: PainterExamples,
-        held: PainterExamples,
+        held_out: PainterExamples,
         views: PainterViews | None = None,
         device: Device | None = None,
     ) -> None:
         super().__init__(recipe, model, device, salt=41)
         self.recipe = recipe
         self._train = data
-        self._held = held.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held.prior))[:400]))
+        self._held = held_out.rows(torch.from_numpy(np.random.default_rng(0).permutation(len(held_out.prior))[:400]))
         self._views, self._held_pairs = views, None
         if views is not None:
-            others = held_out_count(len(views.seen))
+            others = held_out_count(len(views.pictures))
             self._views = views.rows(slice(None, -others))
             self._held_pairs = views.rows(slice(-others, None)).pairs(np.random.default_rng(0), 400)
 
@@ -175,13 +175,13 @@ class PainterTraining(NetworkTrainer[Painter]):
         """The error of the way to the wanted pictures, of a batch."""
         where = self.device.device
         with torch.autocast(where.type, enabled=False):
-            drawn = draw_batch(self._train, rng, self.recipe, self._views, self.step)
-        count = len(drawn.wanted)
-        noise = torch.from_numpy(rng.normal(size=tuple(drawn.wanted.shape)).astype(np.float32))
-        share = torch.from_numpy(np.where(rng.random(count) < BEGINNING, 0.0, rng.random(count))).float()
-        known = PainterInputs(*(x.to(where) for x in drawn.sitting))
-        wanted, sharp, went, weight = (x.to(where) for x in drawn[1:])
-        return (self.model.loss(known, wanted, noise.to(where), share.to(where), sharp, went) * weight).mean()
+            batch = draw_batch(self._train, rng, self.recipe, self._views, self.step)
+        count = len(batch.wanted)
+        noise = torch.from_numpy(rng.normal(size=tuple(batch.wanted.shape)).astype(np.float32))
+        share = torch.from_numpy(np.where(rng.random(count) < FIRST_STEP_SHARE, 0.0, rng.random(count))).float()
+        inputs = PainterInputs(*(x.to(where) for x in batch.inputs))
+        wanted, sharp, displacement, weight = (x.to(where) for x in batch[1:])
+        return (self.model.loss(inputs, wanted, noise.to(where), share.to(where), sharp, displacement) * weight).mean()
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
@@ -203,8 +203,8 @@ def held_out_count(count: int) -> int:
 
 def split(data: PainterExamples) -> tuple[PainterExamples, PainterExamples]:
     """Moments that lie clip by clip: those to learn from, and those of the last clips."""
-    held = held_out_count(len(data.prior))
-    return data.rows(slice(None, -held)), data.rows(slice(-held, None))
+    held_out = held_out_count(len(data.prior))
+    return data.rows(slice(None, -held_out)), data.rows(slice(-held_out, None))
 
 
 def concatenate(parts: Sequence[PainterExamples]) -> PainterExamples:
@@ -227,13 +227,13 @@ def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: flo
     squares = torch.zeros(2)
     for part in torch.arange(len(data.prior)).split(50):
         rows = data.rows(part)
-        sitting = painter_inputs(rows, torch.full((len(part),), imagination))
-        noise = torch.from_numpy(rng.normal(size=tuple(sitting.warped.shape)).astype(np.float32))
-        painted = model.paint(PainterInputs(*(x.to(where) for x in sitting)), noise.to(where)).cpu()
+        inputs = painter_inputs(rows, torch.full((len(part),), imagination))
+        noise = torch.from_numpy(rng.normal(size=tuple(inputs.warped.shape)).astype(np.float32))
+        painted = model.paint(PainterInputs(*(x.to(where) for x in inputs)), noise.to(where)).cpu()
         wanted, hidden = to_signed(rows.wanted), rows.hidden[:, None]
-        told = ~rows.turns & (rows.chance <= LITTLE)
-        squares += torch.stack([(x - wanted)[told].square().sum() for x in (painted, sitting.prior)])
-        for name, picture in (("painted", painted), ("moved", sitting.warped)):
+        with_truth = ~rows.turns & (rows.chance <= LITTLE_CHANCE)
+        squares += torch.stack([(x - wanted)[with_truth].square().sum() for x in (painted, inputs.prior)])
+        for name, picture in (("painted", painted), ("moved", inputs.warped)):
             error = (picture - wanted).abs().mean(1, keepdim=True) / 2.0
             slopes = sum(
                 nn.functional.pad((picture - wanted).diff(dim=dim).abs(), pad).mean(1, keepdim=True) / 2.0
@@ -248,27 +248,29 @@ def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: flo
     return means | ({"gain_db": 10.0 * float(torch.log10(squares[1] / squares[0]))} if squares.min() > 0 else {})
 
 
-def _sizes(bundle: Path, played: MotionClips) -> PainterConfig:
+def _sizes(bundle: Path, performer_data: MotionClips) -> PainterConfig:
     """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
-    return PainterConfig(latent_dim=played.heard.shape[-1], seen_dim=played.seen.shape[-1], points=points)
+    return PainterConfig(
+        latent_dim=performer_data.audio.shape[-1], seen_dim=performer_data.embedding.shape[-1], points=points
+    )
 
 
-def load_or_train_bends(bends: JointEstimator, kept: Path, players: int, steps: int) -> None:
+def load_or_train_bends(bends: JointEstimator, path: Path, players: int, steps: int) -> None:
     """Teach how limbs bend, half a minute; or take what was learned before."""
-    if kept.exists():
-        load_model(bends, kept)
+    if path.exists():
+        load_model(bends, path)
         return
     print(train_bends(bends, body_joints(range(PLAYER_SEED, PLAYER_SEED + players)), steps))
-    _save_weights(bends, kept)
+    _save_weights(bends, path)
 
 
-def _save_weights(model: nn.Module, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
+def _save_weights(model: nn.Module, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
     save_model(model, str(part))
-    part.replace(kept)
+    part.replace(path)
 
 
 def train_painter(
@@ -303,20 +305,23 @@ def train_painter(
         animator, pose = (load_network(bundle, network) for network in ("animator", "pose"))
         if not isinstance(animator, Animator) or not isinstance(pose, PoseEstimator):
             raise TypeError("the bundle's animator or pose is of another class")
-        played, hung = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
-        parts = load_painter_examples(work, played, hung, animator, pose)
-        views = load_views(work / "views", bundle, LOOKED_AT * recipe.performers)
-    data, held = (concatenate(some) for some in zip(*map(split, parts), strict=True))
-    model = start if isinstance(start, Painter) else Painter(_sizes(bundle, played))
+        performer_data, mobile_data = load_motion_clips(work, bundle, recipe.performers, recipe.mobiles)
+        parts = load_painter_examples(work, performer_data, mobile_data, animator, pose)
+        views = load_views(work / "views", bundle, PAIR_CLIPS * recipe.performers)
+    data, held_out = (concatenate(some) for some in zip(*map(split, parts), strict=True))
+    model = start if isinstance(start, Painter) else Painter(_sizes(bundle, performer_data))
     if model.bends is not None:
         if start is None and not (work / "painter" / "painter.safetensors").exists():
             bending = min(recipe.bending, 8 * recipe.steps)
             with device.main_first():
                 load_or_train_bends(
-                    model.bends, work / "painter" / f"bends-{bending}.safetensors", BODIES * recipe.performers, bending
+                    model.bends,
+                    work / "painter" / f"bends-{bending}.safetensors",
+                    BODY_CLIPS * recipe.performers,
+                    bending,
                 )
         model.bends.requires_grad_(False)
-    training = PainterTraining(recipe, model, data, held, views, device)
+    training = PainterTraining(recipe, model, data, held_out, views, device)
     plan = Plan(recipe.steps, minutes, test_every=500, silent=not device.main)
     return run(training, work / "painter", "painter", plan)
 

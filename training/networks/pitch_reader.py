@@ -28,7 +28,7 @@ TICKS = int(PLAYER_S * TICKS_PER_SECOND)
 BATCH = 48
 RATE = 2e-3
 PLACES = 2 * len(POINTS)
-AWRY, WANDERING, TREMBLING = 0.0050, 0.0045, 0.0025
+CLIP_ERROR, SLOW_ERROR, FRAME_ERROR = 0.0050, 0.0045, 0.0025
 """Typical errors of the visual network in -1..1: one that stays for a whole clip, one that goes with what is shown, and
 one of every picture. Measured on 80 clips of each instrument: 0.004 to 0.010; 0.005 to 0.008 for the latter two, of
 which 0.5 to 0.85 is left after one tick, 0.1 to 0.45 after 8 and nothing after 25."""
@@ -84,16 +84,16 @@ def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
     angle, scale = 0.07 * normal(count), (0.12 * normal(count)).exp()
     cos, sin = scale * angle.cos(), scale * angle.sin()
     turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
-    moved = places @ turn[:, None].transpose(2, 3) + 0.08 * normal(count, 1, 1, 2)
+    turned = places @ turn[:, None].transpose(2, 3) + 0.08 * normal(count, 1, 1, 2)
     stay = math.exp(-1.0 / WANDER_TICKS)
     lead = int(4 * WANDER_TICKS)
     noise = rng.standard_normal((count, lead + length, points, 2), np.float32)
     wandering = lfilter([math.sqrt(1.0 - stay**2)], [1.0, -stay], noise, axis=1)[:, lead:].astype(np.float32)
-    error = AWRY * normal(count, 1, points, 2) + WANDERING * torch.from_numpy(wandering)
-    error = error + TREMBLING * normal(count, length, points, 2)
+    error = CLIP_ERROR * normal(count, 1, points, 2) + SLOW_ERROR * torch.from_numpy(wandering)
+    error = error + FRAME_ERROR * normal(count, length, points, 2)
     # Some scenes are seen well and some badly, and so are some points.
     how = (0.6 * normal(count, 1, 1, 1) + 0.4 * normal(count, 1, points, 1)).exp()
-    return (moved + how * error).clamp(-1.0, 1.0)
+    return (turned + how * error).clamp(-1.0, 1.0)
 
 
 class _PlayerBatch(NamedTuple):
@@ -110,8 +110,8 @@ class _PlayerBatch(NamedTuple):
 
     def read_by(self, reader: PitchReader, rng: np.random.Generator) -> Tensor:
         """Logits [N, T, pitches] of their own instrument's pitches, from the first tick on."""
-        shown = vary_cameras(self.places, rng)
-        logits, _ = reader.follow(shown[..., 0], shown[..., 1], reader.init_state(len(shown)))
+        views = vary_cameras(self.places, rng)
+        logits, _ = reader.follow(views[..., 0], views[..., 1], reader.init_state(len(views)))
         own = self.kind[..., None, None].expand(*self.kind.shape, 1, reader.pitches)
         return logits.gather(2, own)[:, :, 0]
 
@@ -121,8 +121,8 @@ def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int)
     whole = torch.from_numpy(rows.astype(np.int32))
     places = (whole[..., :PLACES] * (2.0 / PLACE_STEPS) - 1.0).unflatten(-1, (len(POINTS), 2))
     pitch = whole[..., PLACES].long()
-    named = torch.where(pitch > 0, (pitch - LOWEST_PITCH + 1).clamp(1, pitches - 1), -1)
-    return _PlayerBatch(places, named, torch.from_numpy(kind)[:, None].expand(pitch.shape))
+    classes = torch.where(pitch > 0, (pitch - LOWEST_PITCH + 1).clamp(1, pitches - 1), -1)
+    return _PlayerBatch(places, classes, torch.from_numpy(kind)[:, None].expand(pitch.shape))
 
 
 def train_reader(reader: PitchReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
@@ -133,11 +133,11 @@ def train_reader(reader: PitchReader, players: NDArray[np.uint16], steps: int, s
         ticks with a note, and in the last quarter of them (`..._later`).
     """
     kinds = np.arange(len(players)) % len(READ_INSTRUMENTS)
-    held = max(len(READ_INSTRUMENTS), len(players) // 50)
+    held_count = max(len(READ_INSTRUMENTS), len(players) // 50)
     rng = np.random.default_rng(seed)
 
-    def drawn(count: int) -> _PlayerBatch:
-        at = rng.integers(0, len(players) - held, count)
+    def draw(count: int) -> _PlayerBatch:
+        at = rng.integers(0, len(players) - held_count, count)
         return _players_of(players[at], kinds[at], reader.pitches)
 
     optimizer = torch.optim.AdamW(reader.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
@@ -146,16 +146,16 @@ def train_reader(reader: PitchReader, players: NDArray[np.uint16], steps: int, s
         for group in optimizer.param_groups:
             falling = 0.01 + 0.495 * (1 + math.cos(math.pi * step / steps))
             group["lr"] = RATE * min(1.0, 20 * (step + 1) / steps) * falling
-        batch = drawn(BATCH)
+        batch = draw(BATCH)
         if rng.random() < NEXT_PLAYER:
-            batch = batch.followed_by(drawn(BATCH), int(rng.integers(1, players.shape[1])))
+            batch = batch.followed_by(draw(BATCH), int(rng.integers(1, players.shape[1])))
         loss = F.cross_entropy(batch.read_by(reader, rng).flatten(0, 1), batch.pitch.flatten(), ignore_index=-1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
         optimizer.step()
         progress.set_postfix(loss=float(loss.detach()), refresh=False)
-    test = _players_of(players[-held:], kinds[-held:], reader.pitches)
+    test = _players_of(players[-held_count:], kinds[-held_count:], reader.pitches)
     with torch.no_grad():
         right = test.read_by(reader, rng).argmax(-1) == test.pitch
     later = torch.arange(right.shape[1]) >= right.shape[1] * 3 // 4

@@ -52,9 +52,9 @@ class PoseRecipe:
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step; for the bow and for the rest it begins anew."""
-        done, steps = (step, self.bowing) if step < self.bowing else (step - self.bowing, self.steps - self.bowing)
-        left = 1.0 - done / steps
-        return self.learning_rate * min(1.0, (done + 1) / 150) * min(1.0, max(0.02, 2.5 * left))
+        progress, steps = (step, self.bowing) if step < self.bowing else (step - self.bowing, self.steps - self.bowing)
+        left = 1.0 - progress / steps
+        return self.learning_rate * min(1.0, (progress + 1) / 150) * min(1.0, max(0.02, 2.5 * left))
 
 
 class PoseBatch(NamedTuple):
@@ -65,24 +65,24 @@ class PoseBatch(NamedTuple):
     later [N, T]: the ticks after the still, all of a clip together 1.
     """
 
-    heard: Tensor
+    audio: Tensor
     still: Tensor
     places: Tensor
     later: Tensor
 
 
-def draw_batch(pose: PoseEstimator, played: PlayerClips, generator: torch.Generator) -> PoseBatch:
+def draw_batch(pose: PoseEstimator, players: PlayerClips, generator: torch.Generator) -> PoseBatch:
     """Clips, each after a random still of it, as a pose is to say them."""
-    count, total, views = *played.heard.shape[:2], played.known.shape[1]
+    count, total, views = *players.audio.shape[:2], players.embeddings.shape[1]
     view = (torch.rand(count, generator=generator) * (views - 1)).long()
     # A show begins with a still of before the first note more often than with any other.
     view = torch.where(torch.rand(count, generator=generator) < 0.5, 0, view)
     rows = torch.arange(count)
-    start = played.ticks[rows, view].long()[:, None]
+    start = players.ticks[rows, view].long()[:, None]
     later = (torch.arange(total) > start) / (total - 1.0 - start)
-    still, places = played.known[rows, view].float(), played.places.float()
+    still, places = players.embeddings[rows, view].float(), players.places.float()
     went = places - places[rows, start[:, 0]][:, None]
-    return PoseBatch(played.heard.float(), still, pose.still_points(still)[:, None] + went, later)
+    return PoseBatch(players.audio.float(), still, pose.still_points(still)[:, None] + went, later)
 
 
 class PoseWithHeads(nn.Module):
@@ -103,22 +103,22 @@ class PoseWithHeads(nn.Module):
         self.register_buffer("usual", torch.zeros(3 * len(POINTS)))
         self.register_buffer("varies", torch.ones(3 * len(POINTS)))
 
-    def get_used_to(self, body: Tensor) -> None:
+    def fit_normalization(self, body: Tensor) -> None:
         """What is usual of bodies [N, T, P, 3]: they are asked for beside that."""
         flat = body.float().flatten(2)
         self.usual.copy_(flat.mean((0, 1)))
         self.varies.copy_(flat.std((0, 1)) + 0.02)
 
-    def body_error(self, heard: Tensor, body: Tensor) -> Tensor:
+    def body_error(self, audio: Tensor, body: Tensor) -> Tensor:
         """The mean squared error of where the body's points are, [N, T, P, 3], in parts of how they vary."""
         wanted = (body.float().flatten(2) - self.usual) / self.varies
-        error: Tensor = (self.body(heard) - wanted).square().mean()
+        error: Tensor = (self.body(audio) - wanted).square().mean()
         return error
 
-    def bow_error(self, heard: Tensor, drawn: Tensor) -> Tensor:
+    def bow_error(self, audio: Tensor, bow_course: Tensor) -> Tensor:
         """The mean squared error of how much of the bow, [N, T], was drawn since the first tick; latents [N, T, D]."""
-        strokes, _ = self.network.strokes.step(heard, self.network.strokes.init_state(len(heard)))
-        wanted = (drawn.float() - drawn[:, :1].float()) / REACH
+        strokes, _ = self.network.strokes.step(audio, self.network.strokes.init_state(len(audio)))
+        wanted = (bow_course.float() - bow_course[:, :1].float()) / REACH
         error: Tensor = (self.bow(strokes)[..., 0] - wanted).square().mean()
         return error
 
@@ -138,55 +138,55 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
     """
 
     def __init__(
-        self, recipe: PoseRecipe, model: PoseWithHeads, played: PlayerClips, device: Device | None = None
+        self, recipe: PoseRecipe, model: PoseWithHeads, players: PlayerClips, device: Device | None = None
     ) -> None:
         super().__init__(recipe, model, device, salt=43)
         self.recipe = recipe
-        held = max(1, len(played.heard) // HELD_PART)
-        self._train, self.held = played.rows(slice(None, -held)), played.rows(slice(-held, None))
-        self._bowed = self._train.drawn.isfinite().all(1).nonzero()[:, 0]
+        held = max(1, len(players.audio) // HELD_PART)
+        self._train, self.held = players.rows(slice(None, -held)), players.rows(slice(-held, None))
+        self._bowed = self._train.bow.isfinite().all(1).nonzero()[:, 0]
         if not model.usual.any():
-            model.get_used_to(self._train.body[::7])
+            model.fit_normalization(self._train.body[::7])
             self.average.tensors |= {"usual": model.usual.clone(), "varies": model.varies.clone()}
 
     def loss(self, rng: np.random.Generator) -> Tensor:
         """How unlikely it takes the true points of a batch to be, and what it errs about bodies and bows."""
         model, only_bows = self.model, self.step < self.recipe.bowing and len(self._bowed) > 0
-        among = self._bowed if only_bows else torch.arange(len(self._train.heard))
-        played = self._train.rows(among[torch.from_numpy(rng.integers(0, len(among), self.recipe.batch))])
+        among = self._bowed if only_bows else torch.arange(len(self._train.audio))
+        players = self._train.rows(among[torch.from_numpy(rng.integers(0, len(among), self.recipe.batch))])
         where = self.device.device
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
-        clips = PoseBatch(*(x.to(where) for x in draw_batch(model.network, played, generator)))
+        clips = PoseBatch(*(x.to(where) for x in draw_batch(model.network, players, generator)))
         if only_bows:
-            return model.bow_error(clips.heard, played.drawn.to(where))
+            return model.bow_error(clips.audio, players.bow.to(where))
         # What hears strokes stays as it is from here on, also after an interruption.
         model.network.strokes.requires_grad_(False)
-        heard, _ = model.network.listen(clips.heard, model.network.init_state(len(clips.heard)))
-        said = model.network.seen_from(heard, clips.still)
-        unlikely = (model.network.loss(said, clips.places) * clips.later).sum() / self.recipe.batch
-        return unlikely + model.body_error(heard, played.body.to(where))
+        audio, _ = model.network.listen(clips.audio, model.network.init_state(len(clips.audio)))
+        estimate = model.network.seen_from(audio, clips.still)
+        unlikely = (model.network.loss(estimate, clips.places) * clips.later).sum() / self.recipe.batch
+        return unlikely + model.body_error(audio, players.body.to(where))
 
     def test(self) -> dict[str, float]:
         """See `relative_error`: of clips that are held out, and of as many of the others."""
         pose = self.averaged().network
-        taught = self._train.rows(slice(len(self.held.heard)))
+        taught = self._train.rows(slice(len(self.held.audio)))
         return {"missed_of_held": relative_error(pose, self.held), "missed_of_taught": relative_error(pose, taught)}
 
 
 @torch.no_grad()
-def relative_error(pose: PoseEstimator, played: PlayerClips) -> float:
+def relative_error(pose: PoseEstimator, players: PlayerClips) -> float:
     """The mean squared distance of what it says of clips from where points are to be, 1 for the still's own places."""
     generator, sums, where = torch.Generator().manual_seed(1), torch.zeros(2), next(pose.parameters()).device
-    for some in torch.arange(len(played.heard)).split(100):
-        clips = draw_batch(pose, played.rows(some), generator)
-        said = pose(clips.heard.to(where), clips.still.to(where)).at.cpu()
-        for number, at in enumerate((said, pose.still_points(clips.still)[:, None])):
+    for some in torch.arange(len(players.audio)).split(100):
+        clips = draw_batch(pose, players.rows(some), generator)
+        estimate = pose(clips.audio.to(where), clips.still.to(where)).at.cpu()
+        for number, at in enumerate((estimate, pose.still_points(clips.still)[:, None])):
             sums[number] += ((at - clips.places).square().sum(-1).mean(-1) * clips.later).sum()
     return float(sums[0] / sums[1])
 
 
 @torch.no_grad()
-def predict_points(pose: PoseEstimator, heard: Tensor, known: Tensor, ticks: Tensor) -> Tensor:
+def predict_points(pose: PoseEstimator, audio: Tensor, embeddings: Tensor, ticks: Tensor) -> Tensor:
     """Where it says points are at some ticks, of each of some stills.
 
     Args:
@@ -199,11 +199,11 @@ def predict_points(pose: PoseEstimator, heard: Tensor, known: Tensor, ticks: Ten
         float16 [N, V, K, P, 3], x, y and how unsure that is.
     """
     parts = []
-    for some in torch.arange(len(heard)).split(100):
-        body, _ = pose.listen(heard[some].float(), pose.init_state(len(some)))
+    for some in torch.arange(len(audio)).split(100):
+        body, _ = pose.listen(audio[some].float(), pose.init_state(len(some)))
         body = body[torch.arange(len(some))[:, None], ticks[some].long()]
-        said = [pose.seen_from(body, still.float()).as_one() for still in known[some].unbind(1)]
-        parts.append(torch.stack(said, 1).half())
+        estimate = [pose.seen_from(body, still.float()).as_one() for still in embeddings[some].unbind(1)]
+        parts.append(torch.stack(estimate, 1).half())
     return torch.cat(parts)
 
 
@@ -240,9 +240,9 @@ def train_pose(
         raise ValueError(f"{bundle}: its embedding does not begin with points; a pose is learned with one that does")
     sizes = PoseConfig(latent_dim=latent.config.dim, seen_dim=eyes.config.dim, points=eyes.config.points)
     with device.main_first():
-        played = load_players(work / "players", bundle, recipe.players)
+        players = load_players(work / "players", bundle, recipe.players)
     model = PoseWithHeads(start if isinstance(start, PoseEstimator) else sizes)
-    training = PoseTraining(recipe, model, played, device)
+    training = PoseTraining(recipe, model, players, device)
     return run(training, work / "pose", "pose", Plan(recipe.steps, minutes, test_every=500, silent=not device.main))
 
 

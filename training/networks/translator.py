@@ -42,7 +42,7 @@ class SamplingShares:
         hidden, spells, own: of the rows: the past never shown, shown in spells, the model's own (once it has played).
         wrong: of the ticks: another clip's past.
         blind: of the rows: nothing is seen, for guidance.
-        named: of the rows: the voice is asked for by name, though it is the one that is seen.
+        by_name: of the rows: the voice is asked for by name, though it is the one that is seen.
         other: of the rows whose notes other voices can play: one of them is asked for.
         depth, attack: of the ticks, and of those in which an onset is heard: their codes are learned in a step. The
             depth transformer costs more than the backbone, and what is rare is what is listened for.
@@ -53,7 +53,7 @@ class SamplingShares:
     own: float = 0.4
     wrong: float = 0.08
     blind: float = 0.1
-    named: float = 0.4
+    by_name: float = 0.4
     other: float = 0.3
     depth: float = 0.15
     attack: float = 0.4
@@ -92,8 +92,8 @@ class ClipSpans(NamedTuple):
 
     clip: Tensor
     take: Tensor
-    seen: Tensor
-    sounding: Tensor
+    video: Tensor
+    audio_ticks: Tensor
 
 
 class History:
@@ -106,26 +106,26 @@ class History:
 
     def __init__(self, data: Examples, shares: SamplingShares) -> None:
         self._codes, self._shares = data.codes, shares
-        self.played = torch.zeros_like(data.codes)
+        self.rollouts = torch.zeros_like(data.codes)
         self.since = torch.full(data.codes.shape[:2], -1)
 
     def remember(self, clip: Tensor, take: Tensor, ahead: Tensor, codes: Tensor) -> None:
         """Keep what the model played of clips [R, T, K, 2], ahead of what it saw by so many ticks [R]."""
         for row in range(clip.numel()):
             delay = int(ahead[row])
-            self.played[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
+            self.rollouts[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
         self.since[clip, take] = ahead
 
-    def draw(self, rng: np.random.Generator, places: ClipSpans) -> tuple[Tensor, Tensor]:
+    def draw(self, rng: np.random.Generator, spans: ClipSpans) -> tuple[Tensor, Tensor]:
         """The frames of the ticks before what sounds, [B, L, ...], and where they are known [B, L]."""
-        ticks, shares = places.sounding, self._shares
+        ticks, shares = spans.audio_ticks, self._shares
         batch, length = ticks.shape
         before = (ticks - 1).clamp_min(0)
-        previous = self._codes[places.clip[:, None], places.take[:, None], before]
+        previous = self._codes[spans.clip[:, None], spans.take[:, None], before]
         known = (ticks > 0).float()
         chance = rng.random(batch)
         for row in range(batch):
-            clip, take = int(places.clip[row]), int(places.take[row])
+            clip, take = int(spans.clip[row]), int(spans.take[row])
             since = int(self.since[clip, take])
             if chance[row] < shares.hidden:
                 known[row] = 0
@@ -133,7 +133,7 @@ class History:
                 spell = np.repeat(rng.random(length // 8 + 1) < 0.5, 8)[:length]
                 known[row, torch.from_numpy(spell)] = 0
             elif chance[row] < shares.hidden + shares.spells + shares.own and since >= 0:
-                previous[row] = self.played[clip, take, before[row]]
+                previous[row] = self.rollouts[clip, take, before[row]]
                 known[row, ticks[row] <= since] = 0
         wrong = torch.from_numpy(rng.random((batch, length)) < shares.wrong)
         donor = torch.from_numpy(rng.integers(0, self._codes.shape[0], int(wrong.sum())))
@@ -150,9 +150,9 @@ class TranslatorBatch(NamedTuple):
 
     previous: Tensor
     known: Tensor
-    seen: TranslatorInputs
+    video: TranslatorInputs
     codes: Tensor
-    chosen: Tensor
+    mask: Tensor
 
 
 def draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
@@ -190,45 +190,45 @@ def encode_views(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: i
         for camera in range(count):
             rng = np.random.default_rng([seed, first, camera])
             flow, speed = vary(data.flow[part].float(), data.speed[part].float(), rng)
-            seen = Motions(flow, speed, unsure(data.embedding[part], rng), data.age[part])
-            takes.append(sight(Motions(*(x.to(where) for x in seen))).cpu().half())
+            video = Motions(flow, speed, unsure(data.embedding[part], rng), data.age[part])
+            takes.append(sight(Motions(*(x.to(where) for x in video))).cpu().half())
         rows.append(torch.stack(takes, 1))
     return torch.cat(rows)
 
 
 def draw_batch(
-    seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
+    view_latents: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
 ) -> TranslatorBatch:
     """Draw stretches of clips, each seen by a camera (see `encode_views`), with a voice, an anticipation and a past."""
-    places, ahead = draw_spans(data, rng, recipe)
-    camera = torch.from_numpy(rng.integers(0, seen_of.shape[1], recipe.batch))
-    previous, known = history.draw(rng, places)
-    batch, length = places.seen.shape
+    spans, ahead = draw_spans(data, rng, recipe)
+    camera = torch.from_numpy(rng.integers(0, view_latents.shape[1], recipe.batch))
+    previous, known = history.draw(rng, spans)
+    batch, length = spans.video.shape
     shares = recipe.shares
     hour = torch.from_numpy(rng.uniform(0, 3600, (batch, 1)))
-    named = torch.from_numpy(rng.random(batch) < shares.named) | (places.take > 0)
-    voice = torch.where(named, data.voice[places.clip, places.take], 0)
+    by_name = torch.from_numpy(rng.random(batch) < shares.by_name) | (spans.take > 0)
+    voice = torch.where(by_name, data.voice[spans.clip, spans.take], 0)
     eyes = torch.from_numpy((rng.random((batch, 1)) >= shares.blind).astype(np.float32))
-    attack = data.attack[places.clip[:, None], places.sounding].any(2)
+    attack = data.attack[spans.clip[:, None], spans.audio_ticks].any(2)
     share = torch.where(attack, shares.attack, shares.depth)
-    seen = TranslatorInputs(
-        seen_of[places.clip[:, None], camera[:, None], places.seen].float(),
-        data.age[places.clip[:, None], places.seen],
-        places.seen / TICKS_PER_SECOND + hour,
+    video = TranslatorInputs(
+        view_latents[spans.clip[:, None], camera[:, None], spans.video].float(),
+        data.age[spans.clip[:, None], spans.video],
+        spans.video / TICKS_PER_SECOND + hour,
         (ahead[:, None] / TICKS_PER_SECOND).expand(batch, length).float(),
         voice[:, None].expand(batch, length),
         eyes.expand(batch, length),
     )
-    codes = data.codes[places.clip[:, None], places.take[:, None], places.sounding]
+    codes = data.codes[spans.clip[:, None], spans.take[:, None], spans.audio_ticks]
     return TranslatorBatch(
-        previous, known, seen, to_network_dtype(codes), torch.from_numpy(rng.random((batch, length))) < share
+        previous, known, video, to_network_dtype(codes), torch.from_numpy(rng.random((batch, length))) < share
     )
 
 
 def loss_of(model: Translator, batch: TranslatorBatch) -> Tensor:
     """What the chosen ticks cost, in nats: per code [8] in emission order, or per band [frames]."""
-    context = model(batch.previous, batch.known, batch.seen)
-    return model.losses(context[batch.chosen], batch.codes[batch.chosen])
+    context = model(batch.previous, batch.known, batch.video)
+    return model.losses(context[batch.mask], batch.codes[batch.mask])
 
 
 class TranslatorTraining:
@@ -257,18 +257,22 @@ class TranslatorTraining:
         sight = sight.to(self.device.device).eval().requires_grad_(False)
         self.average = MovingAverage(self.model, 0.998)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.03)
-        held = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
-        self._train, self._held = data.rows(slice(None, -held)), data.rows(slice(-held, None))
-        self._train_seen, self._held_seen = (encode_views(sight, part) for part in (self._train, self._held))
+        held_count = max(1, min(len(data.age) // 4, max(8, len(data.age) // HELD_PART)))
+        self._train, self._held = data.rows(slice(None, -held_count)), data.rows(slice(-held_count, None))
+        self._train_views, self._held_views = (encode_views(sight, part) for part in (self._train, self._held))
         self.history = History(self._train, recipe.shares)
         self._held_history = History(self._held, recipe.shares)
         self.step = 0
 
-    def _draw(self, seen_of: Tensor, data: Examples, history: History, rng: np.random.Generator) -> TranslatorBatch:
-        batch = draw_batch(seen_of, data, history, rng, self.recipe)
+    def _draw(
+        self, view_latents: Tensor, data: Examples, history: History, rng: np.random.Generator
+    ) -> TranslatorBatch:
+        batch = draw_batch(view_latents, data, history, rng, self.recipe)
         where = self.device.device
-        seen = TranslatorInputs(*(x.to(where) for x in batch.seen))
-        return TranslatorBatch(batch.previous.to(where), batch.known.to(where), seen, *(x.to(where) for x in batch[3:]))
+        video = TranslatorInputs(*(x.to(where) for x in batch.video))
+        return TranslatorBatch(
+            batch.previous.to(where), batch.known.to(where), video, *(x.to(where) for x in batch[3:])
+        )
 
     def _play(self, rng: np.random.Generator) -> None:
         """Let the averaged model play some clips anew."""
@@ -280,13 +284,13 @@ class TranslatorTraining:
         take = torch.from_numpy(np.where(rng.random(clip.numel()) < self.recipe.shares.other, 1, 0))
         take[data.voice[clip, take] == 0] = 0
         ahead = draw_ahead(rng, clip.numel())
-        camera = torch.from_numpy(rng.integers(0, self._train_seen.shape[1], clip.numel()))
+        camera = torch.from_numpy(rng.integers(0, self._train_views.shape[1], clip.numel()))
         where = self.device.device
         for rows in torch.arange(clip.numel()).split(100):
-            latents = self._train_seen[clip[rows], camera[rows]].float().to(where)
+            latents = self._train_views[clip[rows], camera[rows]].float().to(where)
             voice = torch.where(take[rows] > 0, data.voice[clip[rows], take[rows]], 0).to(where)
-            played = play(model, latents, data.age[clip[rows]].to(where), voice, ahead[rows].to(where), rng)
-            self.history.remember(clip[rows], take[rows], ahead[rows], played.cpu())
+            frames = play(model, latents, data.age[clip[rows]].to(where), voice, ahead[rows].to(where), rng)
+            self.history.remember(clip[rows], take[rows], ahead[rows], frames.cpu())
 
     def advance(self) -> dict[str, float]:
         """One step; returns its losses."""
@@ -295,7 +299,7 @@ class TranslatorTraining:
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         if self.step >= recipe.own_from and self.step % recipe.own_every == 0:
             self._play(rng)
-        batch = self._draw(self._train_seen, self._train, self.history, rng)
+        batch = self._draw(self._train_views, self._train, self.history, rng)
         self.model.train()
         with self.device.autocast():
             parts = loss_of(self.model, batch)
@@ -316,21 +320,21 @@ class TranslatorTraining:
         model.load_state_dict(self.average.tensors)
         rng = np.random.default_rng(1)
         parts = [
-            loss_of(model.eval(), self._draw(self._held_seen, self._held, self._held_history, rng)) for _ in range(6)
+            loss_of(model.eval(), self._draw(self._held_views, self._held, self._held_history, rng)) for _ in range(6)
         ]
         return _figures(torch.stack(parts).mean(0))
 
     def save(self, path: Path) -> None:
         """Write all of it, atomically; what it has played to itself too, so that it goes on as it would have."""
-        extra = {"played": self.history.played, "since": self.history.since}
+        extra = {"played": self.history.rollouts, "since": self.history.since}
         save_checkpoint(path, self.step, self.model, self.average, self.optimizer, extra)
 
     def load(self, path: Path) -> None:
         """Take up what `save` wrote."""
         self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
         extra = load_extra(path)
-        if extra["played"].shape == self.history.played.shape:
-            self.history.played, self.history.since = extra["played"], extra["since"]
+        if extra["played"].shape == self.history.rollouts.shape:
+            self.history.rollouts, self.history.since = extra["played"], extra["since"]
 
 
 def _figures(parts: Tensor) -> dict[str, float]:
@@ -363,21 +367,24 @@ def train_translator(
         The checkpoint's path.
     """
     device = device or Device()
-    sounding, latent = load_sound_network(bundle), load_network(bundle, "latent")
+    audio_ticks, latent = load_sound_network(bundle), load_network(bundle, "latent")
     if not isinstance(latent, Latent):
         raise TypeError("the bundle's latent space is of another class")
     torch.manual_seed(0)
     common: dict[str, Any] = {"sight_dim": latent.config.dim, "pitches": latent.config.pitches, "voice_names": VOICES}
-    if isinstance(sounding, Vocoder):
-        config = TranslatorConfig(mel_dim=sounding.config.dim, **common)
+    if isinstance(audio_ticks, Vocoder):
+        config = TranslatorConfig(mel_dim=audio_ticks.config.dim, **common)
     else:
-        heard = sounding.config
+        codec_config = audio_ticks.config
         config = TranslatorConfig(
-            num_codebooks=heard.num_codebooks, cardinality=heard.cardinality, latent_dim=heard.latent_dim, **common
+            num_codebooks=codec_config.num_codebooks,
+            cardinality=codec_config.cardinality,
+            latent_dim=codec_config.latent_dim,
+            **common,
         )
     model = Translator(getattr(start, "config", config))
-    if isinstance(sounding, TokenCodec):
-        model.codebooks.copy_(scaled_codebooks(sounding))
+    if isinstance(audio_ticks, TokenCodec):
+        model.codebooks.copy_(scaled_codebooks(audio_ticks))
     if start is not None:
         model.load_state_dict(start.state_dict())
     if model.config.pitches:

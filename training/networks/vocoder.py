@@ -41,7 +41,7 @@ class VocoderTraining(DecoderTraining[Vocoder]):
         with torch.no_grad():
             frames = self.network.encode(x)
         mel, place = self.judge(frames, x, int(rng.integers(1 << 11)))
-        self.learn(mel + self.recipe.place_weight * place)
+        self.update(mel + self.recipe.place_weight * place)
         return {"mel": float(mel.detach()), "place": float(place.detach())}
 
     def echo(self, network: Vocoder, x: Tensor) -> Tensor:
@@ -50,13 +50,13 @@ class VocoderTraining(DecoderTraining[Vocoder]):
 
     @torch.no_grad()
     def _begin(self, rng: np.random.Generator) -> None:
-        frames, spoken = [], []
-        for x in self.many(rng, 60):
+        frames, parameters = [], []
+        for x in self.batches(rng, 60):
             places, level = self.judge.true_places(x)
             frames.append(self.network.encode(x).transpose(1, 2).flatten(0, 1))
             # The second of a frame's two hops: there all of the frame has been heard.
-            spoken.append(torch.cat([places, scaled_log(level)], -1)[:, 1::2].flatten(0, 1))
-        init_linear_decoder(self.network, torch.cat(frames), torch.cat(spoken))
+            parameters.append(torch.cat([places, scaled_log(level)], -1)[:, 1::2].flatten(0, 1))
+        init_linear_decoder(self.network, torch.cat(frames), torch.cat(parameters))
         self.device.same(self.network)
 
 

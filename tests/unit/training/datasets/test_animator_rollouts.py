@@ -11,7 +11,7 @@ from torch import nn
 
 from models.pictures.animator import Animator, AnimatorConfig
 from training.datasets.animator import STARTS, MotionClips
-from training.datasets.animator_rollouts import LITTLE, MUCH, roll_out
+from training.datasets.animator_rollouts import LITTLE_CHANCE, MUCH_CHANCE, roll_out
 from training.datasets.painter import PER_WAY, paint_performer
 
 SMALL = AnimatorConfig(latent_dim=4, shown=8, widths=(8, 8, 8, 8), dim=8, heads=1, layers=1, inside=8, blocks=1)
@@ -43,7 +43,7 @@ def test_every_way_begins_after_its_still_and_lasts_to_the_end() -> None:
     for first, later, led in ways:
         assert (first.start, led.start) == (0, 0)
         assert later.start in STARTS[1:]
-        assert max(first.chance, later.chance) <= LITTLE < MUCH <= led.chance
+        assert max(first.chance, later.chance) <= LITTLE_CHANCE < MUCH_CHANCE <= led.chance
         for way in (first, later, led):
             assert way.flow.shape == (TICKS - way.start - 1, 2, 16, 16)
             assert 0.5 <= way.anchoring <= 2.0

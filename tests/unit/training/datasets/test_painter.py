@@ -46,14 +46,14 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
     of_clip = torch.tensor([10.0, 11.0, 12.0, 13.0])[:, None, None].expand(-1, 20, 1)
     of_tick = torch.arange(20.0)[None, :, None].expand(4, -1, 1)
     seen = (of_tick + 100 * of_clip).expand(-1, -1, 40)
-    played: Any = SimpleNamespace(level=of_clip, heard=torch.cat([of_clip, of_tick], -1), seen=seen)
+    played: Any = SimpleNamespace(level=of_clip, audio=torch.cat([of_clip, of_tick], -1), embedding=seen)
     pose = PoseEstimator(PoseConfig(latent_dim=2, seen_dim=40, points=16, width=8, levels=(1, KEEP, 2)))
     torch.nn.init.normal_(pose.say.get_parameter(f"{len(pose.say) - 1}.weight"))
     found = performer_examples(tmp_path, played, animator, pose, tmp_path)
     assert found.prior[:, 0, 0, 0].tolist() == [11, 11, 13, 13]
-    assert found.heard.tolist() == [[11.0, 3.0], [11.0, 7.0], [13.0, 3.0], [13.0, 7.0]]
-    whole = pose(played.heard[3:], seen[3, 1][None])
+    assert found.audio.tolist() == [[11.0, 3.0], [11.0, 7.0], [13.0, 3.0], [13.0, 7.0]]
+    whole = pose(played.audio[3:], seen[3, 1][None])
     want = torch.cat([whole.at, whole.spread[..., None]], -1)[0, 7]
-    torch.testing.assert_close(found.said[3].float(), want, rtol=2e-3, atol=2e-3)
-    assert found.seen[:, 0].tolist() == [1100.0, 1101.0, 1300.0, 1301.0]
-    assert found.now[:, 0].tolist() == [1103.0, 1107.0, 1303.0, 1307.0]
+    torch.testing.assert_close(found.points[3].float(), want, rtol=2e-3, atol=2e-3)
+    assert found.embedding[:, 0].tolist() == [1100.0, 1101.0, 1300.0, 1301.0]
+    assert found.embedding_now[:, 0].tolist() == [1103.0, 1107.0, 1303.0, 1307.0]

@@ -101,7 +101,7 @@ def test_films_are_answered_and_what_cannot_be_used_is_named(tmp_path: Path) -> 
     assert [a.name for a in answers] == ["one.mp4", "two.mkv"]
     assert list(figures["refused"]) == ["broken.mp4"]
     assert set(figures["by_film"]) == {"one.mp4", "two.mkv"}
-    assert answers[0].music.size == answers[0].played.size
+    assert answers[0].music.size == answers[0].reference.size
     assert np.abs(answers[0].onsets - EVENTS).max() < 0.02
     one = respond_to_footage(tmp_path / "one.mp4", ResponseSettings("default"))
     assert np.array_equal(one.music, answers[0].music), "the same film, the same music"

@@ -59,9 +59,9 @@ def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
         loud_db = np.r_[np.full(30, -90.0), np.random.default_rng(seed).normal(-30.0, 5.0, TICKS - 30)]
         drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
         drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
-        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+        clips.append(replace(clip(seed), loud_db=loud_db, sampled=drawn))
     assert first_sounding_tick(clips[0].loud_db) == 30
-    waiting = series_correlation(energy_of(clips[0].drawn), np.maximum(clips[1].loud_db, -60.0))
+    waiting = series_correlation(energy_of(clips[0].sampled), np.maximum(clips[1].loud_db, -60.0))
     figures = figures_of(clips)
     assert abs(figures["envelope_correlation_shuffled"]) < 0.3 < 0.6 < waiting
     assert figures["envelope_correlation"] > 0.8
@@ -74,7 +74,7 @@ def test_a_rest_that_all_pieces_have_is_no_likeness_of_two_clips() -> None:
         loud_db[40:60] = -55.0
         drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
         drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
-        clips.append(replace(clip(seed), loud_db=loud_db, drawn=drawn))
+        clips.append(replace(clip(seed), loud_db=loud_db, sampled=drawn))
     figures = figures_of(clips)
     assert abs(figures["envelope_correlation_shuffled"]) < 0.2
     assert min(figures["envelope_correlation_in_step"], figures["envelope_correlation_of_pieces"]) > 0.5

@@ -17,7 +17,7 @@ from training.networks.animator import AnimatorRecipe, AnimatorTraining, advance
 SMALL = AnimatorConfig(
     latent_dim=4, dim=16, heads=2, layers=1, window=6, shown=8, inside=16, blocks=1, widths=(8, 8, 8, 8)
 )
-RECIPE = AnimatorRecipe(steps=60, batch=4, length=12, chosen=4)
+RECIPE = AnimatorRecipe(steps=60, batch=4, length=12, samples=4)
 
 
 def toy(count: int = 30, ticks: int = 200) -> MotionClips:
@@ -59,7 +59,7 @@ def test_a_mirrored_stretch_moves_the_other_way() -> None:
     data = toy()
     rng = np.random.default_rng(3)
     batch = draw_batch(data, rng, RECIPE)
-    said = batch.heard[batch.rows, batch.ticks, 0] * 0.1
+    said = batch.audio[batch.rows, batch.ticks, 0] * 0.1
     seen = batch.flow[:, 0].mean((1, 2))
     same, other = (seen - said).abs() < 2e-3, (seen + said).abs() < 2e-3
     assert bool((same | other).all())
@@ -69,7 +69,7 @@ def test_a_mirrored_stretch_moves_the_other_way() -> None:
     data.turns[:] = False
     batch = draw_batch(data, rng, RECIPE)
     seen = batch.flow[:, 0].mean((1, 2))
-    assert bool(((seen - batch.heard[batch.rows, batch.ticks, 0] * 0.1).abs() < 2e-3).all()), "as it was recorded"
+    assert bool(((seen - batch.audio[batch.rows, batch.ticks, 0] * 0.1).abs() < 2e-3).all()), "as it was recorded"
 
 
 def test_what_is_told_of_the_past_may_have_moved_less_than_what_comes() -> None:
@@ -105,7 +105,7 @@ def test_it_learns_what_sound_moves() -> None:
     data.flow = data.flow.abs()
     data.flow[:, :, [0, 1]] = data.flow[:, :, [1, 0]]
     training = AnimatorTraining(
-        AnimatorRecipe(steps=250, batch=6, length=12, chosen=6, learning_rate=4e-3), Animator(SMALL), data
+        AnimatorRecipe(steps=250, batch=6, length=12, samples=6, learning_rate=4e-3), Animator(SMALL), data
     )
     before = training.test()
     for _ in range(250):
@@ -153,4 +153,4 @@ def test_a_mobile_is_recorded_with_the_sound_that_moves_it() -> None:
 
 def test_sets_are_put_together_row_by_row() -> None:
     both = concatenate(toy(3), toy(2))
-    assert both.heard.shape[0] == both.where.shape[0] == 5
+    assert both.audio.shape[0] == both.where.shape[0] == 5

@@ -13,7 +13,7 @@ from models.vision.embedding import POINTS
 from training.datasets.painter import PainterExamples, hidden_mask, warp_still
 from training.networks.painter import (
     HELD_PART,
-    TOLD,
+    TRUTH_SHARE,
     PainterRecipe,
     PainterTraining,
     concatenate,
@@ -78,7 +78,7 @@ def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
     batch, wanted, *_ = draw_batch(data, np.random.default_rng(0), RECIPE)
     assert set(batch.where[:, 0].mean((1, 2)).sign().tolist()) == {-1.0, 1.0}
     data.turns[:] = False
-    assert set(draw_batch(data, np.random.default_rng(0), RECIPE).sitting.where[:, 0].mean((1, 2)).sign().tolist()) == {
+    assert set(draw_batch(data, np.random.default_rng(0), RECIPE).inputs.where[:, 0].mean((1, 2)).sign().tolist()) == {
         1.0
     }
     holes = (batch.warped - batch.prior).abs().mean(1) > 0.1
@@ -87,15 +87,15 @@ def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
 
 def test_some_moments_are_told_where_points_went_where_that_is_known() -> None:
     data = toy(30)
-    data.went[:15] = 0.25
+    data.displacement[:15] = 0.25
     recipe, told, known = replace(RECIPE, batch=64), 0, 0
     for seed in range(10):
-        went = draw_batch(data, np.random.default_rng(seed), recipe).went
+        went = draw_batch(data, np.random.default_rng(seed), recipe).displacement
         assert set(went[went.isfinite()].tolist()) == {0.25}
         told, known = told + int(went[:, 0, 0].isfinite().sum()), known + recipe.batch
-    assert abs(told / known - 0.5 * TOLD) < 0.05
+    assert abs(told / known - 0.5 * TRUTH_SHARE) < 0.05
     late = draw_batch(data, np.random.default_rng(0), recipe, step=recipe.steps * 3 // 4)
-    assert not late.went.isfinite().any()
+    assert not late.displacement.isfinite().any()
 
 
 def test_what_chance_has_moved_stays_until_imagination_is_free() -> None:

@@ -100,8 +100,8 @@ def test_points_are_to_be_as_far_from_where_the_eyes_found_them_as_they_truly_we
 def test_what_is_said_of_each_still_at_each_tick_is_what_a_show_would_say() -> None:
     pose, played = PoseEstimator(SMALL), toy(3)
     torch.nn.init.normal_(pose.say.get_parameter(f"{len(pose.say) - 1}.weight"), std=0.3)
-    said = predict_points(pose, played.heard, played.known, played.ticks)
+    said = predict_points(pose, played.audio, played.embeddings, played.ticks)
     assert said.shape == (3, 3, 3, len(POINTS), 3)
-    whole = pose(played.heard[1:2], played.known[1:2, 2])
+    whole = pose(played.audio[1:2], played.embeddings[1:2, 2])
     want = torch.cat([whole.at, whole.spread[..., None]], -1)[0, 10]
     torch.testing.assert_close(said[1, 2, 1].float(), want, rtol=2e-3, atol=2e-3)

@@ -72,7 +72,7 @@ def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torc
     history = History(examples, SamplingShares(wrong=0.0))
     batch = draw_batch(encode_views(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
     assert batch.previous.shape == (8, 40, 4, TOKEN_FRAMES_PER_TICK)
-    ahead = (batch.seen.anticipation_s * 25).round().long()
+    ahead = (batch.video.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
     asked = batch.codes[:, :, 0, 0]
     there = asked > 0
@@ -88,7 +88,7 @@ def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: to
         batch = draw_batch(encode_views(sight, examples), examples, history, rng, RECIPE)
         for row in range(8):
             clip, take = int(batch.codes[row, 0, 1, 0]), int(batch.codes[row, 0, 2, 0])
-            voice = int(batch.seen.voice[row, 0])
+            voice = int(batch.video.voice[row, 0])
             assert voice in ((0, int(examples.voice[clip, 0])) if take == 0 else (int(examples.voice[clip, take]),))
             assert take == 0 or clip % 2 == 0, "a drum cannot play a melody"
             seen.add((take, voice > 0))
@@ -103,7 +103,7 @@ def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
     batches = [draw_batch(seen, examples, history, rng, RECIPE) for _ in range(60)]
     never = float((torch.cat([batch.known for batch in batches]).sum(1) == 0).float().mean())
     assert abs(never - SamplingShares().hidden) < 0.07
-    eyes = torch.cat([batch.seen.open for batch in batches])
+    eyes = torch.cat([batch.video.open for batch in batches])
     assert abs(float((eyes == 0).all(1).float().mean()) - SamplingShares().blind) < 0.06
     assert ((eyes == 0).all(1) | (eyes == 1).all(1)).all(), "for the whole stretch"
 
@@ -115,7 +115,7 @@ def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: to
     assert not torch.equal(seen[:, 0], seen[:, 1])
     assert torch.equal(seen, encode_views(sight, examples, 2)), "a training that goes on sees the same"
     batch = draw_batch(seen, examples, History(examples, SamplingShares()), np.random.default_rng(0), RECIPE)
-    assert batch.seen.latent.shape == (8, 40, 16)
+    assert batch.video.latent.shape == (8, 40, 16)
 
 
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
@@ -125,11 +125,11 @@ def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> No
     history.remember(clip, take, ahead, played)
     ticks = torch.arange(20, 60).expand(CLIPS, 40)
     places, _ = draw_spans(examples, np.random.default_rng(5), RECIPE)
-    previous, known = history.draw(np.random.default_rng(5), places._replace(clip=clip, take=take, sounding=ticks))
+    previous, known = history.draw(np.random.default_rng(5), places._replace(clip=clip, take=take, audio_ticks=ticks))
     assert known.all()
     assert (previous == 9).all()
     early = torch.arange(0, 40).expand(CLIPS, 40)
-    _, known = history.draw(np.random.default_rng(5), places._replace(clip=clip, take=take, sounding=early))
+    _, known = history.draw(np.random.default_rng(5), places._replace(clip=clip, take=take, audio_ticks=early))
     assert not known[:, :3].any(), "before it had played, nothing is known"
 
 
@@ -194,7 +194,7 @@ def test_it_learns_spectrograms_by_the_same_code(examples: Examples, sight: torc
     training = TranslatorTraining(RECIPE, Translator(TranslatorConfig(**sizes)), sight, heard)  # type: ignore[arg-type]
     losses = [training.advance()["codes"] for _ in range(40)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.05
-    assert float(training.history.played.float().abs().max()) > 0, "it has played to itself"
+    assert float(training.history.rollouts.float().abs().max()) > 0, "it has played to itself"
     training.save(tmp_path / "t.safetensors")
     straight = [training.advance() for _ in range(2)]
     torch.manual_seed(6)
