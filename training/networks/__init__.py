@@ -1,1 +1,1 @@
-"""One module a network: its loss and its training."""
+"""One module per network: its loss and its training."""

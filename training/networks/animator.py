@@ -1,4 +1,4 @@
-"""Trains the animator: from the latents of sound and a still to how the still's parts move, as a distribution."""
+"""Trains the animator, which turns audio latents and a still image into a distribution of motion fields."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from training.loop.trainer import NetworkTrainer
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
-"""One clip of so many is held out for the curves."""
+"""One clip in this many is held out for the test curves."""
 FIRST_STEP_SHARE = 0.3
-"""How often it learns the first step of the way."""
+"""Share of the samples that train the first integration step, which starts from pure noise."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ class AnimatorRecipe:
     """How the animator is trained.
 
     Attributes:
-        steps: in all.
-        performers, mobiles: how many clips of each.
-        batch, length, chosen: clips of a step, ticks of each, and how many of them are learned.
-        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
-        unsure: spread of the noise on the field of the tick before; forgotten: how often it is not given.
-        timid: how often what it is told of its past moved less than what truly did, as what it moves itself does.
+        steps: optimizer steps in all.
+        performers, mobiles: clips of each.
+        batch: clips per step.
+        length: ticks per clip.
+        samples: ticks of each clip that enter the loss.
+        learning_rate: of AdamW; it rises for 200 steps, then falls linearly.
+        unsure: standard deviation of the noise on the previous tick's field.
+        forgotten: share of the samples in which the previous tick's field is zero.
+        timid: share of the clips whose past is shown with less motion than it had, as the animator's own past has.
     """
 
     steps: int = 6_000
@@ -53,10 +56,10 @@ class AnimatorRecipe:
 
 
 class AnimatorBatch(NamedTuple):
-    """Clips of one step.
+    """The clips of one step, and the ticks in them that are learned.
 
-    heard [B, T, D]; time_s float64 [B, T]; still uint8 [B, 128, 128, 3]; rows, ticks int64 [N]: the chosen moments;
-    where, before, flow [N, 2, G, G] of those moments.
+    audio [B, T, D]; time_s float64 [B, T]; still uint8 [B, S, S, 3]; rows, ticks int64 [N]: clip and tick of each
+    sample; where, before, flow [N, 2, G, G]: the map, the previous tick's field and the true field of each sample.
     """
 
     audio: Tensor
@@ -70,16 +73,19 @@ class AnimatorBatch(NamedTuple):
 
 
 def advance_map(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
-    """A map [B, 2, G, G] after a tick of flow [B, 2, G, G], drawn back to a share keep [B].
+    """The map after one tick of flow, as `streaming.painting.warp` advances it.
 
-    As in `streaming.painting.warp`.
+    Args:
+        where: displacement map [B, 2, G, G].
+        flow: motion [B, 2, G, G], longer sides per second.
+        keep: share of the map that is left after a tick of anchoring [B].
     """
     back = -TICK_S * flow
     return (warp_features(where, back) + back) * keep[:, None, None, None]
 
 
 def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorRecipe) -> AnimatorBatch:
-    """Stretches of clips, some seen in a mirror, with the map that their own flow makes."""
+    """Random stretches of clips, half of them mirrored where allowed, with the maps of their own flow."""
     count, total = data.level.shape
     clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
     which = torch.from_numpy(rng.integers(0, len(STARTS), recipe.batch))
@@ -121,7 +127,7 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
 
 
 def moments(model: Animator, batch: AnimatorBatch) -> AnimatorCondition:
-    """What the field network knows of the chosen moments."""
+    """What the field network is given at each sample of a batch."""
     features = model.eyes(batch.still)
     context = model(batch.audio, batch.time_s, features)
     return AnimatorCondition(
@@ -130,7 +136,7 @@ def moments(model: Animator, batch: AnimatorBatch) -> AnimatorCondition:
 
 
 def loss_of(model: Animator, batch: AnimatorBatch, rng: np.random.Generator) -> Tensor:
-    """The mean error of where the way from noise to the flow ends; see `Animator.loss`."""
+    """The mean flow-matching error over a batch; see `Animator.loss`."""
     noise = torch.from_numpy(rng.normal(size=tuple(batch.flow.shape))).float().to(batch.flow.device)
     # The first step, from nothing but noise, is what every field begins with.
     share = torch.from_numpy(np.where(rng.random(len(noise)) < FIRST_STEP_SHARE, 0.0, rng.random(len(noise)))).float()
@@ -139,13 +145,13 @@ def loss_of(model: Animator, batch: AnimatorBatch, rng: np.random.Generator) -> 
 
 
 class AnimatorTraining(NetworkTrainer[Animator]):
-    """The animator, what trains it, and where it stands.
+    """The training of an animator.
 
     Args:
-        recipe: how.
-        model: what to train.
-        data: clips; the last part is held out.
-        device: where; None for one process.
+        recipe: how to train.
+        model: the network.
+        data: clips; one part in `HELD_PART` is held out.
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -163,15 +169,16 @@ class AnimatorTraining(NetworkTrainer[Animator]):
         return AnimatorBatch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        """See `loss_of`, of a batch."""
+        """The loss of a random batch; see `loss_of`."""
         return loss_of(self.model, self._draw(self._train, rng), rng)
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
-        """The averaged model on held-out clips, always on the same moments, beside a picture that stands still.
+        """End-point errors of the averaged model on held-out clips, always on the same samples.
 
-        `still`: what standing still would cost in end-point error; `likeliest`, `drawn`: what its likeliest field and
-        one drawn at half the spread cost; `speed`: how fast that one is, the true one being 1.
+        Returns:
+            `still`: the error of no motion at all; `likeliest`: of the most likely field; `drawn`: of a field sampled
+                at half the spread; `speed`: mean speed of that field over the true one.
         """
         model = self.averaged()
         rng = np.random.default_rng(1)
@@ -190,7 +197,7 @@ class AnimatorTraining(NetworkTrainer[Animator]):
 
 
 def end_point_error(got: Tensor, want: Tensor) -> Tensor:
-    """End-point error of fields [N, 2, G, G]: the mean length of their difference, longer sides per second."""
+    """Mean length of the difference of two fields [N, 2, G, G], in longer sides per second."""
     return (got - want).square().sum(1).sqrt().mean()
 
 
@@ -203,15 +210,15 @@ def train_animator(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec, visual network and latent space.
+    """Train an animator, or resume from its checkpoint.
 
     Args:
-        work: folder with `translator/` and `animator/`: what was recorded, the checkpoint and the curves.
-        bundle: whose other networks are used.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained animator to go on from where there is no checkpoint.
-        device: where; None for one process.
+        work: folder with `translator/` and `animator/`: recordings, checkpoint and curves.
+        bundle: the bundle whose codec, visual network and latent space are used.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained animator to start from when there is no checkpoint.
+        device: where to compute; None for one process.
 
     Returns:
         The checkpoint's path.

@@ -1,4 +1,4 @@
-"""Trains the causal codec: first without its quantizer, then with it; resumes to the same loss; saves as it goes."""
+"""Trains the causal codec, first without its quantizer, then with it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from training.synthesis.conventions import CLIP_S
 from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult, given
 
 USED = 0.01
-"""An entry used less often than this, in vectors a step, is as good as dead."""
+"""An entry chosen less often than this, in vectors per step, counts as dead."""
 
 
 @dataclass(frozen=True)
 class CodecRecipe(DecoderRecipe):
-    """How a codec is trained; the rest as in `DecoderRecipe`.
+    """How a codec is trained; see `DecoderRecipe` for the rest.
 
     Attributes:
-        bypass_steps: steps without the quantizer.
-        freeze_encoder: train the decoder only, so that tokens made with encoder and codebooks stay valid.
+        bypass_steps: first steps, which are made without the quantizer.
+        freeze_encoder: train the decoder only, so that existing tokens stay valid.
     """
 
     steps: int = 40_000
@@ -41,12 +41,12 @@ class CodecRecipe(DecoderRecipe):
 
 
 class QuantizerTrainer:
-    """Learns the codebooks of a `ResidualQuantizer` by moving averages, and revives entries nobody uses.
+    """Learns the codebooks of a `ResidualQuantizer` by moving averages, and replaces entries that nothing uses.
 
     Args:
-        quantizer: whose codebooks are written in place.
+        quantizer: its codebooks are written in place.
         decay: of the averages, per step.
-        device: adds up what several processes found, so that all have the same codebooks; None for a process alone.
+        device: sums the statistics over all processes, so that all have the same codebooks; None for one process.
     """
 
     def __init__(self, quantizer: ResidualQuantizer, decay: float = 0.98, device: Device | None = None) -> None:
@@ -58,7 +58,7 @@ class QuantizerTrainer:
 
     @torch.no_grad()
     def start(self, latents: Tensor, iterations: int = 12) -> None:
-        """Place the codebooks by k-means on latents [N, D]."""
+        """Initialize the codebooks by k-means on latents [N, D]."""
         residual = latents
         for codebook in self.quantizer.codebooks:
             size = codebook.shape[0]
@@ -74,7 +74,7 @@ class QuantizerTrainer:
         self._same(self.quantizer)
 
     def __call__(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantize latents [B, D, T] with a straight-through gradient; returns (quantized, commitment loss)."""
+        """Quantize latents [B, D, T] with a straight-through gradient; returns (quantized latents, commitment loss)."""
         flat = latents.transpose(1, 2).reshape(-1, latents.shape[1])
         residual, total, loss = flat, torch.zeros_like(flat), flat.new_zeros(())
         for k, codebook in enumerate(self.quantizer.codebooks):
@@ -89,7 +89,7 @@ class QuantizerTrainer:
 
     @torch.no_grad()
     def _learn(self, k: int, x: Tensor, index: Tensor) -> None:
-        """Move the used entries towards what they stood for; replace an entry whose usage faded away."""
+        """Move the chosen entries towards the vectors they stood for; replace entries whose usage has decayed."""
         codebook, usage = self.quantizer.codebooks[k], self.usage[k]
         count = self._sum(torch.bincount(index, minlength=codebook.shape[0]).float())
         total = self._sum(torch.zeros_like(codebook).index_add_(0, index, x))
@@ -109,13 +109,13 @@ def _random_rows(x: Tensor, count: int) -> Tensor:
 
 
 class CodecTraining(DecoderTraining[Codec]):
-    """A codec, what trains it, and where it stands.
+    """The training of a codec.
 
     Args:
         recipe: how to train.
-        codec: what to train; it is moved to the device.
+        codec: the network; it is moved to the device.
         corpus: int16 [clips, samples].
-        device: where; None for one process on the CPU or the first GPU.
+        device: where to compute; None for one process on the CPU or the first GPU.
     """
 
     def __init__(
@@ -128,16 +128,16 @@ class CodecTraining(DecoderTraining[Codec]):
         self.quantize = QuantizerTrainer(codec.quantizer, device=self.device)
 
     def extra(self) -> dict[str, Tensor]:
-        """How often the codebooks' entries are used."""
+        """How often each codebook entry was used lately."""
         return {"usage": self.quantize.usage}
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         super().load(path)
         self.quantize.usage.copy_(load_extra(path)["usage"])
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its losses."""
+        """Make one step; returns its losses."""
         rng, frozen = self.draw(1), self.how.freeze_encoder
         if self.step == 0 and not frozen:
             self._begin(rng)
@@ -158,7 +158,7 @@ class CodecTraining(DecoderTraining[Codec]):
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def echo(self, network: Codec, x: Tensor) -> Tensor:
-        """Sound [B, 1, n] as a codec gives it back."""
+        """Sound [B, 1, n] encoded and decoded."""
         latents = network.encoder(x)
         if self.step > self.how.bypass_steps:
             latents = network.quantizer.decode(network.quantizer.encode(latents))
@@ -186,15 +186,15 @@ def train_codec(
     device: Device | None = None,
     footage: Path | None = None,
 ) -> Path:
-    """Train or go on training.
+    """Train a codec, or resume from its checkpoint.
 
     Args:
         work: folder of the corpus, the checkpoint and the curves.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained codec to go on from where there is no checkpoint.
-        device: where; None for one process.
-        footage: a data set whose sound is learned in place of the palette; None for the palette.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained codec to start from when there is no checkpoint.
+        device: where to compute; None for one process.
+        footage: a data set whose sound is learned in place of the synthetic palette; None for the palette.
 
     Returns:
         The checkpoint's path.

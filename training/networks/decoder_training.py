@@ -1,8 +1,8 @@
-"""What trains a decoder that speaks with oscillators, and what it is judged by: the spectrum, and what is switched on.
+"""Trains networks that end in the additive decoder, with a loss on the spectrum and on which oscillators sound.
 
-The mel distance makes the sound's envelope right; it hardly cares for pitch, since its bands are wider than a semitone,
-and alone it gave a codec of noise and of chords that never change. So the decoder's places are drawn to those of the
-sound itself, looked at with a window that also sees what comes.
+The mel distance fixes the spectral envelope, but its bands are wider than a semitone, so it hardly measures pitch:
+alone it gave a codec of noise and of chords that never change. A second loss therefore pulls the decoder's oscillator
+places to those that a centred window finds in the sound itself.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from training.measures.mel_distance import mel_distance
 
 
 class DecoderLosses(NamedTuple):
-    """The mel distance, and the squared error of the places summed over the channels; means over the batch."""
+    """The mel distance, and the squared place error summed over the channels; means over the batch."""
 
     mel: Tensor
     place: Tensor
 
 
 class DecoderObjective:
-    """Lets a decoder speak and compares what it says with what was heard.
+    """Synthesizes from latents and compares the result with the original sound.
 
     Args:
-        decoder: who speaks.
-        device: where.
+        decoder: the decoder that is trained.
+        device: where to compute.
     """
 
     def __init__(self, decoder: AdditiveDecoder, device: Device) -> None:
@@ -51,7 +51,7 @@ class DecoderObjective:
         self._places = ReassignedSpectrum(torch.hann_window(WINDOW, dtype=torch.float64)).to(device.device)
 
     def __call__(self, latents: Tensor, x: Tensor, frame: int) -> DecoderLosses:
-        """Latents [B, D, T] of sound x [B, 1, 640 T]; the noise begins at a frame's number."""
+        """Losses of latents [B, D, T] for sound x [B, 1, 640 T]; the first frame's number seeds the noise."""
         with self.device.autocast():
             state = self.decoder.init_state(latents.shape[0], frame)
             parameters, _ = self.decoder.say(latents, state[:-3])
@@ -64,23 +64,23 @@ class DecoderObjective:
 
     @torch.no_grad()
     def true_places(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Places and level, each [B, 2 T, ...], centred on the end of each hop, where amplitudes arrive."""
+        """Oscillator places and levels of a sound, each [B, 2 T, ...], centred on the end of each hop."""
         places: tuple[Tensor, Tensor] = self._places(F.pad(x[:, 0], (WINDOW // 2, WINDOW // 2)))
         return places
 
 
 @dataclass(frozen=True)
 class DecoderRecipe:
-    """How a network that ends in such a decoder is trained.
+    """How a network that ends in the additive decoder is trained.
 
     Attributes:
-        steps: in all.
-        clips: size of the corpus in clips of 8 s.
-        batch: crops of one second in a step.
-        learning_rate: of AdamW, held from step `warm_up` on and brought to nothing over the last `decay` of the steps.
+        steps: optimizer steps in all.
+        clips: size of the corpus, in clips of 8 s.
+        batch: crops of one second per step.
+        learning_rate: of AdamW; constant from step `warm_up` on, falling to zero over the last `decay` of the steps.
         warm_up: steps until the full rate.
-        decay: part of the steps over which the rate falls at the end.
-        place_weight: of the squared error of the places, summed over the channels.
+        decay: share of the steps over which the rate falls.
+        place_weight: weight of the place error.
     """
 
     steps: int = 20_000
@@ -101,17 +101,16 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class DecoderTraining(ABC, Generic[Network]):
-    """A network that ends in such a decoder, what trains it, and where it stands; see `training.loop.run.Training`.
+    """The training of a network that ends in the additive decoder; see `training.loop.run.Training`.
 
-    Every step draws its data and its chances from the step's number, so an interrupted training goes on as if it had
-    not been interrupted.
+    Every step draws its data and its random numbers from the step's number, so that an interruption changes nothing.
 
     Args:
         recipe: how to train.
-        network: what to train; it is moved to the device.
-        decoder: the part of it that speaks.
+        network: the network; it is moved to the device.
+        decoder: the part of it that synthesizes.
         corpus: int16 [clips, samples].
-        device: where; None for one process on the CPU or the first GPU.
+        device: where to compute; None for one process on the CPU or the first GPU.
     """
 
     def __init__(
@@ -136,31 +135,31 @@ class DecoderTraining(ABC, Generic[Network]):
 
     @abstractmethod
     def advance(self) -> dict[str, float]:
-        """One step; returns its losses."""
+        """Make one step; returns its losses."""
 
     @abstractmethod
     def echo(self, network: Network, x: Tensor) -> Tensor:
-        """Sound [B, 1, n] as a network gives it back."""
+        """Sound [B, 1, n] encoded and decoded by a network."""
 
     def extra(self) -> dict[str, Tensor]:
-        """More tensors for the checkpoint."""
+        """Further tensors for the checkpoint."""
         return {}
 
     def draw(self, stream: int) -> np.random.Generator:
-        """This step's chance; `stream` tells trainings apart."""
+        """This step's random generator; `stream` separates the kinds of training."""
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         return np.random.default_rng([self.step, stream + self.device.rank])
 
     def crops(self, rng: np.random.Generator) -> Tensor:
-        """A batch of sound [B, 1, n]."""
+        """A batch of random crops [B, 1, n]."""
         return draw_crops(self.corpus, rng, self.recipe.batch).to(self.device.device)
 
     def batches(self, rng: np.random.Generator, batches: int) -> Iterator[Tensor]:
-        """Batches to begin from."""
+        """Several batches of crops, to initialize from."""
         return (self.crops(rng) for _ in range(batches))
 
     def update(self, loss: Tensor) -> None:
-        """Follow a loss's gradient, and count the step."""
+        """Follow the gradient of a loss, and count the step."""
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, self.network.parameters())
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -177,7 +176,7 @@ class DecoderTraining(ABC, Generic[Network]):
 
     @torch.no_grad()
     def reconstruct(self) -> tuple[Tensor, Tensor]:
-        """Held-out clips and what the averaged network makes of them: float32 [8, n] twice."""
+        """Held-out clips, and the averaged network's reconstruction of them: float32 [8, n] each."""
         if self._held is None:
             self._held = held_out_sounds(HELD_SEEDS).to(self.device.device)
         network = deepcopy(self.network)
@@ -185,16 +184,16 @@ class DecoderTraining(ABC, Generic[Network]):
         return self._held, self.echo(network, self._held[:, None])[:, 0]
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
+        """Write the whole state, atomically."""
         save_checkpoint(path, self.step, self.network, self.average, self.optimizer, self.extra())
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         self.step = load_checkpoint(path, self.network, self.average, self.optimizer)
 
 
 def run_decoder_training(training: DecoderTraining[Network], work: Path, name: str, minutes: float) -> Path:
-    """Train or go on training, with held-out sounds beside the curves; returns the checkpoint's path."""
+    """Run a training with held-out sounds beside the curves; returns the checkpoint's path."""
 
     def listen(curves: Curves) -> None:
         for label, sounds in zip(("held-out", "held-out, given back"), training.reconstruct(), strict=True):

@@ -1,4 +1,4 @@
-"""Trains the visual front-end to say where a performer's hands, feet and tools are and what is played."""
+"""Trains the visual network to find a performer's hands, feet and tools, the kind of performer, and the pitch."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ SEED = 4_000_000
 PER_SCENE = 3
 BATCH = 32
 HELD = 1000
-"""At most so many held-out pictures are looked at for the curves."""
+"""At most this many held-out pictures enter the test curves."""
 RATE = 2e-3
 WINDOW = 32
-"""Side of the windows of the second look, in pixels."""
+"""Side of the point refiner's windows, in pixels."""
 BLOT = 0.8
-"""Spread of the blot that a place's map is drawn to, in cells."""
+"""Standard deviation of the target of a heat map, in cells."""
 PLACE_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.endswith(("_x", "_y"))]
 PITCH_COLUMN = LABEL_NAMES.index("pitch")
 LOWEST, PITCHES = 36, 64
-"""MIDI pitch of the first class that is told apart, and how many there are."""
+"""MIDI pitch of the first pitch class, and the number of classes."""
 KIND_COLUMNS = [i for i, name in enumerate(LABEL_NAMES) if name.startswith("is_")]
 
 
 class FramePredictions(NamedTuple):
-    """What is true in a picture: places [B, 28] in 0..1, logits of the kind [B, 5] and of the pitch [B, pitches].
+    """Predictions for pictures: places [B, 28] in 0..1, logits of the kind [B, 5] and of the pitch [B, pitches].
 
-    heat, begun, near: where each place seems to be, from a network that finds points; see
-    `models.vision.embedding.EmbeddingOutput`.
+    heat, coarse, near: heat maps, coarse points and window maps of a network that finds points; see
+    `models.vision.embedding`.
     """
 
     places: Tensor
@@ -59,7 +59,11 @@ class FramePredictions(NamedTuple):
 
 
 def sample_scene(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A few frames of one random scene and their facts: uint8 [n, H, W, 3], float32 [n, L]; most while notes sound."""
+    """A few frames of one random scene and their labels, mostly while notes sound.
+
+    Returns:
+        Pictures uint8 [n, H, W, 3] and labels float32 [n, L], laid out as `LABEL_NAMES`.
+    """
     rng = np.random.default_rng(seed)
     performer = SyntheticPerformer(KINDS[seed % len(KINDS)], seed, size=FRAME_SIZE, duration_s=20.0)
     times = rng.uniform(0.5, 19.5, PER_SCENE)
@@ -72,10 +76,10 @@ def sample_scene(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 
 class EmbeddingWithHeads(nn.Module):
-    """A visual network and a reading of its embedding; only the network is shipped.
+    """A visual network with linear heads for the labels; only the network is shipped.
 
     Args:
-        network: the network, with `config.dim`; a small one of one's own for None.
+        network: the network, with `config.dim`; None for a new small one.
     """
 
     def __init__(self, network: nn.Module | None = None) -> None:
@@ -96,7 +100,7 @@ class EmbeddingWithHeads(nn.Module):
                     self.places.weight[index, index // 2 + points * (index % 2)] = 0.5
 
     def forward(self, image: Tensor) -> FramePredictions:
-        """uint8 [B, S, S, 3] -> what is read."""
+        """Pictures uint8 [B, S, S, 3] -> predictions."""
         if not isinstance(self.network, VisualEmbedding):
             embedding = self.network(image)
             return FramePredictions(self.places(embedding), self.kind(embedding), self.pitch(embedding))
@@ -106,7 +110,11 @@ class EmbeddingWithHeads(nn.Module):
 
 
 def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Render (once) the pictures, uint8 [N, H, W, 3], read from the disk as they are needed, and their facts [N, L]."""
+    """Render the training pictures once, or open them.
+
+    Returns:
+        Pictures uint8 [N, H, W, 3], memory-mapped, and labels float32 [N, L].
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path, facts_path = folder / f"images-{scenes}.npy", folder / f"facts-{scenes}.npy"
     if not facts_path.exists():
@@ -127,16 +135,16 @@ def build_images(folder: Path, scenes: int, workers: int = 2) -> tuple[NDArray[n
 
 
 def to_squares(images: NDArray[np.uint8], side: int = VIEW_SIDE) -> NDArray[np.uint8]:
-    """Pictures [B, H, W, 3] in the squares that `frame_features.fit_square` makes of them: [B, side, side, 3]."""
+    """Pictures [B, H, W, 3] fitted into squares, as the live path fits them: [B, side, side, 3]."""
     return np.stack([fit_square(image, side) for image in images])
 
 
 def vary_camera(
     rng: np.random.Generator, images: NDArray[np.uint8], facts: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The pictures [B, H, W, 3] as from a camera set up otherwise: turned, nearer or farther, aside; and their facts.
+    """Pictures [B, H, W, 3] and labels as another camera would have them: turned, scaled and shifted.
 
-    A place that was outside has the edge's coordinates, which would not move with the picture: it stays at the edge.
+    A point outside the picture has the coordinates of the nearest edge; it keeps them.
     """
     height, width = images.shape[1:3]
     side = max(width, height)
@@ -156,7 +164,7 @@ def vary_camera(
 
 
 def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
-    """Errors of places (Huber, in frame sides) and the cross-entropies of kind, pitch and maps; want [B, L]."""
+    """Huber loss of the places plus cross-entropies of kind, pitch and heat maps; `want` is labels [B, L]."""
     places = F.smooth_l1_loss(got.places, want[:, PLACE_COLUMNS], beta=0.002)
     kind = F.cross_entropy(got.kind, want[:, KIND_COLUMNS].argmax(1))
     pitch = F.cross_entropy(got.pitch, pitch_of(want), ignore_index=-1)
@@ -167,14 +175,14 @@ def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
 
 
 def _window_positions(coarse: Tensor, want: Tensor) -> Tensor:
-    """Where in the windows of the second look its points are: [B, 2 C] in 0..1, x and y in turn, of facts [B, L]."""
+    """Targets of the refined points in their windows [B, 2 C], 0..1, x and y in turn, from labels [B, L]."""
     columns = [PLACE_COLUMNS[2 * POINTS.index(name) + axis] for name in REFINED_POINTS for axis in (0, 1)]
     away = 2.0 * want[:, columns].view(*coarse.shape) - 1.0 - coarse
     return (0.5 + 0.5 * away * (VIEW_SIDE / WINDOW)).flatten(1)
 
 
 def add_point_refiner(network: VisualEmbedding) -> VisualEmbedding:
-    """A network that looks once, and a second look that begins as nothing; only the second is to be trained."""
+    """A copy of a network with a new point refiner; only the refiner is to be trained."""
     grown = VisualEmbedding(replace(network.config, window=WINDOW))
     grown.load_state_dict(network.state_dict(), strict=False)
     for name, parameter in grown.named_parameters():
@@ -183,10 +191,10 @@ def add_point_refiner(network: VisualEmbedding) -> VisualEmbedding:
 
 
 def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
-    """Nats by which maps miss a small blot at each place: heat [B, P, h, w], places [B, 2 P]; outside counts not.
+    """Cross-entropy in nats of heat maps [B, P, h, w] against a small blot at each place [B, 2 P].
 
-    An expected position alone can be right with two wrong peaks; a map that is drawn to a single blot cannot
-    (Nibali et al. 2018, whose regularizer this is in place of their divergence).
+    Places outside the picture are ignored. An expected position can be right with two wrong peaks, a map with one blot
+    cannot (Nibali et al. 2018; this replaces their divergence term).
     """
     x, y = places[:, 0::2], places[:, 1::2]
     inside = ((x > 0.0) & (x < 1.0) & (y > 0.0) & (y < 1.0)).float()
@@ -201,7 +209,7 @@ def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
 
 
 def pitch_of(want: Tensor) -> Tensor:
-    """The class of the last pitch begun, int64 [B], of facts [B, L]; -1 for none."""
+    """Class of the latest pitch, int64 [B], from labels [B, L]; -1 for none."""
     low, high = torch.tensor([PITCH_RANGE.get(kind, (0.0, 0.0)) for kind in KINDS], device=want.device).T
     kind, place = want[:, KIND_COLUMNS].argmax(1), want[:, PITCH_COLUMN]
     pitch = low[kind] + place * (high - low)[kind]
@@ -210,14 +218,14 @@ def pitch_of(want: Tensor) -> Tensor:
 
 
 class EmbeddingTraining:
-    """A visual network, what trains it, and where it stands; see `training.loop.run.Training`.
+    """The training of a visual network; see `training.loop.run.Training`.
 
     Args:
-        steps: in all; the rate falls to nothing over them.
-        module: what to train; a pre-trained backbone in it stays as it is.
+        steps: optimizer steps in all; the learning rate falls to zero over them.
+        module: the network with its heads; a pre-trained backbone in it stays frozen.
         images: uint8 [N, H, W, 3]; the last tenth is held out.
-        facts: float32 [N, L].
-        device: where; None for one process.
+        facts: labels float32 [N, L].
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -243,7 +251,7 @@ class EmbeddingTraining:
         self.step = 0
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its loss."""
+        """Make one step; returns its loss."""
         rng = np.random.default_rng([self.step, 5 + self.device.rank])
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         images, facts = self._train
@@ -270,7 +278,7 @@ class EmbeddingTraining:
         return {"loss": float(loss.detach())}
 
     def test(self) -> dict[str, float]:
-        """The averaged network's errors on the held-out scenes, beside those of the simplest answers."""
+        """Errors of the averaged network on held-out pictures; see `errors_of`."""
         training = {name: value.clone() for name, value in self.module.state_dict().items()}
         self.module.load_state_dict(self.average.tensors)
         figures = errors_of(self.module.eval(), *self._held)
@@ -278,19 +286,19 @@ class EmbeddingTraining:
         return figures
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
+        """Write the whole state, atomically."""
         save_checkpoint(path, self.step, self.module, self.average, self.optimizer)
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         self.step = load_checkpoint(path, self.module, self.average, self.optimizer)
 
 
 @torch.no_grad()
 def errors_of(module: nn.Module, images: NDArray[np.uint8], facts: NDArray[np.float32]) -> dict[str, float]:
-    """How far places are off in frame sides, how often kind and pitch are right, beside the simplest answers' figures.
+    """Position error in frame sides and accuracies of kind and pitch, each beside a constant answer.
 
-    A pitch is right to the semitone; its control is the commonest pitch of its kind's notes.
+    A pitch counts as right within a semitone; its control is the commonest pitch of that kind.
     """
     where = next(module.parameters()).device
     parts = [module(torch.from_numpy(to_squares(images[i : i + 32])).to(where)) for i in range(0, len(images), 32)]
@@ -322,16 +330,16 @@ def train_embedding(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> tuple[Path, dict[str, float]]:
-    """Train or go on training.
+    """Train a visual network, or resume from its checkpoint.
 
     Args:
         work: folder of the pictures, the checkpoint and the curves.
-        steps: in all.
-        scenes: how many are drawn.
-        minutes: stop after this long, whatever the step.
-        start: the visual network to go on from, or a pre-trained one, where there is no checkpoint; None for a new one.
-            One that looks once is given a second look, and only that learns.
-        device: where; None for one process.
+        steps: optimizer steps in all.
+        scenes: number of rendered scenes.
+        minutes: time limit of this run.
+        start: the network to start from when there is no checkpoint; None for a new one. One without a point refiner
+            is given one, and only that is trained.
+        device: where to compute; None for one process.
 
     Returns:
         The checkpoint, and the errors on the held-out last tenth of the scenes.

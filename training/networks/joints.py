@@ -1,4 +1,4 @@
-"""Trains the painter's `JointEstimator`: elbows and knees of players from their visible points."""
+"""Trains the painter's `Bends`, which place elbows and knees from the points that the eyes find."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.recordings import performer_of
 
 MOMENTS = 8
-"""Of each player."""
+"""Random ticks of each player."""
 BATCH, RATE = 512, 2e-3
 WANDER = 0.01
-"""The eyes find points so far from where they are, in -1..1."""
+"""Standard deviation of the error of the eyes' points, in -1..1."""
 
 
 def body_joints(seeds: Iterable[int]) -> Tensor:
-    """Where joints of players truly are at a few moments: [N * MOMENTS, J, 2] of `JOINTS`, in -1..1.
+    """Where the joints of players are at random ticks: float32 [N * MOMENTS, J, 2] of `JOINTS`, in -1..1.
 
-    What is seen of points ends at the edges of a picture; elbows and knees are wherever they are.
+    Points are clipped to the picture as the eyes see them; elbows and knees are not.
     """
     found: list[NDArray[np.float64]] = []
     for seed in seeds:
@@ -38,16 +38,16 @@ def body_joints(seeds: Iterable[int]) -> Tensor:
 
 
 def train_bends(bends: JointEstimator, places: Tensor, steps: int) -> dict[str, float]:
-    """Teach it.
+    """Train the joint network.
 
     Args:
         bends: changed in place.
-        places: of `body_joints`; the last tenth is held out.
-        steps: how many, of 512 moments each.
+        places: from `body_joints`; the last tenth is held out.
+        steps: optimizer steps, of 512 bodies each.
 
     Returns:
-        `off_of_held`: by how much joints are off on held-out bodies, in lengths of the trunk (mean distance);
-        `off_of_straight`: the same of limbs that do not bend.
+        `off_of_held`: mean joint error on held-out bodies, in trunk lengths; `off_of_straight`: the same for straight
+        limbs, the control.
     """
     held = len(places) // 10
     train, generator = places[:-held], torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Trains the coordinated latent space: movement and sound of the same moment lie close, and each knows the other."""
+"""Trains the coordinated latent space: video and audio of the same moment lie close, and each predicts the other."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from training.synthesis.camera_augmentation import unsure, vary
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 NEAR = 1
-"""Moments this many ticks apart are not held against each other: at 25 a second they look and sound the same."""
+"""Moments at most this many ticks apart are not contrasted: at 25 a second they look and sound the same."""
 ATTACK_WEIGHT = 4.0
 HELD_PART = 50
-"""One clip of so many is held out for the curves."""
+"""One clip in this many is held out for the test curves."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,15 @@ class LatentRecipe:
     """How the latent space is trained.
 
     Attributes:
-        steps: in all.
-        clips: how many recorded performances.
-        batch, length: clips of a step, and how many ticks of each; whole ones, as what the reader remembers begins with
-            the performance.
-        learning_rate: of AdamW; it rises for 200 steps and falls to nothing along a cosine.
-        players, reading_steps: how many players the reader of pitches is taught with first, and for how long; at most
-            8 and 2 for each step, so that a short trial is short.
-        memory: width of what the reader remembers.
-        reading_rate: the share of the learning rate that the reader, once taught, goes on with: what it learned from
-            many players is not to be forgotten for the few that were recorded.
+        steps: optimizer steps in all.
+        clips: recorded performances.
+        batch: clips per step.
+        length: ticks per clip; whole clips, since the pitch reader's memory starts with the performance.
+        learning_rate: of AdamW; it rises for 200 steps and falls to zero along a cosine.
+        players: computed players for pre-training the pitch reader, at most 8 per step so that trials stay short.
+        reading_steps: steps of that pre-training, at most 2 per step.
+        memory: width of the pitch reader's memory.
+        reading_rate: share of the learning rate at which the pre-trained reader goes on, so that it does not forget.
     """
 
     steps: int = 6_000
@@ -67,7 +66,7 @@ class LatentRecipe:
 
 
 class LatentBatch(NamedTuple):
-    """Clips of one step: motions, sound [B, T, frames * codec_dim], and the facts; shapes as in `Examples`."""
+    """The clips of one step: motions, sound [B, T, frames * codec_dim], and the labels; shapes as in `Examples`."""
 
     motions: Motions
     sound: Tensor
@@ -78,14 +77,14 @@ class LatentBatch(NamedTuple):
 
 
 def pitch_class_of(pitch: Tensor, classes: int) -> Tensor:
-    """MIDI pitch (0 for none) to classes of the pitch head; pitches beyond its range count as its ends."""
+    """Classes of the pitch head for MIDI pitches (0 for none); pitches beyond the range count as its ends."""
     voiced = (pitch.round().long() - LOWEST_PITCH + 1).clamp(1, classes - 1)
     return torch.where(pitch > 0, voiced, 0)
 
 
 @torch.no_grad()
 def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
-    """What the model hears of clips: codes [N, T, K, frames] -> float16 [N, T, frames * codec_dim]."""
+    """The model's input for the sound of clips: codes [N, T, K, frames] -> float16 [N, T, frames * codec_dim]."""
     parts = [model.sound_of(to_network_dtype(codes[i : i + chunk])).half() for i in range(0, codes.shape[0], chunk)]
     return torch.cat(parts)
 
@@ -93,7 +92,7 @@ def sounds_of(model: Latent, codes: Tensor, chunk: int = 64) -> Tensor:
 def draw_batch(
     data: Examples, sound: Tensor, rng: np.random.Generator, recipe: LatentRecipe, config: LatentConfig
 ) -> LatentBatch:
-    """Stretches of different clips, seen by varied cameras."""
+    """Random stretches of different clips, seen by varied cameras."""
     count, total = data.age.shape
     rows = torch.from_numpy(rng.choice(count, min(recipe.batch, count), replace=False))
     start = torch.from_numpy(rng.integers(0, total - recipe.length + 1, rows.numel()))
@@ -112,12 +111,12 @@ def draw_batch(
 
 
 def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropies of finding the moment within a clip and the clip among clips, both ways.
+    """Cross-entropies of finding the moment within a clip and the clip among clips, averaged over both directions.
 
     Args:
-        video: latents of what is seen, [B, T, dim].
-        audio: of what is heard at the same moments.
-        sharpness: two logarithms of a scale.
+        video: video latents [B, T, dim].
+        audio: audio latents of the same moments [B, T, dim].
+        sharpness: logarithms of the two scales [2].
     """
     batch, length, _ = video.shape
     within = similarity(video, audio) * (10.0 * sharpness[0].exp())
@@ -131,7 +130,7 @@ def contrast(video: Tensor, audio: Tensor, sharpness: Tensor) -> tuple[Tensor, T
 
 
 def losses(model: Latent, batch: LatentBatch) -> dict[str, Tensor]:
-    """What is minimized, weighted: contrast, the facts from both sides, and each latent from the other."""
+    """The weighted loss terms: contrast, labels from both sides, and each latent predicted from the other."""
     video, audio = model.video(batch.motions), model.audio(batch.sound)
     moment, clip = contrast(video, audio, model.sharpness)
     parts = {"moment": moment, "clip": clip}
@@ -149,14 +148,14 @@ def losses(model: Latent, batch: LatentBatch) -> dict[str, Tensor]:
 
 
 class LatentTraining:
-    """The latent space, what trains it, and where it stands; see `training.loop.run.Training`.
+    """The training of the latent space; see `training.loop.run.Training`.
 
     Args:
-        recipe: how.
-        model: what to train.
+        recipe: how to train.
+        model: the network.
         data: clips.
         sound: their sound, from `sounds_of`.
-        device: where; None for one process.
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -184,7 +183,7 @@ class LatentTraining:
         return LatentBatch(Motions(*(x.to(where) for x in batch.motions)), *(x.to(where) for x in batch[1:]))
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its losses."""
+        """Make one step; returns its losses."""
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         batch = self._draw(self._train, np.random.default_rng([self.step, 11 + self.device.rank]))
         self.model.train()
@@ -210,11 +209,11 @@ class LatentTraining:
         return {name: float(torch.stack([row[name] for row in rows]).mean()) for name in rows[0]}
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
+        """Write the whole state, atomically."""
         save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
 
 
@@ -229,16 +228,16 @@ def train_latent(
     device: Device | None = None,
     footage: Path | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec and visual network.
+    """Train the latent space with a bundle's codec and visual network, or resume from its checkpoint.
 
     Args:
         work: folder of the checkpoint and the curves.
         recordings: folder of the recorded performances.
-        bundle: whose codec and visual network the clips are prepared with.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained latent space to go on from where there is no checkpoint.
-        device: where; None for one process.
+        bundle: the bundle whose codec and visual network prepare the clips.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained latent space to start from when there is no checkpoint.
+        device: where to compute; None for one process.
         footage: a data set to learn from in place of the synthetic performers; None for them.
 
     Returns:

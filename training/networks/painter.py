@@ -1,7 +1,7 @@
-"""Trains the painter: from a moved still to the picture that it should be, whatever noise is mixed in.
+"""Trains the painter, which repairs a warped still image into the picture that should be seen.
 
-First how limbs bend (`training.networks.joints`), then, with these as they are and told where a player's points are
-(`models.pictures.pose`), to paint.
+The joint network (`training.networks.joints`) is trained first and then frozen. The painter is told where a player's
+points are by the pose network (`models.pictures.pose`).
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from training.networks.joints import body_joints, train_bends
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
-"""One clip of so many is held out for the curves."""
+"""One clip in this many is held out for the test curves."""
 FIRST_STEP_SHARE = 0.9
-"""How often it learns the way from its beginning: a show goes it in one step."""
+"""Share of the samples that start from pure noise; a show makes that one step only."""
 MENDING_SHARE = 0.85
-"""How often it learns with little imagination: that is how it is mostly used."""
+"""Share of the samples with little imagination, the usual setting."""
 TRUTH_SHARE = 0.35
-"""How often it is told where points truly are, at the beginning."""
+"""Share of the samples, at the first step, whose points are the true ones."""
 PAIR_SHARE = 0.75
-"""How much of a batch are pairs of views of players, which nothing has moved; see `training.datasets.painter_views`."""
+"""Share of a batch that are pairs of views of one player with no warp; see `training.datasets.painter_views`."""
 PAIR_CLIPS = 20
-"""For each performer whose still the animator has moved, so many are looked at for those pairs."""
+"""Clips with such pairs, for each performer whose still the animator has moved."""
 BODY_CLIPS = 20
-"""And of so many it is learned how limbs bend."""
+"""Bodies to learn joints from, for each of those performers."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class PainterRecipe:
     """How the painter is trained.
 
     Attributes:
-        steps: in all.
-        performers, mobiles: how many clips of each.
-        batch: moments of a step.
-        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
-        bending: steps of the learning of how limbs bend.
+        steps: optimizer steps in all.
+        performers, mobiles: clips of each.
+        batch: samples per step.
+        learning_rate: of AdamW; it rises for 200 steps, then falls linearly.
+        bending: steps of the joint network's own training.
     """
 
     steps: int = 6_000
@@ -73,7 +73,7 @@ class PainterRecipe:
         return self.learning_rate * min(1.0, (step + 1) / 200) * max(0.02, 1.0 - step / self.steps)
 
     def truth_share_at(self, step: int) -> float:
-        """How often it is told where points truly are: less and less, in the last quarter never, as in a show."""
+        """Share of the samples at a step whose points are the true ones; zero from 75 % of the steps on."""
         return TRUTH_SHARE * max(0.0, 1.0 - step / (0.75 * self.steps))
 
 
@@ -83,7 +83,7 @@ def to_signed(pictures: Tensor) -> Tensor:
 
 
 def painter_inputs(data: PainterExamples, imagination: Tensor) -> PainterInputs:
-    """What the painter is told of moments."""
+    """What the painter is given for examples at an imagination [N]."""
     where, flow, audio = data.where.float(), data.flow.float(), data.audio.float()
     embedding, points = data.embedding.float(), data.points.float()
     return PainterInputs(
@@ -92,9 +92,9 @@ def painter_inputs(data: PainterExamples, imagination: Tensor) -> PainterInputs:
 
 
 class PainterBatch(NamedTuple):
-    """Moments to learn from, N rows: what is known, and what `Painter.loss` is told.
+    """The samples of one step: the painter's inputs, and the targets of `Painter.loss`.
 
-    wanted [N, 3, S, S]; sharp [N]; went [N, P, 2]; weight [N], how much each counts.
+    wanted [N, 3, S, S]: the target picture; sharp [N]; displacement [N, P, 2]; weight [N]: how much each sample counts.
     """
 
     inputs: PainterInputs
@@ -111,10 +111,10 @@ def draw_batch(
     views: PainterViews | None = None,
     step: int = 0,
 ) -> PainterBatch:
-    """Moments, some in a mirror, in other light and colours.
+    """Random samples, some mirrored, with random light and permuted colour channels.
 
-    Where chance has led a player's still there is no true picture: while it only mends, what is moved is to stay as it
-    is; with more imagination it is to paint what is heard.
+    Where sampling has moved a player's still away from any real pose there is no true picture. At little imagination
+    the target is then the warped still itself, at more it is what is seen at that tick.
     """
     paired = round(PAIR_SHARE * recipe.batch) if views is not None else 0
     rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
@@ -143,13 +143,15 @@ def draw_batch(
 
 
 class PainterTraining(NetworkTrainer[Painter]):
-    """The painter, what trains it, and where it stands.
+    """The training of a painter.
 
     Args:
-        recipe: how.
-        model: what to train.
-        data: moments; held: moments of other clips; views: of which pairs are made too, the last clips held out.
-        device: where; None for one process.
+        recipe: how to train.
+        model: the network.
+        data: examples to learn from.
+        held_out: examples of other clips.
+        views: clips that pairs are drawn from; the last of them are held out.
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -172,7 +174,7 @@ class PainterTraining(NetworkTrainer[Painter]):
             self._held_pairs = views.rows(slice(-others, None)).pairs(np.random.default_rng(0), 400)
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        """The error of the way to the wanted pictures, of a batch."""
+        """The weighted loss of a random batch."""
         where = self.device.device
         with torch.autocast(where.type, enabled=False):
             batch = draw_batch(self._train, rng, self.recipe, self._views, self.step)
@@ -185,9 +187,9 @@ class PainterTraining(NetworkTrainer[Painter]):
 
     @torch.no_grad()
     def test(self) -> dict[str, float]:
-        """The averaged model on held-out moments, beside the moved still as it is; see `errors_of`.
+        """Errors of the averaged model on held-out examples; see `errors_of`.
 
-        `gain_db_paired`: by how much it is nearer than the still where nothing has moved this.
+        `gain_db_paired` is the gain in dB over the prior image on pairs of views.
         """
         model = self.averaged()
         found = errors_of(model, self._held, seed=1)
@@ -197,18 +199,18 @@ class PainterTraining(NetworkTrainer[Painter]):
 
 
 def held_out_count(count: int) -> int:
-    """How many of so many are held out."""
+    """How many of `count` clips or examples are held out."""
     return max(1, count // HELD_PART)
 
 
 def split(data: PainterExamples) -> tuple[PainterExamples, PainterExamples]:
-    """Moments that lie clip by clip: those to learn from, and those of the last clips."""
+    """Examples in the order of their clips, split into those to learn from and those held out."""
     held_out = held_out_count(len(data.prior))
     return data.rows(slice(None, -held_out)), data.rows(slice(-held_out, None))
 
 
 def concatenate(parts: Sequence[PainterExamples]) -> PainterExamples:
-    """Several sets as one."""
+    """Several sets of examples as one."""
     return PainterExamples(
         *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(PainterExamples))
     )
@@ -216,10 +218,10 @@ def concatenate(parts: Sequence[PainterExamples]) -> PainterExamples:
 
 @torch.no_grad()
 def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: float = 0.15) -> dict[str, float]:
-    """Mean absolute error of painted pictures and of their gradients, and the moved still's; where hidden and in all.
+    """Mean absolute errors of the painted pictures and of their gradients, beside those of the warped still.
 
-    In parts of the range from black to white; `hidden` counts what the still does not show, of mobiles only. `gain_db`:
-    by how much what is painted of performers is nearer to what was to be seen than the still held (PSNR).
+    Errors are shares of the range from black to white. `..._hidden` counts only what the still does not show (mobiles).
+    `gain_db` is how much closer (PSNR) painted performers are to the truth than the still held.
     """
     where = next(model.parameters()).device
     rng = np.random.default_rng(seed)
@@ -249,7 +251,7 @@ def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: flo
 
 
 def _sizes(bundle: Path, performer_data: MotionClips) -> PainterConfig:
-    """Sizes that fit a bundle's latents and embeddings; without known points in these it is told of no pose."""
+    """Sizes that fit a bundle's latents and embeddings; no pose where the embedding has no points."""
     eyes = load_network(bundle, "embedding")
     points = eyes.config.points if isinstance(eyes, VisualEmbedding) else 0
     return PainterConfig(
@@ -258,7 +260,7 @@ def _sizes(bundle: Path, performer_data: MotionClips) -> PainterConfig:
 
 
 def load_or_train_bends(bends: JointEstimator, path: Path, players: int, steps: int) -> None:
-    """Teach how limbs bend, half a minute; or take what was learned before."""
+    """Load the joint network's weights from a path, or train them in half a minute and save them there."""
     if path.exists():
         load_model(bends, path)
         return
@@ -282,22 +284,21 @@ def train_painter(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec, latent space, animator and pose.
+    """Train a painter with a bundle's codec, latent space, animator and pose, or resume from its checkpoint.
 
     Args:
-        work: folder with `translator/`, `animator/`, `views/` and `painter/`: what was recorded, the checkpoint and the
-            curves.
-        bundle: whose other networks are used.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained painter to go on from where there is no checkpoint.
-        device: where; None for one process.
+        work: folder with `translator/`, `animator/`, `views/` and `painter/`: recordings, checkpoint and curves.
+        bundle: the bundle whose other networks are used.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained painter to start from when there is no checkpoint.
+        device: where to compute; None for one process.
 
     Returns:
         The checkpoint's path.
 
     Raises:
-        EngineError: when the bundle lacks one of them.
+        EngineError: when the bundle lacks one of the networks.
     """
     device = device or Device()
     torch.manual_seed(0)

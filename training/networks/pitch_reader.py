@@ -1,4 +1,4 @@
-"""Teaches the reader of pitches from places that are computed, not seen: of thousands of players, from start to end."""
+"""Pre-trains the pitch reader on computed points of thousands of players, with no pictures rendered."""
 
 from __future__ import annotations
 
@@ -29,19 +29,21 @@ BATCH = 48
 RATE = 2e-3
 PLACES = 2 * len(POINTS)
 CLIP_ERROR, SLOW_ERROR, FRAME_ERROR = 0.0050, 0.0045, 0.0025
-"""Typical errors of the visual network in -1..1: one that stays for a whole clip, one that goes with what is shown, and
-one of every picture. Measured on 80 clips of each instrument: 0.004 to 0.010; 0.005 to 0.008 for the latter two, of
-which 0.5 to 0.85 is left after one tick, 0.1 to 0.45 after 8 and nothing after 25."""
+"""Standard deviations of the visual network's errors in -1..1: constant over a clip, drifting, and new in each frame.
+
+Measured on 80 clips of each instrument: 0.004 to 0.010 constant; 0.005 to 0.008 for the other two together, of which
+0.5 to 0.85 remains after one tick, 0.1 to 0.45 after 8 and nothing after 25.
+"""
 WANDER_TICKS = 8.0
-"""After so long a wandering error has fallen to 1 / e."""
+"""Time constant of the drifting error, in ticks."""
 PLACE_STEPS = 65_535
-"""Places are kept as whole numbers up to this."""
+"""Places are stored as whole numbers from 0 to this."""
 NEXT_PLAYER = 0.3
-"""The chance that another player takes over in the midst: what was learned of the first no longer holds."""
+"""Share of the samples in which another player takes over midway, so that what was learned of the first is useless."""
 
 
 def sample_player(seed: int) -> NDArray[np.uint16]:
-    """One player at every tick: places, x and y of each point in turn, and the MIDI pitch that sounds, 0 for none.
+    """One player at every tick: x and y of each point in turn, and the MIDI pitch that sounds (0 for none).
 
     Returns:
         uint16 [TICKS, 29]; places in steps of 1 / `PLACE_STEPS`.
@@ -60,7 +62,7 @@ def sample_player(seed: int) -> NDArray[np.uint16]:
 
 
 def load_players(folder: Path, count: int, workers: int = 2) -> NDArray[np.uint16]:
-    """Players, computed once: uint16 [count, TICKS, 29]."""
+    """Players, computed once and kept in a folder: uint16 [count, TICKS, 29]."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"players-{count}-{TICKS}.npy"
     if not path.exists():
@@ -75,7 +77,7 @@ def load_players(folder: Path, count: int, workers: int = 2) -> NDArray[np.uint1
 
 
 def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
-    """Places [N, T, 14, 2] in -1..1 as from cameras set up otherwise, and as a visual network errs."""
+    """Points [N, T, 14, 2] in -1..1 as other cameras would have them, with the visual network's errors."""
     count, length, points, _ = places.shape
 
     def normal(*shape: int) -> Tensor:
@@ -97,19 +99,19 @@ def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 class _PlayerBatch(NamedTuple):
-    """Players as tensors: places [N, T, 14, 2] in -1..1, class of the pitch [N, T] or -1, instrument [N, T]."""
+    """Players as tensors: places [N, T, 14, 2] in -1..1, pitch class [N, T] or -1, instrument [N, T]."""
 
     places: Tensor
     pitch: Tensor
     kind: Tensor
 
     def followed_by(self, other: _PlayerBatch, at: int) -> _PlayerBatch:
-        """These until a tick, and others from their own start."""
+        """These players until a tick, then others from their own start."""
         length = self.pitch.shape[1]
         return _PlayerBatch(*(torch.cat([a[:, :at], b[:, : length - at]], 1) for a, b in zip(self, other, strict=True)))
 
     def read_by(self, reader: PitchReader, rng: np.random.Generator) -> Tensor:
-        """Logits [N, T, pitches] of their own instrument's pitches, from the first tick on."""
+        """Logits [N, T, pitches] that a reader gives for each player's own instrument."""
         views = vary_cameras(self.places, rng)
         logits, _ = reader.follow(views[..., 0], views[..., 1], reader.init_state(len(views)))
         own = self.kind[..., None, None].expand(*self.kind.shape, 1, reader.pitches)
@@ -126,11 +128,11 @@ def _players_of(rows: NDArray[np.uint16], kind: NDArray[np.int64], pitches: int)
 
 
 def train_reader(reader: PitchReader, players: NDArray[np.uint16], steps: int, seed: int = 0) -> dict[str, float]:
-    """Train; the last fiftieth of the players is held out.
+    """Train a reader; the last fiftieth of the players is held out.
 
     Returns:
-        Of each instrument, how often the likeliest pitch is right on the held-out players, seen otherwise: in all
-        ticks with a note, and in the last quarter of them (`..._later`).
+        For each instrument the accuracy on held-out players: over all ticks with a note (`..._pitch_right`), and over
+        the last quarter of the ticks (`..._pitch_right_later`).
     """
     kinds = np.arange(len(players)) % len(READ_INSTRUMENTS)
     held_count = max(len(READ_INSTRUMENTS), len(players) // 50)

@@ -1,9 +1,8 @@
-"""Trains the pose: from what is heard and a still's embedding to where the player's points are now.
+"""Trains the pose network: from audio latents and a still's embedding to where the player's points are now.
 
-First what hears strokes, on those who have a bow: it turns round with each stroke, and that is found in minutes by who
-listens for nothing else, and hardly at all beside everything else. Then, with this as it is, all the rest. Beside the
-points in the picture the body's own are asked for, by an ending that is not shipped: what a body does is the same from
-all sides.
+Bow strokes are learned first, on players that have a bow: alone they take minutes to learn, beside everything else they
+are hardly learned at all. That part is then frozen. An auxiliary head also predicts the points in the body's own space,
+which are the same from every camera; it is not shipped.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ from training.loop.trainer import NetworkTrainer
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 HELD_PART = 25
-"""One clip of so many, the last ones, is held out."""
+"""One clip in this many, the last ones, is held out."""
 REACH = 0.3
-"""How far a bow is drawn from where it began, or so: what is asked for is in such parts."""
+"""Typical distance that a bow is drawn; the unit of the bow loss."""
 
 
 @dataclass(frozen=True)
 class PoseRecipe:
-    """How the pose is trained.
+    """How the pose network is trained.
 
     Attributes:
-        steps: in all.
-        players: how many clips.
-        batch: clips of a step, all ticks of each.
-        bowing: so many first steps are for the bow alone.
-        learning_rate: of AdamW; it rises for 150 steps and towards the end falls along a line.
+        steps: optimizer steps in all.
+        players: number of clips.
+        batch: clips per step, all ticks of each.
+        bowing: first steps, which train the bow alone.
+        learning_rate: of AdamW; it rises for 150 steps and falls linearly towards the end.
     """
 
     steps: int = 16_000
@@ -51,18 +50,20 @@ class PoseRecipe:
     learning_rate: float = 1.5e-3
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step; for the bow and for the rest it begins anew."""
+        """The learning rate of a step; the schedule restarts after the bow."""
         progress, steps = (step, self.bowing) if step < self.bowing else (step - self.bowing, self.steps - self.bowing)
         left = 1.0 - progress / steps
         return self.learning_rate * min(1.0, (progress + 1) / 150) * min(1.0, max(0.02, 2.5 * left))
 
 
 class PoseBatch(NamedTuple):
-    """Clips with a still of each: heard [N, T, D]; the still's embedding [N, E]; where points are to be, [N, T, P, 2].
+    """Clips, each with one still.
 
-    They are to be where the eyes found them in the still, and as far from there as they truly went: limbs are carried
-    by how they move, and a foot that stays would be carried from where it was seen to where it is.
-    later [N, T]: the ticks after the still, all of a clip together 1.
+    audio [N, T, D]; still: its embedding [N, E]; places [N, T, P, 2]: target points; later [N, T]: weight of each tick,
+    zero up to the still's tick, with sum 1 per clip.
+
+    A target is the point that the eyes found in the still plus its true displacement since then. Limbs are warped by
+    how they move, so a foot that stays must not jump from its estimated to its true place.
     """
 
     audio: Tensor
@@ -72,7 +73,7 @@ class PoseBatch(NamedTuple):
 
 
 def draw_batch(pose: PoseEstimator, players: PlayerClips, generator: torch.Generator) -> PoseBatch:
-    """Clips, each after a random still of it, as a pose is to say them."""
+    """Clips, each with a random still of its own, as training targets."""
     count, total, views = *players.audio.shape[:2], players.embeddings.shape[1]
     view = (torch.rand(count, generator=generator) * (views - 1)).long()
     # A show begins with a still of before the first note more often than with any other.
@@ -86,10 +87,10 @@ def draw_batch(pose: PoseEstimator, players: PlayerClips, generator: torch.Gener
 
 
 class PoseWithHeads(nn.Module):
-    """A pose, and endings that say what the body and the bow do; only the pose is shipped.
+    """A pose network with auxiliary heads for the body and the bow; only the pose network is shipped.
 
     Args:
-        config: the pose's sizes, or a pose to go on from.
+        config: the network's sizes, or a network to go on from.
     """
 
     def __init__(self, config: PoseConfig | PoseEstimator | None = None) -> None:
@@ -104,19 +105,19 @@ class PoseWithHeads(nn.Module):
         self.register_buffer("varies", torch.ones(3 * len(POINTS)))
 
     def fit_normalization(self, body: Tensor) -> None:
-        """What is usual of bodies [N, T, P, 3]: they are asked for beside that."""
+        """Set mean and spread of the body targets from bodies [N, T, P, 3]."""
         flat = body.float().flatten(2)
         self.usual.copy_(flat.mean((0, 1)))
         self.varies.copy_(flat.std((0, 1)) + 0.02)
 
     def body_error(self, audio: Tensor, body: Tensor) -> Tensor:
-        """The mean squared error of where the body's points are, [N, T, P, 3], in parts of how they vary."""
+        """Mean squared error of the body's points [N, T, P, 3], in units of their spread."""
         wanted = (body.float().flatten(2) - self.usual) / self.varies
         error: Tensor = (self.body(audio) - wanted).square().mean()
         return error
 
     def bow_error(self, audio: Tensor, bow_course: Tensor) -> Tensor:
-        """The mean squared error of how much of the bow, [N, T], was drawn since the first tick; latents [N, T, D]."""
+        """Mean squared error of how far the bow was drawn since the first tick [N, T], from latents [N, T, D]."""
         strokes, _ = self.network.strokes.step(audio, self.network.strokes.init_state(len(audio)))
         wanted = (bow_course.float() - bow_course[:, :1].float()) / REACH
         error: Tensor = (self.bow(strokes)[..., 0] - wanted).square().mean()
@@ -128,13 +129,13 @@ def _head(width: int, count: int) -> nn.Sequential:
 
 
 class PoseTraining(NetworkTrainer[PoseWithHeads]):
-    """The pose, what trains it, and where it stands.
+    """The training of a pose network.
 
     Args:
-        recipe: how.
-        model: what to train.
-        played: players, the last of them held out.
-        device: where; None for one process.
+        recipe: how to train.
+        model: the network with its heads.
+        players: clips; the last of them are held out.
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
             self.average.tensors |= {"usual": model.usual.clone(), "varies": model.varies.clone()}
 
     def loss(self, rng: np.random.Generator) -> Tensor:
-        """How unlikely it takes the true points of a batch to be, and what it errs about bodies and bows."""
+        """Negative log-likelihood of the points of a random batch, plus the body's and the bow's errors."""
         model, only_bows = self.model, self.step < self.recipe.bowing and len(self._bowed) > 0
         among = self._bowed if only_bows else torch.arange(len(self._train.audio))
         players = self._train.rows(among[torch.from_numpy(rng.integers(0, len(among), self.recipe.batch))])
@@ -167,7 +168,7 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
         return unlikely + model.body_error(audio, players.body.to(where))
 
     def test(self) -> dict[str, float]:
-        """See `relative_error`: of clips that are held out, and of as many of the others."""
+        """`relative_error` on held-out clips, and on as many training clips."""
         pose = self.averaged().network
         taught = self._train.rows(slice(len(self.held.audio)))
         return {"missed_of_held": relative_error(pose, self.held), "missed_of_taught": relative_error(pose, taught)}
@@ -175,7 +176,7 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
 
 @torch.no_grad()
 def relative_error(pose: PoseEstimator, players: PlayerClips) -> float:
-    """The mean squared distance of what it says of clips from where points are to be, 1 for the still's own places."""
+    """Mean squared error of the predicted points over that of the still's own points: 1 is no better than the still."""
     generator, sums, where = torch.Generator().manual_seed(1), torch.zeros(2), next(pose.parameters()).device
     for some in torch.arange(len(players.audio)).split(100):
         clips = draw_batch(pose, players.rows(some), generator)
@@ -187,16 +188,16 @@ def relative_error(pose: PoseEstimator, players: PlayerClips) -> float:
 
 @torch.no_grad()
 def predict_points(pose: PoseEstimator, audio: Tensor, embeddings: Tensor, ticks: Tensor) -> Tensor:
-    """Where it says points are at some ticks, of each of some stills.
+    """Predicted points at some ticks, from each of several stills.
 
     Args:
-        pose: the pose.
-        heard: [N, T, D].
-        known: the stills' embeddings, [N, V, E].
+        pose: the network.
+        audio: audio latents [N, T, D].
+        embeddings: the stills' embeddings [N, V, E].
         ticks: [N, K].
 
     Returns:
-        float16 [N, V, K, P, 3], x, y and how unsure that is.
+        float16 [N, V, K, P, 3]: x, y and their standard deviation.
     """
     parts = []
     for some in torch.arange(len(audio)).split(100):
@@ -216,22 +217,22 @@ def train_pose(
     start: nn.Module | None = None,
     device: Device | None = None,
 ) -> Path:
-    """Train or go on training with a bundle's codec, latent space and visual network.
+    """Train a pose network with a bundle's codec, latent space and visual network, or resume from its checkpoint.
 
     Args:
-        work: folder with `players/` and `pose/`: who was followed, the checkpoint and the curves.
-        bundle: whose other networks are used.
-        recipe: how; without `bowing` where there is a start.
-        minutes: stop after this long, whatever the step.
-        start: a trained pose to go on from where there is no checkpoint.
-        device: where; None for one process.
+        work: folder with `players/` and `pose/`: data, checkpoint and curves.
+        bundle: the bundle whose other networks are used.
+        recipe: how to train; without `bowing` where there is a start.
+        minutes: time limit of this run.
+        start: a trained pose network to start from when there is no checkpoint.
+        device: where to compute; None for one process.
 
     Returns:
         The checkpoint's path.
 
     Raises:
-        EngineError: when the bundle lacks one of them.
-        ValueError: when its visual network knows no points.
+        EngineError: when the bundle lacks one of the networks.
+        ValueError: when its visual network finds no points.
     """
     device = device or Device()
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Trains the translator on performances: frames from what is seen, with a history that cannot drown the video."""
+"""Trains the translator: audio tokens from video latents, with a past that cannot drown the video."""
 
 from __future__ import annotations
 
@@ -27,25 +27,27 @@ from training.synthesis.camera_augmentation import unsure, vary
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 CAMERAS = 3
-"""Ways in which each clip is seen."""
+"""Camera variants of each clip."""
 AHEAD = 3
 """Anticipation is drawn from 0..AHEAD ticks of 40 ms."""
 HELD_PART = 50
-"""One clip of so many is held out for the curves."""
+"""One clip in this many is held out for the test curves."""
 
 
 @dataclass(frozen=True)
 class SamplingShares:
-    """How often what is shown and asked for.
+    """How often each kind of past, view and voice is drawn.
 
     Attributes:
-        hidden, spells, own: of the rows: the past never shown, shown in spells, the model's own (once it has played).
-        wrong: of the ticks: another clip's past.
-        blind: of the rows: nothing is seen, for guidance.
-        by_name: of the rows: the voice is asked for by name, though it is the one that is seen.
-        other: of the rows whose notes other voices can play: one of them is asked for.
-        depth, attack: of the ticks, and of those in which an onset is heard: their codes are learned in a step. The
-            depth transformer costs more than the backbone, and what is rare is what is listened for.
+        hidden: share of the rows whose past is hidden throughout.
+        spells: share of the rows whose past is hidden for spells of 8 ticks.
+        own: share of the rows with the model's own past, once it has one.
+        wrong: share of the ticks with another clip's past.
+        blind: share of the rows with no video, for guidance.
+        by_name: share of the rows that name their voice though it is the one that is seen.
+        other: share of the rows that ask for another voice, where one can play the same notes.
+        depth: share of the ticks whose codes are learned; the depth transformer costs more than the backbone.
+        attack: the same for ticks with an onset, which are rare and matter most.
     """
 
     hidden: float = 0.3
@@ -64,11 +66,14 @@ class TranslatorRecipe:
     """How the translator is trained.
 
     Attributes:
-        steps: in all.
-        clips: how many recorded performances.
-        batch, length: clips of a step, and how many ticks of each: more than two windows.
-        learning_rate: of AdamW; it rises for 200 steps and falls along a line.
-        own_from, own_every, own_clips: from which step on, how often and how many clips the model plays to itself.
+        steps: optimizer steps in all.
+        clips: recorded performances.
+        batch: clips per step.
+        length: ticks per clip, more than two windows.
+        learning_rate: of AdamW; it rises for 200 steps, then falls linearly.
+        own_from: first step at which the model plays clips by itself.
+        own_every: steps between two such rounds.
+        own_clips: clips per round.
         shares: see `SamplingShares`.
     """
 
@@ -88,7 +93,7 @@ class TranslatorRecipe:
 
 
 class ClipSpans(NamedTuple):
-    """Which stretch of which clips by which voice: clip, take [B]; ticks of what is seen and of what sounds [B, L]."""
+    """Which stretch of which clips, in which voice: clip, take [B]; ticks of the video and of the audio [B, L]."""
 
     clip: Tensor
     take: Tensor
@@ -97,11 +102,11 @@ class ClipSpans(NamedTuple):
 
 
 class History:
-    """The past that the model is shown: the true one, its own, or none, so that it cannot drown what is seen.
+    """The past that the model is shown: the true one, its own, or none.
 
     Args:
         data: the training clips.
-        shares: how often which past is shown.
+        shares: how often each past is shown.
     """
 
     def __init__(self, data: Examples, shares: SamplingShares) -> None:
@@ -110,14 +115,14 @@ class History:
         self.since = torch.full(data.codes.shape[:2], -1)
 
     def remember(self, clip: Tensor, take: Tensor, ahead: Tensor, codes: Tensor) -> None:
-        """Keep what the model played of clips [R, T, K, 2], ahead of what it saw by so many ticks [R]."""
+        """Store what the model played for clips [R, T, K, 2], with an anticipation in ticks [R]."""
         for row in range(clip.numel()):
             delay = int(ahead[row])
             self.rollouts[clip[row], take[row], delay:] = codes[row, : codes.shape[1] - delay]
         self.since[clip, take] = ahead
 
     def draw(self, rng: np.random.Generator, spans: ClipSpans) -> tuple[Tensor, Tensor]:
-        """The frames of the ticks before what sounds, [B, L, ...], and where they are known [B, L]."""
+        """The frames before each audio tick [B, L, ...], and where they are known [B, L]."""
         ticks, shares = spans.audio_ticks, self._shares
         batch, length = ticks.shape
         before = (ticks - 1).clamp_min(0)
@@ -143,9 +148,10 @@ class History:
 
 
 class TranslatorBatch(NamedTuple):
-    """A training batch: what the model is given and what it shall say.
+    """A training batch: the model's inputs and its targets.
 
-    previous [B, L, K, 2], known [B, L], seen, codes [B, L, K, 2], chosen bool [B, L]: whose codes are learned.
+    previous [B, L, K, 2]; known [B, L]; video; codes [B, L, K, 2]: the targets; mask bool [B, L]: ticks that are
+    learned.
     """
 
     previous: Tensor
@@ -156,12 +162,12 @@ class TranslatorBatch(NamedTuple):
 
 
 def draw_ahead(rng: np.random.Generator, count: int) -> Tensor:
-    """Anticipations in ticks, int64 [count]; none is the most frequent."""
+    """Random anticipations in ticks, int64 [count]; 0 is the most frequent."""
     return torch.from_numpy(rng.choice([0, 0, 0, 1, 2, AHEAD], count))
 
 
 def draw_spans(data: Examples, rng: np.random.Generator, recipe: TranslatorRecipe) -> tuple[ClipSpans, Tensor]:
-    """Stretches of clips, each by one of its voices and with an anticipation [B] in ticks."""
+    """Random stretches of clips, each in one of its voices, with an anticipation in ticks [B]."""
     count, total = data.age.shape
     clip = torch.from_numpy(rng.integers(0, count, recipe.batch))
     ahead = draw_ahead(rng, recipe.batch)
@@ -178,9 +184,9 @@ def draw_spans(data: Examples, rng: np.random.Generator, recipe: TranslatorRecip
 
 @torch.no_grad()
 def encode_views(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: int = 0, chunk: int = 16) -> Tensor:
-    """What so many varied cameras see of each clip: latents float16 [N, count, T, sight_dim].
+    """Video latents of each clip for several camera variants: float16 [N, count, T, sight_dim].
 
-    Seen once and not anew in every step: the network that sees does not learn here, and took a fifth of the time.
+    They are computed once: the network that encodes them is frozen, and took a fifth of each step.
     """
     where = next(sight.parameters()).device
     rows = []
@@ -199,7 +205,7 @@ def encode_views(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: i
 def draw_batch(
     view_latents: Tensor, data: Examples, history: History, rng: np.random.Generator, recipe: TranslatorRecipe
 ) -> TranslatorBatch:
-    """Draw stretches of clips, each seen by a camera (see `encode_views`), with a voice, an anticipation and a past."""
+    """Random stretches, each with a camera variant (see `encode_views`), a voice, an anticipation and a past."""
     spans, ahead = draw_spans(data, rng, recipe)
     camera = torch.from_numpy(rng.integers(0, view_latents.shape[1], recipe.batch))
     previous, known = history.draw(rng, spans)
@@ -226,20 +232,20 @@ def draw_batch(
 
 
 def loss_of(model: Translator, batch: TranslatorBatch) -> Tensor:
-    """What the chosen ticks cost, in nats: per code [8] in emission order, or per band [frames]."""
+    """Loss of the learned ticks in nats: per code [8] in emission order, or per band [frames]."""
     context = model(batch.previous, batch.known, batch.video)
     return model.losses(context[batch.mask], batch.codes[batch.mask])
 
 
 class TranslatorTraining:
-    """The translator, what trains it, and where it stands; see `training.loop.run.Training`.
+    """The training of a translator; see `training.loop.run.Training`.
 
     Args:
-        recipe: how.
-        model: what to train.
-        sight: gives the video latents; not trained.
+        recipe: how to train.
+        model: the network.
+        sight: encodes the video; it is not trained.
         data: clips.
-        device: where; None for one process.
+        device: where to compute; None for one process.
     """
 
     def __init__(
@@ -275,7 +281,7 @@ class TranslatorTraining:
         )
 
     def _play(self, rng: np.random.Generator) -> None:
-        """Let the averaged model play some clips anew."""
+        """Let the averaged model play some clips, for `History`."""
         model = Translator(self.model.config).to(self.device.device)
         model.load_state_dict(self.average.tensors)
         data = self._train
@@ -293,7 +299,7 @@ class TranslatorTraining:
             self.history.remember(clip[rows], take[rows], ahead[rows], frames.cpu())
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its losses."""
+        """Make one step; returns its losses."""
         recipe = self.recipe
         rng = np.random.default_rng([self.step, 21 + self.device.rank])
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
@@ -325,12 +331,12 @@ class TranslatorTraining:
         return _figures(torch.stack(parts).mean(0))
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically; what it has played to itself too, so that it goes on as it would have."""
+        """Write the whole state, atomically, with what the model has played by itself."""
         extra = {"played": self.history.rollouts, "since": self.history.since}
         save_checkpoint(path, self.step, self.model, self.average, self.optimizer, extra)
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
         extra = load_extra(path)
         if extra["played"].shape == self.history.rollouts.shape:
@@ -338,7 +344,7 @@ class TranslatorTraining:
 
 
 def _figures(parts: Tensor) -> dict[str, float]:
-    """The mean over all codes or bands, and of a tick's first code or frame, which says most."""
+    """The mean over all codes or bands, and the loss of a tick's first code or frame, which carries most."""
     return {"codes": float(parts.detach().mean()), "first_code": float(parts.detach()[0])}
 
 
@@ -352,15 +358,15 @@ def train_translator(
     device: Device | None = None,
     footage: Path | None = None,
 ) -> Path:
-    """Train or go on training with the bundle's codec, visual network and latent space.
+    """Train a translator with a bundle's codec, visual network and latent space, or resume from its checkpoint.
 
     Args:
         work: folder of the recorded performances, the checkpoint and the curves.
-        bundle: whose other networks are used.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained translator to go on from where there is no checkpoint.
-        device: where; None for one process.
+        bundle: the bundle whose other networks are used.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained translator to start from when there is no checkpoint.
+        device: where to compute; None for one process.
         footage: a data set to learn from in place of the synthetic performers; None for them.
 
     Returns:
@@ -396,7 +402,7 @@ def train_translator(
 
 
 def scaled_codebooks(codec: TokenCodec) -> Tensor:
-    """A codec's codebooks, scaled to a spread of about one."""
+    """A codec's codebooks, scaled to a standard deviation of about one."""
     books = codec.quantizer.codebooks
     return books / books[0].std()
 

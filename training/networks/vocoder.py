@@ -1,4 +1,4 @@
-"""Trains the vocoder of the mel representation: spectrograms of the palette to its sound; resumes to the same loss."""
+"""Trains the vocoder of the mel representation, from spectrograms of the sound palette back to sound."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
 
 
 class VocoderTraining(DecoderTraining[Vocoder]):
-    """A vocoder, what trains it, and where it stands.
+    """The training of a vocoder.
 
     Args:
         recipe: how to train.
-        vocoder: what to train; it is moved to the device.
+        vocoder: the network; it is moved to the device.
         corpus: int16 [clips, samples].
-        device: where; None for one process on the CPU or the first GPU.
+        device: where to compute; None for one process on the CPU or the first GPU.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class VocoderTraining(DecoderTraining[Vocoder]):
         super().__init__(recipe, vocoder, vocoder.decoder, corpus, device)
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its losses."""
+        """Make one step; returns its losses."""
         rng = self.draw(31)
         if self.step == 0:
             self._begin(rng)
@@ -45,7 +45,7 @@ class VocoderTraining(DecoderTraining[Vocoder]):
         return {"mel": float(mel.detach()), "place": float(place.detach())}
 
     def echo(self, network: Vocoder, x: Tensor) -> Tensor:
-        """Sound [B, 1, n] from its spectrogram."""
+        """Sound [B, 1, n] from its own spectrogram."""
         return network.decode(network.encode(x))
 
     @torch.no_grad()
@@ -63,14 +63,14 @@ class VocoderTraining(DecoderTraining[Vocoder]):
 def train_vocoder(
     work: Path, recipe: DecoderRecipe, *, minutes: float, start: nn.Module | None = None, device: Device | None = None
 ) -> Path:
-    """Train or go on training.
+    """Train a vocoder, or resume from its checkpoint.
 
     Args:
         work: folder of the corpus, the checkpoint and the curves.
-        recipe: how.
-        minutes: stop after this long, whatever the step.
-        start: a trained vocoder to go on from where there is no checkpoint.
-        device: where; None for one process.
+        recipe: how to train.
+        minutes: time limit of this run.
+        start: a trained vocoder to start from when there is no checkpoint.
+        device: where to compute; None for one process.
 
     Returns:
         The checkpoint's path.
