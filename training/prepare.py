@@ -220,15 +220,15 @@ def _mel(view: NDArray[np.float32]) -> NDArray[np.float16]:
 
 
 def offset_between(movement: NDArray[np.float32], track: NDArray[np.float32]) -> tuple[float | None, float]:
-    """How much later the sound's onsets come than the movement's changes.
+    """How much later the onsets in the sound come than the changes in the motion.
 
     Args:
         movement: mean speed of each tick [T].
-        heard: sound at 32 kHz [1280 T].
+        track: sound at 32 kHz [1280 T].
 
     Returns:
-        Milliseconds (None when nothing is found), and how far the best lag stands out of the others, in their standard
-        deviations: below about 3 it says nothing.
+        Milliseconds (None when nothing is found), and the confidence: how many standard deviations the best lag stands
+        out of the others. Below about 3 it means nothing.
     """
     strength = flux(track)
     per_tick = strength[: movement.size * 8].reshape(-1, 8).max(1) if strength.size >= 8 * movement.size else strength

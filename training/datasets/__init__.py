@@ -1,1 +1,1 @@
-"""What each network learns from."""
+"""One module per data set: what each network learns from."""

@@ -1,4 +1,4 @@
-"""What the animator learns from: sound, stills, and how they moved: performers, and mobiles that any sound moves."""
+"""The animator's data set: sound, stills and motion, of synthetic performers and of mobiles that sound moves."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ MOBILE_SEED = 6_000_000
 MOBILE_TEST_SEED = 9_700_000
 """Seeds from here on are never trained on."""
 STARTS = (0, 50, 100, 150)
-"""Ticks of a clip at which a stretch may begin, each with a still."""
+"""Ticks of a clip at which a stretch may start; each has a still."""
 LAYOUT = 1
-"""Raised when a recorded file holds something else than before."""
+"""File format of the recordings; raised when its content changes."""
 _SLOW = 0.06
 _MEL_BANDS = 24
 
@@ -42,13 +42,14 @@ class MotionClips:
     """Clips as tensors, one row each.
 
     Attributes:
-        heard: float16 [N, T, D], the audio latent of each tick.
-        level: float16 [N, T], the sound's rms level in dB of full scale.
-        flow: float16 [N, T, 2, G, G], how what is seen moves, longer sides per second.
-        stills: uint8 [N, S, 128, 128, 3], the still to begin from at each of `STARTS`.
-        where: float16 [N, S, 2, G, G], where each cell comes from in it at that tick; see `models.pictures.animator`.
-        seen: float16 [N, T, E], the embedding of what is seen at each tick; of a mobile, of its still.
-        turns: bool [N], whether it may be learned from in a mirror: no piano's low keys are to the right.
+        audio: float16 [N, T, D], the audio latent of each tick.
+        level: float16 [N, T], rms level of the sound in dB of full scale.
+        flow: float16 [N, T, 2, G, G], motion in longer sides per second.
+        stills: uint8 [N, S, 128, 128, 3], the still at each of `STARTS`.
+        where: float16 [N, S, 2, G, G], the displacement map from that still at its own tick; see
+            `models.pictures.animator`.
+        embedding: float16 [N, T, E], the visual embedding of each tick; of a mobile, that of its still.
+        turns: bool [N], whether the clip may be mirrored; a keyboard may not, since its high notes are at one side.
     """
 
     audio: Tensor
@@ -65,9 +66,9 @@ class MotionClips:
 
 
 def push_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How strongly each part of the spectrum pushes at each tick: float32 [T * 1280] -> [T, BANDS], about -1 to 1.5.
+    """Force of each part of the spectrum at each tick: float32 [T * 1280] -> [T, BANDS], about -1 to 1.5.
 
-    What changes pushes more than what stays, as with a cone that a high-pass feeds.
+    Changes push more than a steady level, as with a loudspeaker cone behind a high-pass filter.
     """
     mel = mel_frames(torch.from_numpy(sound), _MEL_BANDS).numpy().reshape(-1, TOKEN_FRAMES_PER_TICK, _MEL_BANDS).mean(1)
     bands = mel.reshape(mel.shape[0], BANDS, -1).max(-1)
@@ -81,7 +82,7 @@ def push_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pool_field(field: NDArray[np.float32], grid: int = FLOW_GRID) -> NDArray[np.float32]:
-    """A dense field [2, H, W] of a picture as cells [2, grid, grid] of the square in whose middle it lies."""
+    """A dense field [2, H, W] of a picture -> cells [2, grid, grid] of the square that the picture is centred in."""
     _, height, width = field.shape
     side = max(height, width)
     square = np.zeros((side, side, 2), np.float32)
@@ -133,7 +134,7 @@ def _mobile_file(job: tuple[int, Path]) -> Path:
 
 
 def record_mobiles(folder: Path, clips: int, first: int = MOBILE_SEED, workers: int = 2) -> list[Path]:
-    """Move the mobiles, a file each, going on where an earlier call was stopped."""
+    """Record mobiles, one file each; files that exist are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(first + i, folder / f"mobile-{first + i}-v{LAYOUT}.npz") for i in range(clips)]
     missing = [job for job in jobs if not job[1].exists()]
@@ -154,13 +155,13 @@ def _audio_latents(codes: Tensor, latent: Latent) -> Tensor:
 
 
 def _levels(sound: NDArray[np.float32]) -> NDArray[np.float16]:
-    """The level of every tick in dB."""
+    """The level of each tick in dB."""
     power = (sound.reshape(-1, TICK_SAMPLES).astype(np.float64) ** 2).mean(1)
     return np.asarray(10.0 * np.log10(power + 1e-9), np.float16)
 
 
 def performer_clips(folder: Path, clips: int, bundle: Path, latent: Latent) -> MotionClips:
-    """Synthetic performers, as the forward loop was trained on them; the still is what is seen at the start."""
+    """Recorded performers as clips."""
     data = load_examples(folder, clips, bundle)
     paths = record_dataset(folder, clips)
     stills = np.zeros((clips, len(STARTS), STILL_SIDE, STILL_SIDE, 3), np.uint8)
@@ -179,7 +180,7 @@ def performer_clips(folder: Path, clips: int, bundle: Path, latent: Latent) -> M
 
 @torch.inference_mode()
 def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips:
-    """Mobiles, heard through a bundle's codec."""
+    """Recorded mobiles as clips, heard through a bundle's codec."""
     sounding = load_sound_network(bundle)
     columns: dict[str, list[Any]] = {name: [] for name in ("codes", "level", "flow", "stills", "where")}
     for path in tqdm(paths, desc="heard", mininterval=5):
@@ -202,7 +203,7 @@ def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips
 
 @torch.inference_mode()
 def embed_stills(stills: Tensor, eyes: nn.Module) -> Tensor:
-    """The embeddings of stills uint8 [N, S, S, 3]: float16 [N, E]."""
+    """Visual embeddings of stills uint8 [N, S, S, 3]: float16 [N, E]."""
     parts = []
     for some in stills.split(32):
         large = F.interpolate(some.permute(0, 3, 1, 2).float(), (SIDE, SIDE), mode="bilinear", align_corners=False)
@@ -211,18 +212,18 @@ def embed_stills(stills: Tensor, eyes: nn.Module) -> Tensor:
 
 
 def concatenate(*parts: MotionClips) -> MotionClips:
-    """Several sets as one."""
+    """Several sets of clips as one."""
     return MotionClips(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(MotionClips)))
 
 
 def load_motion_clips(work: Path, bundle: Path, performers: int, mobiles: int) -> tuple[MotionClips, MotionClips]:
-    """Record, hear and stack what the animator is trained on: performers and mobiles.
+    """Record what is missing and load the animator's training clips: performers, and mobiles.
 
     Args:
-        work: folder with `translator/` (recorded performances) and `animator/` (mobiles), made where they are missing.
-        bundle: whose codec and latent space they are heard with.
-        performers: how many clips of them.
-        mobiles: how many of those.
+        work: folder with `translator/` (performances) and `animator/` (mobiles), made where they are missing.
+        bundle: the bundle whose codec and latent space are used.
+        performers: clips of performers.
+        mobiles: clips of mobiles.
     """
     latent = load_network(bundle, "latent")
     if not isinstance(latent, Latent):

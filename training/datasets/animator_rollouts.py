@@ -1,9 +1,9 @@
-"""What a trained animator makes of many clips at once: how each one's still is moved from a start to the clip's end.
+"""Rolls a trained animator out on many clips at once: how each still is warped until the end of its clip.
 
-The painter must mend what it will be shown, and that is not how the players truly moved but how the animator moves
-their stills. The steps are the show's own (`streaming.stages.flow`): chance that lasts, its own last field before it,
-and a map that is drawn back to rest. With little of a show's chance, or none, what the player truly looked like can be
-asked for; where chance has led a hand no player's hand was, and all that can be asked is to leave it there.
+The painter must repair what it will be shown in a show, and that is the animator's motion, not the players' own. The
+steps are those of `streaming.stages.flow`: correlated noise, the animator's own previous field, and an anchored map.
+With little chance, what the player truly looked like can be the painter's target. Once much chance has moved a hand
+away from any real pose there is no such picture, and the target is the warped still itself.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from training.datasets.animator import STARTS, MotionClips
 from training.networks.animator import advance_map
 
 ANCHORING = 0.5, 2.0
-"""Range of the show's dial, 1/s."""
+"""Range of the live control `anchoring`, 1/s."""
 LITTLE_CHANCE, MUCH_CHANCE = 0.5, 0.8
-"""How much of a show's chance leads a still, at most and at least; with more than a little it goes where none went."""
+"""Largest chance of a faithful rollout, and smallest of a free one, as shares of a show's."""
 ROWS = 120
 
 
 class Rollout(NamedTuple):
-    """One still's way through a clip.
+    """One still's motion through a clip.
 
-    start: the tick at which it was taken; chance: in parts of a show's; anchoring: by which part its map decays in a
-    second; flow: float16 [T - start, 2, G, G], what was said from the next tick on.
+    start: the tick of the still; chance: share of a show's; anchoring: decay rate of the map, 1/s; flow: float16
+    [T - start, 2, G, G], the fields from the next tick on.
     """
 
     start: int
@@ -43,15 +43,15 @@ class Rollout(NamedTuple):
 
 @torch.inference_mode()
 def roll_out(model: Animator, clips: MotionClips, seed: int = 0) -> list[list[Rollout]]:
-    """Move the first still of every clip and one of its later ones with little chance, and the first one with much.
+    """Make three rollouts of each clip: its first still and a later one with little chance, the first one with much.
 
     Args:
         model: a trained animator.
-        clips: N of them.
-        seed: of chance and of what is chosen.
+        clips: N clips.
+        seed: of all random choices.
 
     Returns:
-        Three ways for each clip; all follow from the seed.
+        Three rollouts per clip; the same seed gives the same.
     """
     count = len(clips.level)
     rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def roll_out(model: Animator, clips: MotionClips, seed: int = 0) -> list[list[Ro
 
 
 def spreads_of(level_db: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far chance leads at each tick of a clip with these levels [T] in dB."""
+    """Spread of the sampled fields at each tick of a clip with levels [T] in dB."""
     loudness = Loudness()
     return np.array([chance_spread(loudness.hear(float(level), TICK_S)) for level in level_db], np.float32)
 
@@ -90,7 +90,7 @@ def _roll_out(
     spread: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> NDArray[np.float16]:
-    """Fields float16 [N, total, 2, G, G] of stills that begin to move after their starts."""
+    """Fields float16 [N, total, 2, G, G] of stills that start to move after their ticks."""
     count, total, grid = *spread.shape, model.config.grid
     spreads = torch.from_numpy(spread)[..., None, None, None]
     features = model.eyes(stills)

@@ -1,4 +1,4 @@
-"""Sound to learn a codec from: performances, the broad palette, levels down to -50 dBFS, and what microphones add."""
+"""The codec's data set: performances, the sound palette, levels down to -50 dBFS, microphone noise and coloration."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TEST_SEED = 9_000_000
 """Seeds from here on are never trained on."""
 QUIETEST_DB = -50.0
 COLOUR_DB, DARK_SHARE, PLAIN_SHARE = 2.5, 0.3, 0.3
-"""Spread of each of the four waves of a recording's colour, and how many crops have no highs, or no colour."""
+"""Spread in dB of each of a recording's four spectral waves; shares of crops without highs, and without coloration."""
 CROP = SAMPLE_RATE
-"""Samples of a stretch that a step learns from."""
+"""Samples of a training crop: one second."""
 HELD_SEEDS = range(TEST_SEED + 100_000, TEST_SEED + 100_008)
-"""Clips that the curves are drawn from; the evaluation has others."""
+"""Clips for the test curves; the evaluation has others."""
 HELD_S = 3
 PERFORMANCE_SHARE = 0.4
-"""How many clips are the show's own instruments; the others are of the palette."""
+"""Share of the clips that are the performers' own instruments; the others are of the palette."""
 
 
 def render_clip(seed: int) -> NDArray[np.int16]:
-    """One clip of `CLIP_S` seconds, int16; all about it follows from the seed."""
+    """One clip of `CLIP_S` seconds, int16; it follows from the seed alone."""
     rng = np.random.default_rng(seed)
     draw = rng.random()
     if draw < 0.02:
@@ -62,14 +62,14 @@ def _performance(seed: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _floor(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A microphone's noise: -80 to -45 dBFS, more or less dark."""
+    """Microphone noise of -80 to -45 dBFS, more or less dark."""
     dark = rng.uniform(0.0, 0.98)
     hiss = lfilter([1.0], [1, -dark], rng.standard_normal(length))
     return np.asarray(hiss / hiss.std() * 10 ** (rng.uniform(-80, -45) / 20))
 
 
 def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16]:
-    """Render (once) and open the corpus: int16 memory map [clips, CLIP_S * RATE]."""
+    """Render the corpus once, or open it: int16 memory map [clips, CLIP_S * SAMPLE_RATE]."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"palette-{clips}.npy"
     if not path.exists():
@@ -85,10 +85,10 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
 
 
 def colour(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Crops [B, n] as rooms, microphones and old recordings colour them: a smooth curve, and for some no highs at all.
+    """Crops [B, n] with the coloration of rooms, microphones and old recordings: smooth, and for some without highs.
 
-    What is rendered has its highs where its instruments put them; a recorded drum or piano has few. A codec that never
-    heard that adds them: on real recordings it was up to 4 dB too loud above 9 kHz.
+    A recorded drum or piano has few highs; a codec that never heard that adds them. On real recordings it was up to 4
+    dB too loud above 9 kHz.
     """
     size, length = x.shape
     hz = np.fft.rfftfreq(length, 1.0 / SAMPLE_RATE)
@@ -105,7 +105,7 @@ def colour(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float
 
 
 def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -> Tensor:
-    """Random crops, coloured and at random levels, a fifth of them two at once: float32 [size, 1, CROP] in -1..1."""
+    """Random crops, coloured and at random levels, a fifth of them mixed from two: float32 [size, 1, CROP] in -1..1."""
 
     def crops() -> NDArray[np.float32]:
         rows = rng.integers(0, corpus.shape[0], size)
@@ -121,6 +121,6 @@ def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -
 
 
 def held_out_sounds(seeds: range) -> Tensor:
-    """The beginnings of clips that are not trained on: float32 [clips, HELD_S * RATE]."""
+    """The first `HELD_S` seconds of held-out clips: float32 [clips, HELD_S * SAMPLE_RATE]."""
     clips = np.stack([render_clip(seed)[: HELD_S * SAMPLE_RATE] for seed in seeds])
     return torch.from_numpy(clips.astype(np.float32) / 32768)

@@ -1,8 +1,7 @@
-"""What the painter learns from: stills, what moving them makes of them, and what is really to be seen.
+"""The painter's data set: stills, what warping makes of them, and what should be seen.
 
-Mobiles, whose things glow a little with the sound that pushes them and truly move as they are shown; and performers up
-to eight seconds after a still of them, which the animator has moved meanwhile: with little chance, and what is heard
-must say what is to be seen; with much, and it is to stay as it is.
+Mobiles move truly as their flow says, and glow a little with the sound. Performers are warped by the animator up to
+eight seconds after the still; see `training.datasets.animator_rollouts`.
 """
 
 from __future__ import annotations
@@ -35,28 +34,29 @@ from training.synthesis.mobiles import Mobile
 from training.synthesis.recordings import performer_of, record_dataset
 
 PER_CLIP, PER_WAY = 8, 6
-"""Moments of each mobile, and of each way of a performer's still; half as many where chance leads."""
+"""Examples of each mobile, and of each rollout of a performer; half as many where much chance moves it."""
 GLOW = 0.25
-"""How much brighter a full push makes a thing."""
+"""How much brighter a full push makes a mobile's thing."""
 LAYOUT = 5
-"""Raised when a made file holds something else than before."""
+"""File format of the examples; raised when its content changes."""
 
 
 @dataclass
 class PainterExamples:
-    """Moments as tensors, one row each.
+    """Examples as tensors, one row each.
 
     Attributes:
-        prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still as it is moved, and what is to be seen.
+        prior, warped, wanted: uint8 [N, S, S, 3] BGR: the still, the still warped, and the target.
         where, flow: float16 [N, 2, G, G]; see `models.pictures.animator`.
-        heard: float16 [N, D], the tick's audio latent.
-        hidden: bool [N, S, S], what the still does not show: it was behind something there.
-        seen: float16 [N, E], the still's embedding; now: float16 [N, E], that of what is to be seen.
-        chance: float32 [N], how far chance led what is moved; of a mobile, which moves truly, any.
-        turns: bool [N], whether it may be learned from in a mirror; see `training.datasets.animator.MotionClips`.
+        audio: float16 [N, D], the tick's audio latent.
+        hidden: bool [N, S, S], pixels that the still does not show.
+        embedding: float16 [N, E], the still's embedding.
+        embedding_now: float16 [N, E], the target's embedding.
+        points: float16 [N, P, 3], what the pose network says: x, y and their spread.
+        chance: float32 [N], the rollout's chance; of a mobile, which moves truly, any.
+        turns: bool [N], whether the example may be mirrored.
         weight: float32 [N], how much it counts.
-        went: float16 [N, P, 2], how far those points truly went from where they are in the still, in -1..1; NaN where
-            that is not known.
+        displacement: float16 [N, P, 2], how far the points truly moved since the still, in -1..1; NaN where unknown.
     """
 
     prior: Tensor
@@ -75,12 +75,12 @@ class PainterExamples:
     displacement: Tensor
 
     def rows(self, which: Any) -> PainterExamples:
-        """Some of the moments."""
+        """Some of the examples."""
         return PainterExamples(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 def warp_still(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A square still [S, S, 3] as a map of few cells [2, G, G] moves it on a screen."""
+    """A square still [S, S, 3] warped by a coarse map [2, G, G], as the live path warps it."""
     warp = WarpMap()
     # A flow that makes this map in one tick: the screen's own way, its enlarging and smoothing included.
     warp.move(-np.asarray(where, np.float32) * TICKS_PER_SECOND, 1.0 / TICKS_PER_SECOND, 0.0)
@@ -88,7 +88,7 @@ def warp_still(prior: NDArray[np.uint8], where: NDArray[np.floating]) -> NDArray
 
 
 def hidden_mask(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """What of a pose's picture the still does not show, [H, W]: it lies behind something else there, or outside."""
+    """Pixels [H, W] of a pose's picture that the still does not show: covered there, or outside."""
     rest = np.zeros_like(pose)
     width, height = mobile.size
     embedding_now, then = mobile.owners(pose), mobile.owners(rest)
@@ -101,7 +101,7 @@ def hidden_mask(mobile: Mobile, pose: NDArray[np.floating]) -> NDArray[np.bool_]
 
 
 def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
-    """Moments of a recorded mobile, as arrays for a file; `tick` is when."""
+    """Examples of a recorded mobile, as arrays for a file; `tick` says when."""
     with np.load(path) as file:
         sound = file["sound"].astype(np.float32) / 32767.0
         flow = file["flow"]
@@ -138,7 +138,7 @@ def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str, NDArray[Any]]:
-    """Moments of a recorded performer, whose still was moved as the animator heard it to be."""
+    """Examples of a recorded performer whose still was warped by rollouts."""
     with np.load(path) as file:
         data = {name: file[name] for name in ("jpeg", "jpeg_bytes", "view")}
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
@@ -190,7 +190,7 @@ def _mobile_file(job: tuple[Path, Path]) -> None:
 
 
 def seed_of(recording: Path) -> int:
-    """A recording's name ends with the seed and a version."""
+    """The seed in a recording's file name."""
     return int(recording.stem.split("-")[1])
 
 
@@ -198,7 +198,7 @@ def seed_of(recording: Path) -> int:
 def stack_examples(
     files: Sequence[Path], clips: MotionClips, pose: PoseEstimator, rows: Sequence[int] | None = None
 ) -> PainterExamples:
-    """The moments of clips, one file each; of some rows of all the clips."""
+    """Examples of clips, one file each; `rows` says which of the clips the files are."""
     added = ("audio", "embedding", "embedding_now", "points", "weight", "displacement")
     names = [field.name for field in fields(PainterExamples) if field.name not in added]
     columns: dict[str, list[Tensor]] = {field.name: [] for field in fields(PainterExamples)}
@@ -221,14 +221,14 @@ def stack_examples(
 def performer_examples(
     folder: Path, performer_data: MotionClips, animator: Animator, pose: PoseEstimator, cache: Path, workers: int = 2
 ) -> PainterExamples:
-    """Make what is missing of performers, and stack what nothing but the player moved.
+    """Make the missing examples of performers, and stack those whose camera, light and background are steady.
 
     Args:
-        folder: of their recordings.
-        played: what was recorded.
-        animator: moves their stills.
-        pose: says where they are.
-        kept: folder for what is made, under names with the animator's hash.
+        folder: of the recordings.
+        performer_data: the recorded clips.
+        animator: warps their stills.
+        pose: says where the players' points are.
+        cache: folder for the examples; their names contain the animator's hash.
         workers: processes.
     """
     sources = record_dataset(folder, len(performer_data.level))
@@ -246,7 +246,7 @@ def performer_examples(
 def mobile_examples(
     folder: Path, mobile_data: MotionClips, pose: PoseEstimator, cache: Path, workers: int = 2
 ) -> PainterExamples:
-    """Make what is missing of mobiles, and stack it; see `performer_examples`."""
+    """Make the missing examples of mobiles, and stack them; see `performer_examples`."""
     sources = record_mobiles(folder, len(mobile_data.level))
     cache.mkdir(parents=True, exist_ok=True)
     jobs = [(path, cache / f"{path.stem}-picture-v{LAYOUT}.npz") for path in sources]
@@ -263,7 +263,7 @@ def _make(work: Callable[[Any], None], jobs: Sequence[Any], name: str, workers: 
 def load_painter_examples(
     work: Path, performer_data: MotionClips, mobile_data: MotionClips, animator: Animator, pose: PoseEstimator
 ) -> tuple[PainterExamples, PainterExamples]:
-    """The moments of the clips that the animator learns from, of performers and of mobiles; see `load_motion_clips`."""
+    """Examples of the animator's own clips: of performers, and of mobiles; see `load_motion_clips`."""
     return (
         performer_examples(work / "translator", performer_data, animator, pose, work / "painter"),
         mobile_examples(work / "animator", mobile_data, pose, work / "painter"),

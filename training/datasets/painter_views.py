@@ -1,10 +1,10 @@
-"""What was seen of very many players at a few ticks, kept small: one of them a still, a later one what is to be seen.
+"""Pairs of views of very many players, with no warp between them: one is the still, a later one the target.
 
-A thousand players are soon known by heart, with whatever is behind them: where an arm was, a painter that knows them
-paints what it remembers. Ten thousand are not, and a dozen looks at each is enough.
+A painter learns a thousand players by heart, with their backgrounds, and paints from memory where an arm was. It cannot
+do so with ten thousand players of a dozen views each.
 
-Nothing else moves: no sound says that a camera shakes or that somebody walks past, and a painter that is asked for it
-can but blur what might have moved.
+The camera, the light and the background are steady: no sound predicts their changes, and a painter that is asked to
+would blur whatever might move.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from training.synthesis.conventions import FRAME_SIZE
 
 VIEW_SEED = 3_200_000
 LOOKS = 12
-"""Views of a clip, its first among them."""
+"""Views per clip, the first tick's among them."""
 FROM_START = 0.5
-"""How often the still is the clip's first view, as a show's most often is."""
+"""Share of the pairs whose still is the clip's first view, as in most shows."""
 GREY = 127
 LIGHTEST, HEAVIEST = 0.25, 4.0
-"""How much a clip counts at least and at most, see `weights_of`."""
+"""Smallest and largest weight of a clip; see `weights_of`."""
 _ROWS = STILL_SIDE * FRAME_SIZE[1] // FRAME_SIZE[0]
 _TOP = (STILL_SIDE - _ROWS) // 2
 
 
 @dataclass
 class PainterViews:
-    """Clips as tensors, one row each, V views of each in their order.
+    """Clips as tensors, one row each, with V views in the order of time.
 
     Attributes:
-        seen: uint8 [N, V, rows, STILL_SIDE, 3], the pictures within their squares.
-        ticks: int16 [N, V], when that was.
-        known: float16 [N, V, E], the view's embedding.
-        heard: float16 [N, T, D], the audio latents of every tick.
-        places: float16 [N, T, P, 2], where the points of `models.vision.embedding.POINTS` truly are, in -1..1.
-        said: float16 [N, V, V, P, 3], where a pose says they are, of the first view as a still at the second's tick.
-        weight: float32 [N], how much each counts; see `weights_of`.
+        pictures: uint8 [N, V, rows, STILL_SIDE, 3], the views without the square's margins.
+        ticks: int16 [N, V], the views' ticks.
+        embeddings: float16 [N, V, E], the views' embeddings.
+        audio: float16 [N, T, D], the audio latents of all ticks.
+        places: float16 [N, T, P, 2], true places of `models.vision.embedding.POINTS`, in -1..1.
+        points: float16 [N, V, V, P, 3], the pose network's points from the first view as a still, at the second's tick.
+        weight: float32 [N], how much each clip counts; see `weights_of`.
     """
 
     pictures: Tensor
@@ -64,7 +64,7 @@ class PainterViews:
         return PainterViews(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def pairs(self, rng: np.random.Generator, count: int) -> PainterExamples:
-        """So many stills and what is to be seen later, nothing moved meanwhile."""
+        """Random pairs of a still and a later target."""
         clips, views = self.pictures.shape[:2]
         clip = torch.from_numpy(rng.integers(0, clips, count))
         start = np.where(rng.random(count) < FROM_START, 0, rng.integers(0, views - 1, count))
@@ -97,10 +97,10 @@ class PainterViews:
 
 
 def weights_of(pictures: Tensor) -> Tensor:
-    """How much each of some clips counts, [N], from its views uint8 [N, V, ...]: the less moves in it, the more.
+    """Weights [N] of clips with views uint8 [N, V, ...]: the less moves in a clip, the more it counts.
 
-    Pictures are judged beside the still held, clip by clip and in decibels, and half of a small error is as much as
-    half of a large one; of its squares the large ones are nearly all.
+    The score is the gain in dB clip by clip, where halving a small error counts as much as halving a large one; a
+    squared error would hardly see the small ones.
     """
     stirs = torch.empty(len(pictures))
     for row, views in enumerate(pictures):
@@ -118,10 +118,10 @@ def view_row(seed: int, bundle: Path) -> Row:
 
 
 def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> PainterViews:
-    """Look at so many players; 0.4 MB and 0.2 s for each. See `training.datasets.pose.RowFiles.load`.
+    """Make or load so many clips, 0.4 MB and 0.2 s each; see `training.datasets.pose.RowFiles.load`.
 
     Raises:
-        EngineError: when the bundle has no pose.
+        EngineError: when the bundle has no pose network.
     """
     pose = load_network(bundle, "pose")
     if not isinstance(pose, PoseEstimator):

@@ -1,7 +1,7 @@
-"""Very many players that are heard throughout and looked at a few times: what a pose is learned from.
+"""The pose network's data set: very many players, heard at every tick and seen at a few.
 
-They are others than those a painter is taught with (`training.datasets.painter_views`): of players it was taught with a
-pose says more than of others, and a painter would believe it more than it may on a stage.
+They are others than the painter's (`training.datasets.painter_views`). On players that it was trained with, a pose
+network is more accurate than on others, and the painter would learn to trust it more than it deserves on stage.
 """
 
 from __future__ import annotations
@@ -36,21 +36,20 @@ from training.synthesis.recordings import performer_of, sound_of
 
 PLAYER_SEED = 3_100_000
 LOOKS = 4
-"""Views of a player, the first among them."""
+"""Views per player, the first tick's among them."""
 PER_FILE = 40
 LAYOUT = 5
-"""Raised when a made file holds something else than before."""
+"""File format; raised when its content changes."""
 
 Row = dict[str, NDArray[Any]]
 
 
 class PlayerClips(NamedTuple):
-    """Clips of players, T ticks each, that were looked at V times.
+    """Clips of players with T ticks and V views.
 
-    heard [N, T, D], audio latents; places [N, T, P, 2], where the points of `models.vision.embedding.POINTS` truly are,
-    in -1..1; known [N, V, E] and ticks [N, V], the embeddings of what was seen and when that was, the first tick first.
-    body [N, T, P, 3], where they are in the body's own space, see `performers.gestures`; drawn [N, T], how much of a
-    bow is drawn, NaN of one who has none.
+    audio [N, T, D]: audio latents; places [N, T, P, 2]: true places of `models.vision.embedding.POINTS`, in -1..1;
+    embeddings [N, V, E] and ticks [N, V] of the views, the first tick first; body [N, T, P, 3]: points in the body's
+    own space, see `performers.gestures`; bow [N, T]: how far the bow is drawn, NaN without one.
     """
 
     audio: Tensor
@@ -75,11 +74,11 @@ def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Latent, nn.Module]:
 
 @torch.inference_mode()
 def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, list[NDArray[np.uint8]]]:
-    """A player, looked at at the first tick and at others by chance, with whom nothing else moves.
+    """Render one player with a steady camera: every tick heard, a few seen.
 
     Returns:
-        A row of `PlayerClips` as arrays: int16 ticks [V] and float16 known [V, E], heard [T, D], places [T, P, 2], body
-        [T, P, 3], drawn [T]; and the pictures that were seen.
+        A row of `PlayerClips` as arrays (int16 ticks [V]; float16 known [V, E], heard [T, D], places [T, P, 2], body
+        [T, P, 3], drawn [T]), and the views.
     """
     sounding, latent, eyes = _networks(bundle)
     sound = torch.from_numpy(np.asarray(sound_of(seed), np.float32))
@@ -109,7 +108,7 @@ def _player_row(seed: int, bundle: Path) -> Row:
 
 
 def networks_tag(bundle: Path) -> str:
-    """Eight letters that say which networks look and hear, and what is kept of it."""
+    """Eight hex digits that name the bundle's networks and the file format."""
     networks = (weights_of(bundle, "encoder"), "latent", "embedding")
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks) + str(LAYOUT)
     return hashlib.sha256(made_by.encode()).hexdigest()[:8]
@@ -130,12 +129,12 @@ def _file(seeds: range, make: Callable[[int, Path], Row], name: str, folder: Pat
 
 @dataclass(frozen=True)
 class RowFiles:
-    """Rows of one kind, in files of 40 under names with the networks' hash.
+    """Rows of one kind, 40 to a file, under names with the networks' hash.
 
     Attributes:
-        name: the files' and what the user is shown.
+        name: of the files and the progress bar.
         first: the first seed.
-        make: a row from its seed and a bundle's folder; a function of a module, for processes.
+        make: makes a row from a seed and a bundle's folder; a module's function, since processes import it.
     """
 
     name: str
@@ -143,12 +142,12 @@ class RowFiles:
     make: Callable[[int, Path], Row]
 
     def load(self, folder: Path, bundle: Path, count: int, workers: int = 2) -> dict[str, Tensor]:
-        """So many rows, stacked; what is missing is made, going on where an earlier call was stopped.
+        """Load so many rows, stacked; missing files are made, existing ones are kept.
 
         Args:
             folder: for the files.
-            bundle: whose networks hear and see.
-            count: how many.
+            bundle: the bundle whose networks hear and see.
+            count: number of rows.
             workers: processes.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,6 +168,6 @@ class RowFiles:
 
 
 def load_players(folder: Path, bundle: Path, count: int, workers: int = 2) -> PlayerClips:
-    """Follow so many players; 80 kB and 0.15 s for each. See `RowFiles.load`."""
+    """Make or load so many players, 80 kB and 0.15 s each; see `RowFiles.load`."""
     columns = RowFiles("players", PLAYER_SEED, _player_row).load(folder, bundle, count, workers)
     return PlayerClips(*(columns[name] for name in ("heard", "places", "known", "ticks", "body", "drawn")))

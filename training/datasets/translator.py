@@ -1,4 +1,4 @@
-"""The performances as the translator learns them: what is seen and the codes of the sound, prepared once per bundle.
+"""The translator's data set: what is seen of performances, and the codes of their sound.
 
 What a bundle's codec and visual network make of a clip is kept beside the recording, under a name with their hashes.
 """
@@ -35,9 +35,9 @@ from training.synthesis.recordings import embed, kind_of, record_dataset, sound_
 
 MEL_BANDS = 24
 LAYOUT = 3
-"""Raised when a prepared file holds something else than before."""
+"""File format of the prepared clips; raised when its content changes."""
 VOICES = CLIP_KINDS
-"""The voices that a translator can be asked for; voice 0 is that of whatever is played."""
+"""Voices that a translator can be asked for, from voice 1 on; voice 0 is the performer's own."""
 
 
 @dataclass
@@ -46,13 +46,13 @@ class Examples:
 
     Attributes:
         flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
-        age: float32 [N, T], seconds.
-        codes: the sound's frames, as it was played and by two other voices: tokens int16 [N, 3, T, K, 2], or log-mel
+        age: float32 [N, T], age of the newest frame at its tick, in seconds.
+        codes: the sound's frames, as it was played and in two other voices: tokens int16 [N, 3, T, K, 2], or log-mel
             float16 [N, 3, T, D, 2].
-        voice: int64 [N, 3]: whose they are, counted from 1 in the order of `VOICES`; 0 where no other can play it.
+        voice: int64 [N, 3], the voices, counted from 1 in the order of `VOICES`; 0 where no other can play the notes.
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
-        attack: bool [N, T, 2], whether an onset is heard in the token frame.
-        pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 where there is none.
+        attack: bool [N, T, 2], whether the token frame has an onset.
+        pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 for none.
     """
 
     flow: Tensor
@@ -71,7 +71,7 @@ class Examples:
 
 
 def mel_frames(sound: Tensor, bands: int) -> Tensor:
-    """log10 mel magnitude of every token frame: sound [640 F] -> [F, bands], about -2 (silent) to 2."""
+    """log10 mel magnitude of each token frame: sound [640 F] -> [F, bands], about -2 (silent) to 2."""
     hop = TOKEN_FRAME_SAMPLES
     frames = sound.unfold(0, hop, hop) * torch.hann_window(hop)
     magnitude = torch.fft.rfft(frames, 1024).abs()
@@ -80,7 +80,7 @@ def mel_frames(sound: Tensor, bands: int) -> Tensor:
 
 
 def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """In which token frames an onset is heard: sound [T * 1280] -> [T, 2]."""
+    """Which token frames have an onset: sound [T * 1280] -> bool [T, 2]."""
     attack = np.zeros(CLIP_TICKS * TOKEN_FRAMES_PER_TICK, bool)
     places = (detect_onsets(sound) * TICKS_PER_SECOND * TOKEN_FRAMES_PER_TICK).astype(int)
     attack[places[places < attack.size]] = True
@@ -89,7 +89,7 @@ def attack_frames(sound: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 @cache
 def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
-    """What hears, and what sees: in ONNX Runtime if it was exported in fp32, twice as fast as torch."""
+    """The codec, and the visual network in ONNX Runtime where it has fp32 (twice as fast as torch)."""
     seeing = open_engine("embedding", bundle=str(bundle))
     if seeing.spec.precision != "fp32":
         seeing = open_engine("embedding", bundle=str(bundle), backend="torch")
@@ -97,7 +97,7 @@ def _networks(bundle: Path) -> tuple[TokenCodec | Vocoder, Engine]:
 
 
 def to_network_dtype(frames: Tensor) -> Tensor:
-    """Frames as they are kept, int16 or float16 -> as networks take them, int64 or float32."""
+    """Stored frames, int16 or float16 -> as networks take them, int64 or float32."""
     return frames.float() if frames.is_floating_point() else frames.long()
 
 
@@ -111,7 +111,7 @@ def _name(path: Path, bundle: Path) -> Path:
 
 @torch.inference_mode()
 def _prepare(path: Path, bundle: Path) -> Path:
-    """Embed the views and tokenize the sound of a recorded clip; returns the file, made or found."""
+    """Embed the views and encode the sound of a recorded clip; returns the file, made or found."""
     target = _name(path, bundle)
     if target.exists():
         return target
@@ -164,7 +164,7 @@ def _prepare_all(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path
 
 
 def load_examples(folder: Path, clips: int, bundle: Path, workers: int = 2) -> Examples:
-    """Record and prepare what is missing, and stack every clip."""
+    """Record and prepare what is missing, and stack all clips."""
     names = [field.name for field in fields(Examples)]
     columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
     for path in _prepare_all(record_dataset(folder, clips, workers), bundle, workers):

@@ -1,7 +1,7 @@
-"""What the translator plays by itself on the training clips: the history that it will have on stage.
+"""Lets the translator play the training clips by itself: the history that it will have on stage.
 
-A model taught only with the true past learns to go on from it and forgets to look; with its own past, right or wrong,
-it learns to trust what it sees (scheduled sampling, Bengio et al. 2015; DAgger, Ross et al. 2011).
+A model that is trained with the true past only learns to continue it and forgets to look. With its own past, right or
+wrong, it learns to trust what it sees (scheduled sampling, Bengio et al. 2015; DAgger, Ross et al. 2011).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from streaming.conventions import TICKS_PER_SECOND
 def play(
     model: Translator, latents: Tensor, age: Tensor, voice: Tensor, ahead: Tensor, rng: np.random.Generator
 ) -> Tensor:
-    """Play clips from their start, hearing only oneself.
+    """Play clips from their start, with only the model's own past.
 
     Args:
-        model: the translator; its training mode is left as it was.
-        latents: what is seen, [R, T, sight_dim].
-        age: how old it is at its tick, [R, T] in seconds.
+        model: the translator; its training mode is restored.
+        latents: video latents [R, T, sight_dim].
+        age: age of the newest frame at each tick [R, T], in seconds.
         voice: int64 [R].
         ahead: int64 [R], anticipation in ticks.
-        rng: chance.
+        rng: random generator.
 
     Returns:
-        Frames [R, T, *frame_shape], int16 or float16: what was played at each tick t, the sound of tick t + ahead.
+        Frames [R, T, *frame_shape], int16 or float16: at tick t, the sound of tick t + ahead.
     """
     training = model.training
     model.eval()

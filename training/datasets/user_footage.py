@@ -1,4 +1,4 @@
-"""Footage of one's own as training examples: the items of a prepared data set, cut into clips."""
+"""A prepared data set of one's own footage as training examples, cut into clips."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from training.prepare import networks_hash
 from training.synthesis.conventions import CLIP_TICKS
 
 STRIDE = CLIP_TICKS // 2
-"""Ticks between the beginnings of two clips of an item: every moment is in two of them."""
+"""Ticks between the starts of two clips of an item: every moment is in two of them."""
 STILL_AFTER = 0.04
-"""Age in seconds of a picture beyond an item's end."""
+"""Age of the frame beyond an item's end, in seconds."""
 
 
 def examples_of(folder: Path, bundle: Path, split: str = "train") -> Examples:
-    """The clips of one split of a data set, as the latent space and the translator learn them.
+    """The clips of one split of a data set, as examples for the latent space and the translator.
 
     Args:
         folder: made by `python -m training.prepare` with this bundle.
-        bundle: whose codec and visual network the data set must have been prepared with.
-        split: which part.
+        bundle: the bundle that the data set was prepared with.
+        split: "train", "valid" or "test".
 
     Raises:
         DatasetError: when it was prepared with other networks, or the split is empty.
@@ -46,7 +46,7 @@ def examples_of(folder: Path, bundle: Path, split: str = "train") -> Examples:
 
 
 def sounds_of(folder: Path, seconds: float, rate: int = SAMPLE_RATE) -> NDArray[np.int16]:
-    """The sound of a data set's training items, cut into clips: int16 [clips, seconds * rate]; short ones are padded.
+    """The sound of a data set's training items, cut into clips int16 [clips, seconds * rate]; the last one is padded.
 
     Raises:
         DatasetError: when there is none.
@@ -62,7 +62,7 @@ def sounds_of(folder: Path, seconds: float, rate: int = SAMPLE_RATE) -> NDArray[
 
 
 def _clips(item: Item) -> list[tuple[NDArray[np.generic], ...]]:
-    """Whole clips of an item, and one at its end; a short item is padded with stillness and silence."""
+    """Whole clips of an item, and one that ends with it; a short item is padded with stillness and silence."""
     last = max(0, item.ticks - CLIP_TICKS)
     begins = sorted({*range(0, last + 1, STRIDE), last})
     return [_clip(item, begin) for begin in begins]

@@ -1,1 +1,1 @@
-"""Footage: any video to a prepared data set."""
+"""From any video to a prepared data set."""

@@ -1,9 +1,9 @@
-"""A prepared data set on disk, and its items as arrays: pictures, motion, tokens, spectra and sound on one time base.
+"""A prepared data set on disk, and its items as arrays on one time base.
 
 Layout of the folder, one file each per item `NAME`:
 
-    dataset.json             what prepared it: schema, bundle, hashes of its codec and visual network, splits by group
-    items/NAME.json          the item's facts, or why it was refused; written last, so that it is whole or not there
+    dataset.json             what prepared it: schema, bundle, hashes of its networks, the split of each group
+    items/NAME.json          the item's facts, or why it was refused; written last, so that an item is whole or absent
     media/NAME.mkv           H.264 at exactly 25 fps, and the sound at 44.1 kHz as FLAC
     features/NAME.safetensors
     thumbs/NAME.jpg
@@ -38,19 +38,20 @@ class DatasetError(Exception):
 
 @dataclass(frozen=True)
 class Item:
-    """One source on the time base of ticks (T of them, 40 ms each); row t belongs to the time 40 t to 40 (t + 1) ms.
+    """One source on the time base of ticks (T of them, 40 ms each); row t covers 40 t to 40 (t + 1) ms.
 
     Attributes:
-        name, group, split: which, and where it belongs.
+        name: of the item; group: items of one group show the same thing; split: where the group belongs.
         flow: float16 [T, 2, 16, 16], frame sides per second; x to the right, y down.
         speed: float16 [T, 16, 16], frame sides per second.
         embedding: float16 [T, 128], by the bundle's visual network.
-        age_s: float32 [T], by how much the tick's beginning is later than its picture; negative: the picture is newer.
-        codes: the tick's frames as the bundle's codec or vocoder has them: int16 [T, 4, 2], or float16 [T, D, 2].
-        mel: float16 [4 T, 80], log10 of mel magnitudes (window 1024 at 32 kHz), -5 at least; row 4 t + k ends
-            (k + 1) * 10 ms after the tick's beginning.
-        sound: float32 [1280 T], -1..1, the codec's view: mono, 32 kHz.
-        media: the normalized video, whose first frame is that of tick 0.
+        age_s: float32 [T], age of the frame at the start of its tick; negative where the frame is later.
+        codes: frames of the bundle's codec or vocoder: int16 [T, 4, 2], or float16 [T, D, 2].
+        mel: float16 [4 T, 80], log10 mel magnitude (window 1024 at 32 kHz), -5 at least; row 4 t + k ends (k + 1) * 10
+            ms
+            after the start of tick t.
+        sound: float32 [1280 T], -1..1, mono, 32 kHz.
+        media: the normalized video; its first frame is tick 0.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Item:
 
 
 class Dataset(Sequence[Item]):
-    """The items of one split, or all, in the order of their names; arrays are read when an item is taken.
+    """The items of one split, or all, by name; arrays are read when an item is taken.
 
     Args:
         folder: made by `python -m training.prepare`.
@@ -80,6 +81,7 @@ class Dataset(Sequence[Item]):
 
     Raises:
         DatasetError: when the folder holds no data set, or one of another schema.
+        ValueError: for an unknown split.
     """
 
     def __init__(self, folder: Path, split: str = "") -> None:
@@ -94,7 +96,7 @@ class Dataset(Sequence[Item]):
         ]
 
     def __len__(self) -> int:
-        """How many items."""
+        """The number of items."""
         return len(self._facts)
 
     @overload
@@ -119,7 +121,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     """The facts of a whole data set.
 
     Raises:
-        DatasetError: when there is none, or it is another version's.
+        DatasetError: when there is none, or it has another schema.
     """
     try:
         about: dict[str, Any] = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
@@ -133,16 +135,16 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def item_facts(folder: Path) -> Iterator[dict[str, Any]]:
-    """The facts of every item that was prepared or refused."""
+    """The facts of every item, prepared or refused."""
     for path in sorted((folder / "items").glob("*.json")):
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         yield facts
 
 
 def assign_splits(groups: Sequence[str], before: dict[str, str]) -> dict[str, str]:
-    """Which split each group is in: what was assigned stays, what is new goes by its hash.
+    """The split of each group: earlier assignments stay, a new group goes by its hash.
 
-    A group is never in two splits. With at least three groups none of the splits is empty.
+    A group is never in two splits. With at least three groups no split is empty.
     """
     order = sorted(set(groups), key=_place)
     splits = {group: before[group] for group in order if group in before}
@@ -164,7 +166,7 @@ def _place(group: str) -> float:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a file so that a reader, or the next run after a kill, sees the whole of it or none."""
+    """Write a file atomically: a reader, or the next run after a kill, finds all of it or none."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     part.replace(path)

@@ -1,7 +1,7 @@
-"""Any video that FFmpeg reads, on one time base: upright pictures at exactly 25 a second and sound at 44.1 kHz.
+"""Reads any video that FFmpeg reads on one time base: upright frames at exactly 25 fps, and sound at 44.1 kHz.
 
-Time 0 is the first moment for which the file has both picture and sound; the containers' start times, gaps in the sound
-and variable frame rates are honoured, so that what was seen and heard together stays together.
+Time 0 is the first moment for which the file has both frames and sound. Start times, gaps in the sound and variable
+frame rates of the container are honoured, so that what belongs together stays together.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.cameras.frames import fitted_size, upright
 
 MASTER_RATE = 44_100
-"""Of the kept sound, in Hz."""
+"""Sample rate of the stored sound, in Hz."""
 MASTER_TICK = MASTER_RATE // TICKS_PER_SECOND
 SHORTEST_S = 2.0
-"""Less than this of picture and sound together is refused."""
+"""A file with less than this many seconds of both is refused."""
 GAP_S = 0.02
-"""Timestamps of sound that jump by more are believed: silence is put in, or what overlaps is left out."""
+"""A larger jump of the sound's time stamps, in seconds, is real: silence is inserted, or overlapping sound dropped."""
 VARIABLE = 0.1
-"""Frame intervals that differ from their median by more than this share, in more than 2 % of the frames: variable."""
+"""A frame rate is variable when more than 2 % of the intervals differ from the median by more than this share."""
 
 
 class FootageError(Exception):
@@ -40,15 +40,15 @@ class Footage:
 
     Attributes:
         path: the video.
-        sound_path: the file of its sound, most often the same.
+        sound_path: the file with its sound, mostly the same.
         ticks: length in ticks of 40 ms.
         start_s: time 0 on the video's own clock, in seconds.
         sound_start_s: the same on the sound's clock.
-        width, height: of the stored pictures, before turning and shrinking.
-        rotation: degrees counterclockwise by which a player turns the pictures.
-        rate_hz: frames per second on average; `variable`: they are not evenly spaced.
+        width, height: of the stored frames, before rotating and shrinking.
+        rotation: degrees counterclockwise by which a player rotates the frames.
+        rate_hz: mean frames per second; `variable`: they are not evenly spaced.
         samplerate, channels: of the sound as stored.
-        notes: what was unusual, a line each.
+        notes: what is unusual, one line each.
     """
 
     path: Path
@@ -72,11 +72,11 @@ class Footage:
 
 
 def examine(path: Path, sound_path: Path | None = None) -> Footage:
-    """Find out what a file holds, by its packets and one decoded picture.
+    """Find out what a file holds, from its packets and its first decodable frame.
 
     Args:
         path: the video.
-        sound_path: another file that holds its sound, starting with it.
+        sound_path: another file with its sound, which starts with it.
 
     Raises:
         FootageError: when it cannot be used, with the reason.
@@ -167,7 +167,7 @@ def _stream(container: Any, kind: str) -> Any:
 
 
 def _describe(footage: Footage) -> None:
-    """Sizes, rotation and rates, from the first picture that can be decoded."""
+    """Fill in sizes, rotation and rates from the first frame that can be decoded."""
     try:
         with av.open(str(footage.path)) as container:
             for frame in _decode(container, _stream(container, "video")):
@@ -187,7 +187,7 @@ def _describe(footage: Footage) -> None:
 
 
 def _decode(container: Any, stream: Any) -> Iterator[Any]:
-    """The frames that can be decoded; damaged packets are passed over, and the first failure to read is the end."""
+    """The frames that can be decoded; damaged packets are skipped, the first read error ends the stream."""
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
     try:
         for packet in container.demux(stream):
@@ -201,12 +201,12 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class TickPicture:
-    """The picture of a tick.
+    """The frame of a tick.
 
     Attributes:
         image: uint8 [H, W, 3], BGR, upright, longest side at most 640.
         time_s: when it was taken, from time 0.
-        fresh: False for a picture that was shown at the tick before.
+        fresh: False where the previous tick had the same frame.
     """
 
     image: NDArray[np.uint8]
@@ -215,10 +215,10 @@ class TickPicture:
 
 
 def pictures(footage: Footage) -> Iterator[TickPicture]:
-    """One picture for each tick: the one nearest to the tick's beginning, so that on average nothing is moved.
+    """One frame per tick: the one nearest to the tick's start, so that the mean delay is zero.
 
     Raises:
-        FootageError: when the file ends before its last tick by more than a second.
+        FootageError: when the file ends more than a second before its last tick.
     """
     with av.open(str(footage.path)) as container:
         source = _upright(footage, container)
@@ -239,7 +239,7 @@ def pictures(footage: Footage) -> Iterator[TickPicture]:
 
 
 def camera_frames(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Every picture as a camera sends it, uint8 [H, W, 3] BGR upright, and when: in seconds from time 0."""
+    """Every frame as a camera would send it, uint8 [H, W, 3] BGR upright, with its time in seconds from time 0."""
     with av.open(str(footage.path)) as container:
         yield from _upright(footage, container)
 

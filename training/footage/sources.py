@@ -1,7 +1,7 @@
 """Which files make up a data set: a plain folder of videos, or the folder layout of URMP.
 
-URMP (Li, Liu, Dinesh, Duan, Sharma 2018, "Creating a multitrack classical music performance dataset") keeps a folder
-per piece, `NN_Title_instruments/`, with `Vid_*.mp4`, the mixed sound `AuMix_*.wav` and a track per player
+URMP (Li, Liu, Dinesh, Duan, Sharma 2018, "Creating a multitrack classical music performance dataset") has one folder
+per piece, `NN_Title_instruments/`, with `Vid_*.mp4`, the mixed sound `AuMix_*.wav` and one track per player
 `AuSep_*.wav`.
 """
 
@@ -17,7 +17,7 @@ SUFFIXES = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2ts", ".mts", ".ts", ".flv", ".wmv"),
     *(".ogv", ".3gp", ".mxf", ".dv", ".vob", ".y4m", ".gif"),
 }
-"""What counts as a video in a plain folder; whether it is one is found out by opening it."""
+"""Name endings of videos in a plain folder; opening a file tells whether it is one."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class FootageSource:
 
     Attributes:
         name: unique and stable, usable as a file name.
-        video: the file with the pictures.
+        video: the file with the frames.
         sound: another file with the sound, or None.
-        group: items of one group go into one split, since they show the same thing.
+        group: items of one group show the same thing and go into one split.
     """
 
     name: str
@@ -37,7 +37,7 @@ class FootageSource:
     group: str
 
     def fingerprint(self) -> str:
-        """Changes when a file of it does."""
+        """Sixteen hex digits that change when one of its files does."""
         parts = [self.name]
         for path in (self.video, self.sound):
             if path is not None and path.exists():
@@ -47,7 +47,7 @@ class FootageSource:
 
 
 def plain(folder: Path) -> list[FootageSource]:
-    """Every video below a folder, hidden ones left out; each is a group of its own."""
+    """Every video below a folder, without hidden ones; each is its own group."""
     found = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
@@ -58,7 +58,7 @@ def plain(folder: Path) -> list[FootageSource]:
 
 
 def urmp(folder: Path) -> list[FootageSource]:
-    """The pieces of a URMP folder, with the mixed sound where it is there; variants of a title are one group."""
+    """The pieces of a URMP folder, with the mixed sound where there is one; variants of a title are one group."""
     found = []
     for video in sorted(folder.rglob("Vid_*.mp4")):
         piece = video.parent
@@ -79,7 +79,7 @@ LAYOUTS: dict[str, Callable[[Path], list[FootageSource]]] = {"plain": plain, "ur
 
 
 def detect(folder: Path) -> str:
-    """The layout that a folder has."""
+    """The layout of a folder."""
     for video in folder.glob("*/Vid_*.mp4"):
         if any(video.parent.glob("Au*_*.wav")):
             return "urmp"

@@ -1,4 +1,4 @@
-"""The summary page of a data set: what every item looks and sounds like in figures, and what was refused and why."""
+"""The summary page of a data set: every item in figures, and what was refused and why."""
 
 from __future__ import annotations
 

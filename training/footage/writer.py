@@ -1,4 +1,4 @@
-"""Writes the one kind of video that a data set holds: H.264 at exactly 25 fps and FLAC at 44.1 kHz, in Matroska."""
+"""Writes a data set's videos: H.264 at exactly 25 fps and FLAC at 44.1 kHz, in Matroska."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from training.footage.reader import MASTER_RATE, MASTER_TICK
 
 
 class MediaWriter:
-    """Writes a file that is whole or not there, a tick at a time.
+    """Writes one file tick by tick; it is complete or absent.
 
     Args:
         path: the file.
-        heard: its sound, float32 [1 or 2, 1764 T] at 44.1 kHz.
+        sound: float32 [1 or 2, 1764 T] at 44.1 kHz.
     """
 
     def __init__(self, path: Path, sound: NDArray[np.float32]) -> None:
@@ -40,7 +40,7 @@ class MediaWriter:
         self._count = 0
 
     def write(self, image: NDArray[np.uint8]) -> None:
-        """The next tick's picture, uint8 [H, W, 3] BGR, and its sound; the first picture sets the size (made even)."""
+        """Write the next tick: a frame uint8 [H, W, 3] BGR and its sound; the first frame sets the size, made even."""
         if self._count == 0:
             self._video.width, self._video.height = max(2, image.shape[1] // 2 * 2), max(2, image.shape[0] // 2 * 2)
         height, width = self._video.height, self._video.width
@@ -67,7 +67,7 @@ class MediaWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Keep the file, or remove it after an error."""
+        """Finish the file, or remove it after an error."""
         try:
             if kind is None:
                 self._finish()

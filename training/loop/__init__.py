@@ -1,1 +1,1 @@
-"""The training loop: run, checkpoints, device, worker pool."""
+"""The training loop: steps, checkpoints, devices, worker pools."""

@@ -1,4 +1,4 @@
-"""Checkpoints that resume to the same loss: weights, their moving average, optimizer and step, in safetensors."""
+"""Checkpoints in safetensors: weights, their moving average, optimizer state and step; a resumed run is bit-exact."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """Exponential moving average of a module's tensors; what is shipped.
+    """Exponential moving average of a module's tensors: the weights that are shipped.
 
     Args:
-        module: whose parameters and floating-point buffers are followed.
-        decay: per step; the first steps use a faster one so that the start is forgotten.
+        module: its parameters and floating-point buffers are averaged.
+        decay: per step; smaller in the first steps, so that the initial weights are forgotten.
     """
 
     def __init__(self, module: nn.Module, decay: float = 0.999) -> None:
@@ -47,7 +47,7 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     extra: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write everything needed to go on, atomically; `extra` are tensors that `load_extra` gives back."""
+    """Write everything that is needed to resume, atomically; `load_extra` returns the `extra` tensors."""
     tensors: dict[str, Tensor] = {f"model.{k}": v.contiguous() for k, v in module.state_dict().items()}
     tensors |= {f"average.{k}": v.contiguous() for k, v in average.tensors.items()}
     tensors |= {f"extra.{k}": v.contiguous() for k, v in (extra or {}).items()}
@@ -75,19 +75,19 @@ def _config(module: nn.Module) -> Any:
 
 
 def config_of(path: Path) -> Any:
-    """The configuration of a checkpoint's module as plain values; None for one that has none."""
+    """The configuration of a checkpoint's module as plain values; None where it has none."""
     with safe_open(path, framework="pt") as file:
         return json.loads(file.metadata().get("config", "null"))
 
 
 def step_of(path: Path) -> int:
-    """After how many steps a checkpoint was written."""
+    """The number of steps after which a checkpoint was written."""
     with safe_open(path, framework="pt") as file:
         return int(json.loads(file.metadata()["training"])["step"])
 
 
 def averages_of(path: Path) -> dict[str, Tensor]:
-    """The moving average of the weights in a checkpoint: what is shipped."""
+    """The averaged weights in a checkpoint: what is shipped."""
     return _part(path, "average.")
 
 
@@ -103,7 +103,7 @@ def _part(path: Path, prefix: str) -> dict[str, Tensor]:
 
 
 def load_checkpoint(path: Path, module: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> int:
-    """Restore everything that `save_checkpoint` wrote and return the step."""
+    """Restore what `save_checkpoint` wrote; returns the step."""
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["training"])
         tensors = {key: file.get_tensor(key) for key in sorted(file.keys())}

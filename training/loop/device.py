@@ -1,6 +1,6 @@
-"""Where a training computes: CPU, one GPU or several, in the precision that pays there, through Accelerate.
+"""Where a training computes: CPU, one GPU or several, through Accelerate.
 
-`accelerate launch -m training.train …` starts one process per GPU; each draws its own batches, and gradients are
+`accelerate launch -m training.train …` starts one process per GPU. Each draws its own batches, and gradients are
 averaged. Without Accelerate one process trains on the first GPU, or the CPU, in single precision.
 """
 
@@ -20,11 +20,11 @@ class Device:
     """One process of a training.
 
     Args:
-        precision: "no", "bf16" or "fp16" for the matrix products; "" for bf16 where the GPU has it, else "no".
+        precision: of matrix products: "no", "bf16" or "fp16"; "" for bf16 where the GPU supports it, else "no".
 
     Attributes:
         device: where tensors go.
-        rank, world: which of how many processes this is.
+        rank, world: index of this process, and number of processes.
     """
 
     def __init__(self, precision: str = "") -> None:
@@ -43,23 +43,23 @@ class Device:
 
     @property
     def main(self) -> bool:
-        """True in the one process that writes."""
+        """True in the one process that writes files."""
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """In it, matrix products are in the chosen precision."""
+        """A context in which matrix products have the chosen precision."""
         context: AbstractContextManager[Any] = self._accelerator.autocast() if self._accelerator else nullcontext()
         return context
 
     def main_first(self) -> AbstractContextManager[Any]:
-        """The first process goes in alone, the others when it is out: what it makes on disk they find."""
+        """A context that the first process enters alone and the others after it: they find what it wrote to disk."""
         context: AbstractContextManager[Any] = (
             self._accelerator.main_process_first() if self._accelerator else nullcontext()
         )
         return context
 
     def backward(self, loss: Tensor, parameters: Iterable[nn.Parameter]) -> None:
-        """Compute gradients, the mean over all processes."""
+        """Compute gradients, averaged over all processes."""
         if self._accelerator:
             self._accelerator.backward(loss)
         else:
@@ -79,7 +79,7 @@ class Device:
         return total
 
     def same(self, module: nn.Module) -> None:
-        """Give every process the first one's tensors."""
+        """Copy the first process's tensors to all."""
         if self.world > 1:
             for tensor in module.state_dict().values():
                 torch.distributed.broadcast(tensor, 0)

@@ -1,4 +1,4 @@
-"""One way to run many jobs: on this machine's cores through a process pool, or on a cluster through Ray."""
+"""Runs many jobs on a process pool of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ R = TypeVar("R")
 
 
 class RayExecutor(Executor):
-    """Ray behind the interface of a process pool: a job is a remote task of one core.
+    """Ray behind the interface of a process pool: each job is a remote task of one core.
 
     Args:
-        address: of the cluster; "local" starts one on this machine, "auto" finds the one that runs.
+        address: of the cluster; "local" starts one on this machine, "auto" finds a running one.
 
     Raises:
         ImportError: without the extra `cluster`.
@@ -36,12 +36,12 @@ class RayExecutor(Executor):
         self._run = ray.remote(num_cpus=1, max_retries=1)(_call)
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
-        """Start a job somewhere."""
+        """Submit a job."""
         future: Future[R] = self._run.remote(fn, args, kwargs).future()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster; one that was started here is stopped."""
         if self._began:
             self._ray.shutdown()
 
@@ -51,7 +51,7 @@ def _call(function: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def open_executor(workers: int, cluster: str = "") -> Executor:
-    """A pool of processes, or a cluster where one is named."""
+    """A pool of processes, or a Ray cluster where one is named."""
     if cluster:
         return RayExecutor(cluster)
     # Not forked: torch and OpenCV have threads whose locks a forked child would inherit.
@@ -59,7 +59,7 @@ def open_executor(workers: int, cluster: str = "") -> Executor:
 
 
 def run_jobs(executor: Executor, function: Callable[[T], R], jobs: Sequence[T]) -> Iterator[tuple[T, R | Exception]]:
-    """Run a function on every job; gives each job with what it returned or raised, as they end."""
+    """Run a function on every job; yields each job with its result or its exception, in the order they finish."""
     futures = {executor.submit(function, job): job for job in jobs}
     try:
         for future in as_completed(futures):

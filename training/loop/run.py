@@ -1,4 +1,4 @@
-"""Runs a training to its end, a deadline or Ctrl-C, with checkpoints, and curves for people and for programs."""
+"""Runs a training until its last step, a time limit or Ctrl-C; writes checkpoints and curves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from streaming.timing.clock import now_ns
 
 
 class Training(Protocol):
-    """What can be run: a step that is drawn from its number alone, so that an interruption changes nothing.
+    """What can be run: each step follows from its number alone, so that an interruption changes nothing.
 
     Attributes:
-        step: how many steps were made.
+        step: steps made so far.
     """
 
     step: int
@@ -29,25 +29,25 @@ class Training(Protocol):
         """Make one step; returns its losses."""
 
     def test(self) -> dict[str, float]:
-        """Losses on what is held out; empty for none."""
+        """Losses on held-out data; empty for none."""
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
+        """Write the whole state, atomically."""
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a training runs and how often it speaks.
+    """How long a training runs and how often it logs.
 
     Attributes:
-        steps: in all.
-        minutes: at most, in this run.
+        steps: steps in all.
+        minutes: time limit of this run.
         log_every, save_every: in steps.
-        test_every: in steps; 0 for never.
-        silent: neither bar nor files: for all processes but the first.
+        test_every: in steps, 0 for never; a multiple of `log_every`.
+        silent: no progress bar and no files, for all processes but the first.
     """
 
     steps: int
@@ -84,7 +84,7 @@ class Curves:
             self._board.add_audio(name, pcm[None], step, rate)
 
     def close(self) -> None:
-        """Release the files."""
+        """Close the files."""
         self._file.close()
         if self._board is not None:
             self._board.close()
@@ -115,7 +115,7 @@ class _StopRequest:
 
 
 def run(training: Training, work: Path, name: str, plan: Plan, listen: Callable[[Curves], None] | None = None) -> Path:
-    """Train, or go on from the checkpoint in `work`.
+    """Train, resuming from the checkpoint in `work` if there is one.
 
     Args:
         training: what to run.

@@ -1,4 +1,4 @@
-"""What the trainings of one network with one loss have in common: steps, the moving average, checkpoints."""
+"""The trainer of a network with one loss: steps, moving average, checkpoints."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class RateSchedule(Protocol):
 
 
 class NetworkTrainer(ABC, Generic[Network]):
-    """A network, what trains it, and where it stands; see `training.loop.run.Training`.
+    """Trains one network with one loss; see `training.loop.run.Training`.
 
     Args:
-        rated: says the learning rate.
-        model: what to train; made anew from its `config` for the averaged weights.
-        device: where; None for one process.
-        salt: makes its chance another than that of other trainings.
+        schedule: gives the learning rate.
+        model: the network; `averaged` makes another one from its `config`.
+        device: where to compute; None for one process.
+        salt: separates this training's random numbers from those of others.
     """
 
-    def __init__(self, rated: RateSchedule, model: Network, device: Device | None, salt: int) -> None:
-        self._rated, self._salt = rated, salt
+    def __init__(self, schedule: RateSchedule, model: Network, device: Device | None, salt: int) -> None:
+        self._schedule, self._salt = schedule, salt
         self.device = device or Device()
         self.model = model.to(self.device.device)
         self.device.same(self.model)
@@ -44,10 +44,10 @@ class NetworkTrainer(ABC, Generic[Network]):
 
     @abstractmethod
     def loss(self, rng: np.random.Generator) -> Tensor:
-        """What a batch that is drawn costs."""
+        """The loss of a batch that is drawn from `rng`."""
 
     def advance(self) -> dict[str, float]:
-        """One step; returns its loss."""
+        """Make one step; returns its loss."""
         rng = np.random.default_rng([self.step, self._salt + self.device.rank])
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         self.model.train()
@@ -57,23 +57,23 @@ class NetworkTrainer(ABC, Generic[Network]):
         self.device.backward(loss, self.model.parameters())
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rated.rate_at(self.step)
+            group["lr"] = self._schedule.rate_at(self.step)
         self.optimizer.step()
         self.average.update(self.model)
         self.step += 1
         return {"loss": float(loss.detach())}
 
     def averaged(self) -> Network:
-        """The network with the moving average of its weights, for tests."""
+        """The network with the moving average of its weights, in evaluation mode."""
         made: Any = type(self.model)
         model: Network = made(self.model.config).to(self.device.device)
         model.load_state_dict(self.average.tensors)
         return model.eval()
 
     def save(self, path: Path) -> None:
-        """Write all of it, atomically."""
+        """Write the whole state, atomically."""
         save_checkpoint(path, self.step, self.model, self.average, self.optimizer)
 
     def load(self, path: Path) -> None:
-        """Take up what `save` wrote."""
+        """Restore what `save` wrote."""
         self.step = load_checkpoint(path, self.model, self.average, self.optimizer)
