@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--background", action="store_true", help="give way to everything else that runs, and end when stdin does"
     )
+    parser.add_argument(
+        "--verbose", action="store_true", help="also print the time of a tick and the distance from torch"
+    )
     options = parser.parse_args(arguments)
     try:
         return _export(options)
@@ -51,14 +54,14 @@ def _export(options: argparse.Namespace) -> int:
     if options.if_needed and not reasons:
         return 0
     from export.build import build_artifacts
+    from export.progress import PrintedProgress
 
     for network, reason in reasons.items():
         if read_entry(folder, options.backend, network) is not None:
             print(f"{network:<12} is built again: {reason}", flush=True)
     wanted = list(reasons) if options.if_needed else None
-    entries = build_artifacts(
-        folder, options.backend, options.precision, wanted, say=lambda line: print(line, flush=True)
-    )
+    progress = PrintedProgress(verbose=options.verbose)
+    entries = build_artifacts(folder, options.backend, options.precision, wanted, progress=progress)
     failed = [f"{network}: {entry['failed']}" for network, entry in entries.items() if "failed" in entry]
     for line in failed:
         print(line, file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from engines.tick_engines import Runner
 from export import int8
 from export.onnx import OPSET, to_half, to_onnx
 from export.parity import compare_runners, time_runners, tolerances
+from export.progress import BuildProgress, SilentProgress
 from export.tensorrt import Compiler, compile_plan, to_plan
 from models.tick_modules import Tick
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
@@ -42,7 +43,7 @@ def build_artifacts(
     precision: str | None = None,
     networks: Iterable[str] | None = None,
     *,
-    say: Callable[[str], None] = lambda line: None,
+    progress: BuildProgress | None = None,
     compiler: Compiler = compile_plan,
 ) -> dict[str, dict[str, Any]]:
     """Build a bundle's learned networks for a runtime, with a manifest beside each.
@@ -56,7 +57,7 @@ def build_artifacts(
         runtime: "onnxruntime", "tensorrt" or "torch".
         precision: one of `PRECISIONS[runtime]`; None for that of the artifact that is replaced, or single precision.
         networks: which; None for all of them.
-        say: told before and after each network.
+        progress: told before and after each network; None for nobody.
         compiler: builds plans.
 
     Returns:
@@ -68,6 +69,7 @@ def build_artifacts(
     """
     if precision is not None and precision not in PRECISIONS[runtime]:
         raise EngineError(f"{runtime} has no {precision}; use --precision {', '.join(PRECISIONS[runtime])}")
+    progress = progress or SilentProgress()
     there = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
     wanted = by_cost(there)
     artifacts_of(folder).mkdir(exist_ok=True)
@@ -75,7 +77,7 @@ def build_artifacts(
     for number, network in enumerate(wanted, 1):
         before = read_entry(folder, runtime, network) or {}
         asked = precision or str(before.get("asked", "fp32"))
-        say(f"[{number}/{len(wanted)}] {network} for {runtime} in {asked} ...")
+        progress.begin(number, len(wanted), network, f"for {runtime} in {asked}")
         entry = _identity_fields(folder, runtime, network, asked)
         try:
             entry |= _build_network(folder, runtime, network, asked, compiler)
@@ -85,19 +87,8 @@ def build_artifacts(
             manifest_of(folder, runtime, network), (json.dumps(entry, indent=2, sort_keys=True) + "\n").encode()
         )
         entries[network] = entry
-        say(summary_line(network, entry))
+        progress.end(network, entry)
     return entries
-
-
-def summary_line(network: str, entry: dict[str, Any]) -> str:
-    """One line on what was built."""
-    if "failed" in entry:
-        return f"{network:<12} not built: {entry['failed']}"
-    step = entry["step_ms"]
-    times = f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}"
-    where = entry.get("provider", "").removesuffix("ExecutionProvider")
-    kept = f" ({entry['kept']})" if "kept" in entry else ""
-    return f"{network:<12} {entry['precision']} {where:<5} {times:<32} parity {entry['parity']}{kept}"
 
 
 def _identity_fields(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
@@ -165,8 +156,8 @@ def _build_in_precision(runtime: str, network: str, tick: Tick, asked: str, comp
         EngineError: when it cannot be built.
     """
     if runtime == "tensorrt":
-        return _for_tensorrt(tick, asked, compiler)
-    return _for_onnx(network, tick, asked) if runtime == "onnxruntime" else _for_torch(tick, asked)
+        return build_for_tensorrt(tick, asked, compiler)
+    return build_for_onnx(network, tick, asked) if runtime == "onnxruntime" else build_for_torch(tick, asked)
 
 
 def _measure_parity(tick: Tick, made: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
@@ -182,7 +173,7 @@ def _measure_parity(tick: Tick, made: BuildResult) -> tuple[dict[str, float], di
     return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
 
 
-def _for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
+def build_for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
     """An ONNX file, run where it is the fastest here of those that are near enough to torch.
 
     Not all are: TensorRT's own provider rounds what is multiplied to 10 bits (TF32), and cannot be asked not to.
@@ -217,7 +208,7 @@ def _for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
     return BuildResult(data, able[provider], precision, said)
 
 
-def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
+def build_for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
     """A plan for this GPU."""
     place = device_for()
     if place.type != "cuda":
@@ -229,7 +220,7 @@ def _for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
     return BuildResult(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
 
 
-def _for_torch(tick: Tick, asked: str) -> BuildResult:
+def build_for_torch(tick: Tick, asked: str) -> BuildResult:
     """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
     place = device_for()
     eager: Runner = TorchRunner(tick, place, asked)

@@ -30,7 +30,17 @@ _BEGINS = re.compile(r"\[(\d+)/(\d+)\] (\S+)")
 
 def export_command(folder: Path, runtime: str) -> list[str]:
     """What builds a bundle's missing and stale engines for a runtime, and ends with whoever began it."""
-    return [sys.executable, "-m", "export", str(folder), "--backend", runtime, "--if-needed", "--background"]
+    return [
+        sys.executable,
+        "-m",
+        "export",
+        str(folder),
+        "--backend",
+        runtime,
+        "--if-needed",
+        "--background",
+        "--verbose",
+    ]
 
 
 def must_build_first(runtime: str, lacking: Collection[str], bundle: str, there: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from export import tensorrt
 from export.__main__ import main
 from export.build import build_artifacts
 from export.parity import TOLERANCE, example_input
+from export.progress import PrintedProgress
 from models.pictures.animator import Animator, AnimatorConfig
 from tests.small import small_bundle
 from training.bundling import write_network
@@ -32,8 +34,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_a_manifest_says_all_that_is_to_be_known(bundle: Path) -> None:
-    said: list[str] = []
-    entry = build_artifacts(bundle, networks=["decoder"], say=said.append)["decoder"]
+    entry = build_artifacts(bundle, networks=["decoder"])["decoder"]
     assert entry == read_entry(bundle, "onnxruntime", "decoder")
     assert entry["inputs"] == {"frames": ["int64", [1, 4, 2]]}
     assert len(entry["state"]) > 0
@@ -46,8 +47,6 @@ def test_a_manifest_says_all_that_is_to_be_known(bundle: Path) -> None:
     assert entry["step_ms"].keys() == {"own", "torch"}
     assert entry["provider"] == "CPUExecutionProvider"
     assert entry["gpu"] is None or entry["gpu"].keys() == {"name", "architecture", "driver"}
-    assert said[0] == "[1/1] decoder for onnxruntime in fp32 ..."
-    assert "parity" in said[1]
 
 
 def test_the_command_builds_what_is_missing_and_says_why(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +60,31 @@ def test_the_command_builds_what_is_missing_and_says_why(bundle: Path, capsys: p
     assert "decoder      is built again: its file is missing or damaged" in words
     assert "encoder" not in words
     assert networks_to_build(bundle, "onnxruntime") == []
+
+
+def test_progress_is_in_words_and_figures_are_asked_for(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(bundle)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [lines[0], lines[2]] == ["[1/2] encoder ...", "[2/2] decoder ..."]
+    assert re.fullmatch(r"  encoder: (less than 1|\d+) s", lines[1])
+    assert len(lines) == 4
+    assert main([str(bundle), "--verbose"]) == 0
+    words = capsys.readouterr().out
+    assert "[2/2] decoder for onnxruntime in fp32 ..." in words
+    assert re.search(
+        r"  fp32 CPU: [\d.]+ ms a tick, torch [\d.]+ ms; distance from torch, of the largest accepted: ", words
+    )
+
+
+def test_on_a_terminal_a_network_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PrintedProgress(inline=True)
+    progress.begin(3, 10, "translator", "for onnxruntime in fp32")
+    progress.end("translator", {})
+    progress.begin(4, 10, "pose", "for onnxruntime in fp32")
+    progress.end("pose", {"failed": "no room"})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "[3/10] translator ... less than 1 s"
+    assert second == "[4/10] pose ... not built, after less than 1 s"
 
 
 def test_half_precision_keeps_inputs_outputs_and_the_state_as_they_are(tmp_path: Path) -> None:
@@ -184,7 +208,7 @@ def test_without_a_gpu_no_plan_is_built_and_that_is_one_line(
     errors = capsys.readouterr().err.splitlines()
     assert errors == [
         f"{name}: TensorRT needs an NVIDIA GPU, and there is none; use --backend onnxruntime"
-        for name in ("decoder", "encoder")
+        for name in ("encoder", "decoder")
     ]
 
 
@@ -196,7 +220,7 @@ def test_a_plan_is_kept_with_the_names_of_its_tensors(bundle: Path, monkeypatch:
         plan, names = tensorrt.to_plan(tick, asked, compiler=compiler, device="cpu")
         return building.BuildResult(plan, TorchRunner(tick, torch.device("cpu")), asked, {"bindings": names})
 
-    monkeypatch.setattr(building, "_for_tensorrt", on_torch)
+    monkeypatch.setattr(building, "build_for_tensorrt", on_torch)
     monkeypatch.setattr(machine, "gpu", lambda: machine.Gpu("NVIDIA H100", "sm_90", "570.1"))
     entry = build_artifacts(bundle, "tensorrt", networks=["decoder"], compiler=lambda program, example: b"a plan")[
         "decoder"
@@ -219,6 +243,6 @@ def test_a_compiler_that_fails_is_one_line(bundle: Path, monkeypatch: pytest.Mon
         tensorrt.to_plan(tick, asked, compiler=compiler, device="cpu")
         raise AssertionError
 
-    monkeypatch.setattr(building, "_for_tensorrt", on_cpu)
+    monkeypatch.setattr(building, "build_for_tensorrt", on_cpu)
     entry = build_artifacts(bundle, "tensorrt", networks=["decoder"], compiler=broken)["decoder"]
     assert entry["failed"] == "torch-tensorrt cannot build it (no converter); use another --backend"

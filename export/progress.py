@@ -1,0 +1,73 @@
+"""What `python -m export` prints while it builds: a line a network, in words; figures of parity only when asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+from streaming.timing import clock
+
+
+class BuildProgress(Protocol):
+    """Is told when a network's build begins and ends."""
+
+    def begin(self, number: int, count: int, network: str, target: str) -> None:
+        """Build `number` of `count` begins; `target` is the runtime and precision in words."""
+
+    def end(self, network: str, entry: dict[str, Any]) -> None:
+        """It has ended, with this manifest."""
+
+
+class SilentProgress:
+    """Prints nothing."""
+
+    def begin(self, number: int, count: int, network: str, target: str) -> None:
+        """See `BuildProgress`."""
+
+    def end(self, network: str, entry: dict[str, Any]) -> None:
+        """See `BuildProgress`."""
+
+
+class PrintedProgress:
+    """Prints `[3/10] translator ... 4 s`.
+
+    In a file each network has two lines, so that whoever follows it sees a build begin.
+
+    Args:
+        verbose: also print runtime, precision, time of a tick and distance from torch.
+        inline: complete a line when its build ends; None where stdout is a terminal.
+    """
+
+    def __init__(self, *, verbose: bool = False, inline: bool | None = None) -> None:
+        self._verbose = verbose
+        self._inline = (sys.stdout.isatty() if inline is None else inline) and not verbose
+        self._begin_ns = 0
+
+    def begin(self, number: int, count: int, network: str, target: str) -> None:
+        """See `BuildProgress`."""
+        self._begin_ns = clock.now_ns()
+        what = f"{network} {target}" if self._verbose else network
+        print(f"[{number}/{count}] {what} ...", end=" " if self._inline else "\n", flush=True)
+
+    def end(self, network: str, entry: dict[str, Any]) -> None:
+        """See `BuildProgress`."""
+        seconds = (clock.now_ns() - self._begin_ns) / 1e9
+        time = f"{seconds:.0f} s" if seconds >= 1.0 else "less than 1 s"
+        ended = f"not built, after {time}" if "failed" in entry else time
+        print(ended if self._inline else f"  {network}: {ended}", flush=True)
+        if self._verbose:
+            print(f"  {figures_of(entry)}", flush=True)
+
+
+def figures_of(entry: dict[str, Any]) -> str:
+    """A built network's figures on one line: precision, provider, time of a tick, distance from torch."""
+    if "failed" in entry:
+        return str(entry["failed"])
+    step = entry["step_ms"]
+    times = f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g} ms"
+    where = entry.get("provider", "").removesuffix("ExecutionProvider")
+    parity = ", ".join(
+        f"{key} {value:.2g} of {entry['tolerance'].get(key, 0.0):g}" for key, value in entry["parity"].items()
+    )
+    kept = f"; {entry['kept']}" if "kept" in entry else ""
+    return f"{entry['precision']} {where}: {times}; distance from torch, of the largest accepted: {parity}{kept}"
