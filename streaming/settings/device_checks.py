@@ -16,7 +16,7 @@ from streaming.system.files import NamedFile, check_distinct, check_input, check
 
 
 def check_devices(show: Show) -> None:
-    """Check what `--camera`, `--speaker`, `--microphone` and `--screen` say, as far as can be seen without opening it.
+    """Check what the options of devices and files say, as far as can be seen without opening or writing anything.
 
     Raises:
         UserError: for the first one that is wrong.
@@ -29,6 +29,10 @@ def check_devices(show: Show) -> None:
                 check_input(argument, option.option, kind.wanted)
             elif kind.file == "write":
                 check_output(argument, option.option)
+    for name in ("report", "record"):
+        if path := getattr(show, name):
+            with attributed_to(name, path):
+                check_name(path, f"--{name}")
 
 
 def check_files(show: Show, config: str = "") -> None:

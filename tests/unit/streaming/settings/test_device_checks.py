@@ -11,7 +11,7 @@ import pytest
 
 from streaming.errors import UserError
 from streaming.settings.config import Links, Show
-from streaming.settings.device_checks import check_files, check_folder
+from streaming.settings.device_checks import check_devices, check_files, check_folder
 
 OUTPUTS = ("speaker", "screen", "report")
 INPUTS = ("camera", "microphone", "prior", "config")
@@ -84,6 +84,19 @@ def test_nothing_is_written_into_the_bundle_or_the_keys(tmp_path: Path) -> None:
     keys = Links(keys=str(tmp_path))
     with pytest.raises(UserError, match="would write into --keys"):
         check_files(msgspec.structs.replace(Show(record="", report=report), links=keys))
+
+
+@pytest.mark.parametrize("option", ["camera", "speaker", "microphone", "screen", "report", "record"])
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_a_name_that_can_be_none_is_refused_before_any_command(option: str, name: str) -> None:
+    """Also before `doctor`, which writes nothing."""
+    prefix = "" if option in ("camera", "report", "record") else "file:"
+    ending = {"speaker": ".wav", "screen": ".mp4"}.get(option, "")
+    settings: dict[str, Any] = {option: f"{prefix}{name}{ending}"}
+    with pytest.raises(UserError) as caught:
+        check_devices(Show(**settings))
+    assert str(caught.value).isprintable()
+    assert f"--{option}" in str(caught.value)
 
 
 def test_a_folder_that_is_none_gets_one_line(tmp_path: Path) -> None:
