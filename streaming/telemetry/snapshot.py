@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streaming.schema.messages import TOPICS
 from streaming.schema.processes import Count
 from streaming.telemetry.report import ShowRecord, StageRecord, latency_of, pictures_of
 
@@ -106,7 +107,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
             StageRow(
                 name=stage.name,
                 state=stage.state,
-                rate_hz=rates.of(stage),
+                rate_hz=rates.of(stage) if _publishes_steadily(stage) else None,
                 step_p50_ms=stage.totals.percentile("step_ms", 50),
                 step_p99_ms=stage.totals.percentile("step_ms", 99),
                 drops=stage.totals.sum_of("drops"),
@@ -116,6 +117,12 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
             for stage in stages
         ),
     )
+
+
+def _publishes_steadily(stage: StageRecord) -> bool:
+    """Whether a stage publishes at a rate: not what publishes nothing, or only a state that has changed."""
+    topic = TOPICS.get(stage.process.output or "")
+    return topic is not None and topic.rate_hz > 0.0
 
 
 def _direction(record: ShowRecord, output: StageRecord) -> DirectionRow:

@@ -23,6 +23,14 @@ def test_the_rate_shown_is_the_newest() -> None:
     assert rates.of(stage) == pytest.approx(10.0)
 
 
+def test_what_does_not_publish_at_a_rate_has_none() -> None:
+    record = performing("music-to-video")
+    row = PROCESSES["recorder"]
+    record.stages["recorder"] = StageRecord(row, state="running", first=(0, S), last=(0, 2 * S))
+    rates = {stage.name: stage.rate_hz for stage in snapshot(record, 12 * S, Rates()).rows}
+    assert (rates["picture"], rates["scene"], rates["recorder"]) == (25.0, None, None)
+
+
 @pytest.mark.parametrize(
     ("direction", "latencies"),
     [
