@@ -54,7 +54,7 @@ def test_a_refusal_is_the_users_error(tmp_path: Path) -> None:
 
 
 def test_where_no_show_runs_that_is_said(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "nowhere"):
+    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / ("n" * 300)):
         with pytest.raises(UserError, match="no show runs here"):
             request_control(Links(run_dir=str(folder)))
     with supervised(tmp_path, None), pytest.raises(UserError, match="does not answer"):
