@@ -1,8 +1,8 @@
 """Prepares footage for training: `python -m training.prepare FOLDER --out DATASET`.
 
-Every video that FFmpeg reads becomes 25 fps pictures and 44.1 kHz sound on one time base, with the flow, embeddings,
-tokens and spectra that the networks learn from. What was prepared is not prepared again; a kill loses the items that
-were under way and no others.
+Every video that FFmpeg reads becomes frames at 25 fps and sound at 44.1 kHz on one time base, with the flow,
+embeddings, tokens and spectra that the networks learn from. Items that are prepared are kept. A kill loses only the
+items that were being prepared.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ MEL_WINDOW = 1024
 THUMBS = 5
 THUMB_SIZE = (160, 120)
 OFFSET_TICKS = 12
-"""How far apart picture and sound are looked for, each way."""
+"""Largest offset between picture and sound that is searched, in ticks either way."""
 
 
 @dataclass(frozen=True)
 class PreparationSettings:
-    """What every job needs: where to, and with which bundle's networks."""
+    """What every job needs: the data set's folder, and the bundle whose networks prepare it."""
 
     out: Path
     bundle: Path
@@ -69,12 +69,12 @@ class PreparationSettings:
 
 
 def networks_hash(bundle: Path) -> str:
-    """Names the networks whose work is kept in a data set."""
+    """Names the networks whose output is stored in a data set."""
     return "-".join(network_entry(bundle, name)["sha256"][:8] for name in (weights_of(bundle, "encoder"), "embedding"))
 
 
 def prepare_source(source: FootageSource, settings: PreparationSettings) -> dict[str, Any]:
-    """Prepare one source, or find out why it cannot be; its facts, also when they were there already."""
+    """Prepare one source, or find out why it cannot be prepared; returns its facts."""
     path = settings.out / "items" / f"{source.name}.json"
     facts: dict[str, Any] = {
         "name": source.name,
@@ -136,7 +136,7 @@ def _prepare(footage: Footage, name: str, settings: PreparationSettings) -> dict
 
 
 def _levels(mono: NDArray[np.float32]) -> dict[str, float]:
-    """Level figures of the master, in dB of full scale, and the share of silent ticks."""
+    """Levels of the stored sound in dB of full scale, and the share of silent ticks."""
     size = MASTER_TICK
     power = (mono[: mono.size // size * size].reshape(-1, size).astype(np.float64) ** 2).mean(1)
     return {
@@ -147,7 +147,7 @@ def _levels(mono: NDArray[np.float32]) -> dict[str, float]:
 
 
 def _codec_view(mono: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
-    """The codec's view of the master: float32 [1280 ticks] at 32 kHz."""
+    """The sound at the codec's rate: float32 [1280 ticks] at 32 kHz."""
     out = np.zeros(ticks * TICK_SAMPLES, np.float32)
     view = soxr.resample(mono, MASTER_RATE, SAMPLE_RATE, quality="VHQ")[: out.size]
     out[: view.size] = view
@@ -157,7 +157,7 @@ def _codec_view(mono: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
 def _read_motion(
     footage: Footage, track: NDArray[np.float32], name: str, settings: PreparationSettings
 ) -> dict[str, NDArray[Any]]:
-    """Read every tick's motion and write the normalized video and the thumbnails."""
+    """Read every tick's motion, and write the normalized video and the thumbnails."""
     ticks = footage.ticks
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
@@ -248,14 +248,14 @@ def offset_between(movement: NDArray[np.float32], track: NDArray[np.float32]) ->
 
 
 def prepare(folder: Path, settings: PreparationSettings, layout: str, workers: int, cluster: str) -> dict[str, int]:
-    """Prepare what is not prepared yet; returns how many items are ready and refused.
+    """Prepare what is missing; returns the number of items ready and refused.
 
     Raises:
         FootageError: when the folder has no video at all.
     """
     sources = LAYOUTS[layout](folder)
     if not sources:
-        raise FootageError(f"{folder}: no videos in it (layout {layout})")
+        raise FootageError(f"{folder}: no videos found (layout {layout}); give another folder or --layout")
     for name in FOLDERS:
         (settings.out / name).mkdir(parents=True, exist_ok=True)
         for left in (settings.out / name).glob(".*.part"):
@@ -303,18 +303,22 @@ def _write_about(path: Path, sources: list[FootageSource], settings: Preparation
 def main(arguments: list[str] | None = None) -> int:
     """Prepare a folder; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the videos are")
-    parser.add_argument("--out", type=Path, required=True, help="the data set")
-    parser.add_argument("--bundle", default="default", help="whose codec and visual network it is prepared with")
-    parser.add_argument("--layout", choices=("auto", *LAYOUTS), default="auto")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes on this machine")
-    parser.add_argument("--cluster", default="", help="a Ray cluster in place of them: local, auto or ADDRESS")
+    parser.add_argument("folder", type=Path, help="folder with the videos")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DATASET", help="folder of the data set, made if need be"
+    )
+    parser.add_argument("--bundle", default="default", help="the bundle whose networks prepare it: a name, or a folder")
+    parser.add_argument("--layout", choices=("auto", *LAYOUTS), default="auto", help="how the folder is organized")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="number of processes; default: one per core"
+    )
+    parser.add_argument("--cluster", default="", help="use a Ray cluster: local, auto or ADDRESS")
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():
-        sys.stderr.write(f"{options.folder}: there is no such folder; name one with videos in it\n")
+        sys.stderr.write(f"{options.folder}: no such folder; give the folder with the videos\n")
         return 2
     if options.workers < 1:
-        sys.stderr.write(f"--workers {options.workers}: at least 1 is needed\n")
+        sys.stderr.write(f"--workers {options.workers}: give at least 1\n")
         return 2
     try:
         bundle = find_bundle(options.bundle)
@@ -323,14 +327,14 @@ def main(arguments: list[str] | None = None) -> int:
         layout = detect(options.folder) if options.layout == "auto" else options.layout
         counts = prepare(options.folder, settings, layout, options.workers, options.cluster)
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; the same command goes on from here\n")
+        sys.stderr.write("\nstopped; the same command resumes\n")
         return 130
     except (FootageError, EngineError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except BrokenExecutor:
         sys.stderr.write(
-            "a worker was ended by the system (no memory left?); the same command with fewer --workers goes on\n"
+            "a worker was killed, perhaps for lack of memory; resume with the same command and fewer --workers\n"
         )
         return 1
     except ImportError as error:

@@ -1,1 +1,1 @@
-"""Scores of a bundle beside controls, and the pages that show them."""
+"""Scores of a bundle, each beside its controls, and the pages that show them."""

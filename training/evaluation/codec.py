@@ -1,4 +1,4 @@
-"""Scores the codec, streamed a tick at a time, beside Opus on the same sounds in the same run."""
+"""Scores the codec, streamed tick by tick, beside Opus on the same sounds in the same run."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ CODEC_KBITS = TICKS_PER_SECOND * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS * math.lo
 """Bit rate of the tokens: 2.2 kbit/s."""
 LONGEST_S = 20.0
 ELSEWHERE = (101, 223, 349, 491, 613, 743, 887, 1013, 1151)
-"""Samples after a border at which the same jump is taken for comparison."""
+"""Samples after a tick's border at which the same jump is measured for comparison."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A sound to score with: its name, and float32 [n] at 32 kHz in whole ticks."""
+    """A test sound: its name, and float32 [n] at 32 kHz in whole ticks."""
 
     name: str
     sound: NDArray[np.float32]
 
 
 def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """The multi-scale mel distance of two sounds; see `training.measures.mel_distance`."""
+    """The multi-scale mel distance of two sounds [n]; see `training.measures.mel_distance`."""
     a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
     return float(mel.mel_distance(a, b))
 
@@ -60,14 +60,14 @@ def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
 
 
 def jumps(sound: NDArray[np.float32], off: tuple[int, ...] = (0,)) -> NDArray[np.float64]:
-    """The jump from the last sample of a tick to the first of the next, over the rms of the 10 ms about it.
+    """Jumps between the last sample of a tick and the first of the next, over the rms of the 10 ms around them.
 
     Args:
         sound: float32 [n].
-        off: so many samples after the borders, where nothing is joined.
+        off: distances from the borders in samples, for places where nothing is joined.
 
     Returns:
-        float64 [m], one of each such place at which something sounds (rms above -60 dBFS).
+        float64 [m], one for each such place with sound (rms above -60 dBFS).
     """
     borders = np.arange(TICK_SAMPLES, sound.size - TICK_SAMPLES, TICK_SAMPLES)
     places = (borders[:, None] + np.array(off)).ravel()
@@ -77,7 +77,7 @@ def jumps(sound: NDArray[np.float32], off: tuple[int, ...] = (0,)) -> NDArray[np
 
 
 def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32]:
-    """Encode and decode through the live engines, a tick at a time; what they lag by is taken off again."""
+    """Encode and decode through the live engines, tick by tick; their latency is removed."""
     encoder, decoder = open_engine("encoder", bundle=bundle), open_engine("decoder", bundle=bundle)
     late = encoder.spec.latency_samples + decoder.spec.latency_samples
     ticks = np.pad(sound, (0, -(-late // TICK_SAMPLES) * TICK_SAMPLES)).reshape(-1, TICK_SAMPLES)
@@ -87,7 +87,7 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
 
 @dataclass(frozen=True)
 class SampleScores:
-    """One sound's figures, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
+    """The figures of one sound, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
 
     row: dict[str, float]
     jumps: dict[str, NDArray[np.float64]]
@@ -123,7 +123,7 @@ def held_out_renders(count: int) -> list[Sample]:
 
 
 def load_recordings(folder: Path) -> list[Sample]:
-    """The sounds in a folder, as the codec hears them: mono, 32 kHz, 20 s at most.
+    """The sounds in a folder as the codec gets them: mono, 32 kHz, at most 20 s.
 
     Raises:
         FileNotFoundError: when there is none.
@@ -151,12 +151,12 @@ def load_recordings(folder: Path) -> list[Sample]:
         x = x[: int(LONGEST_S * SAMPLE_RATE)]
         out.append(Sample(path.name, x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
     if not out:
-        raise FileNotFoundError(f"{folder}: no sound in it that can be read")
+        raise FileNotFoundError(f"{folder}: no readable sound; give another folder")
     return out
 
 
 def pool_scores(scores: list[SampleScores]) -> dict[str, Any]:
-    """Means over sounds; of jumps the mean and the median over all borders, so that each border counts the same."""
+    """Means over sounds; jumps as mean and median over all borders, so that each border counts the same."""
     figures: dict[str, Any] = {"n_clips": len(scores)}
     for name in scores[0].row:
         values = [one.row[name] for one in scores]
@@ -175,7 +175,7 @@ def pool_scores(scores: list[SampleScores]) -> dict[str, Any]:
 def evaluate_codec(
     bundle: str, clips: int, folder: Path | None, workers: int = 2
 ) -> tuple[dict[str, Any], dict[str, list[Sample]]]:
-    """Score on held-out renders, on recordings where a folder of them is named, and on silence.
+    """Score held-out renders, recordings where a folder of them is given, and silence.
 
     Returns:
         The figures, and the sounds that they were made with.

@@ -1,7 +1,7 @@
-"""A contact sheet: priors, and what a piece of music makes of each at some of its moments.
+"""A contact sheet: prior images, and what a piece of music makes of each at five moments.
 
-`python -m training.evaluation.contact_sheet SOUND PRIOR [PRIOR ...] --out sheet.png`; without a prior the shipped one
-is taken.
+`python -m training.evaluation.contact_sheet SOUND PRIOR [PRIOR ...] --out sheet.png`. Without a prior the shipped one
+is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOMENTS = 5
 
 
 def moments_of(sound: NDArray[np.float32], count: int) -> list[int]:
-    """The loudest tick of each of so many equal parts of a sound, a third of a second later: the picture has moved."""
+    """The loudest tick of each of `count` equal parts, a third of a second later: the picture has moved by then."""
     ticks = sound.size // TICK_SAMPLES
     levels = [decibels(part) for part in sound[: ticks * TICK_SAMPLES].reshape(ticks, TICK_SAMPLES)]
     edges = np.linspace(0, ticks, count + 1).astype(int)
@@ -38,7 +38,7 @@ def moments_of(sound: NDArray[np.float32], count: int) -> list[int]:
 
 
 def fit_cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture whole in a cell of the sheet."""
+    """A picture fitted into a cell of the sheet."""
     scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     out = np.full((HEIGHT + GAP, WIDTH + GAP, 3), 255, np.uint8)
@@ -48,7 +48,7 @@ def fit_cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def sheet(sound: NDArray[np.float32], priors: list[str], show: Show) -> NDArray[np.uint8]:
-    """A row for each prior: itself, and its moments; uint8 [H, W, 3] BGR.
+    """A row for each prior: the prior, and its moments; uint8 [H, W, 3] BGR.
 
     Raises:
         UserError: when a prior cannot be read.
@@ -64,14 +64,14 @@ def sheet(sound: NDArray[np.float32], priors: list[str], show: Show) -> NDArray[
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make a sheet; returns the exit status."""
+    """Make a contact sheet; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluation.contact_sheet", description=__doc__)
     parser.add_argument("sound", type=Path, help="any file with sound that FFmpeg reads")
-    parser.add_argument("prior", nargs="*", default=[""], help="stills; the shipped one where none is named")
-    parser.add_argument("--out", type=Path, required=True, help="a .png or .jpg")
-    parser.add_argument("--bundle", default="default")
+    parser.add_argument("prior", nargs="*", default=[""], help="prior images; default: the shipped one")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sheet, a .png or .jpg file")
+    parser.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     parser.add_argument("--imagination", type=float, default=Show().number("imagination"))
-    parser.add_argument("--seconds", type=float, default=30.0, help="of the sound, at most")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how much of the sound to use at most")
     options = parser.parse_args(arguments)
     try:
         pieces = FileInput(options.sound).samples(round(options.seconds * SAMPLE_RATE))

@@ -1,7 +1,7 @@
-"""An hour of music and then silence, to the reverse loop: does the picture wash out, and does it come to rest again?
+"""Plays an hour of music and then silence to the reverse loop: does the picture wash out, does it come to rest?
 
-First silence is played, then held-out renders one after the other, loud and soft, then silence. Everything runs through
-the live stages, a tick at a time. Brightness, saturation and sharpness are compared with the prior's own.
+Silence comes first, then held-out renders at various levels, then silence again, all through the live stages, tick by
+tick. Brightness, saturation and sharpness are compared with those of the prior image.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from training.datasets.codec import TEST_SEED, render_clip
 from training.evaluation.offline_reverse_loop import animate
 
 RESTED_DB = 35.0
-"""A picture that is this near to the prior has come to rest."""
+"""A picture this close to the prior (PSNR) is at rest."""
 TAIL_S = 10.0
 EVERY = 5
-"""The looks of one picture of so many are measured."""
+"""One picture in this many is measured."""
 
 Image = NDArray[np.uint8]
 
 
 def appearance_of(image: Image) -> NDArray[np.float64]:
-    """Brightness, saturation and sharpness: mean luma, mean HSV saturation, mean absolute Laplacian; 0 to 255."""
+    """Mean luma, mean HSV saturation and mean absolute Laplacian of a picture; 0 to 255."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     saturation = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[..., 1]
     return np.array([grey.mean(), saturation.mean(), np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean()])
 
 
 def psnr_to_prior(image: Image, prior: Image) -> float:
-    """Peak signal to noise ratio of a picture to the prior, dB; 99 where they are the same."""
+    """Peak signal-to-noise ratio of a picture to the prior in dB; 99 where they are equal."""
     return float(cv2.PSNR(image, prior)) if np.any(image != prior) else 99.0
 
 
 def rests_after(psnr: NDArray[np.float64]) -> float | None:
-    """Seconds until a course of PSNRs (dB, one a tick) is above `RESTED_DB` for good; None where it never is."""
+    """Seconds until a series of PSNRs (dB, one per tick) stays above `RESTED_DB`; None where it never does."""
     moving = np.flatnonzero(psnr < RESTED_DB)
     if not moving.size:
         return 0.0
@@ -50,7 +50,7 @@ def rests_after(psnr: NDArray[np.float64]) -> float | None:
 
 
 def music_of(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
-    """Held-out renders one after the other, each at a level of its own; whole ticks, float32, 32 kHz."""
+    """Held-out renders in a row, each at a random level: float32 at 32 kHz, in whole ticks."""
     wanted = round(minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES
     rng = np.random.default_rng(seed)
     out = np.zeros(wanted, np.float32)
@@ -70,13 +70,13 @@ def music_of(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
 
 
 def evaluate_endurance(bundle: str, minutes: float, silence_minutes: float, prior: str = "") -> dict[str, Any]:
-    """Play silence, music and silence, and look at every picture.
+    """Play silence, music and silence, and measure the pictures.
 
     Args:
         bundle: name or folder.
         minutes: of music.
         silence_minutes: of silence before it.
-        prior: a still; the shipped one where none is named.
+        prior: a still image; "" for the shipped one.
     """
     still = load_prior(prior)
     quiet = np.zeros(round(silence_minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES, np.float32)

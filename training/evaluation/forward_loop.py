@@ -1,7 +1,7 @@
 """Scores the forward loop: held-out performers are watched, and the music made is compared with what they played.
 
-Everything runs through the live path's own engines, one tick at a time: no look-ahead, no teacher. Controls: the same
-music scored against another clip's score (videos shuffled), and the simplest rule, an onset at each flow-energy peak.
+Everything runs through the live engines, tick by tick: no look-ahead, no teacher forcing. Controls: the same music
+scored against other clips (shuffled), and the simplest rule, an onset at each peak of the flow's energy.
 """
 
 from __future__ import annotations
@@ -36,29 +36,32 @@ from training.measures.pitch import agreement, pitch_track
 from training.synthesis.recordings import TEST_SEED, Clip, performer_of, read_motion, watch
 
 ANSWER_TEMPERATURE, ANSWER_GUIDANCE = Show().number("temperature"), Show().number("guidance")
-"""What a show uses when nothing is said."""
+"""Temperature and guidance of a show by default."""
 FOOTAGE_RMS, FOOTAGE_THRESHOLD = 0.1, 0.05
-"""A film's sound is brought to this level before its onsets are looked for; in a room, with notes that overlap, they
-stand out less than in a rendering: at the usual threshold two of a fast piano's forty in ten seconds are found."""
+"""Level and threshold for finding onsets in a film's own sound.
+
+In a room, with notes that overlap, onsets stand out less than in a rendering: at the usual threshold two of a fast
+piano's forty in ten seconds are found.
+"""
 FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
 
 PITCHED = (*MELODIC, "footage")
-"""Kinds whose pitch is scored; of footage, wherever a single voice is heard."""
+"""Kinds whose pitch is scored; in footage, wherever a single voice is heard."""
 
 
 @dataclass
 class Response:
-    """One clip, answered.
+    """One clip and the music made for it.
 
     Attributes:
         name: of the clip.
-        kind: what is played, or "footage".
+        kind: of performer, or "footage".
         music: what was made, float32 [n].
-        played: what was played, float32 [n].
+        reference: what was played, float32 [n].
         onsets: of what was played, in seconds.
         rule: the rule's onsets, in seconds.
         rests: when the player stands still, (start, end) in seconds.
-        threshold: of the onsets heard in what was played; see `training.measures.onsets.detect_onsets`.
+        threshold: for onsets in the reference; see `training.measures.onsets.detect_onsets`.
     """
 
     name: str
@@ -73,7 +76,7 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseSettings:
-    """How clips are answered: a bundle's name or folder, and the live controls."""
+    """How music is made for clips: a bundle's name or folder, and the live controls."""
 
     bundle: str
     temperature: float = ANSWER_TEMPERATURE
@@ -82,14 +85,14 @@ class ResponseSettings:
 
 
 def flow_peaks(clip: Clip) -> NDArray[np.float64]:
-    """The rule: an onset at each local maximum of the mean speed that is above its clip's mean."""
+    """The rule: an onset at each local maximum of the mean speed above the clip's mean."""
     energy = clip.speed.astype(np.float64).mean((1, 2))
     peak = (energy >= maximum_filter1d(energy, 5)) & (energy > energy.mean())
     return np.flatnonzero(peak) / TICKS_PER_SECOND
 
 
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
-    """Make a clip's music through the causal path, one tick at a time."""
+    """Make a clip's music through the live engines, tick by tick: float32 [n]."""
     sight = open_engine("sight", bundle=setting.bundle)
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
     decoder = open_engine("decoder", bundle=setting.bundle)
@@ -123,7 +126,7 @@ def respond_to_performer(seed: int, setting: ResponseSettings, *, periodic: bool
 
 
 def respond_to_footage(path: Path, setting: ResponseSettings) -> Response:
-    """Watch a film and make its music; its onsets are those heard in its own sound.
+    """Watch a film and make its music; the reference onsets are those in the film's own sound.
 
     Raises:
         FootageError: when it cannot be used, with the reason.
@@ -141,13 +144,13 @@ def respond_to_footage(path: Path, setting: ResponseSettings) -> Response:
 
 
 def _mean(values: list[float]) -> float | None:
-    """The mean of the values that are not NaN."""
+    """The mean without NaN values; None where there are no others."""
     there = [value for value in values if not np.isnan(value)]
     return round(float(np.mean(there)), 4) if there else None
 
 
 def shift_earlier(one: Response, by_s: float) -> Response:
-    """The answer beside what was asked of it: the same performance, so many seconds earlier."""
+    """The response beside the same performance so many seconds earlier."""
     samples = round(by_s * SAMPLE_RATE)
     reference = np.concatenate([one.reference[samples:], np.zeros(samples, np.float32)])
     rests = tuple((max(0.0, start - by_s), end - by_s) for start, end in one.rests)
@@ -156,11 +159,11 @@ def shift_earlier(one: Response, by_s: float) -> Response:
 
 
 def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
-    """All figures of the forward evaluation for a list of answered clips (at least two).
+    """All figures of the forward evaluation for at least two responses.
 
-    With anticipation the music is compared with the performance as it would be that much earlier, but the lag is the
-    one behind the performance itself: -80 ms is right for 80 ms of anticipation. A clip in which nothing is played has
-    no onsets to be met and is left out of their means.
+    With anticipation the music is compared with the performance as if it were that much earlier; the signed lag stays
+    the one behind the performance itself, so -80 ms is right for 80 ms of anticipation. Clips without onsets do not
+    enter the onset figures.
     """
     if early_s:
         answers = [shift_earlier(a, early_s) for a in answers]
@@ -211,10 +214,10 @@ def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
 def evaluate_forward(
     setting: ResponseSettings, clips: int, *, periodic: bool = False, workers: int = 2
 ) -> tuple[dict[str, Any], list[Response]]:
-    """Answer and score the first `clips` held-out clips, or as many performers who repeat one gesture.
+    """Score the first `clips` held-out clips, or as many performers that repeat one gesture.
 
     Returns:
-        The figures, whole and by kind, with the seeds and settings used; and the answers.
+        The figures, in all and by kind, with the seeds and settings; and the responses.
     """
     seeds = range(TEST_SEED, TEST_SEED + clips)
     with open_executor(workers) as pool:
@@ -235,13 +238,13 @@ def evaluate_forward(
 def evaluate_footage(
     setting: ResponseSettings, folder: Path, workers: int = 2
 ) -> tuple[dict[str, Any], list[Response]]:
-    """Answer and score every film in a folder; what cannot be used is named in the figures with the reason.
+    """Score every film in a folder; films that cannot be used are named in the figures with the reason.
 
     Returns:
-        The figures, whole and film by film, and the answers.
+        The figures, in all and by film; and the responses.
 
     Raises:
-        FileNotFoundError: when there are not two usable films.
+        FileNotFoundError: when fewer than two films can be used.
     """
     films = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILMS) if folder.is_dir() else []
     answers, refused = [], {}
@@ -253,7 +256,9 @@ def evaluate_footage(
             except FootageError as error:
                 refused[path.name] = str(error)
     if len(answers) < 2:
-        raise FileNotFoundError(f"{folder}: two films or more are needed to compare; {len(answers)} can be used")
+        raise FileNotFoundError(
+            f"{folder}: {len(answers)} usable films, but two films or more are needed to compare; add some"
+        )
     figures = score(answers, setting.anticipation_s) | {
         "by_film": {a.name: _film_figures(a) for a in answers},
         "refused": refused,
@@ -263,7 +268,7 @@ def evaluate_footage(
 
 
 def _film_figures(one: Response) -> dict[str, Any]:
-    """A film's own figures; None where its sound has nothing to compare with."""
+    """The figures of one film; None where its sound has nothing to compare with."""
     match = match_onsets(one.onsets, detect_onsets(one.music))
     rule = match_onsets(one.onsets, one.rule)
     loud = correlation(level_db(one.music), level_db(one.reference))

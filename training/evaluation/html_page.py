@@ -1,4 +1,4 @@
-"""A page for people: figures with their controls, plots and players, one folder that opens in any browser."""
+"""A page in one folder that opens in any browser: figures with their controls, plots and audio players."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ figure { margin: 1rem 0; } figcaption { color: #555; } .grid { display: grid; ga
 grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); } code { background: #f4f4f1; padding: 0 .25rem; }
 """
 CONTROLS = ("shuffled", "rule", "chance", "of_true_sound", "still", "constant", "of_truth")
-"""Endings of the names of figures that another figure is to be compared with."""
+"""Endings of the names of figures that are another figure's control."""
 BANDS = 80
 WINDOW = 1024
 
 
 class Page:
-    """A page that grows from top to bottom.
+    """A page that is written from top to bottom.
 
     Args:
-        folder: made if need be; `index.html` and what it shows go into it.
+        folder: made if need be; `index.html` and its files go there.
         title: the heading.
     """
 
@@ -47,19 +47,19 @@ class Page:
         self._count = 0
 
     def heading(self, text: str) -> None:
-        """A heading of a section."""
+        """Add a section's heading."""
         self._parts.append(f"<h2>{html.escape(text)}</h2>")
 
     def text(self, text: str) -> None:
-        """A paragraph."""
+        """Add a paragraph."""
         self._parts.append(f"<p>{html.escape(text)}</p>")
 
     def command(self, command: str) -> None:
-        """The command that made the figures."""
+        """Add the command that made the figures."""
         self._parts.append(f"<p><code>{html.escape(command)}</code></p>")
 
     def table(self, head: list[str], rows: list[list[Any]]) -> None:
-        """A table; numbers are shown with three decimals at most."""
+        """Add a table; numbers have at most three decimals."""
         cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(_format_value(v))}</td>" for v in row) + "</tr>" for row in rows
@@ -67,7 +67,7 @@ class Page:
         self._parts.append(f"<table><tr>{cells}</tr>{body}</table>")
 
     def scores(self, figures: dict[str, Any]) -> None:
-        """Every plain figure with its interval and its controls in one row."""
+        """Add a table of all plain figures, each with its interval and its controls in one row."""
         names = [
             name
             for name, value in figures.items()
@@ -85,14 +85,14 @@ class Page:
         self.table(["figure", "value", "95 % interval", "controls"], rows)
 
     def plot(self, figure: Figure, caption: str) -> None:
-        """A plot; as pixels if it shows images, else as lines that stay sharp."""
+        """Add a plot, as PNG where it has images, else as SVG."""
         name = self._name("png" if any(axes.images for axes in figure.axes) else "svg")
         figure.savefig(self._folder / name, bbox_inches="tight", dpi=110)
         text = html.escape(caption)
         self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
 
     def sounds(self, sounds: dict[str, NDArray[np.float32]], rate: int = SAMPLE_RATE) -> None:
-        """Players side by side: name -> float32 [n]."""
+        """Add audio players side by side: name -> float32 [n]."""
         players = []
         for caption, pcm in sounds.items():
             name = self._name("wav")
@@ -107,14 +107,14 @@ class Page:
         self._parts.append(f'<div class="grid">{"".join(players)}</div>')
 
     def picture(self, image: NDArray[np.uint8], caption: str) -> None:
-        """A picture, uint8 [H, W, 3] BGR."""
+        """Add a picture, uint8 [H, W, 3] BGR."""
         name = self._name("png")
         cv2.imwrite(str(self._folder / name), image)
         text = html.escape(caption)
         self._parts.append(f'<figure><img src="{name}" alt="{text}"><figcaption>{text}</figcaption></figure>')
 
     def film(self, name: str, caption: str) -> None:
-        """A film that lies in the page's folder."""
+        """Add a film that lies in the page's folder."""
         text = html.escape(caption)
         self._parts.append(
             f'<figure><video controls src="{html.escape(name)}"></video><figcaption>{text}</figcaption></figure>'
@@ -145,7 +145,7 @@ def _format_value(value: Any) -> str:
 
 
 def bars(groups: dict[str, dict[str, float | None]]) -> Figure:
-    """Bars side by side: group -> name -> value."""
+    """Grouped bars: group -> name -> value."""
     figure = Figure(figsize=(8, 3))
     axes = figure.subplots()
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
@@ -161,7 +161,7 @@ def bars(groups: dict[str, dict[str, float | None]]) -> Figure:
 
 
 def draw_spectrogram(axes: Axes, x: NDArray[np.float32], rate: int = SAMPLE_RATE) -> None:
-    """A mel spectrogram from -90 to 0 dB."""
+    """Draw a mel spectrogram from -90 to 0 dB."""
     hop = int(rate * HOP_S)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, (WINDOW // 2, WINDOW)), WINDOW)[::hop]
     power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=1)) * 4 / WINDOW
@@ -172,7 +172,7 @@ def draw_spectrogram(axes: Axes, x: NDArray[np.float32], rate: int = SAMPLE_RATE
 
 
 def compare(reference: NDArray[np.float32], music: NDArray[np.float32], onsets: NDArray[np.float64]) -> Figure:
-    """What was played over what was made, with the onsets of the score and the onset strength of each."""
+    """The reference above the music that was made, with the score's onsets and the onset strength of each."""
     figure = Figure(figsize=(9, 4.2))
     rows = figure.subplots(2, 1, sharex=True)
     for axes, name, sound in zip(rows, ("played", "made"), (reference, music), strict=True):

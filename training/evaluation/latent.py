@@ -1,7 +1,7 @@
-"""Scores the latent space: which sound belongs to a video, and by how much picture and sound are apart.
+"""Scores the latent space: which sound belongs to a video, and how far picture and sound are shifted in time.
 
-Held-out performances go through the live engines, a tick at a time. Controls: the other clips' sound (chance), and the
-simplest rule, the correlation of the flow's energy with the rise of the loudness.
+Held-out performances go through the live engines, tick by tick. Controls: other clips' sound (chance), and the simplest
+rule, the correlation of the flow's energy with the rise of the loudness.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from training.synthesis.recordings import TEST_SEED, watch
 
 Table = NDArray[np.float64]
 LARGEST_SHIFT = 12
-"""Ticks by which picture and sound are moved against each other, either way."""
+"""Largest shift between picture and sound, in ticks either way."""
 GROUP = 32
-"""Clips among which the right one is looked for."""
+"""Number of clips among which the right one is searched."""
 
 
 @dataclass(frozen=True)
 class LatentPair:
-    """A clip: latents of what is seen and heard [T, D], and what the rule looks at [T, 1] twice."""
+    """A clip: video and audio latents [T, D], and the rule's two series [T, 1]."""
 
     kind: str
     video: Table
@@ -71,14 +71,14 @@ def observe(seed: int, bundle: str) -> LatentPair:
 
 
 def match(video: Table, audio: Table, shift: int = 0) -> float:
-    """Mean likeness of what is seen at t and heard at t + shift."""
+    """Mean similarity of the video at t and the audio at t + shift."""
     total = video.shape[0]
     first, last = max(0, -shift), min(total, total - shift)
     return float((video[first:last] * audio[first + shift : last + shift]).sum(1).mean())
 
 
 def retrieval_hits(video: list[Table], audio: list[Table]) -> list[float]:
-    """For each video 1.0 if its own sound is the likeliest of its group of `GROUP`, else 0.0."""
+    """For each video 1.0 if its own sound is the most similar of its group of `GROUP`, else 0.0."""
     hits = []
     for begin in range(0, len(video), GROUP):
         rows = range(begin, min(begin + GROUP, len(video)))
@@ -89,7 +89,7 @@ def retrieval_hits(video: list[Table], audio: list[Table]) -> list[float]:
 
 
 def shift_errors(video: list[Table], audio: list[Table], seed: int = 0) -> list[int]:
-    """Each sound is moved by a drawn shift; by how many ticks what is found differs from it."""
+    """Shift each sound by a random number of ticks; returns how far the shift that is found is off, in ticks."""
     rng = np.random.default_rng(seed)
     errors = []
     span = range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
@@ -125,7 +125,7 @@ def score_pairs(pairs: list[LatentPair]) -> dict[str, Any]:
 
 
 def evaluate_latent(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[LatentPair]]:
-    """See and hear the first `clips` held-out clips: the figures, whole and by kind, and the clips."""
+    """Score the first `clips` held-out clips; returns the figures, in all and by kind, and the clips."""
     seeds = range(TEST_SEED, TEST_SEED + clips)
     with open_executor(workers) as pool:
         pairs = list(tqdm(pool.map(partial(observe, bundle=bundle), seeds), total=clips, desc="clips", mininterval=5))

@@ -1,4 +1,4 @@
-"""The pages of the evaluations: what the figures say, to be looked at and listened to."""
+"""The evaluations' pages: figures to look at, and sounds to listen to."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page
 
 
 def forward_page(folder: Path, figures: dict[str, Any], answers: list[Response]) -> Path:
-    """What performers played and what was made of what was seen of them."""
+    """The page of the forward evaluation: what was played, and the music made for it."""
     page = _begin(folder, "Video to music", figures, "forward")
     page.heading("To listen to")
     counts: dict[str, int] = {}
@@ -61,7 +61,7 @@ def forward_page(folder: Path, figures: dict[str, Any], answers: list[Response])
 
 
 def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sample]], bundle: str) -> Path:
-    """What the codec makes of sounds, beside Opus."""
+    """The page of the codec: what it makes of sounds, beside Opus."""
     page = Page(folder, "The codec")
     page.text(f"{figures['kbits_per_s']} kbit/s, a tick at a time; {figures['split']}.")
     page.command(str(figures.get("command", "")))
@@ -88,7 +88,7 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
 
 
 def reverse_page(folder: Path, figures: dict[str, Any], clips: list[ReverseClip]) -> Path:
-    """How what is heard moves a still, beside how what was heard had moved."""
+    """The page of the reverse evaluation: how much moves, beside how much truly moved."""
     page = Page(folder, "Music to pictures")
     page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
     page.command(str(figures.get("command", "")))
@@ -110,7 +110,7 @@ def reverse_page(folder: Path, figures: dict[str, Any], clips: list[ReverseClip]
 
 
 def latent_page(folder: Path, figures: dict[str, Any], pairs: list[LatentPair]) -> Path:
-    """How alike what is seen and what is heard are, clip by clip and shifted against each other."""
+    """The page of the latent space: similarities of videos and sounds, and errors of the shift that is found."""
     page = _begin(folder, "The coordinated latent space", figures, "latent")
     group = pairs[:GROUP]
     table = np.array([[match(a.video, b.audio) for b in group] for a in group])

@@ -1,11 +1,11 @@
-"""Scores the reverse loop: held-out music and a still in, and is it moved as what made the music moved?
+"""Scores the reverse loop: held-out music and a still in; does the still move as what made the music moved?
 
-Everything runs through the live stages, a tick at a time. Controls: a still picture (no flow), the constant field that
-fits the clip itself best when it is scaled by the loudness, another clip's sound, and the prior image held still.
-Performers are compared as they were filmed, and undisturbed: two in five are filmed by a camera that shakes or drifts,
-one in five in a light that flickers or before things that pass by, of which no sound says anything. What
-the painter adds is scored on held-out mobiles where something comes to light that the still does not show, beside the
-moved still itself.
+Everything runs through the live stages, tick by tick. Controls: no motion at all, the constant field that fits the clip
+itself best when scaled by the loudness, another clip's sound, and the prior image held still. Performers are compared
+as
+they were filmed, and undisturbed: two in five are filmed by a camera that shakes or drifts, one in five in a flickering
+light or before things that pass by, which no sound predicts. The painter is scored on held-out mobiles, where something
+comes into view that the still does not show, beside the warped still.
 """
 
 from __future__ import annotations
@@ -37,23 +37,22 @@ from training.synthesis.recordings import TEST_SEED, ViewRecorder, performer_of,
 
 Field = NDArray[np.float32]
 IMAGINATION = 0.25
-"""Imagination with which the painter is scored: a show's own when nothing is said."""
+"""Imagination at which the painter is scored: a show's default."""
 FLOOR_DB = -60.0
 ELSEWHERE = 16
-"""From so many places another clip's sound is begun."""
+"""Number of random offsets of the other clip's sound."""
 FIRST_TICKS = 5
-"""Ticks after a clip's beginning that are not scored: nothing was heard before."""
+"""Ticks at a clip's start that are not scored: nothing was heard before."""
 SOUNDING_DB = -50.0
-"""Players wait before they begin, all about as long: from here on a clip has begun. Waiting is like waiting, and would
-make any two clips' courses alike."""
+"""A clip counts from this level on. All players wait about as long, and the wait would make any two clips alike."""
 
 
 @dataclass(frozen=True)
 class ReverseClip:
-    """A clip: what truly flowed, what was predicted as likeliest and drawn [T, 2, G, G], how loud it is [T] in dB.
+    """A clip: its true flow, the most likely and the sampled prediction [T, 2, G, G], and its level [T] in dB.
 
-    psnr, psnr_drawn, psnr_still: of the pictures shown with the likeliest motion, with the drawn one, and of the prior
-    held still, dB, over the clip; NaN without true pictures.
+    psnr, psnr_sampled, psnr_still: mean PSNR in dB of the pictures with the most likely motion, with the sampled one,
+    and of the prior held still; NaN without true pictures.
     """
 
     kind: str
@@ -68,12 +67,12 @@ class ReverseClip:
 
 
 def end_point_error(got: Field, want: Field) -> float:
-    """Mean length of the difference of fields [T, 2, G, G], longer sides of the picture per second."""
+    """Mean length of the difference of fields [T, 2, G, G], in longer sides of the picture per second."""
     return float(np.sqrt(((got.astype(np.float64) - want) ** 2).sum(1)).mean())
 
 
 def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
-    """The control: one field, scaled by the sound's amplitude, that fits the clip itself with the least squares."""
+    """The control: one field, scaled by the sound's amplitude, that fits the clip itself in least squares."""
     amplitude = 10.0 ** (loud_db / 20.0)
     field = np.einsum("t,tcyx->cyx", amplitude, true) / max(1e-12, float((amplitude**2).sum()))
     return np.asarray(amplitude[:, None, None, None] * field, np.float32)
@@ -90,14 +89,14 @@ def energy_of(flow: Field) -> NDArray[np.float64]:
 
 
 def series_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Correlation of two courses; 0 where one of them never changes."""
+    """Correlation of two series; 0 where one of them is constant."""
     if one.std() < 1e-9 or other.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
 
 
 def psnr(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> float:
-    """Peak signal to noise ratio of pictures or films, dB."""
+    """Peak signal-to-noise ratio of pictures or films, in dB."""
     error = float(((got.astype(np.float64) - want) ** 2).mean())
     return 10.0 * float(np.log10(255.0**2 / max(error, 1e-3)))
 
@@ -117,7 +116,7 @@ def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.fl
 
 @dataclass(frozen=True)
 class _Animation:
-    """A sound's fields [T, 2, G, G] and, where some were drawn, pictures [T, h, w, 3] of the size of the true ones."""
+    """The fields [T, 2, G, G] for a sound and, where drawn, the pictures [T, h, w, 3] at the size of the true ones."""
 
     flow: Field
     pictures: NDArray[np.uint8]
@@ -132,7 +131,7 @@ def _animate(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *
 
 
 def animate_performer(seed: int, bundle: str) -> tuple[ReverseClip, ReverseClip]:
-    """A held-out performer's music and first picture, beside the performance as it was filmed; and undisturbed."""
+    """Animate a held-out performer's first frame with its music; compared as filmed, and undisturbed."""
     first = performer_of(seed).frame(0.0)
     music = sound_of(seed)
     shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
@@ -161,7 +160,7 @@ def animate_performer(seed: int, bundle: str) -> tuple[ReverseClip, ReverseClip]
 
 
 def animate_mobile(seed: int, bundle: str) -> ReverseClip:
-    """A held-out mobile's sound and still."""
+    """Animate a held-out mobile's still with its sound."""
     data = record_mobile(seed)
     sound = data["sound"].astype(np.float32) / 32767.0
     shows = (Show(bundle=bundle, seed=seed, controls={"chance": chance}) for chance in (0.0, 1.0))
@@ -171,14 +170,14 @@ def animate_mobile(seed: int, bundle: str) -> ReverseClip:
 
 
 def _shrink(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """As much of a picture as the networks see of a true one [H, W, 3] of that shape."""
+    """A picture at the networks' resolution of a true one with shape [H, W, 3]."""
     scale = STILL_SIDE / max(shape[:2])
     size = round(shape[1] * scale), round(shape[0] * scale)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
-    """What the painter makes of a held-out mobile's moments where something hidden comes to light."""
+    """Score the painter on a held-out mobile's ticks where hidden parts come into view."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mobile.npz"
         np.savez(path, allow_pickle=False, **record_mobile(seed))
@@ -219,7 +218,7 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
 
 
 def _slopes(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """By how much the gradients of two pictures differ at each pixel, in parts of the range."""
+    """Differences of the gradients of two pictures at each pixel, as shares of the range."""
     error = (got.astype(np.float64) - want).mean(-1) / 255.0
     by_y, by_x = np.gradient(error)
     return np.asarray(np.abs(by_x) + np.abs(by_y))
@@ -237,11 +236,11 @@ def _audio_latents(sound: NDArray[np.float32], bundle: str) -> list[NDArray[np.f
 
 
 def _envelopes(clip: ReverseClip, other: ReverseClip, seed: int) -> dict[str, float]:
-    """How the energy of motion goes with loudness: the clip's own, and the other's, begun anywhere in it.
+    """Correlation of the motion's energy with the loudness: of the clip's own sound, and of another clip's.
 
-    Players rest in the middle of a clip, all about then, and any two clips' courses are alike in that. So the other
-    clip's sound begins elsewhere (and goes on from its beginning); `_in_step` has it from where it began, and
-    `_of_pieces` says what the two sounds' loudness alone have in common then.
+    All players rest in the middle of a clip, so any two clips are alike in that. The other sound is therefore shifted
+    by random offsets. `_in_step` has it unshifted, and `_of_pieces` is the correlation of the two sounds' loudness
+    alone.
     """
     active = slice(max(FIRST_TICKS, first_sounding_tick(clip.loud_db), first_sounding_tick(other.loud_db)), None)
     loud, others = (np.maximum(c.loud_db[active], FLOOR_DB) for c in (clip, other))
@@ -284,7 +283,7 @@ def figures_of(clips: Sequence[ReverseClip]) -> dict[str, Any]:
 
 
 def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[str, Any], list[ReverseClip]]:
-    """Play held-out clips to the reverse loop: half performers, half mobiles; and have as many mobiles mended.
+    """Score held-out clips, half performers and half mobiles, and the painter on as many mobiles.
 
     Args:
         bundle: name or folder.

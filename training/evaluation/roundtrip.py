@@ -1,4 +1,4 @@
-"""A video through both loops: to music, and that music with the video's first picture back to moving pictures."""
+"""Turns a video into music, and that music with the video's first frame back into pictures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCORED = (128, 96)
 
 
 def pictures_at_ticks(frames: Iterable[tuple[Image, float]], ticks: int) -> Iterator[Image]:
-    """The newest picture at each tick; the first one before it was taken."""
+    """The newest frame at each tick; before the first one, that one."""
     newest: Image | None = None
     tick = 0
     for image, at_s in frames:
@@ -49,7 +49,7 @@ def pictures_at_ticks(frames: Iterable[tuple[Image, float]], ticks: int) -> Iter
 
 
 def panel(image: Image, name: str) -> Image:
-    """A picture whole in a panel, with its name."""
+    """A picture fitted into a panel, with its name."""
     scale = min(PANEL[0] / image.shape[1], PANEL[1] / image.shape[0])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     out = np.full((PANEL[1], PANEL[0], 3), 24, np.uint8)

@@ -1,1 +1,1 @@
-"""Measures: onsets, pitch, spectra, Opus as a control, bootstrap intervals."""
+"""Measures: onsets, pitch, spectra, bootstrap intervals, and Opus as a control."""

@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals."""
+"""Bootstrap intervals of mean scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def interval(values: Sequence[float], seed: int = 0, draws: int = 1000) -> list[float] | None:
-    """95 % bootstrap interval of the mean (Efron 1979): [low, high], None of nothing; NaN is left out."""
+    """95 % bootstrap interval of the mean (Efron 1979), [low, high]; without NaN values; None for no values."""
     data = np.asarray([value for value in values if not np.isnan(value)], np.float64)
     if data.size == 0:
         return None

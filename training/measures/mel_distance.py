@@ -1,4 +1,4 @@
-"""Spectra for losses and scores: the multi-scale mel distance."""
+"""The multi-scale mel distance, for losses and scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streaming.conventions import SAMPLE_RATE
 SCALES = (256, 512, 1024, 2048)
 """Window lengths in samples; the hop is a quarter of each."""
 FLOOR = 1e-5
-"""Smallest mel magnitude told apart, relative to a full-scale sine: -100 dB."""
+"""Smallest mel magnitude that is told apart, relative to a full-scale sine: -100 dB."""
 
 
 @lru_cache(maxsize=32)
@@ -30,7 +30,7 @@ def spectrum(x: Tensor, window: int) -> Tensor:
 
 
 def _magnitude(x: Tensor) -> Tensor:
-    """With a gradient at zero, which `abs` has not."""
+    """Magnitudes with a gradient at zero, where that of `abs` is undefined."""
     return (x.real.square() + x.imag.square() + 1e-12).sqrt()
 
 
@@ -40,12 +40,12 @@ def mel_magnitudes(magnitude: Tensor, window: int) -> Tensor:
 
 
 def bands_of(window: int) -> int:
-    """How many mel bands a window length can carry."""
+    """The number of mel bands of a window length."""
     return {256: 20, 512: 40, 1024: 64, 2048: 80}[window]
 
 
 def mel_distance(got: Tensor, want: Tensor) -> Tensor:
-    """The multi-scale mel distance of signals [B, N], a mean over the batch; 1 is about 8.7 dB in every band.
+    """The multi-scale mel distance of signals [B, N], averaged over the batch; 1 is about 8.7 dB in every band.
 
     Mean absolute difference of natural log-mel over `SCALES`, plus half that of the magnitudes.
     """

@@ -43,7 +43,7 @@ def detect_onsets(x: Signal, rate: int = SAMPLE_RATE, threshold: float = ONSET_T
     Args:
         x: sound, float32 [n].
         rate: in Hz.
-        threshold: how far a peak must stand above the running median of the onset strength.
+        threshold: how far a peak stands above the running median of the onset strength.
     """
     strength = flux(x, rate)
     background = median_filter(strength, size=int(0.5 / HOP_S) | 1, mode="nearest")
@@ -59,7 +59,7 @@ def detect_onsets(x: Signal, rate: int = SAMPLE_RATE, threshold: float = ONSET_T
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of onsets that belong together within the tolerance."""
+    """Pairs of onsets that match within the tolerance."""
 
     reference: int
     estimated: int
@@ -73,7 +73,7 @@ class Matches:
 
 
 def match_onsets(reference: NDArray[np.float64], estimated: NDArray[np.float64], tolerance_s: float = 0.05) -> Matches:
-    """Match two sorted lists of times one to one, as many pairs as possible (both are sorted, so greedy is optimal)."""
+    """Match two sorted lists of times one to one; for sorted lists the greedy matching has the most pairs."""
     lags: list[float] = []
     i = j = 0
     while i < len(reference) and j < len(estimated):
@@ -90,7 +90,7 @@ def match_onsets(reference: NDArray[np.float64], estimated: NDArray[np.float64],
 
 
 def level_db(x: Signal, rate: int = SAMPLE_RATE, frame_s: float = 0.04, floor_db: float = -60.0) -> NDArray[np.float64]:
-    """Root-mean-square level of each frame in dB of full scale, not below the floor."""
+    """Root-mean-square level of each frame in dB of full scale, limited to the floor."""
     size = int(rate * frame_s)
     frames = x[: x.size // size * size].reshape(-1, size).astype(np.float64)
     return np.asarray(np.maximum(floor_db, 10.0 * np.log10((frames**2).mean(1) + 1e-12)))
@@ -105,10 +105,10 @@ def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def stillness_drops(x: Signal, rests: tuple[tuple[float, float], ...], rate: int = SAMPLE_RATE) -> list[float]:
-    """For each rest of at least a second that follows sound: how far the level has fallen one second into it, in dB.
+    """For each rest of at least a second after sound: the fall of the level within its first second, in dB.
 
-    The level before is the rms of the last second of playing; after, that of 0.8 to 1.0 s into the rest; both with a
-    floor of -70 dB of full scale.
+    It is the rms of the last second of playing minus that of 0.8 to 1.0 s into the rest, both at least -70 dB of full
+    scale.
     """
     drops = []
     for start, end in rests:

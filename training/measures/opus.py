@@ -1,4 +1,4 @@
-"""The codec that everybody has, as a control: Opus (RFC 6716) at a bit rate, through FFmpeg, in memory."""
+"""Opus (RFC 6716) at a bit rate, through FFmpeg, in memory: the control of the codec's scores."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ BLOCK = 960
 
 
 def through_opus(sound: NDArray[np.float32], rate: int, bits_per_second: int) -> NDArray[np.float32]:
-    """Encode and decode a mono sound, brought back into line with it.
+    """Encode and decode a mono sound, aligned with the original.
 
     Args:
         sound: float32 [n].
         rate: of the sound, in Hz.
-        bits_per_second: constrained by Opus to 500 at least; its own variable rate holds this on average.
+        bits_per_second: at least 500; Opus's variable rate holds it on average.
 
     Returns:
-        float32 [n] at the same rate; Opus's own delay is taken out.
+        float32 [n] at the same rate, without Opus's own delay.
     """
     wide = np.clip(soxr.resample(sound, rate, OPUS_RATE, quality="VHQ"), -1.0, 1.0)
     packed = (np.pad(wide, (0, -wide.size % BLOCK)) * 32767).astype(np.int16)
@@ -49,7 +49,7 @@ def through_opus(sound: NDArray[np.float32], rate: int, bits_per_second: int) ->
 
 
 def in_line(decoded: NDArray[np.float32], sound: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """Shift a copy by up to `reach` samples so that it matches the original best, and give it its length."""
+    """Shift a copy by up to `reach` samples to match the original best, and cut or pad it to the same length."""
     size = 1 << (sound.size + decoded.size).bit_length()
     match = np.fft.irfft(np.fft.rfft(decoded, size) * np.conj(np.fft.rfft(sound, size)), size)
     lags = np.r_[0 : reach + 1, -reach:0]

@@ -72,7 +72,7 @@ def _dip(curve: NDArray[np.float64], shortest: int) -> float | None:
 def agreement(got: NDArray[np.float64], wanted: NDArray[np.float64], cents: float = 50.0) -> float:
     """Share of the frames voiced in `wanted` in which `got` is voiced and within so many cents; NaN for none.
 
-    Of two tracks that are not equally long, the frames that both have are compared.
+    Tracks of different length are compared over the shorter one.
     """
     both = min(got.size, wanted.size)
     got, wanted = got[:both], wanted[:both]

@@ -1,1 +1,1 @@
-"""Generated material: recordings of synthetic performers, instruments, mobiles, camera augmentation."""
+"""Generated material: recordings of synthetic performers, their instruments' sound, mobiles, camera variation."""

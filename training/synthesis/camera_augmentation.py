@@ -1,4 +1,4 @@
-"""The same movement before another camera, seen a little less surely."""
+"""Variations of recorded motion, as if seen by another camera."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 UNSURE = 0.0025
-"""Noise of an embedding, in its places' unit of half a picture: more would hide a semitone."""
+"""Standard deviation of the noise on embeddings, in half pictures; more would hide a semitone."""
 
 
 def unsure(embedding: Tensor, rng: np.random.Generator) -> Tensor:
@@ -17,12 +17,12 @@ def unsure(embedding: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def vary(flow: Tensor, speed: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Nearer or further, up to a cell aside, parts of the picture hidden.
+    """Motion as a nearer or farther camera has it, shifted by up to a cell, with parts of the picture hidden.
 
     Args:
         flow: [B, T, 2, G, G].
         speed: [B, T, G, G].
-        rng: chance; one draw for each of the B rows.
+        rng: random generator; one draw for each of the B rows.
     """
     batch, grid = flow.shape[0], flow.shape[-1]
     gain = np.exp(rng.normal(0, 0.15, (batch, 1, 1, 1)))

@@ -1,7 +1,7 @@
 """Draws the shipped prior image, `streaming/devices/stills/prior.jpg`: lanterns, reeds, a lake, a moon.
 
-Many edges, textures and things that could move, in every part of the picture: `python -m
-training.synthesis.draw_default_prior FILE.jpg`.
+It has edges, textures and things that could move in every part: `python -m training.synthesis.draw_default_prior
+FILE.jpg`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 
 SIZE = (1024, 768)
 _SHARP = 2
-"""It is drawn so many times as large."""
+"""The picture is drawn at this many times its size."""
 Colour = tuple[float, float, float]
 Canvas = NDArray[np.float32]
 
 
 def _darker(colour: Colour, by: float) -> Colour:
-    """A share of a colour's light."""
+    """A colour with a share of its brightness."""
     blue, green, red = colour
     return by * blue, by * green, by * red
 
 
 def _blend(canvas: Canvas, mask: Canvas, colour: Colour, how_much: float = 1.0) -> None:
-    """Lay a colour (BGR, 0 to 1) on a canvas [H, W, 3] where a mask [H, W] is."""
+    """Blend a colour (BGR, 0 to 1) into a canvas [H, W, 3] through a mask [H, W]."""
     canvas += (mask * how_much)[..., None] * (np.array(colour, np.float32) - canvas)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], finest: int, coarsest: int) -> Canvas:
-    """Clouds, about -1 to 1: noise of several sizes, each half as strong as the next larger one."""
+    """Fractal noise, about -1 to 1: each octave about half as strong as the next coarser one."""
     total = np.zeros(shape, np.float32)
     size, strength = coarsest, 1.0
     while size >= finest:
@@ -54,7 +54,7 @@ def _disc(shape: tuple[int, int], x: float, y: float, wide: float, high: float) 
 
 
 def _strand(shape: tuple[int, int], points: NDArray[np.float64], thick: float) -> Canvas:
-    """A line that grows thinner along its points [N, 2]."""
+    """A line that gets thinner along its points [N, 2]."""
     mask = np.zeros(shape, np.float32)
     for index in range(len(points) - 1):
         width = max(1, round(thick * (1.0 - 0.75 * index / len(points))))
@@ -99,7 +99,7 @@ def draw_still(seed: int = 5) -> NDArray[np.uint8]:
 
 
 def _water(canvas: Canvas, rng: np.random.Generator, shore: float) -> None:
-    """The lake: what is above, upside down and rippled."""
+    """The lake: a rippled mirror image of what is above."""
     height, width = canvas.shape[:2]
     line = int(shore * height)
     depth = height - line
@@ -181,7 +181,7 @@ def _reeds(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Draw it into a file."""
+    """Draw the picture into a file; returns the exit status."""
     if len(argv) != 1:
         print("python -m training.synthesis.draw_default_prior FILE.jpg", file=sys.stderr)
         return 2

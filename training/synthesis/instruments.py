@@ -1,8 +1,8 @@
-"""The instruments: the sound that belongs to a score, synthesized in numpy, so that it is free to use.
+"""Synthesizes the sound of a score in numpy, so that it is free to use.
 
 Additive and modal synthesis. Drums are swept modes and filtered noise; strings are a bowed sawtooth through body
-resonances, its loudness following the bow; keys are decaying, slightly inharmonic partials; air is a theremin-like tone
-with portamento; dance is steps, claps and bells. `variety` widens the timbre around each instrument's own voice.
+resonances, with the bow's loudness; keys are decaying, slightly inharmonic partials; air is a theremin-like tone with
+portamento; dance is steps, claps and bells. `variety` widens the timbre around each instrument's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streaming.conventions import SAMPLE_RATE
 Signal = NDArray[np.float32]
 TWO_PI = 2.0 * np.pi
 GOLDEN = 2.399963
-"""Phase between neighbouring partials: fixed, as in a real string or pipe, and far from a peaky pulse."""
+"""Phase between neighbouring partials: fixed, as in a real string or pipe, and far from that of a peaky pulse."""
 
 
 def _time(length: int, rate: int) -> NDArray[np.float64]:
@@ -103,7 +103,7 @@ def tone(
         level: amplitude per sample [n], 0..1.
         rate: sample rate in Hz.
         rolloff: amplitude of partial h is h ** -rolloff; louder tones are brighter.
-        partials: how many.
+        partials: their number.
         peaks: body resonances for `_formants`, or None.
     """
     freq = _hz(pitch)

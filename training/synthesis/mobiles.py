@@ -1,9 +1,10 @@
 """Procedural pictures whose things are moved by sound: what the reverse loop learns from, beside the performers.
 
-A picture is a ground and things on it, in depth: random shapes with textures, edges and shadows, painted or
-photographed. Each thing hangs on a spring and is pushed by one part of the spectrum, large things by low sounds and
-slowly, small ones by high sounds and fast, as loudspeaker cones, strings and leaves are. So sound and motion belong
-together, every motion comes to rest where the still was taken, and what moves as one is what looks like one.
+A picture has a ground and things on it, in depth: random shapes with textures, edges and shadows, painted or
+photographed.
+Each thing hangs on a spring and is pushed by one part of the spectrum: large things slowly by low sounds, small ones
+fast by high sounds, like loudspeaker cones, strings and leaves. Sound and motion therefore belong together, every
+motion comes to rest where the still was taken, and what moves as one looks like one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from training.synthesis.conventions import FRAME_SIZE
 BANDS = 4
 """Parts of the spectrum that push."""
 RATE_HZ = 200
-"""Steps of the springs per second."""
+"""Simulation steps of the springs per second."""
 
 Image = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -31,14 +32,14 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing and how it hangs.
+    """One thing and its spring.
 
     Attributes:
         patch: float32 [h, w, 4], premultiplied BGR 0..255 and cover 0..1.
-        place: its middle, in the picture's longer sides from the upper left corner.
-        band: what pushes it, 0 (low) to `BANDS` - 1.
-        hz: its spring's frequency; damping: as a part of the critical one.
-        push: where a full push would hold it: longer sides right and down, radians, parts of its size.
+        place: its centre, in longer sides of the picture from the upper left corner.
+        band: the part of the spectrum that pushes it, 0 (low) to `BANDS` - 1.
+        hz: the spring's frequency; damping: as a share of the critical one.
+        push: displacement under a full push: longer sides right and down, radians, relative size.
     """
 
     patch: NDArray[np.float32]
@@ -50,10 +51,10 @@ class Thing:
 
 
 class Mobile:
-    """A picture and what moves in it; all follows from the seed.
+    """A picture and what moves in it; everything follows from the seed.
 
     Args:
-        seed: which.
+        seed: which one.
         size: width and height in pixels.
     """
 
@@ -74,11 +75,10 @@ class Mobile:
         """How the things move under sound.
 
         Args:
-            push: float32 [T, BANDS], how strongly each part of the spectrum pushes at each of 25 moments a second,
-                about -1 to 1.
+            push: float32 [T, BANDS], the force of each part of the spectrum at each tick, about -1 to 1.
 
         Returns:
-            float32 [T, K, 4], what `frame` takes.
+            float32 [T, K, 4], poses for `frame`.
         """
         ticks, per = push.shape[0], RATE_HZ // TICKS_PER_SECOND
         state = np.zeros((2, len(self.things), 4))
@@ -99,11 +99,11 @@ class Mobile:
         return out
 
     def frame(self, pose: Field, glow: Field | None = None) -> Image:
-        """The picture [H, W, 3] with its things displaced: pose [K, 4], all zeros for the still.
+        """The picture [H, W, 3] with its things displaced.
 
         Args:
-            pose: how each thing is displaced.
-            glow: how much brighter each thing is than it is painted, [K]; None for not at all.
+            pose: displacement of each thing [K, 4], all zeros for the still.
+            glow: how much brighter each thing is than it was painted [K]; None for not at all.
         """
         canvas = self._ground.copy()
         for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
@@ -114,7 +114,7 @@ class Mobile:
         return shown
 
     def owners(self, pose: Field) -> NDArray[np.int32]:
-        """Which thing is seen at each pixel, counted from 0; -1 for the ground: [H, W]."""
+        """The thing at each pixel, counted from 0; -1 for the ground: [H, W]."""
         width, height = self.size
         seen = np.full((height, width), -1, np.int32)
         for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
@@ -122,7 +122,7 @@ class Mobile:
         return seen
 
     def flow(self, pose: Field, after: Field) -> Field:
-        """What is seen to move between two poses 40 ms apart: float32 [2, H, W], longer sides per second."""
+        """The flow between two poses one tick apart: float32 [2, H, W], longer sides per second."""
         width, height = self.size
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         field = np.zeros((height, width, 2), np.float32)
@@ -134,7 +134,7 @@ class Mobile:
         return np.ascontiguousarray(np.moveaxis(field, -1, 0)) * np.float32(TICKS_PER_SECOND / self.longer)
 
     def _matrix(self, thing: Thing, how: NDArray[np.floating]) -> NDArray[np.float64]:
-        """From a patch's pixels to the picture's, [2, 3]."""
+        """The transform from a patch's pixels to the picture's, [2, 3]."""
         right, down, turn, swell = (float(value) for value in how)
         rows, columns = thing.patch.shape[:2]
         scale = math.exp(swell)
@@ -155,7 +155,7 @@ class Mobile:
 
 
 def _thing(rng: np.random.Generator, share: float, size: tuple[int, int]) -> Thing:
-    """A thing of about this size, in longer sides."""
+    """A random thing of about this size, in longer sides."""
     width, height = size
     longer = max(size)
     side = max(10, round(share * longer * 1.3))
@@ -242,7 +242,7 @@ def _shape(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
 
 
 def _surface(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
-    """What a thing looks like, float32 [side, side, 3] BGR."""
+    """A thing's texture, float32 [side, side, 3] BGR."""
     first, second = (np.array(random_colour(rng, 0.9, (0.05, 1.0)), np.float32) for _ in range(2))
     y, x = np.mgrid[0:side, 0:side] / side
     angle = rng.uniform(0.0, 2.0 * math.pi)
@@ -278,7 +278,7 @@ def _surface(rng: np.random.Generator, side: int) -> NDArray[np.float32]:
 
 
 def _brush_strokes(rng: np.random.Generator, image: Image) -> Image:
-    """The picture in brush strokes along its edges."""
+    """The picture as brush strokes along its edges."""
     rows, columns = image.shape[:2]
     out = cv2.GaussianBlur(image, (0, 0), 2.0)
     grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 2.0)
@@ -308,7 +308,7 @@ def _with_shadow(rng: np.random.Generator, patch: NDArray[np.float32]) -> NDArra
 
 
 def _finish(rng: np.random.Generator, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the lens and the film do, the same in every frame: a gain and an offset for every pixel."""
+    """Vignette, tint and grain, the same in every frame: a gain and an offset for each pixel."""
     width, height = size
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     gain = 1.0 - rng.uniform(0.0, 0.35) * (x**2 + y**2) / 2

@@ -1,7 +1,7 @@
-"""Performances to learn from: what a camera sees of a synthetic performer, tick by tick, and the sound it makes.
+"""Recorded performances: what a camera sees of a synthetic performer, tick by tick, and the sound it makes.
 
-A clip is drawn from its seed alone. The camera's frame rate and its phase against the ticks are random, as they are in
-a room; at each tick the newest frame's motion is taken, as it is live.
+A clip follows from its seed alone. The camera's frame rate and its phase against the ticks are random, as they are in a
+room; each tick takes the newest frame's motion, as in a show.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TRAIN_SEED = 2_000_000
 TEST_SEED = 9_500_000
 """Seeds from here on are never trained on."""
 RECORDING = 3
-"""Raised when a performer, or what is kept of it, is another than before: older recordings are then not taken up."""
+"""Version of the performers and of the file format; older recordings are not used."""
 
 
 @dataclass
@@ -54,27 +54,27 @@ class Clip:
 
 
 def kind_of(seed: int) -> str:
-    """The instrument of a clip."""
+    """The kind of performer of a clip."""
     return CLIP_KINDS[seed % len(CLIP_KINDS)]
 
 
 def performer_of(
     seed: int, size: tuple[int, int] = FRAME_SIZE, *, periodic: bool = False, undisturbed: bool = False
 ) -> SyntheticPerformer:
-    """The performer of a clip; `periodic` and `undisturbed` as `SyntheticPerformer` has them."""
+    """The performer of a clip; see `SyntheticPerformer` for `periodic` and `undisturbed`."""
     return SyntheticPerformer(
         kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic, undisturbed=undisturbed
     )
 
 
 def sound_of(seed: int, voice: str = "", *, periodic: bool = False) -> NDArray[np.float32]:
-    """What the performer of a clip plays, or the same notes by another voice: float32 [T * 1280]."""
+    """What a clip's performer plays, or the same notes in another voice: float32 [T * 1280]."""
     score = draw_score(kind_of(seed), seed, CLIP_S, periodic=periodic)
     return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: CLIP_TICKS * TICK_SAMPLES]
 
 
 def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
-    """When the camera takes its frames, in seconds; a steady camera takes one at each tick."""
+    """The camera's frame times in seconds; a steady camera takes one frame at each tick."""
     if steady:
         return np.arange(CLIP_TICKS) / TICKS_PER_SECOND
     rng = np.random.default_rng([seed, 3])
@@ -84,14 +84,14 @@ def frame_times(seed: int, steady: bool) -> NDArray[np.float64]:
 
 
 class ViewRecorder:
-    """Stands in for the visual network while a data set is made: keeps each view, as JPEG, to be embedded later."""
+    """Replaces the visual network while a data set is recorded: it stores each view as JPEG, to be embedded later."""
 
     def __init__(self) -> None:
         self.spec = EngineSpec("embedding", "none")
         self.views: list[NDArray[np.uint8]] = []
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, NDArray[Any]]:
-        """Keep the view; its number, counted from 0, is all that the embedding says."""
+        """Store the view; the embedding is filled with its number, counted from 0."""
         done, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not done:
             raise RuntimeError("OpenCV cannot write JPEG")
@@ -99,7 +99,7 @@ class ViewRecorder:
         return {"embedding": np.full(EMBEDDING_DIM, len(self.views) - 1, np.float32)}
 
     def reset(self) -> None:
-        """Nothing to forget."""
+        """There is no state."""
 
 
 def watch(
@@ -112,7 +112,7 @@ def watch(
         embedding: the visual network's engine.
         steady: frames exactly at the ticks, for evaluation.
         periodic: the performer repeats one gesture.
-        undisturbed: nothing else moves.
+        undisturbed: camera, light and background are steady.
     """
     performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
     times = frame_times(seed, steady)
@@ -124,11 +124,11 @@ def watch(
 def read_motion(
     frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, embedding: Engine
 ) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float16], NDArray[np.float32]]:
-    """What the live path knows at each tick of frames that come one after the other: the newest one's motion.
+    """The newest frame's motion at each tick, as the live path has it.
 
     Args:
-        frames: pictures uint8 [H, W, 3] and when they were captured, in seconds; none is looked at before its time.
-        ticks: how many.
+        frames: pictures uint8 [H, W, 3] and their times in seconds, in order; none is used before its time.
+        ticks: number of ticks.
         embedding: the visual network's engine.
 
     Returns:
@@ -156,7 +156,7 @@ def read_motion(
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
-    """A clip as arrays for a file, its views as JPEG one after the other."""
+    """A clip as arrays for a file, with its views as JPEG in a row."""
     eye = ViewRecorder()
     clip = watch(seed, eye)
     return {
@@ -179,7 +179,7 @@ def embed(data: dict[str, NDArray[Any]], seeing: Engine) -> NDArray[np.float16]:
 
 
 def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:
-    """Watch the training clips, a file each, going on where an earlier call was stopped."""
+    """Record the training clips, one file each; files that exist are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"performance-{TRAIN_SEED + i}-v{RECORDING}.npz" for i in range(clips)]
     missing = [path for path in paths if not path.exists()]

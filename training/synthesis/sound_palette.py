@@ -1,9 +1,9 @@
-"""A broad palette of sound to learn a codec from: instruments after the sixteen General MIDI families, voices, noises.
+"""A broad palette of sounds to train a codec on: the sixteen General MIDI families, voices, drums, noises.
 
-Everything is synthesized here from drawn parameters, so that no two clips share a timbre. A `Timbre` is an additive
-tone (partials, envelopes, vibrato, unison, moving formants, frequency modulation) with a noise that belongs to it
-(hammer, bow, breath); `FAMILIES` says how each family's parameters are drawn. Drums are modes and noise, effects are
-sweeps and textures, a voice is a tone whose formants walk from vowel to vowel.
+Everything is synthesized from random parameters, so that no two clips share a timbre. A `Timbre` is an additive tone
+(partials, envelopes, vibrato, unison, moving formants, frequency modulation) with its own noise (hammer, bow, breath).
+`FAMILIES` has the ranges of each family's parameters. Drums are modes and noise, effects are sweeps and textures, a
+voice is a tone whose formants walk from vowel to vowel.
 """
 
 from __future__ import annotations
