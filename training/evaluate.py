@@ -140,9 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     forward.add_argument(
         "--clips", type=_clips_or_folder, default=50, metavar="N|DIR", help="number of held-out clips, or films' folder"
     )
-    forward.add_argument(
-        "--temperature", type=float, default=ANSWER_TEMPERATURE, help="randomness of the music, 0 for none"
-    )
+    forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE, help=CONTROLS["temperature"].words)
     forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help=CONTROLS["guidance"].words)
     forward.add_argument("--periodic", action="store_true", help="performers that repeat one gesture at every beat")
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: 0, 40, 80 or 120")

@@ -152,7 +152,7 @@ OPTIONS: dict[str, Option] = {
             metavar="N",
             kind="seed",
             words="where chance starts: the same seed and the same input give the same performance",
-            range=f"0 to {MAX_SEED}",
+            range="0 to 2^63 - 1",
         ),
         Option(
             name="config",

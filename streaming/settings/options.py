@@ -125,6 +125,9 @@ def parse(argv: Sequence[str]) -> Command:
     if name == "set":
         return _set_command(options["target"], options["value"], options.get("run_dir", ""))
     _check_target(name, options.get("target", ""))
+    if "out" in options:
+        with attributed_to("out", options["out"]):
+            check_name(options["out"], "--out")
     return _show_command(name, options)
 
 
