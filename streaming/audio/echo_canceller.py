@@ -74,7 +74,7 @@ class EchoCanceller:
 
     Attributes:
         gain_db: gain from speaker to microphone in dB before cancelling; None while nothing has been played.
-        left_db: the same after cancelling and limiting.
+        residual_db: the same after cancelling and limiting.
     """
 
     def __init__(self, tail_s: float = TAIL_S) -> None:
@@ -87,7 +87,7 @@ class EchoCanceller:
         self._others = np.zeros(bins)
         self._levels = np.zeros(3)
         self.gain_db: float | None = None
-        self.left_db: float | None = None
+        self.residual_db: float | None = None
 
     def step(self, recorded: Pcm, reference: Pcm) -> Pcm:
         """Clean one tick.
@@ -139,12 +139,12 @@ class EchoCanceller:
     ) -> NDArray[np.float64]:
         """Attenuate the residual until the loop gain is below the limit."""
         echo_power = float(((recorded - residual) ** 2).mean())
-        left_power = min(uncertain_power, float((residual**2).mean()))
+        residual_power = min(uncertain_power, float((residual**2).mean()))
         reference_power = float((reference**2).mean())
-        self._levels += 0.05 * (np.array([reference_power, echo_power, left_power]) - self._levels)
-        out, back, left = (max(value, 1e-12) for value in self._levels)
+        self._levels += 0.05 * (np.array([reference_power, echo_power, residual_power]) - self._levels)
+        out, back, remaining = (max(value, 1e-12) for value in self._levels)
         self.gain_db = 10.0 * float(np.log10(back / out))
-        left_db = 10.0 * float(np.log10(left / out))
-        turned_down_db = min(0.0, LIMIT_DB - left_db)
-        self.left_db = left_db + turned_down_db
-        return np.asarray(residual * 10.0 ** (turned_down_db / 20.0))
+        residual_db = 10.0 * float(np.log10(remaining / out))
+        attenuation_db = min(0.0, LIMIT_DB - residual_db)
+        self.residual_db = residual_db + attenuation_db
+        return np.asarray(residual * 10.0 ** (attenuation_db / 20.0))

@@ -44,13 +44,13 @@ class TickRecord(NamedTuple):
     Attributes:
         tick: its number.
         played: True when its sound was played, False when it was concealed.
-        begun_ns: monotonic time at which the device took its first sample.
+        start_ns: monotonic time at which the device took its first sample.
         arrived_ns: monotonic time at which its sound had arrived; None where it had not.
     """
 
     tick: int
     played: bool
-    begun_ns: int
+    start_ns: int
     arrived_ns: int | None
 
 
@@ -90,7 +90,7 @@ class TickRing:
         self._row_tick = np.full(slots, -1, np.int64)
         self._row_arrived_ns = np.zeros(slots, np.int64)
         self._kind = np.zeros(records, np.uint8)
-        self._begun_ns = np.zeros(records, np.int64)
+        self._start_ns = np.zeros(records, np.int64)
         self._arrived_ns = np.zeros(records, np.int64)
         # (position of the first tick's first sample, the first tick, the tick after the last or None): one object,
         # so that the callback sees all of it or nothing.
@@ -128,8 +128,8 @@ class TickRing:
         if self._span is None:
             return 0
         origin, first, end = self._span
-        taken = max(0, self.position - origin)
-        return taken if end is None else min(taken, (end - first) * self.tick_samples)
+        count = max(0, self.position - origin)
+        return count if end is None else min(count, (end - first) * self.tick_samples)
 
     def start(self, position: int, first_tick: int = 0, end_tick: int | None = None) -> None:
         """Set when the first tick begins; called once.
@@ -173,24 +173,24 @@ class TickRing:
         self._row_tick[slot] = tick
         return True
 
-    def begun_ns(self, tick: int) -> int | None:
+    def start_ns(self, tick: int) -> int | None:
         """When a tick began, None when it has not or is long past."""
         playing = self._playing
         if not playing - self._records // 2 < tick <= playing or self._kind[tick % self._records] == _UNKNOWN:
             return None
-        return int(self._begun_ns[tick % self._records])
+        return int(self._start_ns[tick % self._records])
 
     def drain(self) -> list[TickRecord]:
         """Records of the ticks that have begun since the last call, the newest 256 at most."""
         playing = self._playing
-        found: list[TickRecord] = []
+        result: list[TickRecord] = []
         for tick in range(max(self._drained, playing - self._records + 2), playing + 1):
             at = tick % self._records
             played = bool(self._kind[at] == _PLAYED)
             arrived = int(self._arrived_ns[at]) if played else None
-            found.append(TickRecord(tick, played, int(self._begun_ns[at]), arrived))
+            result.append(TickRecord(tick, played, int(self._start_ns[at]), arrived))
         self._drained = max(self._drained, playing + 1)
-        return found
+        return result
 
     def fill(self, out: NDArray[np.float32], now_ns: int = 0) -> None:
         """Give the device its next samples; for the audio callback only.
@@ -237,7 +237,7 @@ class TickRing:
             self._conceal()
         at = tick % self._records
         self._kind[at] = _PLAYED if there else _CONCEALED
-        self._begun_ns[at] = now_ns
+        self._start_ns[at] = now_ns
         self._arrived_ns[at] = self._row_arrived_ns[slot]
         # Last, because from here on the previous tick's slot may be written again.
         self._playing = tick

@@ -144,9 +144,10 @@ class MicrophoneStage:
         captured_ns = self._device.time_of(position) - round(self._resampler.latency_s * 1e9)
         if self._echo_canceller is not None:
             pcm = self._echo_canceller.step(pcm, self._playback.at(captured_ns))
-            for name in ("gain_db", "left_db"):
-                if (value := getattr(self._echo_canceller, name)) is not None:
-                    self._context.metrics.gauge(f"loop_{name}", value)
+            canceller = self._echo_canceller
+            if canceller.gain_db is not None and canceller.residual_db is not None:
+                self._context.metrics.gauge("loop_gain_db", canceller.gain_db)
+                self._context.metrics.gauge("loop_left_db", canceller.residual_db)
         level = decibels(pcm)
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
         self._context.metrics.gauge("level_db", level, peak=True)

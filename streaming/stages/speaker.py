@@ -156,9 +156,9 @@ class SpeakerStage:
             while len(self._pending) > _MAX_PENDING:
                 self._pending.pop(next(iter(self._pending)))
             return
-        begun_ns = self._ring.begun_ns(sound.tick)
-        if begun_ns is not None:
-            self._note_slack((begun_ns - now_ns) / 1e6)
+        start_ns = self._ring.start_ns(sound.tick)
+        if start_ns is not None:
+            self._note_slack((start_ns - now_ns) / 1e6)
 
     def _account(self, record: TickRecord) -> None:
         metrics = self._context.metrics
@@ -172,7 +172,7 @@ class SpeakerStage:
         else:
             self._concealed += 1
         if record.arrived_ns is not None:
-            self._note_slack((record.begun_ns - record.arrived_ns) / 1e6)
+            self._note_slack((record.start_ns - record.arrived_ns) / 1e6)
         if fresh and record.played:
             heard_ns = self._dac_ns(record.tick) + round(self._resampler.latency_s * 1e9)
             metrics.observe("motion_to_sound_ms", (heard_ns - fresh) / 1e6)

@@ -66,7 +66,7 @@ while ring.playing < ticks - 1 or ring.position < origin + (ticks + 2) * ring.ti
         played += record.played
         concealed += not record.played
         if record.arrived_ns is not None:
-            slack.append((record.begun_ns - record.arrived_ns) / 1e6)
+            slack.append((record.start_ns - record.arrived_ns) / 1e6)
     if not output.alive():
         sys.exit("the device stopped")
 interval = np.array(log)

@@ -47,10 +47,10 @@ def open_camera(context: Context) -> CameraSource:
 def webcams() -> list[int]:
     """The webcams worth trying, without opening any: on Linux the device files there are, elsewhere the first ones."""
     if sys.platform.startswith("linux"):
-        found = [
+        numbers = [
             int(path.removeprefix("/dev/video")) for path in glob.glob("/dev/video[0-9]*") if path[10:].isdecimal()
         ]
-        return sorted(found)[:AUTO_DEVICES]
+        return sorted(numbers)[:AUTO_DEVICES]
     return [0, 1]
 
 

@@ -88,7 +88,7 @@ class Film:
         observe: Callable[[str, float], None] = lambda name, value: None,
     ) -> None:
         self.path: Path | None = None
-        self._wanted, self._existing = path, existing
+        self._requested, self._existing = path, existing
         self._note, self._count, self._observe = note, count, observe
         self._queue: queue.Queue[_Tick | None] = queue.Queue(MAX_WAITING_TICKS)
         self._pictures = 0
@@ -148,7 +148,7 @@ class Film:
     def _stop(self, reason: str) -> None:
         if not self.stopped:
             self.stopped = reason
-            self._note(f"recording stopped: {reason}; the show goes on ({self.path or self._wanted})")
+            self._note(f"recording stopped: {reason}; the show goes on ({self.path or self._requested})")
 
     # What follows runs in the writing thread.
 
@@ -167,7 +167,7 @@ class Film:
                 self._stop(reason(error))
 
     def _begin(self) -> FilmFile:
-        path, line = new_file(self._wanted, self._existing)
+        path, line = new_file(self._requested, self._existing)
         if line:
             self._note(line)
         try:
@@ -180,7 +180,7 @@ class Film:
 
     def _write(self, tick: _Tick, muxer: FilmFile) -> None:
         composer = self._composer
-        begun_ns = clock.now_ns()
+        start_ns = clock.now_ns()
         composer.hear(tick.pcm)
         if tick.shot is None:
             muxer.write(tick.pcm, None)
@@ -191,7 +191,7 @@ class Film:
         composed_ns = clock.now_ns()
         muxer.write(tick.pcm, picture)
         self._count("frames", 1)
-        self._observe("compose_ms", (composed_ns - begun_ns) / 1e6)
+        self._observe("compose_ms", (composed_ns - start_ns) / 1e6)
         self._observe("encode_ms", (clock.now_ns() - composed_ns) / 1e6)
         if self._still_path is not None:
             path, self._still_path = self._still_path, None

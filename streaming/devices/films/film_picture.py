@@ -83,8 +83,8 @@ class Spectrogram:
         blocks = np.stack([sound[end : end + _WINDOW] for end in ends]) * self._window
         power = np.abs(np.fft.rfft(blocks, axis=1)) * (4.0 / _WINDOW)
         level_db = 20.0 * np.log10(self._weights @ power.T + 1e-6)
-        scaled = np.clip((level_db - _FLOOR_DB) / (_CEILING_DB - _FLOOR_DB), 0.0, 1.0) * 255.0
-        columns = _colour(scaled[::-1].astype(np.uint8))
+        brightness = np.clip((level_db - _FLOOR_DB) / (_CEILING_DB - _FLOOR_DB), 0.0, 1.0) * 255.0
+        columns = _colour(brightness[::-1].astype(np.uint8))
         count = columns.shape[1]
         self._picture[:, :-count] = self._picture[:, count:].copy()
         self._picture[:, -count:] = columns
@@ -104,7 +104,7 @@ class Composer:
         self._canvas = _template()
         self._spectrogram = Spectrogram(_SOUND_W, _SOUND_H)
         self._level_db = self._peak_db = -120.0
-        self._placed: dict[int, tuple[int, int, int, int]] = {}
+        self._places: dict[int, tuple[int, int, int, int]] = {}
         self._wheel = _wheel(_WHEEL)
         self._labels = {name: _label(name, 8 * len(name) + 8) for name in ("camera", "flow", "picture")}
 
@@ -149,9 +149,9 @@ class Composer:
 
     def _draw_camera_and_picture(self, left: Image, right: Image, shot: FilmShot, picture: Image) -> None:
         """On the left the camera with its flow in a corner, or the picture's flow; on the right the picture."""
-        shown = self._draw_whole(right, picture)
+        drawing = self._draw_whole(right, picture)
         if shot.camera is None:
-            self._put(left, flow_picture(shot.flow, shown) if shot.flow is not None else shown)
+            self._put(left, flow_picture(shot.flow, drawing) if shot.flow is not None else drawing)
         else:
             small = self._draw_whole(left, shot.camera)
             if shot.flow is not None:
@@ -173,10 +173,10 @@ class Composer:
         height, width = small.shape[:2]
         place = height, width, (_PANEL_W - width) // 2, (_PANEL_H - height) // 2
         which = panel.__array_interface__["data"][0]
-        if self._placed.get(which) != place:
+        if self._places.get(which) != place:
             # Clearing takes 3 ms, so it is done only when the picture's place has changed.
             panel[:] = _PANEL
-            self._placed[which] = place
+            self._places[which] = place
         panel[place[3] : place[3] + height, place[2] : place[2] + width] = small
 
     def _name(self, panel: Image, name: str) -> None:

@@ -26,7 +26,7 @@ class WindowScreen:
 
     Attributes:
         full: it fills its monitor.
-        surface: what is drawn on.
+        surface: the pygame surface of the window.
 
     Raises:
         UserError: when there is no display, no such monitor, or no library for it.
@@ -68,8 +68,8 @@ class WindowScreen:
         room = surface.get_size()
         scale = min(room[0] / picture.shape[1], room[1] / picture.shape[0])
         size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-        drawn = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-        image = game.image.frombuffer(np.ascontiguousarray(drawn), size, "BGR")
+        scaled = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        image = game.image.frombuffer(np.ascontiguousarray(scaled), size, "BGR")
         surface.fill((0, 0, 0))
         surface.blit(image, ((room[0] - size[0]) // 2, (room[1] - size[1]) // 2))
         game.display.flip()
@@ -79,10 +79,10 @@ class WindowScreen:
 
     def requests(self) -> list[str]:
         """What was typed and clicked; must be called often, or the system takes the window for dead."""
-        game, found = self._game, []
+        game, requests = self._game, []
         for event in game.event.get():
             if event.type == game.QUIT or (event.type == game.KEYDOWN and event.key == game.K_q):
-                found.append("quit")
+                requests.append("quit")
             elif event.type == game.KEYDOWN and event.key in (game.K_f, game.K_F11):
                 self.fill(not self.full)
             elif event.type == game.KEYDOWN and event.key == game.K_ESCAPE:
@@ -92,7 +92,7 @@ class WindowScreen:
                 if now_ms - self._clicked_ms < 400:
                     self.fill(not self.full)
                 self._clicked_ms = now_ms
-        return found
+        return requests
 
     def close(self) -> None:
         """Close the window."""

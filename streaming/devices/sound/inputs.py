@@ -151,9 +151,9 @@ class PacedInput:
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to deliver 5 ms of sound every 5 ms."""
-        left_out = round(skip_s / BLOCK_S)
+        skipped_blocks = round(skip_s / BLOCK_S)
         self._thread = threading.Thread(
-            target=self._run, args=(intake, left_out), name="microphone-device", daemon=True
+            target=self._run, args=(intake, skipped_blocks), name="microphone-device", daemon=True
         )
         self._thread.start()
 
@@ -171,19 +171,19 @@ class PacedInput:
         """The blocks to deliver, each of `size` samples; silence follows."""
         yield from ()
 
-    def _run(self, intake: Intake, left_out: int) -> None:
+    def _run(self, intake: Intake, skipped_blocks: int) -> None:
         size = round(self.samplerate * BLOCK_S)
         silence = np.zeros(size, np.float32)
-        begun_ns, given = self._now_ns(), 0
-        blocks = itertools.islice(self._blocks(size), left_out, None)
+        start_ns, count = self._now_ns(), 0
+        blocks = itertools.islice(self._blocks(size), skipped_blocks, None)
         while not self._stop.is_set():
             block = next(blocks, None)
             if block is None:
                 self.ended = True
                 block = silence
-            given += size
+            count += size
             # A block is delivered once its last sample has passed, as by a sound card.
-            due_ns = begun_ns + given * 1_000_000_000 // self.samplerate
+            due_ns = start_ns + count * 1_000_000_000 // self.samplerate
             self._sleep_until(due_ns)
             intake(block, size * 1_000_000_000 // self.samplerate, due_ns)
 
@@ -220,26 +220,26 @@ class FileInput(PacedInput):
 
     def samples(self, most: int) -> Samples:
         """The first `most` samples of the file, or all if there are fewer: float32 [n]."""
-        kept, total = [], 0
+        blocks, total = [], 0
         for block in self._blocks(round(self.samplerate * BLOCK_S)):
-            kept.append(block)
+            blocks.append(block)
             total += block.size
             if total >= most:
                 break
-        return np.concatenate(kept)[:most]
+        return np.concatenate(blocks)[:most]
 
     def _blocks(self, size: int) -> Iterator[Samples]:
-        left = self._first
+        rest = self._first
         while True:
-            while left.shape[0] < size:
+            while rest.shape[0] < size:
                 piece = next(self._pieces, None)
                 if piece is None:
-                    if left.shape[0]:
-                        yield np.pad(left, (0, size - left.shape[0]))
+                    if rest.shape[0]:
+                        yield np.pad(rest, (0, size - rest.shape[0]))
                     return
-                left = np.concatenate([left, piece])
-            yield left[:size]
-            left = left[size:]
+                rest = np.concatenate([rest, piece])
+            yield rest[:size]
+            rest = rest[size:]
 
 
 def _decode(path: Path) -> Iterator[Samples]:
@@ -269,8 +269,8 @@ def _decode(path: Path) -> Iterator[Samples]:
 
 
 def _mono(sound: NDArray[np.floating]) -> Samples:
-    mixed = np.asarray(sound.mean(0), np.float32)
-    return np.where(np.isfinite(mixed), mixed, 0.0).clip(-1.0, 1.0).astype(np.float32)
+    mono = np.asarray(sound.mean(0), np.float32)
+    return np.where(np.isfinite(mono), mono, 0.0).clip(-1.0, 1.0).astype(np.float32)
 
 
 def open_none(argument: str) -> tuple[AudioInput, str]:

@@ -71,7 +71,7 @@ class SoundDeviceInput:
         """Open it at the first rate and channel count that it accepts."""
         sd = self._sd
         rates = rates_of(info)
-        refused = ""
+        refusal = ""
         for rate in rates:
             for channels in (1, 2)[: info.channels]:
                 try:
@@ -87,11 +87,11 @@ class SoundDeviceInput:
                         dither_off=True,
                     )
                 except (sd.PortAudioError, ValueError) as error:
-                    refused = reason(error)
+                    refusal = reason(error)
                     continue
                 return stream, rate
         raise SourceError(
-            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
+            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refusal or 'no reason given'})",
             self.name,
             "set the device to one of these rates, close other programs that use it, or choose another --microphone",
         )

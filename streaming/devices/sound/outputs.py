@@ -166,16 +166,16 @@ class NullOutput:
 
     def _run(self, feed: Feed) -> None:
         block = np.zeros(round(self.samplerate * BLOCK_S), np.float32)
-        begun_ns = self._now_ns()
-        taken = 0
+        start_ns = self._now_ns()
+        position = 0
         while not self._stop.is_set():
-            due_ns = begun_ns + taken * 1_000_000_000 // self.samplerate
+            due_ns = start_ns + position * 1_000_000_000 // self.samplerate
             self._sleep_until(due_ns)
             if self._now_ns() - due_ns > BLOCK_S * 1e9:
                 self.late_wakes += 1
             feed(block, round(BLOCK_S * 1e9), due_ns)
-            self._keep(taken, block)
-            taken += block.shape[0]
+            self._keep(position, block)
+            position += block.shape[0]
 
     def _keep(self, position: int, block: NDArray[np.float32]) -> None:
         """Use a block; a file writes it."""
@@ -210,7 +210,7 @@ class FileOutput(NullOutput):
         super().__init__(samplerate, now_ns, sleep_until)
         check_output(str(path), "--speaker")
         self.name = f"file:{path}"
-        self._wanted, self._existing = path, existing
+        self._requested, self._existing = path, existing
         self._writer: WavWriter | None = None
         self._problems: list[str] = []
         # (position of the first sample, its place in the file, the file's length or None), replaced as one object
@@ -219,12 +219,14 @@ class FileOutput(NullOutput):
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
         """Make the file, and say which samples go where in it; if that fails, the show goes on without a file."""
         try:
-            writer = WavWriter(self._wanted, self.samplerate, self._existing)
+            writer = WavWriter(self._requested, self.samplerate, self._existing)
         except OSError as error:
-            self._problems.append(f"{self._wanted}: cannot be written ({reason(error)}); the show goes on without it")
+            self._problems.append(
+                f"{self._requested}: cannot be written ({reason(error)}); the show goes on without it"
+            )
             return
         self._writer, self.path = writer, writer.path
-        self.name = f"file:{self.path if self._existing == 'number' else self._wanted}"
+        self.name = f"file:{self.path if self._existing == 'number' else self._requested}"
         self._span = (position, tick_sample, samples)
 
     def notes(self) -> list[str]:

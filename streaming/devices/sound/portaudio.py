@@ -91,20 +91,20 @@ def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo
     devices = list_devices(sd, direction)
     listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {direction} at all"
     if device == "auto":
-        found = [info for info in devices if info.default] or devices[:1]
+        matches = [info for info in devices if info.default] or devices[:1]
     elif device.isdigit():
-        found = [info for info in devices if info.index == int(device)]
+        matches = [info for info in devices if info.index == int(device)]
     else:
-        wanted = device.casefold()
-        exact = [info for info in devices if info.name.casefold() == wanted]
-        found = exact or [info for info in devices if wanted in f"{info.name} {info.hostapi}".casefold()]
-    if not found:
+        needle = device.casefold()
+        exact = [info for info in devices if info.name.casefold() == needle]
+        matches = exact or [info for info in devices if needle in f"{info.name} {info.hostapi}".casefold()]
+    if not matches:
         raise SourceError(
             f"there is no such audio {direction}; this machine has {listing}",
             f"{_OPTIONS[direction]} {device}",
             f"choose one of these by number or name, or {_ALTERNATIVES[direction]}",
         )
-    return found[0]
+    return matches[0]
 
 
 def rates_of(info: DeviceInfo) -> list[int]:

@@ -89,7 +89,7 @@ class SoundDeviceOutput:
         rates = rates_of(info)
         # Two channels first: JACK and some other systems play a mono stream on the left only.
         layouts = [count for count in (2, 1) if count <= info.channels] or [1]
-        refused = ""
+        refusal = ""
         for rate in rates:
             for channels in layouts:
                 try:
@@ -105,11 +105,11 @@ class SoundDeviceOutput:
                         dither_off=True,
                     )
                 except (sd.PortAudioError, ValueError) as error:
-                    refused = reason(error)
+                    refusal = reason(error)
                     continue
                 return stream, rate, channels
         raise SourceError(
-            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refused or 'no reason given'})",
+            f"refuses {', '.join(str(rate) for rate in rates)} Hz ({refusal or 'no reason given'})",
             self.name,
             "set the device to one of these rates, close other programs that use it, or choose another --speaker",
         )

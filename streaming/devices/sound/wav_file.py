@@ -88,15 +88,15 @@ class WavWriter:
         if len(self._queue) >= MAX_QUEUE:
             self._fail("the disk is too slow")
             return
-        scaled = np.rint(np.clip(pcm, -1.0, 1.0) * np.float32(32767.0))
-        self._queue.append((at, scaled.astype("<i2").tobytes()))
+        samples = np.rint(np.clip(pcm, -1.0, 1.0) * np.float32(32767.0))
+        self._queue.append((at, samples.astype("<i2").tobytes()))
 
     def take_notes(self) -> list[str]:
         """Lines for the user since the last call: an earlier file that was moved aside, and what went wrong."""
-        found: list[str] = []
+        lines: list[str] = []
         while self._notes:
-            found.append(self._notes.popleft())
-        return found
+            lines.append(self._notes.popleft())
+        return lines
 
     def close(self) -> None:
         """Write what is queued and close; may be called twice."""
@@ -125,12 +125,12 @@ class WavWriter:
 
     def _run(self) -> None:
         while not self._failed:
-            ended = self._stop.wait(_WRITE_EVERY_S)
+            stopping = self._stop.wait(_WRITE_EVERY_S)
             try:
                 self._flush()
             except (OSError, ValueError) as error:
                 self._fail(reason(error))
-            if ended:
+            if stopping:
                 return
 
     def _flush(self) -> None:

@@ -60,8 +60,8 @@ def test_what_is_played_is_taken_out(gain_db: float, delay_s: float) -> None:
     # Measured: 12.4 to 13.5 dB of a soft echo not far above the noise, 17.8 to 25 dB of a loud one.
     assert db(left[half]) < db(heard[half]) - (11.0 if gain_db < -6.0 else 16.0)
     assert guard.gain_db == pytest.approx(gain_db, abs=5.0)
-    assert guard.left_db is not None
-    assert guard.left_db <= LIMIT_DB + 0.1
+    assert guard.residual_db is not None
+    assert guard.residual_db <= LIMIT_DB + 0.1
 
 
 def test_what_others_play_is_left_as_it_is() -> None:

@@ -137,15 +137,15 @@ def test_what_is_refused() -> None:
     block = np.zeros(1, np.float32)
     ring.fill(block, 77)
     assert not ring.put(0, pcm), "it has begun"
-    assert ring.begun_ns(0) == 77
-    assert ring.begun_ns(1) is None
+    assert ring.start_ns(0) == 77
+    assert ring.start_ns(1) is None
     assert (ring.late, ring.ahead, ring.bad) == (2, 1, 2)
     ring.fill(np.zeros(1279 + 1, np.float32), 99)
     assert ring.put(4, pcm), "the window has moved on"
     assert not ring.put(1, pcm), "a concealed tick stays concealed"
     first, second = ring.drain()
-    assert (first.tick, first.played, first.begun_ns, first.arrived_ns) == (0, True, 77, 5)
-    assert (second.tick, second.played, second.begun_ns, second.arrived_ns) == (1, False, 99, None)
+    assert (first.tick, first.played, first.start_ns, first.arrived_ns) == (0, True, 77, 5)
+    assert (second.tick, second.played, second.start_ns, second.arrived_ns) == (1, False, 99, None)
 
 
 def test_a_rate_without_whole_ticks_is_refused_with_a_fix() -> None:

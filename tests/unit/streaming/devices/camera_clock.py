@@ -34,7 +34,7 @@ def play(source: CameraSource, origin_ns: int, until_ns: int) -> Iterator[Frame]
             threading.Event().wait(0.001)  # the decoding thread is at work
 
 
-def opened(source: CameraSource, context: Context, start_ns: int = 2_000 * MS) -> CameraSource:
+def started(source: CameraSource, context: Context, start_ns: int = 2_000 * MS) -> CameraSource:
     source.open(context)
     source.start(start_ns, start_ns)
     return source

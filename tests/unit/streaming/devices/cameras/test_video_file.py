@@ -17,7 +17,7 @@ from streaming.devices.cameras.video_file import VideoFile
 from streaming.errors import SourceError
 from streaming.stage import Context
 from streaming.timing import clock
-from tests.unit.streaming.devices.camera_clock import MS, a_context, counters, notes, opened, play
+from tests.unit.streaming.devices.camera_clock import MS, a_context, counters, notes, play, started
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def brightness(frame: Frame) -> int:
 
 def test_a_file_is_paced_by_its_own_timestamps(tmp_path: Path, context: Context) -> None:
     times = [0, 40, 80, 190, 200, 333]  # variable rate
-    source = opened(VideoFile(str(write_video(tmp_path / "v.mkv", times_ms=times))), context)
+    source = started(VideoFile(str(write_video(tmp_path / "v.mkv", times_ms=times))), context)
     frames = list(play(source, 2_000 * MS, 4_000 * MS))
     source.close()
     assert [(frame.capture_ns // MS) - 2_000 for frame in frames] == times
@@ -86,7 +86,7 @@ def test_before_the_start_the_first_frame_is_a_still_at_25_fps(tmp_path: Path, c
 
 def test_a_late_reader_gets_the_newest_frame_and_the_rest_are_counted(tmp_path: Path, context: Context) -> None:
     source = VideoFile(str(write_video(tmp_path / "v.mp4", times_ms=[0, 40, 80, 120])))
-    opened(source, context)
+    started(source, context)
     give_up_ns = clock.now_ns() + 10_000 * MS
     while source.ahead < 4 and clock.now_ns() < give_up_ns:
         threading.Event().wait(0.001)
@@ -99,7 +99,7 @@ def test_a_late_reader_gets_the_newest_frame_and_the_rest_are_counted(tmp_path: 
 
 def test_a_looping_file_goes_on_in_time(tmp_path: Path, context: Context) -> None:
     path = write_video(tmp_path / "v.mp4", times_ms=[0, 40, 80])
-    source = opened(VideoFile(str(path), looping=True), context)
+    source = started(VideoFile(str(path), looping=True), context)
     frames = list(play(source, 2_000 * MS, 2_400 * MS))
     source.close()
     assert [(frame.capture_ns // MS) - 2_000 for frame in frames] == [40 * n for n in range(11)]
@@ -126,7 +126,7 @@ def test_a_restarted_file_goes_on_where_it_would_have_been(tmp_path: Path, conte
 def test_large_frames_are_shrunk(
     tmp_path: Path, context: Context, size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
-    source = opened(VideoFile(str(write_video(tmp_path / "v.mp4", times_ms=[0, 40], size=size))), context)
+    source = started(VideoFile(str(write_video(tmp_path / "v.mp4", times_ms=[0, 40], size=size))), context)
     frame = source.poll(2_000 * MS)
     source.close()
     assert frame is not None
@@ -135,7 +135,7 @@ def test_large_frames_are_shrunk(
 
 def test_a_high_rate_file_is_thinned_out_evenly(tmp_path: Path, context: Context) -> None:
     path = write_video(tmp_path / "v.mp4", times_ms=[20 * n for n in range(10)], rate=50)
-    source = opened(VideoFile(str(path)), context)
+    source = started(VideoFile(str(path)), context)
     frames = list(play(source, 2_000 * MS, 4_000 * MS))
     source.close()
     assert [frame.index for frame in frames] == [0, 2, 4, 6, 8]
@@ -207,7 +207,7 @@ def test_a_name_that_looks_like_an_address_or_a_series_is_a_file(
     monkeypatch.chdir(tmp_path)
     for name in ("take:1.mp4", "http:take.mp4", "take%d.mp4"):
         write_video(tmp_path / name, times_ms=[0, 40, 80])
-        source = opened(VideoFile(name), context)
+        source = started(VideoFile(name), context)
         assert len(list(play(source, 2_000 * MS, 4_000 * MS))) == 3
         source.close()
 
@@ -217,7 +217,7 @@ def test_a_truncated_file_plays_what_there_is_and_says_so(tmp_path: Path, contex
     whole = write_video(tmp_path / "w.mp4", times_ms=times, options={"movflags": "faststart"}).read_bytes()
     path = tmp_path / "v.mp4"
     path.write_bytes(whole[: len(whole) * 2 // 3])
-    source = opened(VideoFile(str(path)), context)
+    source = started(VideoFile(str(path)), context)
     frames = list(play(source, 2_000 * MS, 6_000 * MS))
     source.close()
     assert 2 <= len(frames) < 50
@@ -226,7 +226,7 @@ def test_a_truncated_file_plays_what_there_is_and_says_so(tmp_path: Path, contex
 
 
 def test_a_whole_file_with_longer_sound_is_not_called_damaged(tmp_path: Path, context: Context) -> None:
-    source = opened(VideoFile(str(write_video(tmp_path / "v.mkv", times_ms=[0, 40, 80], sound=True))), context)
+    source = started(VideoFile(str(write_video(tmp_path / "v.mkv", times_ms=[0, 40, 80], sound=True))), context)
     assert len(list(play(source, 2_000 * MS, 6_000 * MS))) == 3
     source.close()
     assert notes(context) == []
@@ -248,7 +248,7 @@ def test_real_clips(context: Context) -> None:
     paths = sorted(path for path in (Path(folder) / "video").iterdir() if path.suffix in {".mp4", ".mkv"})
     assert paths
     for path in paths:
-        source = opened(VideoFile(str(path)), context)
+        source = started(VideoFile(str(path)), context)
         stamps = [frame.capture_ns for frame in play(source, 2_000 * MS, 3_000 * MS)]
         source.close()
         assert len(stamps) == pytest.approx(source.rate_hz, abs=1.5), path
