@@ -216,3 +216,16 @@ def test_a_window_shows_the_picture_whole_also_on_a_whole_monitor() -> None:
     finally:
         server.kill()
         server.wait()
+
+
+def test_a_window_without_a_display_server_draws_in_memory() -> None:
+    """SDL's dummy driver, whose monitor has 1024 x 768 pixels."""
+    environment = {"PATH": "/usr/bin:/bin", "SDL_VIDEODRIVER": "dummy", "PYTHONPATH": "."}
+    ran = subprocess.run(
+        [sys.executable, "-c", WINDOW], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    small, full, typed, refused = ran.stdout.splitlines()[-4:]
+    assert small == "(200, 100) (240, 20, 10)"
+    assert full.startswith("(1024, 768) (240, 20, 10)")
+    assert typed == "['quit'] False"
+    assert "no such monitor" in refused
