@@ -1,4 +1,4 @@
-"""The stage that hears: each tick of sound becomes a point of the coordinated latent space."""
+"""The stage that hears: it encodes each tick of sound to a point of the coordinated latent space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WARM_UP_STEPS = 3
 class HearingStage:
     """Encodes ticks in order: the codec's encoder, then the latent space.
 
-    A gap is counted and the networks go on from where they were.
+    A gap in the ticks is counted, and the networks continue from their present state.
 
     Args:
         engine_opener: opens them; see `engines.registry.open_engine`.
@@ -43,43 +43,43 @@ class HearingStage:
             self._latent_of(np.zeros(TICK_SAMPLES, np.float32))
         self._reset()
         spec = self._encoder.spec
-        self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
+        self._look_ahead_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
         context.add_engines(self._hearing, self._encoder)
         context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:
-        """Only sound makes it step."""
+        """Never by time: sound wakes it."""
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Hear every tick that came."""
-        return [heard for tick in inputs.all(Microphone) if (heard := self._hear(tick)) is not None]
+        """Encode every tick that has arrived."""
+        return [hearing for sound in inputs.all(Microphone) if (hearing := self._encode(sound)) is not None]
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _hear(self, heard: Microphone) -> Hearing | None:
+    def _encode(self, sound: Microphone) -> Hearing | None:
         metrics, last = self._context.metrics, self._last_tick
-        pcm = heard.pcm
+        pcm = sound.pcm
         if not isinstance(pcm, np.ndarray) or pcm.shape != (TICK_SAMPLES,) or pcm.dtype.kind != "f":
             metrics.count("bad")
             return None
-        if last is not None and heard.tick > last + 1:
-            metrics.count("gaps", heard.tick - last - 1)
-        self._last_tick = heard.tick
+        if last is not None and sound.tick > last + 1:
+            metrics.count("gaps", sound.tick - last - 1)
+        self._last_tick = sound.tick
         latent = self._latent_of(np.nan_to_num(pcm.astype(np.float32)))
         if not np.isfinite(latent).all():
-            # A state that has gone bad would stay so: begin anew.
+            # A recurrent state that is not finite stays so: begin anew.
             metrics.count("nan")
             self._reset()
             latent = np.zeros_like(latent)
         return Hearing(
-            tick=heard.tick,
+            tick=sound.tick,
             latent=latent,
-            level_db=heard.level_db,
-            # An encoder that looks ahead says late what it heard.
-            capture_ns=max(0, heard.capture_ns - self._late_ns),
-            stamps=dict(heard.stamps),
+            level_db=sound.level_db,
+            # An encoder with look-ahead gives its output late.
+            capture_ns=max(0, sound.capture_ns - self._look_ahead_ns),
+            stamps=dict(sound.stamps),
         )
 
     def _latent_of(self, pcm: np.ndarray) -> np.ndarray:
@@ -92,5 +92,5 @@ class HearingStage:
 
 
 def build() -> HearingStage:
-    """The stage, for the runner."""
+    """The stage, for the process table."""
     return HearingStage()

@@ -1,4 +1,4 @@
-"""The stage that decodes: the frames of each tick become its 1,280 samples."""
+"""The stage that decodes: it turns the token frames of each tick into its 1,280 samples."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from streaming.stage import Context, Inputs
 
 _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
 _REWOUND = 50
-"""A tick this far behind the last one means that the device has begun to count anew; a nearer one is a repeat."""
+"""A tick that is this far behind the last one: the device counts anew. A nearer one is a repeat."""
 _WARM_UP_STEPS = 3
 SILENT = -1.4
-"""A band of a log-mel frame that is silent."""
+"""Value of a silent band of a log-mel frame."""
 
 
 class SoundStage:
     """Decodes ticks in order.
 
-    A gap is counted and the decoder goes on from where it was. Frames that are not the bundle's are counted and
-    replaced by the last good ones.
+    A gap in the ticks is counted, and the decoder continues from its present state. Frames that are not of the bundle's
+    kind are counted and replaced by the last good ones.
 
     Args:
         engine_opener: opens the decoder; see `engines.registry.open_engine`.
@@ -50,16 +50,16 @@ class SoundStage:
             self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
-        self._late_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
+        self._look_ahead_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
         context.add_engines(self._engine)
         context.info["latency_samples"] = spec.latency_samples
 
     def wake_ns(self) -> int | None:
-        """Only tokens make it step."""
+        """Never by time: tokens wake it."""
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Decode every tick that came."""
+        """Decode every tick that has arrived."""
         return [sound for tokens in inputs.all(Tokens) if (sound := self._decode(tokens)) is not None]
 
     def close(self) -> None:
@@ -81,14 +81,14 @@ class SoundStage:
         self._frames = frames
         pcm = np.asarray(self._engine.step(frames=frames)["pcm"], dtype=np.float32).reshape(-1)
         if pcm.shape[0] != TICK_SAMPLES or not np.isfinite(pcm).all():
-            # A state that has gone bad would stay so: begin anew with silence.
+            # A recurrent state that is not finite stays so: begin anew with silence.
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
         pcm = soft_limit(pcm)
         metrics.gauge("level_db", decibels(pcm))
-        # A decoder that looks ahead speaks late: what sounds in this tick was seen so much earlier.
-        captured_ns = max(0, tokens.capture_ns - self._late_ns)
+        # A decoder with look-ahead gives its output late, so this tick's sound comes from an earlier frame.
+        captured_ns = max(0, tokens.capture_ns - self._look_ahead_ns)
         return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
 
 
@@ -111,5 +111,5 @@ def _checked(frames: Any, like: np.ndarray) -> np.ndarray | None:
 
 
 def build() -> SoundStage:
-    """The stage, for the runner."""
+    """The stage, for the process table."""
     return SoundStage()

@@ -1,4 +1,4 @@
-"""The stage that plays the instrument: at the latch of each tick it turns the newest motion into the tick's frames."""
+"""The stage that plays: as late as each tick allows, it translates the newest motion into the tick's token frames."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
 ANTICIPATIONS_S = CONTROLS["anticipation"].stops()
 """The look-aheads in seconds that the translator is trained with."""
 MAX_AGE_S = 0.2
-"""The oldest a motion is said to be; the networks are trained with 0 to 0.1 s."""
+"""Greatest age of a motion that the networks are given; they are trained with 0 to 0.1 s."""
 STALE_S = 0.5
-"""A motion older than this counts as stillness: a camera that has gone must not play on for ever."""
+"""A motion older than this counts as stillness: a lost camera must not keep playing."""
 _HYSTERESIS_S = 0.008
 _AGE_WEIGHT = 0.02
 _WARM_UP_STEPS = 3
@@ -60,9 +60,9 @@ def _nearest(age_s: float) -> float:
 
 
 class TokensStage:
-    """Late latching: waits until a tick's work must begin, then reads the newest motion.
+    """Late latching: it waits until a tick's work must begin, then reads the newest motion.
 
-    Every tick runs two networks: sight, whose latent says what is seen, and the translator.
+    Every tick runs two networks: sight, which encodes the motion to a latent, and the translator.
 
     Args:
         engine_opener: opens them; see `engines.registry.open_engine`.
@@ -72,7 +72,7 @@ class TokensStage:
         self._open_engine = engine_opener
         self._motion: Motion | None = None
         self._unused = False
-        self._seen_ns = 0
+        self._step_ns = 0
 
     def setup(self, context: Context) -> None:
         """Open the networks and run them warm.
@@ -106,14 +106,14 @@ class TokensStage:
 
     def wake_ns(self) -> int | None:
         """When the next tick's work begins; None before the device's time is known and after the last tick."""
-        planned = self._schedule.next(self._seen_ns, self._latch.lead_ms, self._latch.needed_ms)
+        planned = self._schedule.next(self._step_ns, self._latch.lead_ms, self._latch.needed_ms)
         if planned is None or self._is_over(planned[0]):
             return None
         return planned[1]
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Take the device's time and the newest motion; make a tick when its time has come."""
-        self._seen_ns = now_ns
+        """Take in the device's clock and the newest motion; make the next tick when it is due."""
+        self._step_ns = now_ns
         self._obey(inputs.controls)
         motion = inputs.latest(Motion)
         if motion is not None:
@@ -133,18 +133,16 @@ class TokensStage:
         metrics, motion = self._context.metrics, self._motion
         if skipped := self._schedule.take(tick):
             metrics.count("skipped", skipped)
-        age_s = 0.04
-        seen = self._still
+        age_s, used = 0.04, self._still
         if motion is not None:
             age_s = (now_ns - motion.capture_ns) / 1e9
-            heard_s = (self._schedule.dac_ns(tick) - motion.capture_ns) / 1e9
             if age_s <= STALE_S:
-                seen = motion
-                self._anticipation.observe(heard_s)
+                used = motion
+                self._anticipation.observe((self._schedule.dac_ns(tick) - motion.capture_ns) / 1e9)
             else:
-                seen = _stillness(self._still, motion)
+                used = _stillness(self._still, motion)
                 metrics.count("stale")
-        frames = self._run(seen, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
+        frames = self._run(used, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
         fresh, self._unused = self._unused, False
         metrics.gauge("lead_ms", self._latch.lead_ms)
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
@@ -161,9 +159,9 @@ class TokensStage:
         )
 
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
-        seen = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
-        found = self._engine.step(
-            latent=seen["latent"],
+        sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
+        outputs = self._engine.step(
+            latent=sight["latent"],
             age_s=age_s,
             time_s=time_s,
             temperature=self._controls["temperature"],
@@ -171,14 +169,14 @@ class TokensStage:
             voice=self._voice,
             guidance=self._controls["guidance"],
         )
-        frames: np.ndarray = np.asarray(found["frames"])
+        frames: np.ndarray = np.asarray(outputs["frames"])
         return frames
 
     def _is_over(self, tick: int) -> bool:
         return self._end_tick is not None and tick >= self._end_tick
 
     def _obey(self, changes: Sequence[Set]) -> None:
-        """Take in live controls; one that cannot be used is said, and the present value stays."""
+        """Take in live controls; a note says which cannot be used, and its present value stays."""
         for name in (name for change in changes for name in self._controls.update([change])):
             if name == "anticipation":
                 self._anticipation = self._new_anticipation()
@@ -197,7 +195,7 @@ class TokensStage:
 
 
 def _stillness(still: Motion, motion: Motion) -> Motion:
-    """Stillness before the eyes of a motion: its embedding, no flow."""
+    """A motion without its flow: only its embedding."""
     return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding)
 
 
@@ -212,5 +210,5 @@ def _voice(name: str, spec: EngineSpec) -> int:
 
 
 def build() -> TokensStage:
-    """The stage, for the runner."""
+    """The stage, for the process table."""
     return TokensStage()

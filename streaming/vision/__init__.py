@@ -1,1 +1,1 @@
-"""What is read from frames: motion features, and the show's own screen."""
+"""What is read from frames: motion features, and where the show's own screen is."""

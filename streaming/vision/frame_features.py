@@ -1,4 +1,4 @@
-"""What is read from a video frame: a square view, and the flow between two views pooled to a grid of velocities."""
+"""Features of video frames: the square view of a frame, and the optical flow of two views pooled to a grid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VIEW_SIDE = 256
 
 
 def fit_square(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Fit a frame into a square, whole and undistorted, on mid grey.
+    """Fit a frame into the middle of a square, whole and undistorted, on mid grey.
 
     Args:
         image: uint8 [H, W] or [H, W, 3].

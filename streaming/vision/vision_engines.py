@@ -1,4 +1,4 @@
-"""Opens what reads motion from frames, and says when the flow of a bundle is too slow for the camera."""
+"""Opens the networks that read motion from frames, and replaces a flow network that is too slow for the camera."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from streaming.timing.clock import now_ns
 from streaming.vision.frame_features import VIEW_SIDE
 
 FRAME_MS = 40.0
-"""A flow that takes longer is late at every frame of 25 a second: fewer are read, each later by what it takes."""
+"""The time of one frame at 25 a second. A slower flow reads fewer frames, each later by what it takes."""
 UNUSABLE_MS = {"cpu": FRAME_MS, "cuda": 200.0}
-"""OpenCV's flow takes the place of one that takes longer. With five frames a second nobody can play; and a network that
-never rests keeps the cores from all else: RAFT-small at 143 ms left 4 frames and 3 pictures a second of 25 on two."""
+"""OpenCV's flow is used instead of a network slower than this on its device. Nobody can play at five frames a second,
+and a network that never rests takes the cores from everything else: on two cores RAFT-small, at 143 ms, left 4 frames
+and 3 pictures a second of 25."""
 _WARM_UP_STEPS, _STEPS = 2, 3
 
 
 def open_vision_engines(
     show: Show, note: Callable[[str], None], clock: Callable[[], int] = now_ns
 ) -> tuple[Engine, Engine]:
-    """The flow and the embedding of a show.
+    """Open the flow and the embedding of a show.
 
     Args:
         show: the settings of the performance.
@@ -51,7 +52,7 @@ def open_vision_engines(
 
 
 def fast_enough(flow: Engine, note: Callable[[str], None], clock: Callable[[], int] = now_ns) -> Engine:
-    """The flow itself if it is fast enough to be played with, else the CPU's own; what is slow is said.
+    """The flow itself if it is fast enough to play with, else OpenCV's; a note says that it is slow.
 
     Raises:
         EngineError: when it cannot be run.
@@ -67,7 +68,7 @@ def fast_enough(flow: Engine, note: Callable[[str], None], clock: Callable[[], i
 
 
 def measure_ms(flow: Engine, clock: Callable[[], int] = now_ns) -> float:
-    """How long a flow takes for a pair of views here, the median of a few after it is warm."""
+    """Median time in ms that a flow takes for a pair of views on this machine, once it is warm."""
     chance = np.random.default_rng(0)
     shape = (VIEW_SIDE, VIEW_SIDE, 3) if flow.spec.config.get("colour") else (VIEW_SIDE, VIEW_SIDE)
     previous, current = (chance.integers(0, 256, shape, dtype=np.uint8) for _ in range(2))

@@ -61,8 +61,10 @@ class FlowShow:
         latent = np.array([value, 0.0, 0.0], np.float32)
         hearing = Hearing(tick=tick, latent=latent, level_db=level_db, capture_ns=9, stamps={"hearing": 1})
         changes = [Set(name=name, value=setting) for name, setting in controls.items()]
-        scenes = {"scene": [scene]} if scene is not None else {}
-        (flow,) = self.stage.step(Inputs({"hearing": [hearing], **scenes}, controls=changes), 0)
+        inputs = Inputs({"hearing": [hearing]}, controls=changes)
+        if scene is not None:
+            inputs.messages["scene"] = [scene]
+        (flow,) = self.stage.step(inputs, 0)
         assert isinstance(flow, Flow)
         return flow
 
@@ -178,7 +180,7 @@ def test_a_state_that_has_gone_bad_is_forgotten() -> None:
 
 
 def test_its_map_is_moved_as_far_and_drawn_back_as_fast_as_the_screens() -> None:
-    def reached(**controls: float) -> float:
+    def reached(**controls: Any) -> float:
         show = FlowShow()
         for tick in range(10):
             show.step(tick, **(controls if tick == 0 else {}))

@@ -55,7 +55,7 @@ def scene(shift: float = 0.0, size: tuple[int, int] = (256, 256)) -> np.ndarray:
     texture = cv2.GaussianBlur(rng.integers(0, 256, (size[1], size[0], 3)).astype(np.float32), (0, 0), 4)
     texture = cv2.normalize(texture, None, 30, 220, cv2.NORM_MINMAX)
     move = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
-    return cv2.warpAffine(texture, move, size, borderMode=cv2.BORDER_REFLECT).astype(np.uint8)
+    return np.asarray(cv2.warpAffine(texture, move, size, borderMode=cv2.BORDER_REFLECT)).astype(np.uint8)
 
 
 @pytest.fixture
@@ -146,12 +146,12 @@ def test_before_a_plain_wall_only_what_moves_moves(reader: MotionReader) -> None
     assert not read.speed[12:].any()
 
 
-def test_shapes_and_types(reader: MotionReader) -> None:
+def test_shapes_and_types() -> None:
+    embedding = FakeEmbedding()
+    reader = MotionReader(CountingFlow(), embedding)
     read = reader.read(scene(size=(640, 70)), 5)
     assert (read.flow.shape, read.speed.shape, read.embedding.shape) == ((2, 16, 16), (16, 16), (EMBEDDING_DIM,))
     assert {array.dtype for array in (read.flow, read.speed, read.embedding)} == {np.dtype(np.float32)}
-    embedding = reader._embedding
-    assert isinstance(embedding, FakeEmbedding)
     assert embedding.shapes == {(VIEW_SIDE, VIEW_SIDE, 3)}
 
 

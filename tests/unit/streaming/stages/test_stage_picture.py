@@ -56,8 +56,10 @@ class PictureShow:
             stamps={"flow": self.now_ns - waited_ns},
         )
         changes = [Set(name=name, value=value) for name, value in controls.items()]
-        scenes = {"scene": [scene]} if scene is not None else {}
-        found = self.stage.step(Inputs({"flow": [message], **scenes}, controls=changes), self.now_ns)
+        inputs = Inputs({"flow": [message]}, controls=changes)
+        if scene is not None:
+            inputs.messages["scene"] = [scene]
+        found = self.stage.step(inputs, self.now_ns)
         assert all(isinstance(picture, Picture) for picture in found)
         return found[0] if found else None  # type: ignore[return-value]
 

@@ -133,13 +133,14 @@ def test_the_limiter_is_bit_exact_below_and_never_passes_one() -> None:
 
 def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> None:
     engine, metrics = FakeDecoder(), Metrics()
-    engine.spec = EngineSpec("decoder", "fake", config={"mel_dim": 7})  # type: ignore[misc]
+    engine.spec = EngineSpec("decoder", "fake", config={"mel_dim": 7})
     stage = SoundStage(engine_opener=lambda network, **_: engine)
     stage.setup(Context(show=Show(), metrics=metrics))
     good = np.full((7, 2), 0.25, np.float32)
     broken = good.copy()
     broken[3, 1] = np.nan
-    sounds = step(stage, *(Tokens(tick=n, frames=x) for n, x in enumerate((good, broken, np.zeros((4, 2), np.int16)))))
+    frames: list[np.ndarray] = [good, broken, np.zeros((4, 2), np.int16)]
+    sounds = step(stage, *(Tokens(tick=tick, frames=one) for tick, one in enumerate(frames)))
     assert [float(sound.pcm[0]) for sound in sounds] == [0.25] * 3
     assert metrics.take().counters == {"bad": 2}
 

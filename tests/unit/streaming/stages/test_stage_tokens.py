@@ -60,7 +60,7 @@ def motion(capture_ns: int, value: float = 1.0) -> Motion:
 
 def made(duration_s: float | None = None, **controls: float | str) -> tuple[TokensStage, FakeTranslator, Context]:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)
     context = Context(show=Show(duration_s=duration_s, controls=controls), metrics=Metrics())
     stage.setup(context)
     return stage, engine, context
@@ -161,7 +161,7 @@ def test_it_ends_with_the_performance() -> None:
 
 def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)  # type: ignore[arg-type,return-value]
+    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)
     context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
     stage.setup(context)
     step(stage, S, Speaker(tick=39, dac_ns=S))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -11,8 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from streaming.devices.stills.prior import MAX_SIDE, fit_screen, load_prior, screen_size
+from streaming.devices.stills.prior import MAX_BYTES, MAX_SIDE, fit_screen, load_prior, screen_size
 from streaming.errors import SourceError
+
+CHECKOUT = Path(__file__).resolve().parents[5]
 
 
 def colours(width: int = 96, height: int = 64) -> np.ndarray:
@@ -155,6 +160,80 @@ def test_what_is_no_picture_gets_one_line(tmp_path: Path, data: bytes, word: str
     assert word in line
     assert str(path) in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ("fifo", "no regular file"),
+        ("device", "no regular file"),
+        ("folder", "is a folder"),
+        ("missing", "no such file"),
+        ("loop", "cannot be read"),
+        ("long", "cannot be read"),
+        ("nul", "cannot be read"),
+        ("sparse", "too much"),
+    ],
+)
+def test_what_is_no_ordinary_file_is_not_even_read(tmp_path: Path, kind: str, word: str) -> None:
+    path = tmp_path / "prior.png"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    elif kind == "long":
+        path = tmp_path / ("x" * 300)
+    elif kind == "nul":
+        path = tmp_path / "a\0b.png"
+    elif kind == "sparse":
+        path.touch()
+        os.truncate(path, MAX_BYTES + 1)
+    with pytest.raises(SourceError) as caught:
+        load_prior(str(path))
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_link_to_a_picture_is_followed(tmp_path: Path) -> None:
+    Image.fromarray(colours()).save(tmp_path / "real.png")
+    (tmp_path / "link.png").symlink_to("real.png")
+    assert np.array_equal(as_rgb(tmp_path / "link.png"), colours())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
+def test_a_large_picture_of_any_kind_is_reduced_and_looks_the_same(tmp_path: Path, mode: str) -> None:
+    width, height = 4200, 60
+    ramp = np.tile(np.linspace(0, 255, width), (height, 1))
+    if mode == "I;16":
+        image = Image.fromarray(np.rint(ramp * 257).astype(np.uint16))
+    elif mode == "1":
+        image = Image.fromarray((ramp > 127).astype(np.uint8) * 255).convert("1")
+    else:
+        image = Image.fromarray(np.rint(ramp).astype(np.uint8)).convert("RGB").convert(mode)
+    image.save(tmp_path / "wide.png")
+    found = as_rgb(tmp_path / "wide.png")
+    assert found.shape[1] == MAX_SIDE
+    wanted = np.linspace(0, 255, MAX_SIDE)
+    error = np.abs(found[10, :, 1] - (255 * (wanted > 127) if mode == "1" else wanted))
+    assert np.mean(error) < 2.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process used at most is counted otherwise elsewhere")
+def test_a_large_picture_with_transparency_takes_little_memory(tmp_path: Path) -> None:
+    """20 megapixels are 80 MB; their copies took 830 MB before they were reduced first."""
+    Image.new("RGBA", (5000, 4000), (200, 100, 50, 200)).save(tmp_path / "large.png", compress_level=1)
+    program = (
+        "import resource, sys; from streaming.devices.stills.prior import load_prior;"
+        "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "before = used(); load_prior(sys.argv[1]); print((used() - before) // 1024)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "large.png")]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) < 300
 
 
 def test_a_large_photograph_is_kept_at_a_screens_size(tmp_path: Path) -> None:
