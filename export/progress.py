@@ -66,8 +66,10 @@ def figures_of(entry: dict[str, Any]) -> str:
     step = entry["step_ms"]
     times = f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g} ms"
     where = entry.get("provider", "").removesuffix("ExecutionProvider")
+    limits = entry["tolerance"]
     parity = ", ".join(
-        f"{key} {value:.2g} of {entry['tolerance'].get(key, 0.0):g}" for key, value in entry["parity"].items()
+        f"{key} {value:.2g} of {limits[key]:g}" if key in limits else f"{key} {value:.2g}"
+        for key, value in entry["parity"].items()
     )
     kept = f"; {entry['kept']}" if "kept" in entry else ""
     return f"{entry['precision']} {where}: {times}; distance from torch, of the largest accepted: {parity}{kept}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -136,7 +137,7 @@ def to_onnx(network: nn.Module, *examples: Tensor, fixed: bool = False) -> bytes
         torch.onnx.export(
             network.eval(),
             examples,
-            file,
+            cast("Any", file),  # torch takes a file too, whatever its annotation says
             input_names=names,
             output_names=["flow"],
             opset_version=17,

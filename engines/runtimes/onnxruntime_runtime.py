@@ -51,7 +51,7 @@ class OnnxRunner:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        wanted = [*_provider_options(provider, cache), CPU]
+        wanted = [*provider_options(provider, cache), CPU]
         try:
             self._session = ort.InferenceSession(data, options, providers=wanted)
         except Exception as error:  # onnxruntime's own errors share no base class but Exception
@@ -136,7 +136,7 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _provider_options(provider: str, cache: Path | None) -> list[Any]:
+def provider_options(provider: str, cache: Path | None) -> list[Any]:
     """A provider with its options, as a session takes it; none for the CPU, which is always there."""
     if provider == CUDA:
         # TF32 would be faster and 1e-3 off: what is exported in single precision is computed in it.

@@ -88,7 +88,7 @@ def magnitude(parts: Tensor, least: float) -> Tensor:
     return (real * real + imaginary * imaginary + least * least).sqrt()
 
 
-def _angle(x: Tensor, y: Tensor) -> Tensor:
+def angle_of(x: Tensor, y: Tensor) -> Tensor:
     """The angle of x + iy, -pi..pi, and zero for nothing at all; runtimes differ in what atan2 makes of silence."""
     return 2.0 * torch.atan(y / ((x * x + y * y + 1e-36).sqrt() + x + 1e-18))
 
@@ -118,7 +118,7 @@ class ReassignedSpectrum(nn.Module):
         real, imaginary = windows.chunk(2, -1)
         along = real[:, 1:] * real[:, :-1] + imaginary[:, 1:] * imaginary[:, :-1]
         across = imaginary[:, 1:] * real[:, :-1] - real[:, 1:] * imaginary[:, :-1]
-        ahead = _angle(along * self.cos + across * self.sin, across * self.cos - along * self.sin)
+        ahead = angle_of(along * self.cos + across * self.sin, across * self.cos - along * self.sin)
         own = strength * torch.exp(-((ahead * self.scale) ** 2))
         level = strength.amax(-1, keepdim=True) + QUIET
         return (own / level).sqrt(), level

@@ -7,6 +7,7 @@ shipped weights are put through it in `tests/contract/test_bundle_law.py`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
 from models.streaming_law import CausalConv1d, GatedMemory, LawErrors, State, StreamingModule, verify_contract
 from models.translation.latent import Latent, LatentConfig, Motions
-from models.translation.translator import Translator, TranslatorConfig, TranslatorInputs
+from models.translation.translator import DepthTransformer, Translator, TranslatorConfig, TranslatorInputs
 
 
 def prove(module: StreamingModule, x: Tensor, unit: int) -> LawErrors:
@@ -178,7 +179,7 @@ def test_depth_transformer_samples_what_its_logits_say() -> None:
 @pytest.mark.parametrize(("points", "memory"), [(0, 0), (15, 0), (15, 8)])
 def test_the_latent_space_obeys_the_law(points: int, memory: int) -> None:
     torch.manual_seed(6)
-    sizes = {"points": points, "reader_hidden": 16, "reader_memory": memory}
+    sizes: dict[str, Any] = {"points": points, "reader_hidden": 16, "reader_memory": memory}
     config = LatentConfig(dim=16, hidden=24, embedding_dim=32, codec_dim=4, **sizes)
     model = Latent(config).eval()
     if model.video.reader is not None and model.video.reader.recall is not None:
@@ -208,18 +209,20 @@ def test_guidance_of_one_is_no_guidance_and_more_moves_away_from_blindness() -> 
     config = TranslatorConfig(dim=48, heads=2, cardinality=64, depth_dim=16, depth_heads=2)
     model = Translator(config).eval()
     model.codebooks.normal_()
+    head = model.head
+    assert isinstance(head, DepthTransformer)
     seeing, blind = torch.randn(1, config.dim) * 3, torch.randn(1, config.dim) * 3
     greedy = torch.full((1, 1), 1e-4)
 
     def draw(guidance: float) -> Tensor:
         both = torch.cat([seeing, blind])
-        return model.head.sample(both, model.codebooks, torch.rand(1, 8), greedy, torch.tensor([[guidance]]))
+        return head.sample(both, model.codebooks, torch.rand(1, 8), greedy, torch.tensor([[guidance]]))
 
     with torch.no_grad():
-        plain = model.head.sample(seeing, model.codebooks, torch.rand(1, 8), greedy)
+        plain = head.sample(seeing, model.codebooks, torch.rand(1, 8), greedy)
         assert torch.equal(draw(1.0), plain)
-        assert torch.equal(draw(0.0), model.head.sample(blind, model.codebooks, torch.rand(1, 8), greedy))
-        logits = [model.head(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
+        assert torch.equal(draw(0.0), head.sample(blind, model.codebooks, torch.rand(1, 8), greedy))
+        logits = [head(x, plain, model.codebooks)[0, 0] for x in (seeing, blind)]
         wanted = (logits[1] + 3.0 * (logits[0] - logits[1])).argmax()
         assert int(draw(3.0)[0, 0]) == int(wanted)
 

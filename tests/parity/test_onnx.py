@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -39,15 +40,15 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         model.heads.normal_()
         return model
     if name in ("still", "animator"):
-        small = AnimatorConfig(latent_dim=8, dim=32, heads=2, window=7, shown=16, inside=16, widths=(8, 8, 16, 16))
-        animator = Animator(small).eval()
+        sizes = AnimatorConfig(latent_dim=8, dim=32, heads=2, window=7, shown=16, inside=16, widths=(8, 8, 16, 16))
+        animator = Animator(sizes).eval()
         nn.init.normal_(animator.end.weight, std=0.2)
         return animator
     if name == "pose":
         pose = PoseEstimator(
             PoseConfig(latent_dim=8, seen_dim=40, points=16, width=16, levels=(1, 4, KEEP, 8), stroke_width=8)
         ).eval()
-        nn.init.normal_(pose.say[-1].weight)
+        nn.init.normal_(pose.say[-1].get_parameter("weight"))
         return pose
     if name == "painter":
         painter = Painter(
@@ -56,8 +57,15 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         nn.init.normal_(painter.leave.weight, std=0.2)
         return painter
     if name in ("sight", "hearing"):
-        sizes = {"dim": 16, "hidden": 24, "embedding_dim": 48, "points": 16, "reader_hidden": 16, "codec_dim": 4}
-        latent = Latent(LatentConfig(**sizes, mel_dim=mel_dim)).eval()
+        widths: dict[str, Any] = {
+            "dim": 16,
+            "hidden": 24,
+            "embedding_dim": 48,
+            "points": 16,
+            "reader_hidden": 16,
+            "codec_dim": 4,
+        }
+        latent = Latent(LatentConfig(**widths, mel_dim=mel_dim)).eval()
         latent.codebooks.normal_()
         return latent
     return Codec(
@@ -82,7 +90,7 @@ def test_a_difference_would_be_seen() -> None:
     tick = make_tick("decoder", network("decoder"))
     data = to_onnx(tick)
     with torch.no_grad():
-        next(tick.sounding.decoder.parameters()).mul_(1.01)
+        next(tick.get_submodule("sounding.decoder").parameters()).mul_(1.01)
     assert onnx_parity(tick, data, ticks=5)["output"] > TOLERANCE
     assert difference(torch.tensor([float("nan")]).numpy(), torch.ones(1).numpy()) == float("inf")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from engines.contract import Array, EngineError, EngineSpec
 from engines.hot_swap import HotSwap, LoadedRunner, warm_up
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner, load_tick
+from engines.tick_engines import Runner
 from export.onnx import to_onnx
 
 
@@ -35,15 +36,15 @@ class Counter:
     def state(self) -> list[Array]:
         return [self.count.copy()]
 
-    def load(self, state: list[Array]) -> None:
+    def load(self, state: Sequence[Array]) -> None:
         (self.count,) = state
 
     def blank(self) -> dict[str, Array]:
         return {"temperature": np.zeros(1)}
 
 
-def opened(runtime: str, runner: object) -> LoadedRunner:
-    return LoadedRunner(runner, EngineSpec("decoder", runtime))  # type: ignore[arg-type]
+def opened(runtime: str, runner: Runner) -> LoadedRunner:
+    return LoadedRunner(runner, EngineSpec("decoder", runtime))
 
 
 def nobody() -> Iterator[LoadedRunner]:

@@ -19,6 +19,7 @@ from engines.registry import check_backend, choose_runtime, missing_artifacts, o
 from engines.runtimes import onnxruntime_runtime, torch_runtime
 from export import build as building
 from export.build import build_artifacts
+from models.tick_modules import DecoderTick
 from tests.small import small_bundle
 
 SILENCE = np.zeros((4, 2), np.int16)
@@ -168,10 +169,10 @@ def test_a_gpu_that_is_full_in_the_show_is_one_line_and_the_show_goes_on(
     want = [reference.step(frames=one)["pcm"] for one in frames]
     got = [engine.step(frames=one)["pcm"] for one in frames[:3]]
 
-    def full(self: Any) -> torch.Tensor:
+    def full(self: DecoderTick, *tensors: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(torch_runtime.TorchRunner, "_compute", full)
+    monkeypatch.setattr(DecoderTick, "forward", full)
     got += [engine.step(frames=one)["pcm"] for one in frames[3:]]
     assert engine.spec.runtime == "onnxruntime"
     assert len(told) == 1

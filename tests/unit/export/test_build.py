@@ -18,7 +18,7 @@ from engines.contract import EngineError
 from engines.registry import open_engine
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from export import build as building
-from export import tensorrt
+from export import parity, tensorrt
 from export.__main__ import main
 from export.build import build_artifacts
 from export.parity import TOLERANCE, example_input
@@ -157,7 +157,7 @@ def test_torch_is_compared_from_the_beginning_after_it_was_timed(bundle: Path, m
 def test_what_is_too_far_in_a_lower_precision_stays_in_single_precision(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bounds = building.tolerances
+    bounds = parity.tolerances
 
     def strict(tick: Any, precision: str) -> dict[str, float]:
         return {"output": 1e-9} if precision == "fp16" else bounds(tick, precision)

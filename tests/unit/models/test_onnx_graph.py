@@ -65,7 +65,7 @@ CASES = [
 
 def model_of(last: Any, *before: Any) -> Any:
     chance = np.random.default_rng(1)
-    tensors = {name: chance.standard_normal(shape).astype(np.float32) for name, shape in FLOATS.items()}
+    tensors: dict[str, Any] = {name: chance.standard_normal(shape).astype(np.float32) for name, shape in FLOATS.items()}
     tensors |= {name: np.array(values, np.int64) for name, values in INTS.items()}
     tensors |= {"low": np.float32(-0.5), "high": np.float32(0.7), "twice": np.float32(2.0)}
     tensors |= {"larger": np.array([1, 1, 2, 3], np.float32), "sizes": np.array([2, 4, 5, 12], np.int64)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,15 +60,15 @@ def test_fastflownets_inputs_and_outputs() -> None:
     data = to_onnx(network, torch.rand(1, 6, 64, 128))
     previous, current = frames(60, 100)
     found = NetworkFlow(data, LAYOUTS["fastflownet"]).step(previous=previous, current=current)["flow"]
-    stretch = {"mode": "bilinear", "align_corners": False}
+    stretch: dict[str, Any] = {"mode": "bilinear", "align_corners": False}
     pair = [
         torch.nn.functional.interpolate(as_tensor(one) / 255.0, size=(64, 128), **stretch)
         for one in (previous, current)
     ]
     mean = torch.cat(pair, 2).mean((2, 3), keepdim=True)
     said = network(torch.cat([one - mean for one in pair], 1))
-    flow = torch.nn.functional.interpolate(20.0 * said, size=(64, 128), **stretch)
-    flow = torch.nn.functional.interpolate(flow, size=(60, 100), **stretch)[0].numpy()
+    enlarged = torch.nn.functional.interpolate(20.0 * said, size=(64, 128), **stretch)
+    flow = torch.nn.functional.interpolate(enlarged, size=(60, 100), **stretch)[0].numpy()
     flow[0] *= 100 / 128
     flow[1] *= 60 / 64
     # OpenCV stretches bytes to bytes, and torch floats: half a step of 255.

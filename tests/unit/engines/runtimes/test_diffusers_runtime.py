@@ -11,7 +11,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from engines import registry
+from engines import machine, registry
 from engines.contract import EngineError
 from engines.registry import has_network, open_engine
 from engines.runtimes.diffusers_runtime import MAX_SCHEDULE_SHARE, DiffusionPainter, match_colours
@@ -56,7 +56,8 @@ def theirs(network: Path, autoencoder: Path, warped: np.ndarray, steps: int) -> 
         generator=torch.Generator().manual_seed(5),
         output_type="pt",
     ).images[0]
-    return 255.0 * painted.permute(1, 2, 0).numpy()[..., ::-1]
+    found: np.ndarray = 255.0 * painted.permute(1, 2, 0).numpy()[..., ::-1]
+    return found
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -88,9 +89,14 @@ def test_it_is_a_painter_by_the_contract(made: tuple[Path, Path, Path]) -> None:
     assert (engine.spec.network, engine.spec.runtime) == ("painter", "diffusers")
     assert engine.spec.config["side"] == SIDE
     assert tuple(engine.spec.config["noise"]) == (4, 8, 8)
-    rest = {"where": np.zeros((2, 16, 16)), "flow": np.zeros((2, 16, 16)), "heard": np.zeros(128), "chance": 1.0}
+    rest: dict[str, Any] = {
+        "where": np.zeros((2, 16, 16)),
+        "flow": np.zeros((2, 16, 16)),
+        "heard": np.zeros(128),
+        "chance": 1.0,
+    }
     change = engine.step(**told(0.5), **rest, seen=np.zeros(128))["change"]
-    assert (change.shape, change.dtype) == ((SIDE, SIDE, 3), np.float32)
+    assert (change.shape, str(change.dtype)) == ((SIDE, SIDE, 3), "float32")
     assert np.isfinite(change).all()
     again = engine.step(**told(0.5), **rest, seen=np.zeros(128))["change"]
     np.testing.assert_array_equal(change, again)
@@ -132,7 +138,7 @@ def test_on_a_gpu_it_goes_before_the_bundles_other_painter(tmp_path: Path, monke
     networks = {"diffusion": {"files": []}, "painter": {"file": "painter.safetensors"}}
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": networks}))
     for gpu in (True, False):
-        monkeypatch.setattr(registry.machine, "has_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr(machine, "has_gpu", lambda gpu=gpu: gpu)
         assert registry.uses_ready_made("painter", str(tmp_path)) == gpu
     (tmp_path / "manifest.json").write_text(json.dumps({"schema": 1, "networks": {"diffusion": {"files": []}}}))
     assert registry.uses_ready_made("painter", str(tmp_path))

@@ -12,8 +12,7 @@ import pytest
 from engines import machine
 from engines.bundles import find_bundle
 from engines.contract import EngineError
-from engines.runtimes import onnxruntime_runtime
-from engines.runtimes.onnxruntime_runtime import CPU, CUDA, STATE, TENSORRT, OnnxRunner, providers
+from engines.runtimes.onnxruntime_runtime import CPU, CUDA, STATE, TENSORRT, OnnxRunner, provider_options, providers
 from engines.runtimes.torch_runtime import load_tick
 from export.onnx import to_onnx
 
@@ -56,7 +55,7 @@ def test_a_state_that_was_taken_out_and_put_back_goes_on_bit_for_bit(data: bytes
 
 
 def test_providers_are_the_gpus_only_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnxruntime_runtime.ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [TENSORRT, CUDA, CPU])
     monkeypatch.setattr(machine, "has_gpu", lambda: False)
     assert providers() == [CPU]
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
@@ -70,9 +69,9 @@ def test_a_provider_that_cannot_be_used_is_one_line(data: bytes) -> None:
 
 
 def test_what_a_provider_is_asked_for(tmp_path: Path) -> None:
-    assert onnxruntime_runtime._provider_options(CPU, None) == []
-    assert onnxruntime_runtime._provider_options(CUDA, None) == [(CUDA, {"use_tf32": "0"})]
-    first, second = onnxruntime_runtime._provider_options(TENSORRT, tmp_path)
+    assert provider_options(CPU, None) == []
+    assert provider_options(CUDA, None) == [(CUDA, {"use_tf32": "0"})]
+    first, second = provider_options(TENSORRT, tmp_path)
     assert first == (TENSORRT, {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(tmp_path)})
     assert second[0] == CUDA
 

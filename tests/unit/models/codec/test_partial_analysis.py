@@ -15,14 +15,15 @@ from models.codec.partial_analysis import (
     WINDOW,
     PartialAnalysis,
     ReassignedSpectrum,
-    _angle,
+    angle_of,
     frequencies,
 )
 
 
 def places_of(sound: Tensor) -> tuple[Tensor, Tensor]:
     places = ReassignedSpectrum(torch.hann_window(WINDOW, dtype=torch.float64))
-    return places(torch.nn.functional.pad(sound, (WINDOW // 2, WINDOW // 2)))
+    found: tuple[Tensor, Tensor] = places(torch.nn.functional.pad(sound, (WINDOW // 2, WINDOW // 2)))
+    return found
 
 
 def sine(hz: float, seconds: float = 0.5) -> Tensor:
@@ -70,12 +71,12 @@ def test_frequencies_advance_by_whole_phases_in_a_hop() -> None:
     assert bool((frequencies()[1:] > frequencies()[:-1]).all())
 
 
-def test_angles_are_those_of_atan2_and_silence_has_none() -> None:
+def testangle_ofs_are_those_of_atan2_and_silence_has_none() -> None:
     torch.manual_seed(0)
     x, y = torch.randn(2, 10_000)
     want = torch.atan2(y, x)
-    torch.testing.assert_close(_angle(x, y), want, atol=5e-3, rtol=1e-4)
+    torch.testing.assert_close(angle_of(x, y), want, atol=5e-3, rtol=1e-4)
     # Near half a turn the half angle's tangent has no end; a partial so far away is not let through anyway.
     near = want.abs() < 3.0
-    torch.testing.assert_close(_angle(1e-12 * x, 1e-12 * y)[near], want[near], atol=2e-3, rtol=1e-4)
-    assert float(_angle(torch.zeros(1), torch.zeros(1))) == 0.0
+    torch.testing.assert_close(angle_of(1e-12 * x, 1e-12 * y)[near], want[near], atol=2e-3, rtol=1e-4)
+    assert float(angle_of(torch.zeros(1), torch.zeros(1))) == 0.0

@@ -38,7 +38,7 @@ def test_untaught_limbs_are_straight() -> None:
 def test_limbs_bend_alike_wherever_and_however_large_a_player_is() -> None:
     torch.manual_seed(0)
     bends = JointEstimator()
-    torch.nn.init.normal_(bends.think[-1].weight)
+    torch.nn.init.normal_(bends.think[-1].get_parameter("weight"))
     points = 0.5 * torch.rand(2, len(POINTS), 2)
     points[:, POINTS.index("pelvis")] = points[:, POINTS.index("neck")] + torch.tensor([0.0, 0.5])
     elsewhere = 0.6 * points + torch.tensor([0.2, -0.3])

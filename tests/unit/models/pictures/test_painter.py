@@ -107,7 +107,8 @@ def test_what_lies_far_away_counts_with_the_smaller_sizes() -> None:
             fields,
             fields,
             torch.zeros(1, 4),
-            *torch.zeros(2, 1),
+            torch.zeros(1),
+            torch.zeros(1),
             torch.zeros(1, 128),
             torch.zeros(1, 14, 3),
         )

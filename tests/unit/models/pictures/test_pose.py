@@ -14,9 +14,9 @@ SMALL = PoseConfig(**SIZES, levels=(1, KEEP, 4, KEEP), stroke_levels=(2, KEEP))
 def lively() -> PoseEstimator:
     torch.manual_seed(0)
     pose = PoseEstimator(SMALL)
-    torch.nn.init.normal_(pose.say[-1].weight)
+    torch.nn.init.normal_(pose.say[-1].get_parameter("weight"))
     for view in pose.views:
-        torch.nn.init.normal_(view.turn.weight)
+        torch.nn.init.normal_(view.get_parameter("turn.weight"))
     return pose.eval()
 
 
@@ -67,7 +67,7 @@ def test_another_still_is_looked_at_as_if_it_had_always_been_there() -> None:
 def test_before_the_first_tick_the_convolutions_heard_what_is_in_it() -> None:
     torch.manual_seed(0)
     pose, seen = PoseEstimator(PoseConfig(**SIZES, levels=(1, 4), stroke_levels=(2,))), torch.zeros(1, 40)
-    torch.nn.init.normal_(pose.say[-1].weight)
+    torch.nn.init.normal_(pose.say[-1].get_parameter("weight"))
     heard = torch.randn(1, 1, 4).expand(-1, 12, -1)
     said = pose(heard, seen).at
     torch.testing.assert_close(said, said[:, :1].expand(-1, 12, -1, -1), rtol=0.0, atol=1e-5)
