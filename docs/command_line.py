@@ -33,17 +33,14 @@ Each of them explains its options with `--help`.
 TAIL = """
 ## A show in a file
 
-`--config show.toml` reads the same options, by their long names without the dashes. The command line wins.
+`python run_live.py config` prints a TOML file with every setting, each with its range and default. Copy it, change it,
+and give it to `--config`. The command line wins over the file.
 
 ```toml
 direction = "music-to-video"
-microphone = "auto"
 prior = "harbour.jpg"
 screen = "window:1"
 imagination = 0.4
-
-[links]
-run_dir = "/run/user/1000/antiphon"
 ```
 
 ## Exit status
