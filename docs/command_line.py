@@ -67,9 +67,9 @@ imagination = 0.4
 
 
 def help_of(*arguments: str) -> str:
-    """What the program prints for `--help`, 110 columns wide."""
+    """What the program prints for `--help`, 92 columns wide."""
     command = [sys.executable, str(ROOT / "run_live.py"), *arguments, "--help"]
-    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "COLUMNS": "92", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT).stdout
 
 

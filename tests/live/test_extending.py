@@ -17,7 +17,7 @@ from tests.live.extending import Edit, copy_of_checkout, edits, sections
 SECTIONS = ("Add a stage", "Add a network", "Add a control", "Add a device")
 MAX_LINES = 40
 MAX_TOUCHED = 2
-SHOW_S = 5
+SHOW_S = 8
 CALM_FLOW = """
 import numpy as np
 from engines.contract import EngineSpec
@@ -75,7 +75,7 @@ class Extended:
 
     def python(self, *argv: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *argv]
-        return subprocess.run(command, cwd=self.tree, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=self.tree, capture_output=True, text=True, timeout=120, check=False)
 
     def apply(self, section: str) -> None:
         changes = edits(section)
