@@ -166,7 +166,7 @@ def contradictions(text: str) -> list[str]:
     """Where a text gives a control's name and a range that is not its own."""
     found = []
     for row in NUMBERS:
-        matches = re.finditer(rf"\b{row.name}\b{RANGE}", text)
+        matches = re.finditer(rf"(?:--{row.name}\b|`{row.name}`|\b{row.name}:){RANGE}", text)
         found += [match[0] for match in matches if (float(match[1]), float(match[2])) != (row.low, row.high)]
     return found
 
