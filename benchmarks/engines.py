@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,23 +121,34 @@ def open_runner(network: str, folder: Path, variant: Variant, data: bytes) -> Ru
 
 
 def time_runners(
-    network: str, folder: Path, runners: dict[Variant, Runner], seconds: float
+    network: str,
+    folder: Path,
+    runners: dict[Variant, Runner],
+    seconds: float,
+    now: Callable[[], int] = clock.now_ns,
 ) -> dict[Variant, dict[str, float]]:
-    """Let all take turns, tick by tick, for so long.
+    """Let all variants take turns, tick by tick.
+
+    Args:
+        network: which network.
+        folder: the bundle's.
+        runners: what is compared.
+        seconds: how long, with at least `MIN_TICKS` ticks.
+        now: the clock, in ns.
 
     Returns:
-        For each: `p50` and `p99` of a tick in ms, `n` ticks, and `speed_up`: how often it could have ticked while torch
-        does once, the median over ticks.
+        For each variant: `p50` and `p99` of a tick in ms, `n` ticks, and `speed_up`: the median over ticks of torch's
+        time over its own.
     """
     rng, tick = np.random.default_rng(1), load_tick(network, folder)
     durations: dict[Variant, list[float]] = {variant: [] for variant in runners}
-    end, n = clock.now_ns() + int(seconds * 1e9), 0
-    while n < MIN_TICKS or clock.now_ns() < end:
+    end, n = now() + int(seconds * 1e9), 0
+    while n < MIN_TICKS or now() < end:
         inputs: dict[str, Any] = {spec.name: example_input(spec, rng, n) for spec in tick.inputs}
         for variant, runner in runners.items():
-            begin = clock.now_ns()
+            begin = now()
             runner.run(inputs)
-            durations[variant].append((clock.now_ns() - begin) / 1e6)
+            durations[variant].append((now() - begin) / 1e6)
         n += 1
     found = {}
     for variant, times in durations.items():

@@ -34,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timed)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Small tensors take several times as long on more threads, when the other cores are busy with other tests.
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 class Words:
     """Prints a line for each room whose tests are done, and how many are left."""
 

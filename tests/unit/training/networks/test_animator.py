@@ -105,10 +105,10 @@ def test_it_learns_what_sound_moves() -> None:
     data.flow = data.flow.abs()
     data.flow[:, :, [0, 1]] = data.flow[:, :, [1, 0]]
     training = AnimatorTraining(
-        AnimatorRecipe(steps=250, batch=6, length=12, samples=6, learning_rate=4e-3), Animator(SMALL), data
+        AnimatorRecipe(steps=120, batch=4, length=12, samples=6, learning_rate=6e-3), Animator(SMALL), data
     )
     before = training.test()
-    for _ in range(250):
+    for _ in range(120):
         training.advance()
     after = training.test()
     assert after["still"] == pytest.approx(before["still"])

@@ -148,8 +148,9 @@ def test_an_interrupted_training_goes_on_to_the_same_loss(tmp_path: Path) -> Non
 def test_it_learns_to_fill_what_is_torn() -> None:
     torch.manual_seed(2)
     data = toy()
-    training = PainterTraining(RECIPE, Painter(SMALL), data, data)
-    for _ in range(RECIPE.steps):
+    recipe = PainterRecipe(steps=60, batch=2, learning_rate=2e-3)
+    training = PainterTraining(recipe, Painter(SMALL), data, data)
+    for _ in range(recipe.steps):
         training.advance()
     errors = errors_of(training.model.eval(), data, seed=0, imagination=0.0)
     assert errors["painted_error_hidden"] < 0.4 * errors["moved_error_hidden"]
