@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,17 @@ class ShowFolder:
             self.command(*argv), capture_output=True, text=True, timeout=200, cwd=self.folder, check=False
         )
 
-    def begin(self, *argv: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def begin(self, *argv: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin a show; a test that fails in it ends it."""
+        with subprocess.Popen(
             self.command(*argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
-        )
+        ) as show:
+            try:
+                yield show
+            except BaseException:
+                show.kill()
+                raise
 
     def report(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "r.json").read_text())

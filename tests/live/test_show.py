@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -77,10 +78,10 @@ def test_a_live_control_is_set_from_another_terminal(stage: ShowFolder) -> None:
     with stage.begin("--camera", "performer:air@1", *output_of(stage)) as show:
         wait_for(stage.sounding)
         assert ask("temperature", "0.9").stdout == "temperature is now 0.9\n"
-        assert "temperature 0.9\n" in ask().stdout
+        assert re.search(r"^temperature +0\.9 ", ask().stdout, re.MULTILINE)
         refused = ask("voice", "kazoo")
         assert (refused.returncode, refused.stdout) == (2, "")
-        assert refused.stderr.startswith("--voice kazoo: ")
+        assert refused.stderr.startswith("set voice kazoo: ")
         show.send_signal(signal.SIGINT)
         _, errors = show.communicate(timeout=60)
     assert show.returncode == 0, errors
