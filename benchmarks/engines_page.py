@@ -16,11 +16,17 @@ def markdown(found: dict[str, Any]) -> str:
     on = [about["cpu"], f"{about['cores']} cores", about["gpu"]["name"] if about["gpu"] else "no GPU"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     lines = [
+        "# Engines",
+        "",
+        "How long a tick of each network takes, by runtime and precision.",
+        "`python run_live.py bench engines` measures it: all runtimes take turns, tick by tick, with inputs and",
+        "output as arrays on the CPU.",
+        "",
         f"Bundle `{found['bundle']}` on {', '.join(on)}; {versions}; {found['at']}.",
         "",
-        "A tick of each network, its inputs and output as arrays on the CPU; all runtimes take turns tick by tick.",
-        "`off by`: the largest difference from torch in single precision over 80 ticks, relative to the largest value;",
-        "for what gives tokens the share of them that differ, in int8 the mean difference over the spread.",
+        "`off by` is the largest difference from torch in single precision over 80 ticks, relative to the largest",
+        "value. Of networks that give tokens it is the share of tokens that differ; in int8 it is the mean difference",
+        "over the spread.",
         "",
         _HEAD,
         "|---|---|---:|---:|---:|---:|---:|",
