@@ -269,6 +269,8 @@ class Supervisor:
         record.totals.add(health)
         for line in health.notes:
             self._note(prefixed(record.name, line))
+        if missing := health.counters.get("notes_lost", 0):
+            self._note(f"{record.name}: {missing} notes came too fast to be passed on")
         if not current:
             return
         record.info.update(health.info)

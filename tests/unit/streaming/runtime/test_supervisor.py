@@ -498,6 +498,24 @@ def test_what_has_changed_since_it_was_ready_is_in_the_record(tmp_path: Path) ->
     assert show.record.stages["sound"].info == {"device": "fake", "backend": "onnxruntime"}
 
 
+def test_every_note_of_a_stage_is_in_the_record_once_and_those_that_could_not_come_are_counted(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=5.0)
+    notes = ["camera: a lens is dirty", "again", "again"]
+    world.at(2.0, lambda: world.of("camera").say(Health(stage="camera", notes=notes, counters={"notes_lost": 3})))
+    world.at(4.0, lambda: world.of("speaker").say(Finished(stage="speaker", reason="the duration is over")))
+    world.at(4.0, lambda: world.of("sound").say(Health(stage="sound", notes=["the last word"])))
+    assert show.run().code == 0
+    assert list(show.record.notes) == [
+        "camera: a lens is dirty",
+        "camera: again",
+        "camera: again",
+        "camera: 3 notes came too fast to be passed on",
+        "speaker: the duration is over",
+        "sound: the last word",
+    ]
+
+
 def test_late_words_of_a_dead_process_count_but_do_not_keep_its_successor_alive(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, duration_s=20.0)

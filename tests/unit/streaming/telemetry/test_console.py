@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import TextIO, cast
@@ -16,6 +17,7 @@ from streaming.settings.config import Show
 from streaming.telemetry.console import (
     METER_CELLS,
     StatusThread,
+    TableDisplay,
     closing_lines,
     line_of,
     meter,
@@ -195,6 +197,21 @@ def test_a_terminal_without_arrows_and_blocks_shows_the_show(encoding: str) -> N
     text = os.fdopen(read, encoding=encoding).read()
     assert "camera performer:drums@3 -> speaker auto" in text
     assert "21.0 s performed" in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX")
+def test_a_latin_1_terminal_shows_the_table() -> None:
+    terminal, end = os.openpty()
+    with ViewOutput(end, "latin-1") as out:
+        assert out.isatty()
+        display = TableDisplay(cast(TextIO, out))
+        display.draw(shown(performing("both")))
+        display.write(["a note → above the table"])
+        display.close()
+        text = os.read(terminal, 65_536).decode("latin-1")
+    os.close(terminal)
+    for part in ("Ctrl-C ends the show", "-> speaker auto", "####", "a note -> above"):
+        assert part in text
 
 
 def test_a_stream_that_lacks_characters_shows_the_show() -> None:
