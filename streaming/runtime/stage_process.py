@@ -95,7 +95,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     Args:
         name: the stage's name.
         show: the settings.
-        status: takes a line every two seconds, and the stage's notes.
+        status: takes a line every two seconds, and the stage's notes; may fail, as where a terminal was closed.
 
     Returns:
         The exit status.
@@ -112,7 +112,8 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
         raise UserError(f"the run folder cannot be made ({error.strerror})", str(run_dir), "name another") from error
     show = msgspec.structs.replace(show, links=msgspec.structs.replace(links, run_dir=str(run_dir)))
     host = StageHost(process, None, show, {}, port=_StatusPort(process, status), started=True)
-    before = {number: signal.signal(number, lambda *_: host.interrupt()) for number in (signal.SIGINT, signal.SIGTERM)}
+    names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.signal(number, lambda *_: host.interrupt()) for number in names if number is not None}
     try:
         return host.run()
     finally:
@@ -124,7 +125,7 @@ class _StatusPort(ReportPort):
     """Turns heartbeats into status lines."""
 
     def __init__(self, process: Process, status: Callable[[str], None]) -> None:
-        self._process, self._status = process, status
+        self._process, self._write = process, status
         self._totals = Totals()
         self._since_ns = clock.now_ns()
 
@@ -132,7 +133,7 @@ class _StatusPort(ReportPort):
         """Print what a person wants to know of a report."""
         name = self._process.name
         if isinstance(report, Ready):
-            info = ", ".join(f"{key} {value}" for key, value in report.info.items())
+            info = describe_info(report.info)
             self._status(f"{name}: ready" + (f" ({info})" if info else ""))
         elif isinstance(report, Failed):
             self._status(report.line)
@@ -147,6 +148,11 @@ class _StatusPort(ReportPort):
                 self._status(self._line((now_ns - self._since_ns) / 1e9))
                 self._since_ns, self._totals = now_ns, Totals()
 
+    def _status(self, line: str) -> None:
+        # A terminal that fails is no reason to end a stage.
+        with contextlib.suppress(OSError, ValueError):
+            self._write(line)
+
     def _line(self, seconds: float) -> str:
         totals = self._totals
         parts = [f"{self._process.name}: {totals.counter('published') / seconds:.1f}/s"]
@@ -158,6 +164,14 @@ class _StatusPort(ReportPort):
             if count:
                 parts.append(f"{text} {count}")
         return ", ".join(parts)
+
+
+def describe_info(info: dict[str, Any]) -> str:
+    """What a stage opened, in words: "device JACK, samplerate 48000", or where its networks run."""
+    engines = info.get("engines", {})
+    if engines:
+        return "; ".join(f"{network}: {place}" for network, place in engines.items())
+    return ", ".join(f"{key} {value}" for key, value in info.items() if not isinstance(value, dict | list))
 
 
 def _row(name: str) -> Process:

@@ -16,6 +16,7 @@ import pytest
 
 from streaming.errors import UserError
 from streaming.runtime import stage_process
+from streaming.runtime.stage_process import describe_info
 from streaming.schema.messages import Ready, Start
 from streaming.settings.config import Links, Show
 from streaming.timing import clock
@@ -30,6 +31,7 @@ SCRIPT = """
     from pathlib import Path
     from streaming.schema import messages
     from streaming.runtime import stage_process
+from streaming.runtime.stage_process import describe_info
     from streaming.settings.config import Links, Show
     from streaming.schema.processes import PROCESSES, Process
 
@@ -59,7 +61,11 @@ SCRIPT = """
     PROCESSES["speaker"] = Process("speaker", "fake_stage", output="speaker", nice=1)
     if sys.argv[1:2] == ["alone"]:
         show = Show(links=Links(run_dir=sys.argv[2]))
-        sys.exit(stage_process.run_alone("speaker", show, lambda line: print(line, flush=True)))
+        def status(line):
+            print(line, flush=True)
+            if mood == "closed terminal":
+                raise BrokenPipeError
+        sys.exit(stage_process.run_alone("speaker", show, status))
     sys.exit(stage_process.main())
 """
 
@@ -213,6 +219,23 @@ def test_by_hand_it_starts_at_once_and_ends_with_ctrl_c(real: Any, tmp_path: Pat
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_by_hand_a_terminal_that_fails_or_closes_is_a_polite_end(real: Any, tmp_path: Path, number: int) -> None:
+    stage = real("closed terminal", "alone", str(tmp_path / "by_hand"))
+    stage.expect("/s, step")
+    stage.process.send_signal(number)
+    stage.expect("closed")
+    assert stage.process.wait(20) == 0
+
+
 def test_by_hand_an_unknown_name_is_a_users_error() -> None:
     with pytest.raises(UserError, match="no such stage"):
         stage_process.run_alone("nobody", Show(), lambda line: None)
+
+
+def test_what_a_stage_opened_is_said_in_words() -> None:
+    assert describe_info({}) == ""
+    assert describe_info({"device": "JACK", "samplerate": 48_000}) == "device JACK, samplerate 48000"
+    engines = {"sight": "onnxruntime on cpu, fp32", "translator": "torch on cpu, fp32"}
+    info = {"engines": engines, "backends": {"sight": "onnxruntime"}, "device": "cpu"}
+    assert describe_info(info) == "sight: onnxruntime on cpu, fp32; translator: torch on cpu, fp32"
