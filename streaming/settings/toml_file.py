@@ -93,7 +93,10 @@ def _links(file: str, table: object) -> dict[str, Any]:
         raise UserError("is a table", f"{file}: links", "write [links] on a line of its own, or leave it out")
     settings: dict[str, Any] = {}
     for key, value in table.items():
-        if key == "addresses" and isinstance(value, dict):
+        if key == "addresses":
+            if not isinstance(value, dict):
+                fix = 'write it as addresses = {motion = "tcp://10.0.0.2:5001"}'
+                raise UserError("is a table of stages and addresses", f"{file}: links: addresses", fix)
             settings["address"] = [f"{stage}={address}" for stage, address in value.items()]
         else:
             settings[_known(f"{file}: links", key, list(LINKS))] = value

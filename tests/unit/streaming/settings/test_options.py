@@ -198,6 +198,8 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) 
         ("[show]\ncamera = 0\n", "show.toml: show: there is no such setting"),
         ('awake = "yes"\n', "true or false"),
         ("links = 3\n", "is a table"),
+        ("[links]\naddresses = 3\n", "show.toml: links: addresses: is a table of stages and addresses"),
+        ("[links]\naddresses = {motion = 3}\n", "is not STAGE=tcp://HOST:PORT"),
         ("[links]\nkeys = 3\n", "show.toml: keys = 3: must be text"),
     ],
 )
