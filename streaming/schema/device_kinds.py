@@ -1,4 +1,4 @@
-"""The kinds of cameras, speakers, microphones and screens, as a table: what is written, what it means, who opens it.
+"""The table of device kinds: how each is written on the command line, what it is, and which module opens it.
 
 A new device is one row here and one module with the function that opens it. The command line's help, the checks before
 a show and the stages read this table; a row's module is imported only when its device is opened.
@@ -30,15 +30,15 @@ class DeviceKind:
 
     Attributes:
         usage: how it is written after the option, for help and errors.
-        words: what it is, for people.
+        words: what it is, in words for the user.
         opener: "module:function" that opens it; the function's arguments are those of the option (see `DeviceOption`).
             "" where it is no single device.
-        pattern: regular expression of everything that is meant to be of this kind; its group, if any, is the argument.
-        argument: regular expression of an argument that is right.
+        pattern: regular expression that a text of this kind matches; its group, if any, is the argument.
+        argument: regular expression of a valid argument.
         file: the argument is the path of a file that is read or written; "" for no file.
         ending: what the file's name must end in.
-        wanted: what the file must be, for errors.
-        may_see_screen: a camera that may see what the show's screen shows.
+        wanted: what the option accepts, for errors about the file.
+        may_see_screen: True for a camera before which the show's screen may stand.
     """
 
     usage: str

@@ -23,6 +23,7 @@ from streaming.conventions import (
     TICKS_PER_SECOND,
     TOKEN_FRAMES_PER_TICK,
 )
+from streaming.system.files import absolute
 from training.datasets.codec import TEST_SEED, render_clip
 from training.loop.pool import open_executor
 from training.measures import mel_distance as mel
@@ -134,7 +135,7 @@ def load_recordings(folder: Path) -> list[Sample]:
     out = []
     for path in sorted(folder.iterdir()):
         try:
-            with av.open(str(path)) as container:
+            with av.open(absolute(path)) as container:
                 if not container.streams.audio:
                     continue
                 rate = int(container.streams.audio[0].rate)

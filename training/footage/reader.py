@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.cameras.frames import fitted_size, upright
+from streaming.system.files import absolute
 
 MASTER_RATE = 44_100
 """Sample rate of the stored sound, in Hz."""
@@ -134,7 +135,7 @@ class _Packets:
 def _packet_times(path: Path, kind: str) -> _Packets | None:
     """Presentation times of a stream's packets in seconds; None when the file has no such stream."""
     try:
-        with av.open(str(path)) as container:
+        with av.open(absolute(path)) as container:
             stream = _stream(container, kind)
             if stream is None:
                 return None
@@ -169,14 +170,14 @@ def _stream(container: Any, kind: str) -> Any:
 def _describe(footage: Footage) -> None:
     """Fill in sizes, rotation and rates from the first frame that can be decoded."""
     try:
-        with av.open(str(footage.path)) as container:
+        with av.open(absolute(footage.path)) as container:
             for frame in _decode(container, _stream(container, "video")):
                 footage.width, footage.height = frame.width, frame.height
                 footage.rotation = round(float(frame.rotation) / 90) % 4 * 90
                 break
             else:
                 raise FootageError("no picture in it can be decoded")
-        with av.open(str(footage.sound_path)) as container:
+        with av.open(absolute(footage.sound_path)) as container:
             for frame in _decode(container, _stream(container, "audio")):
                 footage.samplerate, footage.channels = frame.sample_rate, frame.layout.nb_channels
                 break
@@ -220,7 +221,7 @@ def pictures(footage: Footage) -> Iterator[TickPicture]:
     Raises:
         FootageError: when the file ends more than a second before its last tick.
     """
-    with av.open(str(footage.path)) as container:
+    with av.open(absolute(footage.path)) as container:
         source = _upright(footage, container)
         before = next(source, None)
         if before is None:
@@ -240,7 +241,7 @@ def pictures(footage: Footage) -> Iterator[TickPicture]:
 
 def camera_frames(footage: Footage) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Every frame as a camera would send it, uint8 [H, W, 3] BGR upright, with its time in seconds from time 0."""
-    with av.open(str(footage.path)) as container:
+    with av.open(absolute(footage.path)) as container:
         yield from _upright(footage, container)
 
 
@@ -269,7 +270,7 @@ def sound(footage: Footage) -> NDArray[np.float32]:
     resampler: Any = None
     place = 0
     any_sound = False
-    with av.open(str(footage.sound_path)) as container:
+    with av.open(absolute(footage.sound_path)) as container:
         for frame in _decode(container, _stream(container, "audio")):
             at = place if frame.time is None else round((frame.time - footage.sound_start_s) * MASTER_RATE)
             if resampler is None or abs(at - place) > GAP_S * MASTER_RATE:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import TICKS_PER_SECOND
+from streaming.system.files import absolute
 from training.footage.reader import MASTER_RATE, MASTER_TICK
 
 
@@ -29,7 +30,7 @@ class MediaWriter:
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._sound = np.round(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
         self._layout = "mono" if sound.shape[0] == 1 else "stereo"
-        self._container: Any = av.open(str(self._part), "w", format="matroska")
+        self._container: Any = av.open(absolute(self._part), "w", format="matroska")
         self._video: Any = self._container.add_stream("libx264", rate=TICKS_PER_SECOND)
         self._video.pix_fmt = "yuv420p"
         self._video.options = {"crf": "18", "preset": "veryfast"}

@@ -131,3 +131,10 @@ def test_a_cut_matroska_is_used_as_far_as_it_goes_and_says_so(tmp_path: Path) ->
     assert 50 < footage.ticks < whole
     assert any("cut short" in note for note in footage.notes)
     assert sum(1 for _ in pictures(footage)) == footage.ticks
+
+
+def test_a_colon_in_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_film(tmp_path / "take:1.mkv", EVENTS)
+    seen, struck = flashes(Path("take:1.mkv"))
+    assert seen.size == struck.size == len(EVENTS)
