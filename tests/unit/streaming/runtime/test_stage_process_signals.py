@@ -31,7 +31,6 @@ SCRIPT = """
     from pathlib import Path
     from streaming.schema import messages
     from streaming.runtime import stage_process
-from streaming.runtime.stage_process import describe_info
     from streaming.settings.config import Links, Show
     from streaming.schema.processes import PROCESSES, Process
 
