@@ -48,6 +48,10 @@ class PendingControls:
         reply = ControlReply(lines=refusal, refused=True) if refusal else ControlReply(lines=[line])
         return [(one.requester, reply) for one in same]
 
+    def of(self, stage: str) -> list[Set]:
+        """The controls that a stage has yet to confirm."""
+        return [Set(name=one.name, value=one.value) for one in self._waiting if CONTROLS[one.name].stages[0] == stage]
+
     def expire(self, now_ns: int) -> list[tuple[bytes, ControlReply]]:
         """The replies to requests whose time is over."""
         over = [one for one in self._waiting if now_ns >= one.until_ns]
@@ -122,12 +126,14 @@ class LiveControls:
         """
         slot = self._slots.get(CONTROLS[name].stages[0])
         if slot is None:
-            raise UserError("changes nothing in this show", f"set {name}", f"it runs --direction {self.show.direction}")
-        if slot.identity is None or slot.done():
-            raise UserError(f"the {slot.process.name} stage is not running now", f"set {name}", "set it again")
+            fix = f"start one with another --direction than {self.show.direction}"
+            raise UserError("changes nothing in this show", f"set {name}", fix)
+        if slot.done():
+            raise UserError(f"the {slot.process.name} stage has failed for good", f"set {name}", "start the show again")
         for identity, reply in self._pending.add(requester, name, value, now_ns):
             self._send(identity, reply)
-        self._send(slot.identity, Set(name=name, value=value))
+        if slot.identity is not None:
+            self._send(slot.identity, Set(name=name, value=value))
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Keep a value that a stage has confirmed, and answer who waits for it."""
@@ -141,6 +147,13 @@ class LiveControls:
 
     def _control_line(self, name: str) -> str:
         return f"{name} is now {CONTROLS[name].display(self.show.controls[name])}"
+
+    def greet(self, slot: ProcessSlot) -> None:
+        """Send a process that has just said hello what has changed meanwhile, and what it has yet to confirm."""
+        self.send_changes(slot)
+        for control in self._pending.of(slot.process.name):
+            if slot.identity is not None:
+                self._send(slot.identity, control)
 
     def send_changes(self, slot: ProcessSlot) -> None:
         """Send a process the live controls that have changed since they were last sent to it."""

@@ -245,7 +245,7 @@ class Supervisor:
             return
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
-            self._controls.send_changes(slot)
+            self._controls.greet(slot)
         # A dead process's last report still counts in the sums, but does not make its successor look alive.
         current = slot.child is not None and slot.identity == identity
         if current:

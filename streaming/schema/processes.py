@@ -189,7 +189,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             realtime=4,
         ),
-        Process("scene", "streaming.stages.scene", (), (), "scene", REVERSE, essential_to=(), nice=5),
+        Process("scene", "streaming.stages.scene", (), (), "scene", REVERSE, essential_to=()),
         Process(
             "flow",
             "streaming.stages.flow",

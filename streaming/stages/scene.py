@@ -18,6 +18,7 @@ from streaming.errors import UserError
 from streaming.painting.prior_loader import LoadResult, PriorLoader
 from streaming.schema.messages import Message, Scene, Set
 from streaming.stage import Context, Inputs
+from streaming.system.realtime import run_in_background
 from streaming.vision.frame_features import fit_square
 
 FILE_NAME = "scene.npz"
@@ -87,7 +88,9 @@ class SceneStage:
             self._file.unlink(missing_ok=True)
 
     def _make_scene(self, path: str) -> Scene:
-        """Load an image and make its scene."""
+        """Load an image and make its scene; while pictures are shown, in the background, for that takes seconds."""
+        if self._scene is not None:
+            run_in_background()
         prior = self._load_prior(path)
         size = self._size or screen_size(prior)
         image, still = fit_screen(prior, size), fit_square(prior, STILL_SIDE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -20,6 +21,9 @@ from torch import nn
 from engines.bundles import find_bundle
 from models.pictures.animator import Animator
 from models.pictures.painter import Painter
+from streaming.commands.control_client import request_control
+from streaming.errors import UserError
+from streaming.settings.config import Links
 from tests.live.place import CHECKOUT, ShowFolder, output_of, wait_for
 from training.bundling import write_network
 
@@ -43,9 +47,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """Six seconds: a tone that comes and goes, then silence."""
+    """Three seconds of a tone that comes and goes, then silence: 13 s."""
     path = tmp_path / "music.wav"
-    t = np.arange(6 * 48_000) / 48_000
+    t = np.arange(13 * 48_000) / 48_000
     sound = 0.4 * np.sin(2 * np.pi * 330 * t) * (np.sin(2 * np.pi * 1.5 * t) > 0) * (t < 3.0)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -94,7 +98,7 @@ def test_music_moves_the_prior_image_and_silence_gives_it_back(
     assert [path.suffix for path in (stage.folder / "films").glob("*.mp4")] == [".mp4"]
 
 
-@pytest.mark.parametrize("victim", ["microphone", "hearing", "flow", "picture", "screen"])
+@pytest.mark.parametrize("victim", ["microphone", "hearing", "scene", "flow", "picture", "screen"])
 def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
     stage: ShowFolder, bundle: Path, victim: str
 ) -> None:
@@ -113,6 +117,47 @@ def test_a_killed_stage_of_the_pictures_comes_back_and_the_sound_never_stops(
     screen = report["stages"]["screen"]
     assert screen["gauges"]["tick"] >= 200 - 13, "pictures go on to the end, but for what had no time to be reported"
     assert report["pictures"]["shown"] > 50
+
+
+def test_a_prior_is_answered_for_when_it_is_shown_and_kept_when_its_file_is_gone(
+    stage: ShowFolder, music: Path, prior: Path
+) -> None:
+    """A text, a FIFO and a folder are refused; a deleted file harms neither other controls nor a killed stage."""
+    stage.direction = "music-to-video"
+    other, text, fifo = (stage.folder / name for name in ("other.png", "text.png", "fifo.png"))
+    cv2.imwrite(str(other), np.full((600, 800, 3), (40, 90, 200), np.uint8))
+    text.write_text("a still image, said the text file\n" * 20)
+    os.mkfifo(fifo)
+    shown, report = stage.folder / "shown.mp4", stage.folder / "r.json"
+    words = ["--microphone", str(music), "--prior", str(prior), "--screen", f"file:{shown}", "--report", str(report)]
+
+    links = Links(run_dir=str(stage.run_dir))
+
+    def is_replaced(victim: str, pid: int) -> bool:
+        return stage.pid_of(victim) != pid
+
+    with stage.begin(*words, "--duration", "12") as show:
+        wait_for(shown.exists)
+        for path, word in ((text, "is no picture"), (fifo, "is no regular file"), (stage.folder, "is a folder")):
+            with pytest.raises(UserError, match=word) as caught:
+                request_control(links, "prior", str(path))
+            assert caught.value.where == str(path)
+        assert request_control(links, "prior", str(other)) == [f"prior is now {other}"]
+        other.unlink()
+        assert request_control(links, "motion", "0.5") == ["motion is now 0.5"]
+        for victim in ("picture", "scene"):
+            before = stage.pid_of(victim)
+            os.kill(before, signal.SIGKILL)
+            wait_for(functools.partial(is_replaced, victim, before))
+        _, errors = show.communicate(timeout=120)
+    assert show.returncode == 0, errors
+    measured = stage.report()
+    assert [measured["stages"][name]["restarts"] for name in ("picture", "scene")] == [1, 1]
+    assert measured["stages"]["picture"]["recovery_ms"][0] < 2_000.0
+    assert measured["stages"]["scene"]["counters"]["priors_refused"] == 3
+    last = pictures_of(shown)[-1]
+    assert np.abs(last.astype(int) - (40, 90, 200)).mean() < 12.0, "the deleted prior is shown to the end"
+    assert not (stage.run_dir / "scene.npz").exists()
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,20 @@ def test_a_control_that_a_stage_confirms_is_answered_with_its_word(tmp_path: Pat
     assert again["controls"]["prior"] == one, "a stage that is started again has what was confirmed"
 
 
+def test_a_control_that_is_to_be_confirmed_waits_for_its_stage_to_be_started_again(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=20.0)
+    request = ControlRequest(stage="set:1", name="prior", value="x.png")
+    world.before_hello["scene"] = (b"set:1", request)
+    world.at(3.0, lambda: world.of("scene").kill())
+    world.at(5.0, lambda: world.of("scene").say(Confirmation(stage="scene", name="prior", value="x.png")))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    first, second = (child for child in world.children if child.stage == "scene")
+    assert told(world, first.identity.decode()) == told(world, second.identity.decode()) == [("prior", "x.png")]
+    assert [lines for _, _, lines in replies(world, b"set:1")] == [["prior is now x.png"]]
+
+
 def test_a_stage_that_does_not_confirm_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=20.0)
