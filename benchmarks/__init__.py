@@ -1,1 +1,1 @@
-"""Benchmarks: whole shows, single networks, codecs. The topmost package; nothing imports it."""
+"""Benchmarks: whole shows, single networks, codecs. The topmost package: nothing imports it."""

@@ -1,10 +1,11 @@
-"""How long a tick of MusicGen's kind of codec takes, by runtime and precision, and what the shorter numbers cost.
+"""Times a tick of a MusicGen-type codec by runtime and precision, and measures what lower precision costs.
 
     python -m benchmarks.codec [BUNDLE] [--ticks 150]
 
-Without a bundle it is the full size with seeded numbers: each layer as loud as music makes it, and codebooks of what it
-hears, so that its tokens and its errors are like a trained codec's. What is compared takes turns, a tick each 40 ms as
-in a show: whatever else the machine does, it does to all of them, and the caches are as cold as there.
+Without a bundle the codec has the full size and seeded weights: each layer is scaled by music, and the codebooks are
+taken from its latents, so that its tokens and errors resemble a trained codec's. The runners take turns, one tick each
+40 ms as
+in a show: other load on the machine affects all of them alike, and the caches are as cold as in a show.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ SETUP_SEEDS, MEASURED_SEEDS = (
     range(TEST_SEED + 200_000, TEST_SEED + 200_008),
     range(TEST_SEED + 210_000, TEST_SEED + 210_004),
 )
-"""Clips that the seeded codec is made with, and those that it is tried on."""
+"""Clips that the seeded codec is made with, and those that it is measured on."""
 SETUP_S, MEASURED_S = 1.5, 2.0
 
 
@@ -61,12 +62,12 @@ def music(seeds: range, seconds: float, sample_rate: int) -> Tensor:
 
 @torch.no_grad()
 def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec:
-    """An untrained codec that says something of what it hears: layers are set by data (Mishkin and Matas 2016).
+    """An untrained codec whose layers are scaled by data (Mishkin and Matas 2016); its tokens depend on the sound.
 
     Args:
         config: the sizes.
-        sound: [B, 1, samples], which they are set by.
-        seed: of its numbers.
+        sound: [B, 1, samples], for the scaling.
+        seed: of the weights.
     """
     torch.manual_seed(seed)
     codec = Encodec(config).eval().requires_grad_(False)
@@ -94,7 +95,7 @@ def seeded_codec(config: EncodecConfig, sound: Tensor, seed: int = 0) -> Encodec
 
 
 def _normalize(part: EncodecLayer, x: Tensor) -> Tensor:
-    """Make each convolution's outputs of mean 0 and deviation 1 over what it is given, in order; what comes out."""
+    """Scale each convolution in order so that its output has mean 0 and deviation 1; returns the last output."""
     if isinstance(part, EncodecSequence):
         for inner in part.parts():
             x = _normalize(inner, x)
@@ -117,7 +118,7 @@ def _normalize(part: EncodecLayer, x: Tensor) -> Tensor:
 
 
 def runners(tick: Tick) -> dict[str, Runner]:
-    """What is compared."""
+    """The runners that are compared."""
     data = to_onnx(tick)
     found: dict[str, Runner] = {
         "torch fp32": TorchRunner(tick, torch.device("cpu")),
@@ -133,7 +134,7 @@ def runners(tick: Tick) -> dict[str, Runner]:
 def time_runners(
     compared: dict[str, Runner], ticks: list[dict[str, NDArray[Any]]], reset: Callable[[int], bool]
 ) -> tuple[dict[str, list[float]], dict[str, list[NDArray[Any]]]]:
-    """Run them in turn.
+    """Run the runners in turn.
 
     Args:
         compared: the runners.
@@ -141,7 +142,7 @@ def time_runners(
         reset: whether a new stream begins with the tick of this number.
 
     Returns:
-        The milliseconds of each tick, and what it gave.
+        The milliseconds of each tick, and its output.
     """
     durations: dict[str, list[float]] = {name: [] for name in compared}
     outputs: dict[str, list[NDArray[Any]]] = {name: [] for name in compared}
@@ -159,12 +160,12 @@ def time_runners(
 
 
 def decibels(noise: float) -> float:
-    """A relative loudness of noise as a signal-to-noise ratio."""
+    """A relative noise level as a signal-to-noise ratio in dB."""
     return -20.0 * float(np.log10(max(noise, 1e-12)))
 
 
 def compare(codec: TokenCodec, ticks: int) -> list[str]:
-    """Both halves on music that the codec was not made with; the table's lines."""
+    """Compare the runners on both halves of a codec, with unseen music; returns the table's lines."""
     hop = codec.config.hop
     clips = music(MEASURED_SEEDS, MEASURED_S, codec.config.sample_rate)
     length = int(clips.shape[-1]) // int(2 * hop)
@@ -201,8 +202,8 @@ def _line(half: str, name: str, times: list[float], note: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Measure; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.codec", description=__doc__)
-    parser.add_argument("bundle", nargs="?", help="whose codec; the full-size one with seeded numbers if none is named")
-    parser.add_argument("--ticks", type=int, default=150, help="of each (default: 150)")
+    parser.add_argument("bundle", nargs="?", help="a bundle with a codec; default: full size with seeded weights")
+    parser.add_argument("--ticks", type=int, default=150, help="ticks per runner (default: 150)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # as the torch runtime has it
     try:
@@ -215,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if not isinstance(codec, TokenCodec):
-        print(f"{options.bundle}: its sound is no tokens; name a bundle with a codec", file=sys.stderr)
+        print(f"{options.bundle}: it has a vocoder, no codec; name a bundle with a codec", file=sys.stderr)
         return 2
     print("\n".join(compare(codec, options.ticks)))
     return 0

@@ -1,8 +1,8 @@
-"""Times every network on every runtime and precision that this machine has, side by side in one run.
+"""Times every network on every runtime and precision of this machine, side by side in one run.
 
-`python run_live.py bench engines [--bundle B] [--out DIR]` leaves a table as JSON and Markdown and a plot as PNG. A
-tick is timed with its inputs and its output as arrays on the CPU, as a show has them; all ways to run a network take
-turns tick by tick, so that what else the machine does meanwhile slows all of them.
+`python run_live.py bench engines [--bundle B] [--out DIR]` writes a table as JSON and Markdown and a plot as PNG. A
+tick is timed with its inputs and its output as arrays on the CPU, as in a show. All variants of a network take turns
+tick by tick, so that other load on the machine slows all of them alike.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from export.tensorrt import compile_plan, to_plan
 from streaming.timing import clock
 
 SECONDS = 4.0
-"""How long each network is timed, by all that can run it together."""
+"""How long each network is timed, in seconds, all its variants together."""
 MIN_TICKS = 40
-"""Ticks that are timed however long they take."""
+"""Ticks that are timed at least, however long they take."""
 MEMORY_TICKS = 20
-"""Ticks after which it is looked how much memory a network has come to need."""
+"""Ticks after which the memory of a network is measured."""
 
 
 class Variant(NamedTuple):
-    """One way to run a network: how is "eager" or "compiled" for torch, a provider for ONNX Runtime."""
+    """One way to run a network; `how` is "eager" or "compiled" for torch, and the provider for ONNX Runtime."""
 
     runtime: str
     precision: str
@@ -58,15 +58,15 @@ class Variant(NamedTuple):
 
 
 BASE = Variant("torch", "fp32", "eager")
-"""What the others are compared with."""
+"""The variant that the others are compared with."""
 
 
 def variants(*, rounded: bool, compiled: bool = False) -> Iterator[Variant]:
-    """All that this machine could do for a network, torch's own way first.
+    """The variants that this machine could run a network in, torch's own first.
 
     Args:
-        rounded: it can be had in 8-bit integers.
-        compiled: torch.compile too, where there is no GPU: it takes half a minute for each network and a C++ compiler.
+        rounded: the network exists in 8-bit integers.
+        compiled: include torch.compile without a GPU: it takes half a minute per network and needs a C++ compiler.
     """
     gpu = machine.has_gpu()
     for precision in PRECISIONS["torch"]:
@@ -86,7 +86,7 @@ def variants(*, rounded: bool, compiled: bool = False) -> Iterator[Variant]:
 
 
 def build_file(network: str, folder: Path, variant: Variant) -> bytes:
-    """The file that a way to run a network needs; nothing for torch.
+    """The file that a variant needs; empty for torch.
 
     Raises:
         EngineError: when it cannot be made.
@@ -104,10 +104,10 @@ def build_file(network: str, folder: Path, variant: Variant) -> bytes:
 
 
 def open_runner(network: str, folder: Path, variant: Variant, data: bytes) -> Runner:
-    """A runner of a network in one way.
+    """A runner of a network in one variant.
 
     Raises:
-        EngineError: when it cannot be run here.
+        EngineError: when it cannot run here.
     """
     if variant.runtime == "onnxruntime":
         return OnnxRunner(data, provider=variant.how)
@@ -159,7 +159,7 @@ def time_runners(
 
 
 def memory_growth_mb(network: str, folder: Path, variant: Variant, file: Path) -> float:
-    """By how many MB this process grows when it opens a network and runs it; on a GPU, by how much of its memory."""
+    """How many MB this process grows by when it opens and runs a network; on a GPU, how much GPU memory that takes."""
     here = psutil.Process()
     gpu = device_for().type == "cuda" and variant.how != CPU
     free = torch.cuda.mem_get_info()[0] if gpu else 0
@@ -173,14 +173,14 @@ def memory_growth_mb(network: str, folder: Path, variant: Variant, file: Path) -
 
 
 def memory_growth_in_child(network: str, folder: Path, variant: Variant, file: Path) -> float | None:
-    """The same in a process of its own; None where it fails."""
+    """The same in a process of its own; None where that fails."""
     command = [sys.executable, "-m", "benchmarks.engines", str(folder), "--weigh", network, *variant, str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     return float(done.stdout) if done.returncode == 0 else None
 
 
 def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -> dict[str, Any]:
-    """The whole table.
+    """Measure the whole table.
 
     Args:
         folder: the bundle's.
@@ -188,7 +188,7 @@ def measure(folder: Path, seconds: float = SECONDS, *, compiled: bool = False) -
         compiled: see `variants`.
 
     Returns:
-        `machine`: what it is; `bundle`; `rows`: network, way, times, memory and parity, or why it could not be run.
+        `machine`: what it is; `bundle`; `rows`: network, variant, times, memory and parity, or why it could not run.
     """
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as cache:
@@ -237,20 +237,20 @@ def _measure_network(network: str, folder: Path, cache: Path, seconds: float, co
 
 
 def entry(found: dict[str, Any]) -> dict[str, Any]:
-    """What the history keeps of it: the medians."""
+    """What the history keeps of a table: the medians."""
     steps = {f"{row['network']} {row['way']}": row["step_ms"]["p50"] for row in found["rows"] if "step_ms" in row}
     return {"bench": "engines", "at": found["at"], "commit": commit_hash(), "host": found["machine"], "p50_ms": steps}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and leave the table; returns the exit status."""
+    """Measure and write the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="run_live.py bench engines", description=__doc__)
     parser.add_argument("bundle", nargs="?", default="default", help="name of a shipped bundle, or a folder")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed")
-    parser.add_argument("--out", type=Path, default=Path("recordings"), help="where the table is left")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each network is timed, in seconds")
+    parser.add_argument("--out", type=Path, default=Path("recordings"), help="folder for the table and the plot")
     parser.add_argument("--history", action="store_true", help="append the medians to docs/bench-history.jsonl")
     parser.add_argument(
-        "--compiled", action="store_true", help="torch.compile too without a GPU: half a minute a network"
+        "--compiled", action="store_true", help="include torch.compile without a GPU: half a minute per network"
     )
     parser.add_argument("--weigh", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

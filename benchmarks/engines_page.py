@@ -1,4 +1,4 @@
-"""What `benchmarks.engines` measured, for people: a table in Markdown, a plot, and all of it as JSON."""
+"""Writes what `benchmarks.engines` measured: a table in Markdown, a plot, and all of it as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEAD = "| network | runtime | p50 ms | p99 ms | times torch's speed | memory MB
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The table."""
+    """The table as Markdown."""
     about = found["machine"]
     on = [about["cpu"], f"{about['cores']} cores", about["gpu"]["name"] if about["gpu"] else "no GPU"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
@@ -48,7 +48,7 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """The plot: a bar to the median of each, a line on to the 99th percentile.
+    """Draw the plot: a bar to the median, a line on to the 99th percentile.
 
     Raises:
         OSError: when it cannot be written.
@@ -90,7 +90,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
 
 def leave(found: dict[str, Any], folder: Path) -> list[Path]:
-    """Write all three; returns what was written. Without matplotlib there is no plot, and a line says so.
+    """Write all three; returns their paths. Without matplotlib there is no plot, and a line says so.
 
     Raises:
         OSError: when the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Benchmarks: whole performances with the real processes, and a table from their own reports."""
+"""Benchmarks of whole shows with the real processes; their tables come from the shows' own reports."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from streaming.timing import clock
 
 SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}
 ROUNDS = 3
-"""How often each runtime's turn comes when whole performances are compared."""
+"""Shows per runtime when runtimes are compared."""
 HISTORY = CHECKOUT / "docs" / "bench-history.jsonl"
 
 
 def bench(command: Command) -> int:
-    """Run one benchmark, print its table, and append it to the history if that was asked for.
+    """Run one benchmark and print its table; append it to the history where asked.
 
     Returns:
-        The performance's exit status.
+        The show's exit status.
     """
     which, seconds = command.target, command.seconds or command.show.duration_s or SECONDS[command.target]
     show = settings(command.show, seconds)
@@ -49,10 +49,10 @@ def bench(command: Command) -> int:
 
 
 def compare(command: Command, show: Show) -> int:
-    """Perform the same show on every runtime that can run here, in turns, and print their figures side by side.
+    """Run the same show on every runtime that can run here, in turns, and print their figures side by side.
 
     Returns:
-        The exit status of the first performance that did not close cleanly, else 0.
+        The exit status of the first show that did not close cleanly, else 0.
 
     Raises:
         UserError: when fewer than two runtimes can run here.
@@ -75,10 +75,10 @@ def compare(command: Command, show: Show) -> int:
 
 
 def side_by_side(reports: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Markdown: the medians of each runtime's performances; ticks and underruns are the worst of them.
+    """The comparison as Markdown: medians of each runtime's shows; for missed ticks and underruns the worst.
 
     Args:
-        reports: runtime -> reports of the same show; the first runtime's step times are what the others are beside.
+        reports: runtime -> reports of the same show; the first runtime is what the others are compared with.
     """
     first = next(iter(reports))
     some = reports[first][0]
@@ -171,13 +171,13 @@ def entry(which: str, done: Performance) -> dict[str, Any]:
 
 
 def append_history(path: Path, line: dict[str, Any]) -> None:
-    """Add one line of JSON."""
+    """Append one line of JSON."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def commit_hash() -> str | None:
-    """The short hash of the checkout's commit, None outside of git."""
+    """The short hash of the checkout's commit; None outside of git."""
     try:
         done = subprocess.run(
             ["git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"],

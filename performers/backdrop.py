@@ -1,4 +1,4 @@
-"""What is behind the player: a random wall, room, stage or blur, and sometimes something that moves slowly."""
+"""What is behind the player: a random wall, room, stage or blur, and sometimes slowly drifting things."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def draw_backdrop(rng: np.random.Generator, height: int, width: int) -> Image:
 
 
 class Clutter:
-    """Soft things that drift behind the player, never faster than a few percent of the frame per second.
+    """Blurred things that drift behind the player, at most a few percent of the frame per second.
 
     Args:
-        rng: where everything about it is drawn from.
+        rng: all random choices come from it.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -106,7 +106,7 @@ class Clutter:
         ]
 
     def draw(self, canvas: Canvas, t_s: float) -> None:
-        """Draw it as it is at a time."""
+        """Draw the things as they are at a time."""
         height, width = canvas.image.shape[:2]
         for x, y, w, h, swing, period, phase, colour in self._things:
             now = x + swing * math.sin(2.0 * math.pi * t_s / period + phase)

@@ -1,4 +1,4 @@
-"""The player's body: at any time of a score, where every joint and every moving part of the instrument is."""
+"""The player's body: where every joint and every moving part of the instrument is, at any time of a score."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THIGH, SHIN = 0.245, 0.245
 SHOULDER, HIP = 0.105, 0.06
 """Lengths in units of the player's height; a seed varies them by a few percent."""
 BREATH = 0.0012
-"""Amplitude of breathing: all that moves in a rest."""
+"""Amplitude of breathing, the only motion in a rest."""
 
 _IK = np.array(
     [
@@ -36,7 +36,8 @@ class BodyPose:
 
     Attributes:
         points: float64 [24, 3], rows named by `gestures.JOINTS`; x to the viewer's right, y up from the floor, z
-            towards the viewer, 1 is the height of the standing player.
+            towards the
+            viewer; 1 is the height of the standing player.
         pressed: how far the left and right hand press a key, 0..1 (keys only).
         tilt: swing of each drum piece in radians (drums only).
     """
@@ -52,7 +53,7 @@ class BodyPose:
 
 
 def _activity(score: Score) -> Track:
-    """0 in rests, 1 while playing: what sways comes back to its place before a rest begins."""
+    """0 in rests and 1 while playing; sway returns to zero before a rest begins."""
     keys: list[Key] = [(-1.0, (1.0,), SMOOTH)]
     for start, stop in score.rests:
         keys += [(max(keys[-1][0], start - 0.5), (1.0,), SMOOTH), (start, (0.0,), SMOOTH)]
@@ -63,7 +64,7 @@ def _activity(score: Score) -> Track:
 
 
 def _accent(score: Score) -> Track:
-    """A small dip of head and trunk with each onset, in proportion to its strength."""
+    """A small dip of head and trunk at each onset, in proportion to its strength."""
     strength: dict[float, float] = {}
     for note in score.notes:
         strength[note.onset_s] = max(strength.get(note.onset_s, 0.0), note.velocity)
@@ -147,7 +148,7 @@ class Body:
         points[_IK[:, 1]] = root + line * along[:, None] + pole * out[:, None]
 
     def pose(self, t_s: float) -> BodyPose:
-        """The body at a time, exactly; times may be asked for in any order.
+        """The exact pose at a time; times may be asked for in any order.
 
         Args:
             t_s: seconds from the start of the performance.

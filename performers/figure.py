@@ -1,4 +1,4 @@
-"""The drawing of a player's body: how a person looks, and the strokes that make one out of projected joints."""
+"""Draws a player's body: how a person looks, and the shapes between projected joints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Appearance:
     """How a person is built and dressed.
 
     Args:
-        rng: where everything is drawn from.
+        rng: all random choices come from it.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:

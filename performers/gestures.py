@@ -1,4 +1,4 @@
-"""How each instrument is played: where hands, feet and moving parts are at any time, to meet the score exactly.
+"""How each instrument is played: positions of hands, feet and moving parts at any time, exactly on the score.
 
 Space is the body's own: x to the viewer's right when the player faces the viewer, y up from the floor, z towards the
 viewer; 1 is the height of the standing player. The player's right hand is therefore at negative x.
@@ -22,10 +22,13 @@ JOINTS = (
     *("left_hand", "right_hand", "left_hip", "right_hip", "left_knee", "right_knee", "left_foot", "right_foot"),
     *("left_toe", "right_toe", "left_tip", "right_tip", "low_end", "high_end", "side", "frog", "beater"),
 )
-"""Names of a pose's points. `tip`: end of the stick, of the bow (right) or of the fingers; `low_end`, `high_end` and
-`side`: the axis and the width direction of an instrument that is held; elsewhere the ends are where the lowest and the
-highest pitch are played, on a drum kit the snare and the hi-hat, of a dancer pelvis and head; `frog`: the bow's end in
-the hand; `beater`: the head of the kick drum's beater. What an instrument has not got lies on a hand or foot."""
+"""Names of a pose's points.
+
+`tip`: end of the stick, of the bow (right) or of the fingers. `low_end`, `high_end` and `side`: axis and width
+direction of an instrument that is held; otherwise the ends are where the lowest and the highest pitch are played, on a
+drum kit snare and hi-hat, of a dancer pelvis and head. `frog`: the bow's end in the hand. `beater`: head of the kick
+drum's beater. Points that an instrument lacks lie on a hand or foot.
+"""
 J = {name: index for index, name in enumerate(JOINTS)}
 
 Points = NDArray[np.float64]
@@ -38,19 +41,19 @@ DRUM_PLACES: tuple[Vector, ...] = (
     (-0.125, 0.36, 0.28),
     (-0.29, 0.60, 0.34),
 )
-"""Where the stick's tip meets each of `DRUM_PIECES`; for the kick, the middle of the head that the beater meets."""
+"""Where the stick's tip meets each of `DRUM_PIECES`; for the kick, the centre of the head that the beater meets."""
 KEY_HEIGHT, KEY_DEPTH, KEYBOARD_WIDTH = 0.43, 0.24, 0.66
 """Height of the keys, their distance from the body, and the width over which `PITCH_RANGE` is spread."""
 AIR_HEIGHT, AIR_REACH = 0.44, 0.54
-"""Height of the right hand at the lowest pitch of the air, and the height over which the others are spread."""
+"""Height of the right hand at the lowest pitch of the air, and the height over which the other pitches are spread."""
 AIR_ROD = -0.37, 0.20
-"""Where the upright antenna stands, x and z: its lower and its upper ball are as high as the ends of that reach."""
+"""Position of the upright antenna, x and z; its balls are as high as the lowest and the highest pitch."""
 STICK_LENGTH = 0.20
 BEATER_LENGTH = 0.13
 
 
 def place_of(note: Note, kind: str) -> float:
-    """A pitch's place in its kind's range, 0 (lowest) to 1 (highest); 0 for drums."""
+    """A note's pitch within its kind's range, 0 (lowest) to 1 (highest); 0 for drums."""
     if kind not in PITCH_RANGE:
         return 0.0
     low, high = PITCH_RANGE[kind]
@@ -71,13 +74,13 @@ def off(point: Points, x: float, y: float, z: float) -> Points:
 
 @dataclass
 class Stance:
-    """How a kind stands: seated or not, where the feet are, and how the whole body moves with the music.
+    """How a kind stands or sits, and how the whole body moves with the music.
 
     Attributes:
-        pelvis: resting place of the pelvis [3].
-        foot: resting place of the left foot [3]; the right one mirrors it.
+        pelvis: resting position of the pelvis [3].
+        foot: resting position of the left foot [3]; the right one mirrors it.
         lean: forward lean of the trunk in radians.
-        nod, sway: how strongly the head and the trunk follow the music, 0 to about 1.
+        nod, sway: how strongly head and trunk follow the music, 0 to about 1.
     """
 
     pelvis: Vector
@@ -101,7 +104,7 @@ class Gesture(Protocol):
     stance: Stance
 
     def shift(self, t_s: float) -> Vector:
-        """How far the whole body is from its resting place."""
+        """Displacement of the whole body from its resting position."""
 
     def fill(self, t_s: float, points: Points, extras: MovingParts) -> None:
         """Set hands, tips, feet and instrument; the trunk's points are already there."""
@@ -220,7 +223,7 @@ def string_and_stop(pitch: float) -> tuple[int, float]:
 
 
 class Strings:
-    """A bow whose direction changes at each onset; which string it is on and where that is stopped is the pitch.
+    """A bow that changes direction at each onset; the string and where it is stopped give the pitch.
 
     After a rest the bow is lifted and laid on the string at the onset, as players breathe before they enter.
     """
@@ -329,11 +332,11 @@ class Strings:
 class Air:
     """Two hands in the air before a box with antennas: height is pitch, size and speed of the sweeps are strength.
 
-    The right hand keeps its height while it sweeps, over nearly the whole reach of an arm, beside an antenna as high as
-    that reach, so that it can be read.
+    The right hand keeps its height while it sweeps, over nearly the whole reach of an arm, beside an antenna of that
+    height, so that the pitch can be read.
 
-    A note begins as a conductor's beat does: the hands lift, fall, and are stopped in the air at its moment, the right
-    one already at the new pitch. A gesture that only began with the sound could be answered by nobody in time.
+    A note begins as a conductor's beat does: the hands lift, fall, and stop at its onset, the right one already at the
+    new pitch. A gesture that began only with the sound could not be answered in time.
     """
 
     def __init__(self, score: Score, rng: np.random.Generator) -> None:
@@ -374,7 +377,7 @@ class Air:
 
 
 class Dance:
-    """Steps that land, hands that meet and an arm thrown to its full length, each exactly on its note."""
+    """Steps that land, hands that clap and an arm thrown to its full length, each exactly on its note."""
 
     def __init__(self, score: Score, rng: np.random.Generator) -> None:
         self.stance = Stance((0.0, 0.505, 0.0), (0.085, 0.035, 0.0), lean=0.03, nod=0.8, sway=0.7)
@@ -451,4 +454,4 @@ GESTURES: dict[str, type[Drums] | type[Keys] | type[Strings] | type[Air] | type[
     "air": Air,
     "dance": Dance,
 }
-"""The way each kind is played."""
+"""How each kind is played."""

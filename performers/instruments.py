@@ -1,4 +1,4 @@
-"""The drawing of the instruments: a drum kit, a keyboard, a violin or cello with its bow, a box with antennas."""
+"""Draws the instruments: a drum kit, a keyboard, a violin or cello with its bow, a box with antennas."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _tilted(centre: NDArray[np.float64], radius: float, angle: float) -> NDArray
 
 
 class Kit:
-    """Instruments as one person owns them: colours and small differences.
+    """One person's instruments: colours and small differences.
 
     Args:
-        rng: where everything is drawn from.
+        rng: all random choices come from it.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Anti-aliased shapes with sub-pixel places: everything in the picture is drawn with these."""
+"""Anti-aliased shapes at sub-pixel positions; every frame is drawn with them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CIRCLE: Points2 = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
 class Canvas:
-    """A picture that is drawn under a light: every colour goes through the light's table before it is drawn.
+    """A picture that is drawn under a light: the light's table is applied to every colour.
 
     Args:
         image: uint8 [H, W, 3] that is drawn into.
-        tone: uint8 [256, 3], what the light makes of each value of each channel.
+        tone: uint8 [256, 3], the light's output for each value of each channel.
     """
 
     def __init__(self, image: Image, tone: NDArray[np.uint8]) -> None:
@@ -39,7 +39,7 @@ class Canvas:
         self._tables: list[list[int]] = tone.T.tolist()
 
     def lit(self, colour: Colour) -> Colour:
-        """A colour as the light shows it."""
+        """A colour under the light."""
         blue, green, red = self._tables
         return blue[colour[0]], green[colour[1]], red[colour[2]]
 
@@ -61,7 +61,7 @@ class Canvas:
 
 
 class Recording(Canvas):
-    """Remembers what is drawn, to draw it again in every frame: what stands still is projected only once.
+    """Stores what is drawn and draws it again in every frame, so that things that stand still are projected once.
 
     Args:
         like: a canvas with the same light.

@@ -1,4 +1,4 @@
-"""The synthetic performer: a kind and a seed give a score, a body that plays it and a picture of it at any time."""
+"""The synthetic performer: a kind and a seed give a score, a body that plays it, and a frame at any time."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ LABEL_NAMES: tuple[str, ...] = (
 """What each of a label's 34 numbers is.
 
 0..27: x (rightwards) and y (downwards) of fourteen points in sides of the square that
-`streaming.vision.frame_features.fit_square` makes of the frame, clipped to 0..1; 28..32: one-hot kind; 33: place of the
-last pitch begun in its kind's range, 0 for drums and before the first note. In a mirrored picture left and right keep
-their part in the playing (the right hand is the one with the bow), except for a dancer, whose left and right are those
-that are seen.
+`streaming.vision.frame_features.fit_square` makes of the frame, clipped to 0..1. 28..32: one-hot kind. 33: place of the
+latest pitch in its kind's range, 0 for drums and before the first note. In a mirrored picture left and right keep their
+role in the playing (the right hand holds the bow), except for a dancer, whose left and right are those that are seen.
 """
 
 _FORM = re.compile(r"performer(?::(?P<kind>[^@]*))?(?:@(?P<seed>.*))?")
 
 
 class UnknownPerformerError(ValueError):
-    """No such performer: what is wrong, where, and how to fix it."""
+    """There is no such performer: what is wrong, where, and the fix."""
 
 
 def parse_performer(text: str) -> tuple[str | None, int | None]:
-    """Read the command line's form `performer[:strings|keys|drums|air|dance][@SEED]`.
+    """Read `performer[:strings|keys|drums|air|dance][@SEED]`, as it is typed on the command line.
 
     Args:
         text: what was typed.
@@ -49,7 +48,7 @@ def parse_performer(text: str) -> tuple[str | None, int | None]:
         The kind and the seed, each None where it was not given.
 
     Raises:
-        UnknownPerformerError: when it is none of that.
+        UnknownPerformerError: for anything else.
     """
     found = _FORM.fullmatch(text.strip())
     if found is None:
@@ -67,12 +66,12 @@ class SyntheticPerformer:
     """A rendered player whose motion and music belong together.
 
     Args:
-        kind: one of `score.KINDS`, or None to draw it from the seed.
-        seed: the same kind, seed and duration give the same performance and the same pictures.
+        kind: one of `kinds.KINDS`, or None to draw it from the seed.
+        seed: the same kind, seed and duration give the same performance and the same frames.
         size: width and height of the frames in pixels.
         duration_s: length of the performance; afterwards the player stands still.
         periodic: play the same gesture at every beat.
-        undisturbed: nothing else moves; see `performers.scene.PerformerScene`.
+        undisturbed: camera, light and background are steady; see `performers.scene.PerformerScene`.
 
     Raises:
         ValueError: for an unknown kind, a size below 16 x 16, or a duration that is not positive.
@@ -99,7 +98,7 @@ class SyntheticPerformer:
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:
-        """The picture at a time, which is the middle of its exposure; any order of times.
+        """The frame at a time, which is the middle of its exposure; times may be asked for in any order.
 
         Args:
             t_s: seconds from the start of the performance.
@@ -110,7 +109,7 @@ class SyntheticPerformer:
         return self.scene.render(self.body, t_s, self.size)
 
     def labels(self, t_s: float) -> NDArray[np.float32]:
-        """What is true in the picture at a time.
+        """The true labels of the frame at a time.
 
         Args:
             t_s: seconds from the start of the performance.
@@ -125,7 +124,7 @@ class SyntheticPerformer:
         return np.concatenate([square.ravel(), one_hot, [pitch]]).astype(np.float32)
 
     def places(self, t_s: float, joints: Sequence[str]) -> NDArray[np.float64]:
-        """Where joints are in the picture at a time.
+        """Positions of joints in the frame at a time.
 
         Args:
             t_s: seconds from the start of the performance.
@@ -133,7 +132,7 @@ class SyntheticPerformer:
 
         Returns:
             float64 [N, 2], x rightwards and y downwards, in sides of the square that
-            `streaming.vision.frame_features.fit_square` makes of the frame; below 0 and above 1 beyond it.
+            `streaming.vision.frame_features.fit_square` makes of the frame; below 0 or above 1 outside of it.
         """
         names = list(joints)
         if self.kind == "dance" and self.scene.mirror:

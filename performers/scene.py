@@ -1,4 +1,4 @@
-"""Everything random about a picture (person, clothes, place, camera, light, noise) and a frame of it at any time."""
+"""The random look of a performance (person, clothes, place, camera, light, noise), and a frame of it at any time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from performers.kinds import KINDS
 from performers.paint import Canvas, Image, Points2, Recording
 
 _MARGIN = 0.03
-"""How much of the frame's height a hand-held camera may move."""
+"""Largest movement of a hand-held camera, as a share of the frame's height."""
 _FRAMINGS: dict[str, tuple[tuple[float, ...], ...]] = {
     "drums": ((0.0, 0.37, 0.12, 1.04), (-0.02, 0.44, 0.15, 0.68), (-0.02, 0.42, 0.22, 0.54)),
     "keys": ((0.0, 0.41, 0.10, 0.90), (0.0, 0.46, 0.16, 0.70), (0.0, 0.46, 0.22, 0.56)),
@@ -42,7 +42,7 @@ class CameraView:
         distance: from the camera to the target, in heights of the player.
         skew: roll, mirror and skew of the picture [2, 2].
         span: height of the picture at the target.
-        shift: place of the target in the picture, from its middle, in heights of the picture [2].
+        shift: position of the target from the picture's centre, in heights of the picture [2].
     """
 
     target: NDArray[np.float64]
@@ -144,7 +144,7 @@ class PerformerScene:
         self._shake_phases = rng.uniform(0.0, 2.0 * math.pi, (2, 2))
 
     def kept(self, size: tuple[int, int], view: CameraView) -> dict[str, Recording]:
-        """Where the drawings of what stands still are kept, for one size of picture and one camera."""
+        """The recorded drawings of things that stand still, for one picture size and one camera."""
         if self._recordings_of != (size, id(view)):
             self._recordings_of, self._recordings = (size, id(view)), {}
         return self._recordings
@@ -155,7 +155,7 @@ class PerformerScene:
         return self._undisturbed or not (self._shake or self._flicker[0] or self._clutter)
 
     def view(self, body: Body) -> CameraView:
-        """The camera; where it looks depends on whether the player holds a violin or a cello."""
+        """The camera; what it looks at depends on whether the player holds a violin or a cello."""
         cello = self.kind == "strings" and bool(getattr(body.gesture, "cello", False))
         if cello not in self._views:
             name = ("cello" if cello else "violin") if self.kind == "strings" else self.kind
@@ -168,11 +168,11 @@ class PerformerScene:
         return self._views[cello]
 
     def _around(self, t_s: float) -> float:
-        """The time for all that is no player."""
+        """The time for everything but the player."""
         return 0.0 if self._undisturbed else t_s
 
     def moved(self, t_s: float) -> NDArray[np.float64]:
-        """How far the camera's own movement carries the picture, in picture heights [2]."""
+        """Displacement of the picture by the camera's own movement, in picture heights [2]."""
         if self._shake == 0.0:
             return np.zeros(2)
         waves = np.sin(self._shake_rates * self._around(t_s) + self._shake_phases)
@@ -233,7 +233,7 @@ class PerformerScene:
 
     @staticmethod
     def _blurred(canvas: Canvas, brush: _FramePainter, poses: list[BodyPose], places: list[Points2]) -> None:
-        """The moving parts, averaged over two or three moments within the part of the picture they touch."""
+        """Draw the moving parts as the mean of two or three moments, within the region they touch."""
         spots = np.concatenate(places)
         height, width = canvas.image.shape[:2]
         reach = 0.13 * brush.unit + 3.0
@@ -254,7 +254,7 @@ class PerformerScene:
         clean[:] = mean
 
     def _sensor(self, image: Image, t_s: float) -> Image:
-        """Softness, flicker and noise."""
+        """Add softness, flicker and noise."""
         if self._soft:
             image = cv2.GaussianBlur(image, (3, 3), self._soft)
         depth, rate = self._flicker
@@ -280,7 +280,7 @@ def _noise(height: int, width: int, sigma: float) -> tuple[Image, Image]:
 
 
 class _FramePainter:
-    """Draws one frame's player: first what hardly moves, then what is blurred by its motion."""
+    """Draws the player of one frame: first what hardly moves, then what is blurred by its motion."""
 
     def __init__(
         self, scene: PerformerScene, view: CameraView, size: tuple[int, int], moved: NDArray[np.float64]
@@ -294,7 +294,7 @@ class _FramePainter:
         return self.view.project(points, self.size, self.offset)
 
     def stand(self, canvas: Canvas, name: str, draw: Callable[[Canvas, Project], None]) -> None:
-        """Draw what never moves in the body's space: projected once, then moved with the camera."""
+        """Draw what never moves in the body's space: it is projected once, then moved with the camera."""
         recording = self._kept.get(name)
         if recording is None:
             recording = self._kept[name] = Recording(canvas)

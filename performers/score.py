@@ -1,4 +1,4 @@
-"""What a synthetic performer plays: notes and still moments drawn from a seed, before anything moves or sounds."""
+"""What a synthetic performer plays: notes and rests, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Note:
     Attributes:
         onset_s: start in seconds from the start of the performance.
         duration_s: how long it is held (struck sounds ring on by themselves).
-        pitch: MIDI number (69 = 440 Hz); for drums an index into `DRUM_PIECES`.
+        pitch: MIDI number (69 = 440 Hz); for drums an index into `kinds.DRUM_PIECES`.
         velocity: strength, 0 (inaudible) to 1 (as hard as possible).
         effector: the limb that makes it: `LEFT`, `RIGHT` or `FOOT`.
     """
@@ -84,7 +84,7 @@ def _rests(rng: np.random.Generator, duration_s: float) -> tuple[tuple[float, fl
 
 
 def _resting(rests: tuple[tuple[float, float], ...], start: float, end: float) -> bool:
-    """Whether an interval touches a rest; rests are in order and apart, so one bisection finds the only candidates."""
+    """Whether an interval touches a rest; the rests are in order and apart, so one bisection finds the candidates."""
     place = bisect_right(rests, (end,))
     return any(start < stop and end > begin for begin, stop in rests[max(0, place - 2) : place + 1])
 
@@ -195,10 +195,10 @@ def draw_score(kind: str, seed: int, duration_s: float, *, periodic: bool = Fals
     """Draw a performance.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `kinds.KINDS`.
         seed: any non-negative integer.
         duration_s: length in seconds, positive.
-        periodic: the same gesture at every beat and no rests, so that what comes can be known.
+        periodic: the same gesture at every beat and no rests, so that each note can be predicted.
 
     Returns:
         The score; the same arguments always give the same one.

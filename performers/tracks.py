@@ -1,4 +1,4 @@
-"""Movement as keyframes: a track is a path in time with a shape for each segment, read at any time in any order."""
+"""Motion as keyframes: a track is a path in time with a shape for each segment, read at any time in any order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SMOOTH, STRIKE, BOUNCE, BOW = range(4)
 """Shapes of a segment: at rest at both ends; fastest at its end; fastest at its start; an even draw with a swell."""
 
 LEAD_S = 0.25
-"""A limb starts to prepare at most this long before its note."""
+"""A limb starts to prepare at most this many seconds before its note."""
 DESCENT_S = 0.08
-"""The fast last part of a strike."""
+"""Length of the fast last part of a strike, in seconds."""
 _RAMP, _RAMP_S, _LONGEST_RAMP = 0.06, 0.06, 0.3
 """How an even draw starts and stops: within this share of its length, or within so many seconds if that is more."""
 _SWELL = 0.3
@@ -26,7 +26,7 @@ Key = tuple[float, Sequence[float], int]
 
 
 def ease(shape: int, s: float, length_s: float = 1.0) -> float:
-    """Fraction of the way at fraction `s` (0..1) of a segment's time, which lasts `length_s` seconds."""
+    """Progress along a segment (0..1) at fraction `s` (0..1) of its time, which lasts `length_s` seconds."""
     if shape == SMOOTH:
         return s * s * (3.0 - 2.0 * s)
     if shape == STRIKE:
@@ -59,7 +59,7 @@ class Track:
         self._shapes = [key[2] for key in keys]
 
     def at(self, t_s: float) -> list[float]:
-        """The value at a time; before the first key and after the last it stands still."""
+        """The value at a time; constant before the first key and after the last."""
         index = bisect.bisect_right(self._times, t_s)
         if index == 0:
             return list(self._values[0])

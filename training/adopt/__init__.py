@@ -1,1 +1,1 @@
-"""Published networks into a bundle: codecs, flow, diffusion, front ends."""
+"""Takes published networks over into a bundle: codecs, flow, diffusion, front ends."""

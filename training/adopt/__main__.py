@@ -4,9 +4,8 @@
     python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
     python -m training.adopt picture stabilityai/sd-turbo --prompt "a charcoal drawing" --out BUNDLE
 
-Both of the codec's file layouts are read: Transformers' (`config.json`, `model.safetensors`) and audiocraft's own
-(`compression_state_dict.bin`). What is written is the bundle's: safetensors, hashed in its manifest. A licence is
-shown first, and has to be accepted. A codec that looks ahead is heard later; how much is said here and in every report.
+The licence is shown first and must be accepted. A codec with look-ahead adds latency; how much is said here and in
+every report.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ AUTOENCODER, PROMPT = "madebyollin/taesd", "an oil painting, rich colours, maste
 def main(arguments: list[str] | None = None) -> int:
     """Adopt a network; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
-    parser.add_argument("network", choices=("codec", "flow", "picture"))
+    parser.add_argument("network", choices=("codec", "flow", "picture"), help="what to adopt; picture: the painter")
     parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
     parser.add_argument(
         "--look-ahead",
         choices=tuple(LOOK_AHEADS),
         default="exact",
-        help="codec: token frames of 20 ms that it waits for; exact: all that it looks at, 3",
+        help="codec: token frames of 20 ms to wait for; exact: all that it depends on (3)",
     )
-    parser.add_argument("--audiocraft", action="store_true", help="codec: have the installed audiocraft load it")
+    parser.add_argument("--audiocraft", action="store_true", help="codec: load it with an installed audiocraft")
     parser.add_argument(
         "--layout", default="", help=f"flow: {', '.join(LAYOUTS)}, or a JSON manifest; default: FILE.json beside it"
     )
-    parser.add_argument("--prompt", default=PROMPT, help="picture: in words, what is painted; it cannot change live")
+    parser.add_argument("--prompt", default=PROMPT, help="picture: what to paint, in words; it is fixed in the bundle")
     parser.add_argument("--autoencoder", default=AUTOENCODER, help="picture: a folder, or OWNER/NAME; default: TAESD")
-    parser.add_argument("--side", type=int, default=512, help="picture: of the squares it paints, in pixels")
-    parser.add_argument("--offline", action="store_true", help="never ask the hub: only what is on this machine")
-    parser.add_argument("--accept-licence", action="store_true", help="having read it")
+    parser.add_argument("--side", type=int, default=512, help="picture: side of the painted squares, a multiple of 64")
+    parser.add_argument("--offline", action="store_true", help="never ask the hub; use only what is on this machine")
+    parser.add_argument("--accept-licence", action="store_true", help="accept the licence that is shown")
     options = parser.parse_args(arguments)
     source, out, accepted = options.source, options.out, options.accept_licence
     try:
@@ -54,8 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.network == "picture":
             from training.adopt.diffusion import DiffusionSettings, adopt_picture
 
-            wish = DiffusionSettings(options.prompt, options.autoencoder, options.side)
-            lines = adopt_picture(source, wish, out, offline=options.offline, accepted=accepted)
+            settings = DiffusionSettings(options.prompt, options.autoencoder, options.side)
+            lines = adopt_picture(source, settings, out, offline=options.offline, accepted=accepted)
         else:
             how = {"offline": options.offline, "accepted": accepted, "audiocraft": options.audiocraft}
             lines = adopt_codec(source, options.look_ahead, out, **how)

@@ -1,7 +1,7 @@
-"""Takes a codec over from audiocraft itself, where that package is: by its name there, or as an object.
+"""Loads a codec through an installed audiocraft, by its name there or as an object.
 
-It is not needed for audiocraft's checkpoints, which `training.adopt` reads without it. A stereo codec of MusicGen's is
-its mono codec on the left and on the right; the mono codec is what is taken.
+It is not needed for audiocraft's checkpoints, which `training.adopt.codec` reads without it. A stereo codec of MusicGen
+is its mono codec, once for the left and once for the right channel; the mono codec is taken.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def model_of(name: str) -> Any:
     """Audiocraft's compression model of a name or a file.
 
     Raises:
-        PublishedError: when audiocraft is not here, or does not give it.
+        PublishedError: when audiocraft is not installed, or cannot load it.
     """
     try:
         models = importlib.import_module("audiocraft.models")
@@ -61,7 +61,7 @@ def parts_of(model: Any, look_ahead: int) -> tuple[EncodecConfig, dict[str, Tens
 
 
 def _plain(cfg: Any) -> Any:
-    """Audiocraft's configuration as it is in its checkpoints: text, or plain values."""
+    """Audiocraft's configuration as in its checkpoints: text, or plain values."""
     if isinstance(cfg, str | dict):
         return cfg
     try:
@@ -71,10 +71,10 @@ def _plain(cfg: Any) -> Any:
 
 
 def resolve_config(text: Any) -> dict[str, Any]:
-    """A configuration in YAML, with what it takes over from elsewhere in it (`${encodec.causal}`) put in.
+    """A YAML configuration as plain values, with its references (`${encodec.causal}`) replaced.
 
     Raises:
-        PublishedError: when it is none.
+        PublishedError: when it is no configuration.
     """
     try:
         values = yaml.safe_load(text) if isinstance(text, str) else text

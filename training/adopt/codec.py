@@ -31,9 +31,9 @@ LOOK_AHEADS = {"0": 0, "1": 1, "2": 2, "exact": EXACT}
 
 @dataclass(frozen=True)
 class PublishedCodec:
-    """A published codec: its sizes, its tensors as `models.codec.encodec` names them, and on what terms it may be used.
+    """A published codec: its sizes, its tensors as `models.codec.encodec` names them, its licence and source.
 
-    A stereo MusicGen has the same mono codec, which it uses on the left and on the right.
+    A stereo MusicGen has the same mono codec, used once for the left and once for the right channel.
     """
 
     config: EncodecConfig
@@ -44,15 +44,15 @@ class PublishedCodec:
 
 
 def read_published(source: str, look_ahead: int = EXACT, offline: bool = False) -> PublishedCodec:
-    """Read a published codec, in whichever of the two layouts it has.
+    """Read a published codec, in either of the two file layouts.
 
     Args:
-        source: a folder, or OWNER/NAME of the hub.
+        source: a folder, or OWNER/NAME on the hub.
         look_ahead: see `EncodecConfig`.
         offline: never ask the hub.
 
     Raises:
-        PublishedError: when it is not there or cannot be used.
+        PublishedError: when it is missing or cannot be used.
     """
     stereo = False
     folder = fetch(source, offline, (*TRANSFORMERS, AUDIOCRAFT, CARD))
@@ -96,7 +96,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _package(path: Path) -> dict[str, Any]:
-    """Audiocraft's checkpoint. It is a pickle: only tensors and plain values are let out of it, nothing in it runs."""
+    """Audiocraft's checkpoint, a pickle: the restricted reader returns tensors and plain values, and runs no code."""
     try:
         package = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except Exception as error:  # whatever a damaged or hostile archive makes the restricted reader raise
@@ -126,7 +126,7 @@ def encodec_of(published: PublishedCodec) -> Encodec:
     """The codec as a network.
 
     Raises:
-        PublishedError: when its tensors are not those of its sizes.
+        PublishedError: when its tensors do not fit its sizes.
     """
     network = Encodec(published.config)
     wanted = network.state_dict()
@@ -142,13 +142,13 @@ def encodec_of(published: PublishedCodec) -> Encodec:
 
 
 def from_audiocraft(source: str, look_ahead: int = EXACT, offline: bool = False) -> PublishedCodec:
-    """A codec that audiocraft itself, where it is installed, loads by name or file.
+    """A codec that an installed audiocraft loads by name or file.
 
     Raises:
-        PublishedError: when it is not there or cannot be used.
+        PublishedError: when it is missing or cannot be used.
     """
     if offline and not Path(source).exists():
-        raise PublishedError("audiocraft asks the hub itself, and --offline was said; name a file")
+        raise PublishedError("audiocraft would ask the hub, but --offline was given; name a file")
     config, tensors, stereo = parts_of(model_of(source), look_ahead)
     return PublishedCodec(config, tensors, licence_of(source, Path(source).parent), source, stereo)
 
@@ -167,9 +167,9 @@ def adopt_codec(
     network = encodec_of(published)
     write_network(out, "codec", network, {"adopted": source, "licence": published.licence}, exact=True)
     lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
-    mono = ["of a stereo MusicGen the codec is mono, one for both sides: that is what was taken; a show is mono"]
+    mono = ["of a stereo MusicGen the codec is mono, used for both channels: that one was taken; a show is mono"]
     return [
         *(mono if published.stereo else ()),
-        f"written: {out}; what it says is heard {lag_ms:.0f} ms later than the shipped codec's",
+        f"written: {out}; its sound comes {lag_ms:.0f} ms later than the shipped codec's",
         f"next: train a translator on it: python -m training.train translator --out {out}",
     ]

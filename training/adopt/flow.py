@@ -1,9 +1,9 @@
-"""Puts a published optical-flow network into a bundle: any two-frame ONNX file, with a layout or a manifest beside it.
+"""Puts a published optical-flow network into a bundle: a two-frame ONNX file, with a layout or a manifest beside it.
 
     python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
 
-The file is copied as it is, under its hash. Before that it is run on a texture that has moved by a known way: what it
-reads is said, so that a layout that is not the file's is seen at once.
+The file is copied unchanged, under its hash. Before that it is run on a texture with a known shift. What it reads is
+printed, so that a wrong layout shows at once.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from training.adopt.licences import licence_of, require_acceptance
 from training.bundling import write_ready
 
 MOVED = (6.0, -4.0)
-"""Pixels by which the texture has moved: to the right, and down."""
+"""Shift of the test texture in pixels: to the right, and down."""
 FAR_OFF = 1.5
-"""A mean error of more pixels than this is said to be one."""
+"""A larger mean error, in pixels, is reported."""
 SIDE = 256
 
 
 class FlowCandidate(NamedTuple):
-    """A flow network that was read: the file, its layout, its licence, and the mean flow that it read of `MOVED`."""
+    """A flow network that was read: the file, its layout, its licence, and the mean flow that it reads of `MOVED`."""
 
     data: bytes
     layout: FlowLayout
@@ -39,10 +39,10 @@ class FlowCandidate(NamedTuple):
 
 
 def layout_of(name: str, file: Path) -> FlowLayout:
-    """The layout of a name or of a manifest's file; with "" of the manifest beside the network's file.
+    """The layout of a name or of a manifest's path; "" for the manifest beside the network's file.
 
     Raises:
-        PublishedError: when there is none, or it is not right.
+        PublishedError: when there is none, or it is not valid.
     """
     if name in LAYOUTS:
         return LAYOUTS[name]
@@ -57,11 +57,11 @@ def layout_of(name: str, file: Path) -> FlowLayout:
 
 
 def read_flow_network(source: str, layout: str) -> FlowCandidate:
-    """Read a network's file and try it.
+    """Read a network's file and run it.
 
     Raises:
-        PublishedError: when it is not there.
-        EngineError: when it cannot be run as its layout says.
+        PublishedError: when it is missing.
+        EngineError: when it cannot run with its layout.
     """
     file = Path(source)
     if file.suffix != ".onnx" or not file.is_file():
@@ -73,7 +73,7 @@ def read_flow_network(source: str, layout: str) -> FlowCandidate:
 
 
 def texture_pair(side: int = SIDE) -> tuple[Array, Array]:
-    """A texture and the same moved by `MOVED`: uint8 [S, S, 3] each."""
+    """A texture, and the same shifted by `MOVED`: uint8 [S, S, 3] each."""
     noise = np.random.default_rng(4).integers(0, 256, (side, side, 3)).astype(np.float32)
     texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 20, 235, cv2.NORM_MINMAX)
     move = np.array([[1, 0, MOVED[0]], [0, 1, MOVED[1]]], np.float32)
@@ -82,16 +82,16 @@ def texture_pair(side: int = SIDE) -> tuple[Array, Array]:
 
 
 def measure_flow(engine: Engine) -> tuple[float, float]:
-    """The mean flow in pixels, x and y, that an engine reads in the middle of a texture that has moved by `MOVED`.
+    """The mean flow in pixels, x and y, that an engine reads in the middle of a texture shifted by `MOVED`.
 
     Raises:
-        EngineError: when it cannot be run, or says what is no flow.
+        EngineError: when it cannot run, or its output is not finite.
     """
     previous, current = texture_pair()
     middle = slice(SIDE // 8, -SIDE // 8)
     flow = engine.step(previous=previous, current=current)["flow"][:, middle, middle]
     if not np.isfinite(flow).all():
-        raise EngineError("it says what is no number: the layout may not be this file's")
+        raise EngineError("its flow is not finite: the layout may not fit this file; see docs/bundles.md")
     return float(flow[0].mean()), float(flow[1].mean())
 
 
@@ -100,14 +100,14 @@ def adopt_flow(source: str, layout: str, out: Path, *, accepted: bool) -> list[s
 
     Raises:
         PublishedError: when it cannot be used, or its licence is not accepted.
-        EngineError: when it cannot be run as its layout says.
+        EngineError: when it cannot run with its layout.
     """
     found = read_flow_network(source, layout)
     require_acceptance(source, found.licence, accepted)
     training = {"adopted": Path(source).name, "licence": found.licence}
     write_ready(out, "flow", {"flow.onnx": found.data}, found.layout.as_dict(), training)
-    said = "a texture that has moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
+    said = "a texture moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
     lines = [f"written: {out}; {said}"]
     if float(np.hypot(found.read[0] - MOVED[0], found.read[1] - MOVED[1])) > FAR_OFF:
-        lines.append(f"that is far off: layout {found.layout.name!r} may not be this file's; see docs/bundles.md")
+        lines.append(f"that is far off: layout {found.layout.name!r} may not fit this file; see docs/bundles.md")
     return lines

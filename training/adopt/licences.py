@@ -1,4 +1,4 @@
-"""What is known of the licence of published weights, and that it is shown and accepted before they are used."""
+"""Licences of published weights: found, shown, and accepted before the weights are used."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LICENCES = {
     "stabilityai/sd-turbo": "stabilityai-community",
     "madebyollin/taesd": "mit",
 }
-"""Of weights whose card does not say; a name that ends with a dash stands for all that begin so."""
+"""Licences of weights whose card has none; a name that ends with a dash is a prefix."""
 FREE = ("apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0")
-"""Licences that ask for nothing that could surprise a performer."""
+"""Licences that are used without asking."""
 
 
 def licence_of(source: str, folder: Path) -> str:
-    """What the model's card says of its licence, or what is known of its name; "unknown" otherwise."""
+    """The licence in a model's card, or the known one of its name; else "unknown"."""
     card = folder / CARD
     if card.is_file():
         parts = card.read_text(encoding="utf-8", errors="replace").split("---")
@@ -38,11 +38,11 @@ def licence_of(source: str, folder: Path) -> str:
 
 
 def require_acceptance(source: str, licence: str, accepted: bool) -> None:
-    """Show a licence; one that is not plainly free must have been accepted.
+    """Show a licence; one that is not in `FREE` must have been accepted.
 
     Raises:
         PublishedError: when it was not.
     """
     print(f"{source}: licence {licence}", flush=True)
     if licence not in FREE and not accepted:
-        raise PublishedError("read its licence, which may forbid what you do, and say --accept-licence")
+        raise PublishedError("read its licence, which may forbid your use, then add --accept-licence")

@@ -1,4 +1,4 @@
-"""Gets published weights: from a folder, or from the model hub by their name."""
+"""Finds published weights in a folder, or on the model hub by name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def fetch(source: str, offline: bool, wanted: Sequence[str]) -> Path:
     """The folder of a published model: a local one, or the hub's copy on this machine, downloaded if need be.
 
     Args:
-        source: a folder or a file in it, or OWNER/NAME of the hub.
+        source: a folder or a file in it, or OWNER/NAME on the hub.
         offline: never ask the hub.
         wanted: patterns of the files to get.
 
     Raises:
-        PublishedError: when it is not there, or the hub cannot be reached; the text says what can be done.
+        PublishedError: when it is missing, or the hub cannot be reached; the text says what to do.
     """
     if Path(source).exists():
         path = Path(source)
@@ -32,7 +32,7 @@ def fetch(source: str, offline: bool, wanted: Sequence[str]) -> Path:
     try:
         return Path(snapshot_download(source, allow_patterns=list(wanted), local_files_only=offline))
     except LocalEntryNotFoundError as error:
-        why = "it is not on this machine, and --offline was said" if offline else "the hub cannot be reached"
+        why = "it is not on this machine, and --offline was given" if offline else "the hub cannot be reached"
         raise PublishedError(f"{why}; copy its folder here and name that") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         line = " ".join(str(error).split())[:160]

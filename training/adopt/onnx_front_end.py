@@ -1,7 +1,7 @@
-"""Reads any picture backbone from an ONNX file as a front-end, its reading untrained: `--front-end onnx`.
+"""Reads a picture backbone from an ONNX file as a visual front end with untrained heads: `--front-end onnx`.
 
-Beside the file lies a small manifest (`FILE.json`): the side of the pictures, their range, and which of the graph's
-values is the map of features. The graph is compared with ONNX Runtime's answer before anything is trained on it.
+A small manifest beside the file (`FILE.json`) has the side of the pictures, their value range, and the graph's value
+that is the feature map. The graph is compared with ONNX Runtime's output before anything is trained on it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from models.onnx_graph import OPERATORS, OnnxGraph
 from models.vision.pretrained_embeddings import IMAGENET, FrontEndConfig, PretrainedEmbedding
 
 TOLERANCE = 1e-3
-"""Largest difference to ONNX Runtime, as a part of the largest feature; measured 1e-6 to 1e-5."""
+"""Largest difference to ONNX Runtime, relative to the largest feature; measured 1e-6 to 1e-5."""
 KINDS = {1: np.float32, 10: np.float16, 11: np.float64}
-"""ONNX's numbers of the kinds of floats."""
+"""ONNX's numbers of its float types."""
 
 
 @dataclass(frozen=True)
 class FrontEndManifest:
-    """How the backbone wants its pictures. A value v of 0 to 1 becomes (v - mean) / spread.
+    """How the backbone takes its pictures. A value v of 0 to 1 becomes (v - mean) / spread.
 
     Attributes:
         side: of the square pictures, in pixels; 0 for the file's own.
         mean, spread: for red, green and blue.
-        bgr: it takes blue first.
-        output: the value that is the map of features [B, C, h, w], or tokens [B, 1 + n * n, C]; "": the first output.
+        bgr: blue comes first.
+        output: the value that is the feature map [B, C, h, w], or tokens [B, 1 + n * n, C]; "" for the first output.
     """
 
     side: int = 0
@@ -42,10 +42,10 @@ class FrontEndManifest:
 
 
 def from_onnx(file: Path | None) -> PretrainedEmbedding:
-    """A front-end around an ONNX file's backbone.
+    """A front end around an ONNX file's backbone.
 
     Raises:
-        ValueError: when the file or its manifest cannot be used; one line that says why and what to do.
+        ValueError: when the file or its manifest cannot be used; one line with the reason and the fix.
     """
     where = "--front-end-weights"
     if file is None or not file.is_file():
@@ -70,10 +70,10 @@ def from_onnx(file: Path | None) -> PretrainedEmbedding:
 
 
 def manifest_of(path: Path) -> FrontEndManifest:
-    """The manifest beside a file; where there is none, ImageNet's range and the first output.
+    """The manifest beside a file; without one, ImageNet's range and the first output.
 
     Raises:
-        ValueError: when it is there and not right.
+        ValueError: when it is not valid.
     """
     if not path.exists():
         return FrontEndManifest()
@@ -94,7 +94,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
     """A model as plain values for `OnnxGraph`, and its tensors.
 
     Raises:
-        ValueError: when it has parts that are not known.
+        ValueError: when it has parts that are not supported.
     """
     from onnx import numpy_helper
 
@@ -146,7 +146,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
 
 
 def _fold_constants(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
-    """What a node says of constants only is one too."""
+    """The outputs of a node that depends on constants only."""
     from onnx import numpy_helper
     from onnx.reference import ReferenceEvaluator
 
@@ -199,10 +199,10 @@ def _side(model: Any, wanted: int) -> int:
 def _verify(
     graph: dict[str, Any], tensors: list[np.ndarray], manifest: FrontEndManifest, side: int, model: Any, runtime: Any
 ) -> PretrainedEmbedding:
-    """The front-end, after its graph has said what ONNX Runtime says.
+    """The front end, once its graph gives what ONNX Runtime gives.
 
     Raises:
-        ValueError: when it does not, or when it says no map.
+        ValueError: when it does not, or when its output is no feature map.
     """
     network = OnnxGraph(graph)
     for own, values in zip(network.weights, tensors, strict=True):

@@ -121,7 +121,7 @@ def test_what_is_wrong_is_said_in_one_line(
 def test_the_hub_is_not_asked_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["codec", "antiphon-tests/no-such-model", "--out", str(tmp_path), "--offline"]
     assert main(asked) == 2
-    assert "--offline was said; copy its folder here" in capsys.readouterr().err
+    assert "--offline was given; copy its folder here" in capsys.readouterr().err
     assert main(["codec", "no/such/folder", "--out", str(tmp_path)]) == 2
     assert "no such folder" in capsys.readouterr().err
 

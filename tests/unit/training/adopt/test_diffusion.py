@@ -54,10 +54,10 @@ def test_half_precision_files_as_the_hub_has_them(tmp_path: Path) -> None:
     ("case", "words"),
     [
         ("side", "use a multiple of 64"),
-        ("pickle", "weights are safetensors only"),
-        ("schedule", "it is no folder of diffusers"),
+        ("pickle", "weights must be safetensors"),
+        ("schedule", "layout of diffusers"),
         ("words", "text_encoder and tokenizer cannot be read"),
-        ("hub", "--offline was said; copy its folder here"),
+        ("hub", "--offline was given; copy its folder here"),
         ("config", "diffusers cannot read it"),
     ],
 )

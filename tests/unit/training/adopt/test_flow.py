@@ -71,7 +71,7 @@ def test_a_layout_that_is_not_the_files_is_said(tmp_path: Path, capsys: pytest.C
     assert "--accept-licence" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
     assert main([*asked, "--accept-licence"]) == 0
-    assert "layout 'raft' may not be this file's" in capsys.readouterr().out
+    assert "layout 'raft' may not fit this file" in capsys.readouterr().out
 
 
 def test_the_texture_moves_as_it_is_said_to() -> None:
