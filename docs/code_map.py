@@ -74,10 +74,10 @@ def _cell(text: str) -> str:
 
 def main() -> int:
     """Write the page, or with `--check` only compare it; returns the exit status."""
-    wanted = page()
+    text = page()
     if "--check" in sys.argv[1:]:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wanted else 1
-    PAGE.write_text(wanted, encoding="utf-8")
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text else 1
+    PAGE.write_text(text, encoding="utf-8")
     return 0
 
 

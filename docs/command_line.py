@@ -75,20 +75,20 @@ def help_of(*arguments: str) -> str:
 
 def page() -> str:
     """The whole page."""
-    shown = "".join(
+    blocks = "".join(
         f"\n## {title}\n\n```\n{help_of(*arguments).rstrip()}\n```\n"
         for title, arguments in (("Performing", ()), ("Live controls of a running show", ("set",)))
     )
-    return HEAD + shown + TAIL
+    return HEAD + blocks + TAIL
 
 
 def main() -> int:
     """Write the page, or with `--check` only compare it, up to line breaks; returns the exit status."""
-    wanted = page()
+    text = page()
     if "--check" in sys.argv[1:]:
         # argparse of another Python breaks its lines elsewhere.
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8").split() == wanted.split() else 1
-    PAGE.write_text(wanted, encoding="utf-8")
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8").split() == text.split() else 1
+    PAGE.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -113,7 +113,7 @@ def _rooms() -> list[list[str]]:
 
 def room_imports() -> dict[str, set[str]]:
     """The rooms of streaming that each room imports from, read in the code."""
-    found: dict[str, set[str]] = {}
+    imports: dict[str, set[str]] = {}
     for path in sorted((ROOT / "streaming").glob("*/**/*.py")):
         room = path.relative_to(ROOT / "streaming").parts[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -122,8 +122,8 @@ def room_imports() -> dict[str, set[str]]:
             if isinstance(node, ast.ImportFrom) and node.module == "streaming":
                 names += [f"streaming.{alias.name}" for alias in node.names]
             rooms = {name.split(".")[1] for name in names if name.startswith("streaming.")}
-            found.setdefault(room, set()).update(rooms - {room})
-    return {room: {one for one in rooms if one in found} for room, rooms in found.items()}
+            imports.setdefault(room, set()).update(rooms - {room})
+    return {room: {one for one in rooms if one in imports} for room, rooms in imports.items()}
 
 
 def reduced(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -158,8 +158,8 @@ def _crossings(at: dict[str, Point], arrows: list[tuple[str, str]]) -> int:
 def rooms_svg() -> str:
     """The rooms of streaming by layer, in the order in which arrows hide least."""
     layers, width = _rooms(), 760.0
-    known = {room for layer in layers for room in layer}
-    imports = {room: ends & known for room, ends in room_imports().items() if room in known}
+    names = {room for layer in layers for room in layer}
+    imports = {room: ends & names for room, ends in room_imports().items() if room in names}
     arrows = [(room, end) for room, ends in sorted(reduced(imports).items()) for end in sorted(ends)]
     orders = itertools.product(*(list(itertools.permutations(layer)) for layer in layers))
     places = [
@@ -182,10 +182,10 @@ def main() -> int:
     """Write the pictures, or with `--check` only compare them; returns the exit status."""
     status = 0
     for name, draw in PICTURES.items():
-        path, wanted = ROOT / "docs" / name, draw()
+        path, picture = ROOT / "docs" / name, draw()
         if "--check" not in sys.argv[1:]:
-            path.write_text(wanted, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != wanted:
+            path.write_text(picture, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != picture:
             print(f"docs/{name} is out of date; type: make docs", file=sys.stderr)
             status = 1
     return status

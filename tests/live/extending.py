@@ -83,11 +83,11 @@ def sections() -> dict[str, str]:
 def edits(section: str) -> list[Edit]:
     """What a section changes: first the files that are copied from `docs/examples/`, then the blocks in order."""
     copies = re.findall(r"New file `([^`]+)`[^(]*\]\((examples/[^)]+)\)", sections()[section])
-    found = [Edit(path, "new", "", (PAGE.parent / source).read_text(encoding="utf-8")) for path, source in copies]
+    changes = [Edit(path, "new", "", (PAGE.parent / source).read_text(encoding="utf-8")) for path, source in copies]
     for match in _EDIT.finditer(sections()[section]):
         how = "new" if match["new"] else " ".join(match["how"].split())
-        found.append(Edit(match["new"] or match["path"], how, match["place"] or "", match["text"]))
-    return found
+        changes.append(Edit(match["new"] or match["path"], how, match["place"] or "", match["text"]))
+    return changes
 
 
 def copy_of_checkout(tree: Path) -> None:

@@ -65,7 +65,7 @@ for backend in ("torch", "onnxruntime"):
 
 
 @dataclass
-class Extended:
+class ExtendedCheckout:
     """A copy of the checkout in which everything of the page was added, and what a show of it left."""
 
     tree: Path
@@ -103,13 +103,13 @@ class Extended:
     def report(self) -> dict[str, Any]:
         path = self.tree / "r.json"
         assert path.exists(), self.errors
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        report: dict[str, Any] = json.loads(path.read_text())
+        return report
 
 
 @pytest.fixture(scope="module")
-def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
-    tree = Extended(tmp_path_factory.mktemp("extended") / "antiphon")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> ExtendedCheckout:
+    tree = ExtendedCheckout(tmp_path_factory.mktemp("extended") / "antiphon")
     copy_of_checkout(tree.tree)
     for section in SECTIONS:
         tree.apply(section)
@@ -124,63 +124,63 @@ def test_every_section_is_short() -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_addition_touches_few_files(extended: Extended, section: str) -> None:
-    assert 1 <= len(extended.touched[section]) <= MAX_TOUCHED, extended.touched[section]
+def test_every_addition_touches_few_files(checkout: ExtendedCheckout, section: str) -> None:
+    assert 1 <= len(checkout.touched[section]) <= MAX_TOUCHED, checkout.touched[section]
 
 
-def test_what_the_page_adds_passes_the_linter(extended: Extended) -> None:
+def test_what_the_page_adds_passes_the_linter(checkout: ExtendedCheckout) -> None:
     files = sorted({edit.path for section in SECTIONS for edit in edits(section)})
-    checked = extended.python("-m", "ruff", "check", *files)
-    assert checked.returncode == 0, checked.stdout
+    lint = checkout.python("-m", "ruff", "check", *files)
+    assert lint.returncode == 0, lint.stdout
 
 
-def test_the_new_stage_runs_under_its_host(extended: Extended) -> None:
-    stage = extended.report()["stages"]["meter"]
-    assert stage["step_ms"]["p50"] is not None, extended.errors
+def test_the_new_stage_runs_under_its_host(checkout: ExtendedCheckout) -> None:
+    stage = checkout.report()["stages"]["meter"]
+    assert stage["step_ms"]["p50"] is not None, checkout.errors
     assert stage["restarts"] == 0
 
 
-def test_the_new_network_is_trained_exported_and_opened(extended: Extended) -> None:
-    done = extended.python("-c", BRIGHTNESS)
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert (extended.tree / "mine" / "artifacts" / "brightness.onnx").is_file()
-    opened = {line[1]: float(line[2]) for line in lines if line[0] == "opened"}
-    assert opened == pytest.approx({"torch": 0.2, "onnxruntime": 0.2}, abs=1e-3)
+def test_the_new_network_is_trained_exported_and_opened(checkout: ExtendedCheckout) -> None:
+    result = checkout.python("-c", BRIGHTNESS)
+    assert result.returncode == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert (checkout.tree / "mine" / "artifacts" / "brightness.onnx").is_file()
+    levels = {line[1]: float(line[2]) for line in lines if line[0] == "opened"}
+    assert levels == pytest.approx({"torch": 0.2, "onnxruntime": 0.2}, abs=1e-3)
 
 
-def test_the_new_control_is_in_help_checks_and_file(extended: Extended) -> None:
-    assert "--calm C" in extended.python("run_live.py", "--help").stdout
-    (extended.tree / "bad.toml").write_text("calm = 3\n")
+def test_the_new_control_is_in_help_checks_and_file(checkout: ExtendedCheckout) -> None:
+    assert "--calm C" in checkout.python("run_live.py", "--help").stdout
+    (checkout.tree / "bad.toml").write_text("calm = 3\n")
     for argv in (["--calm", "3"], ["--config", "bad.toml"]):
-        refused = extended.python("run_live.py", *argv)
-        assert refused.returncode == 2
-        assert "calm" in refused.stderr
-        assert "0 to 1" in refused.stderr
+        result = checkout.python("run_live.py", *argv)
+        assert result.returncode == 2
+        assert "calm" in result.stderr
+        assert "0 to 1" in result.stderr
 
 
-def test_the_new_control_is_set_while_a_show_runs(extended: Extended) -> None:
-    assert extended.replies == ["calm is now 1"], extended.errors
+def test_the_new_control_is_set_while_a_show_runs(checkout: ExtendedCheckout) -> None:
+    assert checkout.replies == ["calm is now 1"], checkout.errors
 
 
-def test_the_new_control_reaches_its_stage(extended: Extended) -> None:
-    done = extended.python("-c", CALM_FLOW)
-    assert done.returncode == 0, done.stderr
+def test_the_new_control_reaches_its_stage(checkout: ExtendedCheckout) -> None:
+    result = checkout.python("-c", CALM_FLOW)
+    assert result.returncode == 0, result.stderr
 
 
-def test_the_new_device_performs(extended: Extended) -> None:
-    lines = (extended.tree / "b.csv").read_text().splitlines()
-    assert len(lines) > SHOW_S, extended.errors
+def test_the_new_device_performs(checkout: ExtendedCheckout) -> None:
+    lines = (checkout.tree / "b.csv").read_text().splitlines()
+    assert len(lines) > SHOW_S, checkout.errors
     tick, brightness = lines[-1].split(",")
     assert int(tick) > 0
     assert 0.0 < float(brightness) < 255.0
-    assert extended.report()["stages"]["screen"]["info"]["device"].endswith("b.csv")
+    assert checkout.report()["stages"]["screen"]["info"]["device"].endswith("b.csv")
 
 
-def test_the_new_device_is_checked_by_the_command_line(extended: Extended) -> None:
-    refused = extended.python("run_live.py", "--screen", "brightness:b.txt")
-    assert refused.returncode == 2
-    assert "brightness:PATH.csv" in refused.stderr
+def test_the_new_device_is_checked_by_the_command_line(checkout: ExtendedCheckout) -> None:
+    result = checkout.python("run_live.py", "--screen", "brightness:b.txt")
+    assert result.returncode == 2
+    assert "brightness:PATH.csv" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,15 @@ def _labels(picture: str) -> set[str]:
 
 
 def test_the_pictures_in_the_repository_are_up_to_date() -> None:
-    checked = subprocess.run([sys.executable, str(ROOT / "docs" / "diagrams.py"), "--check"], cwd=ROOT)
-    assert checked.returncode == 0, "type: make docs"
+    check = subprocess.run([sys.executable, str(ROOT / "docs" / "diagrams.py"), "--check"], cwd=ROOT)
+    assert check.returncode == 0, "type: make docs"
 
 
 def test_every_process_is_drawn_with_what_it_reads() -> None:
     picture = load("diagrams").processes_svg()
     assert set(PROCESSES) <= _labels(picture)
-    drawn = sum(len(row.inputs) for row in PROCESSES.values() if row.output)
-    assert len(re.findall('class="arrow', picture)) == drawn
+    arrows = sum(len(row.inputs) for row in PROCESSES.values() if row.output)
+    assert len(re.findall('class="arrow', picture)) == arrows
     assert any(", ".join(PROCESSES["recorder"].inputs) in label for label in _labels(picture))
 
 

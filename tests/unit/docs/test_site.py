@@ -23,8 +23,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs") / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
+    build = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert build.returncode == 0, build.stderr
     return folder
 
 
@@ -60,6 +60,6 @@ def test_what_would_be_fetched_is_found(tmp_path: Path, text: str) -> None:
     (tmp_path / "index.html").write_text('<a href="https://elsewhere.example">a link is followed by hand</a>')
     assert check_site.remote_addresses(tmp_path) == []
     (tmp_path / "page.html").write_text(text)
-    found = check_site.remote_addresses(tmp_path)
-    assert len(found) == 1
-    assert found[0].startswith("page.html: ")
+    lines = check_site.remote_addresses(tmp_path)
+    assert len(lines) == 1
+    assert lines[0].startswith("page.html: ")
