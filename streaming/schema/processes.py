@@ -60,18 +60,17 @@ class Process:
         awaits: those of its inputs of which it must have had one before it is ready; states only (see `Policy.STATE`).
         output: the topic it publishes, or None.
         directions: the directions of a show it belongs to.
-        warm_spare: a spare process with everything imported stands ready to become it when it dies.
-        restarts: how many times it is restarted within `restart_window_s` before the show says it is lost.
-        essential_to: the directions of a show that ends when it is lost; another goes on degraded and says so.
-        nice: scheduling niceness asked for.
-        realtime: real-time priority (SCHED_FIFO) asked for where the system has it and permits it; 0 for none. What
-            must be done before a tick is played goes before what may wait: drawing, filming, watching. 1 is what
-            paints, in a thread of the picture's.
-        setup_timeout_s: how long its setup may take.
-        room_inputs: those of its inputs that it reads only where the camera may see the show's own screen.
+        warm_spare: whether the spare process, which has everything imported, takes its place when it dies.
+        restarts: how many times it is restarted within `restart_window_s`; once more, and it is lost.
+        essential_to: the directions of a show that ends when it is lost; any other show goes on without it and says so.
+        nice: the scheduling niceness to ask for, -20..19.
+        realtime: the real-time priority (SCHED_FIFO, 1..99) to ask for, 0 for none. A stage whose work must be done
+            before a tick is played has a higher one than one that may wait. 1 is the picture stage's painter thread.
+        setup_timeout_s: how long its setup may take, in seconds.
+        room_inputs: those of its inputs that are connected only where the camera may see the show's own screen.
         needs: the setting without which it is left out of a show, "" for none.
-        ends_show: what it means to the show that it has finished; None for nothing.
-        clock_of: the directions of a show whose duration it counts.
+        ends_show: how its end ends the show, None where it does not.
+        clock_of: the directions of a show whose duration it counts; named when nothing has ended such a show in time.
         device: the setting that names the device or file it opens, and the word for it; "" where it opens none. What
             it opened is `info["device"]`.
         source_of: the direction whose source that device is, "" for none.
@@ -79,7 +78,8 @@ class Process:
         latency: the histogram of the direction's latency that it measures, also the report's key; "" for none.
         counts: what it counts for the report, None for nothing.
         rate: where the report gives its rate, None where only its own entry does.
-        has_level: its gauge `level_db` is a meter of the console; what never rises above silence is said.
+        has_level: whether it sets the gauge `level_db` with its peak: a meter of the console, and called silent
+            where it never rose above -60 dBFS.
         leaves: the key in `info` of the file that it leaves behind, and the word for it; "" for none. Its counters are
             `frames` and `drops`.
     """
