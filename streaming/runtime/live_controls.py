@@ -13,18 +13,33 @@ from streaming.settings.controls import CONTROLS, Value, list_controls
 
 TIME_LIMIT_NS = 12_000_000_000
 """A stage that has not confirmed a value by then is not waited for; a prior image takes 10 s at most."""
+NOT_IN_TIME = f"was not confirmed within {TIME_LIMIT_NS / 1e9:g} s"
 MAX_PENDING = 16
 """Requests that wait at once; of more, the oldest is refused."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class PendingControl:
-    """A request that waits. `requester`: identity on the control link. `until_ns`: when it is refused."""
+    """A request that waits.
+
+    Attributes:
+        requester: identity on the control link.
+        name: of the control.
+        value: what it is to be.
+        until_ns: when the request is refused.
+        sent: the stage has been told.
+    """
 
     requester: bytes
     name: str
     value: Value
     until_ns: int
+    sent: bool = False
+
+    @property
+    def stage(self) -> str:
+        """The stage that confirms it."""
+        return CONTROLS[self.name].stages[0]
 
 
 class PendingControls:
@@ -38,7 +53,7 @@ class PendingControls:
         self._waiting.append(PendingControl(requester, name, value, now_ns + TIME_LIMIT_NS))
         dropped = self._waiting[:-MAX_PENDING]
         self._waiting = self._waiting[-MAX_PENDING:]
-        return [(one.requester, _no_answer(one)) for one in dropped]
+        return [(one.requester, _refuse(one, NOT_IN_TIME)) for one in dropped]
 
     def resolve(self, confirmation: Confirmation, line: str) -> list[tuple[bytes, ControlReply]]:
         """The replies that a stage's word makes possible; `line` says that the value is in use."""
@@ -48,20 +63,28 @@ class PendingControls:
         reply = ControlReply(lines=refusal, refused=True) if refusal else ControlReply(lines=[line])
         return [(one.requester, reply) for one in same]
 
-    def of(self, stage: str) -> list[Set]:
-        """The controls that a stage has yet to confirm."""
-        return [Set(name=one.name, value=one.value) for one in self._waiting if CONTROLS[one.name].stages[0] == stage]
+    def take_unsent(self, stage: str) -> list[Set]:
+        """The controls that a stage is to be told, each once."""
+        unsent = [one for one in self._waiting if one.stage == stage and not one.sent]
+        for one in unsent:
+            one.sent = True
+        return [Set(name=one.name, value=one.value) for one in unsent]
+
+    def drop_sent(self, stage: str) -> list[tuple[bytes, ControlReply]]:
+        """The replies to requests that a stage had been told when it ended: a value that ends it is not tried again."""
+        dropped = [one for one in self._waiting if one.stage == stage and one.sent]
+        self._waiting = [one for one in self._waiting if one not in dropped]
+        return [(one.requester, _refuse(one, f"ended the {stage} stage")) for one in dropped]
 
     def expire(self, now_ns: int) -> list[tuple[bytes, ControlReply]]:
         """The replies to requests whose time is over."""
         over = [one for one in self._waiting if now_ns >= one.until_ns]
         self._waiting = [one for one in self._waiting if now_ns < one.until_ns]
-        return [(one.requester, _no_answer(one)) for one in over]
+        return [(one.requester, _refuse(one, NOT_IN_TIME)) for one in over]
 
 
-def _no_answer(pending: PendingControl) -> ControlReply:
-    seconds = TIME_LIMIT_NS / 1e9
-    lines = [f"was not confirmed within {seconds:g} s", f"set {pending.name} {pending.value}", "set it again"]
+def _refuse(pending: PendingControl, what: str) -> ControlReply:
+    lines = [what, f"set {pending.name} {pending.value}", "set it again, or give another value"]
     return ControlReply(lines=lines, refused=True)
 
 
@@ -132,8 +155,7 @@ class LiveControls:
             raise UserError(f"the {slot.process.name} stage has failed for good", f"set {name}", "start the show again")
         for identity, reply in self._pending.add(requester, name, value, now_ns):
             self._send(identity, reply)
-        if slot.identity is not None:
-            self._send(slot.identity, Set(name=name, value=value))
+        self._send_pending(slot)
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Keep a value that a stage has confirmed, and answer who waits for it."""
@@ -151,8 +173,16 @@ class LiveControls:
     def greet(self, slot: ProcessSlot) -> None:
         """Send a process that has just said hello what has changed meanwhile, and what it has yet to confirm."""
         self.send_changes(slot)
-        for control in self._pending.of(slot.process.name):
-            if slot.identity is not None:
+        self._send_pending(slot)
+
+    def end_of(self, stage: str) -> None:
+        """Refuse what a stage had yet to confirm when it ended."""
+        for identity, reply in self._pending.drop_sent(stage):
+            self._send(identity, reply)
+
+    def _send_pending(self, slot: ProcessSlot) -> None:
+        if slot.identity is not None:
+            for control in self._pending.take_unsent(slot.process.name):
                 self._send(slot.identity, control)
 
     def send_changes(self, slot: ProcessSlot) -> None:

@@ -86,10 +86,11 @@ class RunFolder:
 
 
 def sweep(path: Path) -> list[str]:
-    """Remove every socket and process id file of a run folder whose lock is held; gives their names."""
+    """Remove all sockets, process id files and stored scenes of a run folder whose lock is held; gives their names."""
     removed = []
     for entry in os.scandir(path):
-        if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+        is_left = entry.name.endswith(".pid") or "scene.npz" in entry.name
+        if is_left or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
             os.unlink(entry.path)
             removed.append(entry.name)
     return removed

@@ -169,6 +169,9 @@ class Supervisor:
         elif slot.kill_at_ns is not None:
             if now_ns >= slot.kill_at_ns:
                 child.kill()
+        elif slot.record.state == "setup" and (lost := self._lost_state_of(slot)):
+            child.kill()
+            self._on_lost(slot, child, f"needs what the {lost} stage publishes, which was given up")
         elif slot.record.state == "setup" and now_ns - slot.since_ns > slot.process.setup_timeout_s * 1e9:
             self._schedule_kill(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
         elif slot.record.state in ("ready", "running") and now_ns - slot.last_report_ns > SILENT_NS:
@@ -201,10 +204,16 @@ class Supervisor:
         slot.incarnation += 1
         slot.sent = show
 
+    def _lost_state_of(self, slot: ProcessSlot) -> str:
+        """The stage for whose state a process waits in vain; "" for none."""
+        lost = {other.process.output for other in self._slots.values() if other.record.state == "lost"}
+        return next((topic for topic in slot.process.awaits if topic in lost), "")
+
     def _on_death(self, slot: ProcessSlot, child: ChildProcess, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
         cause = slot.cause or cause_of(status)
         slot.clear()
+        self._controls.end_of(process.name)
         slot.deaths.append(now_ns)
         recent = sum(1 for death in slot.deaths if now_ns - death <= process.restart_window_s * 1e9)
         budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)

@@ -18,6 +18,18 @@ def test_every_request_for_a_value_gets_the_stages_word_once() -> None:
     assert pending.resolve(refused, "") == [(b"2", ControlReply(lines=["is none", "b", "give another"], refused=True))]
 
 
+def test_a_stage_is_told_once_and_what_it_was_told_when_it_ended_is_refused() -> None:
+    pending = PendingControls()
+    pending.add(b"1", "prior", "a", 0)
+    assert [(one.name, one.value) for one in pending.take_unsent("scene")] == [("prior", "a")]
+    assert pending.take_unsent("scene") == []
+    pending.add(b"2", "prior", "b", 0)
+    assert pending.drop_sent("flow") == []
+    ((who, reply),) = pending.drop_sent("scene")
+    assert (who, reply.refused, reply.lines[0]) == (b"1", True, "ended the scene stage")
+    assert [one.value for one in pending.take_unsent("scene")] == ["b"], "which the next process is told"
+
+
 def test_a_request_expires() -> None:
     pending = PendingControls()
     pending.add(b"1", "prior", "a", 5)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streaming.errors import StageError
@@ -281,18 +282,43 @@ def test_a_control_that_a_stage_confirms_is_answered_with_its_word(tmp_path: Pat
     assert again["controls"]["prior"] == one, "a stage that is started again has what was confirmed"
 
 
-def test_a_control_that_is_to_be_confirmed_waits_for_its_stage_to_be_started_again(tmp_path: Path) -> None:
+def test_a_control_to_be_confirmed_waits_for_its_stage_to_begin_and_is_refused_if_it_ends(
+    tmp_path: Path,
+) -> None:
     world = World()
     show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=20.0)
     request = ControlRequest(stage="set:1", name="prior", value="x.png")
     world.before_hello["scene"] = (b"set:1", request)
-    world.at(3.0, lambda: world.of("scene").kill())
-    world.at(5.0, lambda: world.of("scene").say(Confirmation(stage="scene", name="prior", value="x.png")))
+    world.at(2.0, lambda: world.of("scene").say(Confirmation(stage="scene", name="prior", value="x.png")))
+    world.at(3.0, lambda: world.reports.append((b"set:2", msgspec.structs.replace(request, value="deadly.png"))))
+    world.at(4.0, lambda: world.of("scene").kill())
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
     first, second = (child for child in world.children if child.stage == "scene")
-    assert told(world, first.identity.decode()) == told(world, second.identity.decode()) == [("prior", "x.png")]
+    assert told(world, first.identity.decode()) == [("prior", "x.png"), ("prior", "deadly.png")]
+    assert told(world, second.identity.decode()) == [], "what ended it is not tried again"
     assert [lines for _, _, lines in replies(world, b"set:1")] == [["prior is now x.png"]]
+    ((at, refused, lines),) = replies(world, b"set:2")
+    assert refused
+    assert lines[:2] == ["ended the scene stage", "set prior deadly.png"]
+    assert at == pytest.approx(4.0, abs=0.1)
+
+
+def test_who_awaits_the_state_of_a_stage_that_was_given_up_is_given_up_too(tmp_path: Path) -> None:
+    """Without the scene there are no pictures, and the music begins all the same."""
+    world = World()
+    picture = replace(plain_row("picture"), essential_to=())
+    scene = replace(plain_row("scene"), essential_to=())
+    show = supervisor(world, tmp_path, [*table(), scene, picture], duration_s=20.0)
+    for at in (0.1, 0.2, 0.3):
+        world.at(at, lambda: world.of("scene").kill())
+    world.at(25.0, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    world.deaf.add("picture")
+    assert show.run().code == 0
+    assert show.record.start_ns is not None
+    assert show.record.start_ns < 103 * S
+    assert [show.record.stages[name].state for name in ("scene", "picture")] == ["lost", "lost"]
+    assert "needs what the scene stage publishes" in " ".join(show.record.notes)
 
 
 def test_a_stage_that_does_not_confirm_is_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -303,7 +329,7 @@ def test_a_stage_that_does_not_confirm_is_not_waited_for_for_ever(tmp_path: Path
     assert show.run().code == 0
     ((at, refused, lines),) = replies(world, b"set:1")
     assert refused
-    assert lines == ["was not confirmed within 12 s", "set prior x.png", "set it again"]
+    assert lines == ["was not confirmed within 12 s", "set prior x.png", "set it again, or give another value"]
     assert at == pytest.approx(15.0, abs=0.2)
 
 
