@@ -90,7 +90,7 @@ docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page
 	$(PY) -m streaming.settings.controls_page
 	$(PY) docs/command_line.py
-	$(PY) docs/diagrams.py
+	$(PY) -m docs.diagrams
 	$(PY) docs/code_map.py
 
 site: venv ## build the documentation as a website in site/ that needs no network

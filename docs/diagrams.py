@@ -1,4 +1,4 @@
-"""Draws docs/processes.svg and docs/rooms.svg from the tables and imports: `python docs/diagrams.py [--check]`."""
+"""Draws docs/processes.svg and docs/rooms.svg from the tables and imports: `python -m docs.diagrams [--check]`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import tomllib
 from html import escape
 from pathlib import Path
 
+from streaming.schema.processes import FORWARD, PROCESSES, REVERSE, Process
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from streaming.schema.processes import FORWARD, PROCESSES, REVERSE, Process  # noqa: E402
-
 Point = tuple[float, float]
 STYLE = """<style>
   text { font: 14px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #263238; text-anchor: middle; }

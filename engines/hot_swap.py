@@ -1,4 +1,4 @@
-"""A runner that another may take the place of between two ticks: a better one when it is built, any when it fails."""
+"""Hot-swaps a network's runner between two ticks: up to a faster build, or to another runtime on failure."""
 
 from __future__ import annotations
 
