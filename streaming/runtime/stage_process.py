@@ -24,6 +24,7 @@ import msgspec
 from engines.contract import EngineError
 from streaming.errors import UserError
 from streaming.runtime.stage_host import ReportPort, StageHost
+from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.schema.messages import Failed, Finished, Health, Ready, Report
 from streaming.schema.processes import PROCESSES, Process
 from streaming.settings.config import Links, Show
@@ -231,6 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
         for row in PROCESSES.values():
             with contextlib.suppress(ImportError, UserError):
                 importlib.import_module(row.module)
+        for option in DEVICE_OPTIONS.values():
+            option.preload()
     line = _read_line()
     if not line:
         return 0

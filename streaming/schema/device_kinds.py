@@ -6,6 +6,7 @@ a show and the stages read this table; a row's module is imported only when its 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -96,6 +97,13 @@ class DeviceOption:
             return kind, argument
         what = "is not known" if text else "names no device"
         raise SourceError(what, f"{self.option} {text}".rstrip(), f"use {self.usage()}")
+
+    def preload(self) -> None:
+        """Import the modules of all kinds, as far as possible, for a process that must open one fast."""
+        for kind in self.kinds:
+            if kind.opener:
+                with contextlib.suppress(ImportError, OSError):
+                    kind.load()
 
     def open(self, text: str, *arguments: Any) -> Any:
         """Open what a text means; its argument comes before the others.

@@ -105,3 +105,16 @@ def test_a_command_line_is_checked_without_a_device_library(tmp_path: Path) -> N
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_warm_spare_has_every_device_module_that_can_be_imported() -> None:
+    """What a spare imported beforehand need not be imported while a killed screen is away (1 s and more)."""
+    code = (
+        "import sys; from streaming.schema.device_kinds import DEVICE_OPTIONS as options;"
+        "[option.preload() for option in options.values()];"
+        "rows = [kind.opener.partition(':')[0] for option in options.values() for kind in option.kinds if kind.opener];"
+        "print(sorted(set(rows) - set(sys.modules)), 'av' in sys.modules, 'pygame' in sys.modules)"
+    )
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "[] True False"
