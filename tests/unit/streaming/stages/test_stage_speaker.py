@@ -10,6 +10,7 @@ import pytest
 
 from streaming.conventions import TICK_NS
 from streaming.devices.sound.outputs import Feed
+from streaming.devices.sound.wav_file import header as wav_header
 from streaming.errors import StageError
 from streaming.schema.messages import Sound, Speaker
 from streaming.settings.config import Show
@@ -248,3 +249,19 @@ def test_sound_that_cannot_be_played_is_counted() -> None:
 
 def test_it_closes_after_a_setup_that_failed() -> None:
     SpeakerStage().close()
+
+
+def test_a_show_that_does_not_begin_leaves_an_earlier_take_as_it_was(tmp_path: Path) -> None:
+    """Not even a stage that was started again before the show goes on with a file that this show has not made."""
+    path = tmp_path / "last.wav"
+    take = wav_header(32_000, 64_000) + bytes(64_000)
+    path.write_bytes(take)
+    memo: dict[str, Any] = {}
+    for _ in range(2):
+        stage = SpeakerStage()
+        stage.setup(Context(Show(speaker=f"file:{path}"), Metrics(), memo=memo))
+        stage.step(Inputs(), 0)
+        stage.close()
+        assert "path" not in memo
+    assert path.read_bytes() == take
+    assert list(tmp_path.iterdir()) == [path]
