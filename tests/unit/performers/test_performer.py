@@ -305,14 +305,14 @@ def test_a_pitch_lies_between_the_ends_of_its_instrument(kind: str, off: float) 
 
 
 def test_undisturbed_the_picture_is_the_same_but_for_what_the_player_does() -> None:
-    shaken = [seed for seed in range(40) if not SyntheticPerformer("dance", seed, (64, 48)).scene.calm]
+    shaken = [seed for seed in range(40) if not SyntheticPerformer("dance", seed, (64, 48), 10.0).scene.calm]
     assert 15 < len(shaken) < 35
     for seed in shaken[:4]:
-        filmed, calm = (SyntheticPerformer("dance", seed, (64, 48), undisturbed=how) for how in (False, True))
+        filmed, calm = (SyntheticPerformer("dance", seed, (64, 48), 10.0, undisturbed=how) for how in (False, True))
         assert calm.scene.calm
         assert np.array_equal(calm.frame(0.0), filmed.frame(0.0))
         assert not np.array_equal(calm.frame(2.0), filmed.frame(2.0))
         assert np.array_equal(calm.scene.moved(2.0), filmed.scene.moved(0.0))
     steady = next(seed for seed in range(40) if seed not in shaken)
-    filmed, calm = (SyntheticPerformer("dance", steady, (64, 48), undisturbed=how) for how in (False, True))
+    filmed, calm = (SyntheticPerformer("dance", steady, (64, 48), 10.0, undisturbed=how) for how in (False, True))
     assert np.array_equal(calm.frame(2.0), filmed.frame(2.0))

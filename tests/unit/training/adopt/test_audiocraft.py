@@ -91,7 +91,7 @@ def test_by_name_where_audiocraft_is(
     assert ("of a stereo MusicGen" in capsys.readouterr().out) == (kind == "stereo")
     assert_says_the_same(tmp_path / "bundle")
     assert main([*asked, "--accept-licence", "--offline"]) == 2
-    assert "audiocraft asks the hub itself" in capsys.readouterr().err
+    assert "audiocraft would ask the hub" in capsys.readouterr().err
 
 
 def test_without_audiocraft_and_what_it_does_not_give(

@@ -14,7 +14,8 @@ import torch
 from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
 from models.weights import pack_weights
 from training.datasets import painter as module
-from training.datasets.painter import LAYOUT, performer_examples
+from training.datasets.painter import LAYOUT, hidden_mask, performer_examples, warp_still
+from training.synthesis.mobiles import Mobile
 
 
 def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_clip(
@@ -57,3 +58,26 @@ def test_what_shakes_or_passes_by_is_not_learned_and_each_moment_keeps_its_own_c
     torch.testing.assert_close(found.points[3].float(), want, rtol=2e-3, atol=2e-3)
     assert found.embedding[:, 0].tolist() == [1100.0, 1101.0, 1300.0, 1301.0]
     assert found.embedding_now[:, 0].tolist() == [1103.0, 1107.0, 1303.0, 1307.0]
+
+
+def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
+    mobile = Mobile(3, (128, 96))
+    rest = np.zeros((len(mobile.things), 4), np.float32)
+    assert not hidden_mask(mobile, rest).any()
+    pose = rest.copy()
+    pose[:, 0] = 0.1
+    hidden = hidden_mask(mobile, pose)
+    now, then = mobile.owners(pose), mobile.owners(rest)
+    assert hidden[(now == -1) & (then != -1)].all(), "the ground where a thing was"
+    assert 0.0 < hidden.mean() < 0.5
+    assert not hidden[(now == -1) & (then == -1)].any()
+
+
+def test_a_still_is_warped_as_the_screen_does_it() -> None:
+    still = np.zeros((128, 128, 3), np.uint8)
+    still[40:60, 40:60] = 255
+    where = np.zeros((2, 16, 16), np.float32)
+    where[0] = -0.1
+    moved = warp_still(still, where)
+    columns = np.flatnonzero(moved[50, :, 0] > 127)
+    np.testing.assert_allclose([columns[0], columns[-1]], [52.8, 72.8], atol=2.0)

@@ -18,7 +18,6 @@ from training.evaluation.codec import (
     pool_scores,
     si_sdr_db,
 )
-from training.measures.opus import in_line, through_opus
 
 RATE = 32_000
 
@@ -54,22 +53,6 @@ def test_a_jump_at_the_borders_shows(notes: np.ndarray) -> None:
     assert jumps(stepped).mean() > 3 * jumps(whole).mean()
     assert jumps(stepped, ELSEWHERE).mean() < 1.5 * jumps(whole, ELSEWHERE).mean(), "and nowhere else"
     assert jumps(np.zeros(10 * TICK_SAMPLES, np.float32)).size == 0, "silence has no border"
-
-
-@pytest.mark.parametrize("lag", [0, 37, 312, -50])
-def test_a_delayed_copy_is_brought_back(notes: np.ndarray, lag: int) -> None:
-    moved = np.pad(notes, (lag, 0)) if lag > 0 else notes[-lag:]
-    back = in_line(moved, notes, 640)
-    part = slice(700, notes.size - 700)
-    np.testing.assert_array_equal(back[part], notes[part])
-
-
-def test_opus_is_in_line_and_better_with_more_bits(notes: np.ndarray) -> None:
-    heard = {kbits: through_opus(notes, RATE, 1000 * kbits) for kbits in (6, 12, 24)}
-    assert all(sound.shape == notes.shape for sound in heard.values())
-    distances = [mel_distance(sound, notes) for sound in heard.values()]
-    assert distances == sorted(distances, reverse=True)
-    assert si_sdr_db(heard[24], notes) > 5.0
 
 
 def test_recordings_are_read_as_the_codec_hears_them(tmp_path: Path) -> None:

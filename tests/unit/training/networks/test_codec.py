@@ -11,7 +11,6 @@ import torch
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec, ResidualQuantizer
 from streaming.conventions import SAMPLE_RATE
-from training.datasets.codec import CROP, colour, draw_crops
 from training.networks.codec import CodecRecipe, CodecTraining, QuantizerTrainer
 
 
@@ -88,27 +87,3 @@ def test_the_rate_rises_holds_and_falls() -> None:
     assert recipe.rate_at(500) == 1.0
     assert recipe.rate_at(875) == pytest.approx(0.5)
     assert 0 < recipe.rate_at(999) < 0.02
-
-
-def test_crops_are_in_range_and_at_many_levels() -> None:
-    x = draw_crops(corpus(), np.random.default_rng(0), 32)
-    assert x.shape == (32, 1, CROP)
-    assert float(x.abs().max()) <= 1.0
-    peaks = x.abs().amax((1, 2))
-    assert float(peaks.min()) < 0.1 * float(peaks.max())
-
-
-def test_crops_are_coloured_smoothly_and_some_have_no_highs() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((200, CROP)).astype(np.float32)
-    spectra = [np.abs(np.fft.rfft(y)) for y in (x, colour(x, rng))]
-    gain = 20.0 * np.log10(spectra[1] / spectra[0])
-    octaves = [
-        gain[:, CROP // SAMPLE_RATE * hz : CROP // SAMPLE_RATE * hz * 11 // 10].mean(1) for hz in (100, 1_000, 10_000)
-    ]
-    plain = np.abs(gain[:, 100:15_000]).max(1) < 0.1
-    assert 0.15 < plain.mean() < 0.45
-    assert (octaves[2] < -15.0).mean() > 0.05
-    for at in octaves[:2]:
-        assert 1.0 < at[~plain].std() < 12.0
-    assert np.abs(np.diff(gain[:, 200:12_000], axis=1)).max() < 0.5, "no sharp filters, which would ring"

@@ -10,7 +10,7 @@ import torch
 
 from models.pictures.painter import REPAIR_LIMIT, Painter, PainterConfig
 from models.vision.embedding import POINTS
-from training.datasets.painter import PainterExamples, hidden_mask, warp_still
+from training.datasets.painter import PainterExamples
 from training.networks.painter import (
     HELD_PART,
     TRUTH_SHARE,
@@ -21,7 +21,6 @@ from training.networks.painter import (
     errors_of,
     split,
 )
-from training.synthesis.mobiles import Mobile
 
 SMALL = PainterConfig(latent_dim=4, seen_dim=40, points=16, width=16, inner=16, blocks=1, deep=(), moment=8)
 RECIPE = PainterRecipe(steps=120, batch=4)
@@ -47,29 +46,6 @@ def toy(count: int = 30) -> PainterExamples:
     return PainterExamples(
         prior, warped, wanted, where, flow, heard, hidden, still, now, said, chance, turns, weight, went
     )
-
-
-def test_what_lay_behind_a_thing_is_hidden_and_what_moved_is_not() -> None:
-    mobile = Mobile(3, (128, 96))
-    rest = np.zeros((len(mobile.things), 4), np.float32)
-    assert not hidden_mask(mobile, rest).any()
-    pose = rest.copy()
-    pose[:, 0] = 0.1
-    hidden = hidden_mask(mobile, pose)
-    now, then = mobile.owners(pose), mobile.owners(rest)
-    assert hidden[(now == -1) & (then != -1)].all(), "the ground where a thing was"
-    assert 0.0 < hidden.mean() < 0.5
-    assert not hidden[(now == -1) & (then == -1)].any()
-
-
-def test_a_still_is_warped_as_the_screen_does_it() -> None:
-    still = np.zeros((128, 128, 3), np.uint8)
-    still[40:60, 40:60] = 255
-    where = np.zeros((2, 16, 16), np.float32)
-    where[0] = -0.1
-    moved = warp_still(still, where)
-    columns = np.flatnonzero(moved[50, :, 0] > 127)
-    np.testing.assert_allclose([columns[0], columns[-1]], [52.8, 72.8], atol=2.0)
 
 
 def test_a_mirrored_moment_is_mirrored_in_all_its_parts() -> None:
