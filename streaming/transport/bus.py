@@ -37,7 +37,7 @@ class Publisher:
 
     Args:
         topic: the row of the table, or its name.
-        address: see `addresses`.
+        address: see `address_of`.
         security: keys; used for `tcp://` only.
 
     Raises:
@@ -90,7 +90,7 @@ class Publisher:
             self._newest = frames
 
     def sockets(self) -> Sequence[Any]:
-        """See `Source`: readable when a reader of a state has connected."""
+        """See `Pollable`: readable when a reader of a state has connected."""
         return (self._socket,) if self._is_state else ()
 
     def welcome(self) -> bool:
@@ -157,7 +157,7 @@ class Subscriber:
             self._sockets[name] = link
 
     def sockets(self) -> Sequence[Any]:
-        """See `Source`."""
+        """See `Pollable`."""
         return tuple(self._sockets.values())
 
     def drain(self) -> dict[str, list[Message]]:
@@ -208,7 +208,7 @@ class ControlHub:
     """The supervisor's end of the control link: reports from every stage, controls to each by its identity.
 
     Args:
-        address: see `addresses`, with the name `CONTROL`.
+        address: see `address_of`, with the name `CONTROL`.
         metrics: where malformed reports are counted, as `bad.control.<reason>`, and controls that found nobody, as
             `control_lost`.
     """
@@ -226,7 +226,7 @@ class ControlHub:
             raise
 
     def sockets(self) -> Sequence[Any]:
-        """See `Source`."""
+        """See `Pollable`."""
         return (self._socket,)
 
     def poll(self, timeout_ms: int = 0) -> list[tuple[bytes, Report]]:
@@ -288,7 +288,7 @@ class ControlLink:
         self._socket.connect(address)
 
     def sockets(self) -> Sequence[Any]:
-        """See `Source`."""
+        """See `Pollable`."""
         return (self._socket,)
 
     def send(self, report: Report) -> None:
