@@ -281,7 +281,9 @@ def test_a_restarted_publisher_of_a_state_is_heard(where: Any, closing: Any) -> 
     first.close()
     second = closing(Publisher("scene", where("scene")))
     second.send(scene("second one"))
-    assert welcomed(second, reader).identity == "second one"
+    # The first one's may still come a second time: it was sent, and sent again to the reader that connected.
+    while welcomed(second, reader).identity != "second one":
+        pass
 
 
 def test_what_is_no_state_is_never_sent_again(where: Any, closing: Any) -> None:
