@@ -156,7 +156,7 @@ body_detector, palm_detector   boxes: float32 [A, 12 or 18], offsets in pixels f
 body_landmarks                 landmarks: float32 [39, 5], x, y in pixels, depth, visibility and presence as logits;
                                presence: float32 [1], 0 to 1
 hand_landmarks                 landmarks: float32 [21, 3], x, y in pixels, depth; presence: float32 [1], 0 to 1;
-                               handedness: float32 [1], 1 for a left hand in a picture that is not mirrored
+                               handedness: float32 [1], 1 for a right hand in a picture that is not mirrored
 
 `palm_detector_full` and `hand_landmarks_full` are as those without "full".
 """
