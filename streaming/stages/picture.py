@@ -13,7 +13,7 @@ from streaming.conventions import FLOW_GRID, WARP_CELLS
 from streaming.painting.load_shedding import LoadShedding
 from streaming.painting.paint_step import PaintStep, open_paint_step
 from streaming.painting.paint_worker import NEVER
-from streaming.painting.stills import Still, StillPreparer, prepare_still
+from streaming.painting.still_preparer import Still, StillPreparer, prepare_still
 from streaming.schema.messages import Flow, Message, Picture, Scene
 from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
