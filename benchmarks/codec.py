@@ -201,7 +201,9 @@ def _line(half: str, name: str, times: list[float], note: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.codec", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.codec", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundle", nargs="?", help="a bundle with a codec; default: full size with seeded weights")
     parser.add_argument("--ticks", type=int, default=150, help="ticks per runner (default: 150)")
     options = parser.parse_args(arguments)

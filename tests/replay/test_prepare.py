@@ -145,6 +145,7 @@ def test_the_second_run_does_nothing_and_a_changed_file_is_done_again(prepared: 
     assert "take-01" in changed.pop()
 
 
+@pytest.mark.media
 def test_a_kill_at_any_moment_and_a_second_run_lose_nothing(tmp_path: Path) -> None:
     shoot(tmp_path / "films", 3)
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -165,6 +166,7 @@ def test_a_kill_at_any_moment_and_a_second_run_lose_nothing(tmp_path: Path) -> N
     assert not list(cut.rglob(".*.part"))
 
 
+@pytest.mark.media
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (the extra cluster)")
 def test_a_cluster_makes_the_same_data_set(tmp_path: Path) -> None:
     shoot(tmp_path / "films", 2)

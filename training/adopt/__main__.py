@@ -24,7 +24,9 @@ AUTOENCODER, PROMPT = "madebyollin/taesd", "an oil painting, rich colours, maste
 
 def main(arguments: list[str] | None = None) -> int:
     """Adopt a network; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training.adopt", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.adopt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("network", choices=("codec", "flow", "picture"), help="what to adopt; picture: the painter")
     parser.add_argument("source", help="a folder, or OWNER/NAME on the model hub; flow: an ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the bundle to write into, made if need be")
