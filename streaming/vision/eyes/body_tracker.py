@@ -23,7 +23,7 @@ MIDDLE, END = 33, 34
 
 
 @dataclass(frozen=True)
-class Body:
+class TrackedBody:
     """A body in a frame.
 
     Attributes:
@@ -58,7 +58,7 @@ class BodyTracker:
         """Forget the body, and look for another only after a while."""
         self._region, self._searched_ns = None, now_ns
 
-    def look(self, frame: NDArray[np.uint8], now_ns: int) -> Body | None:
+    def look(self, frame: NDArray[np.uint8], now_ns: int) -> TrackedBody | None:
         """The body in a frame, uint8 [H, W, 3] BGR, if there is one."""
         if self._region is None:
             if self._searched_ns is not None and now_ns - self._searched_ns < SEARCH_NS:
@@ -79,4 +79,4 @@ class BodyTracker:
         self._region = body_region(places[MIDDLE], places[END])
         visibility = 1 / (1 + np.exp(-np.clip(rows[:, 3:4], -50, 50)))
         points = np.concatenate([places, visibility], 1)[:BODY_POINTS].astype(np.float32)
-        return Body(points, presence, region)
+        return TrackedBody(points, presence, region)

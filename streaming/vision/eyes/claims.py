@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streaming.vision.eyes.body_tracker import Body
-from streaming.vision.eyes.hand_tracker import Hand
+from streaming.vision.eyes.body_tracker import TrackedBody
+from streaming.vision.eyes.hand_tracker import TrackedHand
 from streaming.vision.eyes.person import body_scale, hand_scale
 
 CONFIRM_NS = 300_000_000
@@ -35,7 +35,7 @@ class BodyClaim:
         self._claimed = False
         self._right_ns = 0
 
-    def judge(self, body: Body | None, hands: Sequence[Hand | None], now_ns: int) -> tuple[bool, bool]:
+    def judge(self, body: TrackedBody | None, hands: Sequence[TrackedHand | None], now_ns: int) -> tuple[bool, bool]:
         """Whether the body of this frame is claimed, and whether it is contradicted, that is, none.
 
         Args:

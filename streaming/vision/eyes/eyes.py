@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from engines.eyes.network import open_eye
 from streaming.timing.clock import now_ns as read_clock
-from streaming.vision.eyes.body_tracker import Body, BodyTracker
+from streaming.vision.eyes.body_tracker import BodyTracker, TrackedBody
 from streaming.vision.eyes.claims import BodyClaim
-from streaming.vision.eyes.hand_tracker import Hand, HandTracker
+from streaming.vision.eyes.hand_tracker import HandTracker, TrackedHand
 from streaming.vision.eyes.person import Person, body_scale, hand_scale
 from streaming.vision.eyes.smoothing import PersonFilter
 from streaming.vision.eyes.time_budget import TimeBudget
@@ -86,7 +86,7 @@ class Eyes:
         begun = self._clock()
         body = self._body.look(frame, now_ns)
         between = self._clock()
-        hands: tuple[Hand | None, Hand | None] = (None, None)
+        hands: tuple[TrackedHand | None, TrackedHand | None] = (None, None)
         if self._hands is not None and self.sees_hands:
             hands = self._hands.look(frame, now_ns, None if body is None else body.points)
         if self._budget is not None:
@@ -115,7 +115,7 @@ class Eyes:
         return self._scale
 
 
-def person_of(frame: NDArray[np.uint8], body: Body | None, hands: Sequence[Hand | None]) -> Person:
+def person_of(frame: NDArray[np.uint8], body: TrackedBody | None, hands: Sequence[TrackedHand | None]) -> Person:
     """What was found in a frame, in sides of the square that holds the frame whole; without its scale."""
     height, width = frame.shape[:2]
     side = max(height, width)

@@ -52,7 +52,7 @@ _FROM_BODY_GROWTH = 2.7
 
 
 @dataclass(frozen=True)
-class Hand:
+class TrackedHand:
     """A hand in a frame.
 
     Attributes:
@@ -82,7 +82,7 @@ class HandTracker:
 
     def reset(self) -> None:
         """Forget both hands."""
-        self._hands: list[Hand | None] = [None, None]
+        self._hands: list[TrackedHand | None] = [None, None]
         self._last: list[tuple[Region, int] | None] = [None, None]
         self._candidates: list[Region] = []
         self._searched_ns: int | None = None
@@ -91,7 +91,7 @@ class HandTracker:
 
     def look(
         self, frame: NDArray[np.uint8], now_ns: int, body: NDArray[np.float32] | None
-    ) -> tuple[Hand | None, Hand | None]:
+    ) -> tuple[TrackedHand | None, TrackedHand | None]:
         """The hands in a frame, left and right.
 
         Args:
@@ -150,7 +150,7 @@ class HandTracker:
         """The slots in which no hand is followed."""
         return [slot for slot in (LEFT, RIGHT) if self._hands[slot] is None]
 
-    def _read(self, frame: NDArray[np.uint8], region: Region, left: float | None) -> Hand | None:
+    def _read(self, frame: NDArray[np.uint8], region: Region, left: float | None) -> TrackedHand | None:
         """The hand in a region; None where it is too small or far outside the frame."""
         height, width = frame.shape[:2]
         inside = -region.size / 2 < region.x < width + region.size / 2
@@ -161,7 +161,7 @@ class HandTracker:
         reading = 1 - float(found["handedness"][0])
         left = reading if left is None else left + HANDEDNESS_SHARE * (reading - left)
         points = place(found["landmarks"], region, SIDE)
-        return Hand(points, float(found["presence"][0]), hand_region(points), left)
+        return TrackedHand(points, float(found["presence"][0]), hand_region(points), left)
 
     def _tell_apart(self, body: NDArray[np.float32] | None) -> None:
         """Exchange left and right where the body, or without one what the hands look like, says so."""
@@ -247,19 +247,19 @@ def region_from_body(body: NDArray[np.float32], slot: int) -> Region:
     return Region(centre.x, centre.y, _FROM_BODY_GROWTH * around.size, around.angle)
 
 
-def plausible(hand: Hand, region: Region) -> bool:
+def plausible(hand: TrackedHand, region: Region) -> bool:
     """Whether what was read in a region can be a hand: of about the size that was looked for, and with some extent."""
     sizes = 0.4 < hand.region.size / max(region.size, 1e-6) < 2.0
     return sizes and hand.points.shape == (HAND_POINTS, 2) and bool(np.isfinite(hand.points).all())
 
 
-def same_hand(one: Hand, other: Hand) -> bool:
+def same_hand(one: TrackedHand, other: TrackedHand) -> bool:
     """Whether two slots follow one hand: their points lie upon each other."""
     apart = float(np.hypot(*(one.points - other.points).T).mean())
     return apart < 0.2 * min(one.region.size, other.region.size)
 
 
-def side_of(hand: Hand, body: NDArray[np.float32] | None) -> int:
+def side_of(hand: TrackedHand, body: NDArray[np.float32] | None) -> int:
     """Whether a hand is the left or the right one: by the nearer wrist of the body, else by what it looks like."""
     if body is not None and body[list(WRISTS), 2].max() > BODY_VISIBLE:
         gaps = [float(np.hypot(*(hand.points[WRIST] - body[row, :2]))) for row in WRISTS]

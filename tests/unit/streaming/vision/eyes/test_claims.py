@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streaming.vision.eyes.body_tracker import Body
+from streaming.vision.eyes.body_tracker import TrackedBody
 from streaming.vision.eyes.claims import BodyClaim
-from streaming.vision.eyes.hand_tracker import Hand, hand_region
+from streaming.vision.eyes.hand_tracker import TrackedHand, hand_region
 from streaming.vision.eyes.regions import Region
 from tests.eye_world import body_at, hand_at
 
@@ -18,17 +18,17 @@ OWN_PALM = 0.095 * TORSO / 0.5
 NONE = (None, None)
 
 
-def body(presence: float = 0.99) -> Body:
-    return Body(body_at(200, 200, TORSO).astype(np.float32), presence, Region(200, 200, 400))
+def body(presence: float = 0.99) -> TrackedBody:
+    return TrackedBody(body_at(200, 200, TORSO).astype(np.float32), presence, Region(200, 200, 400))
 
 
-def hand(palm: float) -> Hand:
+def hand(palm: float) -> TrackedHand:
     points = hand_at(200, 200, palm).astype(np.float32)
-    return Hand(points, 0.99, hand_region(points), 0.0)
+    return TrackedHand(points, 0.99, hand_region(points), 0.0)
 
 
 def judge(
-    claim: BodyClaim, one: Body | None, hands: Sequence[Hand | None], first: int, ticks: int
+    claim: BodyClaim, one: TrackedBody | None, hands: Sequence[TrackedHand | None], first: int, ticks: int
 ) -> list[tuple[bool, bool]]:
     return [claim.judge(one, hands, tick * TICK_NS) for tick in range(first, first + ticks)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming.vision.eyes.hand_tracker import Hand, HandTracker, hand_region, windows
+from streaming.vision.eyes.hand_tracker import HandTracker, TrackedHand, hand_region, windows
 from streaming.vision.eyes.person import LEFT, RIGHT
 from tests.eye_world import SeenHand, World, body_at, hand_at
 
@@ -21,7 +21,7 @@ class HandSession:
         self.tracker = HandTracker(engines["palm_detector"], engines["hand_landmarks"])
         self.now_ns = 0
 
-    def look(self, ticks: int = 1) -> tuple[Hand | None, Hand | None]:
+    def look(self, ticks: int = 1) -> tuple[TrackedHand | None, TrackedHand | None]:
         body = None if self.world.body is None else self.world.body.astype(np.float32)
         for _ in range(ticks):
             self.now_ns += TICK_NS
