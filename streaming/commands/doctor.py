@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 
 from engines.contract import EngineError
+from engines.eyes.catalogue import FIX as EYES_FIX
+from engines.eyes.catalogue import MEDIAPIPE, cache_folder, missing_networks
 from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
@@ -42,6 +44,8 @@ TRY_ENGINES = """
 import json, sys
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
+from engines.eyes.catalogue import FIX as EYES_FIX
+from engines.eyes.catalogue import MEDIAPIPE, cache_folder, missing_networks
 from engines.networks import required_networks
 from engines.registry import open_engine
 bundle, backend = sys.argv[1:3]
@@ -116,6 +120,7 @@ def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int
         lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
         lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
         lambda: runtimes(show, installed(RUNTIMES), try_engines),
+        lambda: eyes(cache_folder()),
         lambda: folders(show),
     )
     diagnosis = Diagnosis()
@@ -265,6 +270,18 @@ def runtimes(
     for network, works, problem in attempt(show.bundle, show.backend):
         found.append(Finding(network, works or problem, fix=problem))
     return found
+
+
+def eyes(folder: Path) -> list[Finding]:
+    """Whether the published networks that see people are in the cache, what they are and under which licence."""
+    missing = missing_networks(folder)
+    what = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}, licence {MEDIAPIPE.licence}"
+    if not missing:
+        return [Finding("eyes", f"{len(MEDIAPIPE.networks)} networks of {what}, in {folder}")]
+    reason = next(iter(missing.values()))
+    if len(missing) == len(MEDIAPIPE.networks):
+        reason = f"the networks of {what}, are not in {folder}"
+    return [Finding("eyes", "none", f"{reason}; a show goes on without them; to get them, {EYES_FIX}")]
 
 
 def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:

@@ -73,6 +73,22 @@ def test_a_network_that_cannot_be_opened_must_be_mended() -> None:
     assert Diagnosis(doctor.runtimes(Show(), {}, lambda *_: [])).exit_code() == 1
 
 
+def test_eyes_that_are_missing_are_said_but_need_not_be_mended(tmp_path: Path) -> None:
+    found = doctor.eyes(tmp_path)
+    assert Diagnosis(found).exit_code() == 0
+    assert "python -m export.eyes" in text_of(found)
+    assert "Apache-2.0" in text_of(found)
+
+
+def test_eyes_that_are_here_are_said_with_source_and_licence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {})
+    (found,) = doctor.eyes(tmp_path)
+    assert found.text == f"6 networks of mediapipe 0.10.21, licence Apache-2.0, in {tmp_path}"
+    assert found.warning == ""
+    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {"palm_detector": "the network is damaged"})
+    assert "the network is damaged" in doctor.eyes(tmp_path)[0].warning
+
+
 def test_engines_are_tried_in_another_process(tmp_path: Path) -> None:
     found = doctor.try_engines("default", "no-such-backend")
     assert {"translator", "painter"} <= {network for network, _, _ in found}, "those of both directions"
