@@ -76,6 +76,11 @@ class PendingControls:
         self._waiting = [one for one in self._waiting if one not in dropped]
         return [(one.requester, _refuse(one, f"ended the {stage} stage")) for one in dropped]
 
+    def drop_all(self) -> list[tuple[bytes, ControlReply]]:
+        """The replies to all requests, at the end of the show."""
+        dropped, self._waiting = self._waiting, []
+        return [(one.requester, _refuse(one, "came too late: the show has ended")) for one in dropped]
+
     def expire(self, now_ns: int) -> list[tuple[bytes, ControlReply]]:
         """The replies to requests whose time is over."""
         over = [one for one in self._waiting if now_ns >= one.until_ns]
@@ -178,6 +183,11 @@ class LiveControls:
     def end_of(self, stage: str) -> None:
         """Refuse what a stage had yet to confirm when it ended."""
         for identity, reply in self._pending.drop_sent(stage):
+            self._send(identity, reply)
+
+    def close(self) -> None:
+        """Refuse everything that still waits, at the end of the show."""
+        for identity, reply in self._pending.drop_all():
             self._send(identity, reply)
 
     def _send_pending(self, slot: ProcessSlot) -> None:

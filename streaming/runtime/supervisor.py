@@ -349,6 +349,7 @@ class Supervisor:
         if self.record.start_ns is not None:
             self._measure(now_ns)
             self.record.end_ns = now_ns
+        self._controls.close()
         self._spare.close()
         stuck = stop_politely(
             self._slots.values(),

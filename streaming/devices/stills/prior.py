@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import struct
+import threading
 import warnings
 from pathlib import Path
 
@@ -28,6 +29,8 @@ SHORT_SIDE = 512
 MAX_ASPECT = 2.4
 """The screen's longer side is at most this many times its shorter side."""
 SHIPPED = Path(__file__).with_name("prior.jpg")
+_DECODERS = threading.BoundedSemaphore(2)
+"""How many images are decoded at once: one of 50 megapixels takes up to 420 MB."""
 _ROWS = 256
 """Rows of a large image that are converted at a time, so that no second copy of it is made."""
 _DARK_LEVEL = 64.0
@@ -52,7 +55,7 @@ def load_prior(path: str) -> NDArray[np.uint8]:
 
     The orientation and the colour profile that a camera wrote into it are applied; 16 bits become 8. Transparent parts
     are laid on black, or on white where the visible part is itself dark. Of several pictures in a file the first is
-    taken. Memory stays below about three times the decoded image.
+    taken. Memory stays below three times the decoded image, of which two are decoded at once at most.
 
     Args:
         path: a PNG, JPEG, WebP, TIFF or BMP file; "" for the shipped one.
@@ -66,6 +69,12 @@ def load_prior(path: str) -> NDArray[np.uint8]:
     """
     path = path or str(SHIPPED)
     data = _read_file(path)
+    with _DECODERS:
+        return _decode(data, path)
+
+
+def _decode(data: bytes, path: str) -> NDArray[np.uint8]:
+    """The image in a file's bytes; see `load_prior`."""
     try:
         with warnings.catch_warnings():
             # The number of pixels is checked here, more strictly.

@@ -292,16 +292,20 @@ def test_a_control_to_be_confirmed_waits_for_its_stage_to_begin_and_is_refused_i
     world.at(2.0, lambda: world.of("scene").say(Confirmation(stage="scene", name="prior", value="x.png")))
     world.at(3.0, lambda: world.reports.append((b"set:2", msgspec.structs.replace(request, value="deadly.png"))))
     world.at(4.0, lambda: world.of("scene").kill())
+    world.at(20.0, lambda: world.reports.append((b"set:3", msgspec.structs.replace(request, value="late.png"))))
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
     first, second = (child for child in world.children if child.stage == "scene")
     assert told(world, first.identity.decode()) == [("prior", "x.png"), ("prior", "deadly.png")]
-    assert told(world, second.identity.decode()) == [], "what ended it is not tried again"
+    assert told(world, second.identity.decode()) == [("prior", "late.png")], "what ended it is not tried again"
     assert [lines for _, _, lines in replies(world, b"set:1")] == [["prior is now x.png"]]
     ((at, refused, lines),) = replies(world, b"set:2")
     assert refused
     assert lines[:2] == ["ended the scene stage", "set prior deadly.png"]
     assert at == pytest.approx(4.0, abs=0.1)
+    ((_, refused, lines),) = replies(world, b"set:3")
+    assert refused
+    assert lines[0] == "came too late: the show has ended"
 
 
 def test_who_awaits_the_state_of_a_stage_that_was_given_up_is_given_up_too(tmp_path: Path) -> None:
