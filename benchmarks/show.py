@@ -159,13 +159,24 @@ def entry(which: str, done: Performance) -> dict[str, Any]:
     """What the history keeps of one benchmark."""
     report = done.report
     stages = ("step_ms", "drops", "restarts", "cpu_percent", "rss_mb_start", "rss_mb_end", "rss_mb_per_hour")
-    kept = ("host", "awake", "backend", "bundle", "camera", "duration_s", "ticks", "audio", "fps", "motion_to_sound_ms")
+    fields = (
+        "host",
+        "awake",
+        "backend",
+        "bundle",
+        "camera",
+        "duration_s",
+        "ticks",
+        "audio",
+        "fps",
+        "motion_to_sound_ms",
+    )
     return {
         "bench": which,
         "at": clock.wall_text(),
         "commit": commit_hash(),
         "exit_code": done.ending.code,
-        **{name: report[name] for name in kept},
+        **{name: report[name] for name in (*fields, "motion_to_sound_ms")},
         "stages": {name: {key: stage[key] for key in stages} for name, stage in report["stages"].items()},
     }
 

@@ -235,7 +235,7 @@ class Strings:
         else:
             self.stance = Stance((0.0, 0.52, 0.0), (0.07, 0.035, 0.02), lean=0.03, nod=0.5, sway=1.3)
         self.bow_length = float(rng.uniform(0.34, 0.40)) if not self.cello else float(rng.uniform(0.38, 0.44))
-        self.drawn = self._bow(score, float(rng.uniform(1.1, 1.45)))
+        self.bow_position = self._bow(score, float(rng.uniform(1.1, 1.45)))
         keys: list[Key] = []
         before = (1.5, 2.0)
         last, ended = -1.0, -1.0
@@ -285,7 +285,7 @@ class Strings:
 
     def shift(self, t_s: float) -> Vector:
         """The trunk gives way to the bow a little."""
-        lean = self.drawn.at(t_s)[0] - 0.5
+        lean = self.bow_position.at(t_s)[0] - 0.5
         return -0.015 * lean, 0.0, 0.0
 
     def _axes(self, points: Points) -> tuple[Points, Points, Points, float]:
@@ -317,8 +317,8 @@ class Strings:
         angle = STRING_ANGLE * (0.5 * (STRINGS - 1) - string)
         bow = bow * math.cos(angle) + lift * math.sin(angle)
         touch = low + axis * (0.27 * length) + lift * (0.03 + self.entry.at(t_s)[1])
-        drawn = self.drawn.at(t_s)[0]
-        frog = touch + bow * (self.bow_length * (0.04 + 0.92 * drawn))
+        position = self.bow_position.at(t_s)[0]
+        frog = touch + bow * (self.bow_length * (0.04 + 0.92 * position))
         points[J["low_end"]], points[J["high_end"]], points[J["side"]] = low, low + axis * length, low + across
         points[J["frog"]], points[J["right_tip"]] = frog, frog - bow * self.bow_length
         points[J["right_hand"]] = frog + bow * 0.02 + lift * 0.012

@@ -59,9 +59,9 @@ class CameraView:
 
     def project(self, points: NDArray[np.float64], size: tuple[int, int], moved: NDArray[np.float64]) -> Points2:
         """From the body's space [N, 3] to pixels [N, 2] of a picture of `size` (width, height) moved by [2] heights."""
-        seen = (points - self.target) @ self.turn.T
-        near = self.distance / np.maximum(0.2, self.distance - seen[:, 2])
-        flat = (seen[:, :2] * near[:, None]) @ self.skew.T
+        in_camera = (points - self.target) @ self.turn.T
+        near = self.distance / np.maximum(0.2, self.distance - in_camera[:, 2])
+        flat = (in_camera[:, :2] * near[:, None]) @ self.skew.T
         pixels = self.scale(size)
         flat *= pixels / self.span
         flat += np.array([0.5 * size[0], 0.5 * size[1]]) + pixels * (self.shift + moved)
@@ -136,14 +136,14 @@ class PerformerScene:
         self.noise = float(rng.choice([0.0, 1.5, 3.0, 6.0, 10.0], p=[0.2, 0.25, 0.25, 0.2, 0.1]))
         self._exposure_s = float(rng.uniform(0.002, 0.02))
         self._soft = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.2 else 0.0
-        held = str(rng.choice(["tripod", "hand", "drift"], p=[0.6, 0.25, 0.15]))
+        mount = str(rng.choice(["tripod", "hand", "drift"], p=[0.6, 0.25, 0.15]))
         amplitude = {"tripod": 0.0, "hand": float(rng.uniform(0.001, 0.005)), "drift": float(rng.uniform(0.005, 0.02))}
-        self._shake = amplitude[held]
-        base = (0.7, 2.3) if held == "hand" else (0.03, 0.08)
+        self._shake = amplitude[mount]
+        base = (0.7, 2.3) if mount == "hand" else (0.03, 0.08)
         self._shake_rates = rng.uniform(*base, (2, 2)) * 2.0 * math.pi
         self._shake_phases = rng.uniform(0.0, 2.0 * math.pi, (2, 2))
 
-    def kept(self, size: tuple[int, int], view: CameraView) -> dict[str, Recording]:
+    def recordings_for(self, size: tuple[int, int], view: CameraView) -> dict[str, Recording]:
         """The recorded drawings of things that stand still, for one picture size and one camera."""
         if self._recordings_of != (size, id(view)):
             self._recordings_of, self._recordings = (size, id(view)), {}
@@ -185,8 +185,8 @@ class PerformerScene:
         margin = math.ceil(_MARGIN * CameraView.scale(size)) + 1 if self._shake else 0
         if size not in self._cache:
             rng = np.random.default_rng(self._backdrop_seed)
-            drawn = draw_backdrop(rng, height + 2 * margin, width + 2 * margin)
-            self._cache = {size: np.asarray(cv2.LUT(drawn, self._tone[None]), np.uint8)}
+            backdrop = draw_backdrop(rng, height + 2 * margin, width + 2 * margin)
+            self._cache = {size: np.asarray(cv2.LUT(backdrop, self._tone[None]), np.uint8)}
         image = self._cache[size]
         if not self._shake:
             return image.copy()
@@ -287,7 +287,7 @@ class _FramePainter:
     ) -> None:
         self.scene, self.view, self.size, self.offset = scene, view, size, moved
         self.unit = CameraView.scale(size) / view.span
-        self._kept = scene.kept(size, view)
+        self._recordings = scene.recordings_for(size, view)
         self.turn = float(np.clip(-2.0 * math.sin(scene.yaw), -1.0, 1.0))
 
     def project(self, points: NDArray[np.float64]) -> Points2:
@@ -295,9 +295,9 @@ class _FramePainter:
 
     def stand(self, canvas: Canvas, name: str, draw: Callable[[Canvas, Project], None]) -> None:
         """Draw what never moves in the body's space: it is projected once, then moved with the camera."""
-        recording = self._kept.get(name)
+        recording = self._recordings.get(name)
         if recording is None:
-            recording = self._kept[name] = Recording(canvas)
+            recording = self._recordings[name] = Recording(canvas)
             draw(recording, lambda points: self.view.project(points, self.size, np.zeros(2)))
         recording.replay(canvas, CameraView.scale(self.size) * self.offset)
 

@@ -117,9 +117,9 @@ def check_fits(config: EncodecConfig) -> None:
     wanted = (SAMPLE_RATE, TOKEN_FRAME_SAMPLES, NUM_CODEBOOKS, CARDINALITY)
     if found != wanted:
         names = ("Hz", "samples a frame", "codebooks", "entries")
-        said = ", ".join(f"{value} {name}" for value, name in zip(found, names, strict=True))
+        text = ", ".join(f"{value} {name}" for value, name in zip(found, names, strict=True))
         needed = ", ".join(f"{value} {name}" for value, name in zip(wanted, names, strict=True))
-        raise PublishedError(f"it has {said}; a show has {needed}")
+        raise PublishedError(f"it has {text}; a show has {needed}")
 
 
 def encodec_of(published: PublishedCodec) -> Encodec:

@@ -106,8 +106,8 @@ def adopt_flow(source: str, layout: str, out: Path, *, accepted: bool) -> list[s
     require_acceptance(source, found.licence, accepted)
     training = {"adopted": Path(source).name, "licence": found.licence}
     write_ready(out, "flow", {"flow.onnx": found.data}, found.layout.as_dict(), training)
-    said = "a texture moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
-    lines = [f"written: {out}; {said}"]
+    text = "a texture moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
+    lines = [f"written: {out}; {text}"]
     if float(np.hypot(found.read[0] - MOVED[0], found.read[1] - MOVED[1])) > FAR_OFF:
         lines.append(f"that is far off: layout {found.layout.name!r} may not fit this file; see docs/bundles.md")
     return lines

@@ -157,15 +157,15 @@ def _fold_constants(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
 
 def _reachable(nodes: list[list[Any]], output: str) -> list[list[Any]]:
     """The nodes that the output depends on, in order."""
-    wanted, kept = {output}, []
+    wanted, reached = {output}, []
     for node in reversed(nodes):
         if wanted & set(node[2]):
             wanted |= set(node[1])
-            kept.append(node)
-    if not kept:
+            reached.append(node)
+    if not reached:
         last = ", ".join(node[2][0] for node in nodes[-8:])
         raise ValueError(f"it has no value {output!r}; the last ones are {last}")
-    return kept[::-1]
+    return reached[::-1]
 
 
 def _attributes(node: Any) -> dict[str, Any]:

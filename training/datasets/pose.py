@@ -89,7 +89,7 @@ def follow_player(seed: int, bundle: Path, looks: int = LOOKS) -> tuple[Row, lis
     performer = performer_of(seed, undisturbed=True)
     true = np.stack([performer.places(tick / TICKS_PER_SECOND, POINTS) for tick in range(CLIP_TICKS)]).clip(0.0, 1.0)
     pictures = [performer.frame(tick / TICKS_PER_SECOND) for tick in ticks]
-    joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "drawn", None)
+    joints, bow = [J[name] for name in POINTS], getattr(performer.body.gesture, "bow_position", None)
     times = [tick / TICKS_PER_SECOND for tick in range(CLIP_TICKS)]
     embeddings = embed_stills(torch.from_numpy(np.stack([fit_square(picture, SIDE) for picture in pictures])), eyes)
     row: Row = {

@@ -76,11 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         pieces = FileInput(options.sound).samples(round(options.seconds * SAMPLE_RATE))
         show = Show(bundle=options.bundle, controls={"imagination": options.imagination})
-        made = sheet(pieces, options.prior, show)
+        image = sheet(pieces, options.prior, show)
     except (UserError, EngineError) as error:
         print(error, file=sys.stderr)
         return 2
-    if not cv2.imwrite(str(options.out), made):
+    if not cv2.imwrite(str(options.out), image):
         print(f"{options.out}: cannot be written; name a .png or .jpg in a folder that exists", file=sys.stderr)
         return 2
     return 0

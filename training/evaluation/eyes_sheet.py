@@ -96,9 +96,9 @@ def watch_film(frames: Iterator[tuple[NDArray[np.uint8], float]], eyes: Eyes, ev
     sighting, smoother = Sighting(), PersonFilter()
     for number, (frame, time_s) in enumerate(frames):
         taken_ns = round(time_s * 1e9)
-        begun = now_ns()
+        start = now_ns()
         person = eyes.look(frame, taken_ns)
-        sighting.costs_ms.append((now_ns() - begun) / 1e6)
+        sighting.costs_ms.append((now_ns() - start) / 1e6)
         sighting.raw.append(person)
         sighting.smooth.append(smoother.smooth(person, taken_ns))
         sighting.times_s.append(time_s)

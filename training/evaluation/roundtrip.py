@@ -88,11 +88,11 @@ def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: s
     ticks = len(clip.flow)
     moments = animate(music, first, Show(bundle=bundle, controls={"chance": 0.0}))
     frames = zip(pictures_at_ticks(camera_frames(footage), ticks), moments, strict=False)
-    drawn, sheet, psnrs = [], [], []
+    fields, sheet, psnrs = [], [], []
     for tick, (frame, moment) in enumerate(frames):
         four = _four_panels(frame, clip.flow[tick].astype(np.float32), moment)
         film.write(music[tick * TICK_SAMPLES : (tick + 1) * TICK_SAMPLES], four)
-        drawn.append(moment.flow)
+        fields.append(moment.flow)
         if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
             sheet.append(four)
         want, got, still = (
@@ -100,7 +100,7 @@ def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: s
         )
         psnrs.append((psnr(got, want), psnr(still, want)))
     mean, mean_still = np.mean(psnrs, 0)
-    return _Animated(np.stack(drawn), float(mean), float(mean_still), sheet)
+    return _Animated(np.stack(fields), float(mean), float(mean_still), sheet)
 
 
 def _figures(animated: _Animated, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:

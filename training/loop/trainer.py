@@ -65,8 +65,8 @@ class NetworkTrainer(ABC, Generic[Network]):
 
     def averaged(self) -> Network:
         """The network with the moving average of its weights, in evaluation mode."""
-        made: Any = type(self.model)
-        model: Network = made(self.model.config).to(self.device.device)
+        network_class: Any = type(self.model)
+        model: Network = network_class(self.model.config).to(self.device.device)
         model.load_state_dict(self.average.tensors)
         return model.eval()
 

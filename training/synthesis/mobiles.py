@@ -116,10 +116,10 @@ class Mobile:
     def owners(self, pose: Field) -> NDArray[np.int32]:
         """The thing at each pixel, counted from 0; -1 for the ground: [H, W]."""
         width, height = self.size
-        seen = np.full((height, width), -1, np.int32)
+        owner = np.full((height, width), -1, np.int32)
         for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
-            seen[self._placed(thing, how)[..., 3] > 0.5] = index
-        return seen
+            owner[self._placed(thing, how)[..., 3] > 0.5] = index
+        return owner
 
     def flow(self, pose: Field, after: Field) -> Field:
         """The flow between two poses one tick apart: float32 [2, H, W], longer sides per second."""

@@ -116,8 +116,8 @@ def watch(
     """
     performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
     times = frame_times(seed, steady)
-    seen = ((performer.frame(max(0.0, time)), float(time)) for time in times)
-    flow, speed, embedded, age = read_motion(seen, CLIP_TICKS, embedding)
+    frames = ((performer.frame(max(0.0, time)), float(time)) for time in times)
+    flow, speed, embedded, age = read_motion(frames, CLIP_TICKS, embedding)
     return Clip(seed, performer.kind, flow, speed, embedded, age, sound_of(seed, periodic=periodic))
 
 
@@ -137,7 +137,7 @@ def read_motion(
     reader = MotionReader(open_engine("flow", backend="opencv"), embedding)
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
-    seen = np.zeros((ticks, EMBEDDING_DIM), np.float16)
+    embeddings = np.zeros((ticks, EMBEDDING_DIM), np.float16)
     age = np.zeros(ticks, np.float32)
     motion: Motion | None = None
     captured = 0.0
@@ -150,9 +150,9 @@ def read_motion(
             motion = reader.read(image, int((captured + 10.0) * 1e9)) or motion
             after = next(coming, None)
         if motion is not None:
-            flow[tick], speed[tick], seen[tick] = motion.flow, motion.speed, motion.embedding
+            flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
         age[tick] = max(0.0, now - captured)
-    return flow, speed, seen, age
+    return flow, speed, embeddings, age
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
@@ -174,8 +174,8 @@ def embed(data: dict[str, NDArray[Any]], seeing: Engine) -> NDArray[np.float16]:
     """Embed a recorded clip's views: float16 [T, 128]."""
     parts = np.split(data["jpeg"], np.cumsum(data["jpeg_bytes"])[:-1])
     views = (np.asarray(cv2.imdecode(part, cv2.IMREAD_COLOR)) for part in parts)
-    seen = np.stack([seeing.step(image=view)["embedding"] for view in views])
-    return np.asarray(seen[data["view"]], dtype=np.float16)
+    embeddings = np.stack([seeing.step(image=view)["embedding"] for view in views])
+    return np.asarray(embeddings[data["view"]], dtype=np.float16)
 
 
 def record_dataset(folder: Path, clips: int, workers: int = 2) -> list[Path]:

@@ -70,13 +70,15 @@ def test_bow_changes_direction_at_each_legato_onset_and_its_speed_is_the_velocit
         for before, note in zip(score.notes, score.notes[1:], strict=False):
             if note.onset_s - before.end_s > 0.01:
                 continue
-            at = [bow.drawn.at(note.onset_s + s)[0] for s in (-0.02, 0.0, 0.02)]
+            at = [bow.bow_position.at(note.onset_s + s)[0] for s in (-0.02, 0.0, 0.02)]
             assert (at[1] - at[0]) * (at[2] - at[1]) < 0
             turned += 1
         assert turned > 10
-        travel = [abs(bow.drawn.at(n.end_s)[0] - bow.drawn.at(n.onset_s)[0]) / n.duration_s for n in score.notes]
+        travel = [
+            abs(bow.bow_position.at(n.end_s)[0] - bow.bow_position.at(n.onset_s)[0]) / n.duration_s for n in score.notes
+        ]
         assert np.corrcoef(travel, [n.velocity for n in score.notes])[0, 1] > 0.5
-        drawn = [bow.drawn.at(t)[0] for t in np.arange(0, 40, 0.01)]
+        drawn = [bow.bow_position.at(t)[0] for t in np.arange(0, 40, 0.01)]
         assert min(drawn) >= 0.0
         assert max(drawn) <= 1.0
 
