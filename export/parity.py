@@ -31,21 +31,19 @@ _TIMED = 40
 
 
 def example_input(spec: Spec, rng: np.random.Generator, tick: int) -> np.ndarray:
-    """One tick's input, as a show could give it."""
-    if spec.name == "time_s":
+    """One tick's input, as a show could give it; see `models.tick_modules.Spec`."""
+    if spec.values == "time":
         return np.full(spec.shape, 3600.0 + 0.04 * tick)
+    if spec.values == "ones":
+        return np.ones(spec.shape, np.float32)
+    if spec.values == "unit":
+        return rng.random(spec.shape, dtype=np.float32)
     if spec.dtype == torch.uint8:
         return rng.integers(0, 256, spec.shape, dtype=np.uint8)
-    if spec.name == "voice":
-        return rng.integers(0, 2, spec.shape)
     if spec.dtype == torch.int64:
-        return rng.integers(0, 2048, spec.shape)
-    if spec.name == "pcm" and tick % 20 < 5:
+        return rng.integers(0, spec.below, spec.shape)
+    if spec.values == "sound" and tick % 20 < 5:
         return np.zeros(spec.shape, np.float32)  # digital silence, where a division by nothing would show
-    if spec.name in ("known", "temperature", "guidance"):
-        return np.ones(spec.shape, np.float32)
-    if spec.name == "uniforms":
-        return rng.random(spec.shape, dtype=np.float32)
     return (0.3 * rng.standard_normal(spec.shape)).astype(np.float32)
 
 

@@ -216,16 +216,47 @@ def _relative(got: Tensor, want: Tensor) -> float:
     return float((got - want).abs().max()) / scale
 
 
-def _stream(
-    step: Stepper, state: State, inputs: Sequence[Tensor], dims: Sequence[int], lengths: Sequence[int]
-) -> list[Tensor]:
-    outputs, start = [], 0
-    for length in lengths:
-        block = [x.narrow(dim, start, length) for x, dim in zip(inputs, dims, strict=True)]
-        y, state = step(block, state)
-        outputs.append(y)
-        start += length
-    return outputs
+@dataclass(frozen=True)
+class LawCase:
+    """One network with inputs to prove the law on; see `verify_contract`."""
+
+    forward: Callable[[Sequence[Tensor]], Tensor]
+    step: Stepper
+    init_state: Callable[[int], State]
+    inputs: Sequence[Tensor]
+    time_dims: Sequence[int]
+    out_dim: int
+    unit: int
+    latency: int
+
+    @property
+    def frames(self) -> int:
+        """Input frames of the sequence."""
+        return self.inputs[0].shape[self.time_dims[0]]
+
+    @property
+    def half(self) -> int:
+        """Half of them, a multiple of the smallest block."""
+        return (self.frames // 2) // self.unit * self.unit
+
+    def cut(self, start: int, length: int) -> list[Tensor]:
+        """The inputs of some frames."""
+        return [x.narrow(dim, start, length) for x, dim in zip(self.inputs, self.time_dims, strict=True)]
+
+    def stream(self, lengths: Sequence[int]) -> Tensor:
+        """The output over blocks of these lengths."""
+        outputs, start, state = [], 0, self.init_state(2)
+        for length in lengths:
+            y, state = self.step(self.cut(start, length), state)
+            outputs.append(y)
+            start += length
+        return torch.cat(outputs, dim=self.out_dim)
+
+    def error(self, lengths: Sequence[int], want: Tensor) -> float:
+        """How far the stream over blocks of these lengths is from the whole-signal output."""
+        got = self.stream(lengths)
+        length = min(got.shape[self.out_dim], want.shape[self.out_dim]) - self.latency
+        return _relative(got.narrow(self.out_dim, self.latency, length), want.narrow(self.out_dim, 0, length))
 
 
 @torch.no_grad()
@@ -258,7 +289,7 @@ def verify_contract(
         latency: output frames by which the stream lags the whole-signal output.
         tolerance: the largest relative error accepted.
         poison: what the future is filled with. Attention over a whole sequence multiplies the future by zero, which
-            NaN survives, so give it a large number there: any leak still changes the past.
+            NaN survives; there, give a large number instead: any leak still changes the past.
 
     Returns:
         The measured errors.
@@ -266,55 +297,61 @@ def verify_contract(
     Raises:
         AssertionError: when the law is broken; the text says how.
     """
-    total = inputs[0].shape[time_dims[0]]
+    case = LawCase(forward, step, init_state, inputs, time_dims, out_dim, unit, latency)
     want = forward(inputs)
-    ratio = want.shape[out_dim] / total
-
-    def compare(outputs: list[Tensor], reference: Tensor) -> float:
-        got = torch.cat(outputs, dim=out_dim)
-        length = min(got.shape[out_dim], reference.shape[out_dim]) - latency
-        return _relative(got.narrow(out_dim, latency, length), reference.narrow(out_dim, 0, length))
-
     blocks = 0.0
     for size in (unit, 3 * unit):
-        lengths = [size] * (total // size) + ([total % size] if total % size else [])
-        error = compare(_stream(step, init_state(2), inputs, time_dims, lengths), want)
+        rest = [case.frames % size] if case.frames % size else []
+        error = case.error([size] * (case.frames // size) + rest, want)
         blocks = error if not error <= blocks else blocks  # keeps a NaN, unlike max()
-    generator = torch.Generator().manual_seed(0)
-    lengths, left = [], total
-    while left:
-        length = min(left, unit * int(torch.randint(1, 6, (1,), generator=generator)))
-        lengths.append(length)
-        left -= length
-    ragged = compare(_stream(step, init_state(2), inputs, time_dims, lengths), want)
-
-    half = (total // 2) // unit * unit
-    poisoned = []
-    for x, dim in zip(inputs, time_dims, strict=True):
-        y = x.clone()
-        if y.is_floating_point():
-            y.narrow(dim, half, total - half).fill_(poison)
-        else:
-            y.narrow(dim, half, total - half).copy_(y.narrow(dim, half, total - half).flip(dim).roll(1, 0))
-        poisoned.append(y)
-    # What looks ahead has said less of the past by then: what is left of its latency.
-    settled = int(half * ratio) - latency
-    past = forward(poisoned).narrow(out_dim, 0, settled)
-    leak = _relative(past, want.narrow(out_dim, 0, settled))
+    ragged = case.error(_ragged_lengths(case.frames, unit), want)
+    leak = _leak(case, want, poison)
     if not leak <= tolerance:
         raise AssertionError(f"the future leaks into the past: {leak}")
-
-    head = [x.narrow(dim, 0, half) for x, dim in zip(inputs, time_dims, strict=True)]
-    tail = [x.narrow(dim, half, total - half) for x, dim in zip(inputs, time_dims, strict=True)]
-    _, state = step(head, init_state(2))
-    fresh = init_state(2)
-    mixed = tuple(torch.cat([old[:1], new[1:]]) for old, new in zip(state, fresh, strict=True))
-    got, _ = step(tail, mixed)
-    alone, _ = step([x[1:] for x in tail], init_state(1))
-    kept = want.narrow(out_dim, int(half * ratio), want.shape[out_dim] - int(half * ratio))
-    reset = max(_relative(got[1:], alone), _relative(got[:1], kept[:1]) if latency == 0 else 0.0)
-
+    reset = _reset_error(case, want)
     for name, value in (("blocks", blocks), ("ragged blocks", ragged), ("a reset row", reset)):
         if not value <= tolerance:
             raise AssertionError(f"step differs from forward over {name}: {value} > {tolerance}")
     return LawErrors(blocks, ragged, reset)
+
+
+def _ragged_lengths(frames: int, unit: int) -> list[int]:
+    """Block lengths of one to five units, always the same ones."""
+    generator = torch.Generator().manual_seed(0)
+    lengths: list[int] = []
+    while (left := frames - sum(lengths)) > 0:
+        lengths.append(min(left, unit * int(torch.randint(1, 6, (1,), generator=generator))))
+    return lengths
+
+
+def _leak(case: LawCase, want: Tensor, poison: float) -> float:
+    """How much the past of the whole-signal output changes when the future of the inputs does."""
+    half, later = case.half, case.frames - case.half
+    poisoned = []
+    for x, dim in zip(case.inputs, case.time_dims, strict=True):
+        y = x.clone()
+        future = y.narrow(dim, half, later)
+        if y.is_floating_point():
+            future.fill_(poison)
+        else:
+            future.copy_(future.flip(dim).roll(1, 0))
+        poisoned.append(y)
+    # A network that looks ahead has settled less of the past by then: its latency is left out.
+    settled = half * want.shape[case.out_dim] // case.frames - case.latency
+    past = case.forward(poisoned).narrow(case.out_dim, 0, settled)
+    return _relative(past, want.narrow(case.out_dim, 0, settled))
+
+
+def _reset_error(case: LawCase, want: Tensor) -> float:
+    """How far a batch of two is off whose second row is reset half way: each row from what it must be."""
+    half = case.half
+    head, tail = case.cut(0, half), case.cut(half, case.frames - half)
+    _, state = case.step(head, case.init_state(2))
+    fresh = case.init_state(2)
+    mixed = tuple(torch.cat([old[:1], new[1:]]) for old, new in zip(state, fresh, strict=True))
+    got, _ = case.step(tail, mixed)
+    alone, _ = case.step([x[1:] for x in tail], case.init_state(1))
+    begin = half * want.shape[case.out_dim] // case.frames
+    rest = want.narrow(case.out_dim, begin, want.shape[case.out_dim] - begin)
+    unreset = _relative(got[:1], rest[:1]) if case.latency == 0 else 0.0
+    return max(_relative(got[1:], alone), unreset)

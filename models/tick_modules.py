@@ -21,11 +21,23 @@ from models.vision.embedding import POINTS, SIDE
 
 
 class Spec(NamedTuple):
-    """A named tensor: its shape and element type."""
+    """A named tensor: its shape and element type, and what values it has in a show.
+
+    Attributes:
+        name: the input's name in every runtime.
+        shape: with a batch of one.
+        dtype: the element type.
+        values: what a comparison of runtimes draws for it. "usual": of floats a spread of 0.3, of bytes all, of indices
+            those below `below`; "ones"; "unit": 0 to 1; "time": seconds that rise by a tick; "sound": "usual" with
+            stretches of digital silence.
+        below: for indices.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
+    values: str = "usual"
+    below: int = 2
 
 
 class Tick(nn.Module):
@@ -77,7 +89,7 @@ class EncoderTick(Tick):
     def __init__(self, sounding: TokenCodec | Vocoder) -> None:
         super().__init__()
         self.sounding = sounding
-        self.inputs = (Spec("pcm", (1, 1, 2 * sounding.config.hop)),)
+        self.inputs = (Spec("pcm", (1, 1, 2 * sounding.config.hop), values="sound"),)
         self.latency_samples = sounding.encoder.latency * sounding.config.hop
 
     def init_state(self) -> tuple[Tensor, ...]:
@@ -100,7 +112,9 @@ class DecoderTick(Tick):
         self.sounding = sounding
         self.latency_samples = sounding.decoder.latency
         if isinstance(sounding, TokenCodec):
-            self.inputs = (Spec("frames", (1, sounding.config.num_codebooks, 2), torch.int64),)
+            self.inputs = (
+                Spec("frames", (1, sounding.config.num_codebooks, 2), torch.int64, below=sounding.config.cardinality),
+            )
         else:
             self.inputs = (Spec("frames", (1, sounding.config.dim, 2)),)
 
@@ -128,18 +142,23 @@ class TranslatorTick(Tick):
         self.network, self._turned = network, turned
         config = network.config
         pairs = config.dim // config.heads // 2
-        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64)
+        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64, "time")
         self.inputs = (
-            Spec("previous", (1, 1, *config.frame_shape), torch.float32 if config.mel_dim else torch.int64),
-            Spec("known", (1, 1)),
+            Spec(
+                "previous",
+                (1, 1, *config.frame_shape),
+                torch.float32 if config.mel_dim else torch.int64,
+                below=config.cardinality,
+            ),
+            Spec("known", (1, 1), values="ones"),
             Spec("latent", (1, 1, config.sight_dim)),
             Spec("age_s", (1, 1)),
             time,
             Spec("anticipation_s", (1, 1)),
             Spec("voice", (1, 1), torch.int64),
-            Spec("uniforms", (1, config.draws)),
-            Spec("temperature", (1, 1)),
-            Spec("guidance", (1, 1)),
+            Spec("uniforms", (1, config.draws), values="unit"),
+            Spec("temperature", (1, 1), values="ones"),
+            Spec("guidance", (1, 1), values="ones"),
         )
 
     def init_state(self) -> tuple[Tensor, ...]:
@@ -221,7 +240,9 @@ class HearingTick(Tick):
         if config.mel_dim:
             self.inputs = (Spec("heard", (1, 1, config.mel_dim, config.frames)),)
         else:
-            self.inputs = (Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64),)
+            self.inputs = (
+                Spec("heard", (1, 1, config.num_codebooks, config.frames), torch.int64, below=config.cardinality),
+            )
 
     def init_state(self) -> tuple[Tensor, ...]:
         """Nothing was heard."""
@@ -262,7 +283,7 @@ class AnimatorTick(Tick):
         field = (1, 2, config.grid, config.grid)
         self.inputs = (
             Spec("latent", (1, 1, config.latent_dim)),
-            Spec("turns", (2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64),
+            Spec("turns", (2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64, "time"),
             Spec("shown", (1, config.shown, config.grid, config.grid)),
             Spec("where", field),
             Spec("before", field),

@@ -18,7 +18,7 @@ from engines.tick_engines import Runner
 from export.onnx import to_onnx
 
 
-class Counter:
+class CountingRunner:
     """A network that counts its ticks; `fails` says when it cannot go on."""
 
     def __init__(self, fails: Callable[[], Exception | None] = lambda: None) -> None:
@@ -53,11 +53,11 @@ def nobody() -> Iterator[LoadedRunner]:
 
 def test_a_successor_goes_on_from_the_state_and_it_is_said_once() -> None:
     told: list[str] = []
-    engine = HotSwap(opened("torch", Counter()), nobody(), told.append)
+    engine = HotSwap(opened("torch", CountingRunner()), nobody(), told.append)
     changed: list[EngineSpec] = []
     engine.on_change = changed.append
     assert [int(engine.run({})[0]) for _ in range(3)] == [1, 2, 3]
-    engine.offer(opened("onnxruntime", Counter()))
+    engine.offer(opened("onnxruntime", CountingRunner()))
     assert [int(engine.run({})[0]) for _ in range(3)] == [4, 5, 6]
     assert told == ["decoder: onnxruntime on cpu is ready: it takes over"]
     assert [spec.runtime for spec in changed] == ["onnxruntime"]
@@ -66,8 +66,8 @@ def test_a_successor_goes_on_from_the_state_and_it_is_said_once() -> None:
 def test_when_a_runtime_fails_the_next_goes_on_with_its_state() -> None:
     told: list[str] = []
     failing: list[Exception] = []
-    first = Counter(lambda: failing[0] if failing else None)
-    engine = HotSwap(opened("tensorrt", first), iter([opened("torch", Counter())]), told.append)
+    first = CountingRunner(lambda: failing[0] if failing else None)
+    engine = HotSwap(opened("tensorrt", first), iter([opened("torch", CountingRunner())]), told.append)
     engine.run({})
     failing.append(EngineError("the memory of NVIDIA H100 is full; close what else uses it"))
     assert int(engine.run({})[0]) == 2
@@ -76,18 +76,20 @@ def test_when_a_runtime_fails_the_next_goes_on_with_its_state() -> None:
 
 
 def test_when_the_state_is_lost_too_it_begins_anew() -> None:
-    class Dead(Counter):
+    class Dead(CountingRunner):
         def state(self) -> list[Array]:
             raise EngineError("gone")
 
     engine = HotSwap(
-        opened("torch", Dead(lambda: EngineError("out of memory"))), iter([opened("torch", Counter())]), lambda _: None
+        opened("torch", Dead(lambda: EngineError("out of memory"))),
+        iter([opened("torch", CountingRunner())]),
+        lambda _: None,
     )
     assert int(engine.run({})[0]) == 1
 
 
 def test_when_nobody_is_left_the_error_is_told() -> None:
-    engine = HotSwap(opened("torch", Counter(lambda: EngineError("no more"))), nobody(), lambda _: None)
+    engine = HotSwap(opened("torch", CountingRunner(lambda: EngineError("no more"))), nobody(), lambda _: None)
     with pytest.raises(EngineError, match="no more"):
         engine.run({})
 
@@ -98,9 +100,9 @@ def test_what_is_watched_for_takes_over_when_it_is_there(monkeypatch: pytest.Mon
 
     def better(spec: EngineSpec) -> tuple[LoadedRunner | None, bool]:
         looks.append(spec.runtime)
-        return (opened("onnxruntime", Counter()), False) if len(looks) == 3 else (None, True)
+        return (opened("onnxruntime", CountingRunner()), False) if len(looks) == 3 else (None, True)
 
-    engine = HotSwap(opened("torch", Counter()), nobody(), lambda _: None)
+    engine = HotSwap(opened("torch", CountingRunner()), nobody(), lambda _: None)
     engine.watch(better)
     for _ in range(500):
         engine.run({})
@@ -114,7 +116,7 @@ def test_what_is_watched_for_takes_over_when_it_is_there(monkeypatch: pytest.Mon
 def test_a_network_is_warmed_with_what_it_can_bear() -> None:
     seen: list[float] = []
 
-    class Hot(Counter):
+    class Hot(CountingRunner):
         def run(self, inputs: dict[str, Array]) -> Array:
             seen.append(float(inputs["temperature"][0]))
             return super().run(inputs)
