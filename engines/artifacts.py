@@ -1,4 +1,4 @@
-"""What was built on this machine for a runtime: files with a manifest beside each, believed only where all of it fits.
+"""What was built on this machine for a runtime: files with a manifest each, used only where all of it matches.
 
 `artifacts/<network>.<runtime>.json` says of `<network>.onnx` or `<network>.plan` from which weights and code it was
 built, by what, for which GPU, in which precision, how far it is from torch and how long a tick takes beside torch.

@@ -1,4 +1,4 @@
-"""A bundle on disk: a folder with a manifest, and files that are believed only if their hash is the manifest's.
+"""A bundle on disk: a folder with a manifest, and files that are used only if their hash is the manifest's.
 
 `manifest.json` names each network's weights (safetensors), each with its SHA-256; what was built from them on this
 machine is `engines.artifacts`' concern. Nothing else is read, and nothing outside the folder.

@@ -1,4 +1,4 @@
-"""Hot-swaps a network's runner between two ticks: up to a faster build, or to another runtime on failure."""
+"""Hot-swaps a network's runner between ticks: upgrades to a faster build, falls back on failure."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from engines.contract import Array, EngineError, EngineSpec
 from engines.tick_engines import Runner
 
 WARM_UP_TICKS = 3
-"""Ticks of nothing that a runner makes before it takes over."""
+"""Ticks on zeros that a runner runs before it takes over."""
 CHECK_INTERVAL_S = 1.0
-"""How often it is looked whether a better runner can be opened."""
+"""Seconds between two checks whether a better runner can be opened."""
 
 
 @dataclass(frozen=True)
 class LoadedRunner:
-    """A runner and what it is."""
+    """A runner that is ready to run, and its spec."""
 
     runner: Runner
     spec: EngineSpec
 
 
 class HotSwap:
-    """Runs a network's ticks; who runs them may change between two, and the state is handed over.
+    """Runs a network's ticks; between two ticks another runner may take over, and the state is handed to it.
 
     Args:
-        first: who runs them now.
-        others: opens who could instead, the best first, each with what is wrong with the last one said already.
-        tell: says one line to the user.
+        first: the runner that begins.
+        others: opens the fallbacks, the best first; whoever opens them reports why one cannot be used.
+        tell: takes one line for the user.
     """
 
     def __init__(self, first: LoadedRunner, others: Iterator[LoadedRunner], tell: Callable[[str], None]) -> None:
@@ -42,7 +42,7 @@ class HotSwap:
         """Named inputs -> the output.
 
         Raises:
-            EngineError: when nobody can go on.
+            EngineError: when the last runner fails.
         """
         successor, self._successor = self._successor, None
         if successor is not None:
@@ -69,17 +69,17 @@ class HotSwap:
         self._now.runner.load(state)
 
     def blank(self) -> dict[str, Array]:
-        """Inputs of nothing."""
+        """Inputs of zeros."""
         return self._now.runner.blank()
 
     def offer(self, successor: LoadedRunner) -> None:
-        """Let a runner, which must be warm, take over before the next tick; safe to call from any thread."""
+        """Let a warmed-up runner take over before the next tick; safe to call from any thread."""
         self._successor = successor
 
     def watch(
         self, better: Callable[[EngineSpec], tuple[LoadedRunner | None, bool]], calm: Callable[[], None] = lambda: None
     ) -> None:
-        """Look now and then, in a thread, for a better runner, and let it take over.
+        """Check now and then, in a thread, for a better runner, and let it take over.
 
         Args:
             better: opens one that is better than what a spec says, None while there is none; and whether one may still
@@ -130,7 +130,7 @@ def _watch_loop(
 
 
 def warm_up(runner: Runner) -> None:
-    """Run a runner a few times on nothing, and forget it.
+    """Run a runner a few times on zeros, and reset it.
 
     Raises:
         EngineError: when it cannot run.

@@ -1,4 +1,4 @@
-"""The engines of the learned networks, whatever runs them: a `Runner` computes a tick and keeps its state."""
+"""The engines of the learned networks, the same for every runtime: a `Runner` computes a tick and keeps its state."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _frames_from_wire(frames: np.ndarray | float) -> Array:
 
 
 class TranslatorEngine(TickEngine):
-    """The translator with its last frames and its source of chance.
+    """The translator with its last frames and its random numbers.
 
     Args:
         runner: computes the tick.
@@ -189,7 +189,7 @@ class TranslatorEngine(TickEngine):
         self._rng = np.random.default_rng(self._seed)
 
     def reset(self) -> None:
-        """Forget the past; chance starts again at the seed."""
+        """Forget the past; random numbers start again at the seed."""
         super().reset()
         self._begin()
 

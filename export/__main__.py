@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--precision",
         choices=("fp32", "fp16", "bf16", "int8"),
-        help="onnxruntime: fp32, fp16, int8 (what sees, and a codec like MusicGen's, in 8-bit integers, about twice as "
-        "fast on a CPU; the same show then gives other notes than in fp32); tensorrt and torch: fp32, fp16, bf16; "
+        help="onnxruntime: fp32, fp16, int8; tensorrt and torch: fp32, fp16, bf16. int8 rounds the visual network and "
+        "codecs like MusicGen's: about twice as fast on a CPU, but the same show then plays other notes; "
         "default: that of the artifact that is replaced, else fp32",
     )
     parser.add_argument(

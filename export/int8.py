@@ -1,4 +1,4 @@
-"""A network in 8-bit integers, where that is faster and as good: what sees, and a codec like MusicGen's.
+"""A network in 8-bit integers, where that is faster and as good: the visual network, and a codec like MusicGen's.
 
 What sees is convolutions. Weights and what flows between them are rounded to 256 steps, whose ranges are taken from
 pictures of rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact, and everything

@@ -1,4 +1,4 @@
-"""A codec like MusicGen's with its large matrices in 8-bit integers: a tick's time is the time to read its weights.
+"""A codec like MusicGen's with its large matrices in 8-bit integers, as reading the weights takes most of a tick.
 
 Each row of a matrix is rounded in blocks of 32 with a scale of their own, and so is what it is multiplied with, while
 it runs: nothing is calibrated. Sums stay exact. Convolutions of many frames have few weights and stay in single

@@ -1,9 +1,9 @@
-"""What the codec speaks with: oscillators at fixed frequencies and bands of noise, told how loud to be.
+"""The decoder's synthesizer: oscillators at fixed frequencies and bands of noise, controlled by their levels.
 
-Additive and subtractive synthesis inside a network (DDSP, Engel et al. 2020), but without a fundamental to be found: a
-network chooses among oscillators a quarter of a semitone apart, so any number of players sound at once, and what it
-learns is which of them are on. Phases are never sent. An oscillator's phase is a function of the hop's number alone, so
-partials are continuous by construction, and the first sample of a show is like any other after hours.
+Additive and subtractive synthesis inside a network (DDSP, Engel et al. 2020), without estimating a fundamental: the
+network sets the levels of oscillators a quarter of a semitone apart, so any number of notes can sound at once. Phases
+are never sent: an oscillator's phase is a function of the hop's number alone. Partials are therefore continuous by
+construction, and stay exact after any number of hours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MusicGen's own codec, EnCodec at 32 kHz, made a stream: published weights say what they say of a whole signal.
+"""MusicGen's own codec, EnCodec at 32 kHz, as a stream that gives what the whole-signal model gives.
 
 SEANet (Tagliasacchi et al. 2020) around an LSTM, as EnCodec (Defossez et al. 2022) has it. Unlike the shipped codec it
 looks ahead: every convolution has a right side. A stream therefore lags by the sum of them, 2,402 samples (75 ms) of

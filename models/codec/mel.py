@@ -1,8 +1,8 @@
-"""The other representation of sound: mel spectrograms, and a streaming vocoder that gives them a voice again.
+"""The other representation of sound: log-mel spectrograms, and a streaming vocoder that turns them back into sound.
 
-Where the codec's tokens are drawn from a list, a spectrogram is a number for every band, which a translator can predict
-as a target. Two windows are looked at: 64 ms, whose bands are narrow enough for notes, and twice 16 ms for what begins.
-The vocoder is the codec's own decoder (`models.codec.additive_codec`), told the spectrogram in place of a latent.
+The codec's tokens are classes; a spectrogram is a number for every band, which a translator predicts by regression. Two
+windows are used: one of 64 ms, whose bands are narrow enough for notes, and two of 16 ms for onsets. The vocoder is the
+codec's decoder (`models.codec.additive_codec`) with the spectrogram in place of a latent.
 """
 
 from __future__ import annotations

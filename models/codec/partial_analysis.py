@@ -1,10 +1,10 @@
-"""What the codec listens with: fixed, causal spectra in which every partial lights the channel of its own frequency.
+"""The encoder's analysis: fixed, causal spectra in which each partial appears in the channel of its own frequency.
 
 A window of 64 ms cannot tell two neighbouring notes apart by magnitude, but the phase can: from one hop to the next it
 advances by the true frequency of the partial that dominates a channel (the phase vocoder, Flanagan and Golden 1966;
-reassignment, Auger and Flandrin 1995). A channel is let through as far as that frequency is the channel's own, so the
-quarter of a semitone that a partial lies in is a place, which a network learns easily, and not a number in a crowd of
-phases, which it does not. Short windows beside it say when something begins.
+reassignment, Auger and Flandrin 1995). A channel is weighted by how near that frequency is to its own. A partial's
+pitch, to a quarter of a semitone, is thus given by a channel's index, which a network learns easily; from raw phases it
+does not. Short windows beside it locate onsets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A player's limbs from points: how they bend, where they lie in a picture, what they carry along and what they hide.
+"""A player's limbs from points: their joints, where they lie in a picture, a picture moved with them or without them.
 
-An arm is two bones: carried as one from shoulder to hand it would leave the elbow, and all that is about it, behind.
-Elbows and knees need not be looked for: from where hands and shoulders are, `JointEstimator` says them.
+An arm is two bones: moved as one from shoulder to hand it would leave the elbow behind. Elbows and knees are not
+detected: `JointEstimator` estimates them from hands, shoulders, pelvis and feet.
 """
 
 from __future__ import annotations

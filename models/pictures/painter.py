@@ -1,16 +1,16 @@
-"""The painter: repairs what moving a still has torn, and re-imagines it as far as it is told to.
+"""The painter: repairs a moved still, and re-imagines it as far as `imagination` asks.
 
-A still that is moved shows nothing that was hidden in it: where a thing has moved away its ground is missing, and its
-edges are smeared. The painter carries the moved picture, with noise mixed into it, to the picture that it should be, in
-one or a few steps along straight paths (flow matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and
-Vanden-Eijnden 2023). How much noise is mixed in, and how coarsely it is shown what it starts from, follows from
-`imagination`: up to a quarter there is none of either and it mends, with all of both it paints anew what it hears.
+A moved still lacks what was hidden in it: where an object has moved away the background is missing, and edges are
+smeared. The painter takes the moved picture, with noise mixed in, to the picture that it should be, in one or a few
+steps along straight paths (flow matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and Vanden-Eijnden
+2023). `imagination` sets how much noise is mixed in and how coarse the input is: up to 0.25 there is neither and the
+painter only repairs; at 1 it paints anew, from what is heard.
 
-It says where its way ends, as what is to be added to the moved picture: what needs no mending is left to the bit.
+Its output is what is added to the moved picture: where nothing needs repair the picture stays the same to the bit.
 
-Where a player's hands are cannot be painted from a sound alone, but it can be said: `models.pictures.pose` knows from
-the still's embedding where they were and says from what is heard where they are. The painter is shown both places, the
-still as each limb would carry it there, and the still without limbs; and it says of each pixel how much to take.
+Where a player's hands are is estimated from the sound by `models.pictures.pose`, given where they are in the still. The
+painter is shown both places, the still as each limb would carry it from one to the other, and the still without limbs;
+for each pixel it chooses how much of each to take.
 
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
@@ -80,13 +80,20 @@ class PainterConfig(Sizes):
 
 
 class PainterInputs(NamedTuple):
-    """What the painter knows of one moment, a row each.
+    """What the painter is given for one picture, a row each.
 
-    warped, prior [N, 3, S, S]: the moved picture and the still; where, flow [N, 2, G, G]: the map and how it moves, see
-    `models.pictures.animator`; heard [N, latent_dim]: the tick's latent; imagination [N], 0 to 1; chance [N], 0 to 1:
-    how far chance has led what is moved. With none the painter says what is likeliest to be seen; where chance has led,
-    nobody can be gone by. seen [N, seen_dim]: the still's embedding; said [N, P, 3]: where the points of `POINTS` are
-    now and how unsure that is, see `models.pictures.pose.PointEstimate`; looked at only where there are points.
+    Attributes:
+        warped: [N, 3, S, S], the moved picture.
+        prior: [N, 3, S, S], the still.
+        where: [N, 2, G, G], where each cell comes from in the still; see `models.pictures.animator`.
+        flow: [N, 2, G, G], how it moves.
+        heard: [N, latent_dim], the tick's audio latent.
+        imagination: [N], 0 repairs, 1 paints anew.
+        chance: [N], 0 to 1: how far sampling has led what is moved. At 0 the painter gives what is likeliest to be
+            seen. Once sampling has moved the still away from any real pose, the pose network gives no guidance.
+        seen: [N, seen_dim], the still's embedding.
+        said: [N, P, 3], where the points of `POINTS` are now, and the spread of that estimate; see
+            `models.pictures.pose.PointEstimate`. Not used where the configuration has no points.
     """
 
     warped: Tensor

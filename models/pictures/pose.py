@@ -1,7 +1,8 @@
-"""Where a player's points are while something is heard: what a body does is heard, how that looks from here is seen.
+"""Estimates where a player's points are from what is heard, seen from where the prior image was taken.
 
-What a player plays says where the hands are: which key, how far along the neck, which side of the dance. A network that
-paints finds that out slowly, from pixels; told as points it is learned in minutes.
+What is played determines where the hands are: which key, how far along the neck. A painter would learn that slowly from
+pixels; given as points it is learned in minutes. One part follows the body from sound alone, the other projects it into
+the still's view.
 """
 
 from __future__ import annotations

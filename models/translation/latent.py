@@ -75,7 +75,7 @@ class Motions(NamedTuple):
 
 
 class LatentPredictions(NamedTuple):
-    """What a latent says of its moment; see the heads of `Latent`."""
+    """What the heads of `Latent` predict from a latent."""
 
     loudness: Tensor
     attack: Tensor

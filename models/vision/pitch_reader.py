@@ -1,4 +1,4 @@
-"""Reads pitches from where hands and bow lie to an instrument, once for each instrument that it could be.
+"""Reads pitches from where hands and bow lie on an instrument, once for each instrument that it could be.
 
 What an instrument's geometry says of a pitch is the same before every camera and can be learned from places alone, of
 far more players than can be drawn; so this part of the video latents is learned first (see

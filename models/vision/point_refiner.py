@@ -1,7 +1,7 @@
-"""A second, closer look at the points that make a pitch: each in a small window about where it seems to be.
+"""Refines the points that decide a pitch: each in a small window about its first estimate, at full resolution.
 
-The first look sees the whole picture at a quarter of its fineness and is off by one or two of its pixels; half a
-semitone on a violin's string is two. The second sees the window at full fineness, and what the first has made of it.
+The first estimate is made at a quarter of the picture's resolution and is off by one or two pixels; half a semitone on
+a violin's string is two. The refiner sees the window at full resolution and the first network's features.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def crop_windows(image: Tensor, corner: Tensor, side: int) -> Tensor:
 
 
 class PointRefiner(nn.Module):
-    """Moves places that are about right to where they are.
+    """Corrects estimated points within a window about each.
 
     Args:
         points: how many points are looked at.
