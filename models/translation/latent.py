@@ -229,7 +229,7 @@ class Latent(nn.Module):
         """
         return cls(LatentConfig.from_dict(values))
 
-    def hear_with(self, codebooks: Tensor) -> None:
+    def set_codebooks(self, codebooks: Tensor) -> None:
         """Take a codec's codebooks, scaled to a spread of about one."""
         self.codebooks.copy_(codebooks / codebooks[0].std())
 
@@ -242,7 +242,7 @@ class Latent(nn.Module):
             total = total + F.embedding(codes[:, :, k], self.codebooks[k])
         return total.flatten(2)
 
-    def facts(self, latents: Tensor) -> LatentPredictions:
+    def predictions(self, latents: Tensor) -> LatentPredictions:
         """What latents of either side say."""
         return LatentPredictions(self.loudness(latents), self.attack(latents), self.pitch(latents), self.speed(latents))
 

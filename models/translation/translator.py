@@ -328,12 +328,12 @@ class Translator(nn.Module):
             return self.head.sample(context, uniforms, temperature, guidance)
         return self.from_emission_order(self.head.sample(context, self.codebooks, uniforms, temperature, guidance))
 
-    def see_with(self, attack: nn.Linear, pitch: nn.Linear) -> None:
+    def set_latent_heads(self, attack: nn.Linear, pitch: nn.Linear) -> None:
         """Take the heads of a latent space."""
         rows = [torch.cat([head.weight, head.bias[:, None]], 1) for head in (attack, pitch)]
         self.heads.copy_(torch.cat(rows))
 
-    def told(self, latent: Tensor) -> Tensor:
+    def head_odds(self, latent: Tensor) -> Tensor:
         """Latents [..., sight_dim] -> odds of an onset and of each pitch, of each token frame [..., frames + ...]."""
         said = F.linear(latent, self.heads[:, :-1], self.heads[:, -1])
         frames, pitches = self.config.frames, self.config.pitches
@@ -377,7 +377,7 @@ class Translator(nn.Module):
         latent = torch.where(seen.open[..., None] > 0, seen.latent, self.blind)
         parts = [latent, 10.0 * seen.age_s[..., None]]
         if self.config.pitches:
-            parts.append(seen.open[..., None] * self.told(seen.latent))
+            parts.append(seen.open[..., None] * self.head_odds(seen.latent))
         video = self.video(torch.cat(parts, dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
         x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float()) + self.voice(seen.voice)

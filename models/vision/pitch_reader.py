@@ -61,7 +61,7 @@ class PitchReader(nn.Module):
         """Nothing was seen."""
         return self.memory.init_state(batch) if self.memory is not None else ()
 
-    def told(self, x: Tensor, y: Tensor) -> Tensor:
+    def hidden(self, x: Tensor, y: Tensor) -> Tensor:
         """What is read of places x, y [N, 14] in -1..1, before it is turned into odds: [N, hidden]."""
         at = torch.stack([x, y], -1)
         low, high = at[:, POINTS.index("low_end")], at[:, POINTS.index("high_end")]
@@ -75,13 +75,13 @@ class PitchReader(nn.Module):
 
     def logits(self, x: Tensor, y: Tensor) -> Tensor:
         """Places x, y [N, 14] of single pictures -> [N, instruments, pitches]."""
-        logits: Tensor = self.layers[-1](self.told(x, y))
+        logits: Tensor = self.layers[-1](self.hidden(x, y))
         return logits.view(-1, len(READ_INSTRUMENTS), self.pitches)
 
     def follow(self, x: Tensor, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Places x, y [B, T, 14] of pictures one after the other -> (logits [B, T, instruments, pitches], state)."""
         batch, length = x.shape[:2]
-        read = self.told(x.flatten(0, 1), y.flatten(0, 1))
+        read = self.hidden(x.flatten(0, 1), y.flatten(0, 1))
         logits = self.layers[-1](read).view(batch, length, -1)
         if self.memory is not None and self.recall is not None:
             kept, state = self.memory.step(read.view(batch, length, -1).transpose(1, 2), state)

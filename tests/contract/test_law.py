@@ -133,11 +133,11 @@ def test_translator_is_told_what_the_heads_of_the_latent_space_say_and_nothing_w
     small = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
     model = Translator(replace(small, pitches=5)).eval()
     attack, pitch = torch.nn.Linear(128, 2), torch.nn.Linear(128, 10)
-    model.see_with(attack, pitch)
+    model.set_latent_heads(attack, pitch)
     previous, known, seen = seen_for(model.config, 2, 30)
     latent = seen.latent
     with torch.no_grad():
-        told = model.told(latent)
+        told = model.head_odds(latent)
         assert torch.allclose(told[..., :2], attack(latent).sigmoid())
         assert torch.allclose(told[..., 7:], pitch(latent)[..., 5:].softmax(-1), atol=1e-6)
         before = model(previous, known, seen)

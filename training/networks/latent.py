@@ -137,7 +137,7 @@ def losses(model: Latent, batch: LatentBatch) -> dict[str, Tensor]:
     weight = torch.tensor(ATTACK_WEIGHT, device=video.device)
     classes = model.config.pitches
     for side, latents in (("video", video), ("audio", audio)):
-        facts = model.facts(latents)
+        facts = model.predictions(latents)
         parts[f"{side}_loudness"] = (facts.loudness - batch.mel).abs().mean()
         parts[f"{side}_attack"] = F.binary_cross_entropy_with_logits(facts.attack, batch.attack, pos_weight=weight)
         parts[f"{side}_pitch"] = 0.5 * F.cross_entropy(facts.pitch.view(-1, classes), batch.pitch.flatten())
@@ -261,7 +261,7 @@ def train_latent(
         )
     model = Latent(getattr(start, "config", config))
     if isinstance(sounding, TokenCodec):
-        model.hear_with(sounding.quantizer.codebooks)
+        model.set_codebooks(sounding.quantizer.codebooks)
     if start is not None:
         model.load_state_dict(start.state_dict())
     elif model.video.reader is not None and not (work / "latent.safetensors").exists():

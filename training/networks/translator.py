@@ -394,7 +394,7 @@ def train_translator(
     if start is not None:
         model.load_state_dict(start.state_dict())
     if model.config.pitches:
-        model.see_with(latent.attack, latent.pitch)
+        model.set_latent_heads(latent.attack, latent.pitch)
     with device.main_first():
         data = examples_of(footage, bundle) if footage else load_examples(work, recipe.clips, bundle)
     training = TranslatorTraining(recipe, model, latent.video, data, device)

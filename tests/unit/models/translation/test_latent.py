@@ -27,7 +27,7 @@ def test_latents_and_facts_have_the_documented_shapes() -> None:
     audio = model.audio(torch.randn(2, 7, TINY.frames * TINY.codec_dim))
     assert video.shape == audio.shape == (2, 7, 16)
     torch.testing.assert_close(video.square().mean(-1), torch.ones(2, 7), atol=2e-2, rtol=0)
-    facts = model.facts(video)
+    facts = model.predictions(video)
     assert facts.loudness.shape == (2, 7, 2 * 6)
     assert facts.attack.shape == (2, 7, 2)
     assert facts.pitch.shape == (2, 7, 2 * 10)

@@ -46,7 +46,7 @@ def model() -> Latent:
     torch.manual_seed(1)
     config = LatentConfig(dim=24, hidden=32, dilations=(1,), embedding_dim=8, codec_dim=8, cardinality=8)
     made = Latent(config)
-    made.hear_with(torch.randn(4, 8, 8))
+    made.set_codebooks(torch.randn(4, 8, 8))
     return made
 
 
