@@ -75,8 +75,9 @@ def reason_of(errors: str) -> str:
     """Why a download failed, by what pip wrote: without a network pip also says that there is no such distribution."""
     if any(sign in errors for sign in UNREACHABLE):
         return "the package index cannot be reached"
-    lines = [line.strip() for line in errors.splitlines() if "error" in line.lower()] or ["pip gives no reason"]
-    return lines[-1].removeprefix("ERROR: ")[:200]
+    lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["pip gives no reason"]
+    said = [line for line in lines if "error" in line.lower()] or lines
+    return said[-1].removeprefix("ERROR: ")[:200]
 
 
 def verify_wheel(wheel: PublishedWheel, path: Path) -> None:

@@ -49,6 +49,7 @@ def test_without_a_network_the_reason_is_one_line(tmp_path: Path) -> None:
 
 def test_another_reason_is_pips_own() -> None:
     assert reason_of("noise\nERROR: no space left\nhint: more noise") == "no space left"
+    assert reason_of("python: No module named pip\n") == "python: No module named pip"
     assert reason_of("") == "pip gives no reason"
 
 
