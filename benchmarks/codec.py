@@ -39,7 +39,7 @@ from models.codec.encodec_layers import (
     EncodecSequence,
     EncodecUpsample,
 )
-from models.tick_modules import DecoderTick, EncoderTick, Tick
+from models.tick_modules import DecoderTick, EncoderTick, TickModule
 from streaming.conventions import TICK_NS
 from streaming.timing.clock import now_ns, sleep_until
 from training.bundling import load_sound_network
@@ -117,7 +117,7 @@ def _normalize(part: EncodecLayer, x: Tensor) -> Tensor:
     return found
 
 
-def runners(tick: Tick) -> dict[str, Runner]:
+def runners(tick: TickModule) -> dict[str, Runner]:
     """The runners that are compared."""
     data = to_onnx(tick)
     found: dict[str, Runner] = {

@@ -24,7 +24,7 @@ from export.onnx import OPSET, to_half, to_onnx
 from export.parity import compare_runners, time_runners, tolerances
 from export.progress import BuildProgress, SilentProgress
 from export.tensorrt import Compiler, compile_plan, to_plan
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 
 
@@ -149,7 +149,7 @@ def _build_network(folder: Path, runtime: str, network: str, asked: str, compile
     return entry
 
 
-def _build_in_precision(runtime: str, network: str, tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
+def _build_in_precision(runtime: str, network: str, tick: TickModule, asked: str, compiler: Compiler) -> BuildResult:
     """Build one network in one precision.
 
     Raises:
@@ -160,7 +160,7 @@ def _build_in_precision(runtime: str, network: str, tick: Tick, asked: str, comp
     return build_for_onnx(network, tick, asked) if runtime == "onnxruntime" else build_for_torch(tick, asked)
 
 
-def _measure_parity(tick: Tick, made: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
+def _measure_parity(tick: TickModule, made: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
     """How far it is from torch, how far it may be, and in words what is too far, "" if nothing."""
     if made.precision == "int8":
         assert made.data is not None
@@ -173,7 +173,7 @@ def _measure_parity(tick: Tick, made: BuildResult) -> tuple[dict[str, float], di
     return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
 
 
-def build_for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
+def build_for_onnx(network: str, tick: TickModule, asked: str) -> BuildResult:
     """An ONNX file, run where it is the fastest here of those that are near enough to torch.
 
     Not all are: TensorRT's own provider rounds what is multiplied to 10 bits (TF32), and cannot be asked not to.
@@ -208,7 +208,7 @@ def build_for_onnx(network: str, tick: Tick, asked: str) -> BuildResult:
     return BuildResult(data, able[provider], precision, said)
 
 
-def build_for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResult:
+def build_for_tensorrt(tick: TickModule, asked: str, compiler: Compiler) -> BuildResult:
     """A plan for this GPU."""
     place = device_for()
     if place.type != "cuda":
@@ -220,7 +220,7 @@ def build_for_tensorrt(tick: Tick, asked: str, compiler: Compiler) -> BuildResul
     return BuildResult(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
 
 
-def build_for_torch(tick: Tick, asked: str) -> BuildResult:
+def build_for_torch(tick: TickModule, asked: str) -> BuildResult:
     """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
     place = device_for()
     eager: Runner = TorchRunner(tick, place, asked)

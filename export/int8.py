@@ -21,7 +21,7 @@ from engines.networks import NETWORKS
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner
 from export import rounded_codec
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 from performers.kinds import KINDS
 from performers.performer import SyntheticPerformer
 from streaming.vision.frame_features import fit_square
@@ -34,7 +34,7 @@ _CALIBRATED, _COMPARED = 100, 40
 _SIZE = (256, 192)
 
 
-def supports_int8(network: str, tick: Tick) -> bool:
+def supports_int8(network: str, tick: TickModule) -> bool:
     """Whether an 8-bit file is made of it; other networks are small matrices, and what they remember must not drift."""
     return NETWORKS[network].int8 or rounded_codec.is_encodec_half(tick)
 
@@ -48,7 +48,7 @@ def calibration_pictures(seed: int, count: int, side: int) -> Iterator[NDArray[n
         yield fit_square(np.clip(picture, 0, 255).astype(np.uint8), side)[None]
 
 
-def to_int8(tick: Tick, data: bytes) -> bytes:
+def to_int8(tick: TickModule, data: bytes) -> bytes:
     """An exported network in 8-bit integers.
 
     Args:
@@ -93,7 +93,7 @@ def to_int8(tick: Tick, data: bytes) -> bytes:
         talk.setLevel(before)
 
 
-def int8_parity(tick: Tick, data: bytes) -> dict[str, float]:
+def int8_parity(tick: TickModule, data: bytes) -> dict[str, float]:
     """Compare with torch on pictures that nothing was calibrated on, or as `rounded_codec.codec_parity` does.
 
     Returns:

@@ -12,7 +12,7 @@ import torch
 
 from engines.runtimes.onnxruntime_runtime import STATE, OnnxRunner
 from export import parity as measuring
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 
 OPSET = 17
 
@@ -25,7 +25,7 @@ def _no_warnings() -> Iterator[None]:
         yield
 
 
-def to_onnx(tick: Tick) -> bytes:
+def to_onnx(tick: TickModule) -> bytes:
     """One tick module as an ONNX file; inputs by their names, then `state.N`; the output, then `after.N`."""
     state = tick.init_state()
     example = tuple(torch.zeros(spec.shape, dtype=spec.dtype) for spec in tick.inputs)
@@ -55,6 +55,6 @@ def to_half(data: bytes) -> bytes:
     return small
 
 
-def onnx_parity(tick: Tick, data: bytes, ticks: int = measuring.TICKS) -> dict[str, float]:
+def onnx_parity(tick: TickModule, data: bytes, ticks: int = measuring.TICKS) -> dict[str, float]:
     """Run an ONNX file beside torch; see `export.parity.compare_runners`."""
     return measuring.compare_runners(tick, OnnxRunner(data), ticks)

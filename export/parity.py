@@ -11,7 +11,7 @@ import torch
 from engines.hot_swap import warm_up
 from engines.runtimes.torch_runtime import TorchRunner
 from engines.tick_engines import Runner
-from models.tick_modules import Spec, Tick
+from models.tick_modules import Spec, TickModule
 from streaming.timing import clock
 
 TOLERANCE = 1e-4
@@ -54,7 +54,7 @@ def difference(got: np.ndarray, want: np.ndarray) -> float:
     return float(np.abs(got - want).max() / (np.abs(want).max() + 1e-9))
 
 
-def compare_runners(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
+def compare_runners(tick: TickModule, theirs: Runner, ticks: int = TICKS) -> dict[str, float]:
     """Run a runner beside torch in single precision on the CPU, both from the initial state.
 
     Returns:
@@ -78,13 +78,13 @@ def compare_runners(tick: Tick, theirs: Runner, ticks: int = TICKS) -> dict[str,
     return {"output": max(worst, wrong), "state": state}
 
 
-def tolerances(tick: Tick, precision: str) -> dict[str, float]:
+def tolerances(tick: TickModule, precision: str) -> dict[str, float]:
     """The most that `compare_runners` may find."""
     limit = CODE_TOLERANCES[precision] if tick.output == "frames" else TOLERANCES[precision]
     return {"output": limit, "state": TOLERANCES[precision]}
 
 
-def time_runners(tick: Tick, runners: dict[str, Runner]) -> dict[str, float]:
+def time_runners(tick: TickModule, runners: dict[str, Runner]) -> dict[str, float]:
     """The median time of a tick in ms by each runner, side by side: what else the machine does slows all of them."""
     rng = np.random.default_rng(1)
     for runner in runners.values():

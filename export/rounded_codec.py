@@ -22,7 +22,7 @@ from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import TorchRunner
 from models.codec.codec import TokenCodec
 from models.codec.encodec import Encodec
-from models.tick_modules import DecoderTick, EncoderTick, Tick
+from models.tick_modules import DecoderTick, EncoderTick, TickModule
 
 BLOCK = 32
 """Numbers that share a scale; with 128 a product takes 10 to 25% less, and the decoder's error is 1.5 dB louder."""
@@ -34,12 +34,12 @@ SECONDS = 1.0
 PARITY_SEED = 7_200_000
 
 
-def is_encodec_half(tick: Tick) -> bool:
+def is_encodec_half(tick: TickModule) -> bool:
     """Whether it is half of a codec that is large enough to be worth it."""
     return isinstance(tick, (EncoderTick, DecoderTick)) and isinstance(tick.sounding, Encodec)
 
 
-def round_weights(tick: Tick, data: bytes) -> bytes:
+def round_weights(tick: TickModule, data: bytes) -> bytes:
     """An exported half of the codec, its large matrices in 8-bit integers.
 
     Args:
@@ -125,7 +125,7 @@ def _product(node: Any, name: str, shape: tuple[int, ...]) -> list[Any]:
     return [product, *([helper.make_node("Add", [out, added[0]], [node.output[0]])] if added else [])]
 
 
-def _codec_of(tick: Tick) -> TokenCodec:
+def _codec_of(tick: TickModule) -> TokenCodec:
     if not isinstance(tick, (EncoderTick, DecoderTick)) or not isinstance(tick.sounding, TokenCodec):
         raise TypeError(f"{type(tick).__name__} is not half of a codec")
     return tick.sounding
@@ -151,7 +151,7 @@ def relative_noise(want: Sequence[NDArray[Any]], got: Sequence[NDArray[Any]]) ->
     return float(np.sqrt(((second - first) ** 2).mean() / (first - first.mean(0)).var()))
 
 
-def codec_parity(tick: Tick, data: bytes) -> dict[str, float]:
+def codec_parity(tick: TickModule, data: bytes) -> dict[str, float]:
     """Compare a half with torch on notes, and the decoder on tokens drawn by chance as well.
 
     Returns:

@@ -12,14 +12,14 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.contract import EngineError
 from engines.runtimes.torch_runtime import LOWER_PRECISIONS
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 
 Compiler = Callable[[ExportedProgram, tuple[torch.Tensor, ...]], bytes]
 """Turns an exported program and example inputs into a plan."""
 
 
 def trace_tick(
-    tick: Tick, precision: str = "fp32", device: str = "cpu"
+    tick: TickModule, precision: str = "fp32", device: str = "cpu"
 ) -> tuple[ExportedProgram, tuple[torch.Tensor, ...]]:
     """A tick as the compiler takes it: `aten` operations only, nothing in double precision, lower ones written out.
 
@@ -39,7 +39,7 @@ def trace_tick(
         return torch.export.export(graph, example, strict=False), example
 
 
-def _single_precision(tick: Tick, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
+def _single_precision(tick: TickModule, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
     """A tick as a function whose outputs are in single precision and none of them is an input itself."""
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -87,7 +87,7 @@ def compile_plan(program: ExportedProgram, example: tuple[torch.Tensor, ...]) ->
 
 
 def to_plan(
-    tick: Tick, precision: str = "fp32", *, compiler: Compiler = compile_plan, device: str = "cuda"
+    tick: TickModule, precision: str = "fp32", *, compiler: Compiler = compile_plan, device: str = "cuda"
 ) -> tuple[bytes, dict[str, list[str]]]:
     """A tick's plan, and what its inputs and outputs are called.
 

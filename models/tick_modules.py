@@ -40,7 +40,7 @@ class Spec(NamedTuple):
     below: int = 2
 
 
-class Tick(nn.Module):
+class TickModule(nn.Module):
     """A network's tick: `forward(*inputs, *state) -> (output, *state)`.
 
     Attributes:
@@ -57,7 +57,7 @@ class Tick(nn.Module):
         """The state before the first tick."""
         return ()
 
-    def single(self) -> Tick:
+    def single(self) -> TickModule:
         """The same tick for a runtime without double precision: times come as `turns`, see `prepared`."""
         return self
 
@@ -66,7 +66,7 @@ class Tick(nn.Module):
         return inputs
 
 
-class EmbeddingTick(Tick):
+class EmbeddingTick(TickModule):
     """image uint8 [1, S, S, 3] -> embedding [1, dim]."""
 
     output = "embedding"
@@ -81,7 +81,7 @@ class EmbeddingTick(Tick):
         return (self.network(image),)
 
 
-class EncoderTick(Tick):
+class EncoderTick(TickModule):
     """pcm [1, 1, 2 hop] -> frames: codes int64 [1, K, 2], or log-mel [1, D, 2]."""
 
     output = "frames"
@@ -102,7 +102,7 @@ class EncoderTick(Tick):
         return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, TokenCodec) else heard, *after)
 
 
-class DecoderTick(Tick):
+class DecoderTick(TickModule):
     """Frames, as the encoder gives them -> pcm [1, 1, 2 hop]."""
 
     output = "pcm"
@@ -129,7 +129,7 @@ class DecoderTick(Tick):
         return (sound, *after)
 
 
-class TranslatorTick(Tick):
+class TranslatorTick(TickModule):
     """A tick's video latent -> its frames; the last tick's frames are an input, and so is chance.
 
     The state has two rows: the second one's eyes are closed, for guidance.
@@ -165,7 +165,7 @@ class TranslatorTick(Tick):
         """The empty windows."""
         return self.network.init_state(2)
 
-    def single(self) -> Tick:
+    def single(self) -> TickModule:
         """Takes turns: [own, video; cos, sin]."""
         return TranslatorTick(self.network, turned=True).eval()
 
@@ -202,7 +202,7 @@ class TranslatorTick(Tick):
         return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 
 
-class SightTick(Tick):
+class SightTick(TickModule):
     """What is seen at a tick -> its latent [1, 1, dim]."""
 
     output = "latent"
@@ -228,7 +228,7 @@ class SightTick(Tick):
         return (latent, *after)
 
 
-class HearingTick(Tick):
+class HearingTick(TickModule):
     """A tick's frames [1, 1, K or D, 2] -> its latent [1, 1, dim]."""
 
     output = "latent"
@@ -254,7 +254,7 @@ class HearingTick(Tick):
         return (latent, *after)
 
 
-class StillTick(Tick):
+class StillTick(TickModule):
     """A prior image uint8 [1, S, S, 3] -> what it shows [1, shown, G, G]; looked at once."""
 
     output = "shown"
@@ -270,7 +270,7 @@ class StillTick(Tick):
         return (self.network(still),)
 
 
-class AnimatorTick(Tick):
+class AnimatorTick(TickModule):
     """A tick's audio latent -> how the still moves, [1, 2, G, G]; chance is an input."""
 
     output = "flow"
@@ -294,7 +294,7 @@ class AnimatorTick(Tick):
         """The empty windows."""
         return self.network.init_state(1)
 
-    def single(self) -> Tick:
+    def single(self) -> TickModule:
         """Takes turns: [cos, sin]."""
         return AnimatorTick(self.network, turned=True).eval()
 
@@ -319,7 +319,7 @@ class AnimatorTick(Tick):
         return (self.network.sample(moment, noise), *after)
 
 
-class PoseTick(Tick):
+class PoseTick(TickModule):
     """A tick's audio latent and a still's embedding -> where points are and how unsure that is, [1, P, 3]."""
 
     output = "said"
@@ -342,7 +342,7 @@ class PoseTick(Tick):
         return (said.as_one()[:, 0], *after)
 
 
-class PainterTick(Tick):
+class PainterTick(TickModule):
     """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
 
     output = "change"

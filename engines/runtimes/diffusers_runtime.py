@@ -48,9 +48,9 @@ class DiffusionPainter:
             words = load((folder / PROMPT).read_bytes())["prompt"]
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise EngineError(f"diffusers cannot read it ({' '.join(str(error).split())[:160]})") from error
-        self._unet = unet.to(device).eval().requires_grad_(False)
+        self.unet = unet.to(device).eval().requires_grad_(False)
         self._autoencoder = autoencoder.to(device).eval().requires_grad_(False)
-        self._words = words.to(device, kind)
+        self.words = words.to(device, kind)
         self._kept = scheduler.alphas_cumprod.to(device, torch.float32)
         self._velocity = scheduler.config.prediction_type == "v_prediction"
         self._device, self._kind = device, kind
@@ -87,7 +87,7 @@ class DiffusionPainter:
         noised = latent + noise * sigma
         scaled = noised / (sigma**2 + 1.0).sqrt()
         when = torch.tensor([level], device=self._device)
-        said = self._unet(scaled.to(self._kind), when, encoder_hidden_states=self._words).sample.float()
+        said = self.unet(scaled.to(self._kind), when, encoder_hidden_states=self.words).sample.float()
         if self._velocity:
             clean: Tensor = noised / (sigma**2 + 1.0) - said * sigma / (sigma**2 + 1.0).sqrt()
         else:

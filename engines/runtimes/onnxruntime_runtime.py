@@ -100,6 +100,10 @@ class OnnxRunner:
         """The state as it is now, copied."""
         return [np.array(value.numpy()) for value in self._states[self._now]]
 
+    def state_devices(self) -> set[str]:
+        """Where the state's tensors are: "cpu", "cuda"."""
+        return {str(value.device_name()) for states in self._states for value in states}
+
     def load(self, state: Sequence[Array]) -> None:
         """Go on from another runner's state."""
         for value, own, new in zip(self._states[self._now], self._arrays[self._now], state, strict=True):

@@ -16,7 +16,7 @@ from torch import Tensor
 from engines.artifacts import artifact_entry, read_artifact, rebuild_hint
 from engines.bundles import InvalidBundleError, artifacts_of, network_entry, weights_of
 from engines.contract import Array, EngineError, EngineSpec
-from engines.runtimes.torch_runtime import Tick, TorchRunner, device_for, load_tick, name_of
+from engines.runtimes.torch_runtime import TickModule, TorchRunner, device_for, load_tick, name_of
 
 
 class PlanTick:
@@ -32,7 +32,7 @@ class PlanTick:
         EngineError: when TensorRT does not accept it.
     """
 
-    def __init__(self, tick: Tick, data: bytes, names: dict[str, list[str]], device: torch.device) -> None:
+    def __init__(self, tick: TickModule, data: bytes, names: dict[str, list[str]], device: torch.device) -> None:
         import tensorrt
 
         self.inputs, self._tick = tick.inputs, tick
@@ -76,7 +76,7 @@ class PlanTick:
 class PlanRunner(TorchRunner):
     """A plan's ticks; what they need in double precision is computed before them."""
 
-    def __init__(self, tick: Tick, plan: Any, device: torch.device) -> None:
+    def __init__(self, tick: TickModule, plan: Any, device: torch.device) -> None:
         super().__init__(plan, device)
         self._whole = tick
 

@@ -17,7 +17,7 @@ from engines.bundles import InvalidBundleError, network_entry, read_file, weight
 from engines.contract import Array, EngineError, EngineSpec
 from engines.network_row import resolve
 from engines.networks import NETWORKS, all_weights
-from models.tick_modules import Tick as Tick  # the other runtime that runs on torch takes it from here
+from models.tick_modules import TickModule as TickModule  # the other runtime that runs on torch takes it from here
 from models.weights import WeightsError, network_from
 
 WARM_UP = 3
@@ -42,7 +42,9 @@ class TorchRunner:
         EngineError: when the device has no memory for it.
     """
 
-    def __init__(self, tick: Tick, device: torch.device, precision: str = "fp32", *, compiled: bool = False) -> None:
+    def __init__(
+        self, tick: TickModule, device: torch.device, precision: str = "fp32", *, compiled: bool = False
+    ) -> None:
         self._device, self._lower = device, LOWER_PRECISIONS.get(precision)
         with _device_errors(device):
             self._tick: Any = tick.to(device)
@@ -157,13 +159,13 @@ def device_for(asked: str = "auto", threads: int = 1) -> torch.device:
     return device
 
 
-def make_tick(network: str, module: nn.Module) -> Tick:
+def make_tick(network: str, module: nn.Module) -> TickModule:
     """A network's tick around its module, in evaluation mode."""
-    tick: Tick = resolve(NETWORKS[network].tick)(module)
+    tick: TickModule = resolve(NETWORKS[network].tick)(module)
     return tick.eval()
 
 
-def load_tick(network: str, folder: Path) -> Tick:
+def load_tick(network: str, folder: Path) -> TickModule:
     """A network's tick with its weights, on the CPU.
 
     Raises:

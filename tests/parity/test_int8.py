@@ -16,27 +16,27 @@ from engines.runtimes.torch_runtime import make_tick
 from export.__main__ import main
 from export.int8 import TOLERANCE, calibration_pictures, int8_parity, to_int8
 from export.onnx import to_onnx
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 from training.bundling import load_network
 
 
 @pytest.fixture(scope="module")
-def tick() -> Tick:
+def tick() -> TickModule:
     return make_tick("embedding", load_network(find_bundle("default"), "embedding"))
 
 
 @pytest.fixture(scope="module")
-def small(tick: Tick) -> bytes:
+def small(tick: TickModule) -> bytes:
     return to_int8(tick, to_onnx(tick))
 
 
-def test_it_is_smaller_and_sees_nearly_the_same(tick: Tick, small: bytes) -> None:
+def test_it_is_smaller_and_sees_nearly_the_same(tick: TickModule, small: bytes) -> None:
     assert len(small) < 0.6 * len(to_onnx(tick))
     measured = int8_parity(tick, small)
     assert 1e-4 < measured["output"] <= TOLERANCE  # measured 0.028 of the spread over pictures
 
 
-def test_a_worse_one_would_be_seen(tick: Tick, small: bytes) -> None:
+def test_a_worse_one_would_be_seen(tick: TickModule, small: bytes) -> None:
     with torch.no_grad():
         weight = next(tick.parameters())
         before = weight.clone()

@@ -26,7 +26,7 @@ from export.rounded_codec import BLOCK, codec_parity, is_encodec_half, parity_no
 from models.codec.codec import Codec
 from models.codec.encodec import Encodec
 from models.codec.encodec_layers import EncodecConfig
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 from training.bundling import write_network
 
 SMALL = EncodecConfig(num_filters=8, latent_dim=32)
@@ -44,7 +44,7 @@ def heard(seed: int, clips: int, seconds: float) -> torch.Tensor:
 class Half(NamedTuple):
     """Half of a codec, and its two files."""
 
-    tick: Tick
+    tick: TickModule
     whole: bytes
     small: bytes
 

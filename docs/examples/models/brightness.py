@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.sizes import Sizes
-from models.tick_modules import Spec, Tick
+from models.tick_modules import Spec, TickModule
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Brightness(nn.Linear):
         self.config = config
 
 
-class BrightnessTick(Tick):
+class BrightnessTick(TickModule):
     """One step: grey uint8 [1, side, side] -> level float32 [1, 1]; there is no state."""
 
     output = "level"

@@ -26,7 +26,7 @@ from engines.networks import (
 )
 from engines.registry import has_network, open_engine
 from engines.runtimes.torch_runtime import load_tick
-from models.tick_modules import Tick
+from models.tick_modules import TickModule
 from models.vision.embedding import POINTS, SIDE
 from streaming.conventions import TICK_SAMPLES as SHOW_TICK_SAMPLES
 from training.bundling import builder_of
@@ -90,7 +90,7 @@ def test_the_tables_constants_are_everybodys() -> None:
 def test_every_name_in_the_table_leads_somewhere() -> None:
     for row in NETWORKS.values():
         if row.learned:
-            assert issubclass(resolve(row.tick), Tick)
+            assert issubclass(resolve(row.tick), TickModule)
             assert callable(resolve(row.engine))
         if row.ready_made is not None:
             assert callable(resolve(row.ready_made.open))
@@ -150,7 +150,7 @@ import torch
 from torch import Tensor, nn
 
 from models.sizes import Sizes
-from models.tick_modules import Spec, Tick
+from models.tick_modules import Spec, TickModule
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Brightness(nn.Module):
         return cls(BrightnessConfig.from_dict(values))
 
 
-class BrightnessTick(Tick):
+class BrightnessTick(TickModule):
     """One picture."""
 
     output = "level"

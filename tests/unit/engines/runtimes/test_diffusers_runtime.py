@@ -152,9 +152,9 @@ def test_the_full_size_on_a_gpu(made: tuple[Path, Path, Path]) -> None:
     """SD-Turbo's own sizes, 866 million parameters, at random: it takes 512 pixels in half precision."""
     painter = DiffusionPainter(made[0] / "diffusion", {"side": 512}, torch.device("cuda"))
     with torch.device("cuda"):
-        painter._unet = UNet2DConditionModel(**UNET).half().eval()
-        painter._words = torch.zeros(1, 77, 1024, dtype=torch.float16)
-    assert sum(value.numel() for value in painter._unet.parameters()) == 865_910_724
+        painter.unet = UNet2DConditionModel(**UNET).half().eval()
+        painter.words = torch.zeros(1, 77, 1024, dtype=torch.float16)
+    assert sum(value.numel() for value in painter.unet.parameters()) == 865_910_724
     pictures = {name: np.full((512, 512, 3), 90, np.uint8) for name in ("warped", "prior")}
     noise = np.random.default_rng(0).standard_normal((4, 64, 64)).astype(np.float32)
     change = painter.step(**pictures, imagination=0.5, noise=noise)["change"]

@@ -84,4 +84,4 @@ def test_on_a_gpu_the_state_stays_there(data: bytes) -> None:
     for one in inputs(20):
         got, want = runner.run(one), cpu.run(one)
         assert np.abs(got - want).max() <= 1e-4 * np.abs(want).max()
-    assert all(value.device_name() == "cuda" for value in runner._states[0])
+    assert runner.state_devices() == {"cuda"}
