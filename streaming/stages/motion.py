@@ -12,7 +12,7 @@ from engines.contract import Engine
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.stage import Context, Inputs, Stage
-from streaming.vision.frame_features import VIEW_SIDE, fit_square, pool_flow
+from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_square, pool_flow, smooth
 from streaming.vision.screen_detector import ScreenDetector
 from streaming.vision.vision_engines import open_vision_engines
 
@@ -24,38 +24,6 @@ CUT_SIDE = 16
 CUT_DIFFERENCE = 45.0
 """Mean grey difference of 16x16 thumbnails above which two frames are on either side of a cut; a fast player reaches
 20."""
-CHANGE_SIDE = VIEW_SIDE // 2
-MIN_NOISE, MAX_NOISE = 1.0, 3.0
-"""Bounds in grey levels, smoothed, of the change that weights as noise: an 8-bit step, and a webcam in the dark (8
-levels per pixel)."""
-
-
-def smooth(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A grey view [S, S] without its pixel noise: float32 [128, 128]."""
-    half = cv2.resize(grey, (CHANGE_SIDE, CHANGE_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(half, (0, 0), 1.0), np.float32)
-
-
-def change_weights(previous: NDArray[np.float32], current: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights for a dense flow: 1 where the view has changed, 0 where it has changed by no more than noise.
-
-    Where there is nothing to match (a plain wall), dense flow follows the noise: up to 0.5 sides per second on a
-    performer who stands still. On rendered players these weights raised the correlation of the mean speed with the true
-    one from 0.1 - 0.5 to 0.8 - 1.0.
-
-    Args:
-        previous: `smooth` view of the frame before.
-        current: `smooth` view of the frame.
-
-    Returns:
-        float32 [256, 256], 0..1.
-    """
-    change = cv2.GaussianBlur(cv2.absdiff(previous, current), (0, 0), 2.0)
-    # The noise is what the stillest quarter of the view shows; if that is more than any noise, the camera moves.
-    floor = max(1.6 * float(np.percentile(change[::4, ::4], 25)), MIN_NOISE)
-    floor = floor if floor <= MAX_NOISE else MIN_NOISE
-    weight = np.clip(change / np.float32(floor) - 1.0, 0.0, 1.0)
-    return np.asarray(cv2.resize(weight, (VIEW_SIDE, VIEW_SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class MotionReader:

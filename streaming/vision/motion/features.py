@@ -1,0 +1,271 @@
+"""The motion features of each video frame: causal, with explicit state, the same live and in training.
+
+Velocities are measured on a grid of 8-pixel cells of the 256-pixel view, after the camera's own motion and changes of
+brightness are taken out, and divided by a running scale of the performer's motion. A performer who fills the frame and
+one who is far away then give the same numbers, at every frame rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.conventions import MOTION_FEATURES
+from streaming.vision.frame_features import VIEW_SIDE, content_size, small_change_weights
+from streaming.vision.motion.camera_shake import (
+    CameraShake,
+    align_view,
+    fit_camera_shake,
+    measure_gain,
+    measure_texture,
+)
+from streaming.vision.motion.running_scale import RunningScale
+from streaming.vision.motion.velocity_loss import DIRECTIONS, WINDOW_S, VelocityLoss, by_direction
+
+Cells = NDArray[np.float32]
+
+NAMES = (
+    *(f"loss_max_{direction}" for direction in DIRECTIONS),
+    *(f"loss_sum_{direction}" for direction in DIRECTIONS),
+    *(f"gain_max_{direction}" for direction in DIRECTIONS),
+    *(f"speed_max_{direction}" for direction in DIRECTIONS),
+    *(f"speed_sum_{direction}" for direction in DIRECTIONS),
+    "speed_max",
+    "speed_sum",
+    "moving",
+    "camera_speed",
+    "scale",
+    "stillness",
+)
+"""The entries of a vector of features, in order; `MOTION_FEATURES` of them.
+
+loss_max, gain_max, speed_max: largest loss and gain of velocity in a direction, and largest velocity in it, of any
+cell, as multiples of the scale of the largest speed. loss_sum, speed_sum: means over all cells, as multiples of the
+scale of the mean speed. speed_max, speed_sum without a direction: of the absolute velocity. moving: how many cells
+move, as a multiple of how many usually do. camera_speed: the camera's own motion in view sides per second, not scaled.
+scale: a quarter of log2 of the scale of the largest speed in sides per second. stillness: 0 while something moves, and
+1 - exp(-t) after t seconds without motion. All are 0 to `LARGEST`, but for scale (-1.5 to 1.5) and stillness (0 to 1).
+"""
+INDEX = {name: index for index, name in enumerate(NAMES)}
+LARGEST = 8.0
+"""No feature is larger."""
+CELLS = 32
+MEASURED_SIDE = 128
+"""Side in pixels at which the flow is corrected and weighted."""
+TOP_CELLS = 4
+"""The largest speed is the mean of so many fastest cells."""
+GUESSED_SPEED, LEAST_SPEED = 0.5, 0.03
+"""Scale of the largest speed before anything has moved, and at least; view sides per second."""
+GUESSED_MEAN, LEAST_MEAN = 0.015, 0.0003
+"""The same for the mean speed."""
+MOVING_SHARE = 0.15
+"""A cell moves when it is faster than this share of the scale."""
+REPEATED_LEVELS = 0.5
+"""Two views that differ nowhere by more grey levels than this are one frame, delivered twice."""
+MAX_INTERVAL_S = 0.5
+MIN_INTERVAL_S = 0.005
+
+
+class MotionFrame(NamedTuple):
+    """What the features of a frame are made of.
+
+    Attributes:
+        flow: float32 [2, 256, 256], dense flow from the frame before in pixels, as the engine gives it; None for a
+            frame that does not follow on one (the first, after a cut or a gap).
+        previous, current: smoothed grey views float32 [128, 128] of both frames (see `frame_features.smooth`).
+        shape: height and width of the frame, before it was fitted into the square.
+        time_s: when it was captured, in seconds; increasing.
+        weights: float32 [128, 128], 0..1, weight of each part of the view; None for all.
+    """
+
+    flow: Cells | None
+    previous: Cells | None
+    current: Cells
+    shape: tuple[int, int]
+    time_s: float
+    weights: Cells | None = None
+
+
+@dataclass
+class MotionFeatureState:
+    """Everything that a `MotionFeatureExtractor` remembers between two frames."""
+
+    features: Cells
+    time_s: float
+    repeated: bool
+    still_s: float
+    losses: tuple[Cells, Cells, Cells]
+    speed_scale: NDArray[np.float64]
+    mean_scale: NDArray[np.float64]
+
+
+class MotionFeatureExtractor:
+    """Makes the features of frames, one after another.
+
+    Args:
+        cells: cells along each side of the view.
+        window_s: how long velocity is followed; see `VelocityLoss`.
+        stabilize: take out the camera's motion and changes of brightness.
+    """
+
+    def __init__(self, *, cells: int = CELLS, window_s: float = WINDOW_S, stabilize: bool = True) -> None:
+        self.sensitivity = 1.0
+        """By what the scaled features are multiplied."""
+        self._cells, self._stabilize = cells, stabilize
+        self._losses = VelocityLoss(cells, window_s)
+        self._speed_scale = RunningScale(GUESSED_SPEED, LEAST_SPEED)
+        self._mean_scale = RunningScale(GUESSED_MEAN, LEAST_MEAN)
+        self._contents: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, the scale too; a held scale is released."""
+        self._losses.reset()
+        self._speed_scale.reset()
+        self._mean_scale.reset()
+        self._time_s = -math.inf
+        self._repeated = False
+        self._still_s = 10.0
+        self._features = self._assemble_rest()
+
+    @property
+    def scale(self) -> float:
+        """The scale of the largest speed, in view sides per second, before the sensitivity."""
+        return self._speed_scale.value
+
+    def forget_scale(self) -> None:
+        """Let the scale begin anew, as at the first frame."""
+        self._speed_scale.reset()
+        self._mean_scale.reset()
+
+    def hold_scale(self) -> None:
+        """Keep the present scale, until `release_scale`, `forget_scale` or `reset`."""
+        self._speed_scale.hold()
+        self._mean_scale.hold()
+
+    def release_scale(self) -> None:
+        """Let the scale adapt again."""
+        self._speed_scale.release()
+        self._mean_scale.release()
+
+    def state(self) -> MotionFeatureState:
+        """A copy of everything that is remembered."""
+        return MotionFeatureState(
+            self._features.copy(),
+            self._time_s,
+            self._repeated,
+            self._still_s,
+            self._losses.state(),
+            self._speed_scale.state(),
+            self._mean_scale.state(),
+        )
+
+    def restore(self, state: MotionFeatureState) -> None:
+        """Go on from a `state`."""
+        self._features, self._time_s = state.features.copy(), state.time_s
+        self._repeated, self._still_s = state.repeated, state.still_s
+        self._losses.restore(state.losses)
+        self._speed_scale.restore(state.speed_scale)
+        self._mean_scale.restore(state.mean_scale)
+
+    def step(self, frame: MotionFrame) -> Cells:
+        """The features of the next frame: float32 [MOTION_FEATURES]; see `NAMES`.
+
+        A frame that repeats the one before has its features, once; its time is added to the next interval. A second
+        repetition means that nothing moves.
+        """
+        interval_s = frame.time_s - self._time_s
+        if frame.flow is None or frame.previous is None or not 0.0 < interval_s <= MAX_INTERVAL_S:
+            self._losses.reset()
+            self._time_s, self._repeated = frame.time_s, False
+            self._features = self._assemble_rest()
+            return self._features.copy()
+        same = float(cv2.absdiff(frame.previous, frame.current).max()) <= REPEATED_LEVELS
+        if same and not self._repeated and self._still_s == 0.0:
+            self._repeated = True
+            return self._features.copy()
+        interval_s = max(interval_s, MIN_INTERVAL_S)
+        self._time_s, self._repeated = frame.time_s, False
+        velocity, camera_speed = self._velocities(frame, interval_s, same)
+        self._features = self._assemble(velocity, interval_s, camera_speed)
+        return self._features.copy()
+
+    def _velocities(self, frame: MotionFrame, interval_s: float, same: bool) -> tuple[Cells, float]:
+        """Velocity of each cell [2, N, N] in sides per second, and the camera's speed."""
+        if same or frame.flow is None or frame.previous is None:
+            return np.zeros((2, self._cells, self._cells), np.float32), 0.0
+        flow = np.stack([_pool(plane, MEASURED_SIDE) for plane in frame.flow])
+        shake, previous = CameraShake(), frame.previous
+        weights = frame.weights
+        if self._stabilize:
+            content = self._content(frame.shape, 32)
+            cells = np.stack([_pool(plane, 32) for plane in flow])
+            shake = fit_camera_shake(cells, measure_texture(frame.previous, 32), content)
+            gain = measure_gain(frame.previous, frame.current, content)
+            previous = align_view(frame.previous, shake, gain)
+            if shake.moves:
+                flow -= shake.flow(MEASURED_SIDE)
+                shown = self._content(frame.shape, MEASURED_SIDE).astype(np.float32)
+                weights = shown if weights is None else weights * shown
+        change = small_change_weights(previous, frame.current)
+        flow *= change if weights is None else change * weights
+        scale = np.float32(1.0 / (VIEW_SIDE * interval_s))
+        velocity = np.stack([_pool(plane, self._cells) for plane in flow]) * scale
+        return velocity, shake.size_px / (VIEW_SIDE * interval_s)
+
+    def _assemble(self, velocity: Cells, interval_s: float, camera_speed: float) -> Cells:
+        loss, gain = self._losses.step(velocity, interval_s)
+        speed = np.hypot(*velocity)
+        fastest = float(np.partition(speed.ravel(), -TOP_CELLS)[-TOP_CELLS:].mean())
+        mean = float(speed.mean())
+        top_scale = self._speed_scale.observe(fastest, interval_s)
+        mean_scale = self._mean_scale.observe(mean, interval_s)
+        quiet = fastest < max(LEAST_SPEED, MOVING_SHARE * top_scale)
+        self._still_s = min(self._still_s + interval_s, 10.0) if quiet else 0.0
+        usual = mean_scale / top_scale
+        parts = by_direction(velocity)
+        by_max = self.sensitivity / top_scale
+        by_mean = self.sensitivity / mean_scale
+        followed = loss.shape[1] > 0
+        features = np.concatenate(
+            [
+                (loss.max((1, 2, 3)) if followed else np.zeros(4)) * by_max,
+                (loss.mean((2, 3)).max(1) if followed else np.zeros(4)) * by_mean,
+                (gain.max((1, 2, 3)) if followed else np.zeros(4)) * by_max,
+                parts.max((1, 2)) * by_max,
+                parts.mean((1, 2)) * by_mean,
+                [fastest * by_max, mean * by_mean],
+                [float((speed > MOVING_SHARE * top_scale).mean()) / usual, camera_speed],
+                self._standing(),
+            ]
+        )
+        return np.asarray(np.clip(features, -LARGEST, LARGEST), np.float32)
+
+    def _assemble_rest(self) -> Cells:
+        return np.concatenate([np.zeros(MOTION_FEATURES - 2), self._standing()]).astype(np.float32)
+
+    def _standing(self) -> list[float]:
+        """Scale and stillness, as features."""
+        scale = min(max(math.log2(self._speed_scale.value) / 4.0, -1.5), 1.5)
+        return [scale, 1.0 - math.exp(-self._still_s)]
+
+    def _content(self, shape: tuple[int, int], side: int) -> NDArray[np.bool_]:
+        """Which cells of the square view show the picture: bool [side, side]."""
+        height, width = content_size(shape, side)
+        key = (side * height, width)
+        if key not in self._contents:
+            shown = np.zeros((side, side), np.bool_)
+            top, left = (side - height) // 2, (side - width) // 2
+            shown[top : top + height, left : left + width] = True
+            self._contents = {**self._contents, key: shown} if len(self._contents) < 8 else {key: shown}
+        return self._contents[key]
+
+
+def _pool(plane: Cells, side: int) -> Cells:
+    """Mean of each cell of a square plane: float32 [side, side]."""
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA), np.float32)
