@@ -157,11 +157,6 @@ def _why_refused(folder: Path, entry: dict[str, Any], runtime: str) -> str:
     return ""
 
 
-def networks_to_build(folder: Path, runtime: str, precision: str | None = None) -> list[str]:
-    """The networks of `why_rebuilt`."""
-    return list(why_rebuilt(folder, runtime, precision))
-
-
 def measured_share(entry: dict[str, Any]) -> float | None:
     """How long an artifact's tick takes beside torch's (1: as long), None where this machine has not measured it."""
     step, board = entry.get("step_ms") or {}, machine.gpu()

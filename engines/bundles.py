@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.contract import EngineError
-from engines.networks import NETWORKS, VOCODER, all_weights
+from engines.networks import NETWORKS, all_weights
 
 SCHEMA = 1
 EXPORT_VERSION = 4
@@ -178,15 +178,6 @@ def weights_of(folder: Path, network: str) -> str:
         raise InvalidBundleError(f"{network} is no network that has weights", folder, "see engines/networks.py")
     there = read_manifest(folder)["networks"] if len(names) > 1 else {}
     return next((name for name in names if name in there), names[0])
-
-
-def representation(folder: Path) -> str:
-    """What a bundle's sound is made of: "tokens", or "mel" where it has a vocoder and no codec.
-
-    Raises:
-        InvalidBundleError: when its manifest cannot be read.
-    """
-    return "mel" if weights_of(folder, "encoder") == VOCODER.name else "tokens"
 
 
 def artifacts_of(folder: Path) -> Path:

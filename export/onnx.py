@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from engines.runtimes.onnxruntime_runtime import STATE, OnnxRunner
-from export import parity as measuring
+from engines.runtimes.onnxruntime_runtime import STATE
 from models.tick_modules import TickModule
 
 OPSET = 17
@@ -53,8 +52,3 @@ def to_half(data: bytes) -> bytes:
         model = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True)
     small: bytes = model.SerializeToString()
     return small
-
-
-def onnx_parity(tick: TickModule, data: bytes, ticks: int = measuring.TICKS) -> dict[str, float]:
-    """Run an ONNX file beside torch; see `export.parity.compare_runners`."""
-    return measuring.compare_runners(tick, OnnxRunner(data), ticks)

@@ -68,44 +68,6 @@ class CausalConv1d(StreamingModule):
         return self.conv(joined), (joined[..., joined.shape[-1] - self.context :],)
 
 
-class Fold(StreamingModule):
-    """Space to depth: n frames become one with n times the channels. [B, C, T * n] -> [B, C * n, T]."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.n = n
-        self.rate = (1, n)
-
-    def init_state(self, batch: int) -> State:
-        """No state: blocks are whole folds."""
-        return ()
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Fold one block, whose length is a multiple of n."""
-        batch, channels, length = x.shape
-        y = x.reshape(batch, channels, length // self.n, self.n).transpose(2, 3)
-        return y.reshape(batch, channels * self.n, length // self.n), ()
-
-
-class Unfold(StreamingModule):
-    """Depth to space, the inverse of `Fold`. [B, C * n, T] -> [B, C, T * n]."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.n = n
-        self.rate = (n, 1)
-
-    def init_state(self, batch: int) -> State:
-        """No state."""
-        return ()
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Unfold one block."""
-        batch, channels, length = x.shape
-        y = x.reshape(batch, channels // self.n, self.n, length).transpose(2, 3)
-        return y.reshape(batch, channels // self.n, length * self.n), ()
-
-
 class Pointwise(StreamingModule):
     """A stateless elementwise module inside a streaming chain."""
 

@@ -19,8 +19,6 @@ from torch import Tensor
 from engines.bundles import InvalidBundleError, find_bundle, network_entry, verified_files
 from engines.contract import Array, EngineError, EngineSpec
 
-PARTS = ("unet", "autoencoder")
-"""Folders of the two networks in a bundle's `diffusion`, each in diffusers' own layout."""
 PROMPT = "prompt.safetensors"
 SCHEDULER = "scheduler/scheduler_config.json"
 MAX_SCHEDULE_SHARE = 0.75

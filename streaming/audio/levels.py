@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENCE_DB = -120.0
+"""The lowest level that is given, in dB of full scale: digital silence."""
+SILENT_METER_DB = -60.0
+"""A meter of the show that never rises above this level (dBFS) is reported as silent: nothing audible was played."""
+SILENT_INPUT_DB = -75.0
+"""A microphone below this level (dBFS) counts as silent (`silent_s`). It is lower than `SILENT_METER_DB` because the
+noise of a cheap microphone in a quiet room lies at -65 dB, while a muted or unplugged one gives digital silence."""
 GATE_CLOSED_DB, GATE_OPEN_DB = -66.0, -54.0
 """Level in dB of full scale at which the gate is fully closed (no motion), and at which it is fully open."""
 HOLD_S, CLOSE_S = 2.5, 1.0

@@ -32,7 +32,6 @@ class TickResampler:
         tick_in: samples of a tick at `rate_in`.
 
     Attributes:
-        tick_out: samples of a tick at `rate_out`.
         latency_s: delay of the output in seconds.
         state: float32, the newest input samples; the whole state.
 
@@ -50,7 +49,7 @@ class TickResampler:
                 "choose a rate of 32000, 44100, 48000 or 96000 Hz",
             )
         self.rate_in, self.rate_out = rate_in, rate_out
-        self.tick_in, self.tick_out = tick_in, tick_in // self._down * self._up
+        self.tick_in = tick_in
         self._identity = self._up == self._down
         self._matrix = np.zeros((0, 0), np.float32)
         self.latency_s = 0.0

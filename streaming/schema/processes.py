@@ -79,7 +79,7 @@ class Process:
         counts: what it counts for the report, None for nothing.
         rate: where the report gives its rate, None where only its own entry does.
         has_level: whether it sets the gauge `level_db` with its peak: a meter of the console, and called silent
-            where it never rose above -60 dBFS.
+            where it never rose above `audio.levels.SILENT_METER_DB`.
         leaves: the key in `info` of the file that it leaves behind, and the word for it; "" for none. Its counters are
             `frames` and `drops`.
     """

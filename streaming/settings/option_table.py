@@ -111,7 +111,7 @@ def _pairs(option: Option, value: object) -> dict[str, str]:
     return addresses
 
 
-PLAYING, DEVICES, SOUND, LOOK, RECORDING, MACHINE = GROUPS
+PLAYING, DEVICES, _, _, RECORDING, MACHINE = GROUPS
 
 OPTIONS: dict[str, Option] = {
     row.name: row

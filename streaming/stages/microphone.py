@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.audio.echo_canceller import EchoCanceller, PlaybackHistory
-from streaming.audio.levels import decibels
+from streaming.audio.levels import SILENT_INPUT_DB, decibels
 from streaming.audio.resampler import TickResampler
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.sound.inputs import AudioInput, Intake
@@ -19,11 +19,8 @@ from streaming.stage import Context, Inputs
 from streaming.timing.clock import DeviceClock
 
 WAKE_NS = 5_000_000
-SILENT_DB = -75.0
-"""A device that is softer than this in dB of full scale hears nothing: the noise of a cheap microphone lies at -65 dB,
-a muted or unplugged one gives digital silence."""
 SILENT_AFTER_S = 10
-"""After so many seconds of silence on end it is said, once."""
+"""After so many seconds below `SILENT_INPUT_DB` on end a note says so, once."""
 
 
 class MicrophoneStage:
@@ -155,7 +152,7 @@ class MicrophoneStage:
 
     def _watch_silence(self, level_db: float) -> None:
         """Say once that nothing is heard, and report the longest silence in whole multiples of 10 s."""
-        self._silent_ticks = self._silent_ticks + 1 if level_db < SILENT_DB else 0
+        self._silent_ticks = self._silent_ticks + 1 if level_db < SILENT_INPUT_DB else 0
         seconds, left = divmod(self._silent_ticks, TICKS_PER_SECOND)
         source, context = self._input, self._context
         if left or not seconds or seconds % SILENT_AFTER_S or source is None or source.name == "none" or source.ended:

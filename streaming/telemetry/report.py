@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from streaming.audio.levels import SILENT_METER_DB
 from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from streaming.schema.processes import PROCESSES, Count, Process, Rate
 from streaming.settings.config import Show
@@ -18,8 +19,6 @@ from streaming.telemetry.notes import NoteLog
 
 REPORT_SCHEMA = 1
 """Fields are only ever added; a field that was not measured is null, never 0."""
-SILENT_DB = -60.0
-"""A meter that never rises above this level (dBFS) has shown silence."""
 LATENCIES = tuple(process.latency for process in PROCESSES.values() if process.latency)
 SUMMARY_FIELDS = ("n", "p50", "p95", "p99", "max")
 RSS_SAMPLES = 720
@@ -76,9 +75,9 @@ class StageRecord:
 
     @property
     def silent(self) -> bool:
-        """Whether its meter was read and never rose above `SILENT_DB`."""
+        """Whether its meter was read and never rose above `SILENT_METER_DB`."""
         loudest = self.totals.gauges.get("level_db.max") if self.process.has_level else None
-        return loudest is not None and loudest <= SILENT_DB
+        return loudest is not None and loudest <= SILENT_METER_DB
 
     def rate_hz(self) -> float | None:
         """Messages per second between the first and the newest heartbeat of the performance."""

@@ -90,11 +90,6 @@ class DeviceClock:
         """The device's measured rate in positions per second of monotonic time; the nominal one at first."""
         return self._nominal / (1.0 + self._slope)
 
-    @property
-    def history_length(self) -> int:
-        """How many observations are kept; at most 64 (16 s)."""
-        return len(self._buckets)
-
     def observe(self, position: int, at_ns: int) -> None:
         """Take in that `position` had been reached by `at_ns`; positions must not decrease, else all begins anew."""
         x = (position - self._origin) / self._nominal

@@ -73,7 +73,6 @@ class LatchController:
         self._falling = False
         self._reports = 0
         self._early_worst = 0.0
-        self.stalls = 0
 
     @property
     def lead_ms(self) -> float:
@@ -119,8 +118,7 @@ class LatchController:
     def _take(self, need: float, now_ns: int) -> None:
         limits = self._limits
         if need > limits.highest - limits.peak_floor:
-            self.stalls += 1
-            return
+            return  # a stall: no lead can serve it
         first_ns = now_ns if self._first_ns is None else self._first_ns
         young = now_ns - first_ns < limits.start_s * 1e9
         memory_s = limits.start_s if young else limits.peak_s

@@ -71,11 +71,6 @@ class Publisher:
         """Where it is bound; the real port for a `tcp://` address with port 0."""
         return self._binding.address
 
-    @property
-    def next_seq(self) -> int:
-        """The `seq` that the next message gets: how many were published."""
-        return self._seq
-
     def send(self, message: Message) -> None:
         """Number a message (`seq`) and publish it.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engines.artifacts import artifact_entry, networks_to_build
+from engines.artifacts import artifact_entry, why_rebuilt
 from engines.bundles import find_bundle
 from engines.registry import open_engine
 from engines.runtimes.torch_runtime import make_tick
@@ -58,9 +58,9 @@ def test_a_bundle_is_exported_in_it_and_back(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
     assert main([str(folder), "--precision", "int8"]) == 0
-    assert networks_to_build(folder, "onnxruntime") == []
-    assert networks_to_build(folder, "onnxruntime", "int8") == []
-    assert networks_to_build(folder, "onnxruntime", "fp32") == ["embedding"]
+    assert why_rebuilt(folder, "onnxruntime") == {}
+    assert why_rebuilt(folder, "onnxruntime", "int8") == {}
+    assert list(why_rebuilt(folder, "onnxruntime", "fp32")) == ["embedding"]
     entry = artifact_entry(folder, "onnxruntime", "embedding")
     assert entry is not None
     assert entry["precision"] == "int8"
@@ -68,6 +68,6 @@ def test_a_bundle_is_exported_in_it_and_back(tmp_path: Path) -> None:
     assert open_engine("decoder", bundle=str(folder), backend="onnxruntime").spec.precision == "fp32"
     # What is there is kept unless another is asked for.
     assert main([str(folder), "--if-needed"]) == 0
-    assert networks_to_build(folder, "onnxruntime", "int8") == []
+    assert why_rebuilt(folder, "onnxruntime", "int8") == {}
     assert main([str(folder), "--if-needed", "--precision", "fp32"]) == 0
-    assert networks_to_build(folder, "onnxruntime", "fp32") == []
+    assert why_rebuilt(folder, "onnxruntime", "fp32") == {}

@@ -11,8 +11,8 @@ from torch import nn
 
 from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import make_tick
-from export.onnx import onnx_parity, to_onnx
-from export.parity import TOLERANCE, difference
+from export.onnx import to_onnx
+from export.parity import TOLERANCE, compare_runners, difference
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec
 from models.codec.mel import MelConfig, Vocoder
@@ -80,7 +80,7 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = make_tick(name, network(name, mel_dim))
-    measured = onnx_parity(tick, to_onnx(tick), ticks=40)
+    measured = compare_runners(tick, OnnxRunner(to_onnx(tick)), ticks=40)
     assert measured["state"] <= TOLERANCE  # measured 2e-7 to 1e-6
     drawn = tick.output == "frames" and not mel_dim
     assert measured["output"] <= (0.01 if drawn else TOLERANCE)  # measured 5e-7; codes: 0
@@ -91,7 +91,7 @@ def test_a_difference_would_be_seen() -> None:
     data = to_onnx(tick)
     with torch.no_grad():
         next(tick.get_submodule("sounding.decoder").parameters()).mul_(1.01)
-    assert onnx_parity(tick, data, ticks=5)["output"] > TOLERANCE
+    assert compare_runners(tick, OnnxRunner(data), ticks=5)["output"] > TOLERANCE
     assert difference(torch.tensor([float("nan")]).numpy(), torch.ones(1).numpy()) == float("inf")
 
 

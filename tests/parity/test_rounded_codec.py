@@ -16,7 +16,7 @@ import torch
 from onnx import numpy_helper
 
 from benchmarks.codec import seeded_codec
-from engines.artifacts import artifact_entry, networks_to_build
+from engines.artifacts import artifact_entry, why_rebuilt
 from engines.registry import open_engine
 from engines.runtimes.torch_runtime import make_tick
 from export import int8
@@ -149,8 +149,8 @@ def test_the_shipped_kind_of_codec_is_left_alone(small_codec: Encodec) -> None:
 def test_a_bundle_is_exported_in_it_and_back(small_codec: Encodec, tmp_path: Path) -> None:
     write_network(tmp_path, "codec", small_codec, {}, exact=True)
     assert main([str(tmp_path), "--precision", "int8"]) == 0
-    assert networks_to_build(tmp_path, "onnxruntime", "int8") == []
-    assert networks_to_build(tmp_path, "onnxruntime", "fp32") == list(HALVES)
+    assert why_rebuilt(tmp_path, "onnxruntime", "int8") == {}
+    assert list(why_rebuilt(tmp_path, "onnxruntime", "fp32")) == list(HALVES)
     entry = artifact_entry(tmp_path, "onnxruntime", "decoder")
     assert entry is not None
     assert entry["precision"] == "int8"
@@ -165,4 +165,4 @@ def test_a_bundle_is_exported_in_it_and_back(small_codec: Encodec, tmp_path: Pat
     engine.reset()
     assert np.array_equal(engine.step(frames=codes[0])["pcm"], first[0])
     assert main([str(tmp_path), "--if-needed", "--precision", "fp32"]) == 0
-    assert networks_to_build(tmp_path, "onnxruntime", "fp32") == []
+    assert why_rebuilt(tmp_path, "onnxruntime", "fp32") == {}

@@ -136,7 +136,6 @@ class NullOutput:
         self.samplerate = samplerate
         self.latency_s = BLOCK_S
         self.underruns = 0
-        self.late_wakes = 0
         self.path: Path | None = None
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
@@ -171,8 +170,6 @@ class NullOutput:
         while not self._stop.is_set():
             due_ns = start_ns + position * 1_000_000_000 // self.samplerate
             self._sleep_until(due_ns)
-            if self._now_ns() - due_ns > BLOCK_S * 1e9:
-                self.late_wakes += 1
             feed(block, round(BLOCK_S * 1e9), due_ns)
             self._keep(position, block)
             position += block.shape[0]

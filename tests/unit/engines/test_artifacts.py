@@ -16,7 +16,6 @@ from engines.artifacts import (
     artifact_entry,
     manifest_of,
     measured_share,
-    networks_to_build,
     why_failed,
     why_rebuilt,
     why_stale,
@@ -60,7 +59,7 @@ def test_what_fits_is_found_again(bundle: Path) -> None:
     assert why_stale(bundle, "onnxruntime", "decoder") == "it was not built yet"
     made(bundle)
     assert artifact_entry(bundle, "onnxruntime", "decoder") is not None
-    assert networks_to_build(bundle, "onnxruntime") == ["encoder"]
+    assert list(why_rebuilt(bundle, "onnxruntime")) == ["encoder"]
 
 
 @pytest.mark.parametrize(
@@ -115,18 +114,18 @@ def test_what_could_not_be_built_is_not_tried_again_before_something_changes(bun
     made(bundle, failed="an operation that it has not")
     assert artifact_entry(bundle, "onnxruntime", "decoder") is None
     assert why_failed(bundle, "onnxruntime", "decoder") == "an operation that it has not"
-    assert networks_to_build(bundle, "onnxruntime") == ["encoder"]
+    assert list(why_rebuilt(bundle, "onnxruntime")) == ["encoder"]
     torch.manual_seed(9)
     write_network(bundle, "codec", Codec(TINY), {"command": "again"})
     assert why_failed(bundle, "onnxruntime", "decoder") == ""
-    assert networks_to_build(bundle, "onnxruntime") == ["encoder", "decoder"]
+    assert list(why_rebuilt(bundle, "onnxruntime")) == ["encoder", "decoder"]
 
 
 def test_another_precision_is_built_where_it_is_asked_for(bundle: Path) -> None:
     made(bundle)
     made(bundle, network="encoder", asked="fp16")
-    assert networks_to_build(bundle, "onnxruntime") == []
-    assert networks_to_build(bundle, "onnxruntime", "fp16") == ["decoder"], (
+    assert why_rebuilt(bundle, "onnxruntime") == {}
+    assert list(why_rebuilt(bundle, "onnxruntime", "fp16")) == ["decoder"], (
         "the encoder is kept in fp32, but it was asked"
     )
     assert why_rebuilt(bundle, "onnxruntime", "int8") == dict.fromkeys(("encoder", "decoder"), "it was built in fp32")

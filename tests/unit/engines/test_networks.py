@@ -241,9 +241,9 @@ ROW = """
     ),"""
 USE = """
 import numpy as np
-from engines.artifacts import networks_to_build
+from engines.artifacts import why_rebuilt
 from engines.registry import open_engine
-assert networks_to_build(__import__("pathlib").Path("mine"), "onnxruntime") == []
+assert why_rebuilt(__import__("pathlib").Path("mine"), "onnxruntime") == {}
 for backend in ("torch", "onnxruntime"):
     engine = open_engine("brightness", bundle="mine", backend=backend, tell=print)
     print(engine.spec.runtime, float(engine.step(grey=np.full((8, 8), 255, np.uint8))["level"][0]))

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engines import machine
-from engines.artifacts import artifact_entry, manifest_of, networks_to_build, read_entry
+from engines.artifacts import artifact_entry, manifest_of, read_entry, why_rebuilt
 from engines.bundles import artifacts_of
 from engines.contract import EngineError
 from engines.registry import open_engine
@@ -59,7 +59,7 @@ def test_the_command_builds_what_is_missing_and_says_why(bundle: Path, capsys: p
     words = capsys.readouterr().out
     assert "decoder      is built again: its file is missing or damaged" in words
     assert "encoder" not in words
-    assert networks_to_build(bundle, "onnxruntime") == []
+    assert why_rebuilt(bundle, "onnxruntime") == {}
 
 
 def test_progress_is_in_words_and_figures_are_asked_for(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +166,7 @@ def test_what_is_too_far_in_a_lower_precision_stays_in_single_precision(
     entry = build_artifacts(bundle, precision="fp16", networks=["decoder"])["decoder"]
     assert (entry["precision"], entry["asked"]) == ("fp32", "fp16")
     assert "in fp16 it differs from torch (output" in entry["kept"]
-    assert networks_to_build(bundle, "onnxruntime", "fp16") == ["encoder"], "it is not tried again"
+    assert list(why_rebuilt(bundle, "onnxruntime", "fp16")) == ["encoder"], "it is not tried again"
 
 
 def test_what_cannot_be_built_is_remembered_with_the_reason(

@@ -10,9 +10,10 @@ import torch
 
 from engines.contract import EngineError
 from engines.registry import open_engine
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import make_tick
-from export.onnx import onnx_parity, to_onnx
-from export.parity import TOLERANCE
+from export.onnx import to_onnx
+from export.parity import TOLERANCE, compare_runners
 from models.vision.embedding import SIDE, soft_argmax
 from models.vision.pretrained_embeddings import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, pretrained
 from training.bundling import load_network, write_network
@@ -69,7 +70,7 @@ def test_by_name_it_gives_what_the_shipped_network_gives(name: str, tmp_path: Pa
     assert torch.isfinite(embedding).all()
     assert float(embedding[:, :64].abs().max()) <= 1.0
     tick = make_tick("embedding", network)
-    assert onnx_parity(tick, to_onnx(tick), ticks=5)["output"] <= TOLERANCE
+    assert compare_runners(tick, OnnxRunner(to_onnx(tick)), ticks=5)["output"] <= TOLERANCE
 
 
 def test_only_the_reading_learns(tmp_path: Path) -> None:

@@ -57,7 +57,6 @@ def test_streamed_equals_whole_and_every_tick_has_its_length(rate: int) -> None:
     whole = TickResampler(32_000, rate).step(wave)
     for ticks in (1, 3):
         resampler = TickResampler(32_000, rate)
-        assert resampler.tick_out == rate // 25
         out = streamed(resampler, wave, ticks)
         assert out.shape == (24 * rate // 25,)
         assert out.dtype == np.float32

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from pathlib import Path
 
 import psutil
@@ -57,9 +58,15 @@ def test_hours_of_ticks_stay_exact_in_constant_memory() -> None:
 
 def test_memory_is_bounded() -> None:
     device = DeviceClock(RATE)
-    for tick in range(10_000):
-        device.observe(tick * BLOCK, tick * 40_000_000)
-    assert device.history_length <= 64
+    tracemalloc.start()
+    try:
+        for tick in range(10_000):
+            device.observe(tick * BLOCK, tick * 40_000_000)
+            if tick == 2_000:
+                full, _ = tracemalloc.get_traced_memory()
+        assert tracemalloc.get_traced_memory()[0] < full + 4_096, "8,000 more observations take up no more memory"
+    finally:
+        tracemalloc.stop()
 
 
 def test_follows_a_rate_that_drifts() -> None:

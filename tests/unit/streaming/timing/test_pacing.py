@@ -83,7 +83,6 @@ def test_limits_stalls_and_silence() -> None:
     before = controller.lead_ms
     controller.update(-500.0, 4000 * TICK_NS)
     assert controller.lead_ms == before, "no lead can serve a stall"
-    assert controller.stalls == 1
     for tick in range(4001, 4100):
         controller.update(None, tick * TICK_NS)
     assert controller.lead_ms == before

@@ -92,11 +92,12 @@ def join(publisher: Publisher, subscriber: Subscriber, make: Callable[[int], Mes
     tick = 0
     while not heard:
         assert clock.now_ns() < deadline
-        publisher.send(make(tick))
+        latest = make(tick)
+        publisher.send(latest)
         tick += 1
         poller.wait(clock.now_ns() + 10_000_000, precise=False)
         heard = [m for messages in subscriber.drain().values() for m in messages]
-    while heard[-1].seq != publisher.next_seq - 1:
+    while heard[-1].seq != latest.seq:
         heard += collect(subscriber, bool)
     return heard[-1]
 
@@ -167,13 +168,15 @@ def test_a_reader_that_sleeps_is_bounded_and_its_losses_are_counted(
     counters(metrics)
     total = 20_000  # far beyond both queues and the kernel's buffers
     for tick in range(total):
-        publisher.send(make(tick))
+        latest = make(tick)
+        publisher.send(latest)
     got = collect(subscriber, bool)
     # What is sent now arrives again: a queue that was full a moment ago may still refuse the first of it.
     poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
-    while got[-1].seq != publisher.next_seq - 1:
+    while got[-1].seq != latest.seq:
         assert clock.now_ns() < deadline
-        publisher.send(make(0))
+        latest = make(0)
+        publisher.send(latest)
         poller.wait(clock.now_ns() + 10_000_000, precise=False)
         got += [message for messages in subscriber.drain().values() for message in messages]
     last = got[-1]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.artifacts import networks_to_build
+from engines.artifacts import why_rebuilt
 from engines.bundles import learned_networks
 from engines.flow.opencv import DisFlow
 from engines.registry import open_engine
@@ -61,7 +61,7 @@ def test_with_its_manifest_beside_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     frame = np.zeros((64, 64, 3), np.uint8)
     flow = open_engine("flow", bundle=str(out)).step(previous=frame, current=frame)["flow"]
     assert flow[:, 5, 5].tolist() == pytest.approx(MOVED)
-    assert learned_networks(out) == networks_to_build(out, "onnxruntime") == [], "nothing is to be exported from it"
+    assert learned_networks(out) == list(why_rebuilt(out, "onnxruntime")) == [], "nothing is to be exported from it"
 
 
 def test_a_layout_that_is_not_the_files_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,9 +16,10 @@ from transformers import AutoConfig, AutoModel
 
 from engines.contract import EngineError
 from engines.registry import open_engine
+from engines.runtimes.onnxruntime_runtime import OnnxRunner
 from engines.runtimes.torch_runtime import make_tick
-from export.onnx import onnx_parity, to_onnx
-from export.parity import TOLERANCE
+from export.onnx import to_onnx
+from export.parity import TOLERANCE, compare_runners
 from models.vision.embedding import SIDE
 from models.vision.pretrained_embeddings import PretrainedEmbedding
 from training.adopt.onnx_front_end import from_onnx
@@ -105,7 +106,7 @@ def test_it_sees_what_the_original_sees(kind: str, free: bool, tmp_path: Path) -
     assert embedding.shape == (2, 128)
     assert float(embedding[:, :64].abs().max()) <= 1.0
     tick = make_tick("embedding", network)
-    assert onnx_parity(tick, to_onnx(tick), ticks=3)["output"] <= TOLERANCE
+    assert compare_runners(tick, OnnxRunner(to_onnx(tick)), ticks=3)["output"] <= TOLERANCE
 
 
 @torch.no_grad()
