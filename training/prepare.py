@@ -33,6 +33,7 @@ from models.codec.partial_analysis import mel_bank
 from streaming.conventions import (
     EMBEDDING_DIM,
     FLOW_GRID,
+    MOTION_FEATURES,
     SAMPLE_RATE,
     TICK_NS,
     TICK_SAMPLES,
@@ -162,6 +163,7 @@ def _read_motion(
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
     embedding = np.zeros((ticks, EMBEDDING_DIM), np.float16)
+    features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age_s = np.zeros(ticks, np.float32)
     reader = MotionReader(*(open_engine(name, bundle=str(settings.bundle)) for name in ("flow", "embedding")))
     marked = {int((k + 0.5) * ticks / THUMBS) for k in range(THUMBS)}
@@ -172,12 +174,13 @@ def _read_motion(
             if picture.fresh or motion is None:
                 motion = reader.read(picture.image, round((picture.time_s + 10.0) * 1e9))
             flow[tick], speed[tick], embedding[tick] = motion.flow, motion.speed, motion.embedding
+            features[tick] = motion.features
             age_s[tick] = tick / TICKS_PER_SECOND - picture.time_s
             media.write(picture.image)
             if tick in marked:
                 strip.append(_thumbnail(picture.image))
     cv2.imwrite(str(settings.out / "thumbs" / f"{name}.jpg"), np.hstack(strip), [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return {"flow": flow, "speed": speed, "embedding": embedding, "age_s": age_s}
+    return {"flow": flow, "speed": speed, "embedding": embedding, "age_s": age_s, "features": features}
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -40,13 +40,15 @@ class Motion(Message, kw_only=True):
 
     flow: float32 [2, 16, 16], mean velocity (x right, y down) of each grid cell in frame sides per second, where the
     frame was fitted into a square; speed: float32 [16, 16], mean absolute velocity of each cell in the same unit;
-    embedding: float32 [128]; interval_ms: time between the two frames.
+    embedding: float32 [128]; interval_ms: time between the two frames. features: float32 [26], what tells when
+    something is struck, see `streaming.vision.motion.features.NAMES`.
     """
 
     flow: np.ndarray
     speed: np.ndarray
     embedding: np.ndarray
     interval_ms: float = 0.0
+    features: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(conventions.MOTION_FEATURES, np.float32))
 
 
 class Tokens(Message, kw_only=True):
@@ -170,6 +172,7 @@ _MOTION = {
     "flow": Layout("float32", (2, *_GRID)),
     "speed": Layout("float32", _GRID),
     "embedding": Layout("float32", (conventions.EMBEDDING_DIM,)),
+    "features": Layout("float32", (conventions.MOTION_FEATURES,)),
 }
 _TOKENS = {
     "frames": (

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from streaming.conventions import FLOW_GRID, TICK_NS
 from streaming.schema.messages import Camera, Message, Motion, Picture
+from streaming.settings.control_values import ControlValues
+from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs, Stage
 from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_square, pool_flow, smooth
+from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_motion_features
+from streaming.vision.motion.features import MotionFeatureExtractor, MotionFrame
 from streaming.vision.screen_detector import ScreenDetector
 from streaming.vision.vision_engines import open_vision_engines
 
@@ -33,10 +37,14 @@ class MotionReader:
         flow_engine: network "flow" of the engine contract.
         embedding_engine: network "embedding".
         gate: weight the flow with `change_weights`.
+
+    Attributes:
+        extractor: makes the motion features; holds the sensitivity and the scale.
     """
 
     def __init__(self, flow_engine: Engine, embedding_engine: Engine, *, gate: bool = True) -> None:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
+        self.extractor = MotionFeatureExtractor()
         self._takes_colour = bool(flow_engine.spec.config.get("colour"))
         self.reset()
 
@@ -47,6 +55,7 @@ class MotionReader:
         self._last_smooth: NDArray[np.float32] | None = None
         self._last_shape: tuple[int, ...] = ()
         self._last_capture_ns = 0
+        self.extractor.reset()
         self._flow.reset()
         self._embedding.reset()
 
@@ -69,15 +78,21 @@ class MotionReader:
         view = fit_square(image, VIEW_SIDE)
         grey = cv2.cvtColor(view, cv2.COLOR_BGR2GRAY)
         thumbnail = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
-        smoothed_view = smooth(grey) if self._gate else None
+        smoothed_view = smooth(grey)
         weights = foreground(grey) if foreground is not None else None
         interval_s = (capture_ns - self._last_capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         speed = np.zeros((FLOW_GRID, FLOW_GRID), np.float32)
         flow_input = view if self._takes_colour else grey
+        dense = None
         if self._last_input is not None and self._follows(image, thumbnail, interval_s):
             dense = self._flow.step(previous=self._last_input, current=flow_input)["flow"]
-            if smoothed_view is not None and self._last_smooth is not None:
+        height, width = image.shape[:2]
+        features = self.extractor.step(
+            MotionFrame(dense, self._last_smooth, smoothed_view, (height, width), capture_ns / 1e9, weights)
+        )
+        if dense is not None:
+            if self._gate and self._last_smooth is not None:
                 dense = dense * change_weights(self._last_smooth, smoothed_view)
             if weights is not None:
                 dense = dense * cv2.resize(weights, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -91,6 +106,7 @@ class MotionReader:
             speed=speed,
             embedding=np.asarray(embedding, np.float32),
             interval_ms=interval_ms,
+            features=features,
             capture_ns=capture_ns,
         )
 
@@ -114,6 +130,7 @@ class MotionStage:
         self._last_ns: int | None = None
         self._detector = detector or ScreenDetector()
         self._was_visible = False
+        self._note_not_taken = False
 
     def setup(self, context: Context) -> None:
         """Open the engines and run them once, so that the first frame is not late."""
@@ -129,6 +146,13 @@ class MotionStage:
         for capture_ns in (1, TICK_NS):
             self._reader.read(blank, capture_ns)
         self._reader.reset()
+        self._controls = ControlValues("motion", show, lambda error: context.note(str(error)))
+        self._calibration = Calibration(self._reader.extractor, context.note)
+        self._note_not_taken = not takes_motion_features(show.bundle)
+        held = context.memo.get("scales")
+        if held:
+            self._reader.extractor.hold_scale((float(held[0]), float(held[1])))
+        self._obey([name for name in ("sensitivity", "calibrate") if name != "calibrate" or not held])
 
     def wake_ns(self) -> int | None:
         """Never by time: frames wake it."""
@@ -136,6 +160,10 @@ class MotionStage:
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Read the newest frame; the same frame again yields nothing."""
+        self._obey(self._controls.update(inputs.controls))
+        for control in inputs.controls:
+            if control.name == "calibrate":
+                self._context.confirm(control, None)
         for picture in inputs.all(Picture):
             self._detector.add_picture(picture.image)
         camera = inputs.latest(Camera)
@@ -143,9 +171,27 @@ class MotionStage:
             return ()
         self._last_ns = camera.capture_ns
         motion = self._reader.read(camera.image, camera.capture_ns, self._detector.foreground)
+        self._calibration.observe(camera.capture_ns / 1e9, motion.features)
+        self._context.memo["scales"] = list(self._reader.extractor.held_scales or ())
         self._note_visibility()
         motion.stamps = dict(camera.stamps)
         return (motion,)
+
+    def _obey(self, names: Sequence[str]) -> None:
+        """Use the values of controls that were set."""
+        if self._reader is None:
+            return
+        self._reader.extractor.sensitivity = self._controls["sensitivity"]
+        auto = self._controls.word("calibrate") == "auto"
+        if "calibrate" in names:
+            if auto:
+                self._calibration.release()
+            else:
+                self._calibration.begin(self._controls["calibrate"])
+        usual = auto and self._controls["sensitivity"] == CONTROLS["sensitivity"].default
+        if names and self._note_not_taken and not usual:
+            self._note_not_taken = False
+            self._context.note(NOT_TAKEN)
 
     def close(self) -> None:
         """Let the engines go."""

@@ -52,6 +52,8 @@ class Item:
             after the start of tick t.
         sound: float32 [1280 T], -1..1, mono, 32 kHz.
         media: the normalized video; its first frame is tick 0.
+        features: float16 [T, 26], see `streaming.vision.motion.features.NAMES`; None in data sets that were prepared
+            before there were any.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Item:
     mel: NDArray[np.float16]
     sound: NDArray[np.float32]
     media: Path
+    features: NDArray[np.float16] | None = None
 
     @property
     def ticks(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +20,14 @@ from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from performers.performer import SyntheticPerformer
 from performers.score import draw_score
-from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.conventions import (
+    EMBEDDING_DIM,
+    FLOW_GRID,
+    MOTION_FEATURES,
+    SAMPLE_RATE,
+    TICK_SAMPLES,
+    TICKS_PER_SECOND,
+)
 from streaming.schema.messages import Motion
 from streaming.stages.motion import MotionReader
 from training.loop.pool import open_executor
@@ -30,8 +37,18 @@ from training.synthesis.instruments import render_sound
 TRAIN_SEED = 2_000_000
 TEST_SEED = 9_500_000
 """Seeds from here on are never trained on."""
-RECORDING = 3
+RECORDING = 4
 """Version of the performers and of the file format; older recordings are not used."""
+
+
+class MotionTrack(NamedTuple):
+    """The motion at each tick; the fields are those of `Clip`."""
+
+    flow: NDArray[np.float16]
+    speed: NDArray[np.float16]
+    embedding: NDArray[np.float16]
+    age_s: NDArray[np.float32]
+    features: NDArray[np.float16]
 
 
 @dataclass
@@ -41,6 +58,7 @@ class Clip:
     Attributes:
         seed, kind: what was drawn.
         flow: float16 [T, 2, 16, 16]; speed: float16 [T, 16, 16]; embedding: float16 [T, 128]; age_s: float32 [T].
+        features: float16 [T, 26], see `streaming.vision.motion.features.NAMES`.
         sound: float32 [T * 1280].
     """
 
@@ -50,6 +68,7 @@ class Clip:
     speed: NDArray[np.float16]
     embedding: NDArray[np.float16]
     age_s: NDArray[np.float32]
+    features: NDArray[np.float16]
     sound: NDArray[np.float32]
 
 
@@ -117,27 +136,23 @@ def watch(
     performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
     times = frame_times(seed, steady)
     frames = ((performer.frame(max(0.0, time)), float(time)) for time in times)
-    flow, speed, embedded, age = read_motion(frames, CLIP_TICKS, embedding)
-    return Clip(seed, performer.kind, flow, speed, embedded, age, sound_of(seed, periodic=periodic))
+    track = read_motion(frames, CLIP_TICKS, embedding)
+    return Clip(seed, performer.kind, *track, sound_of(seed, periodic=periodic))
 
 
-def read_motion(
-    frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, embedding: Engine
-) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float16], NDArray[np.float32]]:
+def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, embedding: Engine) -> MotionTrack:
     """The newest frame's motion at each tick, as the live path has it.
 
     Args:
         frames: pictures uint8 [H, W, 3] and their times in seconds, in order; none is used before its time.
         ticks: number of ticks.
         embedding: the visual network's engine.
-
-    Returns:
-        Flow [T, 2, 16, 16], speed [T, 16, 16], embedding [T, 128] and age in seconds [T], as in `Clip`.
     """
     reader = MotionReader(open_engine("flow", backend="opencv"), embedding)
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
     embeddings = np.zeros((ticks, EMBEDDING_DIM), np.float16)
+    features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age = np.zeros(ticks, np.float32)
     motion: Motion | None = None
     captured = 0.0
@@ -151,8 +166,9 @@ def read_motion(
             after = next(coming, None)
         if motion is not None:
             flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
+            features[tick] = motion.features
         age[tick] = max(0.0, now - captured)
-    return flow, speed, embeddings, age
+    return MotionTrack(flow, speed, embeddings, age, features)
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
@@ -165,6 +181,7 @@ def _record(seed: int) -> dict[str, NDArray[Any]]:
         "speed": clip.speed,
         "view": clip.embedding[:, 0].astype(np.int32),
         "age_s": clip.age_s,
+        "features": clip.features,
         "jpeg": np.concatenate(eye.views),
         "jpeg_bytes": np.array([data.size for data in eye.views]),
     }

@@ -45,13 +45,19 @@ NAMES = (
 """The entries of a vector of features, in order; `MOTION_FEATURES` of them.
 
 loss_max, gain_max, speed_max: largest loss and gain of velocity in a direction, and largest velocity in it, of any
-cell, as multiples of the scale of the largest speed. loss_sum, speed_sum: means over all cells, as multiples of the
-scale of the mean speed. speed_max, speed_sum without a direction: of the absolute velocity. moving: how many cells
-move, as a multiple of how many usually do. camera_speed: the camera's own motion in view sides per second, not scaled.
-scale: a quarter of log2 of the scale of the largest speed in sides per second. stillness: 0 while something moves, and
-1 - exp(-t) after t seconds without motion. All are 0 to `LARGEST`, but for scale (-1.5 to 1.5) and stillness (0 to 1).
+cell, as multiples of the scale of the largest speed; losses and gains are held for a tick. loss_sum, speed_sum: means
+over all cells, as multiples of the scale of the mean speed. speed_max, speed_sum without a direction: of the absolute
+velocity. moving: how many cells move, as a multiple of how many usually do. camera_speed: the camera's own motion in
+view sides per second, not scaled. scale: a quarter of log2 of the scale of the largest speed in sides per second.
+stillness: 0 while something moves, and 1 - exp(-t) after t seconds without motion. All are 0 to `LARGEST`, but for
+scale (-1.5 to 1.5) and stillness (0 to 1).
 """
 INDEX = {name: index for index, name in enumerate(NAMES)}
+HELD = 12
+"""So many of the first entries, the losses and gains, are the largest of the last `HOLD_S`."""
+HOLD_S = 0.0399
+"""Just under a tick: each loss is in the newest frame of exactly one tick or two, whatever the frame rate. Without it,
+one of six frames at 30 fps, and with it one of six hits, would never be seen by a tick."""
 LARGEST = 8.0
 """No feature is larger."""
 CELLS = 32
@@ -67,6 +73,8 @@ MOVING_SHARE = 0.15
 """A cell moves when it is faster than this share of the scale."""
 REPEATED_LEVELS = 0.5
 """Two views that differ nowhere by more grey levels than this are one frame, delivered twice."""
+MAX_RECENT = 8
+"""At most so many frames are held: 200 a second."""
 MAX_INTERVAL_S = 0.5
 MIN_INTERVAL_S = 0.005
 
@@ -80,7 +88,7 @@ class MotionFrame(NamedTuple):
         previous, current: smoothed grey views float32 [128, 128] of both frames (see `frame_features.smooth`).
         shape: height and width of the frame, before it was fitted into the square.
         time_s: when it was captured, in seconds; increasing.
-        weights: float32 [128, 128], 0..1, weight of each part of the view; None for all.
+        weights: float32 [S, S], 0..1, weight of each part of the view; None for all.
     """
 
     flow: Cells | None
@@ -99,6 +107,7 @@ class MotionFeatureState:
     time_s: float
     repeated: bool
     still_s: float
+    recent: tuple[tuple[float, Cells], ...]
     losses: tuple[Cells, Cells, Cells]
     speed_scale: NDArray[np.float64]
     mean_scale: NDArray[np.float64]
@@ -131,6 +140,7 @@ class MotionFeatureExtractor:
         self._time_s = -math.inf
         self._repeated = False
         self._still_s = 10.0
+        self._recent: tuple[tuple[float, Cells], ...] = ()
         self._features = self._assemble_rest()
 
     @property
@@ -143,10 +153,17 @@ class MotionFeatureExtractor:
         self._speed_scale.reset()
         self._mean_scale.reset()
 
-    def hold_scale(self) -> None:
-        """Keep the present scale, until `release_scale`, `forget_scale` or `reset`."""
-        self._speed_scale.hold()
-        self._mean_scale.hold()
+    def hold_scale(self, scales: tuple[float, float] | None = None) -> None:
+        """Keep given or the present scales, until `release_scale`, `forget_scale` or `reset`; see `held_scales`."""
+        speed, mean = scales or (None, None)
+        self._speed_scale.hold(speed)
+        self._mean_scale.hold(mean)
+
+    @property
+    def held_scales(self) -> tuple[float, float] | None:
+        """The scales of the largest and of the mean speed, in view sides per second, where they are held."""
+        speed, mean = self._speed_scale.held, self._mean_scale.held
+        return None if speed is None or mean is None else (speed, mean)
 
     def release_scale(self) -> None:
         """Let the scale adapt again."""
@@ -160,6 +177,7 @@ class MotionFeatureExtractor:
             self._time_s,
             self._repeated,
             self._still_s,
+            self._recent,
             self._losses.state(),
             self._speed_scale.state(),
             self._mean_scale.state(),
@@ -168,7 +186,7 @@ class MotionFeatureExtractor:
     def restore(self, state: MotionFeatureState) -> None:
         """Go on from a `state`."""
         self._features, self._time_s = state.features.copy(), state.time_s
-        self._repeated, self._still_s = state.repeated, state.still_s
+        self._repeated, self._still_s, self._recent = state.repeated, state.still_s, state.recent
         self._losses.restore(state.losses)
         self._speed_scale.restore(state.speed_scale)
         self._mean_scale.restore(state.mean_scale)
@@ -182,7 +200,7 @@ class MotionFeatureExtractor:
         interval_s = frame.time_s - self._time_s
         if frame.flow is None or frame.previous is None or not 0.0 < interval_s <= MAX_INTERVAL_S:
             self._losses.reset()
-            self._time_s, self._repeated = frame.time_s, False
+            self._time_s, self._repeated, self._recent = frame.time_s, False, ()
             self._features = self._assemble_rest()
             return self._features.copy()
         same = float(cv2.absdiff(frame.previous, frame.current).max()) <= REPEATED_LEVELS
@@ -192,8 +210,15 @@ class MotionFeatureExtractor:
         interval_s = max(interval_s, MIN_INTERVAL_S)
         self._time_s, self._repeated = frame.time_s, False
         velocity, camera_speed = self._velocities(frame, interval_s, same)
-        self._features = self._assemble(velocity, interval_s, camera_speed)
+        self._features = self._hold(self._assemble(velocity, interval_s, camera_speed), frame.time_s)
         return self._features.copy()
+
+    def _hold(self, features: Cells, time_s: float) -> Cells:
+        """Replace the losses and gains by the largest of the last `HOLD_S`."""
+        recent = (*(one for one in self._recent if time_s - one[0] < HOLD_S), (time_s, features[:HELD].copy()))
+        self._recent = recent[-MAX_RECENT:]
+        features[:HELD] = np.max([values for _, values in self._recent], axis=0)
+        return features
 
     def _velocities(self, frame: MotionFrame, interval_s: float, same: bool) -> tuple[Cells, float]:
         """Velocity of each cell [2, N, N] in sides per second, and the camera's speed."""
@@ -201,7 +226,7 @@ class MotionFeatureExtractor:
             return np.zeros((2, self._cells, self._cells), np.float32), 0.0
         flow = np.stack([_pool(plane, MEASURED_SIDE) for plane in frame.flow])
         shake, previous = CameraShake(), frame.previous
-        weights = frame.weights
+        weights = None if frame.weights is None else _pool(frame.weights, MEASURED_SIDE)
         if self._stabilize:
             content = self._content(frame.shape, 32)
             cells = np.stack([_pool(plane, 32) for plane in flow])

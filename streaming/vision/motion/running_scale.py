@@ -46,9 +46,9 @@ class RunningScale:
         """The scale, in the unit of the values."""
         return self._value if self.held is None else self.held
 
-    def hold(self) -> None:
-        """Keep the present scale until `release`."""
-        self.held = self._value
+    def hold(self, value: float | None = None) -> None:
+        """Keep a scale, or the present one, until `release`."""
+        self.held = self.value if value is None else max(value, self._least)
 
     def release(self) -> None:
         """Adapt again."""

@@ -10,15 +10,17 @@ import pytest
 
 from engines.contract import EngineSpec
 from engines.flow.opencv import DisFlow
-from streaming.conventions import EMBEDDING_DIM
+from streaming.conventions import EMBEDDING_DIM, MOTION_FEATURES
 from streaming.errors import BundleError
-from streaming.schema.messages import Camera, Motion
+from streaming.schema.messages import Camera, Motion, Set
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages import motion
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.frame_features import VIEW_SIDE
+from streaming.vision.motion.calibration import NOT_TAKEN
+from streaming.vision.motion.features import INDEX
 
 MS = 1_000_000
 
@@ -202,3 +204,58 @@ def test_a_flow_that_takes_colours_is_shown_them() -> None:
     read = reader.read(scene(4.0), 40 * MS)
     assert flow.steps == 1
     assert float(np.median(read.flow[0][3:13, 3:13])) == pytest.approx(4.0 / 256 / 0.040, rel=0.15)
+
+
+def falling(time_s: float) -> np.ndarray:
+    """A textured square before a wall: down and up again every 0.6 s."""
+    frame = scene(size=(320, 240))
+    place = round(60 + 50 * abs(np.sin(np.pi * time_s / 0.6)))
+    frame[place : place + 80, 120:200] = scene(9.0, (80, 80))[::-1]
+    return frame
+
+
+def perform(stage: MotionStage, frames: int, first: int = 0, **controls: float | str) -> list[Motion]:
+    """Show the stage frames at 25 a second; controls come with the first one."""
+    sets = [Set(name=name, value=value) for name, value in controls.items()]
+    found: list[Motion] = []
+    for index in range(first, first + frames):
+        camera = Camera(image=falling(index / 25), capture_ns=1 + index * 40 * MS)
+        inputs = Inputs({"camera": [camera]}, controls=sets if index == first else [])
+        found += [message for message in stage.step(inputs, 0) if isinstance(message, Motion)]
+    return found
+
+
+def test_features_are_published_and_sensitivity_multiplies_them() -> None:
+    loudest = []
+    for sensitivity in (1.0, 2.0):
+        notes: list[str] = []
+        stage = MotionStage(MotionReader(DisFlow(), FakeEmbedding()))
+        stage.setup(Context(Show(), Metrics(), note=notes.append))
+        messages = perform(stage, 30, sensitivity=sensitivity)
+        features = np.stack([message.features for message in messages])
+        assert features.shape == (30, MOTION_FEATURES)
+        loudest.append(float(features[:, INDEX["speed_max"]].max()))
+        assert [note for note in notes if "motion features" in note] == [NOT_TAKEN] * (sensitivity != 1.0)
+    assert loudest[1] == pytest.approx(2.0 * loudest[0], rel=1e-4)
+
+
+def test_calibrating_is_confirmed_and_a_restarted_stage_holds_the_scale() -> None:
+    notes: list[str] = []
+    confirmed: list[tuple[Set, object]] = []
+    context = Context(
+        Show(), Metrics(), note=notes.append, confirm=lambda control, refusal: confirmed.append((control, refusal))
+    )
+    stage = MotionStage(MotionReader(DisFlow(), FakeEmbedding()))
+    stage.setup(context)
+    perform(stage, 40, calibrate=1.0)
+    assert [(control.name, refusal) for control, refusal in confirmed] == [("calibrate", None)]
+    assert "calibrating" in notes[0]
+    assert notes[-1].startswith("calibrated")
+    scales = context.memo["scales"]
+    reader = MotionReader(DisFlow(), FakeEmbedding())
+    again = MotionStage(reader)
+    show = Show().with_controls(calibrate=1.0)
+    again.setup(Context(show, Metrics(), memo=dict(context.memo), note=notes.append))
+    assert reader.extractor.held_scales == tuple(scales)
+    perform(again, 10, first=50, calibrate="auto")
+    assert reader.extractor.held_scales is None

@@ -5,6 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engines.registry import open_engine
+from streaming.schema.messages import Camera, Motion
+from streaming.settings.config import Show
+from streaming.stage import Context, Inputs
+from streaming.stages.motion import MotionReader, MotionStage
+from streaming.telemetry.metrics import Metrics
+from streaming.vision.motion.features import INDEX
 from training.measures.onsets import detect_onsets
 from training.synthesis.recordings import TEST_SEED, performer_of, read_motion, sound_of, watch
 
@@ -28,7 +35,8 @@ def test_nothing_is_seen_before_its_time() -> None:
             """Nothing to forget."""
 
     frames = [(np.full((48, 64, 3), number, np.uint8), 0.1 * number) for number in range(1, 6)]
-    *_, seen, age = read_motion(iter(frames), 14, Counts())  # type: ignore[arg-type]
+    track = read_motion(iter(frames), 14, Counts())  # type: ignore[arg-type]
+    seen, age = track.embedding, track.age_s
     assert seen[:, 0].tolist() == [0, 0, 0, *(2 * [1]), *(3 * [2]), *(2 * [3]), *(3 * [4]), 5]
     assert age[3:] == pytest.approx([0.02, 0.06, *[0.0, 0.04, 0.08], *[0.02, 0.06], *[0.0, 0.04, 0.08], 0.02], abs=1e-6)
 
@@ -45,3 +53,26 @@ def test_a_performer_is_watched_as_a_camera_would() -> None:
     assert steady.age_s.max() < 1e-6
     assert steady.speed.max() > 0.1
     assert 0.0 < watch(TEST_SEED, Blind()).age_s.max() < 0.1  # type: ignore[arg-type]
+
+
+def test_recorded_features_are_those_of_the_live_stage() -> None:
+    performer = performer_of(TEST_SEED, size=(256, 192))
+    times = np.arange(60) / 30.0 + 1.0
+    frames = [(performer.frame(float(time)), float(time) - 1.0) for time in times]
+    eyes = open_engine("embedding")
+    recorded = read_motion(iter(frames), 48, eyes)
+    stage = MotionStage(MotionReader(open_engine("flow", backend="opencv"), eyes))
+    stage.setup(Context(show=Show(), metrics=Metrics()))
+    live: list[Motion] = []
+    rows = []
+    for tick in range(48):
+        while len(live) < len(frames) and frames[len(live)][1] <= tick / 25 + 1e-6:
+            image, captured = frames[len(live)]
+            camera = Camera(image=image, capture_ns=int((captured + 10.0) * 1e9))
+            (message,) = stage.step(Inputs({"camera": [camera]}), 0)
+            assert isinstance(message, Motion)
+            live.append(message)
+        rows.append(live[-1].features.astype(np.float16))
+    stage.close()
+    assert np.array_equal(recorded.features, np.stack(rows))
+    assert recorded.features[:, : INDEX["scale"]].any()

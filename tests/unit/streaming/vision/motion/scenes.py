@@ -78,7 +78,7 @@ def frames_of(scene: Scene, times: Sequence[float]) -> Iterator[MotionFrame]:
         image = scene.frame(time)
         grey = cv2.cvtColor(fit_square(image, 256), cv2.COLOR_BGR2GRAY)
         view = smooth(grey)
-        dense = None if before is None else flow.step(previous=before, current=grey)["flow"]
+        dense: NDArray[np.float32] | None = None if before is None else flow.step(previous=before, current=grey)["flow"]
         yield MotionFrame(dense, view_before, view, image.shape[:2], time)
         before, view_before = grey, view
 

@@ -1,0 +1,75 @@
+"""Calibrating the scale of motion: it adapts all the time, or is measured once while the performer plays, and held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.bundles import find_bundle, read_manifest
+from engines.contract import EngineError
+from streaming.vision.motion.features import INDEX, MotionFeatureExtractor
+
+MIN_MOVING_S = 0.5
+"""Seconds of motion that a calibration needs."""
+NOT_TAKEN = "the bundle's networks do not take motion features, so sensitivity and calibrate change nothing"
+
+
+def takes_motion_features(bundle: str) -> bool:
+    """Whether a bundle's networks take `Motion.features`: its network "latent" has `motion_features` in its config."""
+    try:
+        latent = read_manifest(find_bundle(bundle))["networks"].get("latent", {})
+    except EngineError:
+        return False
+    return bool(latent.get("config", {}).get("motion_features"))
+
+
+class Calibration:
+    """Holds the scale of an extractor as a performer asks.
+
+    Args:
+        extractor: whose scale it is.
+        note: says one line to the user.
+    """
+
+    def __init__(self, extractor: MotionFeatureExtractor, note: Callable[[str], None]) -> None:
+        self._extractor, self._note = extractor, note
+        self._seconds = 0.0
+        self._begun_s: float | None = None
+        self._last_s = 0.0
+        self._moving_s = 0.0
+
+    @property
+    def measures(self) -> bool:
+        """Whether it measures just now."""
+        return self._seconds > 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Measure the scale anew from the next frame on, for some seconds, and hold it then."""
+        self._extractor.forget_scale()
+        self._seconds, self._begun_s, self._moving_s = seconds, None, 0.0
+        self._note(f"calibrating: move as you will play, for {seconds:g} s")
+
+    def release(self) -> None:
+        """Let the scale adapt all the time."""
+        self._seconds = 0.0
+        self._extractor.release_scale()
+
+    def observe(self, time_s: float, features: NDArray[np.float32]) -> None:
+        """Take in a frame: its capture time in seconds and its features."""
+        if not self.measures:
+            return
+        if self._begun_s is None:
+            self._begun_s = self._last_s = time_s
+        if features[INDEX["stillness"]] == 0.0:
+            self._moving_s += max(0.0, time_s - self._last_s)
+        self._last_s = time_s
+        if time_s - self._begun_s < self._seconds:
+            return
+        self._seconds = 0.0
+        if self._moving_s < MIN_MOVING_S:
+            self._note("not calibrated: hardly anything moved, so the scale goes on adapting; calibrate again")
+            return
+        self._extractor.hold_scale()
+        self._note(f"calibrated: your fastest motion is {self._extractor.scale:.2g} picture sides a second")
