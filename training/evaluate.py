@@ -20,11 +20,11 @@ from streaming.errors import UserError
 from streaming.settings.controls import CONTROLS
 from training.bundling import write_scores
 from training.evaluation.codec import evaluate_codec
+from training.evaluation.films.footage import FilmFolder, evaluate_footage
 from training.evaluation.forward_loop import (
     ANSWER_GUIDANCE,
     ANSWER_TEMPERATURE,
     ResponseSettings,
-    evaluate_footage,
     evaluate_forward,
 )
 from training.evaluation.latent import evaluate_latent
@@ -52,13 +52,21 @@ class Evaluation:
 def _forward(options: argparse.Namespace) -> Evaluation:
     settings = ResponseSettings(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
     if isinstance(options.clips, Path):
-        figures, responses = evaluate_footage(settings, options.clips)
+        folder = FilmFolder(options.clips, options.groups, options.labels)
+        figures, responses = evaluate_footage(settings, folder, workers=options.workers)
+    elif options.groups or options.labels:
+        raise UserError(
+            "only films have groups and labels", "--groups or --labels", "name the films' folder with --clips"
+        )
     else:
-        figures, responses = evaluate_forward(settings, options.clips, periodic=options.periodic)
+        figures, responses = evaluate_forward(
+            settings, options.clips, periodic=options.periodic, workers=options.workers
+        )
     footage = isinstance(options.clips, Path)
     arguments = f"forward --clips {'FOLDER' if footage else options.clips} {'--periodic ' * options.periodic}"
     arguments += f"--temperature {options.temperature} --guidance {options.guidance}"
     arguments += f" --anticipation-ms {options.anticipation_ms:g}" * bool(options.anticipation_ms)
+    arguments += " --groups FILE" * bool(options.groups) + " --labels FOLDER" * bool(options.labels)
 
     def page(folder: Path) -> Path:
         from training.evaluation.pages import forward_page
@@ -144,6 +152,13 @@ def _parser() -> argparse.ArgumentParser:
     forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help=CONTROLS["guidance"].words)
     forward.add_argument("--periodic", action="store_true", help="performers that repeat one gesture at every beat")
     forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: 0, 40, 80 or 120")
+    forward.add_argument(
+        "--groups", type=Path, metavar="FILE", help="TOML file with films' name patterns for each group"
+    )
+    forward.add_argument(
+        "--labels", type=Path, metavar="DIR", help="folder with reference onsets of films, NAME.txt, a time a line"
+    )
+    forward.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
     codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")
     codec.add_argument("--recordings", type=Path, metavar="DIR", help="a folder of real sounds to score as well")

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 from tqdm import tqdm
 
 from engines.registry import open_engine
 from performers.kinds import MELODIC
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
-from training.footage.reader import MASTER_RATE, FootageError, camera_frames, examine, sound
+from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
 from training.measures.onsets import (
@@ -33,18 +30,10 @@ from training.measures.onsets import (
     stillness_drops,
 )
 from training.measures.pitch import agreement, pitch_track
-from training.synthesis.recordings import TEST_SEED, Clip, performer_of, read_motion, watch
+from training.synthesis.recordings import TEST_SEED, Clip, performer_of, watch
 
 ANSWER_TEMPERATURE, ANSWER_GUIDANCE = Show().number("temperature"), Show().number("guidance")
 """Temperature and guidance of a show by default."""
-FOOTAGE_RMS, FOOTAGE_THRESHOLD = 0.1, 0.05
-"""Level and threshold for finding onsets in a film's own sound.
-
-In a room, with notes that overlap, onsets stand out less than in a rendering: at the usual threshold two of a fast
-piano's forty in ten seconds are found.
-"""
-FILMS = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v")
-
 PITCHED = (*MELODIC, "footage")
 """Kinds whose pitch is scored; in footage, wherever a single voice is heard."""
 
@@ -84,13 +73,6 @@ class ResponseSettings:
     guidance: float = ANSWER_GUIDANCE
 
 
-def flow_peaks(clip: Clip) -> NDArray[np.float64]:
-    """The rule: an onset at each local maximum of the mean speed above the clip's mean."""
-    energy = clip.speed.astype(np.float64).mean((1, 2))
-    peak = (energy >= maximum_filter1d(energy, 5)) & (energy > energy.mean())
-    return np.flatnonzero(peak) / TICKS_PER_SECOND
-
-
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
     """Make a clip's music through the live engines, tick by tick: float32 [n]."""
     sight = open_engine("sight", bundle=setting.bundle)
@@ -122,25 +104,7 @@ def respond_to_performer(seed: int, setting: ResponseSettings, *, periodic: bool
     clip = watch(seed, open_engine("embedding", bundle=setting.bundle), steady=True, periodic=periodic)
     score = performer_of(seed, periodic=periodic).score
     music = respond(clip, setting, seed)
-    return Response(str(seed), clip.kind, music, clip.sound, score.onsets_s, flow_peaks(clip), score.rests)
-
-
-def respond_to_footage(path: Path, setting: ResponseSettings) -> Response:
-    """Watch a film and make its music; the reference onsets are those in the film's own sound.
-
-    Raises:
-        FootageError: when it cannot be used, with the reason.
-    """
-    footage = examine(path)
-    length = footage.ticks * TICK_SAMPLES
-    reference = soxr.resample(sound(footage).mean(0), MASTER_RATE, SAMPLE_RATE)[:length].astype(np.float32)
-    reference = np.pad(reference, (0, length - reference.size))
-    reference *= np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(reference**2))), 1e-4))
-    embedding = open_engine("embedding", bundle=setting.bundle)
-    clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), reference)
-    onsets = detect_onsets(reference, threshold=FOOTAGE_THRESHOLD)
-    music = respond(clip, setting, 0)
-    return Response(path.name, clip.kind, music, reference, onsets, flow_peaks(clip), threshold=FOOTAGE_THRESHOLD)
+    return Response(str(seed), clip.kind, music, clip.sound, score.onsets_s, flow_peaks(clip.speed), score.rests)
 
 
 def _mean(values: list[float]) -> float | None:
@@ -182,7 +146,7 @@ def score(answers: list[Response], early_s: float = 0.0) -> dict[str, Any]:
         for i in with_onsets
     ]
     levels = [(level_db(a.music), level_db(a.reference)) for a in answers]
-    loud = [correlation(m, p) for m, p in levels]
+    loud = [correlation(m, p) if np.ptp(p) else float("nan") for m, p in levels]
     loud_shuffled = [correlation(levels[i][0], levels[(i + 1) % len(levels)][1]) for i in range(len(levels))]
     lags = [(lag - early_s) * 1e3 for match in own for lag in match.lags_s]
     pitched = [(pitch_track(a.music), pitch_track(a.reference)) for a in answers if a.kind in PITCHED]
@@ -232,56 +196,11 @@ def evaluate_forward(
         "seeds": [seeds.start, seeds.stop - 1],
         "split": f"held-out synthetic performances, {gestures}",
     }
-    return figures | _settings(setting), answers
+    return figures | describe_settings(setting), answers
 
 
-def evaluate_footage(
-    setting: ResponseSettings, folder: Path, workers: int = 2
-) -> tuple[dict[str, Any], list[Response]]:
-    """Score every film in a folder; films that cannot be used are named in the figures with the reason.
-
-    Returns:
-        The figures, in all and by film; and the responses.
-
-    Raises:
-        FileNotFoundError: when fewer than two films can be used.
-    """
-    films = sorted(path for path in folder.iterdir() if path.suffix.lower() in FILMS) if folder.is_dir() else []
-    answers, refused = [], {}
-    with open_executor(workers) as pool:
-        jobs = [(path, pool.submit(respond_to_footage, path, setting)) for path in films]
-        for path, job in tqdm(jobs, desc="films", mininterval=5):
-            try:
-                answers.append(job.result())
-            except FootageError as error:
-                refused[path.name] = str(error)
-    if len(answers) < 2:
-        raise FileNotFoundError(
-            f"{folder}: {len(answers)} usable films, but two films or more are needed to compare; add some"
-        )
-    figures = score(answers, setting.anticipation_s) | {
-        "by_film": {a.name: _film_figures(a) for a in answers},
-        "refused": refused,
-        "split": "footage of others, never trained on; the onsets are those heard in its own sound",
-    }
-    return figures | _settings(setting), answers
-
-
-def _film_figures(one: Response) -> dict[str, Any]:
-    """The figures of one film; None where its sound has nothing to compare with."""
-    match = match_onsets(one.onsets, detect_onsets(one.music))
-    rule = match_onsets(one.onsets, one.rule)
-    loud = correlation(level_db(one.music), level_db(one.reference))
-    return {
-        "n_onsets": int(one.onsets.size),
-        "onset_f1_50ms": round(match.f1, 4) if one.onsets.size else None,
-        "onset_f1_50ms_rule": round(rule.f1, 4) if one.onsets.size else None,
-        "loudness_correlation": _mean([loud]),
-        "level_db_of_music": round(float(10 * np.log10(np.mean(one.music**2) + 1e-12)), 1),
-    }
-
-
-def _settings(setting: ResponseSettings) -> dict[str, Any]:
+def describe_settings(setting: ResponseSettings) -> dict[str, Any]:
+    """The settings as figures."""
     return {
         "temperature": setting.temperature,
         "guidance": setting.guidance,

@@ -25,7 +25,7 @@ tr:nth-child(even) td { background: #f4f4f1; } img, video { max-width: 100%; } a
 figure { margin: 1rem 0; } figcaption { color: #555; } .grid { display: grid; gap: 1rem 2rem;
 grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); } code { background: #f4f4f1; padding: 0 .25rem; }
 """
-CONTROLS = ("shuffled", "rule", "chance", "of_true_sound", "still", "constant", "of_truth")
+CONTROLS = ("control", "shuffled", "rule", "chance", "of_true_sound", "still", "constant", "of_truth")
 """Endings of the names of figures that are another figure's control."""
 BANDS = 80
 WINDOW = 1024
@@ -78,9 +78,11 @@ class Page:
             interval = figures.get(f"{name}_interval")
             present = [control for control in CONTROLS if f"{name}_{control}" in figures]
             controls = [
-                f"{control.replace('_', ' ')} {_format_value(figures[f'{name}_{control}'])}" for control in present
+                f"{control.replace('_', ' ')} {_format_value(figures[f'{name}_{control}'])}"
+                + (f" ({_format_span(span)})" if (span := figures.get(f"{name}_{control}_interval")) else "")
+                for control in present
             ]
-            span = f"{_format_value(interval[0])} to {_format_value(interval[1])}" if interval else ""
+            span = _format_span(interval) if interval else ""
             rows.append([name.replace("_", " "), figures[name], span, ", ".join(controls)])
         self.table(["figure", "value", "95 % interval", "controls"], rows)
 
@@ -136,11 +138,17 @@ class Page:
         return f"{self._count:03d}.{suffix}"
 
 
+def _format_span(interval: list[float]) -> str:
+    return f"{_format_value(interval[0])} to {_format_value(interval[1])}"
+
+
 def _format_value(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, list):
+        return ", ".join(_format_value(each) for each in value)
     return str(value)
 
 

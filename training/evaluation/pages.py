@@ -24,6 +24,28 @@ BY_KIND = {
 }
 
 
+METHODS = ("onset_f1_50ms_fitted", "flow_peaks_onset_f1_50ms_fitted", "deceleration_onset_f1_50ms_fitted")
+"""The figure of music and rules that is drawn."""
+
+
+def _with_controls(*names: str) -> tuple[str, ...]:
+    return tuple(column for name in names for column in (name, f"{name}_control"))
+
+
+FILM_COLUMNS = {
+    "The films": ("groups", "seconds", "frame_rate_hz", "n_onsets", "onsets_from", "level_db_of_music"),
+    "Onset F1 at ±50 ms, music and rules": (
+        *("onset_f1_50ms", *_with_controls(*METHODS), "shift_ms", "flow_peaks_shift_ms", "deceleration_shift_ms"),
+        *("deceleration_threshold", "better_rule", "gain_over_rule_f1_50ms"),
+    ),
+    "Average precision": _with_controls(
+        "average_precision", "flow_peaks_average_precision", "deceleration_average_precision"
+    ),
+    "Loudness": _with_controls("loudness_correlation", "loudness_correlation_fitted"),
+}
+"""Tables of films: title -> columns."""
+
+
 def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page:
     page = Page(folder, title)
     seeds = ", seeds {} to {}".format(*figures["seeds"]) if "seeds" in figures else ""
@@ -37,13 +59,30 @@ def _begin(folder: Path, title: str, figures: dict[str, Any], what: str) -> Page
         page.table(
             ["kind", "clips", *names], [[k, row["n_clips"], *(row[n] for n in names)] for k, row in kinds.items()]
         )
-    if films := figures.get("by_film"):
-        columns = list(next(iter(films.values())))
-        page.heading("By film")
-        page.table(["film", *columns], [[film, *(row[n] for n in columns)] for film, row in films.items()])
+    if "by_film" in figures:
+        _add_films(page, figures)
     for name, reason in figures.get("refused", {}).items():
         page.text(f"{name} was not used: {reason}")
     return page
+
+
+def _add_films(page: Page, figures: dict[str, Any]) -> None:
+    """Music and rules side by side, by group and by film."""
+    groups = figures["by_group"]
+    page.heading("By group of films")
+    drawn = {"music": METHODS[0], "its control": f"{METHODS[0]}_control", "flow peaks": METHODS[1]}
+    drawn["deceleration"] = METHODS[2]
+    rows = {group: {label: row[name] for label, name in drawn.items()} for group, row in groups.items()}
+    page.plot(bars(rows), "onset F1 at the shift chosen on the other half of each film")
+    for group, row in groups.items():
+        page.heading(f"Group {group}: {row['n_films']} films, {row['n_scored']} with onsets in both halves")
+        page.scores(row)
+    page.heading("By film")
+    for title, columns in FILM_COLUMNS.items():
+        page.text(title)
+        head = [name.replace("_", " ") for name in columns]
+        page.table(["film", *head], [[film, *(row[n] for n in columns)] for film, row in figures["by_film"].items()])
+    page.text("; ".join(f"{name.replace('_', ' ')}: {words}" for name, words in figures["method"].items()))
 
 
 def forward_page(folder: Path, figures: dict[str, Any], answers: list[Response]) -> Path:
