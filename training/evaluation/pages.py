@@ -24,7 +24,10 @@ BY_KIND = {
 }
 
 
-METHODS = ("onset_f1_50ms_fitted", "flow_peaks_onset_f1_50ms_fitted", "deceleration_onset_f1_50ms_fitted")
+METHODS = (
+    *("onset_f1_50ms_fitted", "flow_peaks_onset_f1_50ms_fitted", "deceleration_onset_f1_50ms_fitted"),
+    "motion_features_onset_f1_50ms_fitted",
+)
 """The figure of music and rules that is drawn."""
 
 
@@ -36,10 +39,12 @@ FILM_COLUMNS = {
     "The films": ("groups", "seconds", "frame_rate_hz", "n_onsets", "onsets_from", "level_db_of_music"),
     "Onset F1 at ±50 ms, music and rules": (
         *("onset_f1_50ms", *_with_controls(*METHODS), "shift_ms", "flow_peaks_shift_ms", "deceleration_shift_ms"),
-        *("deceleration_threshold", "better_rule", "gain_over_rule_f1_50ms"),
+        *("motion_features_shift_ms", "deceleration_threshold", "motion_features_threshold"),
+        *("better_rule", "gain_over_rule_f1_50ms"),
     ),
     "Average precision": _with_controls(
-        "average_precision", "flow_peaks_average_precision", "deceleration_average_precision"
+        *("average_precision", "flow_peaks_average_precision", "deceleration_average_precision"),
+        "motion_features_average_precision",
     ),
     "Loudness": _with_controls("loudness_correlation", "loudness_correlation_fitted"),
 }
@@ -71,7 +76,7 @@ def _add_films(page: Page, figures: dict[str, Any]) -> None:
     groups = figures["by_group"]
     page.heading("By group of films")
     drawn = {"music": METHODS[0], "its control": f"{METHODS[0]}_control", "flow peaks": METHODS[1]}
-    drawn["deceleration"] = METHODS[2]
+    drawn |= {"deceleration": METHODS[2], "motion features": METHODS[3]}
     rows = {group: {label: row[name] for label, name in drawn.items()} for group, row in groups.items()}
     page.plot(bars(rows), "onset F1 at the shift chosen on the other half of each film")
     for group, row in groups.items():

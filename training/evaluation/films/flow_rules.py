@@ -8,6 +8,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
 from streaming.conventions import TICKS_PER_SECOND
+from streaming.vision.motion.onset_rule import onset_strength
 from training.measures.average_precision import Peaks, find_peaks
 
 SCALE_S = 2.0
@@ -16,6 +17,8 @@ LEAST_SCALE = 0.002
 """Smallest running mean that is divided by, in frame sides per second."""
 DECELERATION_THRESHOLDS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 """What may be chosen as the least deceleration of an onset, over its running mean; below lies nearly every peak."""
+FEATURE_THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)
+"""The same for the motion features' largest loss of downward velocity, over the performer's running scale."""
 TICK_PEAK_DISTANCE_S = 0.05
 
 
@@ -56,3 +59,13 @@ def deceleration(flow: NDArray[np.float16]) -> NDArray[np.float64]:
 def deceleration_peaks(flow: NDArray[np.float16]) -> Peaks:
     """The deceleration rule: a possible onset at each peak of `deceleration`, at the tick at which it is known."""
     return find_peaks(deceleration(flow), 1 / TICKS_PER_SECOND, TICK_PEAK_DISTANCE_S)
+
+
+def feature_peaks(features: NDArray[np.float16]) -> Peaks:
+    """The deceleration rule on the live motion features, which follow cells of 8 pixels and take the shake out.
+
+    Args:
+        features: float16 [T, 26]; see `streaming.vision.motion.features.NAMES`.
+    """
+    strength = onset_strength(features).astype(np.float64)
+    return find_peaks(strength, 1 / TICKS_PER_SECOND, TICK_PEAK_DISTANCE_S)

@@ -59,7 +59,7 @@ def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | Non
     onsets, source = reference_onsets(path, reference, labels)
     music, rule = respond(clip, setting, 0), flow_peaks(clip.speed)
     response = Response(path.name, clip.kind, music, reference, onsets, rule, threshold=FOOTAGE_THRESHOLD)
-    return FilmResponse(response, clip.flow, clip.speed, footage.rate_hz, source)
+    return FilmResponse(response, clip.flow, clip.speed, clip.features, footage.rate_hz, source)
 
 
 def _respond_and_score(path: Path, setting: ResponseSettings, labels: Path | None) -> tuple[FilmResponse, FilmScores]:

@@ -12,7 +12,9 @@ from scipy.ndimage import median_filter
 from streaming.conventions import TICKS_PER_SECOND
 from training.evaluation.films.flow_rules import (
     DECELERATION_THRESHOLDS,
+    FEATURE_THRESHOLDS,
     deceleration_peaks,
+    feature_peaks,
     speed_peaks,
 )
 from training.evaluation.forward_loop import Response
@@ -28,10 +30,12 @@ from training.measures.onsets import HOP_S, correlation, detect_onsets, flux, le
 
 LOUDNESS_REACH = 5
 """Loudness is compared at shifts of up to 5 ticks of 40 ms: 200 ms, as onsets are."""
-MUSIC, FLOW_PEAKS, DECELERATION = "music", "flow_peaks", "deceleration"
-RULES = (FLOW_PEAKS, DECELERATION)
-USUAL_THRESHOLD = DECELERATION_THRESHOLDS.index(1.0)
-"""The deceleration rule's threshold where there is no other film to choose it on: the running mean itself."""
+MUSIC, FLOW_PEAKS, DECELERATION, FEATURES = "music", "flow_peaks", "deceleration", "motion_features"
+RULES = (FLOW_PEAKS, DECELERATION, FEATURES)
+THRESHOLDS = {DECELERATION: DECELERATION_THRESHOLDS, FEATURES: FEATURE_THRESHOLDS}
+"""What may be chosen, for the rules that have a threshold."""
+USUAL_THRESHOLD = {DECELERATION: DECELERATION_THRESHOLDS.index(1.0), FEATURES: FEATURE_THRESHOLDS.index(0.4)}
+"""The number of a rule's threshold where there is no other film to choose it on."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class FilmResponse:
         response: what was played, and the music; its `rule` has the flow-peak rule's onsets.
         flow: float16 [T, 2, 16, 16], as the translator got it.
         speed: float16 [T, 16, 16].
+        features: float16 [T, 26], the live motion features.
         frame_rate_hz: of the film.
         onsets_from: where the reference onsets come from, in words.
     """
@@ -49,6 +54,7 @@ class FilmResponse:
     response: Response
     flow: NDArray[np.float16]
     speed: NDArray[np.float16]
+    features: NDArray[np.float16]
     frame_rate_hz: float
     onsets_from: str
 
@@ -128,16 +134,15 @@ def score_film(film: FilmResponse, early_s: float = 0.0) -> FilmScores:
     """
     one = film.response
     seconds = len(film.speed) / TICKS_PER_SECOND
-    decelerations = deceleration_peaks(film.flow)
     methods = {
         MUSIC: score_method(
             (one.onsets - early_s)[one.onsets >= early_s], [detect_onsets(one.music)], music_peaks(one.music), seconds
         ),
         FLOW_PEAKS: score_method(one.onsets, [one.rule], speed_peaks(film.speed), seconds),
-        DECELERATION: score_method(
-            one.onsets, [decelerations.above(least) for least in DECELERATION_THRESHOLDS], decelerations, seconds
-        ),
     }
+    for rule, peaks in ((DECELERATION, deceleration_peaks(film.flow)), (FEATURES, feature_peaks(film.features))):
+        estimates = [peaks.above(least) for least in THRESHOLDS[rule]]
+        methods[rule] = score_method(one.onsets, estimates, peaks, seconds)
     reference, level = level_db(one.reference), level_db(one.music)
     if ticks := round(early_s * TICKS_PER_SECOND):
         reference, level = reference[ticks:], level[:-ticks]
@@ -153,23 +158,23 @@ def score_film(film: FilmResponse, early_s: float = 0.0) -> FilmScores:
     return FilmScores(described, methods, loudness_at_zero(reference, level), loudness_fitted)
 
 
-def other_films_threshold(films: list[FilmScores], which: int) -> int:
-    """The deceleration rule's threshold for one film: that with the best mean fitted F1 on all other films."""
+def other_films_threshold(films: list[FilmScores], which: int, rule: str) -> int:
+    """The number of a rule's threshold for one film: that with the best mean fitted F1 on all other films."""
     tables = [
-        [score.value for score in film.methods[DECELERATION].fitted]
-        for number, film in enumerate(films)
-        if number != which
+        [score.value for score in film.methods[rule].fitted] for number, film in enumerate(films) if number != which
     ]
     known = [table for table in tables if not np.isnan(table).any()]
-    return int(np.argmax(np.mean(known, axis=0))) if known else USUAL_THRESHOLD
+    return int(np.argmax(np.mean(known, axis=0))) if known else USUAL_THRESHOLD[rule]
 
 
 def with_thresholds(films: list[FilmScores]) -> list[FilmScores]:
-    """The films with one threshold for each method: the deceleration rule's is chosen on the other films."""
+    """The films with one threshold for each rule, chosen on the other films."""
     out = []
     for number, film in enumerate(films):
-        rule, chosen = film.methods[DECELERATION], other_films_threshold(films, number)
-        one = MethodScores((rule.unshifted[chosen],), (rule.fitted[chosen],), rule.average_precision)
-        described = film.film | {"deceleration_threshold": DECELERATION_THRESHOLDS[chosen]}
-        out.append(replace(film, film=described, methods=film.methods | {DECELERATION: one}))
+        described, methods = dict(film.film), dict(film.methods)
+        for rule, thresholds in THRESHOLDS.items():
+            found, chosen = film.methods[rule], other_films_threshold(films, number, rule)
+            described[f"{rule}_threshold"] = thresholds[chosen]
+            methods[rule] = MethodScores((found.unshifted[chosen],), (found.fitted[chosen],), found.average_precision)
+        out.append(replace(film, film=described, methods=methods))
     return out

@@ -22,7 +22,7 @@ METHOD = {
     "control": f"the same search on {CONTROL_SHIFTS} circularly shifted copies of the reference",
     "control_interval": "95 % of what the shifted copies give for the same mean",
     "interval": "95 % bootstrap over films",
-    "deceleration_threshold": "the best on all other films",
+    "thresholds_of_deceleration_and_motion_features": "the best on all other films",
     "flow_peaks_threshold": "the film's mean speed",
 }
 """What the keys of the table mean, in words, for the figures' file."""

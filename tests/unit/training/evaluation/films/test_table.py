@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streaming.conventions import SAMPLE_RATE
-from training.evaluation.films.flow_rules import DECELERATION_THRESHOLDS, flow_peaks
+from streaming.conventions import MOTION_FEATURES, SAMPLE_RATE
+from streaming.vision.motion.features import INDEX
+from training.evaluation.films.flow_rules import flow_peaks
 from training.evaluation.films.groups import FilmGroups
 from training.evaluation.films.scores import (
     DECELERATION,
-    FLOW_PEAKS,
+    RULES,
+    THRESHOLDS,
     FilmResponse,
     FilmScores,
     other_films_threshold,
@@ -49,7 +51,9 @@ def film(seed: int, played: np.ndarray, onsets: np.ndarray | None = None) -> Fil
         flow[max(0, tick - 4) : tick, 1, 5, 5] = np.array([0.2, 0.4, 0.8, 1.2])[-min(4, tick) :]
     speed = np.abs(flow).sum(1)
     response = Response(f"film {seed}", "footage", sound(played), sound(own), own, flow_peaks(speed))
-    return FilmResponse(response, flow, speed, 25.0, "given")
+    features = np.zeros((TICKS, MOTION_FEATURES), np.float16)
+    features[np.round(own * 25).astype(int), INDEX["loss_max_down"]] = 1.0
+    return FilmResponse(response, flow, speed, features, 25.0, "given")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,8 @@ def test_the_rules_stand_beside_the_music_and_the_better_one_is_named(
     table = film_table(scored[1], FilmGroups())
     assert table["deceleration_onset_f1_50ms_fitted"] > 0.9
     assert better_rule(with_thresholds(scored[1])) == table["better_rule"]
-    best = max(table[f"{rule}_onset_f1_50ms_fitted"] for rule in (FLOW_PEAKS, DECELERATION))
+    assert table["motion_features_onset_f1_50ms_fitted"] > 0.9
+    best = max(table[f"{rule}_onset_f1_50ms_fitted"] for rule in RULES)
     assert table["onset_f1_50ms_fitted_rule"] == best
     assert table["gain_over_rule_f1_50ms"] == pytest.approx(table["onset_f1_50ms_fitted"] - best, abs=2e-4)
     gains = {name: row["gain_over_rule_f1_50ms"] for name, row in table["by_film"].items()}
@@ -110,11 +115,12 @@ def test_groups_hold_their_films_only(scored: tuple[list[FilmScores], list[FilmS
 
 def test_a_films_threshold_is_chosen_on_other_films_only(scored: tuple[list[FilmScores], list[FilmScores]]) -> None:
     films = scored[0]
-    values = np.array([[score.value for score in one.methods[DECELERATION].fitted] for one in films])
-    for which in range(len(films)):
-        others = np.delete(values, which, axis=0).mean(0)
-        assert other_films_threshold(films, which) == int(np.argmax(others))
-    assert DECELERATION_THRESHOLDS[other_films_threshold(films[:1], 0)] == 1.0
+    for rule, thresholds in THRESHOLDS.items():
+        values = np.array([[score.value for score in one.methods[rule].fitted] for one in films])
+        for which in range(len(films)):
+            others = np.delete(values, which, axis=0).mean(0)
+            assert other_films_threshold(films, which, rule) == int(np.argmax(others))
+        assert 0 < other_films_threshold(films[:1], 0, rule) < len(thresholds)
 
 
 def test_anticipation_is_scored_against_the_performance_moved_earlier() -> None:
