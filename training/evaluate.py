@@ -1,7 +1,7 @@
 """Scores a bundle, each figure beside its controls: `python -m training.evaluate EVALUATION`.
 
-The evaluations are forward, codec, latent, reverse and endurance. `roundtrip VIDEO --out DIR` turns a video into music,
-and that music back into pictures.
+The evaluations are forward, playability, codec, latent, reverse and endurance. `roundtrip VIDEO --out DIR` turns a
+video into music, and that music back into pictures.
 """
 
 from __future__ import annotations
@@ -77,6 +77,15 @@ def _forward(options: argparse.Namespace) -> Evaluation:
     return Evaluation(name, figures, arguments, page)
 
 
+def _playability(options: argparse.Namespace) -> Evaluation:
+    from training.evaluation.films.hands import evaluate_hands
+
+    settings = ResponseSettings(options.bundle)
+    return Evaluation(
+        "playability", evaluate_hands(settings, options.clips, options.workers), "playability --clips FOLDER"
+    )
+
+
 def _codec(options: argparse.Namespace) -> Evaluation:
     figures, sounds = evaluate_codec(options.bundle, options.clips, options.recordings)
 
@@ -125,7 +134,14 @@ def _endurance(options: argparse.Namespace) -> Evaluation:
     return Evaluation("endurance", figures, arguments + " --prior IMAGE" * bool(options.prior))
 
 
-EVALUATIONS = {"forward": _forward, "codec": _codec, "latent": _latent, "reverse": _reverse, "endurance": _endurance}
+EVALUATIONS = {
+    "forward": _forward,
+    "playability": _playability,
+    "codec": _codec,
+    "latent": _latent,
+    "reverse": _reverse,
+    "endurance": _endurance,
+}
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -159,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", type=Path, metavar="DIR", help="folder with reference onsets of films, NAME.txt, a time a line"
     )
     forward.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
+    playability = what.add_parser("playability", help="how the music answers the hands of people in films")
+    playability.add_argument("--clips", type=Path, required=True, metavar="DIR", help="films' folder; needs no sound")
+    playability.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
     codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")
     codec.add_argument("--recordings", type=Path, metavar="DIR", help="a folder of real sounds to score as well")
@@ -174,11 +193,11 @@ def _parser() -> argparse.ArgumentParser:
     endurance.add_argument("--minutes", type=float, default=60.0, help="length of the music")
     endurance.add_argument("--silence-minutes", type=float, default=10.0, help="length of the silence before it")
     endurance.add_argument("--prior", default="", metavar="IMAGE", help="the still image; default: the shipped one")
-    for each in (forward, codec, latent, reverse, around, endurance):
+    for each in (forward, playability, codec, latent, reverse, around, endurance):
         each.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     for each in (forward, codec, latent, reverse):
         each.add_argument("--page", type=Path, metavar="DIR", help="write a page with plots and players there")
-    for each in (forward, codec, latent, reverse, endurance):
+    for each in (forward, playability, codec, latent, reverse, endurance):
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
         each.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest")
     return parser
