@@ -44,7 +44,8 @@ class HitsClips:
 
     Attributes:
         seed: int64 [N].
-        flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; age_s: float32 [N, T], of the newest frame.
+        flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; features: float16 [N, T, F], see
+            `streaming.vision.motion.features.NAMES`; age_s: float32 [N, T], of the newest frame.
         contact_s: float32 [N, H], when the tip touches, in seconds; NaN behind the last hit.
         limb_stop_s: float32 [N, H], when the visible limb stops.
         strength: float32 [N, H], 0..1. visible: bool [N, H], whether the contact lies in the frame.
@@ -56,6 +57,7 @@ class HitsClips:
     seed: NDArray[np.int64]
     flow: NDArray[np.float16]
     speed: NDArray[np.float16]
+    features: NDArray[np.float16]
     age_s: NDArray[np.float32]
     contact_s: NDArray[np.float32]
     limb_stop_s: NDArray[np.float32]
@@ -115,19 +117,20 @@ def record_clip(seed: int, corpus: HitsCorpus) -> dict[str, NDArray[Any]]:
         corpus: real playing to take its timing, hands and traces from.
     """
     performer = HitsPerformer(seed, CLIP_S, material_of(corpus, seed, CLIP_S))
-    flow, speed, _, age_s = read_motion(frames_of(performer), CLIP_TICKS, NoEmbedding())
+    track = read_motion(frames_of(performer), CLIP_TICKS, NoEmbedding())
     truth = performer.truth
     tips = np.full((CLIP_TICKS, MOST_LIMBS, 2), np.nan, np.float16)
     hands = np.full((CLIP_TICKS, MOST_LIMBS, LANDMARKS, 2), np.nan, np.float16)
     for tick in range(CLIP_TICKS):
-        captured = tick / TICKS_PER_SECOND - float(age_s[tick])
+        captured = tick / TICKS_PER_SECOND - float(track.age_s[tick])
         tips[tick, : len(performer.limbs)] = performer.tips(captured)
         hands[tick, : len(performer.limbs)] = performer.hands(captured)
     return {
         "seed": np.array(seed),
-        "flow": flow,
-        "speed": speed,
-        "age_s": age_s,
+        "flow": track.flow,
+        "speed": track.speed,
+        "features": track.features,
+        "age_s": track.age_s,
         "contact_s": _padded(truth.contact_s, np.nan),
         "limb_stop_s": _padded(truth.limb_stop_s, np.nan),
         "strength": _padded(truth.strength, 0.0),
