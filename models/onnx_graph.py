@@ -1,8 +1,8 @@
-"""A feed-forward ONNX graph as a torch module: what a picture's backbone is made of, and nothing that could run code.
+"""A feed-forward ONNX graph as a torch module: the operators of visual backbones, none of which can run code.
 
-The graph is plain values (operator, inputs, outputs, attributes), its tensors are the module's buffers. So a backbone
-that is only published as an ONNX file is trained on, bundled and exported as every other network is. Shapes and indices
-are computed in numpy on the side: they never reach the device.
+The graph is plain values (operator, inputs, outputs, attributes); its tensors are the module's buffers. So a backbone
+that is only published as an ONNX file is trained, bundled and exported like every other network. Shapes and indices
+are computed in numpy on the CPU and never reach the device.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class OnnxGraph(nn.Module):
             any.
 
     Raises:
-        ValueError: for an operator that is not known.
+        ValueError: for an operator that is not in `OPERATORS`.
     """
 
     def __init__(self, graph: dict[str, Any]) -> None:
@@ -56,9 +56,9 @@ class OnnxGraph(nn.Module):
         values: dict[str, Value] = {"": None, self.graph["input"]: x, **self._integers}
         values.update(zip(names, self.weights, strict=True))
         for operator, inputs, outputs, attributes in self.graph["nodes"]:
-            given = [values[name] for name in inputs]
-            found = OPERATORS[operator](given, attributes)
-            values.update(zip(outputs, found if isinstance(found, list) else [found], strict=False))
+            operands = [values[name] for name in inputs]
+            results = OPERATORS[operator](operands, attributes)
+            values.update(zip(outputs, results if isinstance(results, list) else [results], strict=False))
             if self.graph["output"] in outputs:
                 break
         output: Tensor = values[self.graph["output"]]
@@ -74,30 +74,30 @@ def _host(values: list[Value]) -> bool:
 
 
 def _beside(value: Value, like: Tensor) -> Value:
-    """An operand of a tensor: a number where one is enough."""
+    """An operand for use with a tensor on a device: a plain number if it has one element."""
     if not isinstance(value, np.ndarray):
         return value
     return value.reshape(-1)[0].item() if value.size == 1 else torch.from_numpy(value).to(like.device)
 
 
 def _pair(on_host: Callable[..., Any], on_device: Callable[..., Any]) -> Callable[[list[Value], dict[str, Any]], Value]:
-    """An operator on two operands, either of which may be on the side."""
+    """An operator on two operands, each of them a tensor or a numpy array."""
 
-    def run(given: list[Value], attributes: dict[str, Any]) -> Value:
-        if _host(given):
-            return np.asarray(on_host(*given))
-        like = next(value for value in given if isinstance(value, Tensor))
-        return on_device(*(_beside(value, like) for value in given))
+    def run(operands: list[Value], attributes: dict[str, Any]) -> Value:
+        if _host(operands):
+            return np.asarray(on_host(*operands))
+        like = next(value for value in operands if isinstance(value, Tensor))
+        return on_device(*(_beside(value, like) for value in operands))
 
     return run
 
 
 def _each(function: Callable[[Tensor], Tensor]) -> Callable[[list[Value], dict[str, Any]], Value]:
-    return lambda given, attributes: function(given[0])
+    return lambda operands, attributes: function(operands[0])
 
 
-def _padded(x: Tensor, attributes: dict[str, Any], kernel: list[int], fill: float = 0.0) -> tuple[Tensor, list[int]]:
-    """The input with what cannot be padded evenly put on, and the even padding that is left to the operator."""
+def _pad_input(x: Tensor, attributes: dict[str, Any], kernel: list[int], fill: float = 0.0) -> tuple[Tensor, list[int]]:
+    """Pad the input here if its padding is asymmetric; gives it and the padding that is left to the operator."""
     count = len(kernel)
     strides = attributes.get("strides", [1] * count)
     dilations = attributes.get("dilations", [1] * count)
@@ -115,99 +115,101 @@ def _padded(x: Tensor, attributes: dict[str, Any], kernel: list[int], fill: floa
     return F.pad(x, around, value=fill), [0] * count
 
 
-def _conv(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, weight, bias = given[0], given[1], given[2] if len(given) > 2 else None
+def _conv(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, weight, bias = operands[0], operands[1], operands[2] if len(operands) > 2 else None
     count = weight.ndim - 2
-    x, pads = _padded(x, attributes, list(weight.shape[2:]))
+    x, pads = _pad_input(x, attributes, list(weight.shape[2:]))
     convolve: Any = {1: F.conv1d, 2: F.conv2d}[count]
     strides, dilations = attributes.get("strides", [1] * count), attributes.get("dilations", [1] * count)
     return convolve(x, weight, bias, strides, pads, dilations, attributes.get("group", 1))
 
 
 def _pool(most: bool) -> Callable[[list[Value], dict[str, Any]], Value]:
-    def run(given: list[Value], attributes: dict[str, Any]) -> Value:
+    def run(operands: list[Value], attributes: dict[str, Any]) -> Value:
         kernel = attributes["kernel_shape"]
         strides, whole = attributes.get("strides", [1] * len(kernel)), bool(attributes.get("ceil_mode", 0))
-        x, pads = _padded(given[0], attributes, kernel, -math.inf if most else 0.0)
+        x, pads = _pad_input(operands[0], attributes, kernel, -math.inf if most else 0.0)
         if most:
             return F.max_pool2d(x, kernel, strides, pads, attributes.get("dilations", 1), whole)
-        counted = bool(attributes.get("count_include_pad", 0))
-        return F.avg_pool2d(x, kernel, strides, pads, whole, counted)
+        count_padding = bool(attributes.get("count_include_pad", 0))
+        return F.avg_pool2d(x, kernel, strides, pads, whole, count_padding)
 
     return run
 
 
-def _gemm(given: list[Value], attributes: dict[str, Any]) -> Value:
-    a = given[0].T if attributes.get("transA") else given[0]
-    b = given[1].T if attributes.get("transB") else given[1]
+def _gemm(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    a = operands[0].T if attributes.get("transA") else operands[0]
+    b = operands[1].T if attributes.get("transB") else operands[1]
     out = attributes.get("alpha", 1.0) * (a @ b)
-    return out if len(given) < 3 or given[2] is None else out + attributes.get("beta", 1.0) * given[2]
+    return out if len(operands) < 3 or operands[2] is None else out + attributes.get("beta", 1.0) * operands[2]
 
 
-def _batch_norm(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, scale, bias, mean, var = given[:5]
+def _batch_norm(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, scale, bias, mean, var = operands[:5]
     return F.batch_norm(x, mean, var, scale, bias, eps=attributes.get("epsilon", 1e-5))
 
 
-def _layer_norm(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, scale = given[0], given[1]
+def _layer_norm(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, scale = operands[0], operands[1]
     axis = attributes.get("axis", -1) % x.ndim
-    return F.layer_norm(x, x.shape[axis:], scale, given[2] if len(given) > 2 else None, attributes.get("epsilon", 1e-5))
+    return F.layer_norm(
+        x, x.shape[axis:], scale, operands[2] if len(operands) > 2 else None, attributes.get("epsilon", 1e-5)
+    )
 
 
-def _clip(given: list[Value], attributes: dict[str, Any]) -> Value:
-    bounds = [*given[1:], None, None][:2]
+def _clip(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    bounds = [*operands[1:], None, None][:2]
     low, high = (
         attributes.get(name) if bound is None else bound for name, bound in zip(("min", "max"), bounds, strict=True)
     )
-    x = given[0]
+    x = operands[0]
     x = x if low is None else torch.maximum(x, torch.as_tensor(_beside(low, x), dtype=x.dtype, device=x.device))
     return x if high is None else torch.minimum(x, torch.as_tensor(_beside(high, x), dtype=x.dtype, device=x.device))
 
 
-def _axes(given: list[Value], attributes: dict[str, Any]) -> list[int] | None:
+def _axes(operands: list[Value], attributes: dict[str, Any]) -> list[int] | None:
     if "axes" in attributes:
         return _ints(attributes["axes"])
-    return _ints(given[1]) if len(given) > 1 and given[1] is not None else None
+    return _ints(operands[1]) if len(operands) > 1 and operands[1] is not None else None
 
 
 def _reduce(function: Callable[..., Tensor]) -> Callable[[list[Value], dict[str, Any]], Value]:
-    def run(given: list[Value], attributes: dict[str, Any]) -> Value:
-        axes = _axes(given, attributes) or list(range(given[0].ndim))
-        return function(given[0], axes, keepdim=bool(attributes.get("keepdims", 1)))
+    def run(operands: list[Value], attributes: dict[str, Any]) -> Value:
+        axes = _axes(operands, attributes) or list(range(operands[0].ndim))
+        return function(operands[0], axes, keepdim=bool(attributes.get("keepdims", 1)))
 
     return run
 
 
-def _reshape(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, wanted = given[0], _ints(given[1])
+def _reshape(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, lengths = operands[0], _ints(operands[1])
     shape = [
         x.shape[axis] if length == 0 and not attributes.get("allowzero") else length
-        for axis, length in enumerate(wanted)
+        for axis, length in enumerate(lengths)
     ]
     return x.reshape(shape)
 
 
-def _transpose(given: list[Value], attributes: dict[str, Any]) -> Value:
-    order = attributes.get("perm", list(range(given[0].ndim))[::-1])
-    return given[0].transpose(order) if isinstance(given[0], np.ndarray) else given[0].permute(order)
+def _transpose(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    order = attributes.get("perm", list(range(operands[0].ndim))[::-1])
+    return operands[0].transpose(order) if isinstance(operands[0], np.ndarray) else operands[0].permute(order)
 
 
-def _flatten(given: list[Value], attributes: dict[str, Any]) -> Value:
-    axis, shape = attributes.get("axis", 1), given[0].shape
-    return given[0].reshape(math.prod(shape[:axis]), -1)
+def _flatten(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    axis, shape = attributes.get("axis", 1), operands[0].shape
+    return operands[0].reshape(math.prod(shape[:axis]), -1)
 
 
-def _concat(given: list[Value], attributes: dict[str, Any]) -> Value:
-    if _host(given):
-        return np.concatenate([np.atleast_1d(one) for one in given], attributes["axis"])
-    return torch.cat(given, attributes["axis"])
+def _concat(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    if _host(operands):
+        return np.concatenate([np.atleast_1d(one) for one in operands], attributes["axis"])
+    return torch.cat(operands, attributes["axis"])
 
 
-def _split(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, axis = given[0], attributes.get("axis", 0)
-    if "split" in attributes or len(given) > 1:
-        sizes = _ints(attributes.get("split", given[1] if len(given) > 1 else None))
+def _split(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, axis = operands[0], attributes.get("axis", 0)
+    if "split" in attributes or len(operands) > 1:
+        sizes = _ints(attributes.get("split", operands[1] if len(operands) > 1 else None))
     else:
         count = attributes["num_outputs"]
         most = math.ceil(x.shape[axis] / count)
@@ -217,13 +219,13 @@ def _split(given: list[Value], attributes: dict[str, Any]) -> Value:
     return list(x.split(sizes, axis))
 
 
-def _slice(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x = given[0]
+def _slice(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x = operands[0]
     if "starts" in attributes:
         starts, ends, axes, steps = attributes["starts"], attributes["ends"], attributes.get("axes"), None
     else:
-        starts, ends = _ints(given[1]), _ints(given[2])
-        axes, steps = ([None if one is None else _ints(one) for one in given[3:]] + [None, None])[:2]
+        starts, ends = _ints(operands[1]), _ints(operands[2])
+        axes, steps = ([None if one is None else _ints(one) for one in operands[3:]] + [None, None])[:2]
     places = [slice(None)] * x.ndim
     for place, axis in enumerate(axes or range(len(starts))):
         step = 1 if steps is None else steps[place]
@@ -233,8 +235,8 @@ def _slice(given: list[Value], attributes: dict[str, Any]) -> Value:
     return x[tuple(places)]
 
 
-def _gather(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, where, axis = given[0], np.asarray(given[1]), attributes.get("axis", 0)
+def _gather(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, where, axis = operands[0], np.asarray(operands[1]), attributes.get("axis", 0)
     if isinstance(x, np.ndarray):
         return np.asarray(np.take(x, where, axis))
     parts = [x.select(axis, int(place)) for place in where.reshape(-1)]
@@ -244,80 +246,80 @@ def _gather(given: list[Value], attributes: dict[str, Any]) -> Value:
     return torch.stack(parts, axis).reshape(*x.shape[:axis], *where.shape, *x.shape[axis + 1 :])
 
 
-def _unsqueeze(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, axes = given[0], _axes(given, attributes) or []
+def _unsqueeze(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, axes = operands[0], _axes(operands, attributes) or []
     rank = x.ndim + len(axes)
     for axis in sorted(axis % rank for axis in axes):
         x = np.expand_dims(x, axis) if isinstance(x, np.ndarray) else x.unsqueeze(axis)
     return x
 
 
-def _squeeze(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, axes = given[0], _axes(given, attributes)
+def _squeeze(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, axes = operands[0], _axes(operands, attributes)
     if axes is None:
         axes = [axis for axis, length in enumerate(x.shape) if length == 1]
     return x.squeeze(tuple(axis % x.ndim for axis in axes))
 
 
-def _expand(given: list[Value], attributes: dict[str, Any]) -> Value:
-    shape = np.broadcast_shapes(tuple(given[0].shape), tuple(_ints(given[1])))
-    return np.broadcast_to(given[0], shape) if isinstance(given[0], np.ndarray) else given[0].expand(shape)
+def _expand(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    shape = np.broadcast_shapes(tuple(operands[0].shape), tuple(_ints(operands[1])))
+    return np.broadcast_to(operands[0], shape) if isinstance(operands[0], np.ndarray) else operands[0].expand(shape)
 
 
-def _filled(given: list[Value], attributes: dict[str, Any]) -> Value:
-    return np.full(_ints(given[0]), int(attributes.get("value", 0)), np.int64)
+def _constant_of_shape(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    return np.full(_ints(operands[0]), int(attributes.get("value", 0)), np.int64)
 
 
-def _pad(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, mode = given[0], attributes.get("mode", "constant")
-    pads = _ints(given[1]) if len(given) > 1 else attributes["pads"]
-    fill = given[2] if len(given) > 2 and given[2] is not None else attributes.get("value", 0.0)
-    axes = _ints(given[3]) if len(given) > 3 and given[3] is not None else list(range(x.ndim))
+def _pad(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, mode = operands[0], attributes.get("mode", "constant")
+    pads = _ints(operands[1]) if len(operands) > 1 else attributes["pads"]
+    fill = operands[2] if len(operands) > 2 and operands[2] is not None else attributes.get("value", 0.0)
+    axes = _ints(operands[3]) if len(operands) > 3 and operands[3] is not None else list(range(x.ndim))
     around = [0] * 2 * x.ndim
     for place, axis in enumerate(axes):
         around[2 * (x.ndim - 1 - axis % x.ndim)] = pads[place]
         around[2 * (x.ndim - 1 - axis % x.ndim) + 1] = pads[place + len(axes)]
     if mode != "constant":
-        named = {"edge": "replicate", "reflect": "reflect"}[mode]
-        return F.pad(x, around[: 2 * (x.ndim - 2)], mode=named)
+        torch_mode = {"edge": "replicate", "reflect": "reflect"}[mode]
+        return F.pad(x, around[: 2 * (x.ndim - 2)], mode=torch_mode)
     return F.pad(x, around, value=float(fill))
 
 
-def _resize(given: list[Value], attributes: dict[str, Any]) -> Value:
-    x, sizes = given[0], given[3] if len(given) > 3 else None
+def _resize(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    x, sizes = operands[0], operands[3] if len(operands) > 3 else None
     if sizes is None:
         sizes = [math.floor(int(n) * scale) for n, scale in zip(x.shape, attributes["scales"], strict=True)]
     mode = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}[attributes.get("mode", "nearest")]
     corners = attributes.get("coordinate_transformation_mode") == "align_corners"
     smooth = bool(attributes.get("antialias", 0))
-    aligned = None if mode == "nearest" else corners
-    return F.interpolate(x, _ints(sizes)[2:], mode=mode, align_corners=aligned, antialias=smooth)
+    align_corners = None if mode == "nearest" else corners
+    return F.interpolate(x, _ints(sizes)[2:], mode=mode, align_corners=align_corners, antialias=smooth)
 
 
-def _cast(given: list[Value], attributes: dict[str, Any]) -> Value:
-    """Between floats all are one here; integers of a tensor do not occur in such graphs."""
-    return given[0]
+def _cast(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    """Does nothing: all floats have one type here, and integer tensors do not occur in such graphs."""
+    return operands[0]
 
 
-def _shape(given: list[Value], attributes: dict[str, Any]) -> Value:
-    shape = np.array([int(length) for length in given[0].shape], np.int64)
+def _shape(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    shape = np.array([int(length) for length in operands[0].shape], np.int64)
     return shape[attributes.get("start", 0) : attributes.get("end", len(shape))]
 
 
-def _softmax(given: list[Value], attributes: dict[str, Any]) -> Value:
-    return given[0].softmax(attributes.get("axis", -1))
+def _softmax(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    return operands[0].softmax(attributes.get("axis", -1))
 
 
-def _gelu(given: list[Value], attributes: dict[str, Any]) -> Value:
-    return F.gelu(given[0], approximate=attributes.get("approximate", "none"))
+def _gelu(operands: list[Value], attributes: dict[str, Any]) -> Value:
+    return F.gelu(operands[0], approximate=attributes.get("approximate", "none"))
 
 
-def _constant(given: list[Value], attributes: dict[str, Any]) -> Value:
+def _constant(operands: list[Value], attributes: dict[str, Any]) -> Value:
     return np.array(attributes["value"], np.int64)
 
 
-def _divided(a: Any, b: Any) -> Any:
-    """Whole numbers are divided towards nothing."""
+def _divide(a: Any, b: Any) -> Any:
+    """Integer division, rounded towards zero."""
     return np.trunc(np.asarray(a) / np.asarray(b)).astype(np.int64)
 
 
@@ -325,7 +327,7 @@ OPERATORS: dict[str, Callable[[list[Value], dict[str, Any]], Value]] = {
     "Add": _pair(np.add, torch.add),
     "Sub": _pair(np.subtract, lambda a, b: a - b),
     "Mul": _pair(np.multiply, torch.mul),
-    "Div": _pair(_divided, lambda a, b: a / b),
+    "Div": _pair(_divide, lambda a, b: a / b),
     "Pow": _pair(np.power, torch.pow),
     "Equal": _pair(np.equal, torch.eq),
     "Where": lambda given, attributes: np.where(*given) if _host(given) else torch.where(*given),
@@ -366,7 +368,7 @@ OPERATORS: dict[str, Callable[[list[Value], dict[str, Any]], Value]] = {
     "Unsqueeze": _unsqueeze,
     "Squeeze": _squeeze,
     "Expand": _expand,
-    "ConstantOfShape": _filled,
+    "ConstantOfShape": _constant_of_shape,
     "Constant": _constant,
     "Shape": _shape,
     "Pad": _pad,
@@ -375,4 +377,4 @@ OPERATORS: dict[str, Callable[[list[Value], dict[str, Any]], Value]] = {
     "Identity": lambda given, attributes: given[0],
     "Dropout": lambda given, attributes: given[0],
 }
-"""What the published backbones of pictures are made of."""
+"""The operators that occur in the published visual backbones."""

@@ -1,4 +1,4 @@
-"""What the sizes of every network have in common: they go into a manifest as plain values and come back."""
+"""The base class of every network's sizes: they are written to a manifest as plain values and read back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Sizes:
         Raises:
             TypeError: for a name that this network does not have.
         """
-        return cls(**{name: _frozen(value) for name, value in values.items()})
+        return cls(**{name: _freeze(value) for name, value in values.items()})
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(_freeze(item) for item in value) if isinstance(value, list) else value

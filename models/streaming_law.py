@@ -29,7 +29,7 @@ class StreamingModule(nn.Module):
     latency: int = 0
 
     def init_state(self, batch: int) -> State:
-        """The state before anything was heard: a tuple of tensors, batch first."""
+        """The state before the first block: a tuple of tensors, batch first."""
         raise NotImplementedError
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -102,15 +102,15 @@ class GatedMemory(StreamingModule):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """X [B, C, T] -> y [B, D, T], within -1..1."""
-        # What does not depend on the memory is worked out for the whole block at once.
-        heard = self.heard(x.transpose(1, 2)).unbind(1)
+        # The input's share of the gates does not depend on the memory, so it is computed for the whole block at once.
+        inputs = self.heard(x.transpose(1, 2)).unbind(1)
         memory, memories = state[0], list[Tensor]()
-        for now in heard:
-            forget, renew, new = now.chunk(3, -1)
-            kept_forget, kept_renew, kept_new = self.kept(memory).chunk(3, -1)
-            fresh = torch.tanh(new + torch.sigmoid(renew + kept_renew) * kept_new)
-            share = torch.sigmoid(forget + kept_forget)
-            memory = share * memory + (1.0 - share) * fresh
+        for gates in inputs:
+            keep_gate, reset_gate, candidate = gates.chunk(3, -1)
+            memory_keep, memory_reset, memory_candidate = self.kept(memory).chunk(3, -1)
+            proposal = torch.tanh(candidate + torch.sigmoid(reset_gate + memory_reset) * memory_candidate)
+            share = torch.sigmoid(keep_gate + memory_keep)
+            memory = share * memory + (1.0 - share) * proposal
             memories.append(memory)
         return torch.stack(memories, -1), (memory,)
 
@@ -173,9 +173,9 @@ class LawErrors:
     reset: float
 
 
-def _relative(got: Tensor, want: Tensor) -> float:
-    scale = float(want.abs().max()) or 1.0
-    return float((got - want).abs().max()) / scale
+def _relative(output: Tensor, reference: Tensor) -> float:
+    scale = float(reference.abs().max()) or 1.0
+    return float((output - reference).abs().max()) / scale
 
 
 @dataclass(frozen=True)
@@ -198,11 +198,11 @@ class LawCase:
 
     @property
     def half(self) -> int:
-        """Half of them, a multiple of the smallest block."""
+        """Half of the input frames, rounded down to a multiple of the smallest block."""
         return (self.frames // 2) // self.unit * self.unit
 
     def cut(self, start: int, length: int) -> list[Tensor]:
-        """The inputs of some frames."""
+        """The inputs from frame `start` on, `length` frames long."""
         return [x.narrow(dim, start, length) for x, dim in zip(self.inputs, self.time_dims, strict=True)]
 
     def stream(self, lengths: Sequence[int]) -> Tensor:
@@ -214,11 +214,11 @@ class LawCase:
             start += length
         return torch.cat(outputs, dim=self.out_dim)
 
-    def error(self, lengths: Sequence[int], want: Tensor) -> float:
+    def error(self, lengths: Sequence[int], reference: Tensor) -> float:
         """How far the stream over blocks of these lengths is from the whole-signal output."""
-        got = self.stream(lengths)
-        length = min(got.shape[self.out_dim], want.shape[self.out_dim]) - self.latency
-        return _relative(got.narrow(self.out_dim, self.latency, length), want.narrow(self.out_dim, 0, length))
+        output = self.stream(lengths)
+        length = min(output.shape[self.out_dim], reference.shape[self.out_dim]) - self.latency
+        return _relative(output.narrow(self.out_dim, self.latency, length), reference.narrow(self.out_dim, 0, length))
 
 
 @torch.no_grad()
@@ -250,8 +250,8 @@ def verify_contract(
         unit: the smallest block in frames.
         latency: output frames by which the stream lags the whole-signal output.
         tolerance: the largest relative error accepted.
-        poison: what the future is filled with. Attention over a whole sequence multiplies the future by zero, which
-            NaN survives; there, give a large number instead: any leak still changes the past.
+        poison: the value that the future is filled with. Attention over a whole sequence multiplies the future by zero,
+            and NaN times zero is NaN. There, give a large number instead: any leak still changes the past.
 
     Returns:
         The measured errors.
@@ -281,15 +281,15 @@ def _ragged_lengths(frames: int, unit: int) -> list[int]:
     """Block lengths of one to five units, always the same ones."""
     generator = torch.Generator().manual_seed(0)
     lengths: list[int] = []
-    while (left := frames - sum(lengths)) > 0:
-        lengths.append(min(left, unit * int(torch.randint(1, 6, (1,), generator=generator))))
+    while (remaining := frames - sum(lengths)) > 0:
+        lengths.append(min(remaining, unit * int(torch.randint(1, 6, (1,), generator=generator))))
     return lengths
 
 
 def _leak(case: LawCase, want: Tensor, poison: float) -> float:
     """How much the past of the whole-signal output changes when the future of the inputs does."""
     half, later = case.half, case.frames - case.half
-    poisoned = []
+    poisoned_inputs = []
     for x, dim in zip(case.inputs, case.time_dims, strict=True):
         y = x.clone()
         future = y.narrow(dim, half, later)
@@ -297,23 +297,23 @@ def _leak(case: LawCase, want: Tensor, poison: float) -> float:
             future.fill_(poison)
         else:
             future.copy_(future.flip(dim).roll(1, 0))
-        poisoned.append(y)
-    # A network that looks ahead has settled less of the past by then: its latency is left out.
-    settled = half * want.shape[case.out_dim] // case.frames - case.latency
-    past = case.forward(poisoned).narrow(case.out_dim, 0, settled)
-    return _relative(past, want.narrow(case.out_dim, 0, settled))
+        poisoned_inputs.append(y)
+    # The last `latency` frames of the past depend on the future in a network that looks ahead: they are not compared.
+    compared_frames = half * want.shape[case.out_dim] // case.frames - case.latency
+    past = case.forward(poisoned_inputs).narrow(case.out_dim, 0, compared_frames)
+    return _relative(past, want.narrow(case.out_dim, 0, compared_frames))
 
 
 def _reset_error(case: LawCase, want: Tensor) -> float:
-    """How far a batch of two is off whose second row is reset half way: each row from what it must be."""
+    """The largest error of a batch of two whose second row is reset half way; each row has its own reference."""
     half = case.half
     head, tail = case.cut(0, half), case.cut(half, case.frames - half)
     _, state = case.step(head, case.init_state(2))
     fresh = case.init_state(2)
-    mixed = tuple(torch.cat([old[:1], new[1:]]) for old, new in zip(state, fresh, strict=True))
-    got, _ = case.step(tail, mixed)
+    mixed_state = tuple(torch.cat([old[:1], new[1:]]) for old, new in zip(state, fresh, strict=True))
+    output, _ = case.step(tail, mixed_state)
     alone, _ = case.step([x[1:] for x in tail], case.init_state(1))
     begin = half * want.shape[case.out_dim] // case.frames
     rest = want.narrow(case.out_dim, begin, want.shape[case.out_dim] - begin)
-    unreset = _relative(got[:1], rest[:1]) if case.latency == 0 else 0.0
-    return max(_relative(got[1:], alone), unreset)
+    first_row_error = _relative(output[:1], rest[:1]) if case.latency == 0 else 0.0
+    return max(_relative(output[1:], alone), first_row_error)

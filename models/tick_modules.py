@@ -21,16 +21,16 @@ from models.vision.embedding import POINTS, SIDE
 
 
 class Spec(NamedTuple):
-    """A named tensor: its shape and element type, and what values it has in a show.
+    """A named tensor: its shape and element type, and the values it takes in a show.
 
     Attributes:
         name: the input's name in every runtime.
         shape: with a batch of one.
         dtype: the element type.
-        values: what a comparison of runtimes draws for it. "usual": of floats a spread of 0.3, of bytes all, of indices
-            those below `below`; "ones"; "unit": 0 to 1; "time": seconds that rise by a tick; "sound": "usual" with
-            stretches of digital silence.
-        below: for indices.
+        values: which values a comparison of runtimes draws. "usual": floats with a standard deviation of 0.3, all
+            bytes, or indices below `below`; "ones"; "unit": 0 to 1; "time": seconds that rise by a tick; "sound":
+            "usual" with stretches of digital silence.
+        below: the upper limit of indices, exclusive.
     """
 
     name: str
@@ -46,7 +46,7 @@ class TickModule(nn.Module):
     Attributes:
         inputs: the named inputs, in order.
         output: the output's name.
-        latency_samples: of sound, by which the output lags.
+        latency_samples: by how many samples of sound the output lags.
     """
 
     inputs: tuple[Spec, ...]
@@ -58,10 +58,10 @@ class TickModule(nn.Module):
         return ()
 
     def single(self) -> TickModule:
-        """The same tick for a runtime without double precision: times come as `turns`, see `prepared`."""
+        """The same tick for a runtime without double precision: it takes `turns` in place of times, see `prepare`."""
         return self
 
-    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The named inputs as a `single` tick takes them."""
         return inputs
 
@@ -93,17 +93,17 @@ class EncoderTick(TickModule):
         self.latency_samples = sounding.encoder.latency * sounding.config.hop
 
     def init_state(self) -> tuple[Tensor, ...]:
-        """The encoder's pasts."""
+        """The encoder's initial state."""
         return self.sounding.encoder.init_state(1)
 
     def forward(self, pcm: Tensor, *state: Tensor) -> Any:
         """One tick of sound."""
-        heard, after = self.sounding.encoder.step(pcm, state)
-        return (self.sounding.quantizer.encode(heard) if isinstance(self.sounding, TokenCodec) else heard, *after)
+        latents, after = self.sounding.encoder.step(pcm, state)
+        return (self.sounding.quantizer.encode(latents) if isinstance(self.sounding, TokenCodec) else latents, *after)
 
 
 class DecoderTick(TickModule):
-    """Frames, as the encoder gives them -> pcm [1, 1, 2 hop]."""
+    """Frames in the encoder's format -> pcm [1, 1, 2 hop]."""
 
     output = "pcm"
 
@@ -119,7 +119,7 @@ class DecoderTick(TickModule):
             self.inputs = (Spec("frames", (1, sounding.config.dim, 2)),)
 
     def init_state(self) -> tuple[Tensor, ...]:
-        """The decoder's pasts."""
+        """The decoder's initial state."""
         return self.sounding.decoder.init_state(1)
 
     def forward(self, frames: Tensor, *state: Tensor) -> Any:
@@ -130,19 +130,19 @@ class DecoderTick(TickModule):
 
 
 class TranslatorTick(TickModule):
-    """A tick's video latent -> its frames; the last tick's frames are an input, and so is chance.
+    """A tick's video latent -> its frames. The last tick's frames and the random numbers are inputs.
 
-    The state has two rows: the second one's eyes are closed, for guidance.
+    The state has two rows. The second row gets no video: guidance compares the two.
     """
 
     output = "frames"
 
-    def __init__(self, network: Translator, *, turned: bool = False) -> None:
+    def __init__(self, network: Translator, *, with_turns: bool = False) -> None:
         super().__init__()
-        self.network, self._turned = network, turned
+        self.network, self._with_turns = network, with_turns
         config = network.config
         pairs = config.dim // config.heads // 2
-        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64, "time")
+        time = Spec("turns", (2, 2, 1, 1, 1, pairs)) if with_turns else Spec("time_s", (1, 1), torch.float64, "time")
         self.inputs = (
             Spec(
                 "previous",
@@ -166,10 +166,10 @@ class TranslatorTick(TickModule):
         return self.network.init_state(2)
 
     def single(self) -> TickModule:
-        """Takes turns: [own, video; cos, sin]."""
-        return TranslatorTick(self.network, turned=True).eval()
+        """The variant with `turns`: [own, video; cos, sin]."""
+        return TranslatorTick(self.network, with_turns=True).eval()
 
-    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """With turns."""
         own, video = self.network.turns(inputs["time_s"], inputs["age_s"])
         return inputs | {"turns": torch.stack([torch.stack(own), torch.stack(video)])}
@@ -188,22 +188,22 @@ class TranslatorTick(TickModule):
         guidance: Tensor,
         *state: Tensor,
     ) -> Any:
-        """One tick: the backbone's step, then the depth transformer's draw; of a turned one `time_s` is its turns."""
+        """One tick: the backbone's step, then the depth transformer's draw; `time_s` holds the turns if it has them."""
         net = self.network
 
         def both(x: Tensor) -> Tensor:
             return torch.cat([x, x])
 
         eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
-        turns = (time_s[0].unbind(), time_s[1].unbind()) if self._turned else None
-        when = age_s if self._turned else time_s
-        seen = TranslatorInputs(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
-        context, after = net.step(both(previous), both(known), seen, state, turns)
+        turns = (time_s[0].unbind(), time_s[1].unbind()) if self._with_turns else None
+        when = age_s if self._with_turns else time_s
+        inputs = TranslatorInputs(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
+        context, after = net.step(both(previous), both(known), inputs, state, turns)
         return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 
 
 class SightTick(TickModule):
-    """What is seen at a tick -> its latent [1, 1, dim]."""
+    """A tick's motion features -> its video latent [1, 1, dim]."""
 
     output = "latent"
 
@@ -219,7 +219,7 @@ class SightTick(TickModule):
         )
 
     def init_state(self) -> tuple[Tensor, ...]:
-        """Nothing was seen."""
+        """The state before the first motion."""
         return self.network.init_state(1)
 
     def forward(self, flow: Tensor, speed: Tensor, embedding: Tensor, age_s: Tensor, *state: Tensor) -> Any:
@@ -229,7 +229,7 @@ class SightTick(TickModule):
 
 
 class HearingTick(TickModule):
-    """A tick's frames [1, 1, K or D, 2] -> its latent [1, 1, dim]."""
+    """A tick's frames [1, 1, K or D, 2] -> its audio latent [1, 1, dim]."""
 
     output = "latent"
 
@@ -245,7 +245,7 @@ class HearingTick(TickModule):
             )
 
     def init_state(self) -> tuple[Tensor, ...]:
-        """Nothing was heard."""
+        """The state before the first sound."""
         return self.network.audio.init_state(1)
 
     def forward(self, heard: Tensor, *state: Tensor) -> Any:
@@ -255,7 +255,7 @@ class HearingTick(TickModule):
 
 
 class StillTick(TickModule):
-    """A prior image uint8 [1, S, S, 3] -> what it shows [1, shown, G, G]; looked at once."""
+    """A prior image uint8 [1, S, S, 3] -> its features [1, shown, G, G]; run once per image."""
 
     output = "shown"
 
@@ -271,19 +271,19 @@ class StillTick(TickModule):
 
 
 class AnimatorTick(TickModule):
-    """A tick's audio latent -> how the still moves, [1, 2, G, G]; chance is an input."""
+    """A tick's audio latent -> the still's velocity field [1, 2, G, G]; the noise is an input."""
 
     output = "flow"
 
-    def __init__(self, network: Animator, *, turned: bool = False) -> None:
+    def __init__(self, network: Animator, *, with_turns: bool = False) -> None:
         super().__init__()
-        self.network, self._turned = network, turned
+        self.network, self._with_turns = network, with_turns
         config = network.config
         pairs = config.dim // config.heads // 2
         field = (1, 2, config.grid, config.grid)
         self.inputs = (
             Spec("latent", (1, 1, config.latent_dim)),
-            Spec("turns", (2, 1, 1, 1, pairs)) if turned else Spec("time_s", (1, 1), torch.float64, "time"),
+            Spec("turns", (2, 1, 1, 1, pairs)) if with_turns else Spec("time_s", (1, 1), torch.float64, "time"),
             Spec("shown", (1, config.shown, config.grid, config.grid)),
             Spec("where", field),
             Spec("before", field),
@@ -295,10 +295,10 @@ class AnimatorTick(TickModule):
         return self.network.init_state(1)
 
     def single(self) -> TickModule:
-        """Takes turns: [cos, sin]."""
-        return AnimatorTick(self.network, turned=True).eval()
+        """The variant with `turns`: [cos, sin]."""
+        return AnimatorTick(self.network, with_turns=True).eval()
 
-    def prepared(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def prepare(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """With turns."""
         return inputs | {"turns": torch.stack(self.network.turns(inputs["time_s"]))}
 
@@ -313,14 +313,14 @@ class AnimatorTick(TickModule):
         *state: Tensor,
     ) -> Any:
         """One tick: the transformer's step, then from noise to a field."""
-        turns = (time_s[0], time_s[1]) if self._turned else None
+        turns = (time_s[0], time_s[1]) if self._with_turns else None
         context, after = self.network.step(latent, time_s, shown, state, turns)
         moment = AnimatorCondition(context[:, 0], warp_features(shown, where), where, before)
         return (self.network.sample(moment, noise), *after)
 
 
 class PoseTick(TickModule):
-    """A tick's audio latent and a still's embedding -> where points are and how unsure that is, [1, P, 3]."""
+    """A tick's audio latent and a still's embedding -> the points' positions and their spread, [1, P, 3]."""
 
     output = "said"
 
@@ -333,17 +333,17 @@ class PoseTick(TickModule):
         )
 
     def init_state(self) -> tuple[Tensor, ...]:
-        """Nothing was heard."""
+        """The state before the first sound."""
         return self.network.init_state(1)
 
     def forward(self, latent: Tensor, seen: Tensor, *state: Tensor) -> Any:
         """One tick."""
-        said, after = self.network.step(latent, seen, state)
-        return (said.as_one()[:, 0], *after)
+        estimate, after = self.network.step(latent, seen, state)
+        return (estimate.as_one()[:, 0], *after)
 
 
 class PainterTick(TickModule):
-    """A moved picture uint8 [1, S, S, 3] -> what is to be added to it, [1, S, S, 3]; chance is an input."""
+    """A warped picture uint8 [1, S, S, 3] -> the change to add to it, [1, S, S, 3]; the noise is an input."""
 
     output = "change"
 
@@ -380,6 +380,6 @@ class PainterTick(TickModule):
     ) -> Any:
         """One picture."""
         moved, still = (image.permute(0, 3, 1, 2).float() / 127.5 - 1.0 for image in (warped, prior))
-        sitting = PainterInputs(moved, still, where, flow, heard, imagination, chance, seen, said)
-        painted = self.network.paint(sitting, noise)
-        return (127.5 * (painted - moved).permute(0, 2, 3, 1),)
+        painter_inputs = PainterInputs(moved, still, where, flow, heard, imagination, chance, seen, said)
+        picture = self.network.paint(painter_inputs, noise)
+        return (127.5 * (picture - moved).permute(0, 2, 3, 1),)

@@ -1,4 +1,4 @@
-"""Networks from safetensors and back; the files themselves are found and verified elsewhere."""
+"""Networks from safetensors and back; `engines.bundles` finds and verifies the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class WeightsError(ValueError):
-    """Bytes that are not the weights of the network they are said to be."""
+    """Bytes that are not the weights of the network they are opened for."""
 
 
 def unpack_weights(data: bytes) -> dict[str, Tensor]:
@@ -48,15 +48,15 @@ def network_from(
         module = build(config)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
-    wanted = module.state_dict()
-    missing = sorted(wanted.keys() - tensors.keys())
-    extra = sorted(tensors.keys() - wanted.keys())
-    wrong = sorted(k for k in wanted.keys() & tensors.keys() if wanted[k].shape != tensors[k].shape)
+    expected = module.state_dict()
+    missing = sorted(expected.keys() - tensors.keys())
+    extra = sorted(tensors.keys() - expected.keys())
+    wrong = sorted(k for k in expected.keys() & tensors.keys() if expected[k].shape != tensors[k].shape)
     for words, names in (("is missing", missing), ("is unexpected", extra), ("has another shape", wrong)):
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             raise WeightsError(f"tensor {names[0]}{more} {words}")
-    module.load_state_dict({k: v.to(wanted[k].dtype) for k, v in tensors.items()})
+    module.load_state_dict({k: v.to(expected[k].dtype) for k, v in tensors.items()})
     return module.eval().requires_grad_(False)
 
 
@@ -65,15 +65,15 @@ def pack_weights(module: nn.Module, *, exact: bool = False) -> bytes:
 
     Args:
         module: the network.
-        exact: in single precision, for weights that come from elsewhere.
+        exact: keep single precision, for weights that were trained elsewhere.
     """
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in module.state_dict().items()}
-    kept = torch.float32 if exact else torch.float16
-    data: bytes = save({k: v.to(kept) if v.is_floating_point() else v for k, v in tensors.items()})
+    dtype = torch.float32 if exact else torch.float16
+    data: bytes = save({k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()})
     return data
 
 
-def averaged(module: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
-    """The module with other tensors (a moving average) put in, in evaluation mode."""
+def load_average(module: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
+    """Load other tensors (a moving average) into the module; gives it in evaluation mode."""
     module.load_state_dict({k: v.to(torch.float32) if v.is_floating_point() else v for k, v in tensors.items()})
     return module.eval()

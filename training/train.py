@@ -17,7 +17,7 @@ import torch
 from engines.contract import EngineError
 from engines.network_row import Weights, resolve
 from engines.networks import all_weights
-from models.weights import WeightsError, averaged
+from models.weights import WeightsError, load_average
 from training.bundling import builder_of, copy_missing_networks, load_network, write_network
 from training.footage.dataset import DatasetError
 from training.loop.checkpoint import averages_of, config_of, step_of
@@ -114,7 +114,7 @@ def write_result(weights: Weights, trainer: Trainer, result: TrainingResult, bun
     """Put a checkpoint's averaged weights into a bundle."""
     path, prefix = result.checkpoint, trainer.shipped_prefix
     tensors = {name.removeprefix(prefix): value for name, value in averages_of(path).items() if name.startswith(prefix)}
-    module = averaged(builder_of(weights.name)(config_of(path) or {}), tensors)
+    module = load_average(builder_of(weights.name)(config_of(path) or {}), tensors)
     write_network(bundle, weights.name, module, {"command": command, "steps": step_of(path), **result.notes})
 
 

@@ -88,7 +88,7 @@ class PlanRunner(TorchRunner):
             EngineError: when the GPU has no memory for it.
         """
         given = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in inputs.items()}
-        return super().run({name: tensor.numpy() for name, tensor in self._whole.prepared(given).items()})
+        return super().run({name: tensor.numpy() for name, tensor in self._whole.prepare(given).items()})
 
     def blank(self) -> dict[str, Array]:
         """Inputs of nothing."""

@@ -1,10 +1,10 @@
-"""The codec's body: it listens for partials, and speaks with oscillators and noise.
+"""The codec's encoder and decoder: it analyses partials, and synthesizes with oscillators and noise.
 
 The encoder maps the features of `models.codec.partial_analysis` to a latent. The decoder maps a latent to the levels of
 `models.codec.additive_synthesis`. Both have a linear path, initialised by principal component analysis
 (`init_linear_paths`), and beside it causal convolutions over 20 ms frames (after ConvNeXt, Liu et al. 2022). So the
-untrained codec already tells notes apart; training adds what is not linear: spectral envelopes, attacks, noise, and the
-dependence on the past.
+untrained codec already distinguishes notes. Training adds the nonlinear part: spectral envelopes, attacks, noise, and
+the dependence on the past.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.sizes import Sizes
 from models.streaming_law import Chain, State, StreamingModule
 
 OSCILLATOR_THRESHOLD = 0.05
-"""A place this faint is off."""
+"""An oscillator whose root amplitude is below this is off."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CodecConfig(Sizes):
 
 
 class ConvNextBlock(StreamingModule):
-    """A ConvNeXt block over the past: a convolution of each channel, then a mixture; begins as nearly nothing."""
+    """A causal ConvNeXt block: a depthwise convolution, then a perceptron; initialised close to the identity."""
 
     KERNEL = 5
     WIDER = 3
@@ -98,24 +98,24 @@ class AdditiveEncoder(StreamingModule):
             self.last.weight.mul_(0.05)
 
     def init_state(self, batch: int) -> State:
-        """The last 64 ms of sound, and the blocks' pasts."""
+        """The last 64 ms of sound, and the blocks' states."""
         return (*self.listening.init_state(batch), *self.blocks.init_state(batch))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Sound [B, 1, 640 T] -> latents [B, latent_dim, T]."""
         with torch.no_grad():
-            heard, past = self.listening.step(x, state[:1])
-        inside, pasts = self.blocks.step(self.first(heard).transpose(1, 2), state[1:])
-        latents = self.across(heard) + self.last(self.norm(inside.transpose(1, 2)))
+            features, past = self.listening.step(x, state[:1])
+        inside, pasts = self.blocks.step(self.first(features).transpose(1, 2), state[1:])
+        latents = self.across(features) + self.last(self.norm(inside.transpose(1, 2)))
         return latents.transpose(1, 2), (*past, *pasts)
 
 
 class SynthesisControls(NamedTuple):
-    """What the decoder makes of latents before it sounds.
+    """The decoder's controls for the synthesizer.
 
     Attributes:
         places: the roots of the low oscillators' parts of the level [B, HOPS * T, LOW_CHANNELS]; compare `Places`.
-        levels: what is played.
+        levels: the oscillators' and the noise bands' amplitudes.
     """
 
     places: Tensor
@@ -140,16 +140,16 @@ class AdditiveDecoder(StreamingModule):
         with torch.no_grad():
             for rows, spread in ((places, 0.05), (high, 0.5), (level, 0.05), (noise, 0.5)):
                 nn.init.normal_(rows, std=spread / config.width**0.5)
-            # At first the oscillators that nothing leads to are off, and the noise is faint.
+            # At first the oscillators without a linear path are off, and the noise is faint.
             for rows, log_level in zip(self.last.bias.split(self._SIZES), (0.0, -9.0, 0.0, -7.0), strict=True):
                 rows.fill_(log_level)
 
     def init_state(self, batch: int, frame: int = 0) -> State:
-        """The blocks' pasts, and a silent synthesizer that begins at a frame's number."""
+        """The blocks' states, and a silent synthesizer that begins at frame number `frame`."""
         return (*self.blocks.init_state(batch), *self.synthesizer.init_state(batch, frame))
 
     def say(self, latents: Tensor, state: State) -> tuple[SynthesisControls, State]:
-        """Latents [B, latent_dim, T] -> what is played for them, and the blocks' state."""
+        """Latents [B, latent_dim, T] -> the synthesizer's controls, and the blocks' state."""
         batch, _, frames = latents.shape
         inside, pasts = self.blocks.step(self.first(latents.transpose(1, 2)).transpose(1, 2), state)
         parts = self.last(self.norm(inside.transpose(1, 2))).split(self._SIZES, -1)
@@ -165,19 +165,19 @@ class AdditiveDecoder(StreamingModule):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Latents [B, latent_dim, T] -> sound [B, 1, 640 T]."""
-        said, pasts = self.say(x, state[:-3])
-        sound, after = self.synthesizer.step(said.levels, state[-3:])
+        controls, pasts = self.say(x, state[:-3])
+        sound, after = self.synthesizer.step(controls.levels, state[-3:])
         return sound, (*pasts, *after)
 
 
 @torch.no_grad()
 def init_linear_paths(encoder: AdditiveEncoder, decoder: AdditiveDecoder, features: Tensor) -> None:
-    """Let the linear ways be the principal components of features [N, FEATURES], and back."""
+    """Set the linear paths to the principal components of features [N, FEATURES], and to their inverse."""
     mean = features.mean(0)
     _, vectors = torch.linalg.eigh(torch.cov((features - mean).T))
     components = vectors[:, -encoder.across.out_features :].T
     encoder.across.weight.copy_(components)
     encoder.across.bias.copy_(-components @ mean)
-    spoken = [*range(LOW_CHANNELS), FEATURES - 1]
-    decoder.across.weight.copy_(components.T[spoken])
-    decoder.across.bias.copy_(mean[spoken])
+    rows = [*range(LOW_CHANNELS), FEATURES - 1]
+    decoder.across.weight.copy_(components.T[rows])
+    decoder.across.bias.copy_(mean[rows])

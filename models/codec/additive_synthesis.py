@@ -34,9 +34,9 @@ STEPS, HOPS = FRAME // STEP, FRAME // HOP
 LOOP = 64
 """The noise repeats after so many token frames: 1.28 s."""
 TURN = 1271
-"""Where in its loop the noise begins, in samples. It passes the joints of ticks at the same 32 places for ever, and
-is turned until it is calm there: of all turns this one makes the worst of the jumps smallest, for white, pink and
-narrow noise; they are 0.7 to 0.8 of those elsewhere (unturned 1.2)."""
+"""By how many samples the noise loop is rotated. The joints of ticks always fall on the same 32 places of the loop. Of
+all rotations this one makes the worst jump at those places smallest, for white, pink and narrow noise: 0.7 to 0.8 of
+the jumps elsewhere (1.2 without rotation)."""
 
 
 class SynthesisLevels(NamedTuple):
@@ -57,7 +57,7 @@ def _noise_table() -> Tensor:
 
 
 class Synthesizer(nn.Module):
-    """Oscillators and noise bands; no parameters, nothing looks ahead, and an amplitude takes one hop to arrive."""
+    """Oscillators and noise bands; no parameters, no look-ahead; an amplitude is reached one hop after it is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,8 +88,8 @@ class Synthesizer(nn.Module):
         tones = torch.cat([tones_before[:, None], levels.tones], 1)
         count = HOPS * frame + torch.arange(hops + 1, device=frame.device)
         # Whole numbers below 2^24: exact in single precision.
-        turned = _remainder(_remainder(count, PHASES)[..., None] * self.advance, PHASES)
-        phase = 2 * torch.pi * (self.first + turned / PHASES)
+        advance = _remainder(_remainder(count, PHASES)[..., None] * self.advance, PHASES)
+        phase = 2 * torch.pi * (self.first + advance / PHASES)
         real, imaginary = tones * phase.cos(), tones * phase.sin()
         parts = torch.cat([real[:, :-1], imaginary[:, :-1], real[:, 1:], imaginary[:, 1:]], -1)
         sound = (parts @ self.waves).reshape(batch, 1, hops * HOP)

@@ -1,7 +1,7 @@
 """The causal codec: 32 kHz, 50 Hz, 4 codebooks of 2048, as EnCodec's 32 kHz model has them; 2.2 kbit/s, no latency.
 
-A body (`models.codec.additive_codec`) around a residual vector quantizer (SoundStream, Zeghidour et al. 2021; EnCodec,
-Defossez et al. 2022).
+The encoder and the decoder (`models.codec.additive_codec`) stand around a residual vector quantizer (SoundStream,
+Zeghidour et al. 2021; EnCodec, Defossez et al. 2022).
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def nearest(x: Tensor, codebook: Tensor) -> Tensor:
 
 
 class TokenCodec(nn.Module):
-    """Encoder, quantizer and decoder of a codec that says sound in tokens.
+    """Encoder, quantizer and decoder of a codec that represents sound by tokens.
 
     Args:
         config: the sizes; at least `hop`, `num_codebooks`, `cardinality`, `latent_dim`.
         encoder, decoder: streams, with a `latency` in output frames.
-        quantizer: between the two.
+        quantizer: from the encoder's latents to codes and back.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TokenCodec(nn.Module):
 
 
 class Codec(TokenCodec):
-    """The shipped kind of codec: bodies of partials; nothing looks ahead.
+    """The shipped kind of codec, with an additive synthesizer; no look-ahead.
 
     Args:
         config: the sizes.
@@ -88,6 +88,6 @@ class Codec(TokenCodec):
 
     def __init__(self, config: CodecConfig | None = None) -> None:
         config = config or CodecConfig()
-        # In this order: the seed of a training draws them one after the other.
+        # The order matters: a training's seed draws the initial weights of one after the other.
         encoder, decoder = AdditiveEncoder(config), AdditiveDecoder(config)
         super().__init__(config, encoder, decoder, ResidualQuantizer(config))

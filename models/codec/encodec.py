@@ -2,9 +2,9 @@
 
 SEANet (Tagliasacchi et al. 2020) around an LSTM, as EnCodec (Defossez et al. 2022) has it. Unlike the shipped codec it
 looks ahead: every convolution has a right side. A stream therefore lags by the sum of them, 2,402 samples (75 ms) of
-the decoder at 32 kHz, and is otherwise the same to rounding, from its first sample on: what lies before the beginning
-is the mirrored beginning, as in the whole-signal form. Most of the lag is one convolution's three token frames; with
-less `look_ahead` the frames that it would wait for are taken to be as the last one it has.
+the decoder at 32 kHz. Apart from the lag its output is the same to rounding, from the first sample on: before the
+beginning lies the mirrored beginning, as in the whole-signal form. Most of the lag is one convolution's three token
+frames. With less `look_ahead` the last frame stands for those that the convolution would wait for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec, ResidualQuantizer, TokenCodec
 from models.codec.encodec_layers import (
-    BEGUN,
+    MAX_FRAME_COUNT,
     EncodecBlock,
     EncodecConfig,
     EncodecConv,
@@ -30,7 +30,7 @@ from models.streaming_law import State, StreamingModule
 
 
 class _EncodecHalf(StreamingModule):
-    """One half of the codec; the first tensor of its state says how many token frames it has heard.
+    """One half of the codec; the first tensor of its state counts the token frames so far.
 
     Args:
         parts: one after the other.
@@ -49,14 +49,14 @@ class _EncodecHalf(StreamingModule):
         return y
 
     def init_state(self, batch: int) -> State:
-        """Before anything was heard."""
+        """The state before the first frame."""
         first = next(self.parameters())
         return (first.new_zeros(batch, 1), *self.layers.init_state(batch))
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """A block of whole token frames."""
         y, after = self.layers.step(x, state[1:], state[0])
-        return y, ((state[0] + x.shape[-1] // self._frame).clamp(max=float(BEGUN)), *after)
+        return y, ((state[0] + x.shape[-1] // self._frame).clamp(max=float(MAX_FRAME_COUNT)), *after)
 
 
 class EncodecEncoder(_EncodecHalf):

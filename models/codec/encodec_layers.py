@@ -1,7 +1,7 @@
 """The layers of EnCodec as streams: convolutions with a right side, transposed convolutions, an LSTM, residual blocks.
 
-Each layer is told once by how much its input lags (`settle`), and from then on gives the whole-signal form's output in
-blocks, later by its own right side.
+`settle` sets once by how much each layer's input lags. From then on the layer gives the whole-signal form's output in
+blocks, delayed by its own right side.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from models.sizes import Sizes
 from models.streaming_law import State
 
 EXACT = -1
-"""`look_ahead` of a codec that waits for all that it would look at."""
-BEGUN = 64
-"""After so many token frames nothing depends on where the beginning was; frames are counted up to here."""
+"""`look_ahead` of a codec that waits for the whole right side of its convolutions."""
+MAX_FRAME_COUNT = 64
+"""Token frames are counted up to this number. After so many frames the output no longer depends on the beginning."""
 FEW = 8
-"""A convolution of no more frames than these is one product of matrices in a stream: convolutions' kernels are made for
-long signals, and a product's weights are read at the memory's speed, or in 8 bits. In torch a tick of the full-size
-decoder takes 18 ms so, 47 ms otherwise."""
+"""A streamed convolution of at most so many frames is computed as one matrix product. Convolution kernels are made for
+long signals; a product reads its weights at the memory's speed, or in 8 bits. In torch a tick of the full-size decoder
+takes 18 ms this way and 47 ms with convolutions."""
 
 
 @dataclass(frozen=True)
 class EncodecConfig(Sizes):
-    """The sizes, under Transformers' names where it has one; what is said when nothing is: MusicGen's 32 kHz codec.
+    """The sizes, under Transformers' names where it has one; the defaults are those of MusicGen's 32 kHz codec.
 
     Attributes:
-        look_ahead: token frames that its latents are looked at ahead, 0 to 2; or `EXACT`.
+        look_ahead: token frames of latents that are waited for, 0 to 2; or `EXACT`.
         num_filters: channels at the sample rate; each stage but the first has twice those of the one before.
         upsampling_ratios: of the decoder's stages.
         kernel_size, last_kernel_size, residual_kernel_size, dilation_growth_rate, num_residual_layers, compress: of the
@@ -38,9 +38,9 @@ class EncodecConfig(Sizes):
         num_lstm_layers: in each half.
         causal: whether convolutions look back only.
         shortcut: whether residual blocks have a convolution beside them.
-        mirrored: whether what lies before the beginning is its mirror image; else it is silence.
+        mirrored: whether the mirrored beginning lies before the beginning; else silence does.
         latent_dim, num_codebooks, cardinality: of the quantizer.
-        channels: 1, or 2 for a codec that says left and right with codebooks of their own, in turn.
+        channels: 1, or 2 for a codec whose codebooks are for left and right in turn.
         sample_rate: in Hz.
     """
 
@@ -76,28 +76,29 @@ class EncodecLayer(nn.Module):
     """A layer of one signal that may look ahead.
 
     Attributes:
-        rate: its input's frames for each token frame.
-        lag: by how many frames its input lags; out_lag: its output.
+        rate: input frames per token frame.
+        lag: by how many frames the input lags.
+        out_lag: by how many frames the output lags.
     """
 
     rate = lag = out_lag = 0
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
-        """Take its place behind parts whose output lags and has a rate: its own output's lag and rate."""
+        """Set the lag (frames) and the rate of the input; gives those of the output."""
         self.lag = self.out_lag = lag
         self.rate = rate
         return lag, rate
 
     def init_state(self, batch: int) -> State:
-        """Before anything was heard."""
+        """The state before the first frame."""
         return ()
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """X [B, C, T] -> (y, state); age [B, 1]: token frames that were heard before."""
+        """X [B, C, T] -> (y, state); age [B, 1]: token frames before this block."""
         return self(x), ()
 
     def positions(self, x: Tensor, age: Tensor) -> Tensor:
-        """Where the frames of a block lie in the whole signal, [B, T]; what comes before it began is below zero."""
+        """The positions of a block's frames in the whole signal, [B, T]; negative before the signal's beginning."""
         return age * self.rate - self.lag + torch.arange(x.shape[-1], device=x.device)
 
 
@@ -115,8 +116,8 @@ class EncodecConv(EncodecLayer):
     Args:
         before, after: channels.
         kernel, stride, dilation: its shape.
-        config: whether it is causal, and what lies before the beginning.
-        look_ahead: frames of its right side that are waited for; `EXACT` for all.
+        config: whether it is causal, and how the signal is extended before its beginning.
+        look_ahead: frames of its right side that it waits for; `EXACT` for all.
     """
 
     def __init__(
@@ -144,41 +145,41 @@ class EncodecConv(EncodecLayer):
         super().settle(lag, rate)
         stride = self.conv.stride[0]
         self.out_lag = -(-(lag + self.right) // stride)
-        # What arrives in a block beyond what its last output needs waits for the next block.
+        # Input frames of a block that its last output does not need wait for the next block.
         self.slack = stride * self.out_lag - lag - self.right
         self.context = self.left + self.right + self.slack
         return self.out_lag, rate // stride
 
     def weight(self) -> Tensor:
-        """The kernel; frames that are not waited for are as the last one: its tap carries theirs."""
+        """The kernel. The last frame stands for those not waited for, so their taps are added to its tap."""
         weight = self.conv.weight
         if not self.missing:
             return weight
-        kept = weight.shape[-1] - self.missing
-        return torch.cat([weight[..., : kept - 1], weight[..., kept - 1 :].sum(-1, keepdim=True)], -1)
+        taps = weight.shape[-1] - self.missing
+        return torch.cat([weight[..., : taps - 1], weight[..., taps - 1 :].sum(-1, keepdim=True)], -1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The whole signal."""
         length, most = x.shape[-1], max(self.left, self.right)
         if not self.mirrored:
-            return self._convolved(F.pad(x, (self.left, self.right)))
+            return self._convolve(F.pad(x, (self.left, self.right)))
         if self.missing:
-            return self._convolved(F.pad(x, (self.left, self.right), "replicate"))
+            return self._convolve(F.pad(x, (self.left, self.right), "replicate"))
         # A signal shorter than its mirror image is continued by silence first, as Transformers does it.
         short = max(0, most - length + 1)
-        padded = F.pad(F.pad(x, (0, short)), (self.left, self.right), "reflect")
-        return self._convolved(padded[..., : padded.shape[-1] - short])
+        extended = F.pad(F.pad(x, (0, short)), (self.left, self.right), "reflect")
+        return self._convolve(extended[..., : extended.shape[-1] - short])
 
-    def _convolved(self, x: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor) -> Tensor:
         return F.conv1d(x, self.weight(), self.conv.bias, self.conv.stride, 0, self.conv.dilation)
 
     def _of_block(self, x: Tensor) -> Tensor:
-        """`_convolved`; as the product of windows and kernel where frames are few."""
+        """`_convolve`; as the product of windows and kernel where frames are few."""
         weight, stride, dilation = self.weight(), self.conv.stride[0], self.conv.dilation[0]
         taps = weight.shape[-1]
         frames = (x.shape[-1] - (taps - 1) * dilation - 1) // stride + 1
         if frames > FEW:
-            return self._convolved(x)
+            return self._convolve(x)
         at = stride * torch.arange(frames, device=x.device)[:, None] + dilation * torch.arange(taps, device=x.device)
         windows = x[..., at].transpose(1, 2).flatten(2)
         return F.linear(windows, weight.flatten(1), self.conv.bias).transpose(1, 2)
@@ -192,17 +193,17 @@ class EncodecConv(EncodecLayer):
         if not self.context:
             return self._of_block(x), ()
         joined = torch.cat([state[0], x], -1)
-        # The mirrored beginning takes the place of what lies before it, for as long as that is looked at.
+        # The mirrored beginning replaces the frames before it for as long as they lie within the window.
         place = torch.arange(joined.shape[-1], device=x.device)
         position = age * self.rate - self.lag - self.context + place
         if self.mirrored:
-            # What is not waited for cannot be mirrored either: the first frame stands for it.
+            # Frames that are not waited for cannot be mirrored: the first frame stands for them.
             back = (-1.0 if self.missing else -2.0) * position.clamp(max=0.0)
             source = (place + back).clamp(max=joined.shape[-1] - 1)
-            seen = joined.gather(-1, source.long()[:, None].expand(-1, joined.shape[1], -1))
+            window = joined.gather(-1, source.long()[:, None].expand(-1, joined.shape[1], -1))
         else:
-            seen = joined * (position >= 0)[:, None]
-        y = self._of_block(seen[..., : seen.shape[-1] - self.slack])
+            window = joined * (position >= 0)[:, None]
+        y = self._of_block(window[..., : window.shape[-1] - self.slack])
         return y, (joined[..., joined.shape[-1] - self.context :],)
 
 
@@ -237,7 +238,7 @@ class EncodecUpsample(EncodecLayer):
         if x.shape[-1] > FEW:
             return self.conv(joined)[..., stride : stride * (x.shape[-1] + 1)], (x[..., -1:],)
         rings = joined.transpose(1, 2) @ self.conv.weight.flatten(1)
-        # What each frame says in its own time, and in the next one's: [B, T + 1, C, 2, stride].
+        # Each frame's output in its own time and in the next frame's: [B, T + 1, C, 2, stride].
         rings = rings.unflatten(-1, (self.conv.out_channels, 2, stride))
         y = rings[:, 1:, :, 0] + rings[:, :-1, :, 1]
         assert self.conv.bias is not None
@@ -245,7 +246,7 @@ class EncodecUpsample(EncodecLayer):
 
 
 class EncodecLstm(EncodecLayer):
-    """LSTM layers with a way around them (Hochreiter and Schmidhuber 1997)."""
+    """LSTM layers (Hochreiter and Schmidhuber 1997) with a residual connection."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
@@ -262,23 +263,23 @@ class EncodecLstm(EncodecLayer):
         return tuple(weight.new_zeros(batch, self.lstm.hidden_size) for _ in range(2 * self.lstm.num_layers))
 
     def step(self, x: Tensor, state: State, age: Tensor) -> tuple[Tensor, State]:
-        """See `EncodecLayer`; in plain products, which every runtime can shorten to fewer bits."""
-        begun = (self.positions(x, age) >= 0)[..., None].to(x.dtype)
+        """See `EncodecLayer`; written as plain matrix products, which every runtime can quantize."""
+        started = (self.positions(x, age) >= 0)[..., None].to(x.dtype)
         y, after = x.transpose(1, 2), list[Tensor]()
         for layer in range(self.lstm.num_layers):
-            fed, kept, fed_bias, kept_bias = (
+            input_weight, hidden_weight, input_bias, hidden_bias = (
                 getattr(self.lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
             out, cell = state[2 * layer : 2 * layer + 2]
-            fresh = F.linear(y, fed, fed_bias + kept_bias)
-            said = []
+            input_gates = F.linear(y, input_weight, input_bias + hidden_bias)
+            outputs = []
             for frame in range(x.shape[-1]):
-                take, forget, new, give = (fresh[:, frame] + F.linear(out, kept)).chunk(4, -1)
+                take, forget, new, give = (input_gates[:, frame] + F.linear(out, hidden_weight)).chunk(4, -1)
                 cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(new)
-                cell = cell * begun[:, frame]
+                cell = cell * started[:, frame]
                 out = torch.sigmoid(give) * torch.tanh(cell)
-                said.append(out)
-            y = torch.stack(said, 1)
+                outputs.append(out)
+            y = torch.stack(outputs, 1)
             after.extend((out, cell))
         return x + y.transpose(1, 2), tuple(after)
 
@@ -292,7 +293,7 @@ class EncodecSequence(EncodecLayer):
             self.add_module(str(number), part)
 
     def parts(self) -> list[EncodecLayer]:
-        """Them, in order."""
+        """The parts in order."""
         return [part for part in self.children() if isinstance(part, EncodecLayer)]
 
     def settle(self, lag: int, rate: int) -> tuple[int, int]:
@@ -326,7 +327,7 @@ class EncodecSequence(EncodecLayer):
 
 
 class EncodecBlock(EncodecLayer):
-    """A residual block; the way around it waits for it."""
+    """A residual block; its shortcut is delayed by the block's lag."""
 
     def __init__(self, width: int, dilation: int, config: EncodecConfig) -> None:
         super().__init__()
@@ -354,7 +355,7 @@ class EncodecBlock(EncodecLayer):
         return y + (x if self.shortcut is None else self.shortcut(x))
 
     def init_state(self, batch: int) -> State:
-        """The block's, and what waits."""
+        """The block's state, and the delayed frames of the shortcut."""
         inside = self.block.init_state(batch)
         return (*inside, inside[0].new_zeros(*inside[0].shape[:2], self.wait)) if self.wait else inside
 

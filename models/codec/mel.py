@@ -58,7 +58,7 @@ class MelConfig(Sizes):
         return FRAME
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a manifest; `mel_dim` is said too, for those who only carry frames."""
+        """Plain values for a manifest, with `mel_dim` for networks that take frames only."""
         return super().as_dict() | {"mel_dim": self.dim}
 
     @classmethod
@@ -130,19 +130,19 @@ class Vocoder(nn.Module):
 
 
 @torch.no_grad()
-def init_linear_decoder(vocoder: Vocoder, frames: Tensor, spoken: Tensor, ridge: float = 1e-2) -> None:
-    """Let the vocoder's linear way be the least-squares one.
+def init_linear_decoder(vocoder: Vocoder, frames: Tensor, targets: Tensor, ridge: float = 1e-2) -> None:
+    """Set the vocoder's linear path to the least-squares solution.
 
     Args:
-        vocoder: whose decoder is begun.
+        vocoder: the one whose decoder is initialised.
         frames: spectrograms [N, dim].
-        spoken: what shall be said for them, the places and the level's scaled logarithm [N, LOW_CHANNELS + 1].
-        ridge: keeps the weights small where bands say the same.
+        targets: the desired output for them, the places and the level's scaled logarithm [N, LOW_CHANNELS + 1].
+        ridge: keeps the weights small where bands are correlated.
     """
-    mean, wanted = frames.mean(0), spoken.mean(0)
-    x, y = frames - mean, spoken - wanted
+    frame_mean, target_mean = frames.mean(0), targets.mean(0)
+    x, y = frames - frame_mean, targets - target_mean
     gram = x.T @ x / len(x)
     weight = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y / len(x)).T
     across = vocoder.decoder.across
     across.weight.copy_(weight)
-    across.bias.copy_(wanted - weight @ mean)
+    across.bias.copy_(target_mean - weight @ frame_mean)

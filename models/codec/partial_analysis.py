@@ -21,19 +21,19 @@ SAMPLE_RATE = 32_000
 FRAME = 640
 """Samples of a token frame."""
 HOP = 320
-"""Samples between two looks at the partials: 10 ms."""
+"""Samples between two analyses of the partials: 10 ms."""
 WINDOW = 2048
 PHASES = 4096
-"""Phases of a turn: frequencies are multiples of 100 / 4096 Hz, so that after each hop a channel's phase is one of so
-many, and counting hops in whole numbers gives it exactly, after any time."""
+"""Phases of a full turn. Frequencies are multiples of 100 / 4096 Hz, so after each hop a channel's phase is one of
+4096. Counting hops in whole numbers therefore gives the phase exactly, after any time."""
 LOW_CHANNELS, HIGH_CHANNELS = 312, 48
 """Channels with reassignment up to 3.5 kHz, and those above it without."""
 QUIET = 1e-4
-"""Levels below this, -80 dB of full scale, are as good as silence."""
+"""Levels below this, -80 dB of full scale, count as silence."""
 _MIDDLE, _SHORT = 512, 128
 _MIDDLE_BANDS, _SHORT_BANDS = 64, 16
 _EVEN_PLACE, _EVEN_MIDDLE, _EVEN_SHORT = 1.0, 0.15, 0.08
-"""How much the parts of a feature vector weigh in a distance: about two thirds are for the partials."""
+"""Weights of the parts of a feature vector in a distance: the partials make up about two thirds."""
 FEATURES = LOW_CHANNELS + 2 * _MIDDLE_BANDS + 8 * _SHORT_BANDS + 1
 
 
@@ -61,7 +61,7 @@ def mel_bank(window: int, bands: int, rate: int) -> Tensor:
 
 
 def onset_window(window: int) -> Tensor:
-    """A window that rises slowly and falls within its last eighth: what is new weighs most. Float64 [window]."""
+    """A window that rises slowly and falls within its last eighth: the newest sound weighs most. Float64 [window]."""
     fall = window // 8
     up = (torch.arange(window - fall, dtype=torch.float64) + 0.5) / (window - fall)
     down = (torch.arange(fall, dtype=torch.float64) + 0.5) / fall
@@ -69,7 +69,7 @@ def onset_window(window: int) -> Tensor:
 
 
 def heterodyne_matrix(shape: Tensor, hz: Tensor) -> Tensor:
-    """The matrix that takes windows to real and imaginary parts: float32 [window, 2 C]; a full-scale sine gives one."""
+    """The matrix from windows to real and imaginary parts: float32 [window, 2 C]; a full-scale sine gives one."""
     turns = torch.arange(shape.numel(), dtype=torch.float64)[:, None] * hz[None].double() / SAMPLE_RATE
     phase = 2 * torch.pi * turns
     both = torch.cat([shape[:, None] * phase.cos(), -shape[:, None] * phase.sin()], 1)
@@ -89,7 +89,7 @@ def magnitude(parts: Tensor, least: float) -> Tensor:
 
 
 def angle_of(x: Tensor, y: Tensor) -> Tensor:
-    """The angle of x + iy, -pi..pi, and zero for nothing at all; runtimes differ in what atan2 makes of silence."""
+    """The angle of x + iy, -pi..pi, and zero for silence, where the runtimes' atan2 differ."""
     return 2.0 * torch.atan(y / ((x * x + y * y + 1e-36).sqrt() + x + 1e-18))
 
 

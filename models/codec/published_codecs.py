@@ -1,7 +1,7 @@
 """Published codecs' tensors and sizes under this project's names: Transformers' layout, and audiocraft's own.
 
-Both hold SEANet with its convolutions' weights as direction and length (weight normalization, Salimans and Kingma
-2016), which are multiplied out here, once.
+Both store SEANet's convolutions as direction and length (weight normalization, Salimans and Kingma 2016). The two are
+multiplied here, once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAIRS = (
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
     (".weight_g", ".weight_v"),
 )
-"""How lengths and directions are called, by newer and by older versions of torch."""
+"""Suffixes of lengths and directions in newer and in older versions of torch."""
 
 
 class PublishedError(ValueError):
@@ -45,8 +45,8 @@ def transformers_config(values: Mapping[str, Any], look_ahead: int = EXACT) -> E
     values = values.get("audio_encoder", values)
     if values.get("model_type") != "encodec":
         raise PublishedError(f"its config.json is of {values.get('model_type', 'no known')!r}, not of an EnCodec model")
-    # What config.json leaves out is what Transformers takes for it.
-    known: dict[str, Any] = {
+    # Transformers' defaults, for the values that config.json leaves out.
+    sizes_given: dict[str, Any] = {
         "num_filters": 32,
         "upsampling_ratios": [8, 5, 4, 2],
         "kernel_size": 7,
@@ -68,27 +68,27 @@ def transformers_config(values: Mapping[str, Any], look_ahead: int = EXACT) -> E
         "audio_channels": 1,
         "trim_right_ratio": 1.0,
     } | {name: value for name, value in values.items() if value is not None}
-    sizes: dict[str, Any] = {name: known[name] for name in _SIZES}
+    sizes: dict[str, Any] = {name: sizes_given[name] for name in _SIZES}
     sizes["upsampling_ratios"] = tuple(sizes["upsampling_ratios"])
     config = EncodecConfig(
         look_ahead=look_ahead,
         **sizes,
-        causal=known["use_causal_conv"],
-        shortcut=known["use_conv_shortcut"],
-        mirrored=known["pad_mode"] == "reflect",
-        latent_dim=known["hidden_size"],
-        cardinality=known["codebook_size"],
-        sample_rate=known["sampling_rate"],
+        causal=sizes_given["use_causal_conv"],
+        shortcut=sizes_given["use_conv_shortcut"],
+        mirrored=sizes_given["pad_mode"] == "reflect",
+        latent_dim=sizes_given["hidden_size"],
+        cardinality=sizes_given["codebook_size"],
+        sample_rate=sizes_given["sampling_rate"],
     )
     frame_rate = config.sample_rate / config.hop
     bits = (config.cardinality - 1).bit_length()
-    books = int(1000 * known["target_bandwidths"][-1] // (frame_rate * bits))
+    books = int(1000 * sizes_given["target_bandwidths"][-1] // (frame_rate * bits))
     _refuse(
-        norm=known["norm_type"],
-        padding=known["pad_mode"],
-        normalized=known["normalize"],
-        audio_channels=known["audio_channels"],
-        trim=known["trim_right_ratio"],
+        norm=sizes_given["norm_type"],
+        padding=sizes_given["pad_mode"],
+        normalized=sizes_given["normalize"],
+        audio_channels=sizes_given["audio_channels"],
+        trim=sizes_given["trim_right_ratio"],
     )
     return _with_books(config, books)
 
@@ -135,7 +135,7 @@ def audiocraft_config(values: Mapping[str, Any], look_ahead: int = EXACT) -> Enc
 
 
 def _refuse(*, norm: str, padding: str, normalized: bool, audio_channels: int, trim: float) -> None:
-    """What a stream of one channel cannot have."""
+    """Refuse properties that a stream of one channel cannot have."""
     if norm != "weight_norm":
         raise PublishedError(f"its layers are normalized over the whole sound ({norm}): it cannot be streamed")
     if normalized:
@@ -157,15 +157,15 @@ def codec_tensors(tensors: Mapping[str, Tensor], num_codebooks: int) -> dict[str
 
     Args:
         tensors: of an `EncodecModel`, of a MusicGen model with one in it, or of audiocraft's compression model.
-        num_codebooks: that are used; published codecs for several bit rates have more.
+        num_codebooks: how many of the codebooks are used; published codecs for several bit rates have more.
 
     Raises:
-        PublishedError: when something of it is missing.
+        PublishedError: when a tensor is missing.
     """
     inner = "audio_encoder."
     if any(name.startswith(inner) for name in tensors):
         tensors = {name.removeprefix(inner): value for name, value in tensors.items() if name.startswith(inner)}
-    found: dict[str, Tensor] = {}
+    renamed: dict[str, Tensor] = {}
     books: dict[int, Tensor] = {}
     for name, value in tensors.items():
         half, _, rest = name.partition(".")
@@ -176,8 +176,8 @@ def codec_tensors(tensors: Mapping[str, Tensor], num_codebooks: int) -> dict[str
         if half not in ("encoder", "decoder"):
             continue
         plain = rest.replace("conv.conv.", "conv.").replace("convtr.convtr.", "conv.")
-        found[f"{half}.layers.{plain.partition('.')[2]}"] = value.float()
-    out = _multiplied_out(found)
+        renamed[f"{half}.layers.{plain.partition('.')[2]}"] = value.float()
+    out = _merge_weight_norm(renamed)
     missing = [number for number in range(num_codebooks) if number not in books]
     if missing or not out:
         raise PublishedError(f"codebook {missing[0]} is missing" if missing else "it has no encoder and decoder")
@@ -185,8 +185,8 @@ def codec_tensors(tensors: Mapping[str, Tensor], num_codebooks: int) -> dict[str
     return out
 
 
-def _multiplied_out(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Directions times lengths; a length is of one row of the first dimension."""
+def _merge_weight_norm(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Multiply directions by lengths; there is one length for each row of the first dimension."""
     out: dict[str, Tensor] = {}
     for name, value in tensors.items():
         for length, direction in _PAIRS:

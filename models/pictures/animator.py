@@ -1,13 +1,13 @@
-"""The animator: what is heard up to now, and one still image -> how its parts move in the next 40 ms.
+"""The animator: the sound up to now and one still image -> how the still's parts move in the next 40 ms.
 
-A causal, sliding-window transformer listens to the latents of sound (see `models.translation.latent`) and attends to
-what the still shows; a small convolutional network then moves the still's cells. It does not say the mean of all
-motions, which would be none: it carries noise to a flow field in a few steps (rectified flow, Liu et al. 2023), so the
-same music and still move otherwise with another seed. Noise that changes slowly from tick to tick makes motion that
-does.
+A causal, sliding-window transformer takes the audio latents (see `models.translation.latent`) and attends to the
+still's features; a small convolutional network then predicts a velocity for each cell. It does not predict the mean of
+all motions, which would be close to none: it carries noise to a flow field in a few steps (rectified flow, Liu et al.
+2023). Another seed therefore gives another motion for the same music and still. Noise that changes slowly from tick to
+tick gives motion that changes slowly.
 
 Fields are float [2, G, G]: velocities, x right and y down, in longer sides of the picture per second, in the square in
-whose middle the picture lies. The map says of each cell where it comes from in the still, in longer sides.
+whose middle the picture lies. The map gives for each cell the offset of its source in the still, in longer sides.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from models.streaming_law import State
 from models.translation.attention import WindowAttention, rotary
 
 STEEP = 12.0
-"""Velocities are seen on a scale that is linear to about one twelfth of a picture per second, logarithmic beyond."""
+"""Velocities are predicted on a scale that is linear up to about 1 / 12 picture per second and logarithmic beyond."""
 SMOOTH = 0.1
-"""Errors below this count by their square, those beyond by their length, on the scale of `squash`."""
+"""Errors below this count by their square, larger ones by their length, on the scale of `squash`."""
 TICK_S = 0.04
 
 
@@ -40,11 +40,13 @@ class AnimatorConfig(Sizes):
         latent_dim: width of an audio latent.
         side: side in pixels of the square that the still is fitted into.
         grid: cells of a field along a side; side / 8.
-        shown: channels of what the still shows.
-        widths: of the still's convolutions, at a half, a quarter, an eighth and a sixteenth of the side.
-        dim, heads, layers, window: of the transformer; ticks it looks back.
-        inside: channels of the field network. blocks: how many it has.
-        steps: from noise to a field.
+        shown: channels of the still's features.
+        widths: channels of the still's convolutions, at a half, a quarter, an eighth and a sixteenth of the side.
+        dim, heads, layers: of the transformer.
+        window: ticks that the transformer looks back.
+        inside: channels of the field network.
+        blocks: residual blocks of the field network.
+        steps: integration steps from noise to a field.
     """
 
     latent_dim: int = 128
@@ -62,7 +64,7 @@ class AnimatorConfig(Sizes):
 
 
 class AnimatorCondition(NamedTuple):
-    """What the field network knows of one moment, a row each.
+    """The field network's condition at one moment, a row each.
 
     context [N, dim]; shown [N, shown, G, G], the still's features where the map has moved them; where [N, 2, G, G], the
     map; before [N, 2, G, G], the field of the tick before.
@@ -82,9 +84,9 @@ def squash(flow: Tensor) -> Tensor:
 
 
 def unsquash(field: Tensor) -> Tensor:
-    """The inverse of `squash`, bounded: nothing crosses the picture in less than a tenth of a second."""
-    bounded = field.clamp(-5.4, 5.4)
-    return (bounded.exp() - (-bounded).exp()) / (2.0 * STEEP)
+    """The inverse of `squash`, limited to about one picture in a tenth of a second."""
+    limited = field.clamp(-5.4, 5.4)
+    return (limited.exp() - (-limited).exp()) / (2.0 * STEEP)
 
 
 def warp_features(shown: Tensor, where: Tensor) -> Tensor:
@@ -98,7 +100,7 @@ def warp_features(shown: Tensor, where: Tensor) -> Tensor:
 
 
 class StillEncoder(nn.Module):
-    """A still image to what in it could move: uint8 [B, S, S, 3] BGR -> features [B, shown, G, G]; looked at once."""
+    """A still image to features of what could move: uint8 [B, S, S, 3] BGR -> [B, shown, G, G]; run once per still."""
 
     def __init__(self, config: AnimatorConfig) -> None:
         super().__init__()
@@ -141,19 +143,19 @@ class _Layer(nn.Module):
     def step(self, x: Tensor, cells: Tensor, turns: tuple[Tensor, Tensor], state: State) -> tuple[Tensor, State]:
         """X [B, T, dim], the still's cells [B, M, shown] -> (x, state of three tensors)."""
         batch, length, dim = x.shape
-        normed = self.norms[0](x)
-        y, state = self.own.step(normed, normed, turns, turns, state)
+        normalized = self.norms[0](x)
+        y, state = self.own.step(normalized, normalized, turns, turns, state)
         x = x + y
         q = self.query(self.norms[1](x)).view(batch, length, self.heads, -1).transpose(1, 2)
         k, v = self.keys_values(cells).view(batch, cells.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, dim)
-        x = x + self.out(seen)
-        fed: Tensor = self.feed(self.norms[2](x))
-        return x + fed, state
+        still_context = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, dim)
+        x = x + self.out(still_context)
+        feed_forward: Tensor = self.feed(self.norms[2](x))
+        return x + feed_forward, state
 
 
 class Animator(nn.Module):
-    """The still's eyes, the listening transformer, and the field network.
+    """The still's encoder, the audio transformer, and the field network.
 
     Args:
         config: the sizes.
@@ -192,23 +194,23 @@ class Animator(nn.Module):
         )
 
     def turns(self, time_s: Tensor) -> tuple[Tensor, Tensor]:
-        """What positions in time are to attention; see `rotary`."""
+        """The rotary position encodings of times; see `rotary`."""
         return rotary(time_s, self.config.dim // self.config.heads)
 
     def step(
         self,
-        heard: Tensor,
+        audio_latents: Tensor,
         time_s: Tensor,
         shown: Tensor,
         state: State,
         turns: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, State]:
-        """Listen on.
+        """Advance the transformer by a block of ticks.
 
         Args:
-            heard: audio latents [B, T, latent_dim].
+            audio_latents: [B, T, latent_dim].
             time_s: float64 [B, T], the ticks' times.
-            shown: what the still shows, [B, shown, G, G], from `eyes`.
+            shown: the still's features, [B, shown, G, G], from `eyes`.
             state: from `init_state` or the last step.
             turns: of the ticks' times, where the runtime has no double precision to compute them in; see `turns`.
 
@@ -216,7 +218,7 @@ class Animator(nn.Module):
             Context [B, T, dim] for the field network, and the new state.
         """
         cells = (F.avg_pool2d(shown, 2) + self.place).flatten(2).transpose(1, 2)
-        x = self.enter(heard)
+        x = self.enter(audio_latents)
         turns = self.turns(time_s) if turns is None else turns
         after: list[Tensor] = []
         for i, layer in enumerate(self.layers):
@@ -224,15 +226,15 @@ class Animator(nn.Module):
             after.extend(new)
         return self.norm(x), tuple(after)
 
-    def forward(self, heard: Tensor, time_s: Tensor, shown: Tensor) -> Tensor:
+    def forward(self, audio_latents: Tensor, time_s: Tensor, shown: Tensor) -> Tensor:
         """The whole sequence at once: context [B, T, dim]."""
-        return self.step(heard, time_s, shown, self.init_state(heard.shape[0]))[0]
+        return self.step(audio_latents, time_s, shown, self.init_state(audio_latents.shape[0]))[0]
 
     def end_of(self, moment: AnimatorCondition, field: Tensor, share: Tensor) -> Tensor:
-        """Where the way of a field [N, 2, G, G] ends that is at a share [N] of it from noise: [N, 2, G, G], squashed.
+        """Predict the end of the path of a field [N, 2, G, G] that is at a share [N] of it: [N, 2, G, G], squashed.
 
-        It says the end, not the direction (Li and He 2025): most of a picture stands still, and a network says
-        "nothing" exactly, which to a direction would be the noise, cell by cell, that it is to take away.
+        The network predicts the end and not the direction (Li and He 2025). Most of a picture stands still: the end is
+        exactly zero there, while a direction would have to repeat the noise of each cell.
         """
         x = torch.cat([moment.shown, 8.0 * moment.where, squash(moment.before), field], 1)
         x = self.begin(x) + self.place_of_cell
@@ -243,10 +245,10 @@ class Animator(nn.Module):
         return out
 
     def loss(self, moment: AnimatorCondition, flow: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-        """What is minimized: the error of the end of the way from noise to the true flow, per row [N].
+        """The training loss: the error of the predicted end of the path from noise to the true flow, per row [N].
 
-        Each cell's error counts by its length, smoothed (pseudo-Huber, as Song and Dhariwal 2023 use it): the mean of
-        what might move is a little everywhere, and most cells stand still.
+        Each cell's error counts by its length, smoothed (pseudo-Huber, as in Song and Dhariwal 2023). A squared error
+        would favour a little motion everywhere, while most cells stand still.
 
         flow, noise: [N, 2, G, G]; share [N].
         """
@@ -256,10 +258,10 @@ class Animator(nn.Module):
         return ((error.square().sum(1) + SMOOTH**2).sqrt() - SMOOTH).mean((1, 2))
 
     def sample(self, moment: AnimatorCondition, noise: Tensor) -> Tensor:
-        """A field [N, 2, G, G], velocities, from noise of spread 1 (less: nearer to what is likeliest)."""
+        """A field of velocities [N, 2, G, G] from noise of spread 1; less spread gives likelier motion."""
         field = noise
         for step in range(self.config.steps):
             share = field.new_full((field.shape[0],), step / self.config.steps)
-            # As far along the straight way to where it ends as one step leads; the last one arrives.
+            # One step along the straight path to the predicted end; the last step reaches it.
             field = field + (self.end_of(moment, field, share) - field) / (self.config.steps - step)
         return unsquash(field)

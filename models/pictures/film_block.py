@@ -1,4 +1,4 @@
-"""A residual block of two convolutions that a vector turns, for the networks that draw fields and pictures."""
+"""A residual block of two convolutions conditioned on a vector, for the networks that give fields and pictures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class FilmBlock(nn.Module):
-    """Two convolutions, the first of them turned by what is known of the moment (FiLM, Perez et al. 2018); residual.
+    """Two residual convolutions; a condition scales and shifts the first one's output (FiLM, Perez et al. 2018).
 
     Args:
         width: channels.
-        moment: width of what is known.
+        moment: width of the condition.
     """
 
     def __init__(self, width: int, moment: int) -> None:

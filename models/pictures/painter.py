@@ -1,16 +1,16 @@
-"""The painter: repairs a moved still, and re-imagines it as far as `imagination` asks.
+"""The painter: repairs a warped still, and repaints it as far as `imagination` asks.
 
-A moved still lacks what was hidden in it: where an object has moved away the background is missing, and edges are
-smeared. The painter takes the moved picture, with noise mixed in, to the picture that it should be, in one or a few
-steps along straight paths (flow matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and Vanden-Eijnden
-2023). `imagination` sets how much noise is mixed in and how coarse the input is: up to 0.25 there is neither and the
-painter only repairs; at 1 it paints anew, from what is heard.
+A warped still lacks the background behind objects that have moved away, and its edges are smeared. The painter carries
+the warped picture, with noise mixed in, to the repaired picture, in one or a few steps along straight paths (flow
+matching between two pictures: Liu et al. 2023, "I2SB"; Albergo and Vanden-Eijnden 2023). `imagination` sets how much
+noise is mixed in and how coarse the input is. Up to 0.25 there is neither, and the painter only repairs; at 1 it
+repaints the picture from the sound.
 
-Its output is what is added to the moved picture: where nothing needs repair the picture stays the same to the bit.
+Its output is added to the warped picture: where nothing needs repair the picture stays the same to the bit.
 
-Where a player's hands are is estimated from the sound by `models.pictures.pose`, given where they are in the still. The
-painter is shown both places, the still as each limb would carry it from one to the other, and the still without limbs;
-for each pixel it chooses how much of each to take.
+`models.pictures.pose` estimates from the sound where a player's hands are, given where they are in the still. The
+painter's inputs are both places, the still warped with each limb from one place to the other, and the still without
+limbs. For each pixel it chooses how much of each to take.
 
 Pictures are squares of `side` pixels, BGR, -1 to 1.
 """
@@ -41,11 +41,11 @@ from models.sizes import Sizes
 from models.vision.embedding import POINTS
 
 REPAIR_LIMIT = 0.25
-"""Up to this imagination it mends; from here on it is free to paint anew."""
+"""Up to this imagination the painter only repairs; beyond it, it may repaint."""
 SQUARES, LENGTHS, SLOPES = 2.0, 0.5, 0.5
-"""Weights of squared errors; and, of what is to be sharp, of absolute ones and those of gradients."""
+"""Weights of squared errors; and, in rows that are to be sharp, of absolute errors and of errors of gradients."""
 MAX_BLOCK = 8
-"""With full imagination the painter is shown what it starts from in blocks of so many pixels."""
+"""With full imagination the painter's inputs are pixelated in blocks of so many pixels."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,14 @@ class PainterConfig(Sizes):
         side: of the square pictures, in pixels.
         patch: pixels along the side of a patch, which becomes one cell.
         latent_dim: width of an audio latent.
-        seen_dim, points: of the embedding of the still, and how many points it begins with; 0 for none that is known.
-        fine: channels at half the picture's size, where edges are; 0 for none.
-        width, inner: channels at a cell's size and at twice that.
-        blocks: residual blocks at the inner size; there is one before and one after them.
-        deep: channels at further halvings of the size, one block each: how far the network sees about a cell.
-        moment: width of what is known of a moment.
-        steps: from the moved picture to the painted one.
+        seen_dim: width of the still's embedding.
+        points: how many points the embedding begins with; 0 for an embedding without points.
+        fine: channels at half the picture's resolution, for edges; 0 for no such level.
+        width, inner: channels at the cells' resolution and at half of it.
+        blocks: residual blocks at the inner resolution; there is one before and one after them.
+        deep: channels at further halvings of the resolution, one block each; they widen the receptive field.
+        moment: width of the condition.
+        steps: integration steps from the warped picture to the painted one.
     """
 
     side: int = 128
@@ -80,19 +81,19 @@ class PainterConfig(Sizes):
 
 
 class PainterInputs(NamedTuple):
-    """What the painter is given for one picture, a row each.
+    """The painter's inputs for one picture, a row each.
 
     Attributes:
-        warped: [N, 3, S, S], the moved picture.
+        warped: [N, 3, S, S], the warped picture.
         prior: [N, 3, S, S], the still.
-        where: [N, 2, G, G], where each cell comes from in the still; see `models.pictures.animator`.
-        flow: [N, 2, G, G], how it moves.
+        where: [N, 2, G, G], each cell's source in the still; see `models.pictures.animator`.
+        flow: [N, 2, G, G], each cell's velocity.
         heard: [N, latent_dim], the tick's audio latent.
-        imagination: [N], 0 repairs, 1 paints anew.
-        chance: [N], 0 to 1: how far sampling has led what is moved. At 0 the painter gives what is likeliest to be
-            seen. Once sampling has moved the still away from any real pose, the pose network gives no guidance.
+        imagination: [N], 0 repairs, 1 repaints.
+        chance: [N], 0 to 1: the share of sampling in the motion. At 0 the painter gives the likeliest picture. Once
+            sampling has moved the still away from any real pose, the pose network gives no guidance.
         seen: [N, seen_dim], the still's embedding.
-        said: [N, P, 3], where the points of `POINTS` are now, and the spread of that estimate; see
+        said: [N, P, 3], the estimated places of the points of `POINTS` now, and their spread; see
             `models.pictures.pose.PointEstimate`. Not used where the configuration has no points.
     """
 
@@ -108,14 +109,14 @@ class PainterInputs(NamedTuple):
 
 
 def pixelate(picture: Tensor, how_much: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] shown coarsely: how_much [N], 0 as they are, 1 in blocks."""
+    """Pictures [N, 3, S, S] with coarser pixels: how_much [N], 0 unchanged, 1 in blocks of `MAX_BLOCK` pixels."""
     blocks = F.interpolate(F.avg_pool2d(picture, MAX_BLOCK), scale_factor=float(MAX_BLOCK), mode="nearest")
     share = how_much[:, None, None, None]
     return (1.0 - share) * picture + share * blocks
 
 
 def noise_share(imagination: Tensor) -> Tensor:
-    """How much of what it starts from is noise, and how coarsely the rest is shown: 0 to 1."""
+    """The share of noise in the painter's start, and how far its inputs are pixelated: 0 to 1."""
     return ((imagination - REPAIR_LIMIT) / (1.0 - REPAIR_LIMIT)).clamp(0.0, 1.0)
 
 
@@ -131,9 +132,9 @@ class Painter(nn.Module):
         self.config = config = config or PainterConfig()
         self.bends = JointEstimator() if config.points else None
         self.choices = len(LIMBS) + 2 if config.points else 0
-        told = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
+        condition_channels = 2 * (len(POINTS) + len(LIMBS)) + 3 * self.choices if config.points else 0
         self.enter = nn.Conv2d(9, config.width, config.patch, config.patch)
-        self.told = nn.Conv2d(4 + told, config.width, 1)
+        self.told = nn.Conv2d(4 + condition_channels, config.width, 1)
         self.moment = nn.Sequential(
             nn.Linear(config.latent_dim + 3, config.moment), nn.GELU(), nn.Linear(config.moment, config.moment)
         )
@@ -147,12 +148,12 @@ class Painter(nn.Module):
         self.deeper = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in sizes)
         self.deep = nn.ModuleList(FilmBlock(b, config.moment) for _, b in sizes)
         self.higher = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in sizes)
-        # What it ends at, and how many of the picture's pixels along a side that is one of.
+        # Channels of the last level, and how many of the picture's pixels one of its cells spans along a side.
         last, pixels = (config.fine, 2) if config.fine else (config.width, config.patch)
         if config.fine:
             self.look = nn.Conv2d(6, config.fine, 2, 2)
-            chosen = 3 * self.choices + 2 * len(LIMBS)
-            self.look_about = nn.Conv2d(chosen, config.fine, 1, bias=False) if config.points else None
+            limb_channels = 3 * self.choices + 2 * len(LIMBS)
+            self.look_about = nn.Conv2d(limb_channels, config.fine, 1, bias=False) if config.points else None
             self.looked, self.finish = (FilmBlock(config.fine, config.moment) for _ in range(2))
             self.coarser = nn.Conv2d(config.fine, config.width, config.patch // 2, config.patch // 2)
             nn.init.zeros_(self.coarser.weight)
@@ -160,7 +161,7 @@ class Painter(nn.Module):
         self.leave = nn.Conv2d(last, 3 * pixels * pixels, 3, 1, 1)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
-        # Chosen at half the size of the picture: the others, and last how much of the still itself is taken back.
+        # Blending weights at half the picture's resolution: one for each alternative, and last one for the still.
         self.choose = nn.Conv2d(last, (self.choices + 1) * pixels * pixels // 4, 3, 1, 1) if self.choices else None
         if self.choose is not None:
             assert self.choose.bias is not None
@@ -176,32 +177,32 @@ class Painter(nn.Module):
         """
         return cls(PainterConfig.from_dict(values))
 
-    def begin(self, sitting: PainterInputs, noise: Tensor) -> Tensor:
-        """Where the way begins: the moved picture with noise [N, 3, S, S] mixed in as imagination says."""
-        share = noise_share(sitting.imagination)[:, None, None, None]
-        return (1.0 - share) * sitting.warped + share * noise
+    def begin(self, inputs: PainterInputs, noise: Tensor) -> Tensor:
+        """The start of the path: the warped picture with noise [N, 3, S, S] mixed in according to the imagination."""
+        share = noise_share(inputs.imagination)[:, None, None, None]
+        return (1.0 - share) * inputs.warped + share * noise
 
-    def end_of(self, sitting: PainterInputs, picture: Tensor, share: Tensor, went: Tensor | None = None) -> Tensor:
-        """Where the way of a picture [N, 3, S, S] ends that is at a share [N] of it: [N, 3, S, S].
+    def end_of(self, inputs: PainterInputs, picture: Tensor, share: Tensor, went: Tensor | None = None) -> Tensor:
+        """Predict the end of the path of a picture [N, 3, S, S] that is at a share [N] of it: [N, 3, S, S].
 
-        went: how far points truly went from where they are in the still, [N, P, 2], which no show can tell; NaN for
-        rows that are not told.
+        `went`: the points' true displacements from the still, [N, P, 2], known in training only; NaN for rows that do
+        not get them.
         """
-        how, free = sitting.imagination, noise_share(sitting.imagination)
-        base = pixelate(sitting.warped, free)
-        still = pixelate(sitting.prior, free)
-        fields = torch.cat([8.0 * sitting.where, 2.0 * sitting.flow], 1)
+        how, free = inputs.imagination, noise_share(inputs.imagination)
+        base = pixelate(inputs.warped, free)
+        still = pixelate(inputs.prior, free)
+        fields = torch.cat([8.0 * inputs.where, 2.0 * inputs.flow], 1)
         cells = self.config.side // self.config.patch
         fields = F.interpolate(fields, size=(cells, cells), mode="bilinear", align_corners=False)
-        others, told, limbs = self._posed(sitting, still, went)
-        x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *told], 1))
-        known = [share[:, None], how[:, None], sitting.chance[:, None]]
-        moment = self.moment(torch.cat([sitting.heard, *known], -1))
-        fine = self._finely(base, still, [others.flatten(1, 2), *limbs], moment)
+        others, condition_maps, limbs = self._limb_choices(inputs, still, went)
+        x = self.enter(torch.cat([picture, base, still], 1)) + self.told(torch.cat([fields, *condition_maps], 1))
+        scalars = [share[:, None], how[:, None], inputs.chance[:, None]]
+        moment = self.moment(torch.cat([inputs.heard, *scalars], -1))
+        fine = self._half_resolution(base, still, [others.flatten(1, 2), *limbs], moment)
         if fine is not None:
             x = x + self.coarser(fine)
         x = self.before(x, moment)
-        y = self._from_afar(self.down(x) + self.place, moment)
+        y = self._coarse_levels(self.down(x) + self.place, moment)
         for block in self.inside:
             y = block(y, moment)
         x = x + F.interpolate(self.up(y), scale_factor=2.0, mode="nearest")
@@ -210,58 +211,62 @@ class Painter(nn.Module):
             x = fine + F.interpolate(self.finer(F.gelu(x)), size=fine.shape[-2:], mode="nearest")
             x = self.finish(x, moment)
         x, pixels = F.gelu(x), 2 if fine is not None else self.config.patch
-        added: Tensor = F.pixel_shuffle(self.leave(x), pixels)
+        correction: Tensor = F.pixel_shuffle(self.leave(x), pixels)
         if self.choose is None:
-            return base + added
-        wish = F.relu(self.choose(x) if pixels == 2 else F.pixel_shuffle(self.choose(x), pixels // 2))
-        # All at half the size: a limb that is carried is blurred by where it might be more than by that.
-        parts = wish / (1.0 + wish.sum(1, keepdim=True))
+            return base + correction
+        weights = F.relu(self.choose(x) if pixels == 2 else F.pixel_shuffle(self.choose(x), pixels // 2))
+        # All at half the resolution: the uncertainty of a limb's place blurs it more than that.
+        parts = weights / (1.0 + weights.sum(1, keepdim=True))
         of_others = (parts[:, :-1, None] * others).sum(1)
-        taken = torch.cat([of_others, parts.sum(1, keepdim=True), parts[:, -1:]], 1)
-        taken = F.interpolate(taken, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return base * (1.0 - taken[:, 3:4]) + taken[:, :3] + taken[:, 4:] * still + added
+        blend = torch.cat([of_others, parts.sum(1, keepdim=True), parts[:, -1:]], 1)
+        blend = F.interpolate(blend, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return base * (1.0 - blend[:, 3:4]) + blend[:, :3] + blend[:, 4:] * still + correction
 
-    def _posed(
-        self, sitting: PainterInputs, still: Tensor, went: Tensor | None
+    def _limb_choices(
+        self, inputs: PainterInputs, still: Tensor, went: Tensor | None
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """What can be chosen, [N, choices, 3, S / 2, S / 2]; it and where points were and are, as cells; and limbs."""
+        """The alternatives [N, choices, 3, S / 2, S / 2]; the condition maps at the cells' resolution; limb maps."""
         if self.bends is None:
             return still[:, None], [], []
         cells = self.config.side // self.config.patch
         before, at, spread = (
-            points_of_embedding(sitting.seen, self.config.points),
-            sitting.said[..., :2],
-            sitting.said[..., 2],
+            points_of_embedding(inputs.seen, self.config.points),
+            inputs.said[..., :2],
+            inputs.said[..., 2],
         )
         if went is not None:
-            told = went[..., 0].isfinite()
-            at = torch.where(told[..., None], before + went, at)
-            spread = torch.where(told, torch.zeros_like(spread), spread)
+            has_displacement = went[..., 0].isfinite()
+            at = torch.where(has_displacement[..., None], before + went, at)
+            spread = torch.where(has_displacement, torch.zeros_like(spread), spread)
         side = self.config.side // 2
         half = F.avg_pool2d(still, 2)
-        joints, to_be = self.bends(before), self.bends(at)
-        was, becomes = (limb_distances(bent, side) for bent in (joints, to_be))
-        others = torch.cat([carry_limbs(half, joints, to_be), erase_limbs(half, was, trunk_length(before))], 1)
-        limbs = [limb_maps(was), limb_maps(becomes)]
-        shrunk = [F.avg_pool2d(x, self.config.patch // 2) for x in (*limbs, others.flatten(1, 2))]
+        joints_before, joints_now = self.bends(before), self.bends(at)
+        distances_before, distances_now = (
+            limb_distances(joint_points, side) for joint_points in (joints_before, joints_now)
+        )
+        others = torch.cat(
+            [carry_limbs(half, joints_before, joints_now), erase_limbs(half, distances_before, trunk_length(before))], 1
+        )
+        limbs = [limb_maps(distances_before), limb_maps(distances_now)]
+        cell_maps = [F.avg_pool2d(x, self.config.patch // 2) for x in (*limbs, others.flatten(1, 2))]
         return (
             others,
-            [point_maps(before, torch.zeros_like(spread), cells), point_maps(at, spread, cells), *shrunk],
+            [point_maps(before, torch.zeros_like(spread), cells), point_maps(at, spread, cells), *cell_maps],
             limbs,
         )
 
-    def _finely(self, base: Tensor, still: Tensor, others: list[Tensor], moment: Tensor) -> Tensor | None:
-        """What is seen at half the picture's size, [N, fine, S / 2, S / 2]."""
+    def _half_resolution(self, base: Tensor, still: Tensor, others: list[Tensor], moment: Tensor) -> Tensor | None:
+        """Features at half the picture's resolution, [N, fine, S / 2, S / 2]."""
         if not self.config.fine:
             return None
         x = self.look(torch.cat([base, still], 1))
         if self.look_about is not None:
             x = x + self.look_about(torch.cat(others, 1))
-        seen: Tensor = self.looked(x, moment)
-        return seen
+        features: Tensor = self.looked(x, moment)
+        return features
 
-    def _from_afar(self, x: Tensor, moment: Tensor) -> Tensor:
-        """What lies farther away is seen at smaller sizes and added: [N, inner, h, w] -> the same."""
+    def _coarse_levels(self, x: Tensor, moment: Tensor) -> Tensor:
+        """Adds context from coarser resolutions: [N, inner, h, w] -> the same shape."""
         levels = []
         for deeper, block in zip(self.deeper, self.deep, strict=True):
             levels.append(x)
@@ -272,31 +277,31 @@ class Painter(nn.Module):
 
     def loss(
         self,
-        sitting: PainterInputs,
-        wanted: Tensor,
+        inputs: PainterInputs,
+        target: Tensor,
         noise: Tensor,
         share: Tensor,
         sharp: Tensor,
         went: Tensor | None = None,
     ) -> Tensor:
-        """What is minimized: the error of where the way to the wanted picture [N, 3, S, S] ends, per row [N].
+        """The training loss: the error of the predicted end of the path to the target [N, 3, S, S], per row [N].
 
-        Squared errors ask for the mean of what may be seen: that is likeliest of a hand that is somewhere. Of what is
-        `sharp` [N] (1, else 0), absolute errors count too, and those of gradients: edges are what is missed. `went`
-        as in `end_of`: how a limb is to be shown is learned sooner where it is known where it is.
+        A squared error favours the mean of the possible pictures, which blurs a hand of uncertain place. In rows that
+        are `sharp` [N] (1, else 0), absolute errors and errors of gradients count too, to keep edges. `went` is as in
+        `end_of`: with the true places the painter learns sooner how to show a limb.
         """
-        begin = self.begin(sitting, noise)
+        begin = self.begin(inputs, noise)
         at = share[:, None, None, None]
-        picture = (1.0 - at) * begin + at * wanted
-        error = self.end_of(sitting, picture, share, went) - wanted
+        picture = (1.0 - at) * begin + at * target
+        error = self.end_of(inputs, picture, share, went) - target
         slopes = error.diff(dim=-1).abs().mean((1, 2, 3)) + error.diff(dim=-2).abs().mean((1, 2, 3))
         edges = LENGTHS * error.abs().mean((1, 2, 3)) + SLOPES * slopes
         return SQUARES * error.square().mean((1, 2, 3)) + sharp * edges
 
-    def paint(self, sitting: PainterInputs, noise: Tensor) -> Tensor:
+    def paint(self, inputs: PainterInputs, noise: Tensor) -> Tensor:
         """The painted picture [N, 3, S, S]."""
-        picture = self.begin(sitting, noise)
+        picture = self.begin(inputs, noise)
         for step in range(self.config.steps):
-            share = torch.full_like(sitting.imagination, step / self.config.steps)
-            picture = picture + (self.end_of(sitting, picture, share) - picture) / (self.config.steps - step)
+            share = torch.full_like(inputs.imagination, step / self.config.steps)
+            picture = picture + (self.end_of(inputs, picture, share) - picture) / (self.config.steps - step)
         return picture.clamp(-1.0, 1.0)

@@ -1,8 +1,8 @@
-"""Estimates where a player's points are from what is heard, seen from where the prior image was taken.
+"""Estimates a player's points from the sound, in the view of the prior image.
 
-What is played determines where the hands are: which key, how far along the neck. A painter would learn that slowly from
-pixels; given as points it is learned in minutes. One part follows the body from sound alone, the other projects it into
-the still's view.
+The notes determine where the hands are: on which key, how far along the neck. A painter would learn that slowly from
+pixels; as points it is learned in minutes. One part follows the body from sound alone, the other projects it into the
+still's view.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from models.streaming_law import State
 from models.vision.embedding import POINTS
 
 MIN_SPREAD = 0.03
-"""A point is shown as a spot of at least this spread, in -1..1."""
+"""The smallest spread of a point's spot in a map, in -1..1."""
 MAX_SPREAD = 0.3
-"""How unsure it is at most."""
+"""The largest spread of an estimate, in -1..1."""
 MAX_RETENTION = 0.998
-"""Of what is kept at a tick, so much is there at the next at most: half of it after fourteen seconds."""
+"""The largest share of a memory that is left at the next tick: half is left after fourteen seconds."""
 KEEP = -1
-"""In `PoseConfig.levels`: here something is kept."""
+"""In `PoseConfig.levels`: this level is a memory."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,12 @@ class PoseConfig(Sizes):
 
     Attributes:
         latent_dim: width of an audio latent.
-        seen_dim, points: of the embedding of the still, and how many points it begins with.
-        width, levels: of what hears the body: how much is known of a tick, and what comes one after the other: how many
-            ticks lie between those that are heard together, or `KEEP`.
-        stroke_width, stroke_levels: of what hears strokes alone.
-        views: how often what was heard is looked at from where the still was taken.
+        seen_dim: width of the still's embedding.
+        points: how many points the embedding begins with.
+        width: channels of the body encoder.
+        levels: layers of the body encoder in order: the dilation of a convolution in ticks, or `KEEP` for a memory.
+        stroke_width, stroke_levels: the same for the encoder of strokes.
+        views: layers that project the body into the still's view.
     """
 
     latent_dim: int = 128
@@ -52,26 +53,26 @@ class PoseConfig(Sizes):
 
 
 class PointEstimate(NamedTuple):
-    """Where the points of `POINTS` are: at [..., P, 2], x and y in -1..1, and how unsure that is: spread [..., P]."""
+    """The estimated places of `POINTS`: at [..., P, 2], x and y in -1..1, and their spread [..., P]."""
 
     at: Tensor
     spread: Tensor
 
     def as_one(self) -> Tensor:
-        """As it travels: [..., P, 3], x, y and how unsure that is."""
+        """As one tensor [..., P, 3]: x, y and spread."""
         return torch.cat([self.at, self.spread[..., None]], -1)
 
 
-def points_of_embedding(seen: Tensor, points: int) -> Tensor:
-    """Where they are in a still: embeddings [N, E] that begin with so many points -> [N, P, 2]."""
+def points_of_embedding(embedding: Tensor, points: int) -> Tensor:
+    """The points' places in a still: embeddings [N, E] that begin with `points` points -> [N, P, 2]."""
     count = len(POINTS)
-    return torch.stack([seen[:, :count], seen[:, points : points + count]], -1)
+    return torch.stack([embedding[:, :count], embedding[:, points : points + count]], -1)
 
 
 class _DilatedConv(nn.Module):
-    """Adds to what is known of a tick what it thinks of that and of two earlier ticks.
+    """A residual causal dilated convolution of three taps (van den Oord et al. 2016, "WaveNet").
 
-    A causal dilated convolution (van den Oord et al. 2016, "WaveNet"). Before the first tick it was as in the first.
+    The first tick stands for the ticks before it.
     """
 
     def __init__(self, width: int, apart: int) -> None:
@@ -82,26 +83,26 @@ class _DilatedConv(nn.Module):
         self.out = nn.Linear(width, width)
 
     def init_state(self, like: Tensor, batch: int) -> Tensor:
-        """What was known of earlier ticks, [B, 2 apart, width]."""
+        """The features of earlier ticks, [B, 2 apart, width]."""
         return like.new_zeros(batch, 2 * self.apart, like.shape[-1])
 
     def step(self, x: Tensor, past: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """X [B, T, width], and where nothing was heard yet, fresh [B, 1, 1] -> the same, and what is to be known."""
-        known = self.known(x)
-        joined = torch.cat([torch.where(fresh, known[:, :1], past), known], 1)
+        """X [B, T, width], fresh [B, 1, 1] (true before the first tick) -> (x, the new past)."""
+        normalized = self.known(x)
+        history = torch.cat([torch.where(fresh, normalized[:, :1], past), normalized], 1)
         count = x.shape[1]
-        earlier = self.earlier(joined[:, self.apart : self.apart + count])
-        thought = F.gelu(self.now(known) + earlier + self.earliest(joined[:, :count]))
-        return x + self.out(thought), joined[:, count:]
+        earlier = self.earlier(history[:, self.apart : self.apart + count])
+        update = F.gelu(self.now(normalized) + earlier + self.earliest(history[:, :count]))
+        return x + self.out(update), history[:, count:]
 
 
 class _SignedMemory(nn.Module):
-    """Adds to what is known of a tick what it has kept of all that was.
+    """A residual linear recurrence whose factors may be negative.
 
-    What is kept may change its sign: each number is at every tick multiplied by what is heard to be between -1 and 1,
-    and something is added to it. Which way a bow goes turns round with each stroke, and where it is is the sum of its
-    strokes; convolutions that hear five seconds at once did not find that (Grazzi et al. 2024, "Unlocking
-    state-tracking in linear RNNs through negative eigenvalues"; gates as De et al. 2024, "Griffin").
+    At every tick each number of the memory is multiplied by a gate between -1 and 1, and an increment is added. A bow
+    reverses its direction with each stroke, and its place is the sum of its strokes. Convolutions over five seconds did
+    not learn that. Negative factors: Grazzi et al. 2024, "Unlocking state-tracking in linear RNNs through negative
+    eigenvalues"; gates: De et al. 2024, "Griffin".
     """
 
     def __init__(self, width: int) -> None:
@@ -111,27 +112,27 @@ class _SignedMemory(nn.Module):
         self.kept = nn.LayerNorm(width)
         self.out = nn.Linear(width, width)
         with torch.no_grad():
-            # At first much is kept, some for longer, and little is added.
+            # At first the memory decays slowly, at different rates, and little is added.
             self.into.weight[:width] *= 2.0
             self.into.bias[:width] = torch.linspace(1.0, 3.0, width)
             self.into.bias[width : 2 * width] = -2.0
 
     def init_state(self, like: Tensor, batch: int) -> Tensor:
-        """Nothing is kept, [B, width]."""
+        """An empty memory, [B, width]."""
         return like.new_zeros(batch, like.shape[-1])
 
-    def step(self, x: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """X [B, T, width], kept [B, width] -> the same, and what is kept then."""
-        stays, share, new, shown = self.into(self.known(x)).chunk(4, -1)
-        factors, added, after = MAX_RETENTION * torch.tanh(stays), torch.sigmoid(share) * new, list[Tensor]()
-        for factor, more in zip(factors.unbind(1), added.unbind(1), strict=True):
-            kept = factor * kept + more
-            after.append(kept)
-        return x + self.out(self.kept(torch.stack(after, 1)) * F.gelu(shown)), kept
+    def step(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """X [B, T, width], memory [B, width] -> (x, the new memory)."""
+        decay, share, values, gate = self.into(self.known(x)).chunk(4, -1)
+        factors, increments, after = MAX_RETENTION * torch.tanh(decay), torch.sigmoid(share) * values, list[Tensor]()
+        for factor, more in zip(factors.unbind(1), increments.unbind(1), strict=True):
+            memory = factor * memory + more
+            after.append(memory)
+        return x + self.out(self.kept(torch.stack(after, 1)) * F.gelu(gate)), memory
 
 
 class _FilmView(nn.Module):
-    """Looks at what was heard from where a still was taken (Perez et al. 2018, "FiLM")."""
+    """Projects the body's features into the still's view (Perez et al. 2018, "FiLM")."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -143,13 +144,13 @@ class _FilmView(nn.Module):
 
     def forward(self, x: Tensor, still: Tensor) -> Tensor:
         """X [B, T, width], still [B, width]."""
-        more, moved = self.turn(still)[:, None].chunk(2, -1)
-        added: Tensor = self.out(F.gelu(self.into(self.known(x)) * (1.0 + more) + moved))
-        return x + added
+        gain, shift = self.turn(still)[:, None].chunk(2, -1)
+        update: Tensor = self.out(F.gelu(self.into(self.known(x)) * (1.0 + gain) + shift))
+        return x + update
 
 
 class BodySoundEncoder(nn.Module):
-    """What is made of what is heard, tick by tick; nothing in it knows of a still."""
+    """Features of the body's movement from audio latents alone, tick by tick."""
 
     def __init__(self, latent_dim: int, width: int, levels: tuple[int, ...]) -> None:
         super().__init__()
@@ -159,14 +160,14 @@ class BodySoundEncoder(nn.Module):
         )
 
     def init_state(self, batch: int) -> State:
-        """Nothing was heard yet: a mark [B, 1] that says so, and what each level remembers."""
+        """The state before the first tick: a flag [B, 1] that is 0, and each level's state."""
         like = self.hear.bias
         levels: Any = self.levels
         return (like.new_zeros(batch, 1), *(level.init_state(like, batch) for level in levels))
 
-    def step(self, heard: Tensor, state: State) -> tuple[Tensor, State]:
-        """Heard [B, T, latent_dim] -> [B, T, width]."""
-        x, after, fresh = self.hear(heard), list[Tensor](), (state[0] == 0.0)[..., None]
+    def step(self, audio_latents: Tensor, state: State) -> tuple[Tensor, State]:
+        """Audio latents [B, T, latent_dim] -> features [B, T, width]."""
+        x, after, fresh = self.hear(audio_latents), list[Tensor](), (state[0] == 0.0)[..., None]
         levels: Any = self.levels
         for level, past in zip(levels, state[1:], strict=True):
             x, now = level.step(x, past, fresh) if isinstance(level, _DilatedConv) else level.step(x, past)
@@ -175,12 +176,12 @@ class BodySoundEncoder(nn.Module):
 
 
 class PoseEstimator(nn.Module):
-    """From what is heard and a still's embedding to where the player's points are now.
+    """Estimates the player's points from audio latents and a still's embedding.
 
-    What is remembered is what was heard alone, so that another still is looked at as if it had always been there. The
-    law of `models.streaming_law` holds: `forward` of a clip is `step` of its ticks.
+    The state depends on the sound alone, so a new still takes effect at once, as if it had been there from the start.
+    The law of `models.streaming_law` holds: `forward` of a clip equals `step` of its ticks.
 
-    Two listen: one to strokes alone, which is taught where a bow is before all else, and one to all the rest.
+    There are two encoders: one for strokes, trained first to locate the bow, and one for everything else.
     """
 
     def __init__(self, config: PoseConfig | None = None) -> None:
@@ -206,42 +207,47 @@ class PoseEstimator(nn.Module):
         """
         return cls(PoseConfig.from_dict(values))
 
-    def still_points(self, seen: Tensor) -> Tensor:
-        """Where they are in the still: embeddings [N, seen_dim] -> [N, P, 2]."""
-        return points_of_embedding(seen, self.config.points)
+    def still_points(self, embedding: Tensor) -> Tensor:
+        """The points' places in the still: embeddings [N, seen_dim] -> [N, P, 2]."""
+        return points_of_embedding(embedding, self.config.points)
 
     def init_state(self, batch: int) -> State:
-        """Nothing was heard yet."""
+        """The state before the first tick."""
         return (*self.strokes.init_state(batch), *self.body.init_state(batch))
 
-    def listen(self, heard: Tensor, state: State) -> tuple[Tensor, State]:
-        """What the body does: heard [B, T, latent_dim] -> [B, T, width]."""
+    def listen(self, audio_latents: Tensor, state: State) -> tuple[Tensor, State]:
+        """Features of the body's movement: audio latents [B, T, latent_dim] -> [B, T, width]."""
         count = 1 + len(self.strokes.levels)
-        strokes, of_strokes = self.strokes.step(heard, state[:count])
-        x, of_body = self.body.step(heard, state[count:])
+        strokes, of_strokes = self.strokes.step(audio_latents, state[:count])
+        x, of_body = self.body.step(audio_latents, state[count:])
         return x + self.join(strokes), (*of_strokes, *of_body)
 
-    def seen_from(self, x: Tensor, seen: Tensor) -> PointEstimate:
-        """How that looks: x [B, T, width], seen [B, seen_dim] -> at [B, T, P, 2], spread [B, T, P]."""
-        still = self.look(seen)
+    def project(self, x: Tensor, still_embedding: Tensor) -> PointEstimate:
+        """Project the body's features x [B, T, width] into a still's view, given its embedding [B, seen_dim].
+
+        Returns:
+            The estimate: at [B, T, P, 2], spread [B, T, P].
+        """
+        still = self.look(still_embedding)
         x = x + self.enter(still)[:, None]
         for view in self.views:
             x = view(x, still)
-        moved, unsure = self.say(x).float().split([2 * len(POINTS), len(POINTS)], -1)
+        offsets, spread_logits = self.say(x).float().split([2 * len(POINTS), len(POINTS)], -1)
         return PointEstimate(
-            self.still_points(seen)[:, None] + moved.unflatten(-1, (-1, 2)), MAX_SPREAD * torch.sigmoid(unsure)
+            self.still_points(still_embedding)[:, None] + offsets.unflatten(-1, (-1, 2)),
+            MAX_SPREAD * torch.sigmoid(spread_logits),
         )
 
-    def step(self, heard: Tensor, seen: Tensor, state: State) -> tuple[PointEstimate, State]:
-        """Some ticks: heard [B, T, latent_dim], seen [B, seen_dim] -> at [B, T, P, 2], spread [B, T, P]; the state."""
-        x, after = self.listen(heard, state)
-        return self.seen_from(x, seen), after
+    def step(self, audio_latents: Tensor, still_embedding: Tensor, state: State) -> tuple[PointEstimate, State]:
+        """A block of ticks: audio latents [B, T, latent_dim], still embeddings [B, seen_dim] -> (estimate, state)."""
+        x, after = self.listen(audio_latents, state)
+        return self.project(x, still_embedding), after
 
-    def forward(self, heard: Tensor, seen: Tensor) -> PointEstimate:
-        """The same of whole clips, from where nothing was heard."""
-        return self.step(heard, seen, self.init_state(len(heard)))[0]
+    def forward(self, audio_latents: Tensor, still_embedding: Tensor) -> PointEstimate:
+        """The estimate for whole clips, from the initial state."""
+        return self.step(audio_latents, still_embedding, self.init_state(len(audio_latents)))[0]
 
-    def loss(self, said: PointEstimate, true: Tensor) -> Tensor:
-        """How unlikely the true points [..., P, 2] are (normal, with a spread each), the mean over them [...]."""
-        spread = said.spread + MIN_SPREAD
-        return ((said.at - true).square().sum(-1) / (2.0 * spread.square()) + 2.0 * spread.log()).mean(-1)
+    def loss(self, estimate: PointEstimate, true: Tensor) -> Tensor:
+        """The negative log-likelihood of the true points [..., P, 2] (normal, one spread each), their mean [...]."""
+        spread = estimate.spread + MIN_SPREAD
+        return ((estimate.at - true).square().sum(-1) / (2.0 * spread.square()) + 2.0 * spread.log()).mean(-1)

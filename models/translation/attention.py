@@ -1,4 +1,4 @@
-"""Sliding-window attention on a shared time base: positions are in seconds, so that any two rates can meet.
+"""Sliding-window attention on a shared time base: positions are in seconds, so that streams of any rates combine.
 
 Rotary positions (Su et al. 2021) turn queries and keys by angles proportional to their time in seconds. Angles are
 taken in double precision, so hours of a show cost no accuracy; keys are stored already turned.
@@ -44,14 +44,14 @@ def turn(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
 class WindowAttention(nn.Module):
     """Attention from a stream of queries to a window of a stream of memories of the same length.
 
-    Query t sees memories t - window + 1 .. t. The state is the last window - 1 keys (already turned) and values and
-    whether each was ever written: (keys [B, H, W-1, D], values [B, H, W-1, D], written [B, W-1]).
+    Query t attends to memories t - window + 1 .. t. The state is the last window - 1 keys (already rotated) and values,
+    and 1 for each that has been filled: (keys [B, H, W-1, D], values [B, H, W-1, D], filled [B, W-1]).
 
     Args:
         dim: width of queries and output.
         memory_dim: width of the memories.
         heads: number of heads; dim must be a multiple.
-        window: how many memories a query sees, the present one included.
+        window: how many memories a query attends to, the present one included.
     """
 
     def __init__(self, dim: int, memory_dim: int, heads: int, window: int) -> None:
@@ -80,11 +80,11 @@ class WindowAttention(nn.Module):
         k, v = self.keys_values(memory).view(batch, length, 2, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
         keys = torch.cat([state[0], turn(k, memory_turns)], dim=2)
         values = torch.cat([state[1], v], dim=2)
-        written = torch.cat([state[2], state[2].new_ones(batch, length)], dim=1)
+        filled = torch.cat([state[2], state[2].new_ones(batch, length)], dim=1)
         past = self.window - 1
         scores = q @ keys.transpose(-1, -2) * (self.head_dim**-0.5)
         age = torch.arange(length, device=x.device)[:, None] + past - torch.arange(past + length, device=x.device)
-        seen = ((age >= 0) & (age < self.window))[None] & (written > 0)[:, None]
-        weights = scores.masked_fill(~seen[:, None], float("-inf")).softmax(-1)
+        visible = ((age >= 0) & (age < self.window))[None] & (filled > 0)[:, None]
+        weights = scores.masked_fill(~visible[:, None], float("-inf")).softmax(-1)
         y = (weights @ values).transpose(1, 2).reshape(batch, length, -1)
-        return self.out(y), (keys[:, :, length:], values[:, :, length:], written[:, length:])
+        return self.out(y), (keys[:, :, length:], values[:, :, length:], filled[:, length:])

@@ -1,9 +1,9 @@
-"""The coordinated latent space: what is seen and what is heard at a tick, as vectors that can be compared.
+"""The coordinated latent space: a tick's movement and a tick's sound as vectors that can be compared.
 
-Two causal encoders on one time base. Both end in a vector of unit mean square, so that a dot product says how well a
-moment of movement and a moment of sound belong together (contrastive learning, van den Oord et al. 2018; CLIP, Radford
-et al. 2021). Heads, used in training only, make each side know what the other needs: onsets, loudness and pitch from
-what is seen; how fast which part of the picture moves from what is heard; and each latent from the other.
+Two causal encoders on one time base. Both give a vector of unit mean square, so that a dot product measures how well a
+moment of movement matches a moment of sound (contrastive learning, van den Oord et al. 2018; CLIP, Radford et al.
+2021). Heads, used in training only, make each latent carry what the other side needs: onsets, loudness and pitch from
+the video latent, the speed of each part of the picture from the audio latent, and each latent from the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.streaming_law import CausalConv1d, Chain, Pointwise, Residual, State
 from models.vision.pitch_reader import READ_INSTRUMENTS, PitchReader
 
 LOWEST_PITCH = 36
-"""MIDI pitch of the first pitch class that is told apart; class 0 is "no pitch"."""
+"""MIDI pitch of pitch class 1; class 0 is "no pitch"."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class LatentConfig(Sizes):
         hidden: width inside the encoders.
         dilations: of the convolutions over past ticks, 3 taps each; 1, 2, 4, 8 reach back 1.2 s.
         embedding_dim, grid: of a motion.
-        points: of how many points the embedding tells first, for the reader of pitches; 0 for another embedding.
-        reader_hidden: width inside the reader.
-        reader_memory: width of what the reader remembers; 0 for a reader of single pictures.
+        points: how many points the embedding begins with, for the pitch reader; 0 for an embedding without points.
+        reader_hidden: width inside the pitch reader.
+        reader_memory: width of the pitch reader's memory; 0 for a reader of single pictures.
         codec_dim, frames: of a tick of sound: frames x codec_dim numbers, the codec's quantized latents.
-        mel_dim: bands of a spectrogram's frame where that is what is heard; 0 for the codec's tokens.
+        mel_dim: bands of a frame if the sound is a spectrogram; 0 for the codec's tokens.
         num_codebooks, cardinality: of the codec.
         mel_bands: bands of the loudness head, per token frame.
         pitches: classes of the pitch head: none, and semitones from `LOWEST_PITCH`.
-        speed_grid: side of the head that says how fast what moves.
+        speed_grid: cells along a side of the speed head.
     """
 
     dim: int = 128
@@ -62,7 +62,7 @@ class LatentConfig(Sizes):
 
 
 class Motions(NamedTuple):
-    """What is seen at each tick of a block.
+    """The motion features of each tick of a block.
 
     flow [B, T, 2, G, G], speed [B, T, G, G] in frame sides per second; embedding [B, T, E]; age_s [B, T]: how long
     before the tick the frame was captured.
@@ -109,7 +109,7 @@ def _small_projection(width: int) -> CausalConv1d:
 
 
 class _Encoder(nn.Module):
-    """What both sides share: a past, and a projection to a latent of unit mean square."""
+    """The common part of both encoders: convolutions over the past, and a projection to unit mean square."""
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _Encoder(nn.Module):
         self.out = nn.Linear(config.hidden, config.dim)
 
     def init_state(self, batch: int) -> State:
-        """Nothing was sensed."""
+        """The state before the first tick."""
         return self.past.init_state(batch)
 
     def _finish(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -134,7 +134,7 @@ class VideoLatents(_Encoder):
         self.cells = nn.Sequential(
             nn.Conv2d(4, 24, 3, 2, 1), nn.GELU(), nn.Conv2d(24, 48, 3, 2, 1), nn.GELU(), nn.Flatten()
         )
-        # A pitch is where points lie to each other: more than a sum of what each of them says.
+        # A pitch depends on how points lie to each other, which a sum over single points does not give.
         self.view = nn.Sequential(
             nn.Linear(config.embedding_dim, config.hidden),
             nn.GELU(),
@@ -146,35 +146,35 @@ class VideoLatents(_Encoder):
             if config.points
             else None
         )
-        read = len(READ_INSTRUMENTS) * config.pitches if config.points else 0
+        pitch_odds_width = len(READ_INSTRUMENTS) * config.pitches if config.points else 0
         self._pasts = len(self.past.init_state(1))
         self.enter = nn.Linear(
-            48 * (config.grid // 4) ** 2 + config.embedding_dim + config.hidden + 2 + read, config.hidden
+            48 * (config.grid // 4) ** 2 + config.embedding_dim + config.hidden + 2 + pitch_odds_width, config.hidden
         )
 
     def init_state(self, batch: int) -> State:
-        """Nothing was seen; what the reader remembers comes last."""
-        read = self.reader.init_state(batch) if self.reader is not None else ()
-        return (*self.past.init_state(batch), *read)
+        """The state before the first tick; the pitch reader's memory comes last."""
+        reader_state = self.reader.init_state(batch) if self.reader is not None else ()
+        return (*self.past.init_state(batch), *reader_state)
 
-    def step(self, seen: Motions, state: State) -> tuple[Tensor, State]:
+    def step(self, motions: Motions, state: State) -> tuple[Tensor, State]:
         """A block of ticks -> (latents [B, T, dim], state)."""
-        batch, length = seen.age_s.shape
-        speed = seen.speed[:, :, None]
-        planes = torch.cat([compress(8.0 * seen.flow), compress(8.0 * speed), compress(80.0 * speed)], dim=2)
+        batch, length = motions.age_s.shape
+        speed = motions.speed[:, :, None]
+        planes = torch.cat([compress(8.0 * motions.flow), compress(8.0 * speed), compress(80.0 * speed)], dim=2)
         cells = self.cells(planes.flatten(0, 1)).view(batch, length, -1)
-        energy = torch.log(seen.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
-        parts = [cells, seen.embedding, self.view(seen.embedding), 10.0 * seen.age_s[..., None], energy]
+        energy = torch.log(motions.speed.mean((2, 3)).clamp_min(0.0) + 1e-3)[..., None]
+        parts = [cells, motions.embedding, self.view(motions.embedding), 10.0 * motions.age_s[..., None], energy]
         past, memory = state[: self._pasts], state[self._pasts :]
         if self.reader is not None:
-            odds, memory = self.reader.step(seen.embedding, memory)
+            odds, memory = self.reader.step(motions.embedding, memory)
             parts.append(odds)
         latents, past = self._finish(self.enter(torch.cat(parts, dim=-1)), past)
         return latents, (*past, *memory)
 
-    def forward(self, seen: Motions) -> Tensor:
+    def forward(self, motions: Motions) -> Tensor:
         """The whole sequence at once."""
-        return self.step(seen, self.init_state(seen.age_s.shape[0]))[0]
+        return self.step(motions, self.init_state(motions.age_s.shape[0]))[0]
 
 
 class AudioLatents(_Encoder):
@@ -197,8 +197,8 @@ class Latent(nn.Module):
     """Both encoders and the heads.
 
     Heads, from a latent [B, T, dim]: `loudness` [B, T, frames * mel_bands] log10 mel, `attack` [B, T, frames] logits of
-    an onset, `pitch` [B, T, frames * pitches] logits, `speed` [B, T, speed_grid ** 2] compressed speed; `hears` guesses
-    the audio latent from the video's, `sees` the other way.
+    an onset, `pitch` [B, T, frames * pitches] logits, `speed` [B, T, speed_grid ** 2] compressed speed; `hears`
+    predicts the audio latent from the video latent, `sees` the video latent from the audio latent.
 
     Args:
         config: the sizes.
@@ -234,7 +234,7 @@ class Latent(nn.Module):
         self.codebooks.copy_(codebooks / codebooks[0].std())
 
     def sound_of(self, codes: Tensor) -> Tensor:
-        """Frames [B, T, K or D, frames] -> what `audio` hears, [B, T, frames * width]."""
+        """Frames [B, T, K or D, frames] -> the input of `audio`, [B, T, frames * width]."""
         if self.config.mel_dim:
             return codes.flatten(2)
         total = F.embedding(codes[:, :, 0], self.codebooks[0])
@@ -243,10 +243,10 @@ class Latent(nn.Module):
         return total.flatten(2)
 
     def predictions(self, latents: Tensor) -> LatentPredictions:
-        """What latents of either side say."""
+        """The heads' predictions from latents of either side."""
         return LatentPredictions(self.loudness(latents), self.attack(latents), self.pitch(latents), self.speed(latents))
 
 
 def similarity(video: Tensor, audio: Tensor) -> Tensor:
-    """How well moments belong together: video [..., T, dim], audio [..., S, dim] -> [..., T, S], 1 for identical."""
+    """How well moments match: video [..., T, dim], audio [..., S, dim] -> [..., T, S], 1 for identical latents."""
     return video @ audio.transpose(-1, -2) / video.shape[-1]

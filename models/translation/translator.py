@@ -1,14 +1,13 @@
-"""The translator: what is seen up to now -> the codes of the next 40 ms of sound.
+"""The translator: the video up to now -> the codes of the next 40 ms of sound.
 
-A causal, sliding-window, cross-modal transformer takes one step per tick: its input is the last tick's sound and the
-latent of what is seen now (see `models.translation.latent`); it attends to its own past and, by cross-attention on a
-time base in seconds, to the video latents of the last second and more. A depth transformer (after RQ-Transformer, Lee
-et al. 2022, and Moshi, Defossez et al. 2024) then emits the tick's 2 x 4 codes one after the other, so no delay pattern
-is needed.
+A causal, sliding-window, cross-modal transformer takes one step per tick. Its input is the last tick's sound and the
+present video latent (see `models.translation.latent`). It attends to its own past and, by cross-attention on a time
+base in seconds, to the video latents of the last 1.3 s. A depth transformer (after RQ-Transformer, Lee et al. 2022, and
+Moshi, Defossez et al. 2024) then emits the tick's 2 x 4 codes one after the other, so no delay pattern is needed.
 
-Three live controls are inputs. Anticipation: with Δ seconds the sound asked for is that of now + Δ. Voice: which
-instrument answers, whatever is played. Guidance (classifier-free, Ho and Salimans 2022): a second row of the batch does
-not see, and the codes' odds are moved away from what it would play, so that what is seen counts more.
+Three live controls are inputs. Anticipation: with Δ seconds the translator plays the sound of now + Δ. Voice: which
+instrument answers, whatever instrument is in the picture. Guidance (classifier-free, Ho and Salimans 2022): a second
+row of the batch gets no video, and the codes' odds are moved away from that row's, so that the video counts more.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ class TranslatorConfig(Sizes):
 
     Attributes:
         dim, heads, layers: of the backbone.
-        window: ticks of its own past that a tick sees, itself included.
-        video_window: ticks of video latents that a tick sees.
+        window: ticks of its own past that a tick attends to, itself included.
+        video_window: ticks of video latents that a tick attends to.
         depth_dim, depth_heads, depth_layers: of the depth transformer.
         num_codebooks, cardinality, frames: codes of one tick: frames x num_codebooks of cardinality entries.
         latent_dim: width of the codec's codebooks.
         sight_dim: width of a video latent.
-        pitches: classes of the latent space's pitch head, whose answers are shown too; 0 to show the latent alone.
-        mel_dim: bands of a spectrogram's frame where that is what is played; 0 for the codec's tokens.
-        voice_names: the voices that can be asked for, numbered from 1; voice 0 is "as it is played".
-        memory: share of the ticks at which it hears its own past when it performs; less makes it look more.
+        pitches: classes of the latent space's pitch head, whose odds are an input too; 0 for the latent alone.
+        mel_dim: bands of a frame if the sound is a spectrogram; 0 for the codec's tokens.
+        voice_names: the voices that can be chosen, numbered from 1; voice 0 follows the instrument in the picture.
+        memory: share of the ticks at which its own past is an input in a show; with less, the video counts more.
     """
 
     dim: int = 192
@@ -74,15 +73,15 @@ class TranslatorConfig(Sizes):
 
     @property
     def draws(self) -> int:
-        """Random numbers that a tick takes."""
+        """Random numbers that a tick needs."""
         return self.frame_shape[0] * self.frames
 
 
 class TranslatorInputs(NamedTuple):
-    """What is seen at each tick of a block, and what is asked for.
+    """The video and the controls at each tick of a block.
 
     latent [B, T, sight_dim]; age_s [B, T]: how long before the tick the frame was captured; time_s [B, T] float64: the
-    tick's time; anticipation_s [B, T]; voice int64 [B, T]; open [B, T]: 1, or 0 for eyes that are closed.
+    tick's time; anticipation_s [B, T]; voice int64 [B, T]; open [B, T]: 1, or 0 to hide the video.
     """
 
     latent: Tensor
@@ -111,8 +110,8 @@ class TranslatorLayer(nn.Module):
         self, x: Tensor, video: Tensor, turns: tuple[Tensor, Tensor], video_turns: tuple[Tensor, Tensor], state: State
     ) -> tuple[Tensor, State]:
         """x, video [B, T, dim] -> (x, state of six tensors)."""
-        normed = self.norms[0](x)
-        y, own = self.own.step(normed, normed, turns, turns, state[:3])
+        normalized = self.norms[0](x)
+        y, own = self.own.step(normalized, normalized, turns, turns, state[:3])
         x = x + y
         y, cross = self.video.step(self.norms[1](x), video, turns, video_turns, state[3:])
         x = x + y
@@ -161,9 +160,9 @@ class DepthTransformer(nn.Module):
         """Teacher-forced: context [N, dim], codes [N, 8] in emission order -> logits [N, 8, cardinality]."""
         k = self.config.num_codebooks
         places = range(self.config.codes_per_tick - 1)
-        entered = [self.enter[i % k](F.embedding(codes[:, i], codebooks[i % k])) for i in places]
+        code_inputs = [self.enter[i % k](F.embedding(codes[:, i], codebooks[i % k])) for i in places]
         base = self.context(context)[:, None]
-        x = torch.stack([torch.zeros_like(base[:, 0]), *entered], 1) + base + self.place
+        x = torch.stack([torch.zeros_like(base[:, 0]), *code_inputs], 1) + base + self.place
         for layer in self.layers:
             x, _ = layer.step(x, None)  # type: ignore[operator]
         x = self.norm(x)
@@ -181,9 +180,9 @@ class DepthTransformer(nn.Module):
         """Draw the codes of one tick.
 
         Args:
-            context: [N, dim]; with guidance [2 N, dim], the second half from closed eyes.
+            context: [N, dim]; with guidance [2 N, dim], the second half without video.
             codebooks: [K, cardinality, latent_dim].
-            uniforms: [N, 8] in 0..1, where chance comes from.
+            uniforms: [N, 8] random numbers in 0..1.
             temperature: [N, 1], positive; small is greedy.
             guidance: [N, 1]; 1 takes the first half's odds as they are, more moves them away from the second half's.
             floor: entries less likely than this share of the likeliest are never drawn (min-p, Nguyen et al. 2024).
@@ -221,7 +220,7 @@ class DepthTransformer(nn.Module):
 
 
 class SpectrumHead(nn.Module):
-    """The spectrogram of one tick, frame by frame: where each band's level lies, and how surely (Laplace)."""
+    """The spectrogram of one tick, frame by frame: a Laplace distribution of each band's level."""
 
     def __init__(self, config: TranslatorConfig) -> None:
         super().__init__()
@@ -240,13 +239,13 @@ class SpectrumHead(nn.Module):
         level, spread = self.say(self.mix(x)).chunk(2, -1)
         return (level if before is None else level + before), (spread - 2.0).clamp(-5.0, 1.0)
 
-    def losses(self, context: Tensor, wanted: Tensor) -> Tensor:
-        """Teacher-forced: context [N, dim], wanted [N, D, frames] -> nats per band, [frames]."""
+    def losses(self, context: Tensor, target: Tensor) -> Tensor:
+        """Teacher-forced: context [N, dim], target [N, D, frames] -> nats per band, [frames]."""
         base = self.context(context)
         before, parts = None, []
         for index in range(self.config.frames):
             level, spread = self._frame(base, index, before)
-            before = wanted[..., index]
+            before = target[..., index]
             parts.append(((before - level).abs() / spread.exp() + spread + math.log(2.0)).mean())
         return torch.stack(parts)
 
@@ -256,20 +255,20 @@ class SpectrumHead(nn.Module):
         before: Tensor | None = None
         frames = []
         for index, chance in enumerate(uniforms.chunk(self.config.frames, -1)):
-            shown = before if before is None or guidance is None else before.repeat(2, 1)
-            level, spread = self._frame(base, index, shown)
+            rows_before = before if before is None or guidance is None else before.repeat(2, 1)
+            level, spread = self._frame(base, index, rows_before)
             if guidance is not None:
                 seeing, blind = level.chunk(2)
                 level, spread = blind + guidance * (seeing - blind), spread.chunk(2)[0]
-            # Quantiles beyond 2 % are not drawn: a band would jump by several of its spreads.
-            away = 2.0 * (chance.clamp(0.02, 0.98) - 0.5)
-            before = level - temperature * spread.exp() * away.sign() * torch.log1p(-away.abs())
+            # The outermost 2 % of quantiles are not drawn: a band would jump by several spreads.
+            quantile = 2.0 * (chance.clamp(0.02, 0.98) - 0.5)
+            before = level - temperature * spread.exp() * quantile.sign() * torch.log1p(-quantile.abs())
             frames.append(before)
         return torch.stack(frames, -1)
 
 
 class Translator(nn.Module):
-    """Backbone, and the head that says a tick's sound: a depth transformer for tokens, or one for spectrograms.
+    """The backbone and the head for a tick's sound: a depth transformer for tokens, or a head for spectrograms.
 
     Args:
         config: the sizes.
@@ -282,12 +281,12 @@ class Translator(nn.Module):
         self.history = nn.Linear(config.frames * (config.mel_dim or config.latent_dim), config.dim)
         self.unknown = nn.Parameter(torch.zeros(config.dim))
         self.blind = nn.Parameter(torch.zeros(config.sight_dim))
-        # What a latent says of onsets and pitches, by the heads of the latent space: odds, which no layer of so small a
-        # network makes of a latent by itself.
-        told = config.frames * (1 + config.pitches) if config.pitches else 0
-        self.heads = nn.Buffer(torch.zeros(told, config.sight_dim + 1), persistent=bool(told))
-        seen = config.sight_dim + 1 + told
-        self.video = nn.Sequential(nn.Linear(seen, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
+        # Odds of onsets and pitches by the latent space's heads: so small a network does not learn to compute them from
+        # a latent by itself.
+        head_rows = config.frames * (1 + config.pitches) if config.pitches else 0
+        self.heads = nn.Buffer(torch.zeros(head_rows, config.sight_dim + 1), persistent=bool(head_rows))
+        video_width = config.sight_dim + 1 + head_rows
+        self.video = nn.Sequential(nn.Linear(video_width, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
         self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
         self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
         self.layers = nn.ModuleList(TranslatorLayer(config) for _ in range(config.layers))
@@ -314,11 +313,11 @@ class Translator(nn.Module):
             for tensor in attention.init_state(batch)  # type: ignore[union-attr,operator]
         )
 
-    def losses(self, context: Tensor, wanted: Tensor) -> Tensor:
-        """What is minimized: context [N, dim], wanted frames [N, *frame_shape] -> nats, [8] per code or [frames]."""
+    def losses(self, context: Tensor, target: Tensor) -> Tensor:
+        """The training losses: context [N, dim], target frames [N, *frame_shape] -> nats, [8] per code or [frames]."""
         if isinstance(self.head, SpectrumHead):
-            return self.head.losses(context, wanted)
-        flat = self.emission_order(wanted)
+            return self.head.losses(context, target)
+        flat = self.emission_order(target)
         logits = self.head(context, flat, self.codebooks)
         return F.cross_entropy(logits.flatten(0, 1), flat.flatten(), reduction="none").view_as(flat).mean(0)
 
@@ -335,13 +334,13 @@ class Translator(nn.Module):
 
     def head_odds(self, latent: Tensor) -> Tensor:
         """Latents [..., sight_dim] -> odds of an onset and of each pitch, of each token frame [..., frames + ...]."""
-        said = F.linear(latent, self.heads[:, :-1], self.heads[:, -1])
+        logits = F.linear(latent, self.heads[:, :-1], self.heads[:, -1])
         frames, pitches = self.config.frames, self.config.pitches
-        odds = said[..., frames:].unflatten(-1, (frames, pitches)).softmax(-1).flatten(-2)
-        return torch.cat([said[..., :frames].sigmoid(), odds], -1)
+        odds = logits[..., frames:].unflatten(-1, (frames, pitches)).softmax(-1).flatten(-2)
+        return torch.cat([logits[..., :frames].sigmoid(), odds], -1)
 
     def latents_of(self, codes: Tensor) -> Tensor:
-        """Frames [B, T, *frame_shape] -> what they stand for [B, T, frames * width]: latents, or themselves."""
+        """Frames [B, T, *frame_shape] -> [B, T, frames * width]: their codes' latents, or the spectrogram itself."""
         if self.config.mel_dim:
             return codes.flatten(2)
         total = F.embedding(codes[:, :, 0], self.codebooks[0])
@@ -350,7 +349,7 @@ class Translator(nn.Module):
         return total.flatten(2)
 
     def turns(self, time_s: Tensor, age_s: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """What positions in time are to attention, for the ticks and for what is seen at them; see `rotary`."""
+        """The rotary position encodings of the ticks and of their video frames; see `rotary`."""
         head_dim = self.config.dim // self.config.heads
         return rotary(time_s, head_dim), rotary(time_s - age_s.double(), head_dim)
 
@@ -358,7 +357,7 @@ class Translator(nn.Module):
         self,
         previous: Tensor,
         known: Tensor,
-        seen: TranslatorInputs,
+        inputs: TranslatorInputs,
         state: State,
         turns: tuple[Any, Any] | None = None,
     ) -> tuple[Tensor, State]:
@@ -367,30 +366,30 @@ class Translator(nn.Module):
         Args:
             previous: [B, T, *frame_shape], the frames of the tick before each tick: int64 codes or float log-mel.
             known: float [B, T], 0 where `previous` is unknown (before the first tick, or hidden in training).
-            seen: what is seen at each tick.
+            inputs: the video and the controls at each tick.
             state: from `init_state` or the last step.
             turns: of the ticks' times, where the runtime has no double precision to compute them in; see `turns`.
 
         Returns:
             Context [B, T, dim] for the depth transformer, and the new state.
         """
-        latent = torch.where(seen.open[..., None] > 0, seen.latent, self.blind)
-        parts = [latent, 10.0 * seen.age_s[..., None]]
+        latent = torch.where(inputs.open[..., None] > 0, inputs.latent, self.blind)
+        parts = [latent, 10.0 * inputs.age_s[..., None]]
         if self.config.pitches:
-            parts.append(seen.open[..., None] * self.head_odds(seen.latent))
+            parts.append(inputs.open[..., None] * self.head_odds(inputs.latent))
         video = self.video(torch.cat(parts, dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
-        x = past + video + self.ahead(10.0 * seen.anticipation_s[..., None].float()) + self.voice(seen.voice)
-        own_turns, video_turns = self.turns(seen.time_s, seen.age_s) if turns is None else turns
+        x = past + video + self.ahead(10.0 * inputs.anticipation_s[..., None].float()) + self.voice(inputs.voice)
+        own_turns, video_turns = self.turns(inputs.time_s, inputs.age_s) if turns is None else turns
         after: list[Tensor] = []
         for i, layer in enumerate(self.layers):
             x, new = layer.step(x, video, own_turns, video_turns, state[6 * i : 6 * i + 6])  # type: ignore[operator]
             after.extend(new)
         return self.norm(x), tuple(after)
 
-    def forward(self, previous: Tensor, known: Tensor, seen: TranslatorInputs) -> Tensor:
+    def forward(self, previous: Tensor, known: Tensor, inputs: TranslatorInputs) -> Tensor:
         """The whole sequence at once: context [B, T, dim]."""
-        return self.step(previous, known, seen, self.init_state(previous.shape[0]))[0]
+        return self.step(previous, known, inputs, self.init_state(previous.shape[0]))[0]
 
     def emission_order(self, codes: Tensor) -> Tensor:
         """Codes [..., K, frames] -> [..., 8], frame by frame."""

@@ -1,11 +1,12 @@
-"""The visual front-end: a small convolutional network that finds a performer's points and says what is seen.
+"""The visual front-end: a small convolutional network from a frame to a performer's points and an embedding.
 
-Half of the embedding is where things are: the expected positions of 32 points (spatial soft-argmax, after Levine et al.
-2016), the first of which are taught to be hands, feet and tools; half is what they are, from where they lie, their
-strengths and pooled features. A pitch is a place to half a hundredth of the picture, so it looks at 256 x 256 pixels.
+The first half of the embedding is positions: the expected positions of 32 points (spatial soft-argmax, after Levine et
+al. 2016), the first of which are trained to be hands, feet and tools. The second half describes the content, from the
+positions, their strengths and pooled features. A pitch is determined by a position to 1 / 200 of the picture, so the
+input has 256 x 256 pixels.
 
-The last numbers are where hands and bow lie to the instrument, which no camera changes: from whatever distance and
-however turned, a hand half way along a keyboard is half way along it.
+The last numbers are the positions of hands and bow in the instrument's own coordinates. They do not depend on the
+camera: a hand half way along a keyboard is half way along it from any distance and at any angle.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ POINTS = (
     *("left_hand", "right_hand", "left_tip", "right_tip", "head", "left_foot", "right_foot"),
     *("neck", "pelvis", "left_shoulder", "right_shoulder", "low_end", "high_end", "frog"),
 )
-"""What the first points are taught to be, in order; `performers.performer.LABEL_NAMES` says what each is."""
-PLAYED = ("left_hand", "right_hand", "left_tip", "right_tip", "frog")
-"""Points whose places along and across the instrument are told."""
-REFINED_POINTS = (*PLAYED, "low_end", "high_end")
-"""Points that are looked at a second time, more closely."""
-RELATIONS = 2 * len(PLAYED) + 2
-"""How many numbers those and the bow's direction are."""
+"""The names of the trained points, in order; `performers.performer.LABEL_NAMES` describes each."""
+PLAYING_POINTS = ("left_hand", "right_hand", "left_tip", "right_tip", "frog")
+"""Points whose places along and across the instrument are part of the embedding."""
+REFINED_POINTS = (*PLAYING_POINTS, "low_end", "high_end")
+"""Points that `PointRefiner` corrects at full resolution."""
+RELATIONS = 2 * len(PLAYING_POINTS) + 2
+"""How many numbers the instrument coordinates are: two for each playing point, and two for the bow's direction."""
 REFINER_JITTER = 0.01
-"""In training the second look begins so far from where the first one ends, in -1..1: on stage that errs more."""
+"""Noise on the first estimate that the refiner gets in training, in -1..1: in a show the estimate errs more."""
 SIDE = 256
 """Side in pixels of the square pictures that every front-end is given."""
 
@@ -44,10 +45,10 @@ class EmbeddingConfig(Sizes):
 
     Attributes:
         side: of the square input in pixels.
-        points: how many points are found.
+        points: how many points the network locates.
         dim: of the embedding.
         widths: channels of the levels.
-        window: side of the windows of the second look, in pixels; 0 for none.
+        window: side of the refiner's windows, in pixels; 0 for no refiner.
     """
 
     side: int = SIDE
@@ -62,7 +63,7 @@ def _block(before: int, after: int, stride: int) -> nn.Sequential:
 
 
 class _ResidualBlock(nn.Module):
-    """A residual block that begins as nothing, so that it can be put into a trained network (Goyal et al. 2017)."""
+    """A residual block that starts as the identity, so a trained network can get it later (Goyal et al. 2017)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -76,11 +77,11 @@ class _ResidualBlock(nn.Module):
 
 
 class EmbeddingOutput(NamedTuple):
-    """What two looks at pictures give.
+    """The network's outputs.
 
-    embedding [B, dim]; heat [B, points, S / 4, S / 4]: logits of where each point is. Of a second look, else None:
-    begun [B, C, 2], the middles of the windows about the points of `REFINED_POINTS` in -1..1, and near
-    [B, C, window / 2, window / 2], the logits of where in them each is.
+    embedding [B, dim]; heat [B, points, S / 4, S / 4]: logits of each point's position. With a refiner, else None:
+    begun [B, C, 2], the middles of the windows around the points of `REFINED_POINTS` in -1..1, and near
+    [B, C, window / 2, window / 2], the logits of each point's position in its window.
     """
 
     embedding: Tensor
@@ -106,7 +107,7 @@ class VisualEmbedding(nn.Module):
                 *(nn.Sequential(_block(a, b, 2), _block(b, b, 1)) for a, b in pairwise(w[2:])),
             )
         )
-        # Each level is looked at again on the way down, and all but the finest on the way up.
+        # A residual block follows each level on the way down, and each but the finest on the way up.
         self.deeper = nn.ModuleList(nn.Identity() if not index else _ResidualBlock(b) for index, b in enumerate(w[2:]))
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(w[2:]))
         self.again = nn.ModuleList(nn.Identity() if not index else _ResidualBlock(a) for index, a in enumerate(w[2:-1]))
@@ -130,7 +131,7 @@ class VisualEmbedding(nn.Module):
         return self.look(image).embedding
 
     def look(self, image: Tensor) -> EmbeddingOutput:
-        """Images -> embeddings, and where points seem to be."""
+        """Images uint8 [B, S, S, 3] BGR -> embeddings and the points' heat maps."""
         x = picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1.0
         levels: list[Tensor] = []
         for down, deeper in zip(self.down, self.deeper, strict=True):
@@ -143,34 +144,38 @@ class VisualEmbedding(nn.Module):
         strength = heat.flatten(2).softmax(-1).amax(-1)
         places = soft_argmax(heat)
         what = self.what(torch.cat([levels[-1].mean((2, 3)), strength, places], -1))
-        begun = near = None
+        window_middles = window_heat = None
         if self.closer is not None:
             x, y = places.chunk(2, -1)
             at = torch.stack([x[:, self.nearer], y[:, self.nearer]], -1).detach()
             if self.closer.training:
                 at = at + REFINER_JITTER * torch.randn_like(at)
-            begun = self.closer.begin(at, picture.shape[-1])
-            moved, near = self.closer(picture, features, begun)
-            # Put in by a matrix, which every runtime knows.
-            kept = 1.0 - self.put.sum(0)
-            places = torch.cat([x * kept + moved[..., 0] @ self.put, y * kept + moved[..., 1] @ self.put], -1)
-        return EmbeddingOutput(torch.cat([places, what, instrument_coordinates(places)], -1), heat, begun, near)
+            window_middles = self.closer.begin(at, picture.shape[-1])
+            refined, window_heat = self.closer(picture, features, window_middles)
+            # The refined points are inserted by a matrix product, which every runtime supports.
+            retained = 1.0 - self.put.sum(0)
+            places = torch.cat(
+                [x * retained + refined[..., 0] @ self.put, y * retained + refined[..., 1] @ self.put], -1
+            )
+        return EmbeddingOutput(
+            torch.cat([places, what, instrument_coordinates(places)], -1), heat, window_middles, window_heat
+        )
 
 
 def soft_argmax(heat: Tensor) -> Tensor:
     """Expected positions of points (spatial soft-argmax): heat [B, P, h, w] -> [B, 2 P], all x then all y, in -1..1."""
     batch, points, rows, columns = heat.shape
-    shaped = heat.flatten(2).softmax(-1).view(batch, points, rows, columns)
+    probabilities = heat.flatten(2).softmax(-1).view(batch, points, rows, columns)
     grid_x = (torch.arange(columns, device=heat.device) + 0.5) * (2.0 / columns) - 1.0
     grid_y = (torch.arange(rows, device=heat.device) + 0.5) * (2.0 / rows) - 1.0
-    return torch.cat([(shaped.sum(2) * grid_x).sum(-1), (shaped.sum(3) * grid_y).sum(-1)], -1)
+    return torch.cat([(probabilities.sum(2) * grid_x).sum(-1), (probabilities.sum(3) * grid_y).sum(-1)], -1)
 
 
 def instrument_coordinates(places: Tensor) -> Tensor:
-    """Where the points `PLAYED` lie to the instrument: places [B, 2 P], all x then all y -> [B, RELATIONS].
+    """`PLAYING_POINTS` in the instrument's coordinates: places [B, 2 P], all x then all y -> [B, RELATIONS].
 
-    Along it, 0 where the lowest pitch is played and 1 where the highest is, and across it in the same measure; then the
-    cosine and the sine of the angle from the instrument to the line from the frog to the right tip.
+    For each point, its place along the instrument (0 at the lowest pitch, 1 at the highest) and its place across it in
+    the same unit; then the cosine and the sine of the angle from the instrument to the line from frog to right tip.
     """
     x, y = places.chunk(2, -1)
     at = {name: torch.stack([x[:, index], y[:, index]], -1) for index, name in enumerate(POINTS)}
@@ -178,7 +183,7 @@ def instrument_coordinates(places: Tensor) -> Tensor:
     across = torch.stack([-axis[:, 1], axis[:, 0]], -1)
     square = axis.square().sum(-1).clamp_min(1e-4)
     out = []
-    for name in PLAYED:
+    for name in PLAYING_POINTS:
         way = at[name] - at["low_end"]
         out += [(way * axis).sum(-1) / square, (way * across).sum(-1) / square]
     bow = at["right_tip"] - at["frog"]

@@ -1,8 +1,8 @@
 """Pre-trained visual front-ends, through Transformers or an ONNX file, with the interface of the shipped network.
 
-The backbone's features are kept as a map, so that half of the embedding can say where things are, as the shipped
-network's does; only the reading of the map is trained. A bundle holds the backbone's weights too, under its own hash:
-nothing is downloaded when it performs.
+The backbone's features are used as a map, so that half of the embedding is positions, as in the shipped network. Only
+the layers that read the map are trained. A bundle holds the backbone's weights too, under its own hash: nothing is
+downloaded in a show.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from models.sizes import Sizes
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding, soft_argmax
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and spread of ImageNet's pictures, RGB: what all of these were trained with."""
+"""Mean and standard deviation of ImageNet's pictures, RGB: all of these front-ends were trained with them."""
 
 
 class FrontEnd(NamedTuple):
-    """Where a front-end comes from, and the side in pixels of the square pictures it is given."""
+    """A front-end's repository, and the side in pixels of its square input pictures."""
 
     repository: str
     side: int
@@ -45,12 +45,12 @@ class FrontEndConfig(Sizes):
 
     Attributes:
         front_end: a key of `FRONT_ENDS`, or "onnx".
-        backbone: the configuration that Transformers makes the backbone from, or a graph; see `OnnxGraph`.
-        side: of the square pictures that the backbone is given.
-        points: places that are read from the map.
+        backbone: the configuration from which Transformers builds the backbone, or a graph; see `OnnxGraph`.
+        side: of the backbone's square input pictures, in pixels.
+        points: how many places are read from the map.
         dim: of the embedding.
-        mean, spread: of the pictures that the backbone was trained with, red, green and blue, 0 to 1.
-        bgr: it takes blue first.
+        mean, spread: mean and standard deviation of the backbone's training pictures, red, green and blue, 0 to 1.
+        bgr: whether the backbone takes blue first.
     """
 
     front_end: str
@@ -64,7 +64,7 @@ class FrontEndConfig(Sizes):
 
 
 class PretrainedEmbedding(nn.Module):
-    """A frame to an embedding through a pre-trained backbone, which stays as it is; no memory, no latency.
+    """A frame to an embedding through a frozen pre-trained backbone; no memory, no latency.
 
     Args:
         config: the sizes.
@@ -91,7 +91,7 @@ class PretrainedEmbedding(nn.Module):
         self.what = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.dim - 2 * config.points))
 
     def train(self, mode: bool = True) -> PretrainedEmbedding:
-        """Only the reading is ever trained: the backbone's statistics stay too."""
+        """Set the mode of the reading layers; the backbone stays in evaluation mode, its statistics unchanged."""
         super().train(mode)
         self.backbone.eval()
         return self
@@ -105,12 +105,12 @@ class PretrainedEmbedding(nn.Module):
         with torch.no_grad():
             x = (x - self.mean) / self.spread
             x = x.flip(1) if self.config.bgr else x
-            seen = _map_of(self.backbone(x) if self._graph else self.backbone(pixel_values=x).last_hidden_state)
-        return torch.cat([soft_argmax(self.heat(seen)), self.what(seen.mean((2, 3)))], -1)
+            feature_map = _map_of(self.backbone(x) if self._graph else self.backbone(pixel_values=x).last_hidden_state)
+        return torch.cat([soft_argmax(self.heat(feature_map)), self.what(feature_map.mean((2, 3)))], -1)
 
 
-def pretrained(name: str, source: Path | None = None) -> PretrainedEmbedding:
-    """A front-end with its published weights, its reading untrained.
+def load_pretrained(name: str, source: Path | None = None) -> PretrainedEmbedding:
+    """A front-end with its published weights and untrained reading layers.
 
     Args:
         name: a key of `FRONT_ENDS`.
@@ -122,23 +122,23 @@ def pretrained(name: str, source: Path | None = None) -> PretrainedEmbedding:
     if name not in FRONT_ENDS:
         raise ValueError(f"--front-end {name}: unknown; use one of small, {', '.join(FRONT_ENDS)}, onnx")
     library = _transformers()
-    known = FRONT_ENDS[name]
+    front_end = FRONT_ENDS[name]
     try:
-        backbone = library.AutoModel.from_pretrained(str(source or known.repository), use_safetensors=True)
+        backbone = library.AutoModel.from_pretrained(str(source or front_end.repository), use_safetensors=True)
     except (OSError, ValueError) as error:
         line = " ".join(str(error).split())[:160]
         raise ValueError(
             f"--front-end {name}: its weights cannot be read ({line}); "
             "download them, and name their folder with --front-end-weights"
         ) from error
-    config = FrontEndConfig(name, backbone.config.to_diff_dict(), known.side)
+    config = FrontEndConfig(name, backbone.config.to_diff_dict(), front_end.side)
     embedding = PretrainedEmbedding(config)
     embedding.backbone.load_state_dict(backbone.state_dict())
     return embedding
 
 
 def _map_of(features: Tensor) -> Tensor:
-    """A backbone's last features as a map: [B, C, h, w], or tokens [B, 1 + n * n, C] of which the last are the grid."""
+    """A backbone's last features as a map [B, C, h, w]; of tokens [B, 1 + n * n, C] the last n * n are the grid."""
     if features.ndim == 4:
         return features
     side = int((features.shape[1]) ** 0.5)

@@ -211,7 +211,7 @@ def stack_examples(
             columns["embedding"].append(clips.embedding[row, start])
             columns["embedding_now"].append(clips.embedding[row, tick])
             body, _ = pose.listen(clips.audio[row][None].float(), pose.init_state(1))
-            points = pose.seen_from(body[0, tick][:, None], clips.embedding[row, start].float())
+            points = pose.project(body[0, tick][:, None], clips.embedding[row, start].float())
             columns["points"].append(points.as_one()[:, 0].half())
             columns["weight"].append(torch.ones(len(tick)))
             columns["displacement"].append(torch.full((len(tick), len(POINTS), 2), torch.nan, dtype=torch.float16))

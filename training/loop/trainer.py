@@ -28,7 +28,7 @@ class NetworkTrainer(ABC, Generic[Network]):
 
     Args:
         schedule: gives the learning rate.
-        model: the network; `averaged` makes another one from its `config`.
+        model: the network; `averaged_model` makes another one from its `config`.
         device: where to compute; None for one process.
         salt: separates this training's random numbers from those of others.
     """
@@ -63,7 +63,7 @@ class NetworkTrainer(ABC, Generic[Network]):
         self.step += 1
         return {"loss": float(loss.detach())}
 
-    def averaged(self) -> Network:
+    def averaged_model(self) -> Network:
         """The network with the moving average of its weights, in evaluation mode."""
         network_class: Any = type(self.model)
         model: Network = network_class(self.model.config).to(self.device.device)

@@ -180,7 +180,7 @@ class AnimatorTraining(NetworkTrainer[Animator]):
             `still`: the error of no motion at all; `likeliest`: of the most likely field; `drawn`: of a field sampled
                 at half the spread; `speed`: mean speed of that field over the true one.
         """
-        model = self.averaged()
+        model = self.averaged_model()
         rng = np.random.default_rng(1)
         rows: dict[str, list[float]] = {name: [] for name in ("loss", "still", "likeliest", "drawn", "speed")}
         for _ in range(8):

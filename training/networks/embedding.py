@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.vision.embedding import POINTS, REFINED_POINTS, VisualEmbedding
-from models.vision.pretrained_embeddings import FRONT_ENDS, PretrainedEmbedding, pretrained
+from models.vision.pretrained_embeddings import FRONT_ENDS, PretrainedEmbedding, load_pretrained
 from performers.kinds import KINDS, MELODIC, PITCH_RANGE
 from performers.performer import LABEL_NAMES, SyntheticPerformer
 from streaming.vision.frame_features import VIEW_SIDE, fit_square
@@ -363,7 +363,7 @@ def front_end_of(name: str, weights: Path | None) -> PretrainedEmbedding:
         ValueError: when it cannot be had.
     """
     if name != "onnx":
-        return pretrained(name, weights)
+        return load_pretrained(name, weights)
     from training.adopt.onnx_front_end import from_onnx
 
     return from_onnx(weights)

@@ -191,7 +191,7 @@ class PainterTraining(NetworkTrainer[Painter]):
 
         `gain_db_paired` is the gain in dB over the prior image on pairs of views.
         """
-        model = self.averaged()
+        model = self.averaged_model()
         found = errors_of(model, self._held, seed=1)
         if self._held_pairs is not None:
             found["gain_db_paired"] = errors_of(model, self._held_pairs, seed=1)["gain_db"]

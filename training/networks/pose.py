@@ -163,13 +163,13 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
         # What hears strokes stays as it is from here on, also after an interruption.
         model.network.strokes.requires_grad_(False)
         audio, _ = model.network.listen(clips.audio, model.network.init_state(len(clips.audio)))
-        estimate = model.network.seen_from(audio, clips.still)
+        estimate = model.network.project(audio, clips.still)
         unlikely = (model.network.loss(estimate, clips.places) * clips.later).sum() / self.recipe.batch
         return unlikely + model.body_error(audio, players.body.to(where))
 
     def test(self) -> dict[str, float]:
         """`relative_error` on held-out clips, and on as many training clips."""
-        pose = self.averaged().network
+        pose = self.averaged_model().network
         taught = self._train.rows(slice(len(self.held.audio)))
         return {"missed_of_held": relative_error(pose, self.held), "missed_of_taught": relative_error(pose, taught)}
 
@@ -203,7 +203,7 @@ def predict_points(pose: PoseEstimator, audio: Tensor, embeddings: Tensor, ticks
     for some in torch.arange(len(audio)).split(100):
         body, _ = pose.listen(audio[some].float(), pose.init_state(len(some)))
         body = body[torch.arange(len(some))[:, None], ticks[some].long()]
-        estimate = [pose.seen_from(body, still.float()).as_one() for still in embeddings[some].unbind(1)]
+        estimate = [pose.project(body, still.float()).as_one() for still in embeddings[some].unbind(1)]
         parts.append(torch.stack(estimate, 1).half())
     return torch.cat(parts)
 

@@ -33,7 +33,7 @@ def test_the_program_computes_the_tick_and_has_no_double_precision(network: str)
     inputs = {spec.name: torch.from_numpy(np.asarray(example_input(spec, rng, 7))) for spec in tick.inputs}
     with torch.no_grad():
         want = tick(*inputs.values(), *state)
-        ready = tick.prepared(inputs)
+        ready = tick.prepare(inputs)
         got = program.module()(*(ready[spec.name] for spec in tick.single().inputs), *state)
     for mine, theirs in zip(got, want, strict=True):
         assert mine.dtype == theirs.dtype

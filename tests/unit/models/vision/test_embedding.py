@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.vision.embedding import (
-    PLAYED,
+    PLAYING_POINTS,
     POINTS,
     REFINED_POINTS,
     RELATIONS,
@@ -70,7 +70,7 @@ def test_a_hand_half_way_along_is_half_way_along() -> None:
     points[:, POINTS.index("frog")] = low
     said = told(points)[0]
     assert said.shape == (RELATIONS,)
-    along = {name: said[2 * index : 2 * index + 2].tolist() for index, name in enumerate(PLAYED)}
+    along = {name: said[2 * index : 2 * index + 2].tolist() for index, name in enumerate(PLAYING_POINTS)}
     assert along["left_tip"] == pytest.approx([0.5, 0.0], abs=1e-6)
     assert along["right_tip"] == pytest.approx([1.0, 0.0], abs=1e-6)
     assert said[-2:].tolist() == pytest.approx([1.0, 0.0], abs=1e-6), "the bow lies along it"

@@ -15,7 +15,7 @@ from engines.runtimes.torch_runtime import make_tick
 from export.onnx import to_onnx
 from export.parity import TOLERANCE, compare_runners
 from models.vision.embedding import SIDE, soft_argmax
-from models.vision.pretrained_embeddings import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, pretrained
+from models.vision.pretrained_embeddings import FRONT_ENDS, FrontEndConfig, PretrainedEmbedding, load_pretrained
 from training.bundling import load_network, write_network
 
 transformers = pytest.importorskip("transformers")
@@ -62,7 +62,7 @@ def images(count: int = 2, side: int = 128) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", sorted(FRONT_ENDS))
 def test_by_name_it_gives_what_the_shipped_network_gives(name: str, tmp_path: Path) -> None:
-    network = pretrained(name, published(name, tmp_path)).eval()
+    network = load_pretrained(name, published(name, tmp_path)).eval()
     assert network.config.front_end == name
     with torch.no_grad():
         embedding = network(images())
@@ -74,7 +74,7 @@ def test_by_name_it_gives_what_the_shipped_network_gives(name: str, tmp_path: Pa
 
 
 def test_only_the_reading_learns(tmp_path: Path) -> None:
-    network = pretrained("resnet-18", published("resnet-18", tmp_path)).train()
+    network = load_pretrained("resnet-18", published("resnet-18", tmp_path)).train()
     before = {name: value.clone() for name, value in network.backbone.state_dict().items()}
     network(images()).sum().backward()
     assert all(parameter.grad is None for parameter in network.backbone.parameters())
@@ -83,7 +83,7 @@ def test_only_the_reading_learns(tmp_path: Path) -> None:
 
 
 def test_a_bundle_holds_all_of_it_and_says_its_name(tmp_path: Path) -> None:
-    network = pretrained("dinov2-small", published("dinov2-small", tmp_path / "hub")).eval()
+    network = load_pretrained("dinov2-small", published("dinov2-small", tmp_path / "hub")).eval()
     write_network(tmp_path / "bundle", "embedding", network, {"command": "none"})
     again = load_network(tmp_path / "bundle", "embedding")
     assert isinstance(again, PretrainedEmbedding)
@@ -100,7 +100,7 @@ def test_a_pickle_an_unknown_name_and_an_empty_folder_are_one_line(tmp_path: Pat
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     for name, source in (("resnet-18", folder), ("resnet-18", tmp_path / "none"), ("resnet-19", folder)):
         with pytest.raises(ValueError, match="--front-end") as caught:
-            pretrained(name, source)
+            load_pretrained(name, source)
         assert "\n" not in str(caught.value)
 
 
