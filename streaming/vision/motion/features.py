@@ -71,6 +71,8 @@ GUESSED_MEAN, LEAST_MEAN = 0.015, 0.0003
 """The same for the mean speed."""
 MOVING_SHARE = 0.15
 """A cell moves when it is faster than this share of the scale."""
+UNCERTAIN_SHARE = 0.25
+"""Velocities are lessened by this share of the camera's speed: so much of it the correction may leave."""
 REPEATED_LEVELS = 0.5
 """Two views that differ nowhere by more grey levels than this are one frame, delivered twice."""
 MAX_RECENT = 8
@@ -239,9 +241,15 @@ class MotionFeatureExtractor:
                 weights = shown if weights is None else weights * shown
         change = small_change_weights(previous, frame.current)
         flow *= change if weights is None else change * weights
+        if not np.isfinite(flow.sum()):
+            flow = np.nan_to_num(flow, nan=0.0, posinf=0.0, neginf=0.0)
         scale = np.float32(1.0 / (VIEW_SIDE * interval_s))
         velocity = np.stack([_pool(plane, self._cells) for plane in flow]) * scale
-        return velocity, shake.size_px / (VIEW_SIDE * interval_s)
+        camera_speed = shake.size_px / (VIEW_SIDE * interval_s)
+        if shake.moves:
+            uncertain = np.float32(UNCERTAIN_SHARE * camera_speed)
+            velocity *= np.maximum(0.0, 1.0 - uncertain / np.maximum(np.hypot(*velocity), 1e-6))
+        return velocity, camera_speed
 
     def _assemble(self, velocity: Cells, interval_s: float, camera_speed: float) -> Cells:
         loss, gain = self._losses.step(velocity, interval_s)

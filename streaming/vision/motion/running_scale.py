@@ -16,7 +16,13 @@ QUANTILE = 0.85
 PRIOR_S = 0.15
 """Weight of the first guess, in seconds of motion."""
 FULL_SHARE = 0.3
-"""Motion of this share of the scale counts in full, less motion with the square of its share."""
+"""Motion of this share of the scale counts in full, less motion with the square of its share: who trembles while
+waiting does not change the scale."""
+SURE_S = 1.5
+"""Until so many seconds of motion are known, small motion counts too, the more the less is known: fast at the start."""
+STILL_MEMORY_S = 20.0
+"""Seconds of stillness after which what is known weighs 1/e, while the scale stays: the next performer may be
+another."""
 
 
 class RunningScale:
@@ -56,9 +62,12 @@ class RunningScale:
 
     def observe(self, value: float, interval_s: float) -> float:
         """Take in how much has moved during an interval; returns the scale."""
-        share = min(1.0, value / (FULL_SHARE * self._value)) ** 2
-        duration = interval_s * share
-        if value > 0.25 * self._least and duration > 0.0:
+        known_s = float(self._mass.sum())
+        if value < self._least:
+            self._mass *= max(math.exp(-interval_s / STILL_MEMORY_S), min(1.0, PRIOR_S / known_s))
+        else:
+            share = min(1.0, value / (FULL_SHARE * self._value)) ** 2
+            duration = interval_s * max(share, 1.0 - known_s / SURE_S)
             place = min(max((math.log2(value) - self._low) * BINS_PER_OCTAVE, 0.0), self._mass.size - 1.001)
             index, part = int(place), place % 1.0
             self._mass *= math.exp(-duration / MEMORY_S)

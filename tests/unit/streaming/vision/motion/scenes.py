@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from streaming.vision.motion.features import MotionFeatureExtractor, MotionFrame
 Place = Callable[[float], tuple[float, float]]
 
 
+@functools.lru_cache(maxsize=8)
 def texture(side: int, seed: int, contrast: float = 40.0) -> NDArray[np.float32]:
     """A random texture of several octaves around mid grey: float32 [side, side]."""
     rng = np.random.default_rng(seed)

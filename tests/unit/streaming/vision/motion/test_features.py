@@ -149,6 +149,14 @@ def test_what_is_to_come_changes_nothing() -> None:
     assert np.array_equal(np.stack([extractor.step(frame) for frame in frames[:15] + spoilt])[:15], before)
 
 
+def test_a_flow_that_is_no_number_leaves_no_trace() -> None:
+    frames = list(frames_of(Scene(strokes()), times_at(30.0, 1.0)))
+    extractor = MotionFeatureExtractor()
+    for index, frame in enumerate(frames):
+        flow = np.full((2, 256, 256), np.nan, np.float32) if index == 12 else frame.flow
+        assert np.isfinite(extractor.step(frame._replace(flow=flow))).all()
+
+
 def test_a_cut_is_no_motion_and_the_scale_stays() -> None:
     frames = list(frames_of(Scene(strokes()), times_at(30.0, 2.0)))
     extractor = MotionFeatureExtractor()

@@ -15,7 +15,7 @@ def play(scale: RunningScale, size: float, seconds: float, rate_hz: float = 25.0
     return scale.value
 
 
-@pytest.mark.parametrize("size", [0.1, 0.5, 3.0])
+@pytest.mark.parametrize("size", [0.05, 0.1, 0.5, 3.0])
 def test_it_finds_the_size_of_motion_within_seconds(size: float) -> None:
     assert play(RunningScale(0.5, 0.03), size, 5.0) == pytest.approx(size, rel=0.25)
 
@@ -33,6 +33,14 @@ def test_stillness_and_idle_trembling_leave_it() -> None:
     assert scale.value == before
     play(scale, 0.02, 20.0)
     assert scale.value > 0.9 * before
+
+
+def test_after_long_stillness_a_smaller_performer_is_soon_known() -> None:
+    scale = RunningScale(0.5, 0.03)
+    play(scale, 2.0, 6.0)
+    for _ in range(25 * 40):
+        scale.observe(0.0, 0.04)
+    assert play(scale, 0.2, 6.0) == pytest.approx(0.2, rel=0.3)
 
 
 def test_one_burst_moves_it_little() -> None:
