@@ -37,14 +37,19 @@ class MotionReader:
         flow_engine: network "flow" of the engine contract.
         embedding_engine: network "embedding".
         gate: weight the flow with `change_weights`.
-
-    Attributes:
-        extractor: makes the motion features; holds the sensitivity and the scale.
+        extractor: makes the motion features, and holds the sensitivity and the scale; None for the usual one.
     """
 
-    def __init__(self, flow_engine: Engine, embedding_engine: Engine, *, gate: bool = True) -> None:
+    def __init__(
+        self,
+        flow_engine: Engine,
+        embedding_engine: Engine,
+        *,
+        gate: bool = True,
+        extractor: MotionFeatureExtractor | None = None,
+    ) -> None:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
-        self.extractor = MotionFeatureExtractor()
+        self.extractor = extractor or MotionFeatureExtractor()
         self._takes_colour = bool(flow_engine.spec.config.get("colour"))
         self.reset()
 
