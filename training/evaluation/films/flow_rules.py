@@ -12,13 +12,11 @@ from streaming.vision.motion.onset_rule import onset_strength
 from training.measures.average_precision import Peaks, find_peaks
 
 SCALE_S = 2.0
-"""Time constant of the deceleration's running mean."""
-LEAST_SCALE = 0.002
-"""Smallest running mean that is divided by, in frame sides per second."""
-DECELERATION_THRESHOLDS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+"""Time constant of the running mean by which decelerations are divided."""
+LEAST_SCALE, LEAST_FEATURE_SCALE = 0.002, 0.02
+"""Smallest running mean that is divided by: of flow in frame sides per second, and of the motion features."""
+THRESHOLDS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 """What may be chosen as the least deceleration of an onset, over its running mean; below lies nearly every peak."""
-FEATURE_THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)
-"""The same for the motion features' largest loss of downward velocity, over the performer's running scale."""
 TICK_PEAK_DISTANCE_S = 0.05
 
 
@@ -38,11 +36,23 @@ def speed_peaks(speed: NDArray[np.float16]) -> Peaks:
     return find_peaks(speed.astype(np.float64).mean((1, 2)), 1 / TICKS_PER_SECOND, TICK_PEAK_DISTANCE_S)
 
 
+def over_running_mean(curve: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """A curve over its own running mean: exponential, causal, of `SCALE_S`, with the tick itself.
+
+    Args:
+        curve: one value a tick, float64 [T], none negative.
+        least: added to the mean.
+    """
+    keep = np.exp(-1.0 / (SCALE_S * TICKS_PER_SECOND))
+    weight = 1.0 - keep ** np.arange(1, curve.size + 1)
+    return np.asarray(curve / (lfilter([1.0 - keep], [1.0, -keep], curve) / weight + least), np.float64)
+
+
 def deceleration(flow: NDArray[np.float16]) -> NDArray[np.float64]:
     """The largest loss of downward flow from tick to tick in any cell, over its running mean: float64 [T].
 
     A cell's loss is how much less it moves downward than a tick before, in frame sides per second; what moves upward
-    counts as not moving downward. The running mean is exponential, causal, of `SCALE_S`, and includes the tick itself.
+    counts as not moving downward.
 
     Args:
         flow: float16 [T, 2, 16, 16], the second plane downward.
@@ -50,10 +60,7 @@ def deceleration(flow: NDArray[np.float16]) -> NDArray[np.float64]:
     down = np.maximum(flow[:, 1].astype(np.float64), 0.0)
     loss = np.zeros(len(down))
     loss[1:] = np.maximum(down[:-1] - down[1:], 0.0).max((1, 2))
-    keep = np.exp(-1.0 / (SCALE_S * TICKS_PER_SECOND))
-    weight = 1.0 - keep ** np.arange(1, loss.size + 1)
-    scale = lfilter([1.0 - keep], [1.0, -keep], loss) / weight
-    return np.asarray(loss / (scale + LEAST_SCALE), np.float64)
+    return over_running_mean(loss, LEAST_SCALE)
 
 
 def deceleration_peaks(flow: NDArray[np.float16]) -> Peaks:
@@ -64,8 +71,11 @@ def deceleration_peaks(flow: NDArray[np.float16]) -> Peaks:
 def feature_peaks(features: NDArray[np.float16]) -> Peaks:
     """The deceleration rule on the live motion features, which follow cells of 8 pixels and take the shake out.
 
+    They are over a scale of their own, which has a floor: where little moves their peaks are small, and are divided by
+    their running mean once more.
+
     Args:
         features: float16 [T, 26]; see `streaming.vision.motion.features.NAMES`.
     """
-    strength = onset_strength(features).astype(np.float64)
+    strength = over_running_mean(onset_strength(features).astype(np.float64), LEAST_FEATURE_SCALE)
     return find_peaks(strength, 1 / TICKS_PER_SECOND, TICK_PEAK_DISTANCE_S)

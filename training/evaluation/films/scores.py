@@ -11,8 +11,7 @@ from scipy.ndimage import median_filter
 
 from streaming.conventions import TICKS_PER_SECOND
 from training.evaluation.films.flow_rules import (
-    DECELERATION_THRESHOLDS,
-    FEATURE_THRESHOLDS,
+    THRESHOLDS,
     deceleration_peaks,
     feature_peaks,
     speed_peaks,
@@ -32,10 +31,8 @@ LOUDNESS_REACH = 5
 """Loudness is compared at shifts of up to 5 ticks of 40 ms: 200 ms, as onsets are."""
 MUSIC, FLOW_PEAKS, DECELERATION, FEATURES = "music", "flow_peaks", "deceleration", "motion_features"
 RULES = (FLOW_PEAKS, DECELERATION, FEATURES)
-THRESHOLDS = {DECELERATION: DECELERATION_THRESHOLDS, FEATURES: FEATURE_THRESHOLDS}
-"""What may be chosen, for the rules that have a threshold."""
-USUAL_THRESHOLD = {DECELERATION: DECELERATION_THRESHOLDS.index(1.0), FEATURES: FEATURE_THRESHOLDS.index(0.4)}
-"""The number of a rule's threshold where there is no other film to choose it on."""
+USUAL_THRESHOLD = THRESHOLDS.index(1.0)
+"""The number of a rule's threshold where there is no other film to choose it on: the running mean itself."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def score_film(film: FilmResponse, early_s: float = 0.0) -> FilmScores:
         FLOW_PEAKS: score_method(one.onsets, [one.rule], speed_peaks(film.speed), seconds),
     }
     for rule, peaks in ((DECELERATION, deceleration_peaks(film.flow)), (FEATURES, feature_peaks(film.features))):
-        estimates = [peaks.above(least) for least in THRESHOLDS[rule]]
+        estimates = [peaks.above(least) for least in THRESHOLDS]
         methods[rule] = score_method(one.onsets, estimates, peaks, seconds)
     reference, level = level_db(one.reference), level_db(one.music)
     if ticks := round(early_s * TICKS_PER_SECOND):
@@ -164,7 +161,7 @@ def other_films_threshold(films: list[FilmScores], which: int, rule: str) -> int
         [score.value for score in film.methods[rule].fitted] for number, film in enumerate(films) if number != which
     ]
     known = [table for table in tables if not np.isnan(table).any()]
-    return int(np.argmax(np.mean(known, axis=0))) if known else USUAL_THRESHOLD[rule]
+    return int(np.argmax(np.mean(known, axis=0))) if known else USUAL_THRESHOLD
 
 
 def with_thresholds(films: list[FilmScores]) -> list[FilmScores]:
@@ -172,9 +169,9 @@ def with_thresholds(films: list[FilmScores]) -> list[FilmScores]:
     out = []
     for number, film in enumerate(films):
         described, methods = dict(film.film), dict(film.methods)
-        for rule, thresholds in THRESHOLDS.items():
+        for rule in (DECELERATION, FEATURES):
             found, chosen = film.methods[rule], other_films_threshold(films, number, rule)
-            described[f"{rule}_threshold"] = thresholds[chosen]
+            described[f"{rule}_threshold"] = THRESHOLDS[chosen]
             methods[rule] = MethodScores((found.unshifted[chosen],), (found.fitted[chosen],), found.average_precision)
         out.append(replace(film, film=described, methods=methods))
     return out

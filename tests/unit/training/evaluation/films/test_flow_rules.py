@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.films.flow_rules import deceleration, deceleration_peaks, flow_peaks, speed_peaks
+from streaming.conventions import MOTION_FEATURES
+from streaming.vision.motion.features import INDEX
+from training.evaluation.films.flow_rules import (
+    deceleration,
+    deceleration_peaks,
+    feature_peaks,
+    flow_peaks,
+    speed_peaks,
+)
 from training.measures.onsets import match_onsets
 
 TICKS = 250
@@ -66,3 +74,10 @@ def test_the_flow_peak_rule_answers_the_fastest_moment() -> None:
         speed[strike - 2 : strike + 3] = np.array([0.1, 0.4, 0.9, 0.4, 0.1])[:, None, None]
     assert flow_peaks(speed) == pytest.approx(STRIKES / 25)
     assert speed_peaks(speed).times_s == pytest.approx(STRIKES / 25)
+
+
+def test_the_rule_on_features_reads_the_loss_of_downward_velocity_however_small() -> None:
+    features = np.zeros((TICKS, MOTION_FEATURES), np.float16)
+    features[STRIKES, INDEX["loss_max_down"]] = 0.08
+    features[STRIKES + 7, INDEX["loss_max_up"]] = 5.0
+    assert feature_peaks(features).above(1.0) == pytest.approx(STRIKES / 25)

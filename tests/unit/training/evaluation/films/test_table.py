@@ -9,12 +9,12 @@ import pytest
 
 from streaming.conventions import MOTION_FEATURES, SAMPLE_RATE
 from streaming.vision.motion.features import INDEX
-from training.evaluation.films.flow_rules import flow_peaks
+from training.evaluation.films.flow_rules import THRESHOLDS, flow_peaks
 from training.evaluation.films.groups import FilmGroups
 from training.evaluation.films.scores import (
     DECELERATION,
+    FEATURES,
     RULES,
-    THRESHOLDS,
     FilmResponse,
     FilmScores,
     other_films_threshold,
@@ -115,12 +115,12 @@ def test_groups_hold_their_films_only(scored: tuple[list[FilmScores], list[FilmS
 
 def test_a_films_threshold_is_chosen_on_other_films_only(scored: tuple[list[FilmScores], list[FilmScores]]) -> None:
     films = scored[0]
-    for rule, thresholds in THRESHOLDS.items():
+    for rule in (DECELERATION, FEATURES):
         values = np.array([[score.value for score in one.methods[rule].fitted] for one in films])
         for which in range(len(films)):
             others = np.delete(values, which, axis=0).mean(0)
             assert other_films_threshold(films, which, rule) == int(np.argmax(others))
-        assert 0 < other_films_threshold(films[:1], 0, rule) < len(thresholds)
+        assert THRESHOLDS[other_films_threshold(films[:1], 0, rule)] == 1.0
 
 
 def test_anticipation_is_scored_against_the_performance_moved_earlier() -> None:
