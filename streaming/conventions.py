@@ -20,6 +20,6 @@ WARP_CELLS = 64
 """Cells along each side of the warp map: a square in whose middle the picture lies."""
 EMBEDDING_DIM = 128
 MOTION_FEATURES = 26
-"""Length of the motion features of a frame; `streaming.vision.motion.features.NAMES` names each."""
+"""Length of the motion features of a frame; `streaming.vision.motion.feature_names.NAMES` names each."""
 STILL_SIDE = 128
 """Side of the square, in pixels, in which the animator and the painter see a prior image."""

@@ -41,7 +41,7 @@ class Motion(Message, kw_only=True):
     flow: float32 [2, 16, 16], mean velocity (x right, y down) of each grid cell in frame sides per second, where the
     frame was fitted into a square; speed: float32 [16, 16], mean absolute velocity of each cell in the same unit;
     embedding: float32 [128]; interval_ms: time between the two frames. features: float32 [26], what tells when
-    something is struck, see `streaming.vision.motion.features.NAMES`.
+    something is struck, see `streaming.vision.motion.feature_names.NAMES`.
     """
 
     flow: np.ndarray

@@ -17,6 +17,7 @@ from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
+from streaming.vision.motion.feature_names import INDEX
 
 ANTICIPATIONS_S = CONTROLS["anticipation"].stops()
 """The look-aheads in seconds that the translator is trained with."""
@@ -195,8 +196,10 @@ class TokensStage:
 
 
 def _stillness(still: Motion, motion: Motion) -> Motion:
-    """A motion without its flow: only its embedding."""
-    return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding)
+    """A motion without its flow: only its embedding and the scale of its motion."""
+    features = still.features.copy()
+    features[INDEX["scale"]] = motion.features[INDEX["scale"]]
+    return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding, features=features)
 
 
 def _voice(name: str, spec: EngineSpec) -> int:

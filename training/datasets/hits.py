@@ -45,7 +45,7 @@ class HitsClips:
     Attributes:
         seed: int64 [N].
         flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; features: float16 [N, T, F], see
-            `streaming.vision.motion.features.NAMES`; age_s: float32 [N, T], of the newest frame.
+            `streaming.vision.motion.feature_names.NAMES`; age_s: float32 [N, T], of the newest frame.
         contact_s: float32 [N, H], when the tip touches, in seconds; NaN behind the last hit.
         limb_stop_s: float32 [N, H], when the visible limb stops.
         strength: float32 [N, H], 0..1. visible: bool [N, H], whether the contact lies in the frame.

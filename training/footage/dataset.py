@@ -52,7 +52,7 @@ class Item:
             after the start of tick t.
         sound: float32 [1280 T], -1..1, mono, 32 kHz.
         media: the normalized video; its first frame is tick 0.
-        features: float16 [T, 26], see `streaming.vision.motion.features.NAMES`; None in data sets that were prepared
+        features: float16 [T, 26], see `streaming.vision.motion.feature_names.NAMES`; None in data sets that were made
             before there were any.
     """
 

@@ -58,7 +58,7 @@ class Clip:
     Attributes:
         seed, kind: what was drawn.
         flow: float16 [T, 2, 16, 16]; speed: float16 [T, 16, 16]; embedding: float16 [T, 128]; age_s: float32 [T].
-        features: float16 [T, 26], see `streaming.vision.motion.features.NAMES`.
+        features: float16 [T, 26], see `streaming.vision.motion.feature_names.NAMES`.
         sound: float32 [T * 1280].
     """
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
-from streaming.vision.motion.features import INDEX, MotionFeatureExtractor
+from streaming.vision.motion.feature_names import INDEX
+from streaming.vision.motion.features import MotionFeatureExtractor
 
 MIN_MOVING_S = 0.5
 """Seconds of motion that a calibration needs."""
@@ -62,7 +63,7 @@ class Calibration:
             return
         if self._begun_s is None:
             self._begun_s = self._last_s = time_s
-        if features[INDEX["stillness"]] == 0.0:
+        if features[INDEX["activity"]] == 1.0:
             self._moving_s += max(0.0, time_s - self._last_s)
         self._last_s = time_s
         if time_s - self._begun_s < self._seconds:

@@ -24,42 +24,17 @@ from streaming.vision.motion.camera_shake import (
     measure_gain,
     measure_texture,
 )
+from streaming.vision.motion.feature_names import LARGEST
 from streaming.vision.motion.running_scale import RunningScale
-from streaming.vision.motion.velocity_loss import DIRECTIONS, WINDOW_S, VelocityLoss, by_direction
+from streaming.vision.motion.velocity_loss import WINDOW_S, VelocityLoss, by_direction
 
 Cells = NDArray[np.float32]
 
-NAMES = (
-    *(f"loss_max_{direction}" for direction in DIRECTIONS),
-    *(f"loss_sum_{direction}" for direction in DIRECTIONS),
-    *(f"gain_max_{direction}" for direction in DIRECTIONS),
-    *(f"speed_max_{direction}" for direction in DIRECTIONS),
-    *(f"speed_sum_{direction}" for direction in DIRECTIONS),
-    "speed_max",
-    "speed_sum",
-    "moving",
-    "camera_speed",
-    "scale",
-    "stillness",
-)
-"""The entries of a vector of features, in order; `MOTION_FEATURES` of them.
-
-loss_max, gain_max, speed_max: largest loss and gain of velocity in a direction, and largest velocity in it, of any
-cell, as multiples of the scale of the largest speed; losses and gains are held for a tick. loss_sum, speed_sum: means
-over all cells, as multiples of the scale of the mean speed. speed_max, speed_sum without a direction: of the absolute
-velocity. moving: how many cells move, as a multiple of how many usually do. camera_speed: the camera's own motion in
-view sides per second, not scaled. scale: a quarter of log2 of the scale of the largest speed in sides per second.
-stillness: 0 while something moves, and 1 - exp(-t) after t seconds without motion. All are 0 to `LARGEST`, but for
-scale (-1.5 to 1.5) and stillness (0 to 1).
-"""
-INDEX = {name: index for index, name in enumerate(NAMES)}
 HELD = 12
 """So many of the first entries, the losses and gains, are the largest of the last `HOLD_S`."""
 HOLD_S = 0.0399
 """Just under a tick: each loss is in the newest frame of exactly one tick or two, whatever the frame rate. Without it,
 one of six frames at 30 fps, and with it one of six hits, would never be seen by a tick."""
-LARGEST = 8.0
-"""No feature is larger."""
 CELLS = 32
 MEASURED_SIDE = 128
 """Side in pixels at which the flow is corrected and weighted."""
@@ -75,6 +50,8 @@ UNCERTAIN_SHARE = 0.25
 """Velocities are lessened by this share of the camera's speed: so much of it the correction may leave."""
 REPEATED_LEVELS = 0.5
 """Two views that differ nowhere by more grey levels than this are one frame, delivered twice."""
+LONG_STILL_S = 10.0
+"""Seconds after which more stillness makes no difference."""
 MAX_RECENT = 8
 """At most so many frames are held: 200 a second."""
 MAX_INTERVAL_S = 0.5
@@ -141,7 +118,7 @@ class MotionFeatureExtractor:
         self._mean_scale.reset()
         self._time_s = -math.inf
         self._repeated = False
-        self._still_s = 10.0
+        self._still_s = LONG_STILL_S
         self._recent: tuple[tuple[float, Cells], ...] = ()
         self._features = self._assemble_rest()
 
@@ -194,7 +171,7 @@ class MotionFeatureExtractor:
         self._mean_scale.restore(state.mean_scale)
 
     def step(self, frame: MotionFrame) -> Cells:
-        """The features of the next frame: float32 [MOTION_FEATURES]; see `NAMES`.
+        """The features of the next frame: float32 [MOTION_FEATURES]; see `feature_names.NAMES`.
 
         A frame that repeats the one before has its features, once; its time is added to the next interval. A second
         repetition means that nothing moves.
@@ -259,7 +236,7 @@ class MotionFeatureExtractor:
         top_scale = self._speed_scale.observe(fastest, interval_s)
         mean_scale = self._mean_scale.observe(mean, interval_s)
         quiet = fastest < max(LEAST_SPEED, MOVING_SHARE * top_scale)
-        self._still_s = min(self._still_s + interval_s, 10.0) if quiet else 0.0
+        self._still_s = min(self._still_s + interval_s, LONG_STILL_S) if quiet else 0.0
         usual = mean_scale / top_scale
         parts = by_direction(velocity)
         by_max = self.sensitivity / top_scale
@@ -283,9 +260,9 @@ class MotionFeatureExtractor:
         return np.concatenate([np.zeros(MOTION_FEATURES - 2), self._standing()]).astype(np.float32)
 
     def _standing(self) -> list[float]:
-        """Scale and stillness, as features."""
+        """Scale and activity, as features."""
         scale = min(max(math.log2(self._speed_scale.value) / 4.0, -1.5), 1.5)
-        return [scale, 1.0 - math.exp(-self._still_s)]
+        return [scale, math.exp(-self._still_s) if self._still_s < LONG_STILL_S else 0.0]
 
     def _content(self, shape: tuple[int, int], side: int) -> NDArray[np.bool_]:
         """Which cells of the square view show the picture: bool [side, side]."""

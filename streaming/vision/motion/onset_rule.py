@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.vision.motion.features import INDEX
+from streaming.vision.motion.feature_names import INDEX
 
 
 def onset_strength(features: NDArray[np.floating]) -> NDArray[np.float32]:

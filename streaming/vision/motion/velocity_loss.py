@@ -15,7 +15,6 @@ Cells = NDArray[np.float32]
 
 WINDOW_S = 0.052
 """How long particles are followed, in seconds: one frame at up to 30 fps, three at 60 fps."""
-DIRECTIONS = ("down", "up", "left", "right")
 
 
 def by_direction(velocity: Cells) -> Cells:

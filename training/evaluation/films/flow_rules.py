@@ -75,7 +75,7 @@ def feature_peaks(features: NDArray[np.float16]) -> Peaks:
     their running mean once more.
 
     Args:
-        features: float16 [T, 26]; see `streaming.vision.motion.features.NAMES`.
+        features: float16 [T, 26]; see `streaming.vision.motion.feature_names.NAMES`.
     """
     strength = over_running_mean(onset_strength(features).astype(np.float64), LEAST_FEATURE_SCALE)
     return find_peaks(strength, 1 / TICKS_PER_SECOND, TICK_PEAK_DISTANCE_S)

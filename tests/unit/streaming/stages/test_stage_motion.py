@@ -20,7 +20,7 @@ from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.frame_features import VIEW_SIDE
 from streaming.vision.motion.calibration import NOT_TAKEN
-from streaming.vision.motion.features import INDEX
+from streaming.vision.motion.feature_names import INDEX
 
 MS = 1_000_000
 

@@ -11,7 +11,7 @@ from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
-from streaming.vision.motion.features import INDEX
+from streaming.vision.motion.feature_names import INDEX
 from training.measures.onsets import detect_onsets
 from training.synthesis.recordings import TEST_SEED, performer_of, read_motion, sound_of, watch
 

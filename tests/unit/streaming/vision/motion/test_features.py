@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from streaming.conventions import MOTION_FEATURES
-from streaming.vision.motion.features import INDEX, LARGEST, NAMES, MotionFeatureExtractor
+from streaming.vision.motion.feature_names import INDEX, LARGEST, NAMES
+from streaming.vision.motion.features import MotionFeatureExtractor
 from streaming.vision.motion.onset_rule import onset_strength
 from tests.unit.streaming.vision.motion.scenes import Scene, features_of, frames_of, strokes, times_at
 
@@ -39,7 +40,7 @@ def test_every_entry_has_a_name_and_keeps_to_its_range() -> None:
     assert (np.delete(features, signed, 1) >= 0.0).all()
     assert (features <= LARGEST).all()
     assert (np.abs(features[:, signed]) <= 1.5).all()
-    assert (features[:, INDEX["stillness"]] <= 1.0).all()
+    assert (features[:, INDEX["activity"]] <= 1.0).all()
 
 
 def test_a_square_that_stops_loses_downward_speed_when_it_stops() -> None:
@@ -57,7 +58,7 @@ def test_a_square_that_stops_loses_downward_speed_when_it_stops() -> None:
 def test_stillness_gives_zeros(noise: float, most: float) -> None:
     features = features_of(Scene(noise=noise), times_at(25.0, 1.2))
     assert features[:, : INDEX["scale"]].max() <= most
-    assert (features[:, INDEX["stillness"]] > 0.99).all()
+    assert (features[:, INDEX["activity"]] < 0.001).all()
 
 
 @pytest.mark.parametrize("rate_hz", [15.0, 25.0, 50.0])
@@ -175,7 +176,7 @@ def test_sensitivity_multiplies_what_is_scaled() -> None:
     one, two = (np.stack([extractor.step(frame) for frame in frames]) for extractor in (usual, twice))
     for name in ("loss_max_down", "loss_sum_down", "gain_max_up", "speed_max", "speed_sum"):
         assert np.allclose(two[:, INDEX[name]], np.minimum(2.0 * one[:, INDEX[name]], LARGEST), atol=1e-5), name
-    for name in ("scale", "stillness", "camera_speed"):
+    for name in ("scale", "activity", "camera_speed"):
         assert np.array_equal(one[:, INDEX[name]], two[:, INDEX[name]]), name
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streaming.conventions import MOTION_FEATURES, SAMPLE_RATE
-from streaming.vision.motion.features import INDEX
+from streaming.vision.motion.feature_names import INDEX
 from training.evaluation.films.flow_rules import THRESHOLDS, flow_peaks
 from training.evaluation.films.groups import FilmGroups
 from training.evaluation.films.scores import (
