@@ -131,7 +131,7 @@ def runners(tick: TickModule) -> dict[str, Runner]:
     return found
 
 
-def time_runners(
+def time_codec_runners(
     compared: dict[str, Runner], ticks: list[dict[str, NDArray[Any]]], reset: Callable[[int], bool]
 ) -> tuple[dict[str, list[float]], dict[str, list[NDArray[Any]]]]:
     """Run the runners in turn.
@@ -178,12 +178,12 @@ def compare(codec: TokenCodec, ticks: int) -> list[str]:
     def begins(number: int) -> bool:
         return number % length == 0
 
-    durations, outputs = time_runners(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
+    durations, outputs = time_codec_runners(runners(encoder), [{"pcm": pcm} for pcm in played[:ticks]], begins)
     frames = outputs["torch fp32"]
     for name, times in durations.items():
         share = float(np.mean([np.mean(a != b) for a, b in zip(outputs[name], frames, strict=True)]))
         lines.append(_line("encoder", name, times, f"{100 * share:.1f}% of tokens differ"))
-    durations, outputs = time_runners(runners(decoder), [{"frames": frames} for frames in frames], begins)
+    durations, outputs = time_codec_runners(runners(decoder), [{"frames": frames} for frames in frames], begins)
     late = -(-decoder.latency_samples // (2 * hop))
     numbers = [number for number in range(ticks) if number % length >= late]
     want = [outputs["torch fp32"][number] for number in numbers]

@@ -80,7 +80,7 @@ def variants(*, rounded: bool, compiled: bool = False) -> Iterator[Variant]:
             yield Variant("onnxruntime", "fp16", provider)
     if rounded:
         yield Variant("onnxruntime", "int8", CPU)
-    if gpu and machine.installed("torch_tensorrt"):
+    if gpu and machine.is_installed("torch_tensorrt"):
         for precision in PRECISIONS["tensorrt"]:
             yield Variant("tensorrt", precision)
 
@@ -120,7 +120,7 @@ def open_runner(network: str, folder: Path, variant: Variant, data: bytes) -> Ru
     return PlanRunner(tick, PlanTick(tick.single(), plan, json.loads(names), place), place)
 
 
-def time_runners(
+def time_variants(
     network: str,
     folder: Path,
     runners: dict[Variant, Runner],
@@ -231,7 +231,7 @@ def _measure_network(network: str, folder: Path, cache: Path, seconds: float, co
             rows[variant]["failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
             continue
         rows[variant]["memory_mb"] = memory_growth_in_child(network, folder, variant, file)
-    for variant, step in time_runners(network, folder, runners, seconds).items():
+    for variant, step in time_variants(network, folder, runners, seconds).items():
         rows[variant]["step_ms"] = step
     return list(rows.values())
 

@@ -1,7 +1,7 @@
-"""What was built on this machine for a runtime: files with a manifest each, used only where all of it matches.
+"""The artifacts built on this machine for a runtime: files with a manifest each, used only if the manifest matches.
 
-`artifacts/<network>.<runtime>.json` says of `<network>.onnx` or `<network>.plan` from which weights and code it was
-built, by what, for which GPU, in which precision, how far it is from torch and how long a tick takes beside torch.
+`artifacts/<network>.<runtime>.json` describes `<network>.onnx` or `<network>.plan`: the weights and the code it was
+built from, the versions, the GPU, the precision, its distance from torch, and the time of a tick beside torch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engines.bundles import (
 )
 
 SCHEMA = 2
-"""Of an artifact's manifest."""
+"""Schema of an artifact's manifest."""
 ARTIFACT_RUNTIMES = ("onnxruntime", "tensorrt")
 """The runtimes that need an artifact."""
 PRECISIONS = {
@@ -30,9 +30,9 @@ PRECISIONS = {
     "tensorrt": ("fp32", "fp16", "bf16"),
     "torch": ("fp32", "fp16", "bf16"),
 }
-"""Runtime -> what a network can be had in. Torch needs no file: its manifest says how it is to be run."""
+"""Runtime -> the precisions it supports. Torch needs no file: its manifest holds how to run the network."""
 MACHINE_BOUND = ("tensorrt", "torch")
-"""The runtimes whose artifacts are of one version and one GPU's architecture; an ONNX file is of none."""
+"""The runtimes whose artifacts depend on a version and a GPU's architecture; an ONNX file depends on neither."""
 SUFFIX = {"onnxruntime": ".onnx", "tensorrt": ".plan"}
 
 
@@ -42,7 +42,7 @@ def manifest_of(folder: Path, runtime: str, network: str) -> Path:
 
 
 def read_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
-    """What an artifact's manifest says, believed or not; None where there is none that can be read."""
+    """An artifact's manifest, unchecked; None if there is none that can be read."""
     try:
         entry = json.loads(manifest_of(folder, runtime, network).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -60,9 +60,9 @@ def source_of(folder: Path, network: str) -> str:
 
 
 def why_stale(folder: Path, runtime: str, network: str) -> str:
-    """Why a network must be built (again) for a runtime, in a few words; "" where what is there can be used.
+    """Why a network must be built (again) for a runtime, in a few words; "" if its artifact can be used.
 
-    Whether the file is the one that was built (its hash) is seen by whoever reads it; see `why_rebuilt`.
+    The file's hash is not checked here but when the file is read; see `why_rebuilt`.
 
     Raises:
         InvalidBundleError: when the bundle cannot be read.
@@ -80,18 +80,18 @@ def why_stale(folder: Path, runtime: str, network: str) -> str:
 
 def _why_other_machine(entry: dict[str, Any], runtime: str) -> str:
     """Why an artifact that is bound to a machine belongs to another one, or ""."""
-    found, here = str(entry.get("versions", {}).get(runtime)), machine.version(runtime)
-    if here and found != here:
-        return f"it was built by {runtime} {found}, here is {here}"
-    board, built = machine.gpu(), entry.get("gpu") or {}
+    artifact_version, here = str(entry.get("versions", {}).get(runtime)), machine.version(runtime)
+    if here and artifact_version != here:
+        return f"it was built by {runtime} {artifact_version}, here is {here}"
+    board, artifact_gpu = machine.gpu(), entry.get("gpu") or {}
     architecture = board.architecture if board else None
-    if built.get("architecture") != architecture:
-        return f"it was built for {built.get('name', 'no GPU')}, here is {board.name if board else 'none'}"
+    if artifact_gpu.get("architecture") != architecture:
+        return f"it was built for {artifact_gpu.get('name', 'no GPU')}, here is {board.name if board else 'none'}"
     return ""
 
 
 def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
-    """What is known of an artifact that can be used; None where there is none, it is stale or its building failed.
+    """The manifest of an artifact that can be used; None if there is none, it is stale or its build failed.
 
     Raises:
         InvalidBundleError: when the bundle cannot be read.
@@ -103,23 +103,23 @@ def artifact_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] |
 
 
 def why_failed(folder: Path, runtime: str, network: str) -> str:
-    """Why a network could not be built for a runtime, with these weights and code and here; "" if it could."""
+    """Why the build of a network failed for a runtime with the present weights, code and machine; else ""."""
     entry = read_entry(folder, runtime, network)
-    failed = "" if entry is None else str(entry.get("failed", ""))
-    return "" if not failed or why_stale(folder, runtime, network) else failed
+    reason = "" if entry is None else str(entry.get("failed", ""))
+    return "" if not reason or why_stale(folder, runtime, network) else reason
 
 
 def read_artifact(folder: Path, entry: dict[str, Any], runtime: str) -> bytes:
     """An artifact's bytes.
 
     Raises:
-        InvalidBundleError: when they are not those that were built.
+        InvalidBundleError: when their hash is not the manifest's.
     """
     return read_file(artifacts_of(folder), entry, rebuild_hint(folder, runtime))
 
 
 def rebuild_hint(folder: Path, runtime: str) -> str:
-    """What to do about an artifact that is of no use."""
+    """How to rebuild an artifact that cannot be used."""
     return f"build it again: python -m export {folder} --backend {runtime}"
 
 
@@ -128,13 +128,13 @@ def why_rebuilt(folder: Path, runtime: str, precision: str | None = None) -> dic
 
     Args:
         folder: the bundle's.
-        runtime: whose artifacts.
-        precision: that the artifacts must have, where the network can be built in it; None for any.
+        runtime: the one whose artifacts are checked.
+        precision: the one that artifacts must have, if the network can be built in it; None for any.
 
     Raises:
         InvalidBundleError: when the bundle's manifest cannot be read.
     """
-    found = {}
+    reasons = {}
     for network in learned_networks(folder):
         reason = why_stale(folder, runtime, network)
         entry = read_entry(folder, runtime, network) or {}
@@ -143,8 +143,8 @@ def why_rebuilt(folder: Path, runtime: str, precision: str | None = None) -> dic
         if not reason and precision is not None and precision not in (entry.get("precision"), entry.get("asked")):
             reason = f"it was built in {entry.get('precision')}"
         if reason:
-            found[network] = reason
-    return found
+            reasons[network] = reason
+    return reasons
 
 
 def _why_refused(folder: Path, entry: dict[str, Any], runtime: str) -> str:
@@ -158,7 +158,7 @@ def _why_refused(folder: Path, entry: dict[str, Any], runtime: str) -> str:
 
 
 def measured_share(entry: dict[str, Any]) -> float | None:
-    """How long an artifact's tick takes beside torch's (1: as long), None where this machine has not measured it."""
+    """The time of an artifact's tick as a share of torch's; None if this machine has not measured it."""
     step, board = entry.get("step_ms") or {}, machine.gpu()
     here = {"cpu": machine.cpu(), "gpu": board.architecture if board else None}
     if entry.get("measured_on") != here or not step.get("torch"):

@@ -1,7 +1,7 @@
 """A bundle on disk: a folder with a manifest, and files that are used only if their hash is the manifest's.
 
-`manifest.json` names each network's weights (safetensors), each with its SHA-256; what was built from them on this
-machine is `engines.artifacts`' concern. Nothing else is read, and nothing outside the folder.
+`manifest.json` names each network's weights (safetensors), each with its SHA-256. `engines.artifacts` handles the files
+built from them on this machine. Nothing else is read, and nothing outside the folder.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from engines.networks import NETWORKS, all_weights
 
 SCHEMA = 1
 EXPORT_VERSION = 4
-"""Counts up whenever the networks' code makes of the same weights another function; older artifacts are stale."""
+"""Raised whenever the networks' code computes something else from the same weights; older artifacts are stale."""
 BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
-"""Where the shipped bundles are, a folder each."""
+"""The folder of the shipped bundles, one subfolder each."""
 SUFFIXES = (".safetensors", ".onnx", ".plan")
 MAX_FILE_BYTES = 2_000_000_000
 
@@ -34,13 +34,15 @@ def find_bundle(name: str) -> Path:
     """The folder of a shipped bundle's name, or of a path.
 
     Raises:
-        InvalidBundleError: when there is none.
+        InvalidBundleError: when there is no such bundle.
     """
     for folder in (Path(name), BUNDLES / name):
         if (folder / "manifest.json").is_file():
             return folder
-    shipped = ", ".join(sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))) or "none"
-    raise InvalidBundleError("no bundle here (no manifest.json)", name, f"name a folder or a shipped bundle: {shipped}")
+    bundle_names = ", ".join(sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))) or "none"
+    raise InvalidBundleError(
+        "no bundle here (no manifest.json)", name, f"name a folder or a shipped bundle: {bundle_names}"
+    )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -54,8 +56,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidBundleError(f"the manifest cannot be read ({error})", path, "restore the bundle") from error
-    right = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
-    if not right or not isinstance(manifest.get("networks"), dict):
+    is_valid = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
+    if not is_valid or not isinstance(manifest.get("networks"), dict):
         raise InvalidBundleError(f"not a manifest of schema {SCHEMA}", path, "use a bundle made for this version")
     return manifest
 
@@ -66,7 +68,7 @@ def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> byte
     Args:
         folder: the bundle.
         entry: a manifest's entry with `file` and `sha256`.
-        fix: what to do about a file that is not right.
+        fix: the remedy to name in an error.
 
     Raises:
         InvalidBundleError: for a path outside the bundle, another kind of file, one that cannot be read, a wrong hash.
@@ -97,36 +99,36 @@ def verified_files(folder: Path, entry: dict[str, Any], fix: str = "restore the 
     Args:
         folder: the bundle.
         entry: a manifest's entry with `files`, each with `file` and `sha256`.
-        fix: what to do about a file that is not right.
+        fix: the remedy to name in an error.
 
     Raises:
         InvalidBundleError: for a path outside the bundle, another kind of file, one that cannot be read, a wrong hash.
     """
-    found = []
-    for one in entry.get("files", ()):
-        path = folder / str(one.get("file", ""))
+    paths = []
+    for item in entry.get("files", ()):
+        path = folder / str(item.get("file", ""))
         if path.suffix not in (*SUFFIXES, ".json") or not path.resolve().is_relative_to(folder.resolve()):
-            raise InvalidBundleError(f"{one.get('file')!r} is no file that a bundle may have", folder, fix)
+            raise InvalidBundleError(f"{item.get('file')!r} is no file that a bundle may have", folder, fix)
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, fix) from error
-        if digest != one.get("sha256"):
+        if digest != item.get("sha256"):
             raise InvalidBundleError(
                 "the hash does not match the manifest", path, f"the file was changed or damaged: {fix}"
             )
-        found.append(path)
-    if not found:
+        paths.append(path)
+    if not paths:
         raise InvalidBundleError("the manifest names no files of it", folder, fix)
-    return found
+    return paths
 
 
 def network_entry(folder: Path, network: str) -> dict[str, Any]:
-    """What the manifest says of a network's weights.
+    """The manifest's entry of a network's weights.
 
     Raises:
-        InvalidBundleError: when the bundle lacks it.
+        InvalidBundleError: when the bundle has none.
     """
     entry = read_manifest(folder)["networks"].get(network)
     if not isinstance(entry, dict):
@@ -135,7 +137,7 @@ def network_entry(folder: Path, network: str) -> dict[str, Any]:
 
 
 def identity(entry: dict[str, Any]) -> str:
-    """What others are trained with when they are trained with this network: its hash, or of the part they depend on."""
+    """The hash that networks trained with this one record: its own, or that of the part they use."""
     return str(entry.get("identity", entry.get("sha256", "")))
 
 
@@ -143,14 +145,14 @@ def verify_together(folder: Path, network: str) -> None:
     """Refuse a network that was trained with another codec or front-end than the bundle has.
 
     Raises:
-        InvalidBundleError: then; a network that does not say what it was trained with passes.
+        InvalidBundleError: when a recorded hash differs; a network without recorded hashes passes.
     """
     own = weights_of(folder, network)
-    for other, wanted in network_entry(folder, own).get("trained_with", {}).items():
-        found = identity(network_entry(folder, other))
-        if found != wanted:
+    for other, expected in network_entry(folder, own).get("trained_with", {}).items():
+        actual = identity(network_entry(folder, other))
+        if actual != expected:
             raise InvalidBundleError(
-                f"its {own} was trained with another {other} ({wanted[:12]} is not {found[:12]})",
+                f"its {own} was trained with another {other} ({expected[:12]} is not {actual[:12]})",
                 folder,
                 f"restore the {other}, or train the {own} again: "
                 f"python -m training.train {all_weights()[own].command_name} --out {folder}",
@@ -158,7 +160,7 @@ def verify_together(folder: Path, network: str) -> None:
 
 
 def learned_networks(folder: Path) -> list[str]:
-    """The rows of `engines.networks.NETWORKS` whose weights a bundle has; none that it has ready-made.
+    """The rows of `engines.networks.NETWORKS` whose weights a bundle has, without ready-made ones.
 
     Raises:
         InvalidBundleError: when its manifest cannot be read.
@@ -168,10 +170,10 @@ def learned_networks(folder: Path) -> list[str]:
 
 
 def weights_of(folder: Path, network: str) -> str:
-    """The name that a learned network's weights have in a bundle: of several, the first that it has.
+    """The name of a learned network's weights in a bundle: of several names, the first that the bundle has.
 
     Raises:
-        InvalidBundleError: when its manifest cannot be read, or nothing is learned of this network.
+        InvalidBundleError: when its manifest cannot be read, or this network has no weights.
     """
     names = [weights.name for weights in NETWORKS[network].weights] if network in NETWORKS else []
     if not names:
@@ -181,5 +183,5 @@ def weights_of(folder: Path, network: str) -> str:
 
 
 def artifacts_of(folder: Path) -> Path:
-    """Where the files built from a bundle's weights are; they can be made again at any time."""
+    """The folder of the files built from a bundle's weights; they can be rebuilt at any time."""
     return folder / "artifacts"

@@ -17,7 +17,7 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine is.
+    """An engine's description.
 
     Attributes:
         network: a row of `engines.networks.NETWORKS`.
@@ -26,7 +26,7 @@ class EngineSpec:
         precision: "fp32", "fp16", "bf16" or "int8".
         latency_samples: how many samples the output lags the input (0 for a causal network).
         config: the network's own configuration.
-        why: why this runtime was taken, in a few words.
+        why: why this runtime was chosen, in a few words.
     """
 
     network: str
@@ -47,4 +47,4 @@ class Engine(Protocol):
         """Advance by one tick; names and shapes are those of the network's row in `engines.networks`."""
 
     def reset(self) -> None:
-        """Forget everything heard and seen so far."""
+        """Return to the initial state."""

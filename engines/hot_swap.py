@@ -25,11 +25,11 @@ class LoadedRunner:
 
 
 class HotSwap:
-    """Runs a network's ticks; between two ticks another runner may take over, and the state is handed to it.
+    """Runs a network's ticks; between two ticks another runner may take over together with the state.
 
     Args:
-        first: the runner that begins.
-        others: opens the fallbacks, the best first; whoever opens them reports why one cannot be used.
+        first: the runner to start with.
+        others: opens the fallbacks, the best first; the iterator itself reports why one cannot be used.
         tell: takes one line for the user.
     """
 
@@ -82,23 +82,23 @@ class HotSwap:
         """Check now and then, in a thread, for a better runner, and let it take over.
 
         Args:
-            better: opens one that is better than what a spec says, None while there is none; and whether one may still
-                come.
-            calm: called first in that thread, and so before the threads that a runner computes with are made. A stage's
-                real-time priority is for its ticks; such a runner has the usual one until the stage is started again.
+            better: takes the present spec; gives a better runner, None if there is none yet, and whether to go on
+                checking.
+            calm: called first in that thread, before a runner creates its own threads. A stage's real-time priority is
+                for its ticks: the new runner has ordinary priority until the stage is started again.
         """
         threading.Thread(target=_watch_loop, args=(weakref.ref(self), better, calm), daemon=True).start()
 
     @property
     def spec(self) -> EngineSpec:
-        """What runs the ticks now."""
+        """The spec of the present runner."""
         return self._now.spec
 
     def _take_over(self, successor: LoadedRunner, why: str) -> None:
         try:
             successor.runner.load(self._now.runner.state())
         except EngineError:
-            successor.runner.reset()  # what the one before remembered is lost with it
+            successor.runner.reset()  # the failed runner's state is lost
         self._now = successor
         spec = successor.spec
         self._tell(f"{spec.network}: {spec.runtime} on {spec.device} {why}")
@@ -106,27 +106,27 @@ class HotSwap:
 
 
 def _watch_loop(
-    standby: weakref.ref[HotSwap],
+    reference: weakref.ref[HotSwap],
     better: Callable[[EngineSpec], tuple[LoadedRunner | None, bool]],
     calm: Callable[[], None],
 ) -> None:
     calm()
     pause = threading.Event()
     while not pause.wait(CHECK_INTERVAL_S):
-        present = standby()
-        if present is None:
+        swap = reference()
+        if swap is None:
             return
         try:
-            found, more = better(present.spec)
-            if found is not None:
-                warm_up(found.runner)
+            runner, more = better(swap.spec)
+            if runner is not None:
+                warm_up(runner.runner)
         except EngineError:
-            return  # who opens an engine the next time is told
-        if found is not None:
-            present.offer(found)
+            return  # the next `open_engine` reports the reason
+        if runner is not None:
+            swap.offer(runner)
         if not more:
             return
-        del present, found
+        del swap, runner
 
 
 def warm_up(runner: Runner) -> None:
@@ -137,7 +137,7 @@ def warm_up(runner: Runner) -> None:
     """
     nothing = runner.blank()
     if "temperature" in nothing:
-        nothing["temperature"][...] = 1.0  # it is divided by
+        nothing["temperature"][...] = 1.0  # a divisor
     for _ in range(WARM_UP_TICKS):
         runner.run(nothing)
     runner.reset()

@@ -1,4 +1,4 @@
-"""What this machine computes with: its GPU, driver and runtimes, found without importing a runtime."""
+"""This machine's GPU, driver, processor and runtimes, found without importing a runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime-gpu", "onnxruntime"),
     "tensorrt": ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"),
 }
-"""Runtime -> the distributions that bring it, the first that is installed counts."""
+"""Runtime -> the distributions that contain it; the first installed one counts."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Gpu:
 
 
 def has_gpu() -> bool:
-    """Whether an NVIDIA GPU is here."""
+    """Whether this machine has an NVIDIA GPU."""
     return any(Path("/proc/driver/nvidia/gpus").glob("*")) or Path("/dev/nvidia0").exists()
 
 
 @functools.cache
 def gpu() -> Gpu | None:
-    """The first GPU, as nvidia-smi tells; None without one."""
+    """The first GPU that nvidia-smi lists; None without one."""
     program = shutil.which("nvidia-smi")
     if program is None or not has_gpu():
         return None
     query = [program, "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
+        result = subprocess.run(query, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    fields = [field.strip() for field in (done.stdout.strip().splitlines() or [""])[0].split(",")]
+    fields = [field.strip() for field in (result.stdout.strip().splitlines() or [""])[0].split(",")]
     return Gpu(fields[0], f"sm_{fields[1].replace('.', '')}", fields[2]) if len(fields) == 3 else None
 
 
@@ -59,7 +59,7 @@ def cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
     """Whether a package can be imported, without doing so."""
     return importlib.util.find_spec(package) is not None
 

@@ -1,4 +1,4 @@
-"""What a row of the table of networks says: ports with shapes, weights with builder and trainer, cost, direction."""
+"""The types of a row of the table of networks: ports with shapes, weights with builder and trainer, cost, direction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Port:
         name: its keyword in `Engine.step`.
         shape: its dimensions; () for a number.
         dtype: numpy's name of its element type; "frames" for int16 codes or float32 log-mel, see `frame_dtype`.
-        meaning: what it is, with unit and range.
+        meaning: a description with unit and range.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Weights:
         name: the key, and the name of the safetensors file.
         build: makes the module from its configuration in the manifest.
         trainer: its `training.trainer_spec.Trainer`.
-        command: what `python -m training.train` calls it; "" for `name`.
+        command: its name on the command line of `python -m training.train`; "" for `name`.
         trained_with: the other weights that it is only valid with; their hashes are recorded, and verified on opening.
     """
 
@@ -62,13 +62,13 @@ class Weights:
 
     @property
     def command_name(self) -> str:
-        """What the command line of `training.train` calls it."""
+        """Its name on the command line of `training.train`."""
         return self.command or self.name
 
 
 @dataclass(frozen=True)
 class ReadyMade:
-    """A published network that a bundle holds as its authors made it: nothing is exported from it.
+    """A published network that a bundle holds in its authors' own format: nothing is exported from it.
 
     Attributes:
         name: its key in the manifest's `networks`.
@@ -92,17 +92,17 @@ class Network:
     """One row: a network as the show runs it, one step a tick.
 
     Attributes:
-        name: what `open_engine` and the artifacts call it.
+        name: its name for `open_engine` and for the artifacts.
         direction: "video-to-music", "music-to-video" or "both": the shows that run it.
-        takes: what one step takes.
-        gives: what one step gives.
-        weights: whose module it runs; of several, the first that the bundle has.
+        takes: the inputs of one step.
+        gives: the outputs of one step.
+        weights: the weights it runs; of several, the first that the bundle has.
         tick: the module of one step, built around the weights' module.
         engine: the class that turns named arrays into the tick module's tensors and back.
         cost: how expensive a step is.
         optional: whether a show can go on without it.
-        int8: whether a file in 8-bit integers is as good; see `export.int8`.
-        ready_made: the published network that may take its place.
+        int8: whether an 8-bit file is accurate enough; see `export.int8`.
+        ready_made: the published network that may replace it.
     """
 
     name: str
@@ -139,17 +139,17 @@ def frame_dtype(config: Mapping[str, Any]) -> str:
     return "float32" if config.get("mel_dim") else "int16"
 
 
-def resolve(dotted: str) -> Any:
-    """Import what a row names: "package.module:attribute" or "package.module:Class.attribute".
+def resolve(name_path: str) -> Any:
+    """Import the target of a dotted name: "package.module:attribute" or "package.module:Class.attribute".
 
     Raises:
         ImportError: when there is no such module or attribute; the text names both.
     """
-    module, _, path = dotted.partition(":")
-    found: Any = importlib.import_module(module)
+    module, _, path = name_path.partition(":")
+    target: Any = importlib.import_module(module)
     for name in path.split("."):
         try:
-            found = getattr(found, name)
+            target = getattr(target, name)
         except AttributeError as error:
             raise ImportError(f"{module} has no {path}, which the table of networks names") from error
-    return found
+    return target

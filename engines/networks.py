@@ -1,8 +1,8 @@
-"""The table of networks: a network is one row of `NETWORKS`, and whatever lists networks derives from it.
+"""The table of networks: a network is one row of `NETWORKS`, and every list of networks derives from it.
 
 To add a network, write its module and tick (`models/`), its engine, its trainer (`training/networks/`), and one row
-here. Modules, engines and trainers are dotted names ("package.module:attribute"), imported by whoever needs them:
-reading the table imports no ML framework, and only the runtimes that run on torch import `models`.
+here. Modules, engines and trainers are dotted names ("package.module:attribute") that are imported on use: reading the
+table imports no ML framework, and only the runtimes that run on torch import `models`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ ROWS = (
         name="embedding",
         direction="both",
         takes=(Port("image", (EMBEDDING_SIDE, EMBEDDING_SIDE, 3), "uint8", "a camera frame or a still, BGR"),),
-        gives=(Port("embedding", ("dim",), "float32", "points x then y, -1 to 1, then what is shown"),),
+        gives=(Port("embedding", ("dim",), "float32", "points x then y, -1 to 1, then the content"),),
         weights=(EMBEDDING,),
         tick="models.tick_modules:EmbeddingTick",
         engine="engines.tick_engines:EmbeddingEngine",
@@ -96,7 +96,7 @@ ROWS = (
             Port("embedding", ("embedding_dim",), "float32", "of the newest frame"),
             Port("age_s", (), "float", "seconds from that frame's capture to the tick"),
         ),
-        gives=(Port("latent", ("dim",), "float32", "what is seen at the tick, in the coordinated space"),),
+        gives=(Port("latent", ("dim",), "float32", "the tick's video latent, in the coordinated space"),),
         weights=(LATENT,),
         tick="models.tick_modules:SightTick",
         engine="engines.tick_engines:SightEngine",
@@ -105,7 +105,7 @@ ROWS = (
         name="hearing",
         direction="music-to-video",
         takes=(FRAMES,),
-        gives=(Port("latent", ("dim",), "float32", "what is heard at the tick, comparable with what is seen"),),
+        gives=(Port("latent", ("dim",), "float32", "the tick's audio latent, comparable with video latents"),),
         weights=(LATENT,),
         tick="models.tick_modules:HearingTick",
         engine="engines.tick_engines:HearingEngine",
@@ -114,12 +114,12 @@ ROWS = (
         name="translator",
         direction="video-to-music",
         takes=(
-            Port("latent", ("sight_dim",), "float32", "what is seen"),
-            Port("age_s", (), "float", "how old that is at the tick, in seconds"),
+            Port("latent", ("sight_dim",), "float32", "the video latent"),
+            Port("age_s", (), "float", "its age at the tick, in seconds"),
             Port("time_s", (), "float", "the tick's time, in seconds"),
             Port("temperature", (), "float", "of sampling; above 0, 1 is as trained"),
-            Port("anticipation_s", (), "float", "for how much later the sound is asked, in seconds"),
-            Port("guidance", (), "float", "how much what is seen counts; 1 is as trained"),
+            Port("anticipation_s", (), "float", "how much later the sound will be heard, in seconds"),
+            Port("guidance", (), "float", "the weight of the video; 1 is as trained"),
             Port("voice", (), "int", "0 for as trained, else the number of an instrument"),
         ),
         gives=(FRAMES,),
@@ -152,7 +152,7 @@ ROWS = (
         name="still",
         direction="music-to-video",
         takes=(Port("still", ("side", "side", 3), "uint8", "a prior image, BGR"),),
-        gives=(Port("shown", ("shown", "grid", "grid"), "float32", "what in it could move"),),
+        gives=(Port("shown", ("shown", "grid", "grid"), "float32", "features of what could move"),),
         weights=(ANIMATOR,),
         tick="models.tick_modules:StillTick",
         engine="engines.tick_engines:StillEngine",
@@ -162,7 +162,7 @@ ROWS = (
         name="animator",
         direction="music-to-video",
         takes=(
-            Port("latent", ("latent_dim",), "float32", "what is heard"),
+            Port("latent", ("latent_dim",), "float32", "the audio latent"),
             Port("time_s", (), "float", "the tick's time, in seconds"),
             Port("shown", ("shown", "grid", "grid"), "float32", "as the network `still` gives it"),
             WHERE,
@@ -180,10 +180,10 @@ ROWS = (
         name="pose",
         direction="music-to-video",
         takes=(
-            Port("latent", ("latent_dim",), "float32", "what is heard"),
+            Port("latent", ("latent_dim",), "float32", "the audio latent"),
             Port("seen", ("seen_dim",), "float32", "the embedding of the prior image"),
         ),
-        gives=(Port("said", (NUM_POINTS, 3), "float32", "where the player's points are: x, y, -1 to 1, and spread"),),
+        gives=(Port("said", (NUM_POINTS, 3), "float32", "the player's points: x, y, -1 to 1, and spread"),),
         weights=(POSE,),
         tick="models.tick_modules:PoseTick",
         engine="engines.tick_engines:PoseEngine",
@@ -193,18 +193,18 @@ ROWS = (
         name="painter",
         direction="music-to-video",
         takes=(
-            Port("warped", ("side", "side", 3), "uint8", "the moved picture, BGR"),
+            Port("warped", ("side", "side", 3), "uint8", "the warped picture, BGR"),
             Port("prior", ("side", "side", 3), "uint8", "the prior image, BGR"),
             WHERE,
             FLOW,
-            Port("heard", ("latent_dim",), "float32", "the latent of what is heard"),
-            Port("imagination", (), "float", "0 repairs, 1 paints anew"),
-            Port("chance", (), "float", "0 to 1: how far sampling has led what is moved"),
+            Port("heard", ("latent_dim",), "float32", "the audio latent"),
+            Port("imagination", (), "float", "0 repairs, 1 repaints"),
+            Port("chance", (), "float", "0 to 1: the share of sampling in the motion"),
             Port("seen", ("seen_dim",), "float32", "the embedding of the prior image"),
             Port("said", (NUM_POINTS, 3), "float32", "as the network `pose` gives it"),
             Port("noise", (3, "side", "side"), "float32", "spread 1; another shape where `config` has `noise`"),
         ),
-        gives=(Port("change", ("side", "side", 3), "float32", "what is added to the moved picture, in 0..255"),),
+        gives=(Port("change", ("side", "side", 3), "float32", "the change to add to the warped picture, in 0..255"),),
         weights=(PAINTER,),
         tick="models.tick_modules:PainterTick",
         engine="engines.tick_engines:PainterEngine",
@@ -219,23 +219,23 @@ NETWORKS: Mapping[str, Network] = MappingProxyType({row.name: row for row in ROW
 
 def all_weights() -> dict[str, Weights]:
     """Manifest key -> the weights, each once, in an order in which they can be trained."""
-    found = {weights.name: weights for row in NETWORKS.values() for weights in row.weights}
+    by_name = {weights.name: weights for row in NETWORKS.values() for weights in row.weights}
     order: dict[str, Weights] = {}
 
     def add(name: str) -> None:
-        if name in order or name not in found:
+        if name in order or name not in by_name:
             return
-        for other in found[name].trained_with:
+        for other in by_name[name].trained_with:
             add(other)
-        order[name] = found[name]
+        order[name] = by_name[name]
 
-    for name in found:
+    for name in by_name:
         add(name)
     return order
 
 
 def required_networks(direction: str = "both") -> Iterator[str]:
-    """The networks without which a show of a direction cannot run."""
+    """The networks that a show of a direction needs."""
     for row in NETWORKS.values():
         if not row.optional and (direction == "both" or row.direction in ("both", direction)):
             yield row.name

@@ -1,4 +1,4 @@
-"""Finds the engine for a network: the only thing that `streaming` knows of `engines`."""
+"""Finds the engine for a network: the only module of `engines` that `streaming` uses."""
 
 from __future__ import annotations
 
@@ -33,16 +33,20 @@ RUNTIMES = {
 }
 """Runtime name -> the package it needs, and the module here with `open_runner(network, folder, device, threads)`."""
 INSTALL = {"torch": "torch", "onnxruntime": "onnxruntime", "tensorrt": "torch-tensorrt"}
-"""Runtime name -> what pip installs it by."""
+"""Runtime name -> the package that pip installs for it."""
 RULE_CPU, RULE_GPU = {"onnxruntime": 0.5}, {"onnxruntime": 1.5, "tensorrt": 0.7}
-"""How long a tick takes beside torch's where nothing was measured. On two cores ONNX Runtime takes 0.2 to 0.6 of it."""
+"""Assumed time of a tick as a share of torch's, without a measurement. ONNX Runtime takes 0.2 to 0.6 on two cores."""
 
 
 @dataclass(frozen=True)
 class RuntimeChoice:
-    """A runtime that can run a network here, on "auto" (the GPU if it can) or "cpu", and why it has its place.
+    """A runtime that can run a network here.
 
-    A tick's work is shared by so many threads of the CPU.
+    Attributes:
+        runtime: its name.
+        why: the reason for its rank.
+        device: "auto" (the GPU if it can use one) or "cpu".
+        threads: CPU threads that share a tick's work.
     """
 
     runtime: str
@@ -52,14 +56,14 @@ class RuntimeChoice:
 
 
 def _silent(line: str) -> None:
-    """Nobody is told."""
+    """Discard a line."""
 
 
 def check_backend(backend: str) -> str:
-    """Refuse a runtime that there is not.
+    """Refuse an unknown runtime.
 
     Returns:
-        A line for the user where it is not installed or cannot run here and others are taken in its place; else "".
+        A line for the user if the runtime is not installed or cannot run here, so that others replace it; else "".
 
     Raises:
         EngineError: when it is unknown.
@@ -72,7 +76,7 @@ def check_backend(backend: str) -> str:
 
 def _why_unavailable(runtime: str) -> str:
     """Why a runtime cannot be used on this machine, and the fix; "" if it can."""
-    if not machine.installed(RUNTIMES[runtime][0]):
+    if not machine.is_installed(RUNTIMES[runtime][0]):
         return f"{runtime} is not installed here (pip install {INSTALL[runtime]})"
     if runtime == "tensorrt" and not machine.has_gpu():
         return "tensorrt needs an NVIDIA GPU, and there is none"
@@ -80,10 +84,10 @@ def _why_unavailable(runtime: str) -> str:
 
 
 def rank_runtimes(backend: str, folder: Path, network: str, threads: int = 1) -> list[RuntimeChoice]:
-    """The runtimes that can run a network here, the one to take first.
+    """The runtimes that can run a network here, the best first.
 
-    What is asked for comes first; then what takes the shortest time for a tick beside torch, as the machine measured it
-    when it built the artifact, or by a rule of thumb. The CPU comes after the GPU.
+    The requested one comes first, then the others by the time of a tick beside torch's. That time was measured when the
+    artifact was built on this machine; without a measurement a rule of thumb is used. The CPU comes after the GPU.
 
     Raises:
         EngineError: when the bundle cannot be read.
@@ -92,14 +96,14 @@ def rank_runtimes(backend: str, folder: Path, network: str, threads: int = 1) ->
     if not _why_unavailable("torch"):
         shares.append((1.0, RuntimeChoice("torch", "")))
     rule = RULE_GPU if machine.has_gpu() else RULE_CPU
-    lacking = []
+    reasons = []
     for runtime in ARTIFACT_RUNTIMES:
         if _why_unavailable(runtime):
             continue
         entry = artifact_entry(folder, runtime, network)
         if entry is None:
-            failed = why_failed(folder, runtime, network)
-            lacking.append(f"{runtime}: {failed or why_stale(folder, runtime, network)}")
+            build_error = why_failed(folder, runtime, network)
+            reasons.append(f"{runtime}: {build_error or why_stale(folder, runtime, network)}")
             continue
         share = measured_share(entry)
         if share is None:
@@ -110,31 +114,31 @@ def rank_runtimes(backend: str, folder: Path, network: str, threads: int = 1) ->
                 (share, RuntimeChoice(runtime, f"{step['own']:.3g} ms a tick, torch {step['torch']:.3g}: measured"))
             )
     shares.sort(key=lambda pair: pair[0])
-    found = [choice for _, choice in shares]
-    timed = "; ".join(f"{choice.runtime} {choice.why}" for choice in found if choice.runtime != "torch")
-    because = "; ".join(filter(None, [timed, *lacking])) or "nothing else is installed"
-    found = [replace(choice, why=because) if choice.runtime == "torch" else choice for choice in found]
+    choices = [choice for _, choice in shares]
+    timings = "; ".join(f"{choice.runtime} {choice.why}" for choice in choices if choice.runtime != "torch")
+    because = "; ".join(filter(None, [timings, *reasons])) or "nothing else is installed"
+    choices = [replace(choice, why=because) if choice.runtime == "torch" else choice for choice in choices]
     if backend != "auto":
-        found.sort(key=lambda choice: choice.runtime != backend)
-        if found and found[0].runtime == backend:
-            found[0] = replace(found[0], why="asked for")
-    slow = [replace(choice, device="cpu") for choice in found if choice.runtime != "tensorrt"]
-    return [replace(choice, threads=threads) for choice in found + (slow if machine.has_gpu() else [])]
+        choices.sort(key=lambda choice: choice.runtime != backend)
+        if choices and choices[0].runtime == backend:
+            choices[0] = replace(choices[0], why="asked for")
+    slow = [replace(choice, device="cpu") for choice in choices if choice.runtime != "tensorrt"]
+    return [replace(choice, threads=threads) for choice in choices + (slow if machine.has_gpu() else [])]
 
 
 def choose_runtime(backend: str, bundle: str = "default", network: str = "translator") -> str:
-    """The runtime that is taken for a network here.
+    """The runtime that is used for a network here.
 
     Raises:
-        EngineError: for a runtime that is unknown, or where none can run it.
+        EngineError: for an unknown runtime, or if none can run the network.
     """
     check_backend(backend)
     try:
-        found = rank_runtimes(backend, find_bundle(bundle), network)
+        choices = rank_runtimes(backend, find_bundle(bundle), network)
     except EngineError:
-        found = []  # said in one line by whoever opens the bundle
-    if found:
-        return found[0].runtime
+        choices = []  # `open_engine` reports the error
+    if choices:
+        return choices[0].runtime
     return "torch" if not _why_unavailable("torch") else "onnxruntime"
 
 
@@ -151,7 +155,7 @@ def has_network(network: str, bundle: str = "default") -> bool:
 
 
 def uses_ready_made(network: str, bundle: str) -> bool:
-    """Whether a network here is the ready-made one: where nothing is learned of it, or there is a GPU to run it on.
+    """Whether the ready-made network is used: if the bundle has no own weights for it, or there is a GPU to run it.
 
     Raises:
         EngineError: when the bundle cannot be read, or there is no such network.
@@ -171,23 +175,23 @@ def _row(network: str) -> Network:
 
 
 def missing_artifacts(backend: str, bundle: str = "default") -> dict[str, dict[str, str]]:
-    """What `backend` would take here if it were built: runtime -> network -> why it must be built (again).
+    """The artifacts that `backend` could use here if they were built: runtime -> network -> why it must be built.
 
     Raises:
         EngineError: when the bundle cannot be read.
     """
     folder = find_bundle(bundle)
-    wanted = {runtime: why_rebuilt(folder, runtime) for runtime in _buildable_runtimes(backend)}
-    return {runtime: networks for runtime, networks in wanted.items() if networks}
+    reasons = {runtime: why_rebuilt(folder, runtime) for runtime in _buildable_runtimes(backend)}
+    return {runtime: networks for runtime, networks in reasons.items() if networks}
 
 
 def _buildable_runtimes(backend: str) -> list[str]:
-    """The runtimes whose artifacts a backend takes here, and that can be built here."""
-    asked = [runtime for runtime in ARTIFACT_RUNTIMES if backend in ("auto", runtime)]
-    able = not _why_unavailable("torch") and machine.installed("onnx")
+    """The runtimes whose artifacts a backend uses here and that can be built here."""
+    candidates = [runtime for runtime in ARTIFACT_RUNTIMES if backend in ("auto", runtime)]
+    can_build = not _why_unavailable("torch") and machine.is_installed("onnx")
     if backend == "auto" and machine.has_gpu() and not _why_unavailable("tensorrt"):
-        asked = ["tensorrt"]
-    return [runtime for runtime in asked if able and not _why_unavailable(runtime)]
+        candidates = ["tensorrt"]
+    return [runtime for runtime in candidates if can_build and not _why_unavailable(runtime)]
 
 
 def preload(backend: str = "auto", bundle: str = "default") -> None:
@@ -207,25 +211,25 @@ def open_engine(
 ) -> Engine:
     """Open one network of a bundle in the best runtime that can run it.
 
-    One that fails, now or in the show, is said and the next best takes its place; one whose artifact is still being
-    built takes over between two ticks when it is there.
+    If a runtime fails, now or in the show, the user gets a line and the next best takes over. A runtime whose artifact
+    is still being built takes over between two ticks once it is ready.
 
     Args:
         network: a row of `engines.networks.NETWORKS`.
         bundle: the name of a shipped bundle, or a folder.
         backend: "auto" or a runtime's name; for the flow also "opencv".
-        seed: where sampling starts, for the networks that sample.
-        threads: that share a tick's work where a CPU does it.
-        tell: says one line to the user.
-        calm: lets the thread that looks for a better runner wait for what is real-time.
+        seed: of the random numbers, for the networks that sample.
+        threads: CPU threads that share a tick's work.
+        tell: takes one line for the user.
+        calm: lowers the priority of the thread that checks for a better runner; see `HotSwap.watch`.
 
     Raises:
-        EngineError: when no runtime or not the bundle can be used; the text says what, where and the fix.
+        EngineError: when no runtime or the bundle cannot be used; the text says what, where and the fix.
     """
     row = _row(network)
     if row.ready_made is not None and uses_ready_made(network, bundle):
-        opened: Engine = resolve(row.ready_made.open)(bundle, backend)
-        return opened
+        ready_made: Engine = resolve(row.ready_made.open)(bundle, backend)
+        return ready_made
     check_backend(backend)
     folder = find_bundle(bundle)
     weights_of(folder, network)
@@ -237,16 +241,16 @@ def open_engine(
     if first is None:
         runtime = backend if backend in ARTIFACT_RUNTIMES else "onnxruntime"
         raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild_hint(folder, runtime)}")
-    standby = HotSwap(first, openings, tell)
-    lacking = any(why_stale(folder, runtime, network) for runtime in before)
-    if lacking or (before and choices[0].runtime != first.spec.runtime):
-        standby.watch(functools.partial(_load_better, network, folder, backend, threads, before, tell), calm)
-    engine: TickEngine = resolve(row.engine)(standby, first.spec, seed)
+    swap = HotSwap(first, openings, tell)
+    is_stale = any(why_stale(folder, runtime, network) for runtime in before)
+    if is_stale or (before and choices[0].runtime != first.spec.runtime):
+        swap.watch(functools.partial(_load_better, network, folder, backend, threads, before, tell), calm)
+    engine: TickEngine = resolve(row.engine)(swap, first.spec, seed)
 
-    def changed(spec: EngineSpec) -> None:
+    def update_spec(spec: EngineSpec) -> None:
         engine.spec = spec
 
-    standby.on_change = changed
+    swap.on_change = update_spec
     return engine
 
 
@@ -259,33 +263,33 @@ def _load(network: str, folder: Path, choice: RuntimeChoice) -> LoadedRunner:
 def _load_candidates(
     network: str, folder: Path, choices: list[RuntimeChoice], tell: Callable[[str], None]
 ) -> Iterator[LoadedRunner]:
-    """Open a network in one runtime after the other, saying what is wrong with those that cannot.
+    """Open a network in one runtime after the other, with a line for each that fails.
 
     Raises:
-        EngineError: the last one's, where none could.
+        EngineError: the last runtime's, if all failed.
     """
-    worked, last = False, None
+    any_loaded, last = False, None
     for choice in choices:
         try:
-            opened = _load(network, folder, choice)
-            warm_up(opened.runner)
+            loaded = _load(network, folder, choice)
+            warm_up(loaded.runner)
         except (EngineError, ImportError) as error:
             last = error
             tell(f"{network}: not in {choice.runtime}: {' '.join(str(error).split())}")
             continue
-        worked = True
-        yield opened
-    if not worked and last is not None:
+        any_loaded = True
+        yield loaded
+    if not any_loaded and last is not None:
         raise last if isinstance(last, EngineError) else EngineError(f"{network}: {last}")
 
 
 def _artifact_times(network: str, folder: Path, backend: str) -> dict[str, int]:
     """When a network's manifests were written, for the runtimes that a backend builds for; 0 for never."""
-    found = {}
+    times = {}
     for runtime in _buildable_runtimes(backend):
         path = manifest_of(folder, runtime, network)
-        found[runtime] = path.stat().st_mtime_ns if path.exists() else 0
-    return found
+        times[runtime] = path.stat().st_mtime_ns if path.exists() else 0
+    return times
 
 
 def _load_better(
@@ -297,7 +301,7 @@ def _load_better(
     tell: Callable[[str], None],
     spec: EngineSpec,
 ) -> tuple[LoadedRunner | None, bool]:
-    """A runner in what is the first choice now, if that is another than a spec's, and whether one may come yet."""
+    """A runner in the runtime that is now the best, None if that is the present one; and whether to go on checking."""
     now = _artifact_times(network, folder, backend)
     if now == before or any(why_stale(folder, runtime, network) for runtime in now):
         return None, True

@@ -14,14 +14,14 @@ from engines.networks import NETWORKS
 class Runner(Protocol):
     """One network's tick in some runtime; the state stays inside (on the device, if the runtime has one).
 
-    Every runtime has the same state, tensor by tensor, so that one can go on where another was.
+    Every runtime has the same state, tensor by tensor, so that one can continue from another's state.
     """
 
     def run(self, inputs: dict[str, Array]) -> Array:
-        """Named inputs, as `models.tick_modules` has them -> the output.
+        """Inputs by the names of `models.tick_modules` -> the output.
 
         Raises:
-            EngineError: when the runtime cannot go on (a GPU whose memory is full).
+            EngineError: when the runtime cannot continue (a GPU whose memory is full).
         """
 
     def reset(self) -> None:
@@ -31,19 +31,19 @@ class Runner(Protocol):
         """The state as it is now, copied."""
 
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from another runner's state."""
+        """Continue from another runner's state."""
 
     def blank(self) -> dict[str, Array]:
-        """Inputs of nothing, to run it warm with."""
+        """Inputs of zeros, for the warm-up."""
 
 
 class TickEngine:
-    """What the engines have in common, and the engine of a network that needs nothing else.
+    """The base class of the engines, and the engine of a network that needs nothing else.
 
     Args:
         runner: computes the tick.
-        spec: what it is.
-        seed: where sampling starts, for an engine that samples.
+        spec: the engine's description.
+        seed: of the random numbers, for an engine that samples.
     """
 
     def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
@@ -60,7 +60,7 @@ class TickEngine:
         return {output.name: self._runner.run(batch)[0]}
 
     def reset(self) -> None:
-        """Forget everything heard and seen so far."""
+        """Return to the initial state."""
         self._runner.reset()
 
 
@@ -89,7 +89,7 @@ class DecoderEngine(TickEngine):
 
 
 class SightEngine(TickEngine):
-    """What is seen to its latent."""
+    """Motion features to a video latent."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One tick; inputs and output as in `engines.networks`."""
@@ -99,7 +99,7 @@ class SightEngine(TickEngine):
 
 
 class HearingEngine(TickEngine):
-    """What is heard to its latent."""
+    """A tick's frames to an audio latent."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """Frames -> latent: float32 [D]."""
@@ -107,7 +107,7 @@ class HearingEngine(TickEngine):
 
 
 class StillEngine(TickEngine):
-    """What a prior image shows; no state."""
+    """Features of a prior image; no state."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """still: uint8 [128, 128, 3] BGR -> shown: float32 [C, 16, 16]."""
@@ -115,7 +115,7 @@ class StillEngine(TickEngine):
 
 
 class AnimatorEngine(TickEngine):
-    """What is heard to how the prior image moves; chance comes from outside."""
+    """The audio latent to the prior image's velocity field; the caller gives the noise."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One tick; inputs and output as in `engines.networks`."""
@@ -126,7 +126,7 @@ class AnimatorEngine(TickEngine):
 
 
 class PoseEngine(TickEngine):
-    """Where a player's points are."""
+    """Estimates a player's points."""
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One tick; inputs and output as in `engines.networks`."""
@@ -135,16 +135,16 @@ class PoseEngine(TickEngine):
 
 
 class PainterEngine(TickEngine):
-    """What is to be added to a moved picture; no state, chance comes from outside."""
+    """The change to add to a warped picture; no state, and the caller gives the noise."""
 
     def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
         super().__init__(runner, spec)
-        # Of points a painter that knows none is told nothing.
-        self._unsaid = runner.blank().get("said", np.zeros((1, 0), np.float32))[0]
+        # The points' input if the caller gives none; empty for a painter without points.
+        self._no_points = runner.blank().get("said", np.zeros((1, 0), np.float32))[0]
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """One picture; inputs and output as in `engines.networks`."""
-        inputs = {"said": self._unsaid} | inputs
+        inputs = {"said": self._no_points} | inputs
         rows: dict[str, Array] = {name: np.asarray(inputs[name], np.uint8)[None] for name in ("warped", "prior")}
         floats = ("where", "flow", "heard", "seen", "said", "noise")
         rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in floats}
@@ -153,16 +153,16 @@ class PainterEngine(TickEngine):
 
 
 def _frames_to_wire(frames: Array) -> Array:
-    """Frames of a runner [1, ...] as they travel: int16 or float32."""
-    sent: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
-    return sent
+    """A runner's frames [1, ...] in the wire format: int16 or float32."""
+    converted: Array = frames[0].astype(np.float32 if frames.dtype.kind == "f" else np.int16)
+    return converted
 
 
 def _frames_from_wire(frames: np.ndarray | float) -> Array:
-    """Frames that have travelled, as a runner takes them: int64 or float32."""
-    found = np.asarray(frames)
-    taken: Array = found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
-    return taken
+    """Frames in the wire format as a runner's input: int64 or float32."""
+    array = np.asarray(frames)
+    converted: Array = array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
+    return converted
 
 
 class TranslatorEngine(TickEngine):
@@ -170,8 +170,8 @@ class TranslatorEngine(TickEngine):
 
     Args:
         runner: computes the tick.
-        spec: what it is; `config` gives the frames' shape.
-        seed: where chance starts.
+        spec: the engine's description; its `config` gives the frames' shape.
+        seed: of the random numbers.
     """
 
     def __init__(self, runner: Runner, spec: EngineSpec, seed: int = 0) -> None:
@@ -200,11 +200,11 @@ class TranslatorEngine(TickEngine):
             return np.asarray(inputs[name], kind)[None, None]
 
         count = self._shape[0] * self._shape[1]
-        heard = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
+        known = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
         frames = self._runner.run(
             {
                 "previous": self._previous,
-                "known": heard,
+                "known": known,
                 "latent": row("latent"),
                 "age_s": row("age_s"),
                 "time_s": row("time_s", np.float64),

@@ -14,7 +14,7 @@ from engines.contract import EngineError
 from streaming.system.realtime import raise_niceness
 
 NICE = 5
-"""Of a build in the background: what is performed goes first, but a busy machine must not keep it from being done."""
+"""Niceness of a build in the background: the show has priority, but the build must finish on a busy machine too."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,17 +59,17 @@ def _export(options: argparse.Namespace) -> int:
     for network, reason in reasons.items():
         if read_entry(folder, options.backend, network) is not None:
             print(f"{network:<12} is built again: {reason}", flush=True)
-    wanted = list(reasons) if options.if_needed else None
+    networks = list(reasons) if options.if_needed else None
     progress = PrintedProgress(verbose=options.verbose)
-    entries = build_artifacts(folder, options.backend, options.precision, wanted, progress=progress)
-    failed = [f"{network}: {entry['failed']}" for network, entry in entries.items() if "failed" in entry]
-    for line in failed:
+    entries = build_artifacts(folder, options.backend, options.precision, networks, progress=progress)
+    failures = [f"{network}: {entry['failed']}" for network, entry in entries.items() if "failed" in entry]
+    for line in failures:
         print(line, file=sys.stderr)
-    return 1 if failed else 0
+    return 1 if failures else 0
 
 
 def _give_way() -> None:
-    """Let others go first; end with whoever began this."""
+    """Lower this process's priority; end it when stdin closes, that is, with its parent."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):

@@ -29,12 +29,12 @@ from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 
 
 class BuildResult(NamedTuple):
-    """What was built: the file (None where torch needs none), who runs it, and what only its manifest says."""
+    """A built network: the file (None for torch, which needs none), its runner, and fields for its manifest."""
 
     data: bytes | None
     runner: Runner
     precision: str
-    said: dict[str, Any]
+    manifest_fields: dict[str, Any]
 
 
 def build_artifacts(
@@ -48,39 +48,39 @@ def build_artifacts(
 ) -> dict[str, dict[str, Any]]:
     """Build a bundle's learned networks for a runtime, with a manifest beside each.
 
-    What is too far from torch in a lower precision is built in single precision; the manifest says so (`kept`). A
-    network that cannot be built does not keep the others from it; its manifest says why, so that it is not tried again
-    before something changes.
+    A network that is too far from torch in a lower precision is built in single precision; its manifest gives the
+    reason (`kept`). If a network cannot be built, the others are built all the same; its manifest gives the reason
+    (`failed`), so that it is not tried again before something changes.
 
     Args:
         folder: the bundle's.
         runtime: "onnxruntime", "tensorrt" or "torch".
         precision: one of `PRECISIONS[runtime]`; None for that of the artifact that is replaced, or single precision.
-        networks: which; None for all of them.
-        progress: told before and after each network; None for nobody.
+        networks: the ones to build; None for all of them.
+        progress: called before and after each network; None for no output.
         compiler: builds plans.
 
     Returns:
         The manifests by network.
 
     Raises:
-        EngineError: for a precision that the runtime has not, or a bundle that cannot be used.
+        EngineError: for a precision that the runtime does not support, or a bundle that cannot be used.
         OSError: when the folder cannot be written.
     """
     if precision is not None and precision not in PRECISIONS[runtime]:
         raise EngineError(f"{runtime} has no {precision}; use --precision {', '.join(PRECISIONS[runtime])}")
     progress = progress or SilentProgress()
-    there = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
-    wanted = by_cost(there)
+    available = [network for network in learned_networks(folder) if networks is None or network in set(networks)]
+    ordered = by_cost(available)
     artifacts_of(folder).mkdir(exist_ok=True)
     entries = {}
-    for number, network in enumerate(wanted, 1):
+    for number, network in enumerate(ordered, 1):
         before = read_entry(folder, runtime, network) or {}
-        asked = precision or str(before.get("asked", "fp32"))
-        progress.begin(number, len(wanted), network, f"for {runtime} in {asked}")
-        entry = _identity_fields(folder, runtime, network, asked)
+        requested = precision or str(before.get("asked", "fp32"))
+        progress.begin(number, len(ordered), network, f"for {runtime} in {requested}")
+        entry = _identity_fields(folder, runtime, network, requested)
         try:
-            entry |= _build_network(folder, runtime, network, asked, compiler)
+            entry |= _build_network(folder, runtime, network, requested, compiler)
         except EngineError as error:
             entry["failed"] = " ".join(str(error).split())
         _write_atomically(
@@ -91,14 +91,14 @@ def build_artifacts(
     return entries
 
 
-def _identity_fields(folder: Path, runtime: str, network: str, asked: str) -> dict[str, Any]:
-    """What a manifest says whether or not the network can be built."""
+def _identity_fields(folder: Path, runtime: str, network: str, requested: str) -> dict[str, Any]:
+    """The fields of a manifest that do not depend on the build's success."""
     board = machine.gpu()
     return {
         "schema": SCHEMA,
         "network": network,
         "runtime": runtime,
-        "asked": asked,
+        "asked": requested,
         "source_sha256": network_entry(folder, weights_of(folder, network))["sha256"],
         "version": EXPORT_VERSION,
         "versions": {name: version for name in machine.DISTRIBUTIONS if (version := machine.version(name))},
@@ -109,133 +109,135 @@ def _identity_fields(folder: Path, runtime: str, network: str, asked: str) -> di
     }
 
 
-def _build_network(folder: Path, runtime: str, network: str, asked: str, compiler: Compiler) -> dict[str, Any]:
+def _build_network(folder: Path, runtime: str, network: str, requested: str, compiler: Compiler) -> dict[str, Any]:
     """Build one network and measure it.
 
     Raises:
-        EngineError: when it cannot be built, or does not do what torch does.
+        EngineError: when it cannot be built, or differs too much from torch.
     """
     tick = load_tick(network, folder)
     cpu = TorchRunner(load_tick(network, folder), torch.device("cpu"))
-    made = _build_in_precision(runtime, network, tick, asked, compiler)
-    measured, limits, differs = _measure_parity(load_tick(network, folder), made)
-    if differs and made.precision != "fp32":
-        lower = f"in {made.precision} it {differs}"
-        made = _build_in_precision(runtime, network, load_tick(network, folder), "fp32", compiler)
-        made.said["kept"] = lower
-        measured, limits, differs = _measure_parity(load_tick(network, folder), made)
+    result = _build_in_precision(runtime, network, tick, requested, compiler)
+    parity, limits, differs = _measure_parity(load_tick(network, folder), result)
+    if differs and result.precision != "fp32":
+        lower = f"in {result.precision} it {differs}"
+        result = _build_in_precision(runtime, network, load_tick(network, folder), "fp32", compiler)
+        result.manifest_fields["kept"] = lower
+        parity, limits, differs = _measure_parity(load_tick(network, folder), result)
     if differs:
-        raise EngineError(f"in {made.precision} it {differs}; use another --backend")
+        raise EngineError(f"in {result.precision} it {differs}; use another --backend")
     place = device_for()
-    beside = cpu if place.type == "cpu" else TorchRunner(load_tick(network, folder), place)
-    step_ms = time_runners(tick, {"own": made.runner, "torch": beside})
+    reference = cpu if place.type == "cpu" else TorchRunner(load_tick(network, folder), place)
+    step_ms = time_runners(tick, {"own": result.runner, "torch": reference})
     board = machine.gpu()
     entry = {
-        **made.said,
-        "precision": made.precision,
+        **result.manifest_fields,
+        "precision": result.precision,
         "latency_samples": tick.latency_samples,
         "inputs": {spec.name: [str(spec.dtype).removeprefix("torch."), list(spec.shape)] for spec in tick.inputs},
         "state": [list(tensor.shape) for tensor in tick.init_state()],
         "output": tick.output,
-        "parity": {key: float(f"{value:.3g}") for key, value in measured.items()},
+        "parity": {key: float(f"{value:.3g}") for key, value in parity.items()},
         "tolerance": limits,
         "step_ms": step_ms,
         "measured_on": {"cpu": machine.cpu(), "gpu": board.architecture if board else None},
     }
-    if made.data is not None:
+    if result.data is not None:
         file = network + SUFFIX[runtime]
-        _write_atomically(artifacts_of(folder) / file, made.data)
-        entry |= {"file": file, "sha256": hashlib.sha256(made.data).hexdigest()}
+        _write_atomically(artifacts_of(folder) / file, result.data)
+        entry |= {"file": file, "sha256": hashlib.sha256(result.data).hexdigest()}
     return entry
 
 
-def _build_in_precision(runtime: str, network: str, tick: TickModule, asked: str, compiler: Compiler) -> BuildResult:
+def _build_in_precision(
+    runtime: str, network: str, tick: TickModule, requested: str, compiler: Compiler
+) -> BuildResult:
     """Build one network in one precision.
 
     Raises:
         EngineError: when it cannot be built.
     """
     if runtime == "tensorrt":
-        return build_for_tensorrt(tick, asked, compiler)
-    return build_for_onnx(network, tick, asked) if runtime == "onnxruntime" else build_for_torch(tick, asked)
+        return build_for_tensorrt(tick, requested, compiler)
+    return build_for_onnx(network, tick, requested) if runtime == "onnxruntime" else build_for_torch(tick, requested)
 
 
-def _measure_parity(tick: TickModule, made: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
-    """How far it is from torch, how far it may be, and in words what is too far, "" if nothing."""
-    if made.precision == "int8":
-        assert made.data is not None
-        measured, limits = int8.int8_parity(tick, made.data), {"output": int8.TOLERANCE}
+def _measure_parity(tick: TickModule, result: BuildResult) -> tuple[dict[str, float], dict[str, float], str]:
+    """The distances from torch, their limits, and the exceeded limits in words, "" if there are none."""
+    if result.precision == "int8":
+        assert result.data is not None
+        parity, limits = int8.int8_parity(tick, result.data), {"output": int8.TOLERANCE}
     else:
-        measured, limits = compare_runners(tick, made.runner), tolerances(tick, made.precision)
-    over = [
-        f"{key} {measured[key]:.2g}, allowed {limit:g}" for key, limit in limits.items() if not measured[key] <= limit
-    ]
-    return measured, limits, f"differs from torch ({'; '.join(over)})" if over else ""
+        parity, limits = compare_runners(tick, result.runner), tolerances(tick, result.precision)
+    over = [f"{key} {parity[key]:.2g}, allowed {limit:g}" for key, limit in limits.items() if not parity[key] <= limit]
+    return parity, limits, f"differs from torch ({'; '.join(over)})" if over else ""
 
 
-def build_for_onnx(network: str, tick: TickModule, asked: str) -> BuildResult:
-    """An ONNX file, run where it is the fastest here of those that are near enough to torch.
+def build_for_onnx(network: str, tick: TickModule, requested: str) -> BuildResult:
+    """An ONNX file, run by the fastest provider here that is close enough to torch.
 
-    Not all are: TensorRT's own provider rounds what is multiplied to 10 bits (TF32), and cannot be asked not to.
+    Not every provider is: TensorRT's own always rounds factors to 10 bits (TF32).
     """
-    data, precision = to_onnx(tick), asked
-    if asked == "fp16":
+    data, precision = to_onnx(tick), requested
+    if requested == "fp16":
         data = to_half(data)
-    elif asked == "int8" and int8.supports_int8(network, tick):
+    elif requested == "int8" and int8.supports_int8(network, tick):
         data = int8.to_int8(tick, data)
-    elif asked == "int8":
+    elif requested == "int8":
         precision = "fp32"
-    able: dict[str, Runner] = {}
+    runners: dict[str, Runner] = {}
     why = EngineError("there is no provider")
     for provider in providers():
         try:
-            able[provider] = OnnxRunner(data, provider=provider)
+            runners[provider] = OnnxRunner(data, provider=provider)
         except EngineError as error:
             why = error
-    if not able:
+    if not runners:
         raise why
-    times = time_runners(tick, able) if len(able) > 1 else {}
-    ranked = sorted(able, key=lambda name: times.get(name, 0.0))
-    off: dict[str, str] = {}
-    for provider in ranked[:-1]:
-        why_off = _measure_parity(tick, BuildResult(data, able[provider], precision, {}))[2]
+    times = time_runners(tick, runners) if len(runners) > 1 else {}
+    ranking = sorted(runners, key=lambda name: times.get(name, 0.0))
+    inaccurate: dict[str, str] = {}
+    for provider in ranking[:-1]:
+        why_off = _measure_parity(tick, BuildResult(data, runners[provider], precision, {}))[2]
         if not why_off:
             break
-        off[provider] = why_off
+        inaccurate[provider] = why_off
     else:
-        provider = ranked[-1]
-    said = {"opset": OPSET, "provider": provider, "providers_ms": times, "providers_off": off}
-    return BuildResult(data, able[provider], precision, said)
+        provider = ranking[-1]
+    manifest_fields = {"opset": OPSET, "provider": provider, "providers_ms": times, "providers_off": inaccurate}
+    return BuildResult(data, runners[provider], precision, manifest_fields)
 
 
-def build_for_tensorrt(tick: TickModule, asked: str, compiler: Compiler) -> BuildResult:
+def build_for_tensorrt(tick: TickModule, requested: str, compiler: Compiler) -> BuildResult:
     """A plan for this GPU."""
     place = device_for()
     if place.type != "cuda":
         raise EngineError("TensorRT needs an NVIDIA GPU, and there is none; use --backend onnxruntime")
     from engines.runtimes.tensorrt_runtime import PlanRunner, PlanTick
 
-    data, names = to_plan(tick, asked, compiler=compiler)
+    data, names = to_plan(tick, requested, compiler=compiler)
     single = tick.single()
-    return BuildResult(data, PlanRunner(tick, PlanTick(single, data, names, place), place), asked, {"bindings": names})
+    return BuildResult(
+        data, PlanRunner(tick, PlanTick(single, data, names, place), place), requested, {"bindings": names}
+    )
 
 
-def build_for_torch(tick: TickModule, asked: str) -> BuildResult:
-    """Torch as it is fastest here: its kernels as they are, or fused by torch.compile."""
+def build_for_torch(tick: TickModule, requested: str) -> BuildResult:
+    """Torch in its faster mode here: its own kernels, or kernels fused by torch.compile."""
     place = device_for()
-    eager: Runner = TorchRunner(tick, place, asked)
+    eager: Runner = TorchRunner(tick, place, requested)
     try:
-        fused: Runner = TorchRunner(tick, place, asked, compiled=True)
+        fused: Runner = TorchRunner(tick, place, requested, compiled=True)
         times = time_runners(tick, {"eager": eager, "compiled": fused})
     except Exception as error:  # the compiler's errors share no base class, and torch runs without it
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return BuildResult(None, eager, asked, {"compiled": False, "not_compiled": reason})
-    compiled = times["compiled"] < times["eager"]
-    return BuildResult(None, fused if compiled else eager, asked, {"compiled": compiled, "modes_ms": times})
+        return BuildResult(None, eager, requested, {"compiled": False, "not_compiled": reason})
+    is_compiled = times["compiled"] < times["eager"]
+    return BuildResult(None, fused if is_compiled else eager, requested, {"compiled": is_compiled, "modes_ms": times})
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
-    """All of a file or nothing, also where two exports meet."""
+    """Write a whole file or nothing, even if two exports run at once."""
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
         part.write(data)
     Path(part.name).replace(path)

@@ -1,9 +1,9 @@
-"""A network in 8-bit integers, where that is faster and as good: the visual network, and a codec like MusicGen's.
+"""Networks in 8-bit integers, where that is faster and accurate enough: the visual network, and codecs like MusicGen's.
 
-What sees is convolutions. Weights and what flows between them are rounded to 256 steps, whose ranges are taken from
-pictures of rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact, and everything
-after the last convolution, where a place is read to a fraction of a pixel, stays in single precision. The codec is the
-business of `export.rounded_codec`.
+The visual network is convolutional. Its weights and activations are rounded to 256 steps, whose ranges are calibrated
+on pictures of rendered performers (static post-training quantization, Jacob et al. 2018). Sums stay exact. Everything
+after the last convolution, where a place is read to a fraction of a pixel, stays in single precision. For the codec see
+`export.rounded_codec`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from performers.performer import SyntheticPerformer
 from streaming.vision.frame_features import fit_square
 
 TOLERANCE = 0.06
-"""Largest difference of an output from torch: of numbers, the mean one relative to their spread over pictures; of sound
-and of what tokens say, the loudness relative to the whole's."""
+"""Largest difference of an output from torch. For numbers: the mean difference relative to their spread over pictures;
+for sound and for tokens' latents: the loudness of the difference relative to the whole."""
 CALIBRATION_SEED, PARITY_SEED = 7_000_000, 7_100_000
-_CALIBRATED, _COMPARED = 100, 40
+_CALIBRATION_COUNT, _PARITY_COUNT = 100, 40
 _SIZE = (256, 192)
 
 
 def supports_int8(network: str, tick: TickModule) -> bool:
-    """Whether an 8-bit file is made of it; other networks are small matrices, and what they remember must not drift."""
+    """Whether it can be built in 8 bits; other networks are small matrices, and their state must not drift."""
     return NETWORKS[network].int8 or rounded_codec.is_encodec_half(tick)
 
 
 def calibration_pictures(seed: int, count: int, side: int) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of rendered performers in all light, as the networks are given them: uint8 [1, side, side, 3]."""
+    """Pictures of rendered performers in varying light, in the networks' format: uint8 [1, side, side, 3]."""
     rng = np.random.default_rng(seed)
     for index in range(count):
         performer = SyntheticPerformer(KINDS[index % len(KINDS)], seed + index, size=_SIZE, duration_s=4.0)
@@ -64,7 +64,7 @@ def to_int8(tick: TickModule, data: bytes) -> bytes:
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._pictures = calibration_pictures(CALIBRATION_SEED, _CALIBRATED, image.shape[1])
+            self._pictures = calibration_pictures(CALIBRATION_SEED, _CALIBRATION_COUNT, image.shape[1])
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
             picture = next(self._pictures, None)
@@ -75,11 +75,11 @@ def to_int8(tick: TickModule, data: bytes) -> bytes:
     talk.setLevel(logging.ERROR)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            whole, prepared, small = (Path(folder) / name for name in ("whole.onnx", "prepared.onnx", "small.onnx"))
+            whole, preprocessed, small = (Path(folder) / name for name in ("whole.onnx", "prepared.onnx", "small.onnx"))
             whole.write_bytes(data)
-            quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
+            quant_pre_process(str(whole), str(preprocessed), skip_symbolic_shape=True)
             quantization.quantize_static(
-                str(prepared),
+                str(preprocessed),
                 str(small),
                 Reader(),
                 quant_format=quantization.QuantFormat.QDQ,
@@ -94,20 +94,20 @@ def to_int8(tick: TickModule, data: bytes) -> bytes:
 
 
 def int8_parity(tick: TickModule, data: bytes) -> dict[str, float]:
-    """Compare with torch on pictures that nothing was calibrated on, or as `rounded_codec.codec_parity` does.
+    """Compare with torch on other pictures than those of the calibration; for a codec see `codec_parity`.
 
     Returns:
-        `output`: the mean difference of each of the output's numbers over its spread over the pictures, the mean of
-        these; `worst`: the largest of them.
+        Each of the output's numbers has a mean difference, relative to the number's spread over the pictures. `output`
+        is the mean of these over all numbers, `worst` the largest.
     """
     if rounded_codec.is_encodec_half(tick):
         return rounded_codec.codec_parity(tick, data)
     ours, theirs = TorchRunner(tick, torch.device("cpu")), OnnxRunner(data)
     (image,) = tick.inputs
-    want, got = [], []
-    for picture in calibration_pictures(PARITY_SEED, _COMPARED, image.shape[1]):
-        want.append(ours.run({image.name: picture}).reshape(-1))
-        got.append(theirs.run({image.name: picture}).reshape(-1))
-    spread = np.std(want, 0)
-    share = np.abs(np.subtract(got, want)).mean(0) / (spread + 1e-3 * spread.max())
+    reference, outputs = [], []
+    for picture in calibration_pictures(PARITY_SEED, _PARITY_COUNT, image.shape[1]):
+        reference.append(ours.run({image.name: picture}).reshape(-1))
+        outputs.append(theirs.run({image.name: picture}).reshape(-1))
+    spread = np.std(reference, 0)
+    share = np.abs(np.subtract(outputs, reference)).mean(0) / (spread + 1e-3 * spread.max())
     return {"output": float(share.mean()), "worst": float(share.max())}

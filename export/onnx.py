@@ -18,14 +18,14 @@ OPSET = 17
 
 @contextlib.contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Without the exporter's remarks: traced shapes are constant here on purpose."""
+    """Suppress the exporter's warnings: traced shapes are constant here on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def to_onnx(tick: TickModule) -> bytes:
-    """One tick module as an ONNX file; inputs by their names, then `state.N`; the output, then `after.N`."""
+    """One tick module as an ONNX file: inputs by name, then `state.N`; the output, then `after.N`."""
     state = tick.init_state()
     example = tuple(torch.zeros(spec.shape, dtype=spec.dtype) for spec in tick.inputs)
     names = [spec.name for spec in tick.inputs] + [f"{STATE}{i}" for i in range(len(state))]

@@ -1,4 +1,4 @@
-"""What `python -m export` prints while it builds: a line a network, in words; figures of parity only when asked for."""
+"""The output of `python -m export` while it builds: one line for each network, and figures with `--verbose`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streaming.timing import clock
 
 
 class BuildProgress(Protocol):
-    """Is told when a network's build begins and ends."""
+    """Called when a network's build begins and when it ends."""
 
     def begin(self, number: int, count: int, network: str, target: str) -> None:
         """Build `number` of `count` begins; `target` is the runtime and precision in words."""
@@ -31,7 +31,7 @@ class SilentProgress:
 class PrintedProgress:
     """Prints `[3/10] translator ... 4 s`.
 
-    In a file each network has two lines, so that whoever follows it sees a build begin.
+    In a file each network has two lines, so that the start of a build is visible at once.
 
     Args:
         verbose: also print runtime, precision, time of a tick and distance from torch.
@@ -53,13 +53,13 @@ class PrintedProgress:
         """See `BuildProgress`."""
         seconds = (clock.now_ns() - self._begin_ns) / 1e9
         time = f"{seconds:.0f} s" if seconds >= 1.0 else "less than 1 s"
-        ended = f"not built, after {time}" if "failed" in entry else time
-        print(ended if self._inline else f"  {network}: {ended}", flush=True)
+        outcome = f"not built, after {time}" if "failed" in entry else time
+        print(outcome if self._inline else f"  {network}: {outcome}", flush=True)
         if self._verbose:
-            print(f"  {figures_of(entry)}", flush=True)
+            print(f"  {build_figures(entry)}", flush=True)
 
 
-def figures_of(entry: dict[str, Any]) -> str:
+def build_figures(entry: dict[str, Any]) -> str:
     """A built network's figures on one line: precision, provider, time of a tick, distance from torch."""
     if "failed" in entry:
         return str(entry["failed"])
@@ -71,5 +71,5 @@ def figures_of(entry: dict[str, Any]) -> str:
         f"{key} {value:.2g} of {limits[key]:g}" if key in limits else f"{key} {value:.2g}"
         for key, value in entry["parity"].items()
     )
-    kept = f"; {entry['kept']}" if "kept" in entry else ""
-    return f"{entry['precision']} {where}: {times}; distance from torch, of the largest accepted: {parity}{kept}"
+    reason = f"; {entry['kept']}" if "kept" in entry else ""
+    return f"{entry['precision']} {where}: {times}; distance from torch, of the largest accepted: {parity}{reason}"

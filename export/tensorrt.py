@@ -21,10 +21,10 @@ Compiler = Callable[[ExportedProgram, tuple[torch.Tensor, ...]], bytes]
 def trace_tick(
     tick: TickModule, precision: str = "fp32", device: str = "cpu"
 ) -> tuple[ExportedProgram, tuple[torch.Tensor, ...]]:
-    """A tick as the compiler takes it: `aten` operations only, nothing in double precision, lower ones written out.
+    """A tick in the compiler's format: `aten` operations only, no double precision, casts to lower precisions explicit.
 
-    TensorRT takes each tensor in the type that the program gives it. So what torch would compute in a lower precision
-    is cast in the program (autocast, traced); inputs, outputs and the state stay in single precision.
+    TensorRT computes each tensor in the program's type. So the program contains the casts that torch's autocast would
+    make; inputs, outputs and the state stay in single precision.
 
     Returns:
         The program and its example inputs.
@@ -39,20 +39,20 @@ def trace_tick(
         return torch.export.export(graph, example, strict=False), example
 
 
-def _single_precision(tick: TickModule, lowered: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
-    """A tick as a function whose outputs are in single precision and none of them is an input itself."""
+def _single_precision(tick: TickModule, is_lower: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
+    """A tick as a function whose outputs are in single precision, and none of which is an input tensor."""
 
     def run(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs = tick(*tensors)
-        given = {id(tensor) for tensor in tensors}
-        plain = [x.float() if lowered and x.is_floating_point() else x for x in outputs]
-        return tuple(x.clone() if id(x) in given else x for x in plain)
+        input_ids = {id(tensor) for tensor in tensors}
+        plain = [x.float() if is_lower and x.is_floating_point() else x for x in outputs]
+        return tuple(x.clone() if id(x) in input_ids else x for x in plain)
 
     return run
 
 
 def bindings(program: ExportedProgram) -> dict[str, list[str]]:
-    """What the plan's inputs and outputs are called, in the order of the tick's inputs and state, output and state."""
+    """The names of the plan's inputs and outputs, in the order of the tick's inputs and state, output and state."""
     signature = program.graph_signature
     names = {
         "inputs": list(signature.user_inputs),
@@ -62,7 +62,7 @@ def bindings(program: ExportedProgram) -> dict[str, list[str]]:
 
 
 def doubles(program: ExportedProgram) -> list[str]:
-    """The operations of a program that are in double precision, which TensorRT has not."""
+    """The operations of a program in double precision, which TensorRT does not support."""
     return [node.name for node in program.graph.nodes if getattr(node.meta.get("val"), "dtype", None) == torch.float64]
 
 
@@ -89,7 +89,7 @@ def compile_plan(program: ExportedProgram, example: tuple[torch.Tensor, ...]) ->
 def to_plan(
     tick: TickModule, precision: str = "fp32", *, compiler: Compiler = compile_plan, device: str = "cuda"
 ) -> tuple[bytes, dict[str, list[str]]]:
-    """A tick's plan, and what its inputs and outputs are called.
+    """A tick's plan, and the names of its inputs and outputs.
 
     Args:
         tick: the network's tick.
@@ -101,8 +101,9 @@ def to_plan(
         EngineError: when it cannot be built.
     """
     program, example = trace_tick(tick, precision, device)
-    if left := doubles(program):
+    if double_operations := doubles(program):
+        more = len(double_operations) - 1
         raise EngineError(
-            f"TensorRT has no double precision ({left[0]} and {len(left) - 1} more); use another --backend"
+            f"TensorRT has no double precision ({double_operations[0]} and {more} more); use another --backend"
         )
     return compiler(program, example), bindings(program)

@@ -1,7 +1,7 @@
-"""How a two-frame flow network wants its frames and says its flow: a small manifest, and what follows from it.
+"""The input and output format of a two-frame flow network: a small manifest, and the conversions it describes.
 
-Such networks agree on little: the order of the colours, the range of the values, whether frames are padded or stretched
-to a multiple, and in which pixels the flow is. All of it is plain values here, so any such ONNX file can be used.
+Such networks differ in the order of the colours, the range of the values, whether frames are padded or stretched to a
+multiple, and in which pixels the flow is measured. All of it is plain values here, so any such ONNX file can be used.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import numpy as np
 from engines.contract import Array, EngineError
 
 CHOICES = {"colour": ("rgb", "bgr", "grey"), "fit": ("pad", "stretch"), "unit": ("input", "output")}
-"""What the words of a manifest may be."""
+"""The allowed words of a manifest."""
 
 
 @dataclass(frozen=True)
 class FlowLayout:
-    """What a manifest says. A value v of 0 to 255 becomes (v / divide - mean) / spread.
+    """A network's manifest. A value v of 0 to 255 becomes (v / divide - mean) / spread.
 
     Attributes:
         name: of the layout, for people.
         colour: "rgb", "bgr" or "grey" (one channel).
         divide, mean, spread: the range of the values; mean and spread for each channel in the order of `colour`.
-        pair_mean: take the mean of both frames away from both.
-        together: one input with the frames behind one another in its channels; else two inputs.
-        multiple: of which height and width must be.
+        pair_mean: whether the mean of both frames is subtracted from both.
+        together: one input with both frames concatenated along its channels; else two inputs.
+        multiple: height and width must be multiples of it.
         fit: "pad" with the frame's edges, half on each side, or "stretch".
-        size: height and width that the network is fixed to; None for whatever comes.
+        size: height and width that the network is fixed to; None for any.
         output: which of its outputs is the flow; -1 for the last one.
-        scale: of the flow's values.
-        unit: pixels of the network's "input", or of its own, maybe smaller, "output".
+        scale: factor of the flow's values.
+        unit: the flow is in pixels of the network's "input", or of its "output", which may be smaller.
     """
 
     name: str = "own"
@@ -72,27 +72,29 @@ LAYOUTS = {
         scale=20.0,
     ),
 }
-"""By name: RAFT (Teed and Deng 2020) as its authors' code has it, and as torchvision has it; NeuFlow v2 (Zhang et al.
-2024), which divides by 255 itself, and ONNX files of it that leave this to the caller; FastFlowNet (Kong et al. 2021),
-which says twentieths of its flow at a quarter of the size."""
+"""By name: RAFT (Teed and Deng 2020) in its authors' version and in torchvision's; NeuFlow v2 (Zhang et al. 2024),
+which divides by 255 itself, and ONNX files of it that leave this to the caller; FastFlowNet (Kong et al. 2021), which
+gives a twentieth of its flow at a quarter of the size."""
 
 
 def layout_from(values: Any) -> FlowLayout:
-    """A layout from a manifest's plain values; what is left out is as `FlowLayout` has it.
+    """A layout from a manifest's plain values; missing ones have `FlowLayout`'s defaults.
 
     Raises:
-        EngineError: for a name that is not known, or a value that cannot be.
+        EngineError: for an unknown name or an invalid value.
     """
     if not isinstance(values, dict):
         raise EngineError("a flow network's manifest is a JSON object; see docs/bundles.md")
-    known = {field.name for field in fields(FlowLayout)}
-    if unknown := sorted(values.keys() - known):
-        raise EngineError(f"a flow network's manifest has no {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    field_names = {field.name for field in fields(FlowLayout)}
+    if unknown := sorted(values.keys() - field_names):
+        raise EngineError(
+            f"a flow network's manifest has no {unknown[0]!r}; known are {', '.join(sorted(field_names))}"
+        )
     try:
-        frozen: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        layout = FlowLayout(**frozen)
+        layout = FlowLayout(**arguments)
         _check(layout)
     except (TypeError, ValueError) as error:
         raise EngineError(f"a flow network's manifest is not right: {error}; see docs/bundles.md") from error
@@ -116,19 +118,19 @@ def _check(layout: FlowLayout) -> None:
 
 
 class Fit(NamedTuple):
-    """How a frame lies in what the network is given: its own height and width, the network's, and its corner there."""
+    """How a frame lies in the network's input: its own height and width, the input's, and its corner in the input."""
 
     own: tuple[int, int]
     given: tuple[int, int]
     corner: tuple[int, int] | None
-    """None where it was stretched."""
+    """None if the frame was stretched."""
 
 
 def fit_of(layout: FlowLayout, own: tuple[int, int]) -> Fit:
-    """How frames of a height and width are made to fit."""
-    given = layout.size or _whole(own, layout.multiple)
-    padded = layout.fit == "pad" and given[0] >= own[0] and given[1] >= own[1]
-    return Fit(own, given, ((given[0] - own[0]) // 2, (given[1] - own[1]) // 2) if padded else None)
+    """How frames of a height and width fit the network's input."""
+    target = layout.size or _whole(own, layout.multiple)
+    is_padded = layout.fit == "pad" and target[0] >= own[0] and target[1] >= own[1]
+    return Fit(own, target, ((target[0] - own[0]) // 2, (target[1] - own[1]) // 2) if is_padded else None)
 
 
 def _whole(own: tuple[int, int], multiple: int) -> tuple[int, int]:
@@ -145,7 +147,7 @@ def prepare_frames(layout: FlowLayout, previous: Array, current: Array) -> tuple
         current: the same.
 
     Returns:
-        Its one or two inputs, float32 [1, C, H', W'], and how the frames lie in them.
+        The network's one or two inputs, float32 [1, C, H', W'], and how the frames lie in them.
     """
     fit = fit_of(layout, (int(previous.shape[0]), int(previous.shape[1])))
     frames = [_normalize(layout, _fit_frame(_to_channels(layout, frame), fit)) for frame in (previous, current)]
@@ -158,20 +160,22 @@ def prepare_frames(layout: FlowLayout, previous: Array, current: Array) -> tuple
 
 
 def read_flow(layout: FlowLayout, output: Array, fit: Fit) -> Array:
-    """What the network says as float32 [2, H, W]: displacement in pixels of the frame, x right, y down.
+    """The network's flow as float32 [2, H, W]: displacement in pixels of the frame, x right, y down.
 
     Raises:
-        EngineError: when it is no flow.
+        EngineError: when the output has not the shape of a flow.
     """
-    found = np.asarray(output, np.float32)
-    found = (
-        found.reshape(found.shape[-3:]) if found.ndim in (4, 5) and found.size == np.prod(found.shape[-3:]) else found
+    planes_out = np.asarray(output, np.float32)
+    planes_out = (
+        planes_out.reshape(planes_out.shape[-3:])
+        if planes_out.ndim in (4, 5) and planes_out.size == np.prod(planes_out.shape[-3:])
+        else planes_out
     )
-    if found.ndim != 3 or found.shape[0] != 2:
+    if planes_out.ndim != 3 or planes_out.shape[0] != 2:
         raise EngineError(f"the flow network's output is {list(output.shape)}, not [1, 2, H, W]; name another output")
     (own_h, own_w), (high, wide) = fit.own, fit.given
-    units = (high / found.shape[1], wide / found.shape[2]) if layout.unit == "output" else (1.0, 1.0)
-    planes = [np.asarray(cv2.resize(plane, (wide, high), interpolation=cv2.INTER_LINEAR)) for plane in found]
+    units = (high / planes_out.shape[1], wide / planes_out.shape[2]) if layout.unit == "output" else (1.0, 1.0)
+    planes = [np.asarray(cv2.resize(plane, (wide, high), interpolation=cv2.INTER_LINEAR)) for plane in planes_out]
     if fit.corner is None:
         planes = [np.asarray(cv2.resize(plane, (own_w, own_h), interpolation=cv2.INTER_LINEAR)) for plane in planes]
         units = (units[0] * own_h / high, units[1] * own_w / wide)
@@ -196,8 +200,8 @@ def _fit_frame(frame: Array, fit: Fit) -> Array:
     if fit.own == fit.given:
         return frame
     if fit.corner is None:
-        stretched = cv2.resize(np.ascontiguousarray(frame), fit.given[::-1], interpolation=cv2.INTER_LINEAR)
-        return np.asarray(stretched).reshape(*fit.given, frame.shape[2])
+        resized = cv2.resize(np.ascontiguousarray(frame), fit.given[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(resized).reshape(*fit.given, frame.shape[2])
     top, left = fit.corner
     below, right = fit.given[0] - fit.own[0] - top, fit.given[1] - fit.own[1] - left
     return np.pad(frame, ((top, below), (left, right), (0, 0)), mode="edge")
@@ -208,5 +212,5 @@ def _normalize(layout: FlowLayout, frame: Array) -> Array:
     channels = frame.shape[2]
     mean, spread = (np.asarray(one[:channels], np.float32)[:, None, None] for one in (layout.mean, layout.spread))
     values = frame.transpose(2, 0, 1).astype(np.float32) / np.float32(layout.divide)
-    ranged: Array = (values - mean) / spread
-    return ranged
+    normalized: Array = (values - mean) / spread
+    return normalized

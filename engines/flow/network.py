@@ -23,7 +23,7 @@ class NetworkFlow:
 
     Args:
         data: the ONNX file; it must hold its weights itself.
-        layout: how it wants its frames.
+        layout: the network's input and output format.
 
     Raises:
         EngineError: when the runtime does not accept it, or it is no two-frame network of that layout.
@@ -35,23 +35,23 @@ class NetworkFlow:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        there = ort.get_available_providers()
-        wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
+        available = ort.get_available_providers()
+        selected = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
         try:
-            self._session = ort.InferenceSession(data, options, providers=wanted)
+            self._session = ort.InferenceSession(data, options, providers=selected)
         except Exception as error:  # onnxruntime's own errors share no base class but Exception
             raise EngineError(f"ONNX Runtime does not accept it ({_line(error)})") from error
         inputs = self._session.get_inputs()
         count = 1 if layout.together else 2
         if len(inputs) != count:
             raise EngineError(f"it has {len(inputs)} inputs, and a network of layout {layout.name} has {count}")
-        if unknown := [one.type for one in inputs if one.type not in _TYPES]:
-            raise EngineError(f"its input is {unknown[0]}, not float, float16 or uint8")
+        if unsupported := [one.type for one in inputs if one.type not in _TYPES]:
+            raise EngineError(f"its input is {unsupported[0]}, not float, float16 or uint8")
         if not -len(self._session.get_outputs()) <= layout.output < len(self._session.get_outputs()):
             raise EngineError(f"it has no output number {layout.output}")
         self._inputs = [(one.name, _TYPES[one.type]) for one in inputs]
         self._output = self._session.get_outputs()[layout.output].name
-        self.layout = _sized(layout, [one.shape for one in inputs])
+        self.layout = _with_fixed_size(layout, [one.shape for one in inputs])
         device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
         config = {"colour": layout.colour != "grey", "layout": layout.name}
         self.spec = EngineSpec("flow", "onnxruntime", device, config=config)
@@ -63,9 +63,9 @@ class NetworkFlow:
             EngineError: when the network cannot be run on frames of this size.
         """
         arrays, fit = prepare_frames(self.layout, np.asarray(inputs["previous"]), np.asarray(inputs["current"]))
-        fed = {name: array.astype(kind) for (name, kind), array in zip(self._inputs, arrays, strict=True)}
+        feeds = {name: array.astype(kind) for (name, kind), array in zip(self._inputs, arrays, strict=True)}
         try:
-            output = self._session.run([self._output], fed)[0]
+            output = self._session.run([self._output], feeds)[0]
         except Exception as error:  # as above
             raise EngineError(f"the flow network cannot take frames of {fit.given} ({_line(error)})") from error
         return {"flow": read_flow(self.layout, output, fit)}
@@ -88,8 +88,8 @@ def open_network(folder: Path) -> NetworkFlow:
         raise InvalidBundleError(str(error), folder / str(entry.get("file")), f"{_FIX} {folder}") from error
 
 
-def _sized(layout: FlowLayout, shapes: list[list[Any]]) -> FlowLayout:
-    """The layout with the size that the file is fixed to, if it is."""
+def _with_fixed_size(layout: FlowLayout, shapes: list[list[Any]]) -> FlowLayout:
+    """The layout with the input size that the file is fixed to, if any."""
     channels = (1 if layout.colour == "grey" else 3) * (2 if layout.together else 1)
     for shape in shapes:
         if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != channels):

@@ -10,13 +10,13 @@ import numpy as np
 from engines.contract import Array, EngineSpec
 
 PRESET, GRID = 20, 1
-"""The fastest preset, and a vector for every pixel; the library enlarges where the hardware has only every fourth."""
+"""The fastest preset, and a vector for every pixel; the library upsamples if the hardware gives every fourth only."""
 
 
 def nvidia_flow(library: Any = cv2) -> NvidiaFlow | None:
-    """The hardware's flow; None where OpenCV or the machine has none of it.
+    """The hardware's flow; None if OpenCV or the machine does not support it.
 
-    The usual opencv-python has not; one that was built with CUDA and opencv_contrib may.
+    The usual opencv-python does not; a build with CUDA and opencv_contrib may.
     """
     maker = getattr(library, "cuda_NvidiaOpticalFlow_2_0", None)
     if maker is None:
@@ -24,16 +24,16 @@ def nvidia_flow(library: Any = cv2) -> NvidiaFlow | None:
     try:
         if library.cuda.getCudaEnabledDeviceCount() < 1:
             return None
-        found = NvidiaFlow(maker)
+        engine = NvidiaFlow(maker)
         blank = np.zeros((256, 256), np.uint8)
-        found.step(previous=blank, current=blank)
+        engine.step(previous=blank, current=blank)
     except (AttributeError, TypeError, ValueError, cv2.error):
         return None  # a GPU without the hardware, a driver without its library, or a build with another interface
-    return found
+    return engine
 
 
 class NvidiaFlow:
-    """Dense flow between two grey frames; its buffers are made for the first frames' size.
+    """Dense flow between two grey frames; its buffers are allocated for the first frames' size.
 
     Args:
         maker: OpenCV's `cuda_NvidiaOpticalFlow_2_0`.
@@ -53,13 +53,13 @@ class NvidiaFlow:
                 self._hardware.collectGarbage()
             height, width = self._shape = previous.shape
             self._hardware = self._maker.create((width, height), perfPreset=PRESET, outputGridSize=GRID)
-        found = self._hardware.calc(previous, current, None)
-        found = found[0] if isinstance(found, tuple) else found  # the flow, and what it cost to match
-        flow = self._hardware.convertToFloat(found, None)
+        vectors = self._hardware.calc(previous, current, None)
+        vectors = vectors[0] if isinstance(vectors, tuple) else vectors  # the flow, and what it cost to match
+        flow = self._hardware.convertToFloat(vectors, None)
         flow = np.asarray(flow.download() if hasattr(flow, "download") else flow, np.float32)
         if flow.shape[:2] != self._shape:
             flow = np.asarray(cv2.resize(flow, self._shape[::-1], interpolation=cv2.INTER_LINEAR))
         return {"flow": np.ascontiguousarray(flow.transpose(2, 0, 1))}
 
     def reset(self) -> None:
-        """Nothing to forget: it takes no hints from the frames before."""
+        """Does nothing: it keeps no state."""

@@ -1,4 +1,4 @@
-"""Which optical flow a show has: its bundle's network, NVIDIA's hardware where it is there, else OpenCV's DIS."""
+"""Selects a show's optical flow: its bundle's network, NVIDIA's hardware if available, else OpenCV's DIS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def open_flow(bundle: str, backend: str = "auto") -> Engine:
     """Open the flow of a show.
 
     Args:
-        bundle: the show's; a flow network that was adopted into it goes before everything else.
-        backend: "auto" also takes NVIDIA's hardware, where OpenCV has it; "opencv" is always DIS, whatever the bundle.
+        bundle: the show's; a flow network that was adopted into it has priority.
+        backend: "auto" also uses NVIDIA's hardware, if OpenCV supports it; "opencv" is always DIS, for any bundle.
 
     Raises:
         EngineError: when the bundle has a flow network that cannot be used.

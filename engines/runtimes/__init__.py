@@ -1,1 +1,1 @@
-"""One module a runtime: torch, ONNX Runtime, TensorRT, and diffusers for latent diffusion."""
+"""One module for each runtime: torch, ONNX Runtime, TensorRT, and diffusers for latent diffusion."""

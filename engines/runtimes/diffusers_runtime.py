@@ -1,8 +1,8 @@
-"""The painter as latent diffusion: one step from the moved picture, through diffusers (SD-Turbo and the like).
+"""The painter as latent diffusion: one step from the warped picture, through diffusers (SD-Turbo and the like).
 
-How much noise is mixed in follows from `imagination`: the step goes from that noise level straight to the picture
-(Sauer et al. 2023, "Adversarial Diffusion Distillation"). What is painted gets the prior image's colours: mean and
-spread of each latent channel. The words were made an embedding when the network was adopted: no text is read live.
+`imagination` sets how much noise is mixed in; the step goes from that noise level straight to the picture (Sauer et al.
+2023, "Adversarial Diffusion Distillation"). The result gets the prior image's colours: mean and spread of each latent
+channel. The prompt was encoded when the network was adopted: no text is read in a show.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from engines.contract import Array, EngineError, EngineSpec
 PROMPT = "prompt.safetensors"
 SCHEDULER = "scheduler/scheduler_config.json"
 MAX_SCHEDULE_SHARE = 0.75
-"""Part of the schedule that full imagination goes back; from more on nothing of the moved picture is left."""
+"""Share of the noise schedule that full imagination goes back; beyond it nothing of the warped picture is left."""
 
 
 class DiffusionPainter:
-    """What is to be added to a moved picture, by one step of a latent diffusion network; no state.
+    """The change to add to a warped picture, by one step of a latent diffusion network; no state.
 
     Args:
         folder: with the parts, in diffusers' layout.
-        config: `side` of the square pictures in pixels, `colours`: 0 to 1, how far the prior's colours are kept.
+        config: `side` of the square pictures in pixels, `colours`: 0 to 1, the weight of the prior image's colours.
         device: where it runs; in half precision on a GPU.
     """
 
@@ -49,47 +49,47 @@ class DiffusionPainter:
         self.unet = unet.to(device).eval().requires_grad_(False)
         self._autoencoder = autoencoder.to(device).eval().requires_grad_(False)
         self.words = words.to(device, kind)
-        self._kept = scheduler.alphas_cumprod.to(device, torch.float32)
+        self._signal_shares = scheduler.alphas_cumprod.to(device, torch.float32)
         self._velocity = scheduler.config.prediction_type == "v_prediction"
         self._device, self._kind = device, kind
         self._side, self._colours = int(config.get("side", 512)), float(config.get("colours", 1.0))
         shape = [int(autoencoder.config.latent_channels), *[self._side // 8] * 2]
         name = torch.cuda.get_device_name(device) if gpu else "cpu"
-        told = {**config, "side": self._side, "noise": shape, "similar": True}
-        self.spec = EngineSpec("painter", "diffusers", name, "fp16" if gpu else "fp32", config=told)
+        spec_config = {**config, "side": self._side, "noise": shape, "similar": True}
+        self.spec = EngineSpec("painter", "diffusers", name, "fp16" if gpu else "fp32", config=spec_config)
 
     @torch.inference_mode()
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
         """warped, prior: uint8 [S, S, 3] BGR, imagination, noise: float32 [4, S/8, S/8] -> change: float32 [S, S, 3].
 
-        What else a painter is told is not used.
+        The painter's other inputs are not used.
         """
         warped, prior = (self._picture(inputs[name]) for name in ("warped", "prior"))
         noise = torch.from_numpy(np.ascontiguousarray(inputs["noise"], np.float32)).to(self._device)[None]
-        latent = self.imagined(self._encoded(warped), noise, self.level(float(inputs["imagination"])))
+        latent = self.imagine(self._encode(warped), noise, self.level(float(inputs["imagination"])))
         if self._colours:
-            latent = torch.lerp(latent, match_colours(latent, self._encoded(prior)), self._colours)
-        painted = self._decoded(latent).clamp(-1.0, 1.0)
-        change = 127.5 * (painted - warped)[0].permute(1, 2, 0).flip(2)
+            latent = torch.lerp(latent, match_colours(latent, self._encode(prior)), self._colours)
+        picture = self._decode(latent).clamp(-1.0, 1.0)
+        change = 127.5 * (picture - warped)[0].permute(1, 2, 0).flip(2)
         return {"change": np.ascontiguousarray(change.cpu().numpy(), np.float32)}
 
     def level(self, imagination: float) -> int:
         """The step of the schedule that an imagination goes back to; the higher, the more noise."""
         part = MAX_SCHEDULE_SHARE * min(1.0, max(0.0, imagination))
-        return max(1, round(part * len(self._kept))) - 1
+        return max(1, round(part * len(self._signal_shares))) - 1
 
-    def imagined(self, latent: Tensor, noise: Tensor, level: int) -> Tensor:
-        """A latent [1, 4, h, w] with noise mixed in at a level, and taken out again in one step."""
-        kept = self._kept[level]
-        sigma = ((1.0 - kept) / kept).sqrt()
-        noised = latent + noise * sigma
-        scaled = noised / (sigma**2 + 1.0).sqrt()
+    def imagine(self, latent: Tensor, noise: Tensor, level: int) -> Tensor:
+        """Mix noise into a latent [1, 4, h, w] at a level, and denoise it in one step."""
+        signal_share = self._signal_shares[level]
+        sigma = ((1.0 - signal_share) / signal_share).sqrt()
+        noisy = latent + noise * sigma
+        unet_input = noisy / (sigma**2 + 1.0).sqrt()
         when = torch.tensor([level], device=self._device)
-        said = self.unet(scaled.to(self._kind), when, encoder_hidden_states=self.words).sample.float()
+        prediction = self.unet(unet_input.to(self._kind), when, encoder_hidden_states=self.words).sample.float()
         if self._velocity:
-            clean: Tensor = noised / (sigma**2 + 1.0) - said * sigma / (sigma**2 + 1.0).sqrt()
+            clean: Tensor = noisy / (sigma**2 + 1.0) - prediction * sigma / (sigma**2 + 1.0).sqrt()
         else:
-            clean = noised - sigma * said
+            clean = noisy - sigma * prediction
         return clean
 
     def reset(self) -> None:
@@ -100,14 +100,14 @@ class DiffusionPainter:
         x = torch.from_numpy(np.ascontiguousarray(image, np.uint8)).to(self._device)
         return x.permute(2, 0, 1).flip(0)[None].float() / 127.5 - 1.0
 
-    def _encoded(self, picture: Tensor) -> Tensor:
-        found: Tensor = self._autoencoder.encode(picture.to(self._kind)).latents.float()
-        return found * float(self._autoencoder.config.scaling_factor)
+    def _encode(self, picture: Tensor) -> Tensor:
+        latents: Tensor = self._autoencoder.encode(picture.to(self._kind)).latents.float()
+        return latents * float(self._autoencoder.config.scaling_factor)
 
-    def _decoded(self, latent: Tensor) -> Tensor:
-        given = latent / float(self._autoencoder.config.scaling_factor)
-        found: Tensor = self._autoencoder.decode(given.to(self._kind)).sample.float()
-        return found
+    def _decode(self, latent: Tensor) -> Tensor:
+        latents = latent / float(self._autoencoder.config.scaling_factor)
+        picture: Tensor = self._autoencoder.decode(latents.to(self._kind)).sample.float()
+        return picture
 
 
 def match_colours(latent: Tensor, like: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def open_painter(bundle: str, backend: str = "auto") -> DiffusionPainter:
 
     Args:
         bundle: its name or folder.
-        backend: not looked at: it runs in torch.
+        backend: not used: it runs in torch.
 
     Raises:
         EngineError: when it cannot be trusted or run.

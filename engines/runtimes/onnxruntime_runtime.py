@@ -1,4 +1,4 @@
-"""The ONNX Runtime runtime: a bundle's exported networks, a tick at a time, on the GPU if it can, else on the CPU."""
+"""The ONNX Runtime runtime: a bundle's exported networks, a tick at a time, on the GPU if possible, else on the CPU."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _TYPES = {
 
 
 class OnnxRunner:
-    """One network's tick as an ONNX Runtime session, its tensors bound once.
+    """One network's tick as an ONNX Runtime session whose tensors are bound once.
 
-    Inputs, state and output have their places on the session's device. There are two places for the state, and two
-    bindings: each tick reads one and writes the other, so the state is never copied and never leaves the device.
-    Measured on a CPU beside runs that are fed and give arrays: translator 3.14 to 3.00 ms, sight 0.80 to 0.71, encoder
-    1.39 to 1.26, the others as long as before; bit for bit the same.
+    Inputs, state and output have fixed buffers on the session's device. There are two state buffers and two bindings:
+    each tick reads one buffer and writes the other, so the state is never copied and never leaves the device. Measured
+    on a CPU against runs that take and give arrays: translator 3.14 to 3.00 ms, sight 0.80 to 0.71, encoder 1.39 to
+    1.26, the others unchanged; the results are the same to the bit.
 
     Args:
         data: the ONNX file.
-        threads: that share a tick's work.
-        provider: where it shall run; what that cannot compute runs on the CPU.
-        cache: a folder for what a provider builds for itself.
+        threads: CPU threads that share a tick's work.
+        provider: the execution provider; operations it does not support run on the CPU.
+        cache: a folder for the provider's own engine files.
 
     Raises:
         EngineError: when the runtime does not accept it, or cannot run it there.
@@ -51,9 +51,9 @@ class OnnxRunner:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        wanted = [*provider_options(provider, cache), CPU]
+        requested = [*provider_options(provider, cache), CPU]
         try:
-            self._session = ort.InferenceSession(data, options, providers=wanted)
+            self._session = ort.InferenceSession(data, options, providers=requested)
         except Exception as error:  # onnxruntime's own errors share no base class but Exception
             raise EngineError(f"ONNX Runtime does not accept it ({_line(error)})") from error
         self.provider = self._session.get_providers()[0]
@@ -70,21 +70,21 @@ class OnnxRunner:
         self._state_names = [node.name for node in inputs if node.name.startswith(STATE)]
         zeros = [self._host.pop(name) for name in self._state_names]
         self._zeros = zeros
-        # A value on the CPU is the array itself: what is written into the array is what the session reads.
+        # A value on the CPU shares its array's memory: the session reads what is written into the array.
         self._inputs = {name: self._value(array) for name, array in self._host.items()}
         self._result = np.zeros(outputs[0].shape, _TYPES[outputs[0].type])
         self._output = self._value(self._result)
         self._arrays = [[zero.copy() for zero in zeros] for _ in range(2)]
         self._states = [[self._value(array) for array in arrays] for arrays in self._arrays]
         self._bindings = []
-        for read, written in ((0, 1), (1, 0)):
+        for source, target in ((0, 1), (1, 0)):
             binding = self._session.io_binding()
             for name, value in self._inputs.items():
                 binding.bind_ortvalue_input(name, value)
-            for name, value in zip(self._state_names, self._states[read], strict=True):
+            for name, value in zip(self._state_names, self._states[source], strict=True):
                 binding.bind_ortvalue_input(name, value)
             binding.bind_ortvalue_output(outputs[0].name, self._output)
-            for node, value in zip(outputs[1:], self._states[written], strict=True):
+            for node, value in zip(outputs[1:], self._states[target], strict=True):
                 binding.bind_ortvalue_output(node.name, value)
             self._bindings.append(binding)
         self._now = 0
@@ -101,11 +101,11 @@ class OnnxRunner:
         return [np.array(value.numpy()) for value in self._states[self._now]]
 
     def state_devices(self) -> set[str]:
-        """Where the state's tensors are: "cpu", "cuda"."""
+        """The devices of the state's tensors: "cpu", "cuda"."""
         return {str(value.device_name()) for states in self._states for value in states}
 
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from another runner's state."""
+        """Continue from another runner's state."""
         for value, own, new in zip(self._states[self._now], self._arrays[self._now], state, strict=True):
             if self._device == "cpu":
                 own[...] = new
@@ -113,14 +113,14 @@ class OnnxRunner:
                 value.update_inplace(np.ascontiguousarray(new, own.dtype))
 
     def blank(self) -> dict[str, Array]:
-        """Inputs of nothing."""
+        """Inputs of zeros."""
         return {name: np.zeros_like(array) for name, array in self._host.items()}
 
     def run(self, inputs: dict[str, Array]) -> Array:
         """Named inputs -> the output.
 
         Raises:
-            EngineError: when the runtime cannot go on.
+            EngineError: when the runtime cannot continue.
         """
         for name, own in self._host.items():
             own[...] = inputs[name]
@@ -129,11 +129,11 @@ class OnnxRunner:
                 for name, value in self._inputs.items():
                     value.update_inplace(self._host[name])
             self._session.run_with_iobinding(self._bindings[self._now])
-            found: Array = np.array(self._result if self._device == "cpu" else self._output.numpy())
+            output: Array = np.array(self._result if self._device == "cpu" else self._output.numpy())
         except Exception as error:  # onnxruntime's own errors share no base class but Exception
             raise EngineError(f"ONNX Runtime cannot go on ({_line(error)})") from error
         self._now = 1 - self._now
-        return found
+        return output
 
 
 def _line(error: Exception) -> str:
@@ -141,20 +141,20 @@ def _line(error: Exception) -> str:
 
 
 def provider_options(provider: str, cache: Path | None) -> list[Any]:
-    """A provider with its options, as a session takes it; none for the CPU, which is always there."""
+    """A provider with its options in a session's format; empty for the CPU, which is always available."""
     if provider == CUDA:
-        # TF32 would be faster and 1e-3 off: what is exported in single precision is computed in it.
+        # TF32 would be faster, but its error is 1e-3: a network exported in single precision is computed in it.
         return [(CUDA, {"use_tf32": "0"})]
     if provider == TENSORRT:
-        kept = {} if cache is None else {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
-        return [(TENSORRT, kept), (CUDA, {"use_tf32": "0"})]
+        cache_options = {} if cache is None else {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)}
+        return [(TENSORRT, cache_options), (CUDA, {"use_tf32": "0"})]
     return []
 
 
 def providers() -> list[str]:
-    """Where sessions can run here, the CPU last."""
-    there = ort.get_available_providers() if machine.has_gpu() else []
-    return [name for name in (CUDA, TENSORRT) if name in there] + [CPU]
+    """The execution providers of this machine, the CPU last."""
+    available = ort.get_available_providers() if machine.has_gpu() else []
+    return [name for name in (CUDA, TENSORRT) if name in available] + [CPU]
 
 
 def open_runner(network: str, folder: Path, device: str = "auto", threads: int = 1) -> tuple[OnnxRunner, EngineSpec]:
@@ -163,12 +163,12 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
     Args:
         network: one of `NETWORKS`.
         folder: the bundle's.
-        device: "auto" for the provider that was measured to be the fastest when it was exported, or "cpu".
-        threads: that share a tick's work on the CPU.
+        device: "auto" for the provider that was the fastest when the network was exported, or "cpu".
+        threads: CPU threads that share a tick's work.
 
     Raises:
-        EngineError: when the bundle cannot be used, has no artifact of its present weights for this runtime, or it
-            cannot be run here.
+        EngineError: when the bundle cannot be used, has no artifact of its present weights for this runtime, or the
+            artifact cannot be run here.
     """
     artifact = artifact_entry(folder, "onnxruntime", network)
     fix = rebuild_hint(folder, "onnxruntime")

@@ -1,7 +1,7 @@
 """The TensorRT runtime: plans that torch-tensorrt built on this machine for its GPU, a tick at a time.
 
-A plan is a network's whole tick as TensorRT writes it: no pickle, no code. TensorRT runs it on torch's tensors and in
-torch's stream, so a tick is captured and replayed as a CUDA graph as torch's own ticks are.
+A plan is a network's whole tick in TensorRT's own format: no pickle, no code. TensorRT runs it on torch's tensors and
+in torch's stream, so a tick is captured and replayed as a CUDA graph like torch's own ticks.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class PlanTick:
     """A plan in the place of a tick's module: the same inputs, state and output.
 
     Args:
-        tick: whose plan it is, as it was traced.
+        tick: the module that the plan was traced from.
         data: the plan.
-        names: of the plan's inputs, in the order of the tick's inputs and state; of its outputs.
+        names: names of the plan's inputs, in the order of the tick's inputs and state, and of its outputs.
         device: the GPU.
 
     Raises:
@@ -42,10 +42,10 @@ class PlanTick:
         self._context: Any = self._engine.create_execution_context()
         if self._context is None:
             raise EngineError(f"the memory of {name_of(device)} is full; close what else uses it")
-        there = {self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)}
-        # An input that nothing depends on is left out by the compiler.
-        self._places = [(n, name) for n, name in enumerate(names["inputs"]) if name in there]
-        if not set(names["outputs"]) <= there:
+        tensor_names = {self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)}
+        # The compiler leaves out an input that the outputs do not depend on.
+        self._places = [(n, name) for n, name in enumerate(names["inputs"]) if name in tensor_names]
+        if not set(names["outputs"]) <= tensor_names:
             raise EngineError("the plan has other outputs than its manifest says")
         self._names = names["outputs"]
         state = [tensor.to(device) for tensor in tick.init_state()]
@@ -55,7 +55,7 @@ class PlanTick:
         self._device = device
 
     def to(self, device: torch.device) -> PlanTick:
-        """It is there already."""
+        """Does nothing: the plan is on its device already."""
         return self
 
     def init_state(self) -> tuple[Tensor, ...]:
@@ -63,7 +63,7 @@ class PlanTick:
         return tuple(tensor.to(self._device) for tensor in self._tick.init_state())
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Inputs and state -> the output and the next state; put into the current stream."""
+        """Inputs and state -> the output and the next state; queued in the current stream."""
         for place, name in self._places:
             self._context.set_tensor_address(name, tensors[place].data_ptr())
         for name, tensor in zip(self._names, self._outputs, strict=True):
@@ -74,7 +74,7 @@ class PlanTick:
 
 
 class PlanRunner(TorchRunner):
-    """A plan's ticks; what they need in double precision is computed before them."""
+    """A plan's ticks; values in double precision are computed before each tick, outside the plan."""
 
     def __init__(self, tick: TickModule, plan: Any, device: torch.device) -> None:
         super().__init__(plan, device)
@@ -87,11 +87,11 @@ class PlanRunner(TorchRunner):
         Raises:
             EngineError: when the GPU has no memory for it.
         """
-        given = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in inputs.items()}
-        return super().run({name: tensor.numpy() for name, tensor in self._whole.prepare(given).items()})
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in inputs.items()}
+        return super().run({name: tensor.numpy() for name, tensor in self._whole.prepare(tensors).items()})
 
     def blank(self) -> dict[str, Array]:
-        """Inputs of nothing."""
+        """Inputs of zeros."""
         return {spec.name: torch.zeros(spec.shape, dtype=spec.dtype).numpy() for spec in self._whole.inputs}
 
 
@@ -102,7 +102,7 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
         network: one of `NETWORKS`.
         folder: the bundle's.
         device: "auto"; there is no TensorRT on a CPU.
-        threads: of a CPU, of which it needs none.
+        threads: not used: no CPU threads are needed.
 
     Raises:
         EngineError: when there is no plan for this GPU, or it cannot be run.

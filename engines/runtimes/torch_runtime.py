@@ -21,12 +21,12 @@ from models.tick_modules import TickModule as TickModule  # the other runtime th
 from models.weights import WeightsError, network_from
 
 WARM_UP = 3
-"""Ticks that are run before one is captured: libraries choose their kernels and allocate in them."""
+"""Ticks that run before one is captured: in them libraries choose their kernels and allocate memory."""
 LOWER_PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchRunner:
-    """One network's tick; inputs and state are tensors on the device that are made once and written in place.
+    """One network's tick; inputs and state are tensors on the device, allocated once and written in place.
 
     On a GPU a tick is captured as a CUDA graph at the first run and replayed from then on: one launch, whatever the
     number of its kernels.
@@ -35,8 +35,8 @@ class TorchRunner:
         tick: the module.
         device: where it runs.
         precision: "fp32"; "fp16" or "bf16" for products and convolutions in it. Weights, sums and the state stay in
-            single precision, so that any runtime can go on from the state.
-        compiled: its kernels are fused by torch.compile, which takes a while at the first run.
+            single precision, so that any runtime can continue from the state.
+        compiled: whether torch.compile fuses the kernels, which takes a while at the first run.
 
     Raises:
         EngineError: when the device has no memory for it.
@@ -52,7 +52,7 @@ class TorchRunner:
             self._state = tuple(tensor.clone() for tensor in self._zero)
             self._inputs = {spec.name: torch.zeros(spec.shape, dtype=spec.dtype, device=device) for spec in tick.inputs}
         if compiled:
-            # What is compiled is the traced tick: plain operations, whatever Python the module is written in.
+            # The traced tick is compiled: plain operations, independent of the module's Python code.
             with torch.no_grad(), self._autocast():
                 graph = make_fx(tick)(*self._inputs.values(), *self._state)
             self._tick = torch.compile(graph, fullgraph=True, dynamic=False)
@@ -72,12 +72,12 @@ class TorchRunner:
 
     @torch.inference_mode()
     def load(self, state: Sequence[Array]) -> None:
-        """Go on from another runner's state."""
+        """Continue from another runner's state."""
         for own, new in zip(self._state, state, strict=True):
             own.copy_(torch.from_numpy(np.ascontiguousarray(new)))
 
     def blank(self) -> dict[str, Array]:
-        """Inputs of nothing."""
+        """Inputs of zeros."""
         return {name: np.zeros(own.shape, own.cpu().numpy().dtype) for name, own in self._inputs.items()}
 
     @torch.inference_mode()
@@ -97,8 +97,8 @@ class TorchRunner:
                     self._capture()
                 assert self._graph is not None
                 self._graph.replay()
-            found: Array = self._output.cpu().numpy()
-        return found
+            output: Array = self._output.cpu().numpy()
+        return output
 
     def _autocast(self) -> contextlib.AbstractContextManager[None]:
         lower = self._lower
@@ -109,11 +109,11 @@ class TorchRunner:
             output, *after = self._tick(*self._inputs.values(), *self._state)
         for own, new in zip(self._state, after, strict=True):
             own.copy_(new)
-        found: torch.Tensor = output.float() if output.is_floating_point() else output
-        return found
+        result: torch.Tensor = output.float() if output.is_floating_point() else output
+        return result
 
     def _capture(self) -> None:
-        """Record a tick; what running it warm did to the state is undone."""
+        """Capture a tick as a CUDA graph; the warm-up's changes to the state are undone."""
         before = [tensor.clone() for tensor in self._state]
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -124,17 +124,17 @@ class TorchRunner:
         for own, old in zip(self._state, before, strict=True):
             own.copy_(old)
         self._graph = torch.cuda.CUDAGraph()
-        # Other threads of the process may use the GPU meanwhile: an engine that takes over is made beside this one.
+        # Other threads may use the GPU meanwhile: the engine that will take over is built in one.
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._output = self._compute()
 
 
 @contextlib.contextmanager
 def _device_errors(device: torch.device) -> Iterator[None]:
-    """What a device cannot do, in one line.
+    """Turn a device's errors into one line.
 
     Raises:
-        EngineError: then.
+        EngineError: for a full memory or another error of the device.
     """
     try:
         yield
@@ -145,17 +145,17 @@ def _device_errors(device: torch.device) -> Iterator[None]:
 
 
 def name_of(device: torch.device) -> str:
-    """What a spec calls a device."""
+    """A device's name in a spec."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def device_for(asked: str = "auto", threads: int = 1) -> torch.device:
-    """The GPU if there is one and it is not "cpu" that is asked for; on the CPU this process has so many threads."""
-    device = torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+def device_for(device_name: str = "auto", threads: int = 1) -> torch.device:
+    """The GPU if there is one, unless "cpu" is requested; on the CPU, set the number of this process's threads."""
+    device = torch.device("cuda" if device_name != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         torch.set_num_threads(threads)
     else:
-        torch.backends.cudnn.allow_tf32 = False  # it is 1e-3 off; whoever wants speed asks for a lower precision
+        torch.backends.cudnn.allow_tf32 = False  # its error is 1e-3; for speed there are the lower precisions
     return device
 
 
@@ -188,7 +188,7 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
         network: one of `NETWORKS`.
         folder: the bundle's.
         device: "auto", or "cpu".
-        threads: that share a tick's work on the CPU.
+        threads: CPU threads that share a tick's work.
 
     Raises:
         EngineError: when the bundle cannot be used, or the device has no memory for it.
@@ -196,7 +196,7 @@ def open_runner(network: str, folder: Path, device: str = "auto", threads: int =
     place = device_for(device, threads)
     tick = load_tick(network, folder)
     config = dict(network_entry(folder, weights_of(folder, network)).get("config", {}))
-    chosen = (artifact_entry(folder, "torch", network) or {}) if device == "auto" else {}
-    precision, compiled = str(chosen.get("precision", "fp32")), bool(chosen.get("compiled"))
+    entry = (artifact_entry(folder, "torch", network) or {}) if device == "auto" else {}
+    precision, compiled = str(entry.get("precision", "fp32")), bool(entry.get("compiled"))
     spec = EngineSpec(network, "torch", name_of(place), precision, tick.latency_samples, config)
     return TorchRunner(tick, place, precision, compiled=compiled), spec

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = cache_folder() if options.to is None else options.to
     try:
-        lacking = [package for module, package in NEEDS.items() if not machine.installed(module)]
+        lacking = [package for module, package in NEEDS.items() if not machine.is_installed(module)]
         if lacking:
             raise EngineError(f"the eyes need {', '.join(lacking)}; run: pip install {' '.join(lacking)}")
         from export.eyes.build import build_eyes

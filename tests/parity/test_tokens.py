@@ -57,7 +57,7 @@ def test_the_same_seed_and_performance_give_the_same_tokens(bundle: Path, kind: 
     want, heard = played(bundle, "torch", kind)
     assert len(np.unique(want)) > 20, "something is played"
     others = ["onnxruntime"]
-    if machine.has_gpu() and all(machine.installed(name) for name in ("tensorrt", "torch_tensorrt")):
+    if machine.has_gpu() and all(machine.is_installed(name) for name in ("tensorrt", "torch_tensorrt")):
         build_artifacts(bundle, "tensorrt", "fp32", NETWORKS)
         others.append("tensorrt")
     for backend in others:

@@ -32,7 +32,7 @@ FROM_START = 0.5
 """Share of the pairs whose still is the clip's first view, as in most shows."""
 GREY = 127
 LIGHTEST, HEAVIEST = 0.25, 4.0
-"""Smallest and largest weight of a clip; see `weights_of`."""
+"""Smallest and largest weight of a clip; see `group_weights`."""
 _ROWS = STILL_SIDE * FRAME_SIZE[1] // FRAME_SIZE[0]
 _TOP = (STILL_SIDE - _ROWS) // 2
 
@@ -48,7 +48,7 @@ class PainterViews:
         audio: float16 [N, T, D], the audio latents of all ticks.
         places: float16 [N, T, P, 2], true places of `models.vision.embedding.POINTS`, in -1..1.
         points: float16 [N, V, V, P, 3], the pose network's points from the first view as a still, at the second's tick.
-        weight: float32 [N], how much each clip counts; see `weights_of`.
+        weight: float32 [N], how much each clip counts; see `group_weights`.
     """
 
     pictures: Tensor
@@ -96,7 +96,7 @@ class PainterViews:
         return out
 
 
-def weights_of(pictures: Tensor) -> Tensor:
+def group_weights(pictures: Tensor) -> Tensor:
     """Weights [N] of clips with views uint8 [N, V, ...]: the less moves in a clip, the more it counts.
 
     The score is the gain in dB clip by clip, where halving a small error counts as much as halving a large one; a
@@ -130,4 +130,4 @@ def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Pain
     points = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])
     stored = (columns[name] for name in ("seen", "ticks", "known", "heard", "places"))
     pictures, ticks, embeddings, audio, places = stored
-    return PainterViews(pictures, ticks, embeddings, audio, places, points, weights_of(pictures))
+    return PainterViews(pictures, ticks, embeddings, audio, places, points, group_weights(pictures))

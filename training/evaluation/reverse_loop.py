@@ -101,7 +101,7 @@ def psnr(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> float:
     return 10.0 * float(np.log10(255.0**2 / max(error, 1e-3)))
 
 
-def similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
+def structural_similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Structural similarity of two pictures [H, W, 3], in grey, at each pixel (Wang et al. 2004)."""
     x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float64) for image in (got, want))
 
@@ -212,7 +212,7 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
         painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
         wanted = rows["wanted"][row]
         for name, picture in (("painted", painted), ("moved", rows["warped"][row])):
-            sums.setdefault(f"{name}_ssim", []).append(float(similarity(picture, wanted)[hidden].mean()))
+            sums.setdefault(f"{name}_ssim", []).append(float(structural_similarity(picture, wanted)[hidden].mean()))
             sums.setdefault(f"{name}_gradient_error", []).append(float(_slopes(picture, wanted)[hidden].mean()))
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
@@ -255,7 +255,7 @@ def _envelopes(clip: ReverseClip, other: ReverseClip, seed: int) -> dict[str, fl
     }
 
 
-def figures_of(clips: Sequence[ReverseClip]) -> dict[str, Any]:
+def summarize_clips(clips: Sequence[ReverseClip]) -> dict[str, Any]:
     """The figures of clips, each with its controls and a bootstrap interval."""
     cut = slice(FIRST_TICKS, None)
     errors: dict[str, list[float]] = {}
@@ -305,12 +305,12 @@ def evaluate_reverse(bundle: str, clips: int, workers: int = 2) -> tuple[dict[st
         "split": "synthetic performers and mobiles that were never trained on",
         "seeds": [TEST_SEED, TEST_SEED + half - 1],
         "n_clips": 2 * half,
-        "performers": figures_of(as_filmed),
-        "performers_undisturbed": figures_of([clip for _, clip in active]),
-        "mobiles": figures_of(mobile_clips),
+        "performers": summarize_clips(as_filmed),
+        "performers_undisturbed": summarize_clips([clip for _, clip in active]),
+        "mobiles": summarize_clips(mobile_clips),
     }
     kinds = sorted({clip.kind for clip in as_filmed})
-    figures["by_kind"] = {kind: figures_of([clip for clip in as_filmed if clip.kind == kind]) for kind in kinds}
+    figures["by_kind"] = {kind: summarize_clips([clip for clip in as_filmed if clip.kind == kind]) for kind in kinds}
     names = sorted({name for row in inpainting for name in row})
     for name in names:
         values = [row[name] for row in inpainting if name in row]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.codec import compare, decibels, seeded_codec, time_runners
+from benchmarks.codec import compare, decibels, seeded_codec, time_codec_runners
 from engines.tick_engines import Runner
 from models.codec.encodec_layers import EncodecConfig
 
@@ -54,7 +54,7 @@ def test_runners_take_turns() -> None:
             self.count = 0
 
     compared: dict[str, Runner] = {name: Counter(name) for name in "ab"}
-    spent, gave = time_runners(compared, [{}] * 4, lambda number: number == 2)
+    spent, gave = time_codec_runners(compared, [{}] * 4, lambda number: number == 2)
     assert told == ["a", "b"] * 4
     assert [len(took) for took in spent.values()] == [4, 4]
     assert [int(given[0]) for given in gave["a"]] == [1, 2, 1, 2]

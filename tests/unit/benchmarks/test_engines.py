@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import engines as bench
-from benchmarks.engines import BASE, Variant, build_file, entry, main, measure, open_runner, time_runners, variants
+from benchmarks.engines import BASE, Variant, build_file, entry, main, measure, open_runner, time_variants, variants
 from benchmarks.engines_page import leave, markdown
 from engines.contract import EngineError
 from engines.runtimes.onnxruntime_runtime import CPU
@@ -55,7 +55,7 @@ def test_all_take_turns_and_torch_is_what_they_are_compared_with() -> None:
 
     slow, fast = Slow([8]), Slow([2, 2, 2, 4])
     runners: Any = {BASE: slow, ONNX: fast}
-    times = time_runners("hearing", DEFAULT, runners, 0.0, lambda: now_ns[0])
+    times = time_variants("hearing", DEFAULT, runners, 0.0, lambda: now_ns[0])
     assert order == [slow.took_ms, fast.took_ms] * bench.MIN_TICKS
     assert times[BASE] == {"p50": 8.0, "p99": 8.0, "n": bench.MIN_TICKS, "speed_up": 1.0}
     assert (times[ONNX]["p50"], times[ONNX]["speed_up"]) == (2.0, 4.0)

@@ -108,7 +108,7 @@ def test_a_plan_for_another_gpu_is_not_taken_and_is_built_again(built: Path, mon
     manifest_of(built, "tensorrt", "decoder").write_text(json.dumps(plan))
     monkeypatch.setattr(machine, "gpu", lambda: machine.Gpu("NVIDIA H100", "sm_90", "1"))
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
-    monkeypatch.setattr(machine, "installed", lambda package: True)
+    monkeypatch.setattr(machine, "is_installed", lambda package: True)
     monkeypatch.setattr(machine, "version", lambda runtime: "11.0.0")
     found = rank_runtimes("tensorrt", built, "decoder")
     assert [choice.runtime for choice in found if choice.device == "auto"] == ["torch", "onnxruntime"]
@@ -121,7 +121,7 @@ def test_a_plan_for_another_gpu_is_not_taken_and_is_built_again(built: Path, mon
 def test_a_missing_runtime_is_one_line_and_the_other_plays(
     built: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    monkeypatch.setattr(machine, "installed", lambda package: package != missing)
+    monkeypatch.setattr(machine, "is_installed", lambda package: package != missing)
     line = check_backend(missing)
     assert line.startswith(f"{missing} is not installed here (pip install {missing})")
     assert "\n" not in line
@@ -132,7 +132,7 @@ def test_a_missing_runtime_is_one_line_and_the_other_plays(
 
 def test_tensorrt_without_a_gpu_is_one_line_and_others_play(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "has_gpu", lambda: False)
-    monkeypatch.setattr(machine, "installed", lambda package: True)
+    monkeypatch.setattr(machine, "is_installed", lambda package: True)
     assert "needs an NVIDIA GPU" in check_backend("tensorrt")
     assert opened(built, "tensorrt")[0] in ("torch", "onnxruntime")
 

@@ -78,8 +78,8 @@ def test_imagination_is_how_far_it_goes_back(made: tuple[Path, Path, Path]) -> N
     assert isinstance(engine, DiffusionPainter)
     assert [engine.level(part) for part in (0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 9.0)] == [0, 249, 499, 749, 749]
     latent, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
-    little = float((engine.imagined(latent, noise, 0) - latent).abs().mean())
-    much = float((engine.imagined(latent, noise, 749) - latent).abs().mean())
+    little = float((engine.imagine(latent, noise, 0) - latent).abs().mean())
+    much = float((engine.imagine(latent, noise, 749) - latent).abs().mean())
     assert little < 0.1 < much
 
 

@@ -252,7 +252,7 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
 
 
 def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "installed", lambda package: package != "tensorrt")
+    monkeypatch.setattr(machine, "is_installed", lambda package: package != "tensorrt")
     command = parse(["--backend", "tensorrt", "--record", "none"])
     assert command.show.backend == "tensorrt"
     (line,) = [line for line in command.notes if "tensorrt" in line]

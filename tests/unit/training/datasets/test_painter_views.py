@@ -16,8 +16,8 @@ from training.datasets.painter_views import (
     LOOKS,
     VIEW_SEED,
     PainterViews,
+    group_weights,
     view_row,
-    weights_of,
 )
 from training.datasets.pose import follow_player
 
@@ -66,6 +66,6 @@ def test_a_clip_in_which_less_moves_counts_for_more() -> None:
     seen = torch.zeros(5, 3, 8, 8, 3, dtype=torch.uint8)
     for row, brightness in enumerate((0, 2, 4, 8, 80)):
         seen[row, 1:] = brightness
-    weights = weights_of(seen)
+    weights = group_weights(seen)
     torch.testing.assert_close(weights[1:4], torch.tensor([4.0, 1.0, 0.25]))
     assert (float(weights[0]), float(weights[4])) == (HEAVIEST, LIGHTEST)

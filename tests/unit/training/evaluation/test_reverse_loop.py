@@ -12,11 +12,11 @@ from training.evaluation.reverse_loop import (
     best_constant,
     end_point_error,
     energy_of,
-    figures_of,
     first_sounding_tick,
     psnr,
     series_correlation,
-    similarity,
+    structural_similarity,
+    summarize_clips,
 )
 
 TICKS = 100
@@ -34,7 +34,7 @@ def clip(seed: int, *, right: bool = True) -> ReverseClip:
 
 
 def test_a_right_answer_beats_its_controls_and_a_wrong_one_does_not() -> None:
-    good, bad = (figures_of([clip(seed, right=right) for seed in range(6)]) for right in (True, False))
+    good, bad = (summarize_clips([clip(seed, right=right) for seed in range(6)]) for right in (True, False))
     assert good["flow_error"] == pytest.approx(0.0, abs=1e-6)
     assert good["flow_error"] < good["flow_error_constant"] < good["flow_error_still"]
     assert good["envelope_correlation"] > 0.8
@@ -62,7 +62,7 @@ def test_waiting_before_a_piece_is_no_likeness_of_two_clips() -> None:
         clips.append(replace(clip(seed), loud_db=loud_db, sampled=drawn))
     assert first_sounding_tick(clips[0].loud_db) == 30
     waiting = series_correlation(energy_of(clips[0].sampled), np.maximum(clips[1].loud_db, -60.0))
-    figures = figures_of(clips)
+    figures = summarize_clips(clips)
     assert abs(figures["envelope_correlation_shuffled"]) < 0.3 < 0.6 < waiting
     assert figures["envelope_correlation"] > 0.8
 
@@ -75,7 +75,7 @@ def test_a_rest_that_all_pieces_have_is_no_likeness_of_two_clips() -> None:
         drawn = np.zeros((TICKS, 2, 16, 16), np.float32)
         drawn[:, 0] = (10.0 ** (loud_db / 20.0))[:, None, None]
         clips.append(replace(clip(seed), loud_db=loud_db, sampled=drawn))
-    figures = figures_of(clips)
+    figures = summarize_clips(clips)
     assert abs(figures["envelope_correlation_shuffled"]) < 0.2
     assert min(figures["envelope_correlation_in_step"], figures["envelope_correlation_of_pieces"]) > 0.5
 
@@ -94,5 +94,5 @@ def test_pictures_that_differ_more_are_less_alike() -> None:
     near = np.clip(image.astype(int) + rng.integers(-8, 9, image.shape), 0, 255).astype(np.uint8)
     far = rng.integers(0, 255, image.shape, dtype=np.uint8)
     assert psnr(image, image) > psnr(near, image) > psnr(far, image)
-    assert similarity(image, image).min() == pytest.approx(1.0)
-    assert similarity(near, image).mean() > 0.9 > 0.2 > similarity(far, image).mean()
+    assert structural_similarity(image, image).min() == pytest.approx(1.0)
+    assert structural_similarity(near, image).mean() > 0.9 > 0.2 > structural_similarity(far, image).mean()
