@@ -199,12 +199,23 @@ class HitsPerformer:
             mover.paint(canvas, moments)
         return canvas
 
+    def frame(self, number: int) -> NDArray[np.uint8]:
+        """One of the frames that the camera sends: uint8 [H, W, 3], BGR; they may be asked for in any order.
+
+        Args:
+            number: index into `camera.times`.
+        """
+        while number > 0 and self.camera.repeats[number]:
+            number -= 1
+        time = float(self.camera.times[number])
+        return self.camera.develop(self.picture(time), time, np.random.default_rng([self.seed, 262, number]))
+
     def frames(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
-        """The frames that the camera sends: uint8 [H, W, 3] BGR, and the time of each in seconds."""
+        """All frames that the camera sends, as `frame` has them, and the time of each in seconds."""
         last: NDArray[np.uint8] | None = None
         for number, time in enumerate(self.camera.times.tolist()):
             if last is None or not self.camera.repeats[number]:
-                last = self.camera.develop(self.picture(time), time, np.random.default_rng([self.seed, 262, number]))
+                last = self.frame(number)
             yield last, time
 
     def hands(self, t_s: float) -> NDArray[np.float64]:

@@ -72,6 +72,7 @@ def test_repeated_frames_are_the_same_picture() -> None:
     number = 1 + int(np.flatnonzero(performer.camera.repeats[1:])[0])
     frames = [image for (image, _), _ in zip(performer.frames(), range(number + 1), strict=False)]
     np.testing.assert_array_equal(frames[number], frames[number - 1])
+    np.testing.assert_array_equal(performer.frame(number), frames[number])
 
 
 ONE_HIT = HitsMaterial(np.array([(2.0, 1.0)]))
