@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streaming.errors import UserError
 from streaming.settings.options import Command, parse
-from streaming.telemetry.output import harden_standard_streams
+from streaming.telemetry.output import harden_standard_streams, print_out
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def run(command: Command) -> int:
     if command.name == "doctor":
         from streaming.commands.doctor import doctor
 
-        return doctor(command.show)
+        return doctor(command.show, print_out)
     if command.name == "bench" and command.target == "engines":
         return bench_engines(command)
     if command.name == "bench":
@@ -55,18 +55,18 @@ def run(command: Command) -> int:
     if command.name == "set":
         from streaming.commands.control_client import request_control
 
-        print("\n".join(request_control(command.show.links, command.target, command.value)))
+        print_out("\n".join(request_control(command.show.links, command.target, command.value)))
         return 0
     if command.name == "config":
         from streaming.settings.toml_file import example
 
-        print(example(), end="")
+        print_out(example().rstrip("\n"))
         return 0
     if command.name == "keys":
         from streaming.transport.sockets import make_keys
 
         keys = make_keys(command.target)
-        print(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
+        print_out(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
         return 0
     from streaming.runtime.engine_builder import prepare_engines
     from streaming.runtime.show import perform

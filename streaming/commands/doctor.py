@@ -108,8 +108,12 @@ class Diagnosis:
         return 1 if any(finding.fix for finding in self.findings) else 0
 
 
-def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int:
-    """Examine this machine and print what was found.
+def doctor(show: Show, write: Callable[[str], object]) -> int:
+    """Examine this machine and write what was found.
+
+    Args:
+        show: the settings that it is examined for.
+        write: takes the text, without a last line end.
 
     Returns:
         0 when a performance with these settings can begin, else 1.
@@ -127,7 +131,7 @@ def doctor(show: Show, write: Callable[[str], object] = sys.stdout.write) -> int
     with ThreadPoolExecutor(max_workers=len(examinations)) as pool:
         for findings in pool.map(lambda examine: examine(), examinations):
             diagnosis.findings.extend(findings)
-    write("\n".join(diagnosis.lines()) + "\n")
+    write("\n".join(diagnosis.lines()))
     return diagnosis.exit_code()
 
 

@@ -18,6 +18,8 @@ from streaming.settings.setting import GROUPS, Setting, nearest, read_number
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", *RUNTIMES)
 MAX_SEED = 2**63 - 1
+LONGEST_DURATION = 1e8
+"""Seconds or minutes of a show or a benchmark: in nanoseconds they fit into 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,9 @@ class Option(Setting):
             return _pairs(self, value)
         if self.kind == "seconds":
             number = read_number(self, value)
-            if not 0.0 < number < float("inf"):
-                raise SettingError(self.name, value, f"must be {self.range_text()}", "for example 60")
+            if not 0.0 < number <= LONGEST_DURATION:
+                what = f"must be {self.range_text()}, and at most {LONGEST_DURATION:,.0f}"
+                raise SettingError(self.name, value, what, "for example 60")
             return float(number)
         if self.kind == "seed":
             number = read_number(self, value, whole=True)

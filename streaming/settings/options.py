@@ -138,9 +138,11 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
     on_command_line = {setting: options[row.field] for setting, row in SETTINGS.items() if row.field in options}
     values: dict[str, Any] = {"direction": "video-to-music", "record": "none"} if name == "bench" else {}
     try:
-        values |= {
-            setting: SETTINGS[setting].read(value) for setting, value in {**in_config, **on_command_line}.items()
-        }
+        for setting, value in {**in_config, **on_command_line}.items():
+            if value == "":
+                wanted = SETTINGS[setting].range_text() or "a value"
+                raise SettingError(setting, value, "is empty", f"give {wanted}, or leave it out")
+            values[setting] = SETTINGS[setting].read(value)
         show = Show(**place(values))
         notes = check_show(show, name, file)
     except SettingError as error:
@@ -184,9 +186,15 @@ def _unknown(name: str, word: str) -> UserError:
     """The error for a word that is no option, no value and no command."""
     if word.startswith("-"):
         option = word.partition("=")[0]
-        known = [*(f"--{row}" for row in SETTINGS), *BENCH_OPTIONS * (name == "bench"), "--help"]
-        close = nearest(option, known)
-        return UserError("there is no such option", shorten(option), f"did you mean {close}?" if close else HELP)
+        of_show, of_bench = {f"--{row}" for row in SETTINGS}, set(BENCH_OPTIONS)
+        known = {"set": {"--run-dir"}, "config": set(), "keys": set(), "bench": of_show | of_bench}.get(name, of_show)
+        if option in of_show | of_bench:
+            help_line = HELP if name == "play" else f"see python run_live.py {name} --help"
+            return UserError(f"is no option of {name}", option, help_line)
+        close = nearest(option.strip("-"), [row.strip("-") for row in sorted(known)])
+        return UserError("there is no such option", shorten(option), f"did you mean --{close}?" if close else HELP)
+    if name == "play" and word in COMMANDS:
+        return UserError("a command is the first word", word, f"write python run_live.py {word}, then its options")
     if name == "play":
         return UserError("there is no such command", shorten(word), or_nearest(word, COMMANDS))
     return UserError("is one word too many", shorten(word), HELP)

@@ -102,8 +102,10 @@ def attributed_to(name: str, value: object) -> Iterator[None]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like a misspelt one, or ""."""
-    matches = difflib.get_close_matches(name.replace("_", "-"), list(known), n=1, cutoff=0.6)
+    """The known name that is most like a misspelt or shortened one, or ""."""
+    name, names = name.replace("_", "-").lower(), list(known)
+    longer = [each for each in names if len(name) > 2 and each.lower().startswith(name)]
+    matches = longer if len(longer) == 1 else difflib.get_close_matches(name, names, n=1, cutoff=0.7)
     return matches[0] if matches else ""
 
 

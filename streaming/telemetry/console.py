@@ -280,7 +280,11 @@ def _files(record: ShowRecord) -> Iterator[str]:
         counters = stage.totals.counters
         frames, lost = counters.get("frames", 0), counters.get("drops", 0)
         few = f" ({frames} of {frames + lost} pictures: the cores had no time for the others)"
-        yield f"{key}: {path}{few if lost > FEW_LOST * frames else ''}"
+        if counters.get("stopped_early", 0):
+            few = " (it ends before the show did, see above)"
+        elif lost <= FEW_LOST * frames:
+            few = ""
+        yield f"{key}: {path}{few}"
     if record.show.report and record.report_written:
         yield f"report: {record.show.report}"
 

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TextIO, cast
 
+from streaming.errors import UserError
+
 ASCII = {"→": "->", "–": "-", "·": ".", "█": "#", "…": "...", "×": "x", "≥": ">=", "≤": "<="}
 """What is written for a character that a terminal's encoding lacks; "?" for any other."""
 
@@ -99,6 +101,26 @@ def open_output(stream: TextIO | None) -> TextIO:
     except (OSError, ValueError):
         return stream
     return cast(TextIO, ViewOutput(descriptor, stream.encoding or "utf-8"))
+
+
+def print_out(text: str) -> None:
+    """Print a command's answer to stdout and flush it.
+
+    Raises:
+        UserError: when it cannot be written: a full disk behind `>`.
+        BrokenPipeError: when the reader is gone.
+    """
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What stays in the buffer must not fail once more when the program ends.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        fix = "make room on its disk, or write to another file"
+        raise UserError(f"cannot be written ({error.strerror})", "standard output", fix) from error
 
 
 def harden_standard_streams() -> None:

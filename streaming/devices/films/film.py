@@ -69,7 +69,7 @@ class Film:
             renamed.
         pictures: makes the pictures; None for camera, flow and spectrogram side by side.
         note: says one line to the user; also called from the writing thread.
-        count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`.
+        count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`, `stopped_early`.
         observe: takes a duration in ms: `compose_ms`, `encode_ms`.
 
     Attributes:
@@ -148,6 +148,7 @@ class Film:
     def _stop(self, reason: str) -> None:
         if not self.stopped:
             self.stopped = reason
+            self._count("stopped_early", 1)
             self._note(f"recording stopped: {reason}; the show goes on ({self.path or self._requested})")
 
     # What follows runs in the writing thread.

@@ -89,7 +89,10 @@ def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo
         SourceError: when there is none; the error lists the devices of this machine.
     """
     devices = list_devices(sd, direction)
-    listing = ", ".join(f"{info.index}: {info.name}" for info in devices) or f"no audio {direction} at all"
+    where = f"{_OPTIONS[direction]} {device}"
+    if not devices:
+        fix = f"plug one in, or choose {_ALTERNATIVES[direction]}"
+        raise SourceError(f"this machine has no audio {direction} at all", where, fix)
     if device == "auto":
         matches = [info for info in devices if info.default] or devices[:1]
     elif device.isdigit():
@@ -99,9 +102,10 @@ def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo
         exact = [info for info in devices if info.name.casefold() == needle]
         matches = exact or [info for info in devices if needle in f"{info.name} {info.hostapi}".casefold()]
     if not matches:
+        listing = ", ".join(f"{info.index}: {info.name}" for info in devices)
         raise SourceError(
             f"there is no such audio {direction}; this machine has {listing}",
-            f"{_OPTIONS[direction]} {device}",
+            where,
             f"choose one of these by number or name, or {_ALTERNATIVES[direction]}",
         )
     return matches[0]

@@ -276,6 +276,8 @@ def test_the_closing_lines_name_the_film_and_the_restarts(tmp_path: Path) -> Non
     assert closing_lines(record)[-1] == f"film: {film}", "a few are not missed"
     recorder.totals.counters.update(frames=302, drops=198)
     assert f"film: {film} (302 of 500 pictures" in closing_lines(record)[-1]
+    recorder.totals.counters.update(stopped_early=1)
+    assert closing_lines(record)[-1] == f"film: {film} (it ends before the show did, see above)", "the disk was full"
 
 
 def test_a_file_is_named_only_if_it_is_there(tmp_path: Path) -> None:

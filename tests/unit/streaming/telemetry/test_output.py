@@ -66,3 +66,13 @@ def test_closed_standard_streams_are_taken_by_no_other_file(tmp_path: Path, clos
     done = subprocess.run(["sh", "-c", command], capture_output=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file that is always full")
+def test_a_full_disk_behind_a_commands_output_is_one_line() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, str(CHECKOUT / "run_live.py"), "config"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("standard output: cannot be written (No space left on device); make room")
+    assert done.stderr.count("\n") == 1

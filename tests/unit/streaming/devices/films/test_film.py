@@ -149,6 +149,7 @@ def test_a_failing_disk_is_said_once_and_the_rest_goes_on(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(reel.notes) == 1
     assert reel.notes[0].startswith("recording stopped: ")
+    assert reel.counts["stopped_early"] == 1
     assert len(pictures(tmp_path / "f.mp4")) >= 25
 
 
