@@ -61,12 +61,22 @@ def test_stillness_gives_zeros(noise: float, most: float) -> None:
     assert (features[:, INDEX["activity"]] < 0.001).all()
 
 
-@pytest.mark.parametrize("rate_hz", [15.0, 25.0, 50.0])
+@pytest.mark.parametrize("rate_hz", [15.0, 25.0, 50.0, 60.0])
 def test_frame_rates_give_the_same(rate_hz: float) -> None:
     expected = peaks(features_of(Scene(GENTLE), times_at(30.0, SECONDS)), times_at(30.0, SECONDS))
     found = peaks(features_of(Scene(GENTLE), times_at(rate_hz, SECONDS)), times_at(rate_hz, SECONDS))
     for name in ("loss_max_down", "speed_max_down", "speed_max", "speed_sum", "moving"):
         assert found[name] == pytest.approx(expected[name], rel=0.35), name
+
+
+@pytest.mark.parametrize("rate_hz", [30.0, 60.0])
+def test_every_loss_is_in_the_newest_frame_of_a_tick(rate_hz: float) -> None:
+    times = times_at(rate_hz, 3.0, 0.001)
+    loss = features_of(Scene(strokes(0.37, depth=0.1, swing_s=0.15)), times)[:, INDEX["loss_max_down"]]
+    for first in np.arange(1.0, 2.4, 0.37) - 0.1:
+        frames = [index for index, time in enumerate(times) if first <= time < first + 0.37]
+        ticks = [int(np.searchsorted(times, tick / 25.0 + 1e-6)) - 1 for tick in range(75)]
+        assert max(loss[frames]) == max(loss[index] for index in ticks if first <= times[index] < first + 0.41)
 
 
 def test_a_performer_of_half_the_size_gives_the_same_once_the_scale_has_adapted() -> None:

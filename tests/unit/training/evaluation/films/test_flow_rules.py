@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streaming.conventions import MOTION_FEATURES
-from streaming.vision.motion.features import INDEX
+from streaming.vision.motion.feature_names import INDEX
 from training.evaluation.films.flow_rules import (
     deceleration,
     deceleration_peaks,
