@@ -69,7 +69,7 @@ class TimedExtractor(MotionFeatureExtractor):
         return features
 
 
-class NoEmbedding:
+class BlankEmbedding:
     """In place of the visual network: zeros, at once."""
 
     spec = EngineSpec("embedding", "none")
@@ -100,7 +100,7 @@ def performed(*, shaken: bool, rate_hz: float = 30.0) -> Iterator[tuple[NDArray[
 def measure(frames: Frames, count: int, preset: str, clock: Callable[[], int] = now_ns) -> dict[str, float]:
     """Median time in ms of each part over some frames."""
     flow, extractor, whole = TimedFlow(preset), TimedExtractor(), []
-    reader = MotionReader(flow, NoEmbedding(), extractor=extractor)
+    reader = MotionReader(flow, BlankEmbedding(), extractor=extractor)
     for image, time_s in islice(frames, count + WARM_UP_FRAMES):
         begun = clock()
         reader.read(image, int((time_s + 10.0) * 1e9))

@@ -52,7 +52,8 @@ def film(seed: int, played: np.ndarray, onsets: np.ndarray | None = None) -> Fil
     speed = np.abs(flow).sum(1)
     response = Response(f"film {seed}", "footage", sound(played), sound(own), own, flow_peaks(speed))
     features = np.zeros((TICKS, MOTION_FEATURES), np.float16)
-    features[np.round(own * 25).astype(int), INDEX["loss_max_down"]] = 1.0
+    for name in ("loss_max_down", "loss_sum_down"):
+        features[np.round(own * 25).astype(int), INDEX[name]] = 1.0
     return FilmResponse(response, flow, speed, features, 25.0, "given")
 
 
