@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from performers.gestures import GESTURES, Gesture, J, MovingParts, off
+from performers.gestures import GESTURES, Drums, Gesture, J, MovingParts, off
 from performers.score import Score
 from performers.tracks import BOUNCE, SMOOTH, Key, Track
 
@@ -52,6 +52,50 @@ class BodyPose:
         return point
 
 
+WORLDS = ("rendered", "real")
+"""The ranges that players and cameras are drawn from: those of the shipped networks' training, or those of films."""
+
+
+@dataclass(frozen=True)
+class WorldRanges:
+    """What a world changes about one performance; the defaults change nothing.
+
+    Attributes:
+        span: factor on the height of what the camera sees; below 1 it is nearer, and players are cut by the frame.
+        lift: factor on the height of a drummer's strokes.
+        lead_s: a drummer's hands stop that long before the sticks' tips, in seconds.
+        shake: a camera that is held by hand moves by that more, in picture heights.
+    """
+
+    span: float = 1.0
+    lift: float = 1.0
+    lead_s: float = 0.0
+    shake: float = 0.0
+
+
+def draw_world(name: str, seed: int) -> WorldRanges:
+    """Draw a world's values for the performance of a seed; nothing else that the seed draws depends on them.
+
+    Args:
+        name: of `WORLDS`.
+        seed: of the performance.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if name not in WORLDS:
+        raise ValueError(f"unknown world {name!r}: use one of {', '.join(WORLDS)}")
+    if name == "rendered":
+        return WorldRanges()
+    rng = np.random.default_rng([seed, 404])
+    return WorldRanges(
+        span=float(np.exp(rng.uniform(math.log(0.4), 0.0))),
+        lift=float(np.exp(rng.uniform(math.log(0.5), math.log(2.2)))),
+        lead_s=float(rng.uniform(0.0, 0.09)),
+        shake=float(rng.uniform(0.0, 0.015)) if rng.random() < 0.3 else 0.0,
+    )
+
+
 def _activity(score: Score) -> Track:
     """0 in rests and 1 while playing; sway returns to zero before a rest begins."""
     keys: list[Key] = [(-1.0, (1.0,), SMOOTH)]
@@ -86,12 +130,16 @@ class Body:
     Args:
         score: what is played.
         seed: how this player is built and moves; the same score and seed give the same body.
+        world: what a world changes about it; None for nothing.
     """
 
-    def __init__(self, score: Score, seed: int) -> None:
+    def __init__(self, score: Score, seed: int, world: WorldRanges | None = None) -> None:
         rng = np.random.default_rng([seed, 101])
+        ranges = world or WorldRanges()
         self.kind = score.kind
-        self.gesture: Gesture = GESTURES[score.kind](score, rng)
+        self.gesture: Gesture = (
+            Drums(score, rng, ranges.lift, ranges.lead_s) if score.kind == "drums" else GESTURES[score.kind](score, rng)
+        )
         self._activity, self._accent = _activity(score), _accent(score)
         arm, leg = float(rng.uniform(0.94, 1.06)), float(rng.uniform(0.97, 1.03))
         self._wide = float(rng.uniform(0.9, 1.12))

@@ -115,11 +115,19 @@ def _limb(score: Score, limb: int) -> list[Note]:
 
 
 class Drums:
-    """Two sticks and a foot on a kit whose pieces have fixed places."""
+    """Two sticks and a foot on a kit whose pieces have fixed places.
 
-    def __init__(self, score: Score, rng: np.random.Generator) -> None:
+    Args:
+        score: what is played.
+        rng: draws how it is played.
+        lift: factor on the height of the strokes.
+        lead_s: the hands are that much ahead of the sticks' tips, in seconds.
+    """
+
+    def __init__(self, score: Score, rng: np.random.Generator, lift: float = 1.0, lead_s: float = 0.0) -> None:
         self.stance = Stance((0.0, 0.29, -0.06), (0.16, 0.035, 0.27), lean=0.12)
-        self.reach = float(rng.uniform(0.8, 1.25))
+        self.reach = lift * float(rng.uniform(0.8, 1.25))
+        self.lead_s = lead_s
         starts: dict[int, Vector] = {LEFT: (0.09, 0.42, 0.24), RIGHT: (-0.2, 0.42, 0.23)}
         self.sticks = {limb: strike_track(self._strikes(score, limb), starts[limb]) for limb in (LEFT, RIGHT)}
         lifts = [
@@ -144,7 +152,8 @@ class Drums:
         for side, limb in (("left", LEFT), ("right", RIGHT)):
             tip = np.array(self.sticks[limb].at(t_s))
             # The hand follows the tip at less than its height: the stick turns in it, as in a real stroke.
-            grip = 0.55 * tip + 0.45 * np.array([tip[0], 0.37, tip[2]])
+            ahead = np.array(self.sticks[limb].at(t_s + self.lead_s)) if self.lead_s else tip
+            grip = 0.55 * ahead + 0.45 * np.array([ahead[0], 0.37, ahead[2]])
             wanted = off(grip, 0.05 if limb == LEFT else -0.05, 0.045, -0.17)
             wanted[0] = 0.75 * wanted[0] + 0.25 * points[J[f"{side}_shoulder"], 0]
             points[J[f"{side}_tip"]] = tip

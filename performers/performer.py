@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from performers.body import Body
+from performers.body import Body, draw_world
 from performers.gestures import J, place_of
 from performers.kinds import KINDS
 from performers.scene import PerformerScene
@@ -72,9 +72,11 @@ class SyntheticPerformer:
         duration_s: length of the performance; afterwards the player stands still.
         periodic: play the same gesture at every beat.
         undisturbed: camera, light and background are steady; see `performers.scene.PerformerScene`.
+        world: "rendered", the ranges that the shipped networks were trained on, or "real", with stroke sizes, cameras
+            and leading hands as in films.
 
     Raises:
-        ValueError: for an unknown kind, a size below 16 x 16, or a duration that is not positive.
+        ValueError: for an unknown kind or world, a size below 16 x 16, or a duration that is not positive.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class SyntheticPerformer:
         *,
         periodic: bool = False,
         undisturbed: bool = False,
+        world: str = "rendered",
     ) -> None:
         if min(size) < 16:
             raise ValueError(f"frames of at least 16 x 16 pixels, not {size[0]} x {size[1]}")
@@ -93,8 +96,9 @@ class SyntheticPerformer:
         self.kind: str = chosen
         self.seed, self.size = seed, size
         self.score: Score = draw_score(chosen, seed, duration_s, periodic=periodic)
-        self.body = Body(self.score, seed)
-        self.scene = PerformerScene(seed, chosen, undisturbed=undisturbed)
+        ranges = draw_world(world, seed)
+        self.body = Body(self.score, seed, ranges)
+        self.scene = PerformerScene(seed, chosen, undisturbed=undisturbed, world=ranges)
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from performers.backdrop import Clutter, draw_backdrop
-from performers.body import Body, BodyPose
+from performers.body import Body, BodyPose, WorldRanges
 from performers.figure import Appearance, Figure
 from performers.gestures import J
 from performers.instruments import Kit, Project
@@ -85,6 +85,7 @@ class PerformerScene:
         seed: any non-negative integer.
         kind: one of `score.KINDS`.
         undisturbed: the camera, the light and what drifts behind the player stay as they were at the beginning.
+        world: what a world changes about the camera; None for nothing.
 
     Attributes:
         kind: as above.
@@ -94,8 +95,9 @@ class PerformerScene:
         noise: standard deviation of the sensor's noise, in levels of 0..255.
     """
 
-    def __init__(self, seed: int, kind: str, *, undisturbed: bool = False) -> None:
+    def __init__(self, seed: int, kind: str, *, undisturbed: bool = False, world: WorldRanges | None = None) -> None:
         self._undisturbed = undisturbed
+        self._world = world or WorldRanges()
         rng = np.random.default_rng([seed, 202, KINDS.index(kind)])
         self.kind = kind
         self._seed = seed
@@ -138,7 +140,7 @@ class PerformerScene:
         self._soft = float(rng.uniform(0.5, 1.2)) if rng.random() < 0.2 else 0.0
         mount = str(rng.choice(["tripod", "hand", "drift"], p=[0.6, 0.25, 0.15]))
         amplitude = {"tripod": 0.0, "hand": float(rng.uniform(0.001, 0.005)), "drift": float(rng.uniform(0.005, 0.02))}
-        self._shake = amplitude[mount]
+        self._shake = min(amplitude[mount] + self._world.shake, 0.8 * _MARGIN)
         base = (0.7, 2.3) if mount == "hand" else (0.03, 0.08)
         self._shake_rates = rng.uniform(*base, (2, 2)) * 2.0 * math.pi
         self._shake_phases = rng.uniform(0.0, 2.0 * math.pi, (2, 2))
@@ -162,7 +164,7 @@ class PerformerScene:
             index, jitter = self._framing
             x, y, z, span = _FRAMINGS[name][index]
             turn = _rotation(self.yaw, self._pitch)
-            span *= 1.0 + 0.1 * (float(jitter[0]) + 0.6)
+            span *= self._world.span * (1.0 + 0.1 * (float(jitter[0]) + 0.6))
             shift = np.array([0.09, 0.035]) * jitter[1:3]
             self._views[cello] = CameraView(np.array([x, y, z]), turn, self._distance, self._skew, span, shift)
         return self._views[cello]

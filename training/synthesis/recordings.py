@@ -78,11 +78,16 @@ def kind_of(seed: int) -> str:
 
 
 def performer_of(
-    seed: int, size: tuple[int, int] = FRAME_SIZE, *, periodic: bool = False, undisturbed: bool = False
+    seed: int,
+    size: tuple[int, int] = FRAME_SIZE,
+    *,
+    periodic: bool = False,
+    undisturbed: bool = False,
+    world: str = "rendered",
 ) -> SyntheticPerformer:
-    """The performer of a clip; see `SyntheticPerformer` for `periodic` and `undisturbed`."""
+    """The performer of a clip; see `SyntheticPerformer` for `periodic`, `undisturbed` and `world`."""
     return SyntheticPerformer(
-        kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic, undisturbed=undisturbed
+        kind_of(seed), seed, size=size, duration_s=CLIP_S, periodic=periodic, undisturbed=undisturbed, world=world
     )
 
 
@@ -122,7 +127,13 @@ class ViewRecorder:
 
 
 def watch(
-    seed: int, embedding: Engine, steady: bool = False, *, periodic: bool = False, undisturbed: bool = False
+    seed: int,
+    embedding: Engine,
+    steady: bool = False,
+    *,
+    periodic: bool = False,
+    undisturbed: bool = False,
+    world: str = "rendered",
 ) -> Clip:
     """Render a clip and read its motion through the live path's own code.
 
@@ -132,8 +143,9 @@ def watch(
         steady: frames exactly at the ticks, for evaluation.
         periodic: the performer repeats one gesture.
         undisturbed: camera, light and background are steady.
+        world: the ranges that the player and the camera are drawn from.
     """
-    performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed)
+    performer = performer_of(seed, periodic=periodic, undisturbed=undisturbed, world=world)
     times = frame_times(seed, steady)
     frames = ((performer.frame(max(0.0, time)), float(time)) for time in times)
     track = read_motion(frames, CLIP_TICKS, embedding)

@@ -318,3 +318,32 @@ def test_undisturbed_the_picture_is_the_same_but_for_what_the_player_does() -> N
     steady = next(seed for seed in range(40) if seed not in shaken)
     filmed, calm = (SyntheticPerformer("dance", steady, (64, 48), 10.0, undisturbed=how) for how in (False, True))
     assert np.array_equal(calm.frame(2.0), filmed.frame(2.0))
+
+
+def test_another_world_changes_camera_and_hands_and_not_what_is_played() -> None:
+    spans, leads = [], []
+    for seed in range(12):
+        usual, real = (SyntheticPerformer("drums", seed, (64, 48), 10.0, world=world) for world in ("rendered", "real"))
+        assert usual.score == real.score
+        spans.append(real.scene.view(real.body).span / usual.scene.view(usual.body).span)
+        limb = real.score.notes[0].effector
+        if limb == FOOT:
+            continue
+        side = ("left", "right")[limb]
+        onset = real.score.notes[0].onset_s
+
+        def lowest(performer: SyntheticPerformer, joint: str, onset: float = onset) -> float:
+            times = np.arange(onset - 0.15, onset + 0.03, 0.005)
+            heights = [performer.body.pose(float(time))[joint][1] for time in times]
+            return onset - float(times[int(np.argmin(heights))])
+
+        assert abs(lowest(real, f"{side}_tip")) < 0.011
+        leads.append(lowest(real, f"{side}_hand") - lowest(usual, f"{side}_hand"))
+    assert 0.39 < min(spans) < 0.7
+    assert max(spans) <= 1.0
+    assert max(leads) > 0.02
+    plain = SyntheticPerformer("keys", 3, (64, 48), 5.0)
+    again = SyntheticPerformer("keys", 3, (64, 48), 5.0, world="rendered")
+    assert np.array_equal(plain.frame(1.0), again.frame(1.0))
+    with pytest.raises(ValueError, match="unknown world"):
+        SyntheticPerformer("keys", 3, world="moon")

@@ -1,7 +1,7 @@
 """Compares the motion of films, of clips of hits and of the performers.
 
-`python -m training.evaluation.worlds [--films DIR] [--hits DIR] [--performers N] [--out FILE] [--sheet FILE]`. Films
-are only measured. `--hits` is a data set of `training.datasets.hits`; take one that was recorded with `--test`.
+`python -m training.evaluation.worlds [--films DIR] [--hits DIR] [--performers N] [--out FILE] [--sheet FILE]`.
+Films are only measured. `--hits` is a data set of `training.datasets.hits`; take one that was recorded with `--test`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from performers.body import WORLDS
 from training.datasets.hits import TEST_SEED, load_hits
 from training.evaluation.worlds.sheet import write_sheet
 from training.evaluation.worlds.statistics import LAGS_S, RULES, precision_by_lag, summarize
 from training.evaluation.worlds.watched import WatchedClip, watch_films, watch_hits, watch_performers
+from training.synthesis.conventions import CLIP_KINDS
 from training.synthesis.hits_corpus import load_corpus
 
 
@@ -59,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--films", type=Path, action="append", default=[], help="folder with films; may be repeated")
     parser.add_argument("--hits", type=Path, help="data set of hits")
     parser.add_argument("--performers", type=int, default=0, help="clips of each kind of performer (default 0)")
+    parser.add_argument("--kinds", nargs="+", choices=CLIP_KINDS, default=CLIP_KINDS, help="of performer (default all)")
+    parser.add_argument("--world", choices=WORLDS, default="rendered", help="of the performers (default rendered)")
     parser.add_argument("--out", type=Path, help="write the figures there as JSON")
     parser.add_argument("--sheet", type=Path, help="write a picture of twelve clips of hits there")
     parser.add_argument("--corpus", type=Path, help="real playing for the clips of --sheet")
@@ -70,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         recorded = load_hits(sorted(options.hits.glob("hits-*.npz")))
         clips += [*watch_hits(recorded), *watch_hits(recorded, contacts=True)]
     if options.performers:
-        clips += watch_performers(options.performers)
+        clips += watch_performers(options.performers, tuple(options.kinds), options.world)
     if clips:
         figures = compare(clips)
         print_tables(figures)

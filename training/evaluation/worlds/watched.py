@@ -81,11 +81,17 @@ def watch_hits(clips: HitsClips, *, contacts: bool = False) -> Iterator[WatchedC
         yield WatchedClip(str(clips.seed[row]), group, clips.flow[row], clips.speed[row], features, onsets)
 
 
-def watch_performers(clips: int, kinds: tuple[str, ...] = CLIP_KINDS) -> Iterator[WatchedClip]:
-    """Render and watch clips of the five kinds of performer, as many of each; none is of the training set."""
+def watch_performers(clips: int, kinds: tuple[str, ...] = CLIP_KINDS, world: str = "rendered") -> Iterator[WatchedClip]:
+    """Render and watch clips of the kinds of performer; none is of the training set.
+
+    Args:
+        clips: of each kind.
+        kinds: of `performers.kinds.KINDS`.
+        world: of `performers.body.WORLDS`.
+    """
     for kind in kinds:
         for number in range(clips):
             seed = TEST_SEED + number * len(CLIP_KINDS) + CLIP_KINDS.index(kind)
-            seen = watch(seed, NoEmbedding())
+            clip = watch(seed, NoEmbedding(), world=world)
             onsets = performer_of(seed).score.onsets_s
-            yield WatchedClip(str(seed), f"performers: {kind}", seen.flow, seen.speed, seen.features, onsets)
+            yield WatchedClip(str(seed), f"{world} {kind}", clip.flow, clip.speed, clip.features, onsets)
