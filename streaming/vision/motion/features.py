@@ -48,7 +48,7 @@ MOVING_SHARE = 0.15
 """A cell moves when it is faster than this share of the scale."""
 UNCERTAIN_SHARE = 0.25
 """Velocities are lessened by this share of the camera's speed: so much of it the correction may leave."""
-REPEATED_LEVELS = 0.5
+REPEATED_LEVELS = 0.25
 """Two views that differ nowhere by more grey levels than this are one frame, delivered twice."""
 LONG_STILL_S = 10.0
 """Seconds after which more stillness makes no difference."""

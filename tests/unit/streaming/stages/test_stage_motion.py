@@ -259,3 +259,14 @@ def test_calibrating_is_confirmed_and_a_restarted_stage_holds_the_scale() -> Non
     assert reader.extractor.held_scales == tuple(scales)
     perform(again, 10, first=50, calibrate="auto")
     assert reader.extractor.held_scales is None
+
+
+def test_what_the_screen_shows_is_in_no_feature() -> None:
+    reader = MotionReader(DisFlow(), FakeEmbedding())
+    for index in range(8):
+        hidden = reader.read(falling(index / 25), 1 + index * 40 * MS, lambda view: np.zeros(view.shape, np.float32))
+    reader.reset()
+    for index in range(8):
+        shown = reader.read(falling(index / 25), 1 + index * 40 * MS, lambda view: np.ones(view.shape, np.float32))
+    assert not hidden.features[: INDEX["scale"]].any()
+    assert shown.features[INDEX["speed_max"]] > 0.1
