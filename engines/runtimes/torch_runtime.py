@@ -46,7 +46,7 @@ class TorchRunner:
         self, tick: TickModule, device: torch.device, precision: str = "fp32", *, compiled: bool = False
     ) -> None:
         self._device, self._lower = device, LOWER_PRECISIONS.get(precision)
-        with _device_errors(device):
+        with device_errors(device):
             self._tick: Any = tick.to(device)
             self._zero = tick.init_state()
             self._state = tuple(tensor.clone() for tensor in self._zero)
@@ -67,7 +67,7 @@ class TorchRunner:
 
     def state(self) -> list[Array]:
         """The state as it is now, copied."""
-        with _device_errors(self._device):
+        with device_errors(self._device):
             return [tensor.cpu().numpy().copy() for tensor in self._state]
 
     @torch.inference_mode()
@@ -87,7 +87,7 @@ class TorchRunner:
         Raises:
             EngineError: when the device has no memory for it.
         """
-        with _device_errors(self._device):
+        with device_errors(self._device):
             for name, own in self._inputs.items():
                 own.copy_(torch.from_numpy(np.ascontiguousarray(inputs[name])))
             if self._device.type != "cuda":
@@ -130,7 +130,7 @@ class TorchRunner:
 
 
 @contextlib.contextmanager
-def _device_errors(device: torch.device) -> Iterator[None]:
+def device_errors(device: torch.device) -> Iterator[None]:
     """Turn a device's errors into one line.
 
     Raises:

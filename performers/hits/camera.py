@@ -20,7 +20,7 @@ NOISE_FIELDS = 4
 
 
 @dataclass(frozen=True)
-class Camera:
+class HitsCamera:
     """One clip's camera.
 
     Attributes:
@@ -104,7 +104,7 @@ def draw_frame_times(rng: np.random.Generator, duration_s: float) -> tuple[NDArr
     return times, repeats
 
 
-def draw_camera(rng: np.random.Generator, hits: NDArray[np.float64], duration_s: float) -> Camera:
+def draw_camera(rng: np.random.Generator, hits: NDArray[np.float64], duration_s: float) -> HitsCamera:
     """Draw a camera as people have them.
 
     Args:
@@ -132,7 +132,7 @@ def draw_camera(rng: np.random.Generator, hits: NDArray[np.float64], duration_s:
     gain = np.ones(path.size)
     if rng.random() < 0.2:
         gain = np.exp(wander(rng, path.size, 1.0, float(rng.uniform(0.01, 0.12)), 1)[:, 0])
-    return Camera(
+    return HitsCamera(
         size,
         times,
         repeats,
@@ -151,11 +151,11 @@ def draw_camera(rng: np.random.Generator, hits: NDArray[np.float64], duration_s:
     )
 
 
-def steady_camera(size: tuple[int, int], rate_hz: float, duration_s: float) -> Camera:
+def steady_camera(size: tuple[int, int], rate_hz: float, duration_s: float) -> HitsCamera:
     """A camera on a stand in steady light, without noise and blur, for tests of what moves."""
     path = path_times(duration_s)
     times = np.arange(int(duration_s * rate_hz)) / rate_hz
     flat = np.ones(path.size)
-    return Camera(
+    return HitsCamera(
         size, times, np.zeros(times.size, np.bool_), 0.0, np.zeros((path.size, 2)), np.zeros(path.size), flat, flat
     )

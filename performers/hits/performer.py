@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from performers.hits.bystanders import draw_other, draw_player_body, draw_struck_thing
-from performers.hits.camera import MARGIN, Camera, draw_camera, steady_camera
+from performers.hits.camera import MARGIN, HitsCamera, draw_camera, steady_camera
 from performers.hits.hand_shapes import LANDMARKS
 from performers.hits.movers import SUBFRAMES, Affine, Forearm, Mover, apply
 from performers.hits.striking import StrikingLimb, draw_elbow, draw_striking_limb
@@ -90,7 +90,7 @@ class HitsPerformer:
         rng = np.random.default_rng([seed, 261])
         timing = self._timing(rng)
         camera = draw_camera(rng, timing[:, 0], duration_s)
-        self.camera: Camera = steady_camera(camera.size, 100.0, duration_s) if undisturbed else camera
+        self.camera: HitsCamera = steady_camera(camera.size, 100.0, duration_s) if undisturbed else camera
         self._side = float(max(camera.size))
         places = self._draw_places(rng)
         self.limbs: list[StrikingLimb] = self._draw_limbs(rng, timing, places)

@@ -49,7 +49,7 @@ class Sprite:
         return Sprite(self.kind, np.asarray(image, np.uint8), self.pivot * by, self.tip * by, hand)
 
 
-class _Canvas:
+class _SpriteCanvas:
     """Layers of textured shapes."""
 
     def __init__(self, rng: np.random.Generator, width: int = WIDTH, height: int = HEIGHT) -> None:
@@ -99,7 +99,7 @@ def _place_hand(shape: Hand, x: float, length: float, rng: np.random.Generator) 
     return np.asarray((shape * flip) @ turn * length + (x, AXIS))
 
 
-def _draw_hand(canvas: _Canvas, hand: Hand, skin: NDArray[np.float64], length: float) -> None:
+def _draw_hand(canvas: _SpriteCanvas, hand: Hand, skin: NDArray[np.float64], length: float) -> None:
     """Palm and fingers of a hand, the fingers a little lighter or darker so that they stand out."""
     canvas.add(_polygon(hand[list(PALM)]), skin, 8.0)
     canvas.add(_line(hand[[0, 9]], 0.28 * length), skin, 8.0)
@@ -109,7 +109,7 @@ def _draw_hand(canvas: _Canvas, hand: Hand, skin: NDArray[np.float64], length: f
 
 
 def _stick(rng: np.random.Generator, kind: str, shape: Hand) -> Sprite:
-    canvas = _Canvas(rng)
+    canvas = _SpriteCanvas(rng)
     thick, length = float(rng.uniform(1.5, 7.0)), float(rng.uniform(110.0, 225.0))
     end = 20.0 + length
     outline = [(20.0, -thick), (end - 0.2 * length, -thick), (end, -0.5 * thick)]
@@ -131,7 +131,7 @@ def _stick(rng: np.random.Generator, kind: str, shape: Hand) -> Sprite:
 
 
 def _arm(rng: np.random.Generator, kind: str, shape: Hand) -> Sprite:
-    canvas = _Canvas(rng)
+    canvas = _SpriteCanvas(rng)
     skin = draw_skin(rng)
     size = float(rng.uniform(55.0, 95.0))
     wrist = float(rng.uniform(110.0, 150.0)) if kind == "arm" else float(rng.uniform(40.0, 110.0))
@@ -147,7 +147,7 @@ def _arm(rng: np.random.Generator, kind: str, shape: Hand) -> Sprite:
 
 
 def _blob(rng: np.random.Generator) -> Sprite:
-    canvas = _Canvas(rng)
+    canvas = _SpriteCanvas(rng)
     half = rng.uniform(20.0, 120.0), rng.uniform(15.0, 58.0)
     canvas.add(_ellipse(128.0, AXIS, *half), draw_colour(rng), 40.0)
     return Sprite("blob", canvas.image(), np.array([rng.uniform(40.0, 216.0), AXIS]), np.array([128.0 + half[0], AXIS]))
@@ -172,7 +172,7 @@ def draw_limb(rng: np.random.Generator, hands: NDArray[np.float64] | None = None
 
 def draw_body(rng: np.random.Generator) -> Sprite:
     """Head and trunk of a person, 256 pixels high, upright."""
-    canvas = _Canvas(rng, 192, 256)
+    canvas = _SpriteCanvas(rng, 192, 256)
     clothes, skin = draw_colour(rng), draw_skin(rng)
     shoulder, middle = float(rng.uniform(45.0, 80.0)), 96.0 + float(rng.normal(0.0, 6.0))
     trunk = [(96 - shoulder, 255), (96 - shoulder, 110), (96 - 0.6 * shoulder, 84)]
@@ -187,7 +187,7 @@ def draw_body(rng: np.random.Generator) -> Sprite:
 
 def draw_forearm(rng: np.random.Generator) -> Sprite:
     """A bar of skin or cloth that fills its canvas, 256 pixels long."""
-    canvas = _Canvas(rng, WIDTH, 64)
+    canvas = _SpriteCanvas(rng, WIDTH, 64)
     canvas.add(_polygon(np.array([(-9.0, 2.0), (265.0, 10.0), (265.0, 54.0), (-9.0, 62.0)])), draw_skin(rng))
     if rng.random() < 0.6:
         cuff = float(rng.uniform(100.0, 265.0))
@@ -197,7 +197,7 @@ def draw_forearm(rng: np.random.Generator) -> Sprite:
 
 def draw_thing(rng: np.random.Generator) -> Sprite:
     """Something that is struck: a drum's skin, a plate, a block, a bar, a bag; its middle is its pivot."""
-    canvas = _Canvas(rng)
+    canvas = _SpriteCanvas(rng)
     form = int(rng.integers(4))
     colour = draw_colour(rng)
     if form == 0:

@@ -101,7 +101,8 @@ def to_network_dtype(frames: Tensor) -> Tensor:
     return frames.float() if frames.is_floating_point() else frames.long()
 
 
-def _name(path: Path, bundle: Path) -> Path:
+def prepared_file(path: Path, bundle: Path) -> Path:
+    """Where the embeddings and codes of a recorded clip are kept: another file for other networks that made them."""
     networks = (weights_of(bundle, "encoder"), "embedding")
     # A codec whose decoder alone was trained further hears the same.
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
@@ -112,7 +113,7 @@ def _name(path: Path, bundle: Path) -> Path:
 @torch.inference_mode()
 def _prepare(path: Path, bundle: Path) -> Path:
     """Embed the views and encode the sound of a recorded clip; returns the file, made or found."""
-    target = _name(path, bundle)
+    target = prepared_file(path, bundle)
     if target.exists():
         return target
     torch.set_num_threads(1)

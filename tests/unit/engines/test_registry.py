@@ -148,7 +148,7 @@ def test_a_full_gpu_is_one_line_and_the_cpu_plays(bundle: Path, monkeypatch: pyt
 
     def full(network: str, folder: Path, device: str = "auto", threads: int = 1) -> Any:
         if device != "cpu":
-            with torch_runtime._device_errors(torch.device("cpu")):
+            with torch_runtime.device_errors(torch.device("cpu")):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB")
         return whole(network, folder, device, threads)
 

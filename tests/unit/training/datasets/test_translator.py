@@ -10,7 +10,7 @@ from torch import nn
 
 from engines.bundles import find_bundle
 from training.bundling import load_network, write_network
-from training.datasets.translator import _name
+from training.datasets.translator import prepared_file
 
 
 def changed(bundle: Path, part: str) -> None:
@@ -30,8 +30,8 @@ def test_a_decoder_that_was_trained_further_hears_the_same(tmp_path: Path) -> No
     for name in ("manifest.json", "codec.safetensors", "embedding.safetensors"):
         shutil.copyfile(shipped / name, bundle / name)
     recording = Path("performance-7-v3.npz")
-    before = _name(recording, bundle)
+    before = prepared_file(recording, bundle)
     changed(bundle, "decoder")
-    assert _name(recording, bundle) == before
+    assert prepared_file(recording, bundle) == before
     changed(bundle, "encoder")
-    assert _name(recording, bundle) != before
+    assert prepared_file(recording, bundle) != before
