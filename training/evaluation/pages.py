@@ -35,6 +35,13 @@ def _with_controls(*names: str) -> tuple[str, ...]:
     return tuple(column for name in names for column in (name, f"{name}_control"))
 
 
+PRECISIONS = tuple(name.replace("onset_f1_50ms_fitted", "average_precision") for name in METHODS)
+GROUP_COLUMNS = (
+    ("n_films", "n_scored", *_with_controls(*METHODS), "better_rule", "gain_over_rule_f1_50ms"),
+    ("least_gain_over_rule_f1_50ms", "film_of_least_gain", *_with_controls(*PRECISIONS)),
+    _with_controls("loudness_correlation", "loudness_correlation_fitted"),
+)
+"""Tables of groups: columns."""
 FILM_COLUMNS = {
     "The films": ("groups", "seconds", "frame_rate_hz", "n_onsets", "onsets_from", "level_db_of_music"),
     "Onset F1 at ±50 ms, music and rules": (
@@ -42,10 +49,7 @@ FILM_COLUMNS = {
         *("motion_features_shift_ms", "deceleration_threshold", "motion_features_threshold"),
         *("better_rule", "gain_over_rule_f1_50ms"),
     ),
-    "Average precision": _with_controls(
-        *("average_precision", "flow_peaks_average_precision", "deceleration_average_precision"),
-        "motion_features_average_precision",
-    ),
+    "Average precision": _with_controls(*PRECISIONS),
     "Loudness": _with_controls("loudness_correlation", "loudness_correlation_fitted"),
 }
 """Tables of films: title -> columns."""
@@ -79,9 +83,9 @@ def _add_films(page: Page, figures: dict[str, Any]) -> None:
     drawn |= {"deceleration": METHODS[2], "motion features": METHODS[3]}
     rows = {group: {label: row[name] for label, name in drawn.items()} for group, row in groups.items()}
     page.plot(bars(rows), "onset F1 at the shift chosen on the other half of each film")
-    for group, row in groups.items():
-        page.heading(f"Group {group}: {row['n_films']} films, {row['n_scored']} with onsets in both halves")
-        page.scores(row)
+    for columns in GROUP_COLUMNS:
+        head = [name.replace("_", " ") for name in columns]
+        page.table(["group", *head], [[group, *(row.get(n) for n in columns)] for group, row in groups.items()])
     page.heading("By film")
     for title, columns in FILM_COLUMNS.items():
         page.text(title)

@@ -21,7 +21,7 @@ METHOD = {
     "fitted": "the shift is chosen on one half of a film and scored on the other, and the reverse; mean of both",
     "control": f"the same search on {CONTROL_SHIFTS} circularly shifted copies of the reference",
     "control_interval": "95 % of what the shifted copies give for the same mean",
-    "interval": "95 % bootstrap over films",
+    "interval": "95 % bootstrap over films; none for a single film",
     "thresholds_of_deceleration_and_motion_features": "the best on all other films",
     "flow_peaks_threshold": "the film's mean speed",
 }
@@ -67,6 +67,11 @@ def _gain(film: FilmScores, rule: str) -> float:
     return film.methods[MUSIC].fitted[0].value - film.methods[rule].fitted[0].value
 
 
+def _interval(values: list[float]) -> list[float] | None:
+    """The bootstrap interval over films; None for a single film, which says nothing of others."""
+    return interval(values) if len(values) > 1 else None
+
+
 def _mean(values: Sequence[float]) -> float:
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
@@ -95,11 +100,11 @@ def mean_with_control(name: str, scores: list[FittedScore]) -> dict[str, Any]:
     gains = [score.value - score.control for score in known]
     return {
         name: _number(_mean(values)),
-        f"{name}_interval": interval(values),
+        f"{name}_interval": _interval(values),
         f"{name}_control": _number(_mean([score.control for score in known])),
         f"{name}_control_interval": [round(float(v), DIGITS) for v in np.percentile(draws, [2.5, 97.5])],
         f"{name}_gain": _number(_mean(gains)),
-        f"{name}_gain_interval": interval(gains),
+        f"{name}_gain_interval": _interval(gains),
     }
 
 
@@ -119,7 +124,7 @@ def _group_row(films: list[FilmScores]) -> dict[str, Any]:
     if gains := [_gain(film, better) for film in scored]:
         least = int(np.argmin(gains))
         row["gain_over_rule_f1_50ms"] = _number(_mean(gains))
-        row["gain_over_rule_f1_50ms_interval"] = interval(gains)
+        row["gain_over_rule_f1_50ms_interval"] = _interval(gains)
         row["least_gain_over_rule_f1_50ms"] = _number(gains[least])
         row["film_of_least_gain"] = scored[least].film["name"]
     return row

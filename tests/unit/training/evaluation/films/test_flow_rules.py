@@ -78,6 +78,7 @@ def test_the_flow_peak_rule_answers_the_fastest_moment() -> None:
 
 def test_the_rule_on_features_reads_the_loss_of_downward_velocity_however_small() -> None:
     features = np.zeros((TICKS, MOTION_FEATURES), np.float16)
-    features[STRIKES, INDEX["loss_max_down"]] = features[STRIKES, INDEX["loss_sum_down"]] = 0.08
-    features[STRIKES + 7, INDEX["loss_max_up"]] = 5.0
+    for loss in ("loss_max", "loss_sum"):
+        features[STRIKES, INDEX[f"{loss}_down"]] = 0.08
+        features[STRIKES + 7, INDEX[f"{loss}_up"]] = 5.0
     assert feature_peaks(features).above(1.0) == pytest.approx(STRIKES / 25)
