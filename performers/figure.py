@@ -195,8 +195,8 @@ class Figure:
         """Short strokes from the hand around the direction of the tip."""
         way = tip - hand
         length = math.hypot(*way.tolist())
-        wanted = 0.045 * thick
-        way = way * (max(length, wanted) / (length + 1e-9))
+        target = 0.045 * thick
+        way = way * (max(length, target) / (length + 1e-9))
         side: NDArray[np.float64] = np.array([-way[1], way[0]])
         paths = [
             np.stack(

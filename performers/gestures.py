@@ -62,14 +62,14 @@ def place_of(note: Note, kind: str) -> float:
 
 def unit(v: Points) -> Points:
     """A vector [3] scaled to length 1."""
-    scaled: Points = v / math.sqrt(float(v @ v) + 1e-12)
-    return scaled
+    direction: Points = v / math.sqrt(float(v @ v) + 1e-12)
+    return direction
 
 
 def off(point: Points, x: float, y: float, z: float) -> Points:
     """A point [3] moved by x, y and z."""
-    moved: Points = point + np.array((x, y, z))
-    return moved
+    shifted_point: Points = point + np.array((x, y, z))
+    return shifted_point
 
 
 @dataclass
@@ -154,10 +154,10 @@ class Drums:
             # The hand follows the tip at less than its height: the stick turns in it, as in a real stroke.
             ahead = np.array(self.sticks[limb].at(t_s + self.lead_s)) if self.lead_s else tip
             grip = 0.55 * ahead + 0.45 * np.array([ahead[0], 0.37, ahead[2]])
-            wanted = off(grip, 0.05 if limb == LEFT else -0.05, 0.045, -0.17)
-            wanted[0] = 0.75 * wanted[0] + 0.25 * points[J[f"{side}_shoulder"], 0]
+            grip_target = off(grip, 0.05 if limb == LEFT else -0.05, 0.045, -0.17)
+            grip_target[0] = 0.75 * grip_target[0] + 0.25 * points[J[f"{side}_shoulder"], 0]
             points[J[f"{side}_tip"]] = tip
-            points[J[f"{side}_hand"]] = tip + STICK_LENGTH * unit(wanted - tip)
+            points[J[f"{side}_hand"]] = tip + STICK_LENGTH * unit(grip_target - tip)
         points[J["low_end"]], points[J["high_end"]] = DRUM_PLACES[1], DRUM_PLACES[2]
         lift = self.foot.at(t_s)[1]
         points[J["right_foot"], 1] += lift
@@ -247,15 +247,15 @@ class Strings:
         self.bow_position = self._bow(score, float(rng.uniform(1.1, 1.45)))
         keys: list[Key] = []
         before = (1.5, 2.0)
-        last, ended = -1.0, -1.0
+        last, last_end_s = -1.0, -1.0
         entries: list[Strike] = []
         for note in score.notes:
-            fingered = string_and_stop(note.pitch)
+            string_position = string_and_stop(note.pitch)
             lead = min(0.15, 0.45 * (note.onset_s - last))
-            keys += [(note.onset_s - lead, before, SMOOTH), (note.onset_s - 0.25 * lead, fingered, SMOOTH)]
-            if note.onset_s - ended > 0.2:
+            keys += [(note.onset_s - lead, before, SMOOTH), (note.onset_s - 0.25 * lead, string_position, SMOOTH)]
+            if note.onset_s - last_end_s > 0.2:
                 entries.append(Strike(note.onset_s, (0.0, 0.0, 0.0), (0.0, 0.03 + 0.03 * note.velocity, 0.0)))
-            before, last, ended = fingered, note.onset_s, note.end_s
+            before, last, last_end_s = string_position, note.onset_s, note.end_s
         self.stop = Track(keys or [(0.0, before, SMOOTH)])
         self.entry = strike_track(entries, (0.0, 0.0, 0.0), rebound=0.0)
         trembling: list[Key] = [(0.0, (0.0,), SMOOTH)]
@@ -275,21 +275,21 @@ class Strings:
         long = np.quantile([note.velocity * note.duration_s for note in score.notes] or [1.0], 0.9)
         pace = min(pace, 0.7 / float(long))
         keys: list[Key] = [(0.0, (where,), SMOOTH)]
-        ended = -1.0
+        last_end_s = -1.0
         for index, note in enumerate(score.notes):
-            if note.onset_s - ended > 0.5:
+            if note.onset_s - last_end_s > 0.5:
                 way = 1.0 if where < 0.5 else -1.0
             elif index:
                 way = -way
-            wanted = min(0.8, pace * note.velocity * note.duration_s)
-            outward = (where + 0.5 * way * wanted - 0.5) * way
-            travel = wanted * (1.0 - 0.7 * max(-0.7, min(0.7, outward)))
+            grip_target = min(0.8, pace * note.velocity * note.duration_s)
+            outward = (where + 0.5 * way * grip_target - 0.5) * way
+            travel = grip_target * (1.0 - 0.7 * max(-0.7, min(0.7, outward)))
             room = (0.97 - where) if way > 0 else (where - 0.03)
             travel = min(travel, room)
             keys.append((note.onset_s, (where,), SMOOTH))
             where += way * travel
             keys.append((note.end_s, (where,), BOW))
-            ended = note.end_s
+            last_end_s = note.end_s
         return Track(keys)
 
     def shift(self, t_s: float) -> Vector:
@@ -332,8 +332,8 @@ class Strings:
         points[J["frog"]], points[J["right_tip"]] = frog, frog - bow * self.bow_length
         points[J["right_hand"]] = frog + bow * 0.02 + lift * 0.012
         # From the nut towards the bridge, where a string's length is halved for each octave.
-        stopped = 0.55 * (1.0 - 2.0 ** (-stop / 12.0))
-        finger = low + axis * (length * (0.88 - stopped)) + across * (0.006 * (1.5 - string)) + lift * 0.015
+        stop_share = 0.55 * (1.0 - 2.0 ** (-stop / 12.0))
+        finger = low + axis * (length * (0.88 - stop_share)) + across * (0.006 * (1.5 - string)) + lift * 0.015
         points[J["left_tip"]] = finger
         points[J["left_hand"]] = off(finger, 0.022, -0.012, -0.01) if self.cello else off(finger, 0.012, -0.03, 0.0)
 
@@ -416,9 +416,9 @@ class Dance:
         home: Vector = (-0.20, 0.50, 0.10)
         claps = [Strike(n.onset_s, (-0.02, 0.73, 0.22), self._open(n), 0.02) for n in _limb(score, LEFT)]
         throws = [self._throw(n) for n in _limb(score, RIGHT)]
-        mirrored = [Strike(c.t_s, (0.02, *c.point[1:]), (-c.lift[0], *c.lift[1:]), c.hold_s) for c in claps]
+        right_claps = [Strike(c.t_s, (0.02, *c.point[1:]), (-c.lift[0], *c.lift[1:]), c.hold_s) for c in claps]
         self.right = strike_track(sorted(claps + throws, key=lambda s: s.t_s), home, home=home)
-        self.left = strike_track(mirrored, (0.20, 0.50, 0.10), home=(0.20, 0.50, 0.10))
+        self.left = strike_track(right_claps, (0.20, 0.50, 0.10), home=(0.20, 0.50, 0.10))
 
     @staticmethod
     def _open(note: Note) -> Vector:
@@ -447,9 +447,11 @@ class Dance:
             hand = off(np.array(track.at(t_s)), x, y, 0.0)
             points[J[f"{side}_hand"]] = hand
             # Fingers point up while the hands are together and along the arm when it is thrown.
-            thrown = min(1.0, max(0.0, (outward * (hand[0] - x) - 0.08) / 0.12))
+            throw_share = min(1.0, max(0.0, (outward * (hand[0] - x) - 0.08) / 0.12))
             arm = unit(hand - points[J[f"{side}_shoulder"]])
-            points[J[f"{side}_tip"]] = hand + 0.045 * (thrown * arm + (1.0 - thrown) * np.array([0.0, 0.9, 0.4]))
+            points[J[f"{side}_tip"]] = hand + 0.045 * (
+                throw_share * arm + (1.0 - throw_share) * np.array([0.0, 0.9, 0.4])
+            )
         for side, foot in (("left", self.feet[0]), ("right", self.feet[1])):
             move = foot.at(t_s)
             points[J[f"{side}_foot"]] += move

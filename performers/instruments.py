@@ -62,7 +62,7 @@ def _flat(project: Project, x: tuple[float, float], y: float, z: tuple[float, fl
     return project(np.array([[x[0], y, z[0]], [x[1], y, z[0]], [x[1], y, z[1]], [x[0], y, z[1]]]))
 
 
-def _tilted(centre: NDArray[np.float64], radius: float, angle: float) -> NDArray[np.float64]:
+def _tilted_circle(centre: NDArray[np.float64], radius: float, angle: float) -> NDArray[np.float64]:
     """A circle [24, 3] that leans towards the viewer by an angle."""
     lean = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -math.sin(angle), math.cos(angle)]])
     circle: NDArray[np.float64] = centre + radius * _FLAT @ lean
@@ -114,9 +114,9 @@ class Kit:
         centre = np.array(place[:3])
         foot = project(np.stack([centre, np.array([1.08 * centre[0], 0.02, centre[2] - 0.04])]))
         lines(canvas, [foot], 0.011 * unit, self.stand)
-        rim = project(_tilted(centre - np.array([0.0, 0.004, 0.0]), place[3], place[4] + tilt))
+        rim = project(_tilted_circle(centre - np.array([0.0, 0.004, 0.0]), place[3], place[4] + tilt))
         polygon(canvas, rim, self.metal)
-        middle = project(_tilted(centre, 0.45 * place[3], place[4] + tilt))
+        middle = project(_tilted_circle(centre, 0.45 * place[3], place[4] + tilt))
         lines(canvas, [middle], 0.004 * unit, shade(self.metal, 0.75), closed=True)
         disc(canvas, project(centre[None])[0], 0.016 * unit, shade(self.metal, 1.2))
 

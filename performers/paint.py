@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 Points2 = NDArray[np.float64]
-Fixed = NDArray[np.int32]
+FixedPoints = NDArray[np.int32]
 """Pixels [..., 2] in sixteenths."""
 Colour = tuple[int, int, int]
 """Blue, green, red, 0..255."""
@@ -43,19 +43,19 @@ class Canvas:
         blue, green, red = self._tables
         return blue[colour[0]], green[colour[1]], red[colour[2]]
 
-    def fill(self, outline: Fixed, colour: Colour) -> None:
+    def fill(self, outline: FixedPoints, colour: Colour) -> None:
         """Fill a convex outline."""
         cv2.fillConvexPoly(self.image, outline, self.lit(colour), cv2.LINE_AA, _SHIFT)
 
-    def fill_any(self, outlines: list[Fixed], colour: Colour) -> None:
+    def fill_any(self, outlines: list[FixedPoints], colour: Colour) -> None:
         """Fill outlines of any form."""
         cv2.fillPoly(self.image, outlines, self.lit(colour), cv2.LINE_AA, _SHIFT)
 
-    def circle(self, centre: Fixed, radius: int, colour: Colour) -> None:
+    def circle(self, centre: FixedPoints, radius: int, colour: Colour) -> None:
         """Fill a circle."""
         cv2.circle(self.image, centre.tolist(), radius, self.lit(colour), -1, cv2.LINE_AA, _SHIFT)
 
-    def stroke(self, paths: list[Fixed], width: int, colour: Colour, closed: bool) -> None:
+    def stroke(self, paths: list[FixedPoints], width: int, colour: Colour, closed: bool) -> None:
         """Draw lines."""
         cv2.polylines(self.image, paths, closed, self.lit(colour), width, cv2.LINE_AA, _SHIFT)
 
@@ -69,29 +69,29 @@ class Recording(Canvas):
 
     def __init__(self, like: Canvas) -> None:
         super().__init__(like.image, like.tone)
-        self._drawn: list[Callable[[Canvas, Fixed], None]] = []
+        self._drawn: list[Callable[[Canvas, FixedPoints], None]] = []
 
-    def fill(self, outline: Fixed, colour: Colour) -> None:
+    def fill(self, outline: FixedPoints, colour: Colour) -> None:
         """Remember a convex outline."""
         self._drawn.append(lambda canvas, move: canvas.fill(outline + move, colour))
 
-    def fill_any(self, outlines: list[Fixed], colour: Colour) -> None:
+    def fill_any(self, outlines: list[FixedPoints], colour: Colour) -> None:
         """Remember outlines of any form."""
         self._drawn.append(lambda canvas, move: canvas.fill_any([line + move for line in outlines], colour))
 
-    def circle(self, centre: Fixed, radius: int, colour: Colour) -> None:
+    def circle(self, centre: FixedPoints, radius: int, colour: Colour) -> None:
         """Remember a circle."""
         self._drawn.append(lambda canvas, move: canvas.circle(centre + move, radius, colour))
 
-    def stroke(self, paths: list[Fixed], width: int, colour: Colour, closed: bool) -> None:
+    def stroke(self, paths: list[FixedPoints], width: int, colour: Colour, closed: bool) -> None:
         """Remember lines."""
         self._drawn.append(lambda canvas, move: canvas.stroke([path + move for path in paths], width, colour, closed))
 
     def replay(self, canvas: Canvas, move: Points2) -> None:
         """Draw everything, moved by [2] pixels."""
-        fixed = _fixed(move)
+        offset = _to_fixed_point(move)
         for draw in self._drawn:
-            draw(canvas, fixed)
+            draw(canvas, offset)
 
 
 def shade(colour: Colour, factor: float) -> Colour:
@@ -115,23 +115,23 @@ def random_colour(
     return blue, green, red
 
 
-def _fixed(points: Points2) -> NDArray[np.int32]:
+def _to_fixed_point(points: Points2) -> NDArray[np.int32]:
     return (points * _ONE + 0.5).astype(np.int32)
 
 
 def polygon(canvas: Canvas, points: Points2, colour: Colour) -> None:
     """Fill a convex polygon [N, 2] given in pixels."""
-    canvas.fill(_fixed(points), colour)
+    canvas.fill(_to_fixed_point(points), colour)
 
 
 def shape(canvas: Canvas, outlines: Sequence[Points2], colour: Colour) -> None:
     """Fill any polygons [N, 2]."""
-    canvas.fill_any([_fixed(outline) for outline in outlines], colour)
+    canvas.fill_any([_to_fixed_point(outline) for outline in outlines], colour)
 
 
 def hull(canvas: Canvas, points: Points2, colour: Colour) -> None:
     """Fill the convex hull of points [N, 2]."""
-    canvas.fill(cv2.convexHull(_fixed(points)), colour)
+    canvas.fill(cv2.convexHull(_to_fixed_point(points)), colour)
 
 
 def limb(canvas: Canvas, p: Points2, q: Points2, p_radius: float, q_radius: float, colour: Colour) -> None:
@@ -150,9 +150,9 @@ def limb(canvas: Canvas, p: Points2, q: Points2, p_radius: float, q_radius: floa
 
 def disc(canvas: Canvas, centre: Points2, radius: float, colour: Colour) -> None:
     """Fill a circle."""
-    canvas.circle(_fixed(centre), max(_ONE // 2, int(radius * _ONE)), colour)
+    canvas.circle(_to_fixed_point(centre), max(_ONE // 2, int(radius * _ONE)), colour)
 
 
 def lines(canvas: Canvas, paths: Sequence[Points2], width: float, colour: Colour, closed: bool = False) -> None:
     """Draw open or closed lines [N, 2] of one width in pixels."""
-    canvas.stroke([_fixed(path) for path in paths], max(1, round(width)), colour, closed)
+    canvas.stroke([_to_fixed_point(path) for path in paths], max(1, round(width)), colour, closed)

@@ -50,11 +50,11 @@ def parse_performer(text: str) -> tuple[str | None, int | None]:
     Raises:
         UnknownPerformerError: for anything else.
     """
-    found = _FORM.fullmatch(text.strip())
-    if found is None:
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
         fix = f"write performer[:{'|'.join(KINDS)}][@SEED]"
         raise UnknownPerformerError(f"{text!r} is not a synthetic performer", "--camera", fix)
-    kind, seed = found["kind"], found["seed"]
+    kind, seed = match["kind"], match["seed"]
     if kind is not None and kind not in KINDS:
         raise UnknownPerformerError(f"no performer plays {kind!r}", text, f"use one of {', '.join(KINDS)}")
     if seed is not None and not re.fullmatch(r"[0-9]{1,9}", seed):
@@ -92,13 +92,15 @@ class SyntheticPerformer:
     ) -> None:
         if min(size) < 16:
             raise ValueError(f"frames of at least 16 x 16 pixels, not {size[0]} x {size[1]}")
-        chosen = kind if kind is not None else KINDS[int(np.random.default_rng([seed, 303]).integers(len(KINDS)))]
-        self.kind: str = chosen
+        performer_kind = (
+            kind if kind is not None else KINDS[int(np.random.default_rng([seed, 303]).integers(len(KINDS)))]
+        )
+        self.kind: str = performer_kind
         self.seed, self.size = seed, size
-        self.score: Score = draw_score(chosen, seed, duration_s, periodic=periodic)
+        self.score: Score = draw_score(performer_kind, seed, duration_s, periodic=periodic)
         ranges = draw_world(world, seed)
         self.body = Body(self.score, seed, ranges)
-        self.scene = PerformerScene(seed, chosen, undisturbed=undisturbed, world=ranges)
+        self.scene = PerformerScene(seed, performer_kind, undisturbed=undisturbed, world=ranges)
         self._onsets = np.array([note.onset_s for note in self.score.notes], dtype=np.float64)
 
     def frame(self, t_s: float) -> NDArray[np.uint8]:

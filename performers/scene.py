@@ -228,13 +228,13 @@ class PerformerScene:
         if travel < 0.6:
             brush.moving(canvas, pose, px)
         elif travel < 2.5:
-            self._blurred(canvas, brush, poses[::2], places[::2])
+            self._draw_blurred(canvas, brush, poses[::2], places[::2])
         else:
-            self._blurred(canvas, brush, poses, places)
+            self._draw_blurred(canvas, brush, poses, places)
         return self._sensor(canvas.image, t_s)
 
     @staticmethod
-    def _blurred(canvas: Canvas, brush: _FramePainter, poses: list[BodyPose], places: list[Points2]) -> None:
+    def _draw_blurred(canvas: Canvas, brush: _FramePainter, poses: list[BodyPose], places: list[Points2]) -> None:
         """Draw the moving parts as the mean of two or three moments, within the region they touch."""
         spots = np.concatenate(places)
         height, width = canvas.image.shape[:2]

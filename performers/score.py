@@ -139,15 +139,15 @@ def _melody(
         length = float(rng.choice(lengths)) * beat
         level = float(np.clip(level + rng.normal(0.0, 0.12), 0.25, 1.0))
         gate = 1.0 if kind in ("strings", "air") else float(rng.uniform(0.6, 1.0))
-        held = length * gate
+        sounding_s = length * gate
         place_ahead = bisect_right(rests, (now, float("inf")))
         if place_ahead < len(rests):
-            held = min(held, rests[place_ahead][0] - now)
-        if held > 0.1 and not _resting(rests, now, now + 0.1):
+            sounding_s = min(sounding_s, rests[place_ahead][0] - now)
+        if sounding_s > 0.1 and not _resting(rests, now, now + 0.1):
             effector = RIGHT
             if kind == "keys":
                 effector = RIGHT if ladder[place] >= (low + high) / 2 else LEFT
-            notes.append(Note(now, held, float(ladder[place]), level, effector))
+            notes.append(Note(now, sounding_s, float(ladder[place]), level, effector))
         stride = int(rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 3])) if rng.random() < 0.85 else int(rng.integers(-6, 7))
         place = int(np.clip(place + stride, 0, len(ladder) - 1))
         now += length

@@ -100,9 +100,11 @@ def write_network(
     if isinstance(module, TokenCodec):
         # The decoder may be trained further: tokens stay what they are.
         manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
-    if needed := all_weights()[network].trained_with:
+    if dependencies := all_weights()[network].trained_with:
         there = manifest["networks"]
-        manifest["networks"][network]["trained_with"] = {one: identity(there[one]) for one in needed if one in there}
+        manifest["networks"][network]["trained_with"] = {
+            one: identity(there[one]) for one in dependencies if one in there
+        }
     manifest.pop("scores", None)
     _write(folder, manifest)
 
@@ -130,8 +132,8 @@ def write_ready(
             path.write_bytes(content)
         with path.open("rb") as file:
             entries.append({"file": name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()})
-    held: dict[str, Any] = entries[0] if len(entries) == 1 else {"files": entries}
-    manifest["networks"][network] = {**held, "config": config, "training": training}
+    file_fields: dict[str, Any] = entries[0] if len(entries) == 1 else {"files": entries}
+    manifest["networks"][network] = {**file_fields, "config": config, "training": training}
     _write(folder, manifest)
 
 
@@ -149,16 +151,16 @@ def copy_missing_networks(source: Path, folder: Path) -> list[str]:
         EngineError: when the source cannot be trusted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    theirs = read_manifest(source)
-    manifest: dict[str, Any] = {key: theirs[key] for key in ("schema", "licence")} | {
+    source_manifest = read_manifest(source)
+    manifest: dict[str, Any] = {key: source_manifest[key] for key in ("schema", "licence")} | {
         "name": folder.name,
         "networks": {},
     }
     if (folder / "manifest.json").exists():
         manifest = read_manifest(folder)
-    taken = [name for name in theirs["networks"] if name not in manifest["networks"]]
-    for name in taken:
-        entry = theirs["networks"][name]
+    names = [name for name in source_manifest["networks"] if name not in manifest["networks"]]
+    for name in names:
+        entry = source_manifest["networks"][name]
         if "files" in entry:
             for path in verified_files(source, entry):
                 own = folder / path.relative_to(source)
@@ -168,7 +170,7 @@ def copy_missing_networks(source: Path, folder: Path) -> list[str]:
             (folder / entry["file"]).write_bytes(read_file(source, entry))
         manifest["networks"][name] = entry
     _write(folder, manifest)
-    return taken
+    return names
 
 
 def write_scores(folder: Path, evaluation: str, figures: dict[str, Any]) -> None:

@@ -166,7 +166,7 @@ def _read_motion(
     features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age_s = np.zeros(ticks, np.float32)
     reader = MotionReader(*(open_engine(name, bundle=str(settings.bundle)) for name in ("flow", "embedding")))
-    marked = {int((k + 0.5) * ticks / THUMBS) for k in range(THUMBS)}
+    thumb_ticks = {int((k + 0.5) * ticks / THUMBS) for k in range(THUMBS)}
     strip: list[NDArray[np.uint8]] = []
     motion = None
     with MediaWriter(settings.out / "media" / f"{name}.mkv", track) as media:
@@ -177,7 +177,7 @@ def _read_motion(
             features[tick] = motion.features
             age_s[tick] = tick / TICKS_PER_SECOND - picture.time_s
             media.write(picture.image)
-            if tick in marked:
+            if tick in thumb_ticks:
                 strip.append(_thumbnail(picture.image))
     cv2.imwrite(str(settings.out / "thumbs" / f"{name}.jpg"), np.hstack(strip), [cv2.IMWRITE_JPEG_QUALITY, 80])
     return {"flow": flow, "speed": speed, "embedding": embedding, "age_s": age_s, "features": features}
@@ -213,11 +213,11 @@ def _codes(view: NDArray[np.float32], bundle: Path) -> NDArray[Any]:
 
 def _mel(view: NDArray[np.float32]) -> NDArray[np.float16]:
     """log10 mel magnitudes of windows that end at each hop: float16 [4 T, 80]."""
-    padded = torch.nn.functional.pad(torch.from_numpy(view), (MEL_WINDOW - MEL_HOP, 0))
+    padded_sound = torch.nn.functional.pad(torch.from_numpy(view), (MEL_WINDOW - MEL_HOP, 0))
     bank, window = mel_bank(MEL_WINDOW, MEL_BANDS, SAMPLE_RATE).T, torch.hann_window(MEL_WINDOW)
     rows = [
         (torch.fft.rfft(frames * window).abs() @ bank).clamp_min(1e-5).log10().half()
-        for frames in padded.unfold(0, MEL_WINDOW, MEL_HOP).split(4000)
+        for frames in padded_sound.unfold(0, MEL_WINDOW, MEL_HOP).split(4000)
     ]
     return np.asarray(torch.cat(rows).numpy())
 
@@ -263,11 +263,11 @@ def prepare(folder: Path, settings: PreparationSettings, layout: str, workers: i
         (settings.out / name).mkdir(parents=True, exist_ok=True)
         for left in (settings.out / name).glob(".*.part"):
             left.unlink()
-    known = {facts["name"]: facts for facts in item_facts(settings.out)}
+    facts_by_name = {facts["name"]: facts for facts in item_facts(settings.out)}
     jobs = [
         source
         for source in sources
-        if known.get(source.name, {}).get("fingerprint") != f"{source.fingerprint()}-{settings.networks}"
+        if facts_by_name.get(source.name, {}).get("fingerprint") != f"{source.fingerprint()}-{settings.networks}"
     ]
     about = settings.out / "dataset.json"
     _write_about(about, sources, settings, layout)
@@ -280,13 +280,13 @@ def prepare(folder: Path, settings: PreparationSettings, layout: str, workers: i
                 for source, result in results:
                     if isinstance(result, Exception):
                         raise result
-                    known[source.name] = result
+                    facts_by_name[source.name] = result
                     bar.set_postfix_str(source.name[:30])
                     bar.update()
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
     for source in sources:
-        counts[known[source.name]["status"]] += 1
+        counts[facts_by_name[source.name]["status"]] += 1
     write_summary(settings.out)
     return counts
 

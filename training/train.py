@@ -43,8 +43,8 @@ def parser_of(known: dict[str, tuple[Weights, Trainer]]) -> argparse.ArgumentPar
     parser = argparse.ArgumentParser(
         prog="python -m training.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    renamed = "; ".join(f"{name}: the {weights.name}" for name, (weights, _) in known.items() if name != weights.name)
-    parser.add_argument("network", choices=tuple(known), help=renamed)
+    renames = "; ".join(f"{name}: the {weights.name}" for name, (weights, _) in known.items() if name != weights.name)
+    parser.add_argument("network", choices=tuple(known), help=renames)
     parser.add_argument("--out", type=Path, default=Path("models/bundles/default"), help="the bundle to write into")
     parser.add_argument("--data", type=Path, help="a prepared data set; without it, synthetic performers are recorded")
     parser.add_argument("--work", type=Path, default=Path("runs"), help="folder of data and checkpoints; default: runs")

@@ -85,6 +85,6 @@ class Trainer:
     shipped_prefix: str = ""
 
 
-def given(**sizes: int) -> dict[str, Any]:
+def given_sizes(**sizes: int) -> dict[str, Any]:
     """The sizes that the command line gives; 0 is the recipe's default."""
     return {name: size for name, size in sizes.items() if size}

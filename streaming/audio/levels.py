@@ -89,5 +89,5 @@ def soft_limit(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
     if not over.any():
         return pcm
     room = np.float32(1.0 - LIMIT)
-    bent = np.float32(LIMIT) + room * np.tanh((size - np.float32(LIMIT)) / room)
-    return np.where(over, np.copysign(np.minimum(bent, np.float32(1.0)), pcm), pcm).astype(np.float32)
+    limited = np.float32(LIMIT) + room * np.tanh((size - np.float32(LIMIT)) / room)
+    return np.where(over, np.copysign(np.minimum(limited, np.float32(1.0)), pcm), pcm).astype(np.float32)

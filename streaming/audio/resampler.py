@@ -77,12 +77,12 @@ class TickResampler:
         """
         if self._identity:
             return pcm
-        joined = np.concatenate((self.state, pcm), dtype=np.float32)
-        self.state = joined[joined.shape[0] - self._history :].copy()
+        samples = np.concatenate((self.state, pcm), dtype=np.float32)
+        self.state = samples[samples.shape[0] - self._history :].copy()
         width, periods = self._matrix.shape[0], pcm.shape[0] // self._down
-        stride = joined.strides[0]
+        stride = samples.strides[0]
         windows = np.lib.stride_tricks.as_strided(
-            joined, (periods, width), (stride * self._down, stride), writeable=False
+            samples, (periods, width), (stride * self._down, stride), writeable=False
         )
         out: NDArray[np.float32] = (windows @ self._matrix).reshape(-1)
         return out

@@ -72,7 +72,7 @@ class TickRing:
     Attributes:
         tick_samples: samples of a tick.
         position: samples that the device has taken so far.
-        late: ticks refused because they had begun or were there already.
+        late: ticks refused because they had begun or had been stored already.
         ahead: ticks refused because they came too early.
         bad: ticks refused for a wrong shape or values that are not finite.
 
@@ -187,8 +187,8 @@ class TickRing:
         for tick in range(max(self._drained, playing - self._records + 2), playing + 1):
             at = tick % self._records
             played = bool(self._kind[at] == _PLAYED)
-            arrived = int(self._arrived_ns[at]) if played else None
-            result.append(TickRecord(tick, played, int(self._start_ns[at]), arrived))
+            arrived_ns = int(self._arrived_ns[at]) if played else None
+            result.append(TickRecord(tick, played, int(self._start_ns[at]), arrived_ns))
         self._drained = max(self._drained, playing + 1)
         return result
 
@@ -201,24 +201,24 @@ class TickRing:
         """
         count = out.shape[0]
         span = self._span
-        done = 0
+        filled_count = 0
         if span is None:
             out[:] = 0.0
         else:
             origin, first, end = span
             offset = self.position - origin
             if offset < 0:
-                done = min(count, -offset)
-                out[:done] = 0.0
+                filled_count = min(count, -offset)
+                out[:filled_count] = 0.0
             size = self.tick_samples
-            while done < count:
-                at = offset + done
+            while filled_count < count:
+                at = offset + filled_count
                 tick, begin = first + at // size, at % size
                 if begin == 0:
                     self._begin(tick, end, now_ns)
-                take = min(count - done, size - begin)
-                out[done : done + take] = self._source[begin : begin + take]
-                done += take
+                take = min(count - filled_count, size - begin)
+                out[filled_count : filled_count + take] = self._source[begin : begin + take]
+                filled_count += take
         self.position += count
 
     def _begin(self, tick: int, end: int | None, now_ns: int) -> None:
@@ -230,18 +230,18 @@ class TickRing:
                 self._source = self._silence
             return
         slot = tick % self._slots
-        there = self._row_tick[slot] == tick
-        if there:
+        has_sound = self._row_tick[slot] == tick
+        if has_sound:
             self._return(self._rows[slot])
         else:
             self._conceal()
         at = tick % self._records
-        self._kind[at] = _PLAYED if there else _CONCEALED
+        self._kind[at] = _PLAYED if has_sound else _CONCEALED
         self._start_ns[at] = now_ns
         self._arrived_ns[at] = self._row_arrived_ns[slot]
         # Last, because from here on the previous tick's slot may be written again.
         self._playing = tick
-        self._concealing = not there
+        self._concealing = not has_sound
 
     def _return(self, row: NDArray[np.float32]) -> None:
         if not self._concealing:

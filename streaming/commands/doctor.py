@@ -1,4 +1,4 @@
-"""The diagnosis of a machine: what is here, what `auto` would use, what is missing and how to get it."""
+"""The diagnosis of a machine: what it has, what `auto` would use, what is missing and how to get it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def doctor(show: Show, write: Callable[[str], object]) -> int:
         cameras,
         lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
         lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
-        lambda: runtimes(show, installed(RUNTIMES), try_engines),
+        lambda: runtimes(show, installed_versions(RUNTIMES), try_engines),
         lambda: eyes(cache_folder()),
         lambda: folders(show),
     )
@@ -142,13 +142,13 @@ def machine() -> list[Finding]:
     governors = {
         path.read_text().strip() for path in Path("/sys/devices/system/cpu").glob("cpu*/cpufreq/scaling_governor")
     }
-    found = [
+    findings = [
         Finding("machine", f"{host['cpu']}, {host['cores']} cores, Python {sys.version.split()[0]}", warning),
         Finding("gpu", host["gpu"] or "none (nvidia-smi lists none)"),
     ]
     if governors:
-        found.append(Finding("governor", ", ".join(sorted(governors)), governor_warning(governors)))
-    return found
+        findings.append(Finding("governor", ", ".join(sorted(governors)), governor_warning(governors)))
+    return findings
 
 
 def governor_warning(governors: set[str]) -> str:
@@ -163,9 +163,9 @@ def cameras() -> list[Finding]:
     numbers = webcams()
     answers = probe_all(numbers, probe_webcam, PROBE_S)
     works = [number for number in numbers if answers[number].startswith("works")]
-    found = [Finding(f"camera {number}", answers[number]) for number in numbers]
+    findings = [Finding(f"camera {number}", answers[number]) for number in numbers]
     auto = f"webcam {works[0]}" if works else "the synthetic performer, as no webcam answers"
-    return [*found, Finding("camera auto", auto)]
+    return [*findings, Finding("camera auto", auto)]
 
 
 def probe_webcam(number: int) -> str:
@@ -197,49 +197,52 @@ def probe_all(numbers: Sequence[int], probe: Callable[[int], str], timeout_s: fl
 def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
     """Audio outputs and inputs, sound servers, and what `--speaker auto` would take."""
     servers = sound_servers()
-    found = [Finding("sound server", ", ".join(servers) or "none runs")]
+    findings = [Finding("sound server", ", ".join(servers) or "none runs")]
     instead = f"a file in {show.record}" if show.record else "nothing: the sound is neither heard nor kept"
     try:
         module = load()
     except UserError as error:
         warning = f"{error.fix}" if show.speaker in ("auto", "none") or show.speaker.startswith("file:") else ""
         fix = "" if warning else str(error)
-        return [*found, Finding("speaker auto", f"{instead}; {error.what}", warning, fix)]
+        return [*findings, Finding("speaker auto", f"{instead}; {error.what}", warning, fix)]
     outputs = list(outputs_of())
     for output in outputs:
         mark = ", default" if output.default else ""
         text = f"{output.name} ({output.hostapi}, {output.channels} channels, {output.samplerate} Hz{mark})"
-        found.append(Finding(f"output {output.index}", text))
+        findings.append(Finding(f"output {output.index}", text))
     for index, device in enumerate(module.query_devices()):
         if device["max_input_channels"] > 0:
-            found.append(Finding(f"input {index}", str(device["name"])))
-    chosen = next((output for output in outputs if output.default), outputs[0] if outputs else None)
-    return [*found, Finding("speaker auto", chosen.name if chosen else f"{instead}, as there is no audio output")]
+            findings.append(Finding(f"input {index}", str(device["name"])))
+    default_output = next((output for output in outputs if output.default), outputs[0] if outputs else None)
+    return [
+        *findings,
+        Finding("speaker auto", default_output.name if default_output else f"{instead}, as there is no audio output"),
+    ]
 
 
 def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
-    """What music-to-video would hear with, show on and animate, and whether the bundle has the networks for it."""
+    """The input, the screen and the prior image of music-to-video, and whether the bundle has the networks for it."""
     try:
         lacking = [name for name in ("animator", "painter") if not has_network(name, show.bundle)]
     except EngineError:
-        return []  # `try_engines` says what is wrong with the bundle
+        return []  # `try_engines` reports the bundle's fault
     text = f"not with this bundle: it has no {' and no '.join(lacking)}" if lacking else "this bundle makes them"
-    found = [Finding("pictures", text)]
+    findings = [Finding("pictures", text)]
     try:
         inputs = list(inputs_of())
     except UserError:
         inputs = []
-    chosen = next((device for device in inputs if device.default), inputs[0] if inputs else None)
+    default_input = next((device for device in inputs if device.default), inputs[0] if inputs else None)
     alone = "what the show itself plays, as there is no audio input"
-    found.append(Finding("microphone auto", chosen.name if chosen else alone))
-    shown = "a window" if has_display() else "nothing, as there is no display; --screen web shows it in a browser"
-    found.append(Finding("screen auto", shown))
+    findings.append(Finding("microphone auto", default_input.name if default_input else alone))
+    screen = "a window" if has_display() else "nothing, as there is no display; --screen web shows it in a browser"
+    findings.append(Finding("screen auto", screen))
     path = show.word("prior")
     try:
         height, width = load_prior(path).shape[:2]
     except UserError as error:
-        return [*found, Finding("prior image", error.what, fix=str(error))]
-    return [*found, Finding("prior image", f"{path or 'the shipped one'}, {width} x {height}")]
+        return [*findings, Finding("prior image", error.what, fix=str(error))]
+    return [*findings, Finding("prior image", f"{path or 'the shipped one'}, {width} x {height}")]
 
 
 def sound_servers() -> list[str]:
@@ -248,15 +251,15 @@ def sound_servers() -> list[str]:
     return sorted({SOUND_SERVERS[name] for name in names if name in SOUND_SERVERS})
 
 
-def installed(names: Sequence[str]) -> dict[str, str]:
-    """Those of some distributions that are installed, with their versions; nothing is imported."""
-    found = {}
+def installed_versions(names: Sequence[str]) -> dict[str, str]:
+    """The installed ones of some distributions, with their versions; nothing is imported."""
+    versions = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def runtimes(
@@ -265,15 +268,15 @@ def runtimes(
     """The runtimes and bundles, and whether the networks that a performance needs can be opened."""
     listing = ", ".join(f"{name} {version}" for name, version in versions.items())
     bundles = sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
-    found = [
+    findings = [
         Finding("runtimes", listing or "none", fix="" if listing else "install torch: pip install torch==2.13.0"),
         Finding("bundles", ", ".join(bundles) or "none are shipped"),
     ]
     if not listing:
-        return found
+        return findings
     for network, works, problem in attempt(show.bundle, show.backend):
-        found.append(Finding(network, works or problem, fix=problem))
-    return found
+        findings.append(Finding(network, works or problem, fix=problem))
+    return findings
 
 
 def eyes(folder: Path) -> list[Finding]:
@@ -293,16 +296,16 @@ def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:
     command = [sys.executable, "-c", TRY_ENGINES, bundle, backend]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(CHECKOUT)}
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, text=True, timeout=ENGINE_S, env=environment, check=False, cwd=os.getcwd()
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return [("networks", "", f"the networks cannot be opened here: {error}")]
-    found = [(str(a), str(b), str(c)) for a, b, c in (json.loads(line) for line in done.stdout.splitlines())]
-    if done.returncode != 0 or not found:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        found.append(("networks", "", f"the runtime failed: {last}"))
-    return found
+    results = [(str(a), str(b), str(c)) for a, b, c in (json.loads(line) for line in result.stdout.splitlines())]
+    if result.returncode != 0 or not results:
+        last = (result.stderr.strip().splitlines() or [f"status {result.returncode}"])[-1]
+        results.append(("networks", "", f"the runtime failed: {last}"))
+    return results
 
 
 def folders(show: Show) -> list[Finding]:

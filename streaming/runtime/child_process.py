@@ -1,4 +1,4 @@
-"""One process of a show, as its parent has it: spawn, assign a stage, poll, dump its stacks, kill, measure."""
+"""One process of a show, from its parent's side: spawn, assign a stage, poll, dump its stacks, kill, measure."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ ENVIRONMENT = {
 
 
 class ChildProcess:
-    """A spawned process that waits on its stdin for the one line that says which stage it is.
+    """A spawned process that waits on its stdin for one line that assigns it a stage.
 
     Its stdin is its lifeline: when it ends, the process closes by itself. It has a process group of its own, so that
-    Ctrl-C in the terminal reaches the supervisor only; it stays in the terminal's session, because niceness counts
-    only among the processes of one session where the kernel groups by session (autogroup).
+    Ctrl-C in the terminal reaches the supervisor only. It stays in the terminal's session: where the kernel schedules
+    by session (autogroup), niceness counts only among the processes of one session.
 
     Args:
         command: the program and its arguments.
@@ -67,7 +67,7 @@ class ChildProcess:
             self._usage = psutil.Process(self.pid)
 
     def assign(self, line: dict[str, Any]) -> None:
-        """Send the line that says which stage it is; a process that is already gone is noticed by `poll`."""
+        """Send the line that assigns its stage; `poll` notices a process that has already ended."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(msgspec.json.encode(line) + b"\n")
@@ -96,7 +96,7 @@ class ChildProcess:
         self._process.kill()
 
     def dump_stacks(self) -> None:
-        """Make it write what all its threads are doing into its log."""
+        """Make it write the stacks of all its threads into its log."""
         if sys.platform != "win32":
             self._process.send_signal(signal.SIGUSR1)
 

@@ -1,4 +1,4 @@
-"""Builds the engines that a show lacks: before it where nothing else could carry it, else in the background."""
+"""Builds the engines that a show lacks: before the show if torch is too slow here, else in the background."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from streaming.runtime.child_process import ChildProcess
 from streaming.system.host_info import cores
 
 LOG = "build.log"
-"""In the bundle's folder of artifacts: what the last build printed, with the parity of each network."""
+"""The last build's output, with the parity of each network, in the bundle's folder of artifacts."""
 ENOUGH_CORES = 4
-"""On fewer, torch does not carry a show: on two cores it takes both for the music alone and sees every second frame. A
-build beside such a show gets no time either (4 of 10 networks in ten minutes; without a show all ten take one)."""
+"""On fewer cores torch is too slow for a show: on two it needs both for the music alone and handles every second frame.
+A build beside such a show gets no time either (4 of 10 networks in ten minutes; without a show all ten in one)."""
 NETWORK_S = 4
-"""What building one network takes on two cores, in seconds (ten networks: 35 s)."""
+"""The time to build one network on two cores, in seconds (ten networks: 35 s)."""
 _ENDING_S, _LOOK_S = 2.0, 0.2
 _BEGINS = re.compile(r"\[(\d+)/(\d+)\] (\S+)")
 """The line that `python -m export` prints before each network: `[3/10] translator for onnxruntime in fp32 ...`."""
 
 
 def export_command(folder: Path, runtime: str) -> list[str]:
-    """What builds a bundle's missing and stale engines for a runtime, and ends with whoever began it."""
+    """The command that builds a bundle's missing and stale engines for a runtime, and ends with its parent."""
     return [
         sys.executable,
         "-m",
@@ -44,13 +44,13 @@ def export_command(folder: Path, runtime: str) -> list[str]:
 
 
 def must_build_first(runtime: str, lacking: Collection[str], bundle: str, there: int) -> bool:
-    """Whether a show is better begun once its engines are built.
+    """Whether a show should wait until its engines are built.
 
-    It is where it lacks most of them for the CPU and has few cores. On a GPU torch performs meanwhile, and a few
-    networks on torch hold up nothing.
+    It should if most of them are missing for the CPU and there are few cores. On a GPU torch is fast enough meanwhile,
+    and a few networks on torch cause no delay.
 
     Args:
-        runtime: whose engines.
+        runtime: the one whose engines are missing.
         lacking: the networks without one.
         bundle: the show's.
         there: how many cores it may use.
@@ -60,7 +60,7 @@ def must_build_first(runtime: str, lacking: Collection[str], bundle: str, there:
 
 
 def print_progress(line: str) -> None:
-    """Write a line for whoever waits for a show; where nobody can read it, it is dropped."""
+    """Write a line to stderr; it is dropped if stderr is closed."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -70,16 +70,16 @@ def print_progress(line: str) -> None:
 def prepare_engines(
     backend: str, bundle: str, *, first: bool = False, say: Callable[[str], None] = print_progress
 ) -> Iterator[list[str]]:
-    """Build what a show lacks, before it or beside it; what is not done when the show ends is built the next time.
+    """Build the missing engines before or beside a show; those not built when it ends are built the next time.
 
     Args:
         backend: the show's.
         bundle: the show's.
-        first: build all of it before the show, whatever the machine.
-        say: takes a line while something is built before the show.
+        first: build all of them before the show, on any machine.
+        say: takes a line while engines are built before the show.
 
     Returns:
-        A context that gives lines for the user: what is built, and what could not be.
+        A context that gives lines for the user: which engines are built, and which could not be.
     """
     children: list[ChildProcess] = []
     lines = []
@@ -98,7 +98,7 @@ def prepare_engines(
                 else:
                     lines.append(f"networks are prepared for {runtime} beside the show: {reasons_in_short(networks)}")
         except EngineError:
-            pass  # whoever opens the bundle says what is wrong with it, in one line
+            pass  # opening the bundle reports its fault in one line
         except OSError as error:
             lines.append(f"networks cannot be prepared ({error.strerror}); those that are there are used")
         yield lines
@@ -110,7 +110,7 @@ def prepare_engines(
 
 
 def waiting_line(networks: Collection[str]) -> str:
-    """What a performer is told before a build: what happens, that it happens once, and how long it takes."""
+    """The line for the user before a build: what is built, that it is built once, and how long it takes."""
     seconds = NETWORK_S * len(networks)
     time = f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} minutes"
     what = "1 network" if len(networks) == 1 else f"{len(networks)} networks"
@@ -118,17 +118,17 @@ def waiting_line(networks: Collection[str]) -> str:
 
 
 def _wait_for_build(child: ChildProcess, say: Callable[[str], None]) -> list[str]:
-    """Wait for a build and say each network that it begins; a line where not all of it could be done."""
-    read = 0
+    """Wait for a build, with a line for each network that it begins; gives a line if not all could be built."""
+    line_count = 0
     running = True
     while running:
         child.wait(_LOOK_S)
         running = child.poll() is None
-        # Whole lines only: what is being written is read the next time.
+        # Whole lines only: an incomplete line is read the next time.
         lines = [line for line in child.log.read_text(errors="replace").splitlines(True) if line.endswith("\n")]
-        for begins in filter(None, map(_BEGINS.match, lines[read:])):
+        for begins in filter(None, map(_BEGINS.match, lines[line_count:])):
             say(f"  {begins[1]} of {begins[2]}: {begins[3]}")
-        read = len(lines)
+        line_count = len(lines)
     if not child.poll():
         say("  done")
         return []
@@ -137,7 +137,7 @@ def _wait_for_build(child: ChildProcess, say: Callable[[str], None]) -> list[str
 
 
 def reasons_in_short(networks: Mapping[str, str]) -> str:
-    """Why networks are built, those of one reason together."""
+    """The reasons for building networks, grouped by reason."""
     together: dict[str, list[str]] = {}
     for network, reason in networks.items():
         together.setdefault(reason, []).append(network)

@@ -1,4 +1,4 @@
-"""The live controls of a show: requests from outside, and those whose new value a stage has yet to confirm."""
+"""The live controls of a show: requests from outside, and requests whose value a stage has yet to confirm."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, Value, list_controls
 
 TIME_LIMIT_NS = 12_000_000_000
-"""A stage that has not confirmed a value by then is not waited for; a prior image takes 10 s at most."""
+"""The time a stage has to confirm a value; a prior image takes 10 s at most."""
 NOT_IN_TIME = f"was not confirmed within {TIME_LIMIT_NS / 1e9:g} s"
 MAX_PENDING = 16
-"""Requests that wait at once; of more, the oldest is refused."""
+"""The most requests that wait at once; if there are more, the oldest is refused."""
 
 
 @dataclass
 class PendingControl:
-    """A request that waits.
+    """A request that waits for a stage's confirmation.
 
     Attributes:
         requester: identity on the control link.
         name: of the control.
-        value: what it is to be.
+        value: the requested value.
         until_ns: when the request is refused.
-        sent: the stage has been told.
+        sent: whether the stage has got it.
     """
 
     requester: bytes
@@ -49,14 +49,14 @@ class PendingControls:
         self._waiting: list[PendingControl] = []
 
     def add(self, requester: bytes, name: str, value: Value, now_ns: int) -> list[tuple[bytes, ControlReply]]:
-        """Wait for a stage's word; returns the replies to those that are no longer waited for."""
+        """Add a request; gives the replies to the requests that are refused to make room."""
         self._waiting.append(PendingControl(requester, name, value, now_ns + TIME_LIMIT_NS))
-        dropped = self._waiting[:-MAX_PENDING]
+        superseded = self._waiting[:-MAX_PENDING]
         self._waiting = self._waiting[-MAX_PENDING:]
-        return [(one.requester, _refuse(one, NOT_IN_TIME)) for one in dropped]
+        return [(one.requester, _refuse(one, NOT_IN_TIME)) for one in superseded]
 
     def resolve(self, confirmation: Confirmation, line: str) -> list[tuple[bytes, ControlReply]]:
-        """The replies that a stage's word makes possible; `line` says that the value is in use."""
+        """The replies that a confirmation makes possible; `line` is the reply if the value is in use."""
         same = [one for one in self._waiting if (one.name, one.value) == (confirmation.name, confirmation.value)]
         self._waiting = [one for one in self._waiting if one not in same]
         refusal = confirmation.refusal
@@ -64,14 +64,14 @@ class PendingControls:
         return [(one.requester, reply) for one in same]
 
     def take_unsent(self, stage: str) -> list[Set]:
-        """The controls that a stage is to be told, each once."""
+        """The controls that a stage has yet to get; each is given once."""
         unsent = [one for one in self._waiting if one.stage == stage and not one.sent]
         for one in unsent:
             one.sent = True
         return [Set(name=one.name, value=one.value) for one in unsent]
 
     def drop_sent(self, stage: str) -> list[tuple[bytes, ControlReply]]:
-        """The replies to requests that a stage had been told when it ended: a value that ends it is not tried again."""
+        """The replies to requests that a stage had got when it ended: a value that ends it is not sent again."""
         dropped = [one for one in self._waiting if one.stage == stage and one.sent]
         self._waiting = [one for one in self._waiting if one not in dropped]
         return [(one.requester, _refuse(one, f"ended the {stage} stage")) for one in dropped]
@@ -94,7 +94,7 @@ def _refuse(pending: PendingControl, what: str) -> ControlReply:
 
 
 class LiveControls:
-    """Answers requests, and keeps the settings as the controls have them now.
+    """Answers requests, and holds the settings with the present values of the controls.
 
     Args:
         show: the settings to begin with.
@@ -104,7 +104,7 @@ class LiveControls:
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
 
     Attributes:
-        show: the settings now; what a process is started with.
+        show: the present settings, with which a process is started.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class LiveControls:
             self._send(identity, reply)
 
     def answer(self, requester: bytes, request: ControlRequest, now_ns: int) -> None:
-        """Set a live control for every stage, also for those that will be started again; answer, now or later."""
+        """Set a live control for every stage, also for stages that will be restarted; reply now or later."""
         name = request.name
         if not name:
             self._send(requester, ControlReply(lines=list_controls(self.show.controls)))
@@ -163,7 +163,7 @@ class LiveControls:
         self._send_pending(slot)
 
     def confirm(self, confirmation: Confirmation) -> None:
-        """Keep a value that a stage has confirmed, and answer who waits for it."""
+        """Store a value that a stage has confirmed, and reply to its requesters."""
         line = ""
         if not confirmation.refusal:
             self.show = self._with_control(self.show, confirmation.name, str(confirmation.value))
@@ -176,12 +176,12 @@ class LiveControls:
         return f"{name} is now {CONTROLS[name].display(self.show.controls[name])}"
 
     def greet(self, slot: ProcessSlot) -> None:
-        """Send a process that has just said hello what has changed meanwhile, and what it has yet to confirm."""
+        """Send a process after its Hello the controls that have changed, and those that it has yet to confirm."""
         self.send_changes(slot)
         self._send_pending(slot)
 
     def end_of(self, stage: str) -> None:
-        """Refuse what a stage had yet to confirm when it ended."""
+        """Refuse the requests that a stage had yet to confirm when it ended."""
         for identity, reply in self._pending.drop_sent(stage):
             self._send(identity, reply)
 

@@ -1,4 +1,4 @@
-"""A row of the process table, the process that fills it at present, and what that process uses."""
+"""A row of the process table, its present process, and that process's use of CPU and memory."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from streaming.telemetry.report import StageRecord
 
 @dataclass
 class ProcessSlot:
-    """A row of the process table, and the process that fills it at present. Times are monotonic, in ns.
+    """A row of the process table and its present process. Times are monotonic, in ns.
 
     Attributes:
         process: the row.
-        record: what is known of the stage over all its processes.
+        record: the stage's record over all its processes.
         child: the process, None between two of them.
         identity: the process's name on the control link, None until its Hello.
         incarnation: how many processes have filled the row so far.
         since_ns: when the process was spawned.
         last_report_ns: when it reported last.
         spawn_at_ns: when the next one is spawned.
-        kill_at_ns: when it is killed, None while nothing is wrong with it.
-        exited_ns: when its exit was seen first.
-        cause: why it failed or is to be killed, "" while nobody knows.
-        memo: what it wants its successor to have.
-        sent: the settings that it has, with the live controls as they were last sent.
+        kill_at_ns: when it is killed, None if it is not to be killed.
+        exited_ns: when its exit was first noticed.
+        cause: why it failed or is to be killed, "" while unknown.
+        memo: its data for its successor.
+        sent: the settings that it has, with the live controls' values that it got last.
         deaths: when the processes before it died.
         recovering_since_ns: when its predecessor's death was noticed, until it is ready.
         output_lost_ns: the same, until it has published something.
@@ -61,17 +61,17 @@ class ProcessSlot:
     cpu_now_s: float = 0.0
 
     def done(self) -> bool:
-        """Whether no process is to fill it any more."""
+        """Whether the row gets no further process."""
         return self.record.state in ("finished", "lost")
 
     def mark_start(self) -> None:
-        """Note that the performance begins for this process: what it used before does not count."""
+        """Mark the start of the performance for this process: its CPU time before that does not count."""
         usage = self.child.usage() if self.child is not None else None
         if usage is not None:
             self.cpu_base_s = self.cpu_now_s = usage[0]
 
     def clear(self) -> None:
-        """Forget a process that is gone, but for what it used."""
+        """Remove a process that has ended; its CPU time is kept."""
         if self.child is not None:
             self.child.close_lifeline()
         self.child, self.identity = None, None

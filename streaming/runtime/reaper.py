@@ -1,8 +1,8 @@
-"""Waits for the supervisor to end, however it dies; then ends the stages that outlive it and removes their sockets.
+"""Waits for the supervisor to end, in any way; then ends the stages that outlive it and removes their sockets.
 
-It is run as a script of its own, with nothing imported but the standard library (8 MB, no CPU): `reaper.py RUN_DIR`.
-Its stdin brings one process id per line and ends with the supervisor. It shares the instance lock, so that no new
-performance can begin before it has finished.
+It runs as a script that imports only the standard library (8 MB, no CPU): `reaper.py RUN_DIR`. Its stdin carries one
+process id per line and ends with the supervisor. It shares the instance lock, so that no new performance can begin
+before it has finished.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import sys
 import time
 
 POLITE_S = 4.0
-"""Stages close by themselves when the supervisor dies; this long they may take."""
+"""How long stages may take to close by themselves when the supervisor dies."""
 POLL_S = 0.05
 
 
-def started(pid: int) -> str:
-    """When a process was started, in the kernel's ticks, so that a reused id is not mistaken; "" when it is gone."""
+def start_of(pid: int) -> str:
+    """A process's start time in the kernel's ticks, to detect a reused id; "" if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -30,18 +30,18 @@ def started(pid: int) -> str:
 
 
 def alive(stages: dict[int, str]) -> list[int]:
-    """Those of the processes (id -> start) that are still the same and running."""
-    return [pid for pid, start in stages.items() if start and started(pid) == start]
+    """The processes (id -> start time) that still run under the same id."""
+    return [pid for pid, start in stages.items() if start and start_of(pid) == start]
 
 
 def end(stages: dict[int, str]) -> None:
     """Wait for the stages, then kill them."""
     polls = int(POLITE_S / POLL_S)
     for poll in range(polls + 1):
-        left = alive(stages)
-        if not left:
+        remaining = alive(stages)
+        if not remaining:
             return
-        for pid in left if poll == polls else []:
+        for pid in remaining if poll == polls else []:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_S)
@@ -62,7 +62,7 @@ def main() -> None:
     for line in sys.stdin:
         if line.strip().isdigit():
             stages = {pid: stages[pid] for pid in alive(stages)}
-            stages[int(line)] = started(int(line))
+            stages[int(line)] = start_of(int(line))
     end(stages)
     sweep(sys.argv[1])
 

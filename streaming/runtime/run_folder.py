@@ -1,4 +1,4 @@
-"""The folder of a show's sockets: private to the user, locked by one show, cleared of what a crash left behind."""
+"""The folder of a show's sockets: private to the user, locked by one show, cleared of a crash's leftovers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunFolder:
         self._start_reaper()
 
     def watch(self, name: str, pid: int) -> None:
-        """Name a process that must not outlive this one to the reaper, and write its id to `<name>.pid`."""
+        """Register a process with the reaper, so that it does not outlive this one; write its id to `<name>.pid`."""
         with contextlib.suppress(OSError):
             (self.path / f"{name}.pid").write_text(f"{pid}\n")
         if self._reaper is None or self._reaper.stdin is None:
@@ -87,13 +87,13 @@ class RunFolder:
 
 def sweep(path: Path) -> list[str]:
     """Remove all sockets, process id files and stored scenes of a run folder whose lock is held; gives their names."""
-    removed = []
+    names = []
     for entry in os.scandir(path):
         is_left = entry.name.endswith(".pid") or "scene.npz" in entry.name
         if is_left or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
             os.unlink(entry.path)
-            removed.append(entry.name)
-    return removed
+            names.append(entry.name)
+    return names
 
 
 def _make_private(path: Path) -> None:
@@ -102,16 +102,16 @@ def _make_private(path: Path) -> None:
         raise UserError("the path is too long for a socket", where, "give --run-dir a shorter one")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
+        status = path.lstat()
     except OSError as error:
         raise UserError(f"the run folder cannot be made ({error.strerror})", where, option) from error
     if sys.platform == "win32":
         return
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise UserError("the run folder is not a folder", where, option)
-    if found.st_uid != os.getuid():
+    if status.st_uid != os.getuid():
         raise UserError("the run folder belongs to another user", where, option)
-    if stat.S_IMODE(found.st_mode) & 0o022:
+    if stat.S_IMODE(status.st_mode) & 0o022:
         raise UserError("others may write to the run folder", where, f"type: chmod 700 {where}, or {option}")
 
 

@@ -52,10 +52,10 @@ def is_here(address: str) -> bool:
         return True
     own = {entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries}
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
     except OSError:
         return False
-    return bool(own & found)
+    return bool(own & addresses)
 
 
 def perform(

@@ -1,4 +1,4 @@
-"""The end of a show: when it comes, and how the processes are made to close."""
+"""The end of a show: when it ends, and how its processes are closed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ShowEnd:
 
     @property
     def planned(self) -> bool:
-        """Whether the end has a time: stages may have nothing left to do meanwhile."""
+        """Whether the end has a time; until then stages may be idle."""
         return self._at_ns is not None
 
     @property
@@ -49,7 +49,7 @@ class ShowEnd:
         self._interrupts += 1
 
     def stage_finished(self, process: Process, now_ns: int) -> None:
-        """A stage has nothing more to do: plan the end where its row says that this ends the show."""
+        """A stage has finished: plan the end if its row's `ends_show` applies."""
         end = process.ends_show
         if end is None or self._direction not in end.directions:
             return
@@ -59,7 +59,7 @@ class ShowEnd:
         self._at_ns = at_ns if self._at_ns is None else min(self._at_ns, at_ns)
 
     def ending(self, now_ns: int, start_ns: int | None) -> Ending | None:
-        """How the show ends now, None while it goes on.
+        """The ending if the show ends now, None while it goes on.
 
         Args:
             now_ns: the time.
@@ -79,7 +79,7 @@ class ShowEnd:
 
     @contextlib.contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Ctrl-C, a polite kill and a closed terminal are interrupts while the context lasts."""
+        """While the context lasts, Ctrl-C, SIGTERM and a closed terminal are interrupts."""
         names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
         before = {number: signal.signal(number, lambda *_: self.interrupt()) for number in names if number is not None}
         try:
@@ -102,12 +102,12 @@ def stop_politely(
     Args:
         slots: the processes.
         ask: asks the process of an identity to close.
-        listen: takes in what the processes still report; waits for it a moment.
+        listen: handles the processes' last reports, with a short wait.
         now_ns: reads the clock.
-        hurried: whether the user wants it to be quick: nobody is waited for before it is terminated.
+        hurried: whether the user wants a quick end: processes are terminated without waiting.
 
     Returns:
-        Those that did not close, to be killed.
+        The processes that did not close and must be killed.
     """
     began_ns = now_ns()
     for slot in slots:
@@ -115,19 +115,19 @@ def stop_politely(
             continue
         if slot.identity is not None:
             ask(slot.identity)
-        # A stage in its setup does not listen.
+        # A stage in its setup does not read controls.
         if slot.record.state not in ("ready", "running", "finished"):
             slot.child.terminate()
-    terminated = dumped = False
+    is_terminated = is_dumped = False
     while alive := [slot for slot in slots if slot.child is not None and slot.child.poll() is None]:
         listen()
         waited_ns = now_ns() - began_ns + (STOP_NS if hurried() else 0)
-        if waited_ns > STOP_NS and not terminated:
-            terminated = True
+        if waited_ns > STOP_NS and not is_terminated:
+            is_terminated = True
             for slot in alive:
                 slot.child.terminate() if slot.child else None
-        elif waited_ns > STOP_NS + TERMINATE_NS and not dumped:
-            dumped = True
+        elif waited_ns > STOP_NS + TERMINATE_NS and not is_dumped:
+            is_dumped = True
             for slot in alive:
                 slot.child.dump_stacks() if slot.child else None
         elif waited_ns > STOP_NS + TERMINATE_NS + DUMP_NS:

@@ -43,11 +43,11 @@ MAX_FAILURES = 20
 """After this many failed steps in a row the stage gives up."""
 
 USER_ERRORS = (UserError, EngineError)
-"""Errors that the user can mend: shown as they are, exit status 2."""
+"""Errors that the user can fix: shown unchanged, exit status 2."""
 
 
 class ReportPort:
-    """A host's link to its supervisor; this one leads nowhere, for a stage that has none."""
+    """A host's link to its supervisor; this base class discards reports, for a stage without a supervisor."""
 
     def send(self, report: Report) -> None:
         """Send a report."""
@@ -57,7 +57,7 @@ class ReportPort:
         return []
 
     def sockets(self) -> tuple[Any, ...]:
-        """What becomes readable when a control arrives."""
+        """The sockets that become readable when a control arrives."""
         return ()
 
     def close(self) -> None:
@@ -65,14 +65,14 @@ class ReportPort:
 
 
 class StageHost:
-    """Runs one stage until it is told to stop.
+    """Runs one stage until it gets a Stop.
 
     Args:
         process: the row of the table.
         stage: the stage; None to build it from the row's module at setup, so that a failure there is reported.
         show: the settings.
-        memo: what the stage's last incarnation left.
-        port: where it reports to.
+        memo: the memo of the stage's last incarnation.
+        port: the link to the supervisor.
         metrics: shared with the port, which counts malformed controls.
         started: the performance has begun already; else it begins when the supervisor says so.
     """
@@ -122,7 +122,7 @@ class StageHost:
         self._waker.wake()
 
     def interrupt(self) -> None:
-        """`stop` for a signal handler, which also breaks off a setup that takes long.
+        """`stop` for a signal handler; it also interrupts a setup.
 
         Raises:
             SystemExit: while the stage sets up.
@@ -144,13 +144,13 @@ class StageHost:
             The exit status: 0 closed when asked, 2 a user's error, 1 anything else.
         """
         try:
-            failed = self._guarded_run()
-            closing = self._close_stage()
-            failed = failed or closing
+            failure = self._guarded_run()
+            closing_failure = self._close_stage()
+            failure = failure or closing_failure
             self._beat()
-            if failed is not None:
-                self._report(failed)
-            return failed.exit_code if failed else 0
+            if failure is not None:
+                self._report(failure)
+            return failure.exit_code if failure else 0
         finally:
             for part in (self._subscriber, self._publisher, self._port, self._waker):
                 if part is not None:
@@ -190,12 +190,12 @@ class StageHost:
             stage.setup(self._context)
         finally:
             self._setting_up = False
-        # Connected after setup: what was published during a long one is stale. States are sent again.
+        # Connected after setup: messages published during a long setup are stale. States are sent again.
         self._subscriber = Subscriber(inputs, self._metrics, security)
         publishers = (self._publisher,) if self._publisher is not None else ()
         self._poller = Poller(self._subscriber, self._port, self._waker, *publishers)
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS
-        # A state that is awaited here is none where nobody publishes it.
+        # States that no stage of this show publishes are not awaited.
         self._awaited &= set(inputs)
         if not self._awaited:
             self._report_ready()
@@ -205,8 +205,8 @@ class StageHost:
         """Tell the supervisor that setup is done."""
         self._info = dict(self._context.info)
         self._report(Ready(stage=self._process.name, info=self._info))
-        # What setup has made stays for good; left in the collector's sight, a runtime's 10^5 objects are walked through
-        # again and again, in the middle of a tick.
+        # The objects made in setup live until the end. Without the freeze the collector would traverse a runtime's 10^5
+        # objects again and again, in the middle of a tick.
         gc.collect()
         gc.freeze()
 
@@ -221,7 +221,7 @@ class StageHost:
                 self._poller.wait(self._beat_ns, precise=False)
             woken = self._waker.clear()
             changed = self._take_controls()
-            # Drained after the wait, so that a step that is due by the clock sees the newest there is (late latching).
+            # Drained after the wait, so that a step that is due by the clock gets the newest messages (late latching).
             arrived = self._take_messages()
             now_ns = clock.now_ns()
             if not self._stopping.is_set() and (
@@ -257,17 +257,17 @@ class StageHost:
         if self._subscriber is None:
             return arrived
         for name, messages in self._subscriber.drain().items():
-            held = self._inbox.setdefault(name, [])
-            held.extend(messages)
+            queued = self._inbox.setdefault(name, [])
+            queued.extend(messages)
             room = TOPICS[name].room
-            if len(held) > room:
-                self._metrics.count(f"drops.{name}", len(held) - room)
-                del held[:-room]
+            if len(queued) > room:
+                self._metrics.count(f"drops.{name}", len(queued) - room)
+                del queued[:-room]
             arrived = arrived or name in self._process.wakes_on
         return arrived
 
     def _step(self, stage: Stage, now_ns: int) -> None:
-        awaited = self._awaited & self._inbox.keys()
+        new_states = self._awaited & self._inbox.keys()
         inputs = Inputs(messages=self._inbox, started=self._started, controls=self._controls)
         self._inbox, self._controls = {}, []
         try:
@@ -281,8 +281,8 @@ class StageHost:
             self._on_error(error)
         else:
             self._failures = 0
-            if awaited:
-                self._awaited -= awaited
+            if new_states:
+                self._awaited -= new_states
                 if not self._awaited:
                     self._report_ready()
 
@@ -298,7 +298,7 @@ class StageHost:
         self._metrics.count("published")
 
     def _on_error(self, error: Exception) -> None:
-        """Count a failed step, tell each kind once, and give up after too many on end."""
+        """Count a failed step, note each kind once, and give up after too many in a row."""
         self._failures += 1
         self._metrics.count("errors")
         kind = f"{type(error).__name__} at {_place(error)}"
@@ -329,7 +329,7 @@ class StageHost:
         self._report(health)
 
     def _report(self, report: Report) -> None:
-        """Report to the supervisor; a report that cannot travel is an error of the stage and not the end of it."""
+        """Report to the supervisor; a report that cannot be encoded is an error, and goes without memo and info."""
         try:
             self._port.send(report)
         except WireError as error:
@@ -356,7 +356,7 @@ class StageHost:
 
 
 def _line(error: BaseException) -> str:
-    """An error as one line, with its type where the text was not written for the user."""
+    """An error as one line, with its type if the text was not written for the user."""
     text = " ".join(str(error).split())
     if isinstance(error, (*USER_ERRORS, StageError)):
         return text

@@ -1,8 +1,8 @@
-"""The program that every stage runs in: becomes the stage that its stdin names, and ends with its supervisor.
+"""The program that every stage runs in: it runs the stage named on its stdin, and ends with its supervisor.
 
 `python -m streaming.runtime.stage_process [--preload BACKEND]` waits on stdin for one line of JSON (`Assignment`) that
-says which stage it is; with `--preload` it imports that neural runtime first and so stands ready as a warm spare. Its
-stdin stays open as a lifeline: when it ends, the supervisor is gone, and the stage closes within a second or is ended.
+names its stage. With `--preload` it imports that neural runtime first and serves as a warm spare. Its stdin stays open
+as a lifeline: when stdin ends, the supervisor is gone, and the stage closes within a second or is killed.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from streaming.transport.links import CONTROL, address_of, default_run_dir
 LIFELINE_S = 1.0
 """How long a stage may take to close once its supervisor is gone."""
 STATUS_NS = 2_000_000_000
-"""How often a stage that is run by hand says how it is."""
+"""Time between two status lines of a stage that is run by hand."""
 
 
 class Assignment(msgspec.Struct, kw_only=True):
-    """The line on stdin: which stage this process becomes.
+    """The line on stdin: the stage that this process runs.
 
     Attributes:
         process: the row's name.
         show: the settings.
-        memo: what the stage's last incarnation left.
+        memo: the memo of the stage's last incarnation.
         run_dir: folder of the sockets.
-        incarnation: how many processes filled the row before.
+        incarnation: how many processes the row had before.
     """
 
     process: str
@@ -67,14 +67,14 @@ def run_stage(
     *,
     lifeline: Callable[[StageHost], None] | None = None,
 ) -> int:
-    """Run a stage for a supervisor, until it says stop, SIGTERM comes, or the lifeline ends.
+    """Run a stage for a supervisor, until a Stop, SIGTERM, or the end of the lifeline.
 
     Args:
         process: its row.
         stage: the stage; None to build it from the row's module.
         show: the settings, with the run folder.
-        memo: what its last incarnation left.
-        lifeline: called with the host before it runs; makes it stop when the supervisor is gone.
+        memo: the memo of its last incarnation.
+        lifeline: called with the host before it runs; stops it when the supervisor is gone.
 
     Returns:
         The exit status.
@@ -96,7 +96,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     Args:
         name: the stage's name.
         show: the settings.
-        status: takes a line every two seconds, and the stage's notes; may fail, as where a terminal was closed.
+        status: takes a line every two seconds, and the stage's notes; may fail, for example if the terminal is closed.
 
     Returns:
         The exit status.
@@ -131,7 +131,7 @@ class _StatusPort(ReportPort):
         self._since_ns = clock.now_ns()
 
     def send(self, report: Report) -> None:
-        """Print what a person wants to know of a report."""
+        """Print a report as a status line."""
         name = self._process.name
         if isinstance(report, Ready):
             info = describe_info(report.info)
@@ -168,7 +168,7 @@ class _StatusPort(ReportPort):
 
 
 def describe_info(info: dict[str, Any]) -> str:
-    """What a stage opened, in words: "device JACK, samplerate 48000", or where its networks run."""
+    """A stage's device in words: "device JACK, samplerate 48000", or the runtimes of its networks."""
     engines = info.get("engines", {})
     if engines:
         return "; ".join(f"{network}: {place}" for network, place in engines.items())
@@ -185,7 +185,7 @@ def _watch_lifeline(host: StageHost) -> None:
     """Stop the host when stdin ends, and end the process if it does not stop in time."""
 
     def watch() -> None:
-        # Read past Python's own buffering, whose lock would keep the interpreter from ending.
+        # Unbuffered: the lock of Python's buffered stdin would keep the interpreter from ending.
         with contextlib.suppress(OSError):
             while os.read(0, 4_096):
                 pass
@@ -209,7 +209,7 @@ def _read_line() -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Become the stage that stdin says.
+    """Run the stage that stdin names.
 
     Returns:
         The exit status.

@@ -35,15 +35,15 @@ MS = 1_000_000
 POLL_MS = 20
 """A death is noticed within this time."""
 SILENT_NS = 3_000 * MS
-"""Heartbeats come every 250 ms; a stage that is silent for this long hangs."""
+"""Heartbeats come every 250 ms; a stage without one for this long hangs."""
 FINAL_REPORT_NS = 500 * MS
-"""On busy cores a stage's last report may be read this much later than its end is seen."""
+"""On busy cores a stage's last report may be read this long after its exit is noticed."""
 LATE_NS = 1_000 * MS
-"""When the supervisor itself stood still for this long (a suspended job), no stage is blamed for its silence."""
+"""If the supervisor itself was suspended for this long, missing heartbeats do not count against the stages."""
 SETUP_RESTARTS = 1
-"""A stage that dies in its first setup most likely dies again."""
+"""Restarts of a stage that dies in its first setup: it most likely dies again."""
 SPARE = "warm-spare"
-"""The spare process's name, where a stage's would be."""
+"""The spare process's name in place of a stage's name."""
 PUBLISHED = "published"
 """The stage process's counter of messages sent."""
 
@@ -59,7 +59,7 @@ class Hub(Protocol):
 
 
 class StatusView(Protocol):
-    """Where the state of the show is shown; see `streaming/telemetry/console.py`."""
+    """The display of the show's state; see `streaming/telemetry/console.py`."""
 
     def update(self, record: ShowRecord, now_ns: int) -> None:
         """Take in the newest state; must not block."""
@@ -72,13 +72,13 @@ class Supervisor:
         show: its settings; `show.links.run_dir` is set.
         hub: the control links.
         processes: the rows of the table that take part.
-        view: where the state is shown.
+        view: the display of the show's state.
         now_ns: reads the clock.
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
         spawn: makes a process: arguments, log file -> child.
         watch: takes the name and id of each process, none of which must outlive this one.
         command: the program that becomes a stage, and its arguments.
-        awake: noted in the record.
+        awake: whether the cores are kept awake, for the record.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Supervisor:
         return self._ending
 
     def interrupt(self) -> None:
-        """Ask for a polite end; asked again, for a quick one. Safe in a signal handler."""
+        """Ask for a polite end; a second call asks for a quick one. Safe in a signal handler."""
         self._end.interrupt()
 
     # One turn of the loop: take reports, compare the processes with the table, act.
@@ -183,7 +183,7 @@ class Supervisor:
         child.dump_stacks()
 
     def _spawn(self, slot: ProcessSlot, now_ns: int) -> None:
-        """Put a process into an empty slot: the warm spare where one is ready and wanted, else a new one."""
+        """Fill an empty slot: with the warm spare if one is ready and the row uses it, else with a new process."""
         process, show = slot.process, self._controls.show
         child = self._spare.take(now_ns) if process.warm_spare and slot.incarnation else None
         if child is None:
@@ -205,9 +205,9 @@ class Supervisor:
         slot.sent = show
 
     def _lost_state_of(self, slot: ProcessSlot) -> str:
-        """The stage for whose state a process waits in vain; "" for none."""
-        lost = {other.process.output for other in self._slots.values() if other.record.state == "lost"}
-        return next((topic for topic in slot.process.awaits if topic in lost), "")
+        """The stage that was given up and whose state a process awaits; "" for none."""
+        lost_topics = {other.process.output for other in self._slots.values() if other.record.state == "lost"}
+        return next((topic for topic in slot.process.awaits if topic in lost_topics), "")
 
     def _on_death(self, slot: ProcessSlot, child: ChildProcess, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
@@ -224,9 +224,9 @@ class Supervisor:
             slot.recovering_since_ns = slot.recovering_since_ns or now_ns
         record.state = "restarting"
         record.restarts += 1
-        # The first restart is immediate; a stage that keeps dying is given ever more time.
+        # The first restart is immediate; the delay grows with each further death.
         slot.spawn_at_ns = now_ns + (0 if recent == 1 else min(2_000, 125 * 2**recent) * MS)
-        self._note(f"{prefixed(process.name, cause)}; it is started again ({recent} of {budget})")
+        self._note(f"{with_stage_name(process.name, cause)}; it is started again ({recent} of {budget})")
         self._reconcile(slot, now_ns)
 
     def _on_lost(self, slot: ProcessSlot, child: ChildProcess, cause: str) -> None:
@@ -234,12 +234,12 @@ class Supervisor:
         name = slot.process.name
         if self.record.show.direction not in slot.process.essential_to:
             self._note(
-                f"{prefixed(name, cause)}; it is given up, the performance goes on without it (log: {child.log})"
+                f"{with_stage_name(name, cause)}; it is given up, the performance goes on without it (log: {child.log})"
             )
             return
         tail = "".join(f"\n  {line}" for line in child.last_lines())
         self._ending = Ending(
-            1, f"{prefixed(name, cause)}; it was started again too often, see its log {child.log}{tail}"
+            1, f"{with_stage_name(name, cause)}; it was started again too often, see its log {child.log}{tail}"
         )
 
     # What the stages report.
@@ -255,7 +255,7 @@ class Supervisor:
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
             self._controls.greet(slot)
-        # A dead process's last report still counts in the sums, but does not make its successor look alive.
+        # A dead process's last report still counts in the sums, but is no heartbeat of its successor.
         current = slot.child is not None and slot.identity == identity
         if current:
             slot.last_report_ns = now_ns
@@ -277,7 +277,7 @@ class Supervisor:
         record.reported = True
         record.totals.add(health)
         for line in health.notes:
-            self._note(prefixed(record.name, line))
+            self._note(with_stage_name(record.name, line))
         if missing := health.counters.get("notes_lost", 0):
             self._note(f"{record.name}: {missing} notes came too fast to be passed on")
         if not current:
@@ -288,7 +288,7 @@ class Supervisor:
         if slot.output_lost_ns is not None and health.counters.get(PUBLISHED):
             record.output_ms.append((now_ns - slot.output_lost_ns) / MS)
             slot.output_lost_ns = None
-        # Once the end is planned, a stage with nothing left to do must not look slow.
+        # Once the end is planned, an idle stage's rate is not measured.
         if self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned:
             record.last = (record.totals.counter(PUBLISHED), now_ns)
             record.first = record.first or record.last
@@ -305,10 +305,10 @@ class Supervisor:
             slot.output_lost_ns, slot.recovering_since_ns = slot.recovering_since_ns, None
         self._start_slot(slot)
 
-    def _on_failed(self, slot: ProcessSlot, failed: Failed, now_ns: int) -> None:
-        slot.cause = failed.line
-        if failed.exit_code == 2 and self.record.start_ns is None:
-            self._ending = self._ending or Ending(2, failed.line)
+    def _on_failed(self, slot: ProcessSlot, failure: Failed, now_ns: int) -> None:
+        slot.cause = failure.line
+        if failure.exit_code == 2 and self.record.start_ns is None:
+            self._ending = self._ending or Ending(2, failure.line)
         elif slot.kill_at_ns is None:
             slot.kill_at_ns = now_ns + 1_000 * MS
 
@@ -318,7 +318,7 @@ class Supervisor:
         slot.record.state = "finished"
         name = slot.process.name
         if finished.reason:
-            self._note(prefixed(name, finished.reason))
+            self._note(with_stage_name(name, finished.reason))
         self._end.stage_finished(slot.process, now_ns)
 
     # The beginning and the end.
@@ -366,7 +366,7 @@ class Supervisor:
                 slot.record.state = "closed"
 
     def _take_final_reports(self) -> None:
-        """Take in sums and notes; while the show stops nothing else counts."""
+        """Take the sums and notes of the last reports; while the show stops nothing else counts."""
         for identity, report in self._hub.poll(POLL_MS):
             if isinstance(report, Health):
                 self._take_report(identity, report)
@@ -386,7 +386,7 @@ class Supervisor:
         try:
             self._hub.send(identity, control)
         except StageError as error:
-            # Its process has just died, or reads no more: both are noticed elsewhere.
+            # Its process has just died or has stopped reading: both are noticed elsewhere.
             self._note(str(error))
 
     def _measure(self, now_ns: int) -> None:
@@ -409,6 +409,6 @@ class Supervisor:
         self.record.notes.append(line)
 
 
-def prefixed(stage: str, line: str) -> str:
+def with_stage_name(stage: str, line: str) -> str:
     """A line with its stage's name before it, once."""
     return line if line.startswith(f"{stage}: ") else f"{stage}: {line}"

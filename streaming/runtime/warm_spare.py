@@ -20,7 +20,7 @@ class WarmSpare:
         enabled: False when no stage of the show may use one.
 
     Attributes:
-        settled: whether it is ready, or there is none to wait for.
+        settled: whether it is ready, or no spare is expected.
     """
 
     DELAY_NS = 3_000_000_000
@@ -28,7 +28,7 @@ class WarmSpare:
     SETTLED_NS = 200_000_000
     """A spare that has used no CPU for this long is ready."""
     GIVE_UP_NS = 15_000_000_000
-    """After this long nobody waits for a spare any more."""
+    """The start of the show waits for a spare for this long at most."""
     TRIES = 3
     """How many spares that die by themselves are replaced."""
 
@@ -55,7 +55,7 @@ class WarmSpare:
         return None
 
     def take(self, now_ns: int) -> ChildProcess | None:
-        """Hand it over at normal priority and plan the next one; None when there is none."""
+        """Give the spare at normal priority and plan the next one; None if there is none."""
         child, self._child = self._child, None
         if child is None or child.poll() is not None:
             return None

@@ -1,4 +1,4 @@
-"""What a topic is: name, message type, rate, policy under overload, largest size. The table is beside the messages."""
+"""The type of a topic: name, message type, rate, policy under overload, largest size. For the table see `messages`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Policy(StrEnum):
-    """What happens when a reader is slower than the writer."""
+    """The policy when a reader is slower than the writer."""
 
     LATEST = "latest"
     """The newest wins; older ones are dropped and counted."""
@@ -24,7 +24,7 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class Layout:
-    """What an array field of a message must look like to be accepted.
+    """The required layout of an array field of a message.
 
     Attributes:
         dtype: its element type, for example "float32".
@@ -49,10 +49,10 @@ class Topic:
         policy: what happens under overload.
         max_bytes: the largest message accepted, header and buffers together.
         queue: how many messages a reader may lag behind before one is lost (ordered) or superseded (latest).
-        together: where the latest wins, of how many that have come at once none is superseded. A picture that comes
-            with the one before it can still be seen.
-        layouts: array field -> what its array must look like; or several layouts of different types, of which one must
-            fit. A reader relies on these, so a message that differs is refused when it arrives.
+        together: for `LATEST`, how many messages that arrive at once are all kept: a picture that arrives together with
+            the one before it can still be shown.
+        layouts: array field -> its layout; or several layouts of different types, of which one must fit. Readers rely
+            on these, so a message that differs is refused when it arrives.
     """
 
     name: str

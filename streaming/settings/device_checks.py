@@ -16,7 +16,7 @@ from streaming.system.files import NamedFile, check_distinct, check_input, check
 
 
 def check_devices(show: Show) -> None:
-    """Check what the options of devices and files say, as far as can be seen without opening or writing anything.
+    """Check the options of devices and files as far as possible without opening or writing anything.
 
     Raises:
         UserError: for the first one that is wrong.
@@ -62,19 +62,19 @@ def files_of(show: Show, config: str = "") -> tuple[list[NamedFile], list[NamedF
         kind, argument = option.find(str(getattr(show, name)))
         if kind.file:
             (inputs if kind.file == "read" else outputs).append(NamedFile(option.option, argument))
-    read = (
+    named_inputs = (
         ("--prior", show.word("prior")),
         ("--config", config),
         ("--bundle", _bundle_folder(show.bundle)),
         ("--keys", show.links.keys),
     )
-    inputs += [NamedFile(option, path) for option, path in read if path]
+    inputs += [NamedFile(option, path) for option, path in named_inputs if path]
     outputs += [NamedFile("--report", show.report)] if show.report else []
     return inputs, outputs
 
 
 def _bundle_folder(bundle: str) -> str:
-    """The bundle's folder; "" where there is none, which is said when it is opened."""
+    """The bundle's folder; "" if there is none, which is reported when it is opened."""
     try:
         return str(find_bundle(bundle))
     except EngineError:

@@ -64,13 +64,13 @@ class Command:
         name: one of `COMMANDS`.
         show: the settings of the performance.
         awake: keep the machine's cores from halting meanwhile.
-        target: the stage of `stage`, the control of `set`, the folder of `keys`, the benchmark of `bench`.
+        target: the stage of `stage`, the control of `set`, the folder of `keys`, or the benchmark of `bench`.
         seconds: how long a benchmark takes, None for its default.
         history: append the benchmark's result to the history.
         notes: lines for the user.
-        value: what `set` sets.
+        value: the new value of `set`.
         out: the folder in which `bench engines` leaves its table.
-        compiled: `bench engines` has torch.compile too where there is no GPU.
+        compiled: whether `bench engines` includes torch.compile without a GPU.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Command:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, as everything else here does."""
+    """Reports errors in one line, with a fix."""
 
     def error(self, message: str) -> NoReturn:
         if match := re.match(r"argument (?P<option>[^:]+): expected (one|at least one) argument", message):
@@ -102,7 +102,7 @@ def parse(argv: Sequence[str]) -> Command:
     """Read the command line.
 
     Raises:
-        UserError: for anything that can be seen to be wrong before a process starts.
+        UserError: for any fault that is detectable before a process starts.
         SystemExit: after `--help`.
     """
     for word in argv:
@@ -112,9 +112,9 @@ def parse(argv: Sequence[str]) -> Command:
             raise UserError("is not text in UTF-8", shorten(word), "rename the file, and type its new name") from error
     name, rest = (argv[0], list(argv[1:])) if argv and argv[0] in COMMANDS else ("play", list(argv))
     parser = _parser(name)
-    namespace, unknown = parser.parse_known_args(rest)
-    if unknown:
-        raise _unknown(name, unknown[0])
+    namespace, extra_words = parser.parse_known_args(rest)
+    if extra_words:
+        raise _unknown_word(name, extra_words[0])
     options = vars(namespace)
     if name == "config":
         return Command(name)
@@ -176,22 +176,24 @@ def _seconds(options: dict[str, Any]) -> float | None:
 
 
 def _check_target(name: str, target: str) -> None:
-    known = {"bench": BENCHES, "stage": tuple(PROCESSES)}.get(name, ())
-    if known and target not in known:
+    names = {"bench": BENCHES, "stage": tuple(PROCESSES)}.get(name, ())
+    if names and target not in names:
         what = "there is no such benchmark" if name == "bench" else "there is no such stage"
-        raise UserError(what, f"{name} {shorten(target)}", or_nearest(target, known))
+        raise UserError(what, f"{name} {shorten(target)}", or_nearest(target, names))
 
 
-def _unknown(name: str, word: str) -> UserError:
+def _unknown_word(name: str, word: str) -> UserError:
     """The error for a word that is no option, no value and no command."""
     if word.startswith("-"):
         option = word.partition("=")[0]
         of_show, of_bench = {f"--{row}" for row in SETTINGS}, set(BENCH_OPTIONS)
-        known = {"set": {"--run-dir"}, "config": set(), "keys": set(), "bench": of_show | of_bench}.get(name, of_show)
+        option_names = {"set": {"--run-dir"}, "config": set(), "keys": set(), "bench": of_show | of_bench}.get(
+            name, of_show
+        )
         if option in of_show | of_bench:
             help_line = HELP if name == "play" else f"see python run_live.py {name} --help"
             return UserError(f"is no option of {name}", option, help_line)
-        close = nearest(option.strip("-"), [row.strip("-") for row in sorted(known)])
+        close = nearest(option.strip("-"), [row.strip("-") for row in sorted(option_names)])
         return UserError("there is no such option", shorten(option), f"did you mean --{close}?" if close else HELP)
     if name == "play" and word in COMMANDS:
         return UserError("a command is the first word", word, f"write python run_live.py {word}, then its options")

@@ -1,4 +1,4 @@
-"""What an option of the command line, a key of the TOML file and a live control have in common: one table row."""
+"""The common base of a command-line option, a key of the TOML file and a live control: one table row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Setting:
 
     @property
     def field(self) -> str:
-        """The name as Python writes it."""
+        """The name as a Python identifier."""
         return self.name.replace("-", "_")
 
     def read(self, value: object) -> object:
@@ -45,11 +45,11 @@ class Setting:
         raise NotImplementedError
 
     def range_text(self) -> str:
-        """The values that are accepted, for a person; "" when the words say it."""
+        """The accepted values, for a person; "" if the words describe them."""
         raise NotImplementedError
 
     def default_text(self) -> str:
-        """What holds when nothing is given, for a person."""
+        """The default, for a person."""
         raise NotImplementedError
 
     def toml_example(self) -> str:
@@ -88,7 +88,7 @@ def read_number(setting: Setting, value: object, *, whole: bool = False) -> floa
 
 @contextmanager
 def attributed_to(name: str, value: object) -> Iterator[None]:
-    """Say a `UserError` of the setting that caused it, so that the line names its option or its key of a TOML file.
+    """Attribute a `UserError` to the setting that caused it, so that the line names its option or its TOML key.
 
     Raises:
         SettingError: in place of any `UserError`.
@@ -101,11 +101,11 @@ def attributed_to(name: str, value: object) -> Iterator[None]:
         raise SettingError(name, value, error.what, error.fix) from error
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like a misspelt or shortened one, or ""."""
-    name, names = name.replace("_", "-").lower(), list(known)
-    longer = [each for each in names if len(name) > 2 and each.lower().startswith(name)]
-    matches = longer if len(longer) == 1 else difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The name of `names` that is most like a misspelt or shortened one, or ""."""
+    name, candidates = name.replace("_", "-").lower(), list(names)
+    longer = [each for each in candidates if len(name) > 2 and each.lower().startswith(name)]
+    matches = longer if len(longer) == 1 else difflib.get_close_matches(name, candidates, n=1, cutoff=0.7)
     return matches[0] if matches else ""
 
 

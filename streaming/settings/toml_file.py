@@ -48,16 +48,16 @@ def read_config(file: str) -> dict[str, Any]:
         if key == "links":
             settings.update(_links(file, value))
         else:
-            settings[_known(file, key, known_keys())] = value
+            settings[_known_key(file, key, known_keys())] = value
     return settings
 
 
 def _text_of(file: str) -> str:
     """The text of a small regular file in UTF-8, with or without a byte-order mark."""
-    wanted = "a TOML file; run_live.py config prints one"
-    fix = f"give --config {wanted}"
+    expectation = "a TOML file; run_live.py config prints one"
+    fix = f"give --config {expectation}"
     with attributed_to("config", file):
-        check_input(file, "--config", wanted)
+        check_input(file, "--config", expectation)
     if not os.path.isfile(file):
         raise UserError("is not a regular file", file, fix)
     try:
@@ -81,10 +81,10 @@ def in_file(error: UserError, file: str, name: str, value: object) -> UserError:
     return UserError(error.what, f"{file}: {name} = {text}", error.fix)
 
 
-def _known(file: str, key: str, known: list[str]) -> str:
+def _known_key(file: str, key: str, allowed_keys: list[str]) -> str:
     name = key.replace("_", "-")
-    if name not in known:
-        raise UserError("there is no such setting", f"{file}: {shorten(key)}", or_nearest(key, known))
+    if name not in allowed_keys:
+        raise UserError("there is no such setting", f"{file}: {shorten(key)}", or_nearest(key, allowed_keys))
     return name
 
 
@@ -99,7 +99,7 @@ def _links(file: str, table: object) -> dict[str, Any]:
                 raise UserError("is a table of stages and addresses", f"{file}: links: addresses", fix)
             settings["address"] = [f"{stage}={address}" for stage, address in value.items()]
         else:
-            settings[_known(f"{file}: links", key, list(LINKS))] = value
+            settings[_known_key(f"{file}: links", key, list(LINKS))] = value
     return settings
 
 

@@ -89,7 +89,7 @@ def with_control(show: Show, name: str, value: str) -> Show:
 
 
 def voices(bundle: str) -> list[str] | None:
-    """The voices that a bundle knows; None where the bundle cannot be read, which is reported when it is opened."""
+    """A bundle's voices; None if the bundle cannot be read, which is reported when it is opened."""
     try:
         networks = read_manifest(find_bundle(bundle))["networks"]
     except EngineError:
@@ -98,20 +98,20 @@ def voices(bundle: str) -> list[str] | None:
 
 
 def _check_control(show: Show, row: ControlSpec, value: float | str) -> None:
-    """What a control's row cannot know: the bundle's voices, and whether a file can be read."""
+    """Checks beyond the control's row: the bundle's voices, and whether a file can be read."""
     if isinstance(value, float) or value in row.choices:
         return
     if row.kind == "image" and value:
         with attributed_to(row.name, value):
             check_input(value, f"--{row.name}", "an image")
     elif row.kind == "voice":
-        known = voices(show.bundle)
-        if known is not None and value not in known:
-            raise SettingError(row.name, value, "is no voice of the bundle", or_nearest(value, ["auto", *known]))
+        voice_names = voices(show.bundle)
+        if voice_names is not None and value not in voice_names:
+            raise SettingError(row.name, value, "is no voice of the bundle", or_nearest(value, ["auto", *voice_names]))
 
 
 def _check_pictures(show: Show, command: str) -> list[str]:
-    """Whether the bundle can make pictures, where some are asked for."""
+    """Check that the bundle can make pictures if the direction needs them; gives lines for the user."""
     if show.direction == "video-to-music" or command not in ("play", "bench"):
         return []
     try:
@@ -162,7 +162,7 @@ def _check_links(links: Links) -> None:
 
 
 def _check_folder(setting: str, path: str, fix: str) -> None:
-    """Check that a folder is there and can be looked into."""
+    """Check that a folder exists and can be listed."""
     with attributed_to(setting, path):
         check_name(path, f"--{setting}")
     try:

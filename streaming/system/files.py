@@ -70,22 +70,22 @@ def check_name(path: str, option: str) -> None:
         raise SourceError(f"is a path of {total} bytes, {LONGEST_PATH} are possible", shorten(path), fix)
 
 
-def check_input(path: str, option: str, wanted: str) -> None:
+def check_input(path: str, option: str, expectation: str) -> None:
     """Check that a file is there and can be read.
 
     Args:
         path: the file.
         option: the option that names it.
-        wanted: what the option takes, for the error's hint: "a video file".
+        expectation: what the option takes, for the error's hint: "a video file".
 
     Raises:
         SourceError: when it cannot be read.
     """
     check_name(path, option)
-    fix = f"give {option} {wanted}"
+    fix = f"give {option} {expectation}"
     try:
-        found = os.stat(path)
-        if not stat.S_ISDIR(found.st_mode) and not os.access(path, os.R_OK):
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode) and not os.access(path, os.R_OK):
             raise PermissionError(13, "Permission denied")
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError("there is no such file", path, fix) from None
@@ -93,9 +93,9 @@ def check_input(path: str, option: str, wanted: str) -> None:
         raise SourceError("may not be read (permission denied)", path, f"change its permissions, or {fix}") from None
     except OSError as error:
         raise SourceError(f"cannot be read ({reason(error)})", path, fix) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise SourceError("is a folder, not a file", path, fix)
-    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
+    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
         raise SourceError("is empty (0 bytes)", path, fix)
 
 
@@ -181,7 +181,7 @@ def new_file(path: str | Path, existing: Existing) -> tuple[Path, str]:
     if existing == "aside" and os.path.lexists(target):
         line = f"{path}: the earlier take is kept as {_move_aside(target).name}"
     if existing == "number":
-        return _create_free(itertools.chain([target], _numbered(target, first=2))), line
+        return _create_free(itertools.chain([target], _numbered_paths(target, first=2))), line
     _create(target)
     return target, line
 
@@ -229,7 +229,7 @@ def _create_free(candidates: Iterable[Path]) -> Path:
     raise FileExistsError(17, "No number is free for another file")
 
 
-def _numbered(path: Path, first: int) -> Iterator[Path]:
+def _numbered_paths(path: Path, first: int) -> Iterator[Path]:
     """`out.wav` -> `out-1.wav`, `out-2.wav` and so on; a name that would become too long loses the end of its stem."""
     for number in range(first, MOST_TAKES):
         ending = f"-{number}{path.suffix}"
@@ -241,7 +241,7 @@ def _move_aside(target: Path) -> Path:
     """Rename an ordinary file to its first free number; nothing that exists is replaced by it."""
     if not _is_regular(target):
         raise OSError(22, "it is not an ordinary file", str(target))
-    place = _create_free(_numbered(target, first=1))
+    place = _create_free(_numbered_paths(target, first=1))
     os.replace(target, place)
     return place
 

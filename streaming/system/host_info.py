@@ -55,8 +55,8 @@ class StolenTime:
         if not hasattr(now, "steal"):
             return None
         # The guests' time is part of the user's.
-        spent = sum(now[:8]) - sum(before[:8])
-        return 100.0 * (now.steal - before.steal) / spent if spent > 0 else None
+        total_time = sum(now[:8]) - sum(before[:8])
+        return 100.0 * (now.steal - before.steal) / total_time if total_time > 0 else None
 
 
 class IdleTime:
@@ -74,7 +74,7 @@ class IdleTime:
         now, before = psutil.cpu_times(), self._before
         self._before = now
         # The guests' time is part of the user's.
-        spent = {name: getattr(now, name) - getattr(before, name) for name in now._fields if "guest" not in name}
-        left = sum(spent.get(name, 0.0) for name in ("idle", "iowait"))
-        total = sum(spent.values())
-        return left / total if total > 0.0 else 1.0
+        times = {name: getattr(now, name) - getattr(before, name) for name in now._fields if "guest" not in name}
+        idle_time = sum(times.get(name, 0.0) for name in ("idle", "iowait"))
+        total = sum(times.values())
+        return idle_time / total if total > 0.0 else 1.0

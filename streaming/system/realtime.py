@@ -23,8 +23,8 @@ def lock_memory() -> bool:
         return False
     import resource
 
-    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
-    if not unlimited and os.geteuid() != 0:
+    is_unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if not is_unlimited and os.geteuid() != 0:
         return False
     current, future, on_fault = 1, 2, 4
     return int(ctypes.CDLL(None, use_errno=True).mlockall(current | future | on_fault)) == 0

@@ -20,16 +20,16 @@ from streaming.telemetry.report import Ending, ShowRecord
 from streaming.telemetry.snapshot import DirectionRow, Meter, Rates, ShowSnapshot, snapshot
 
 NOTED_PERCENT = 1.0
-"""From this share of stolen time on the closing lines say it."""
+"""The share of stolen time from which on the closing lines report it."""
 FEW_LOST = 0.02
-"""The closing lines say of a film that it lacks pictures where it lacks a larger share of them."""
+"""The closing lines report a film's missing pictures if more than this share is missing."""
 FRAME_NS = 250_000_000
 """The table is drawn 4 times a second; one drawing and its snapshot cost 1 ms."""
 LINE_NS = 5_000_000_000
 SILENCE_S = 10.0
-"""A stage that has had nothing but silence for this long is said to be silent."""
+"""The status line reports silent stages from this time on."""
 CLOSE_S = 2.0
-"""How long the end of a show waits for a terminal that does not take its last lines."""
+"""How long the end of a show waits for a blocked terminal to take its last lines."""
 FLOOR_DB, METER_CELLS = -60.0, 30
 STATE_STYLE = {"running": "green", "ready": "cyan", "setup": "yellow", "restarting": "bold yellow", "lost": "bold red"}
 
@@ -86,7 +86,7 @@ def figures_of(direction: DirectionRow) -> str:
 
 
 def silence_of(meters: tuple[Meter, ...]) -> str:
-    """Which of the meters have shown nothing but silence, "" for none."""
+    """The meters that are silent, in words; "" for none."""
     names = [f"the {level.name}" for level in meters if level.silent]
     return f"silent: {' and '.join(names)}" if names else ""
 
@@ -100,7 +100,7 @@ def _figure(value: float | int | None, digits: int) -> str:
 
 
 class Display(Protocol):
-    """One way to show a show. Every method is called in the view's thread and may fail."""
+    """One kind of display. Every method is called in the view's thread and may fail."""
 
     period_ns: int
     """The least time between two drawings."""
@@ -137,7 +137,7 @@ class PlainDisplay:
         self._out.flush()
 
     def close(self) -> None:
-        """There is nothing to clear away."""
+        """Does nothing."""
 
 
 class TableDisplay:
@@ -176,10 +176,10 @@ class TableDisplay:
 
 
 class StatusThread:
-    """Shows the state of the show from a thread of its own: a terminal that stops, or fails, touches nothing else.
+    """Displays the show's state from its own thread, so that a blocked or failing terminal affects nothing else.
 
     Args:
-        display: where it is shown.
+        display: the kind of display.
     """
 
     def __init__(self, display: Display) -> None:
@@ -196,7 +196,7 @@ class StatusThread:
         self._thread.start()
 
     def update(self, record: ShowRecord, now_ns: int) -> None:
-        """Take in new notes at once, and the newest state when it is time; never blocks."""
+        """Take new notes at once, and the newest state once per period; never blocks."""
         if record.start_ns is not None or self._display.shows_setup:
             self._take_notes(record)
         if now_ns >= self._next_ns:
@@ -205,9 +205,9 @@ class StatusThread:
             self._wanted.set()
 
     def finish(self, record: ShowRecord, ending: Ending) -> None:
-        """Say the rest of the notes and in a few lines how it went, once the view is closed.
+        """Take the remaining notes and the closing lines, to be written when the view is closed.
 
-        What the user must mend before there can be a show is said by the ending's one line alone.
+        An error of the user's before the show is reported by the ending's one line alone.
         """
         if ending.code == 2 and record.start_ns is None:
             return
@@ -216,7 +216,7 @@ class StatusThread:
             self._closing_lines = closing_lines(record)
 
     def close(self) -> None:
-        """End the thread, which writes what is left; a terminal that takes nothing is left behind."""
+        """End the thread, which writes the remaining lines; a blocked terminal is not waited for beyond `CLOSE_S`."""
         self._ended = True
         self._wanted.set()
         self._thread.join(CLOSE_S)
@@ -228,7 +228,7 @@ class StatusThread:
             self._wanted.set()
 
     def _work(self) -> None:
-        # Whatever is wrong with a terminal is the view's trouble only, never the show's.
+        # A failing terminal must not affect the show.
         with contextlib.suppress(Exception):
             while not self._ended:
                 self._wanted.wait()
@@ -251,7 +251,7 @@ class StatusThread:
 
 
 def closing_lines(record: ShowRecord) -> list[str]:
-    """How it went, in a few lines; a file is named only where it is there."""
+    """A summary of the performance in a few lines; a file is named only if it exists."""
     now = snapshot(record, record.end_ns or 0, Rates())
     lines = ["; ".join([f"{now.elapsed_s or 0.0:.1f} s performed", *map(figures_of, now.directions)])]
     lines.extend(devices_of(direction) for direction in now.directions)
@@ -278,11 +278,11 @@ def _files(record: ShowRecord) -> Iterator[str]:
         if not key or not _is_there(path):
             continue
         counters = stage.totals.counters
-        frames, lost = counters.get("frames", 0), counters.get("drops", 0)
-        few = f" ({frames} of {frames + lost} pictures: the cores had no time for the others)"
+        frames, drops = counters.get("frames", 0), counters.get("drops", 0)
+        few = f" ({frames} of {frames + drops} pictures: the cores had no time for the others)"
         if counters.get("stopped_early", 0):
             few = " (it ends before the show did, see above)"
-        elif lost <= FEW_LOST * frames:
+        elif drops <= FEW_LOST * frames:
             few = ""
         yield f"{key}: {path}{few}"
     if record.show.report and record.report_written:

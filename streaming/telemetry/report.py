@@ -27,7 +27,7 @@ RSS_SAMPLES = 720
 
 @dataclass(frozen=True)
 class Ending:
-    """How the show ends: the exit status and the line that says why, if any."""
+    """How the show ends: the exit status and the line with the reason, if any."""
 
     code: int
     line: str = ""
@@ -35,7 +35,7 @@ class Ending:
 
 @dataclass
 class StageRecord:
-    """What is known of one stage, over all its incarnations.
+    """The record of one stage, over all its incarnations.
 
     Attributes:
         process: its row of the process table.
@@ -105,7 +105,7 @@ class StageRecord:
 
 @dataclass
 class ShowRecord:
-    """What is known of one performance.
+    """The record of one performance.
 
     Attributes:
         show: its settings.
@@ -128,7 +128,7 @@ class ShowRecord:
     report_written: bool = False
 
     def duration_s(self) -> float | None:
-        """How long it was performed, None when it never began."""
+        """The duration of the performance, None if it never began."""
         if self.start_ns is None or self.end_ns is None:
             return None
         return (self.end_ns - self.start_ns) / 1e9
@@ -139,13 +139,13 @@ class ShowRecord:
 
     def backends(self) -> dict[str, str]:
         """The runtime of each network that runs, by the network's name."""
-        found: dict[str, str] = {}
+        backends: dict[str, str] = {}
         for stage in self.stages.values():
-            found.update(stage.info.get("backends", {}))
-        return dict(sorted(found.items()))
+            backends.update(stage.info.get("backends", {}))
+        return dict(sorted(backends.items()))
 
     def device(self, stage: StageRecord) -> str:
-        """The device or file that a stage opened, as it calls it; before that, what the user asked for."""
+        """The stage's name of the device or file that it opened; before that, the user's option."""
         return str(stage.info.get("device") or getattr(self.show, stage.process.device))
 
     def silent(self) -> list[str]:
@@ -167,7 +167,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
     duration = record.duration_s()
     tokens = record.find(lambda process: process.rate is Rate.TOKENS)
     ticks_hz = tokens.rate_hz() if tokens else None
-    rated = (name for name, process in PROCESSES.items() if process.rate is Rate.FPS)
+    rate_stages = (name for name, process in PROCESSES.items() if process.rate is Rate.FPS)
     camera = record.find(lambda process: process.source_of == "video-to-music")
     return {
         "schema": REPORT_SCHEMA,
@@ -182,13 +182,13 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "silent": record.silent(),
         "duration_s": None if duration is None else round(duration, 3),
         "awake": record.awake,
-        "stolen_percent": _rounded(record.stolen_percent),
+        "stolen_percent": _round_figure(record.stolen_percent),
         "ticks": _ticks(record),
         "audio": _audio(record),
         "pictures": pictures_of(record),
-        "fps": {name: _rounded(stages[name].rate_hz()) if name in stages else None for name in rated},
-        "tokens_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
-        "token_frames_per_s": _rounded(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
+        "fps": {name: _round_figure(stages[name].rate_hz()) if name in stages else None for name in rate_stages},
+        "tokens_per_s": _round_figure(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
+        "token_frames_per_s": _round_figure(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
         **{key: latency_of(record, key) for key in dict.fromkeys([*LATENCIES, *_latencies(record)])},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
         "notes": list(record.notes),
@@ -212,10 +212,10 @@ def _backend(record: ShowRecord) -> str:
 
 def summary(stage: StageRecord | None, histogram: str) -> dict[str, float | int | None]:
     """`n`, `p50`, `p95`, `p99`, `max` of one histogram, every one None when it was not measured."""
-    found = stage.totals.summary(histogram) if stage else None
-    if not found or not found["n"]:
+    summary = stage.totals.summary(histogram) if stage else None
+    if not summary or not summary["n"]:
         return dict.fromkeys(SUMMARY_FIELDS)
-    return {name: _rounded(found[name]) for name in SUMMARY_FIELDS}
+    return {name: _round_figure(summary[name]) for name in SUMMARY_FIELDS}
 
 
 def _ticks(record: ShowRecord) -> dict[str, int | None]:
@@ -266,25 +266,25 @@ def _stage(stage: StageRecord) -> dict[str, Any]:
     return {
         "state": stage.state,
         "step_ms": {
-            "p50": _rounded(totals.percentile("step_ms", 50)),
-            "p99": _rounded(totals.percentile("step_ms", 99)),
+            "p50": _round_figure(totals.percentile("step_ms", 50)),
+            "p99": _round_figure(totals.percentile("step_ms", 99)),
         },
         "drops": totals.sum_of("drops") if stage.reported else None,
         "restarts": stage.restarts,
         "recovery_ms": [round(value, 1) for value in stage.recovery_ms],
         "recovery_to_output_ms": [round(value, 1) for value in stage.output_ms],
-        "cpu_percent": _rounded(stage.cpu_percent),
-        "rss_mb_start": _rounded(stage.rss_mb_start),
-        "rss_mb_end": _rounded(stage.rss_mb_end),
-        "rss_mb_per_hour": _rounded(stage.rss_slope_mb_per_hour()),
+        "cpu_percent": _round_figure(stage.cpu_percent),
+        "rss_mb_start": _round_figure(stage.rss_mb_start),
+        "rss_mb_end": _round_figure(stage.rss_mb_end),
+        "rss_mb_per_hour": _round_figure(stage.rss_slope_mb_per_hour()),
         "info": stage.info,
         "counters": dict(sorted(totals.counters.items())),
-        "gauges": {name: _rounded(value) for name, value in sorted(totals.gauges.items())},
+        "gauges": {name: _round_figure(value) for name, value in sorted(totals.gauges.items())},
         "histograms": {name: summary(stage, name) for name in sorted(totals.histograms)},
     }
 
 
-def _rounded(value: float | int | None) -> float | int | None:
+def _round_figure(value: float | int | None) -> float | int | None:
     return round(value, 3) if isinstance(value, float) else value
 
 
@@ -315,7 +315,7 @@ def write_report(path: str, report: dict[str, Any]) -> str:
 def _is_report(data: bytes) -> bool:
     """Whether a file's content is an earlier report."""
     try:
-        found = json.loads(data or b"{}")
+        summary = json.loads(data or b"{}")
     except ValueError:
         return False
-    return found == {} or (isinstance(found, dict) and {"schema", "ticks", "stages"} <= set(found))
+    return summary == {} or (isinstance(summary, dict) and {"schema", "ticks", "stages"} <= set(summary))

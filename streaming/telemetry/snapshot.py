@@ -1,4 +1,4 @@
-"""A show at one moment, in plain values: what the view draws and what the closing lines sum up."""
+"""A show at one moment, in plain values, for the view and for the closing lines."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class ShowSnapshot:
 
 @dataclass
 class Rates:
-    """Messages per second of each stage over the last second or two: what is newest, not the mean since the start."""
+    """Messages per second of each stage over the last second or two, not the mean since the start."""
 
     before: dict[str, tuple[int, int]] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Rates:
 
 
 def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
-    """Read off a record what is shown at `now_ns`."""
+    """The snapshot of a record at `now_ns`."""
     stages = record.stages.values()
     return ShowSnapshot(
         elapsed_s=None if record.start_ns is None else (now_ns - record.start_ns) / 1e9,
@@ -120,7 +120,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
 
 
 def _publishes_steadily(stage: StageRecord) -> bool:
-    """Whether a stage publishes at a rate: not what publishes nothing, or only a state that has changed."""
+    """Whether a stage publishes at a rate, unlike a stage that publishes nothing or only changes of a state."""
     topic = TOPICS.get(stage.process.output or "")
     return topic is not None and topic.rate_hz > 0.0
 
@@ -129,13 +129,13 @@ def _direction(record: ShowRecord, output: StageRecord) -> DirectionRow:
     """The direction whose latency a stage measures."""
     key = output.process.latency
     source = record.find(lambda process: bool(process.source_of) and process.source_of == output.process.output_of)
-    measured = latency_of(record, key)
+    latency = latency_of(record, key)
     return DirectionRow(
         source=_device(record, source) if source else "",
         output=_device(record, output),
         latency=key.removesuffix("_ms").replace("_", "-"),
-        p50_ms=measured["p50"],
-        p99_ms=measured["p99"],
+        p50_ms=latency["p50"],
+        p99_ms=latency["p99"],
         faults=_faults(record, output),
     )
 
@@ -153,7 +153,7 @@ def _faults(record: ShowRecord, stage: StageRecord) -> dict[str, int | None]:
     elif record.end_ns is None:
         names = {"pictures missed": "pictures_missed"}
     else:
-        # Only once nothing is under way is a picture that nobody could count a missed one.
+        # Uncounted pictures are missed ones only after the end: before it they may be on their way.
         return {"pictures missed": pictures_of(record)["missed"]}
     return {name: totals.counter(counter) if totals else None for name, counter in names.items()}
 

@@ -38,8 +38,8 @@ def now_ns() -> int:
 
 def sleep_until(deadline_ns: int) -> None:
     """Sleep until an absolute monotonic time; returns at once when it has passed."""
-    while (left := deadline_ns - time.monotonic_ns()) > 0:
-        time.sleep(left / 1e9)
+    while (remaining_ns := deadline_ns - time.monotonic_ns()) > 0:
+        time.sleep(remaining_ns / 1e9)
 
 
 def wall_text() -> str:
@@ -48,9 +48,9 @@ def wall_text() -> str:
 
 
 class DeviceClock:
-    """Makes a smooth clock of noisy observations of an audio device.
+    """A smooth clock from noisy observations of an audio device.
 
-    An observation says "position p had been reached when I looked at time t". It is never early but often late, by a
+    An observation is a position p and the time t by which it had been reached. It is never early but often late, by a
     scheduling delay, so the truth is the lower envelope of the observations. The envelope is the line under all points
     that lies closest to them: the edge of their lower convex hull over the centroid (Moon, Skelly, Towsley 1999,
     "Estimation and removal of clock skew from network delay measurements"). Points are the minima of 0.25 s buckets,
@@ -91,7 +91,7 @@ class DeviceClock:
         return self._nominal / (1.0 + self._slope)
 
     def observe(self, position: int, at_ns: int) -> None:
-        """Take in that `position` had been reached by `at_ns`; positions must not decrease, else all begins anew."""
+        """Add an observation: `position` had been reached by `at_ns`. A decreasing position restarts the clock."""
         x = (position - self._origin) / self._nominal
         if self._count == 0 or x < self._x:
             self._restart(position, at_ns)
@@ -159,7 +159,7 @@ class DeviceClock:
         return r0 + self._slope * (x - x0) + error * min(max((x - x0) / _SLEW_S, 0.0), 1.0)
 
     def _anchor(self, x: float, r: float) -> None:
-        """Forget the history, keep the rate, and begin at one point."""
+        """Discard the history, keep the rate, and restart at one point."""
         self._buckets.clear()
         self._bucket_index = -1
         self._late_since = None

@@ -12,7 +12,7 @@ from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
 
 @dataclass(frozen=True)
 class LatchLimits:
-    """What the controller aims at, in milliseconds unless the name says otherwise.
+    """The controller's parameters, in milliseconds unless the name has another unit.
 
     Attributes:
         initial: the lead before anything is measured.
@@ -26,8 +26,8 @@ class LatchLimits:
         quantile: which part of the ticks of `window_s` the floor is for.
         window_s: memory of the quantile, in seconds.
         peak_s: memory of the worst tick, in seconds.
-        start_s: what is seen in these first seconds is forgotten after as long (caches and clocks are still cold).
-        cold: how many first reports say nothing.
+        start_s: peaks of these first seconds are forgotten after the same time (caches and clocks are still cold).
+        cold: how many first reports are ignored when the lead is settled.
         settle: after so many reports the lead is set, once, to what the ticks since then needed and `floor`; a slow
             fall from `initial` would be a minute of changing latency.
         deadband: the lead is lowered only when it is too large by more than this.
@@ -53,9 +53,9 @@ class LatchLimits:
 class LatchController:
     """Decides the lead: how long before a tick's first sample leaves the device its work begins.
 
-    What a tick needed is the lead it was given less the slack that the speaker reports for it. The lead is kept above
-    what nearly all ticks need by `floor`, and above what the worst one of the last 90 s needed by `peak_floor`. It
-    rises at once and falls slowly, and rests within a deadband: a lead that moves is latency jitter to the musician.
+    A tick's need is its lead less the slack that the speaker reports for it. The lead is kept above the need of nearly
+    all ticks by `floor`, and above the largest need of the last 90 s by `peak_floor`. It rises at once, falls slowly,
+    and rests within a deadband: for the musician a changing lead is latency jitter.
     """
 
     def __init__(self, limits: LatchLimits | None = None) -> None:
@@ -65,7 +65,7 @@ class LatchController:
         self._needs: deque[float] = deque(maxlen=window)
         # Peaks in falling order: (need, forgotten at); the first one is the largest that is still remembered.
         self._peaks: deque[tuple[float, int]] = deque(maxlen=4096)
-        # A report may be about a tick that was begun up to five reports ago, under the lead of then.
+        # A report may concern a tick that was begun up to five reports ago, with the lead of that time.
         self._recent: deque[float] = deque([self._lead], maxlen=5)
         self._first_ns: int | None = None
         self._last_ns = 0
@@ -81,7 +81,7 @@ class LatchController:
 
     @property
     def needed_ms(self) -> float:
-        """What a quick tick needs (the 10 % quantile), in ms; 0 before anything is measured."""
+        """The need of a quick tick (the 10 % quantile) in ms; 0 before the first measurement."""
         return self._needed
 
     def update(self, slack_ms: float | None, now_ns: int) -> float:
@@ -152,18 +152,18 @@ class LatchController:
         elif worst is None:
             return self._lead
         else:
-            # Too little is known to lower the lead, but what was too late already raises it.
+            # Too few reports to lower the lead, but a late tick already raises it.
             target = self._lead
             worst = min(worst, limits.initial + 0.5 * limits.chase)
         return target if worst is None else max(target, worst + limits.peak_floor)
 
     def _measure(self) -> None:
-        """What a quick tick needs, and what nearly all need."""
-        ordered = np.sort(np.fromiter(self._needs, np.float64))
-        count = len(ordered)
-        self._needed = float(ordered[count // 10])
+        """Measure the need of a quick tick and that of nearly all ticks."""
+        sorted_needs = np.sort(np.fromiter(self._needs, np.float64))
+        count = len(sorted_needs)
+        self._needed = float(sorted_needs[count // 10])
         # One of a few is not yet "nearly all": until there are 100, the worst of them counts as a peak only.
-        self._most = float(ordered[int((self._limits.quantile if count >= 100 else 0.9) * count)])
+        self._most = float(sorted_needs[int((self._limits.quantile if count >= 100 else 0.9) * count)])
 
 
 class TickSchedule:
@@ -174,7 +174,7 @@ class TickSchedule:
     """
 
     _REWOUND = 50
-    """A device whose tick lies this far behind the last one made has begun to count anew."""
+    """A device whose tick lies this far behind the last one made has restarted its count."""
 
     def __init__(self, last_made: int = -1) -> None:
         self.skipped = 0
@@ -194,7 +194,7 @@ class TickSchedule:
         return self._last
 
     def observe(self, tick: int, dac_ns: int, rate_hz: float = float(SAMPLE_RATE)) -> None:
-        """Take in that sample 0 of `tick` leaves the device at `dac_ns`; `rate_hz`: codec-rate samples per second."""
+        """Set when sample 0 of `tick` leaves the device: at `dac_ns`; `rate_hz`: codec-rate samples per second."""
         if tick < self._last - self._REWOUND:
             self._last = tick - 1
         self._tick, self._dac_ns = tick, dac_ns
@@ -250,16 +250,15 @@ class TickSchedule:
 class Genlock:
     """Keeps a camera that the show paces itself in step with the latch, as studios lock theirs to one clock.
 
-    A frame that is captured just after a latch waits a whole tick for the next one. What a file or a synthetic
-    performer shows can be moved by a few milliseconds, so its frames are captured just early enough for their motion
-    to be there when it is read: the smallest latency, and always the same. A webcam cannot be moved, and its phase
-    slides.
+    A frame that is captured just after a latch waits a whole tick for the next one. The frames of a file or a synthetic
+    performer can be shifted by a few milliseconds, so they are captured just early enough for their motion to arrive
+    before it is read: the smallest latency, and a constant one. A webcam cannot be shifted, and its phase drifts.
 
     Args:
         margin_ms: how long before the latch a motion should be there, over what 95 % of the frames need.
-        step_ms: the most by which one frame is moved; slower than anybody sees.
-        hasty_ms: the same for the first `HASTY` frames; the very first move, after `FIRST` frames, goes all the way,
-            since a second of sliding would be a second of latency that nobody has to hear.
+        step_ms: the largest shift of one frame; too small to be seen.
+        hasty_ms: the same for the first `HASTY` frames. The very first shift, after `FIRST` frames, is made at once:
+            a gradual one would add latency for a second.
     """
 
     RATE_TOLERANCE = 0.002
@@ -298,7 +297,7 @@ class Genlock:
             self._moved_ns = latch_ns
             return error_ns
         if capture_ns <= self._moved_ns:
-            # Captured before the first move: it says nothing about where the camera is now.
+            # Captured before the first shift: it does not show the camera's present phase.
             return 0
         step_ns = round((self._hasty_ms if self._observed <= self.HASTY else self._step_ms) * 1e6)
         return max(-step_ns, min(step_ns, error_ns // 4))

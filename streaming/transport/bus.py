@@ -18,13 +18,13 @@ from streaming.transport.links import Security
 from streaming.transport.sockets import LINGER_MS, Binding, CurveGuard, LinkWatch, make_socket
 
 CONTROL_QUEUE = 1_000
-"""Reports or controls that may wait; at 4 a second a stage that has stopped reading is found long before."""
+"""Queued reports or controls; at 4 a second a stage that has stopped reading is noticed long before."""
 _COPY_BYTES = 98_304
 """Messages up to this size are copied out of ZeroMQ's buffers, which is cheaper and aligns them."""
 _SUBSCRIBED = b"\x01"
-"""First byte of what an XPUB socket reads when a reader subscribes."""
+"""First byte of the message that an XPUB socket gets when a reader subscribes."""
 _MAX_READERS = 64
-"""Subscriptions that are read in one turn."""
+"""Subscriptions read in one turn."""
 _MAX_GAP = 1_000_000
 """A sequence that jumps ahead by more is another publisher's, not a loss."""
 
@@ -68,7 +68,7 @@ class Publisher:
 
     @property
     def address(self) -> str:
-        """Where it is bound; the real port for a `tcp://` address with port 0."""
+        """The bound address, with the actual port for a `tcp://` address with port 0."""
         return self._binding.address
 
     def send(self, message: Message) -> None:
@@ -94,15 +94,15 @@ class Publisher:
         Returns:
             True when it was sent. Readers that have it already get it once more, with the same `seq`.
         """
-        connected = False
+        has_new_reader = False
         for _ in range(_MAX_READERS if self._is_state else 0):
             try:
-                connected = self._socket.recv(zmq.NOBLOCK)[:1] == _SUBSCRIBED or connected
+                has_new_reader = self._socket.recv(zmq.NOBLOCK)[:1] == _SUBSCRIBED or has_new_reader
             except zmq.Again:
                 break
-        if connected and self._newest:
+        if has_new_reader and self._newest:
             self._socket.send_multipart(self._newest, zmq.NOBLOCK)
-        return connected and bool(self._newest)
+        return has_new_reader and bool(self._newest)
 
     def unlink(self) -> None:
         """Remove the socket's file at once; for a process that is about to end without closing."""
@@ -119,11 +119,11 @@ class Publisher:
 class Subscriber:
     """Reads topics, each by its policy; a bad message is counted (`bad.<topic>.<reason>`) and dropped.
 
-    Lost and superseded messages are counted as `drops.<topic>`, links that had to be made anew as `bad.<topic>.link`.
+    Lost and superseded messages are counted as `drops.<topic>`, links that were connected again as `bad.<topic>.link`.
 
     Args:
         addresses: topic name -> address.
-        metrics: where it counts.
+        metrics: the counters.
         security: keys; used for `tcp://` only.
         topics: the table.
     """
@@ -156,15 +156,15 @@ class Subscriber:
         return tuple(self._sockets.values())
 
     def drain(self) -> dict[str, list[Message]]:
-        """Take everything that has arrived, by topic; only the newest where the latest wins. Never blocks."""
+        """All messages that have arrived, by topic; only the newest ones of `LATEST` topics. Never blocks."""
         for watch in self._watches:
             if watch.mend(clock.now_ns()):
                 self._metrics.count(f"bad.{watch.name}.link")
-        arrived = {name: self._drain(name, link) for name, link in self._sockets.items()}
-        return {name: messages for name, messages in arrived.items() if messages}
+        messages_by_topic = {name: self._drain(name, link) for name, link in self._sockets.items()}
+        return {name: messages for name, messages in messages_by_topic.items() if messages}
 
     def _drain(self, name: str, link: zmq.Socket[bytes]) -> list[Message]:
-        topic, found = self._topics[name], list[Message]()
+        topic, messages = self._topics[name], list[Message]()
         # Bounded, so that a publisher that floods cannot hold the loop.
         for _ in range(max(64, 4 * topic.queue)):
             try:
@@ -177,15 +177,15 @@ class Subscriber:
                 self._metrics.count(f"bad.{name}.{error.reason}")
                 continue
             self._count_gap(name, message.seq)
-            if topic.policy is not Policy.ORDERED and len(found) >= topic.together:
+            if topic.policy is not Policy.ORDERED and len(messages) >= topic.together:
                 if topic.policy is Policy.LATEST:
                     self._metrics.count(f"drops.{name}")
-                del found[0]
-            found.append(message)
-        return found
+                del messages[0]
+            messages.append(message)
+        return messages
 
     def _count_gap(self, name: str, seq: int) -> None:
-        """Count missing messages; a sequence that starts anew belongs to a restarted publisher."""
+        """Count missing messages; a sequence that starts again belongs to a restarted publisher."""
         last = self._last.get(name)
         if last is not None and 1 < seq - last <= _MAX_GAP:
             self._metrics.count(f"drops.{name}", seq - last - 1)
@@ -204,8 +204,7 @@ class ControlHub:
 
     Args:
         address: see `address_of`, with the name `CONTROL`.
-        metrics: where malformed reports are counted, as `bad.control.<reason>`, and controls that found nobody, as
-            `control_lost`.
+        metrics: counts malformed reports as `bad.control.<reason>`, and undelivered controls as `control_lost`.
     """
 
     def __init__(self, address: str, metrics: Metrics | None = None) -> None:
@@ -245,8 +244,8 @@ class ControlHub:
     def send(self, identity: bytes, message: Control) -> None:
         """Send a control to one stage.
 
-        A stage that is gone or has stopped reading is counted (`control_lost`) and no error: a stage may always die a
-        moment before it is spoken to, and the supervisor notices that by other means.
+        A stage that is gone or has stopped reading is counted (`control_lost`) and is no error: a stage may die just
+        before the control is sent, and the supervisor notices a death by other means.
         """
         try:
             self._socket.send_multipart([identity, wire.pack_control(message)], zmq.NOBLOCK)
@@ -271,12 +270,12 @@ class ControlLink:
     Args:
         address: the hub's.
         identity: `<stage>:<process id>`, so that a late report of a killed process is not taken for its successor's.
-        metrics: where malformed controls are counted, as `bad.control.<reason>`.
+        metrics: counts malformed controls as `bad.control.<reason>`.
     """
 
     def __init__(self, address: str, identity: bytes, metrics: Metrics | None = None) -> None:
         self._metrics = metrics or Metrics()
-        # A context of its own, because only ending a context waits until the last reports are sent.
+        # A separate context, because only ending a context waits until the last reports are sent.
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = make_socket(self._context, zmq.DEALER, CONTROL_QUEUE, wire.MAX_CONTROL_BYTES)
         self._socket.setsockopt(zmq.IDENTITY, identity)
@@ -287,7 +286,7 @@ class ControlLink:
         return (self._socket,)
 
     def send(self, report: Report) -> None:
-        """Send a report; it is queued while the supervisor is not there.
+        """Send a report; it is queued while the supervisor is not connected.
 
         Raises:
             StageError: when the supervisor has not read for so long that the queue is full.
@@ -315,7 +314,7 @@ class ControlLink:
         return controls
 
     def close(self) -> None:
-        """Send what is left, for `LINGER_MS` at most, and close."""
+        """Send the queued reports, for `LINGER_MS` at most, and close."""
         self._socket.close(LINGER_MS)
         self._context.term()
 

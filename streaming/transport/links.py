@@ -1,10 +1,10 @@
-"""Where the links of a show are, and the keys of those that cross a network.
+"""The addresses of a show's links, and the keys of links that cross a network.
 
-Keys of a machine are a folder: `antiphon.key_secret` (its own, private), `antiphon.key` (its own, to hand out) and
-`allowed/*.key` (the public keys of whoever may connect). A publisher lets in the keys of `allowed/` and nobody else. A
-reader expects of a publisher the key `allowed/<stage>.key`, else `allowed/<host>.key`, else `antiphon.key`, which
-serves machines that share one folder. Only `tcp://` links are encrypted; `ipc://` sockets lie in a private folder.
-Where there is no `ipc://` (Windows), a local link is a port of 127.0.0.1 that derives from its path.
+A machine's keys are a folder: `antiphon.key_secret` (its own, private), `antiphon.key` (its own, to hand out) and
+`allowed/*.key` (the public keys that may connect). A publisher accepts only the keys of `allowed/`. A reader expects a
+publisher to have the key `allowed/<stage>.key`, else `allowed/<host>.key`, else `antiphon.key`, for machines that share
+one folder. Only `tcp://` links are encrypted; `ipc://` sockets lie in a private folder. Without `ipc://` (Windows), a
+local link is a port of 127.0.0.1 derived from its path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streaming.settings.config import Links
 CONTROL = "control"
 """The name of the control link, beside the stages' names."""
 MAX_IPC_PATH = 107 if sys.platform == "linux" else 103
-"""Bytes that a socket's address holds."""
+"""The longest socket path in bytes."""
 _KEY = re.compile(r'^\s*(public|secret)-key\s*=\s*"([!-~]{40})"\s*$', re.MULTILINE)
 """A line of a CURVE certificate file; the key is 40 characters of Z85."""
 
@@ -34,7 +34,7 @@ class Security:
     """The CURVE keys of this machine.
 
     Attributes:
-        folder: where they are.
+        folder: the folder of the keys.
         public, secret: its own pair, Z85.
     """
 
@@ -64,8 +64,8 @@ def load_keys(folder: str | Path) -> Security:
         raise UserError("it holds no secret key", str(path), "make keys in an empty folder: run_live.py keys FOLDER")
     if sys.platform != "win32" and path.stat().st_mode & 0o077:
         raise UserError("the secret key is open to other users", str(path), f"type: chmod 600 {path}")
-    for allowed in sorted((folder / "allowed").glob("*.key")):
-        _certificate(allowed)
+    for key_file in sorted((folder / "allowed").glob("*.key")):
+        _certificate(key_file)
     return Security(folder, public, secret)
 
 
@@ -78,12 +78,12 @@ def address_of(links: Links, name: str, *, bind: bool = False) -> str:
     """The address of a stage's output, or of the control link.
 
     Args:
-        links: where the sockets are.
+        links: the show's links.
         name: a stage's name or `CONTROL`.
         bind: whether the caller binds it; else it connects to it.
 
     Returns:
-        `tcp://host:port` where `links.addresses` has one, else `ipc://<run dir>/<name>.sock`.
+        `tcp://host:port` if `links.addresses` has one, else `ipc://<run dir>/<name>.sock`.
 
     Raises:
         UserError: for an address that is malformed, too long, or open to the network without permission or keys.
@@ -131,7 +131,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _certificate(path: Path) -> tuple[bytes, bytes | None]:
-    """The public key of a certificate file, and the secret one where it has it."""
+    """The public key of a certificate file, and its secret key if it has one."""
     fix = "make keys (run_live.py keys FOLDER), or copy the other machine's .key file"
     try:
         keys = dict(_KEY.findall(path.read_text(encoding="utf-8")))

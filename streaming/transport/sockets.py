@@ -1,4 +1,4 @@
-"""ZeroMQ sockets: bounded, bound, reconnected, protected by keys; and what a loop waits with."""
+"""ZeroMQ sockets: bounded queues, binding, reconnection, protection by keys; and the poller of a stage's loop."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from streaming.timing import clock
 from streaming.transport.links import Security, host_of, is_loopback, load_keys
 
 LINGER_MS = 200
-"""How long a closed link may take to send what it still holds."""
+"""How long a closed link may take to send its queued messages."""
 _ZAP_DOMAIN = "antiphon"
 _EARLY_MS = 1
-"""`zmq_poll` counts milliseconds: it is left this early and the rest is slept."""
+"""`zmq_poll` has a resolution of 1 ms: a precise wait ends it this early and sleeps for the rest."""
 
 
 def make_keys(folder: str | Path) -> Security:
-    """Make a new pair of keys in a folder, with itself on the allow-list; an existing secret is kept.
+    """Make a new pair of keys in a folder, with its public key on the allow-list; an existing secret is kept.
 
     Raises:
         UserError: when the folder cannot be written.
@@ -46,7 +46,7 @@ def make_keys(folder: str | Path) -> Security:
 
 
 class Pollable(Protocol):
-    """What a `Poller` can wait for."""
+    """A source that a `Poller` can wait for."""
 
     def sockets(self) -> Sequence[Any]:
         """The sockets or file descriptors that become readable."""
@@ -61,7 +61,7 @@ class Waker:
         self._write.setblocking(False)
 
     def wake(self) -> None:
-        """Make the loop's wait return; a full pipe or a closed loop needs no more of it."""
+        """Make the loop's wait return; a full pipe wakes it anyway, and a closed loop is ignored."""
         try:
             self._write.send(b"w")
         except OSError:
@@ -69,13 +69,13 @@ class Waker:
 
     def clear(self) -> bool:
         """Discard the calls of `wake` so far; True if there were any."""
-        called = False
+        is_called = False
         try:
             while self._read.recv(4_096):
-                called = True
+                is_called = True
         except OSError:
-            return called
-        return called
+            return is_called
+        return is_called
 
     def sockets(self) -> Sequence[Any]:
         """See `Pollable`."""
@@ -88,7 +88,7 @@ class Waker:
 
 
 class Poller:
-    """Waits until one of its sources has something, or until a deadline."""
+    """Waits until one of its sources is readable, or until a deadline."""
 
     def __init__(self, *sources: Pollable) -> None:
         self._poller = zmq.Poller()
@@ -104,7 +104,7 @@ class Poller:
             precise: meet the deadline to 0.1 ms, ignoring the sources in the last millisecond; else to 1 ms.
 
         Returns:
-            True if a source has something, False at the deadline.
+            True if a source is readable, False at the deadline.
         """
         if deadline_ns is None:
             return bool(self._poller.poll())
@@ -117,13 +117,13 @@ class Poller:
 
 
 class LinkWatch:
-    """Connects again where ZeroMQ gives up: after an oversized frame, bytes that are not ZeroMQ's, or a refusal."""
+    """Reconnects a link that ZeroMQ gives up: after an oversized frame, bytes that are not ZeroMQ's, or a refusal."""
 
     _DOWN = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     _DOWN |= zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     _ALIVE = zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_DELAYED | zmq.EVENT_CONNECT_RETRIED
     _PATIENCE_NS = 300_000_000
-    """A link that ZeroMQ mends by itself is being retried within `RECONNECT_IVL`."""
+    """A link that ZeroMQ reconnects by itself is retried within `RECONNECT_IVL`."""
 
     def __init__(self, name: str, link: zmq.Socket[bytes], address: str) -> None:
         self.name = name
@@ -166,7 +166,7 @@ class CurveGuard:
         self._authenticator.configure_curve(domain=_ZAP_DOMAIN, location=str(security.folder / "allowed"))
 
     def protect(self, link: zmq.Socket[bytes]) -> None:
-        """Make a socket that will be bound accept only those keys."""
+        """Make a socket, before it is bound, accept only the allowed keys."""
         link.curve_publickey, link.curve_secretkey = self._security.public, self._security.secret
         link.curve_server = True
         link.setsockopt(zmq.ZAP_DOMAIN, _ZAP_DOMAIN.encode())
@@ -211,12 +211,12 @@ class Binding:
 
 
 def _answers(path: str) -> bool:
-    """Whether somebody listens on a socket's file; one that a killed process left behind refuses."""
+    """Whether a process listens on a socket's file; a file left behind by a killed process refuses connections."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.2)
         try:
             probe.connect(path)
-        except BlockingIOError:  # a full backlog is somebody's too
+        except BlockingIOError:  # a full backlog: there is a listener
             return True
         except OSError:
             return False

@@ -69,16 +69,16 @@ def unpack(frames: Sequence[Frame], topic: Topic) -> Message:
     if len(frames) > MAX_FRAMES:
         raise WireError("malformed", f"{len(frames)} frames")
     buffers = frames[2:]
-    used: set[int] = set()
+    used_indices: set[int] = set()
 
     def hook(kind: type, value: Any) -> Any:
         if kind is not np.ndarray:
             raise WireError("malformed", f"unexpected {kind}")
-        return _array(value, buffers, used)
+        return _array(value, buffers, used_indices)
 
     message: Message = _decode(frames[1], topic.message, hook)
-    if len(used) != len(buffers):
-        raise WireError("malformed", f"{len(buffers) - len(used)} buffers that nothing refers to")
+    if len(used_indices) != len(buffers):
+        raise WireError("malformed", f"{len(buffers) - len(used_indices)} buffers that nothing refers to")
     _check_layouts(message, topic)
     return message
 
@@ -144,7 +144,7 @@ def _encode(message: Any, hook: Any) -> bytes:
 
 
 def _decode(data: Frame, kind: Any, hook: Any) -> Any:
-    """Decode `[version, struct]`; the version is looked at before the struct is."""
+    """Decode `[version, struct]`; the version is checked before the struct is decoded."""
     try:
         version, body = msgspec.msgpack.decode(data, type=tuple[int, msgspec.Raw])
         if version != SCHEMA_VERSION:
@@ -157,7 +157,7 @@ def _decode(data: Frame, kind: Any, hook: Any) -> Any:
 
 
 def _buffer(array: np.ndarray) -> Frame:
-    """The bytes of an array, little-endian and in C order, without a copy where they are so already."""
+    """The bytes of an array, little-endian and in C order; copied only if they are not so already."""
     if array.dtype.name not in DTYPES:
         raise WireError("dtype", str(array.dtype))
     if array.ndim > MAX_DIMS:
@@ -166,7 +166,7 @@ def _buffer(array: np.ndarray) -> Frame:
     return array.data.cast("B") if array.size else b""
 
 
-def _array(value: Any, buffers: Sequence[Frame], used: set[int]) -> np.ndarray:
+def _array(value: Any, buffers: Sequence[Frame], used_indices: set[int]) -> np.ndarray:
     """A read-only view of one buffer, from its `[dtype, shape, buffer index]`."""
     if not isinstance(value, list) or len(value) != 3:
         raise WireError("malformed", "an array is [dtype, shape, buffer index]")
@@ -177,14 +177,14 @@ def _array(value: Any, buffers: Sequence[Frame], used: set[int]) -> np.ndarray:
         raise WireError("malformed", "a shape is a list of integers")
     if len(shape) > MAX_DIMS or any(side < 0 for side in shape):
         raise WireError("shape", repr(shape)[:80])
-    if type(index) is not int or index < 0 or index in used:
+    if type(index) is not int or index < 0 or index in used_indices:
         raise WireError("malformed", "a buffer index that is no index, or used twice")
     if index >= len(buffers):
         raise WireError("truncated", f"buffer {index} of {len(buffers)}")
     dtype = np.dtype(name).newbyteorder("<")
     if math.prod(shape) * dtype.itemsize != _size(buffers[index : index + 1]):
         raise WireError("shape", f"{shape} of {name} in {_size(buffers[index : index + 1])} bytes")
-    used.add(index)
+    used_indices.add(index)
     try:
         array = (
             np.frombuffer(buffers[index], dtype=dtype).reshape(shape) if math.prod(shape) else np.empty(shape, dtype)
@@ -205,8 +205,8 @@ def _check_layouts(message: Message, topic: Topic) -> None:
         if array.dtype.name != layout.dtype:
             raise WireError("dtype", f"{name} is {array.dtype}, expected {layout.dtype}")
         fits = array.ndim == len(layout.shape) and all(
-            side == wanted if wanted is not None else side >= 1
-            for side, wanted in zip(array.shape, layout.shape, strict=True)
+            side == expected if expected is not None else side >= 1
+            for side, expected in zip(array.shape, layout.shape, strict=True)
         )
         if not fits:
             raise WireError("shape", f"{name} is {array.shape}, expected {layout.shape}")

@@ -50,9 +50,9 @@ def parts_of(model: Any, look_ahead: int) -> tuple[EncodecConfig, dict[str, Tens
     if stereo:
         model = model.model
     inner = getattr(model, "model", None)
-    wrapped: Any = getattr(inner, "config", None)
-    if inner is not None and hasattr(wrapped, "to_dict"):
-        config = transformers_config(wrapped.to_dict(), look_ahead)
+    wrapped_config: Any = getattr(inner, "config", None)
+    if inner is not None and hasattr(wrapped_config, "to_dict"):
+        config = transformers_config(wrapped_config.to_dict(), look_ahead)
         return config, codec_tensors(inner.state_dict(), config.num_codebooks), stereo
     if not hasattr(model, "cfg") or not hasattr(model, "state_dict"):
         raise PublishedError(f"a {type(model).__name__} is no EnCodec whose configuration audiocraft has kept (cfg)")
@@ -84,10 +84,10 @@ def resolve_config(text: Any) -> dict[str, Any]:
         raise PublishedError("it holds no configuration (xp.cfg)")
 
     def look_up(name: str) -> Any:
-        found: Any = values
+        node: Any = values
         for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
+            node = node.get(part) if isinstance(node, dict) else None
+        return node
 
     def put_in(value: Any, depth: int = 0) -> Any:
         if isinstance(value, dict):

@@ -113,31 +113,31 @@ def check_fits(config: EncodecConfig) -> None:
     Raises:
         PublishedError: with what differs.
     """
-    found = (config.sample_rate, config.hop, config.num_codebooks, config.cardinality)
-    wanted = (SAMPLE_RATE, TOKEN_FRAME_SAMPLES, NUM_CODEBOOKS, CARDINALITY)
-    if found != wanted:
+    actual = (config.sample_rate, config.hop, config.num_codebooks, config.cardinality)
+    required = (SAMPLE_RATE, TOKEN_FRAME_SAMPLES, NUM_CODEBOOKS, CARDINALITY)
+    if actual != required:
         names = ("Hz", "samples a frame", "codebooks", "entries")
-        text = ", ".join(f"{value} {name}" for value, name in zip(found, names, strict=True))
-        needed = ", ".join(f"{value} {name}" for value, name in zip(wanted, names, strict=True))
-        raise PublishedError(f"it has {text}; a show has {needed}")
+        text = ", ".join(f"{value} {name}" for value, name in zip(actual, names, strict=True))
+        requirement = ", ".join(f"{value} {name}" for value, name in zip(required, names, strict=True))
+        raise PublishedError(f"it has {text}; a show has {requirement}")
 
 
-def encodec_of(published: PublishedCodec) -> Encodec:
+def encodec_of(codec: PublishedCodec) -> Encodec:
     """The codec as a network.
 
     Raises:
         PublishedError: when its tensors do not fit its sizes.
     """
-    network = Encodec(published.config)
-    wanted = network.state_dict()
-    if missing := wanted.keys() - published.tensors.keys():
+    network = Encodec(codec.config)
+    required = network.state_dict()
+    if missing := required.keys() - codec.tensors.keys():
         raise PublishedError(f"tensor {min(missing)} is missing")
-    if extra := published.tensors.keys() - wanted.keys():
+    if extra := codec.tensors.keys() - required.keys():
         raise PublishedError(f"tensor {min(extra)} is unexpected")
-    for name, value in published.tensors.items():
-        if value.shape != wanted[name].shape:
+    for name, value in codec.tensors.items():
+        if value.shape != required[name].shape:
             raise PublishedError(f"tensor {name} has another shape than its configuration says")
-    network.load_state_dict(published.tensors)
+    network.load_state_dict(codec.tensors)
     return network.eval().requires_grad_(False)
 
 
@@ -161,15 +161,15 @@ def adopt_codec(
     Raises:
         PublishedError: when it cannot be used, or its licence is not accepted.
     """
-    published = (from_audiocraft if audiocraft else read_published)(source, LOOK_AHEADS[look_ahead], offline)
-    require_acceptance(source, published.licence, accepted)
-    check_fits(published.config)
-    network = encodec_of(published)
-    write_network(out, "codec", network, {"adopted": source, "licence": published.licence}, exact=True)
+    codec = (from_audiocraft if audiocraft else read_published)(source, LOOK_AHEADS[look_ahead], offline)
+    require_acceptance(source, codec.licence, accepted)
+    check_fits(codec.config)
+    network = encodec_of(codec)
+    write_network(out, "codec", network, {"adopted": source, "licence": codec.licence}, exact=True)
     lag_ms = 1000.0 * network.decoder.latency / SAMPLE_RATE
     mono = ["of a stereo MusicGen the codec is mono, used for both channels: that one was taken; a show is mono"]
     return [
-        *(mono if published.stereo else ()),
+        *(mono if codec.stereo else ()),
         f"written: {out}; its sound comes {lag_ms:.0f} ms later than the shipped codec's",
         f"next: train a translator on it: python -m training.train translator --out {out}",
     ]

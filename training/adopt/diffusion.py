@@ -25,7 +25,7 @@ from training.bundling import write_ready
 
 WEIGHTS = ("diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors")
 """Names of the weights in a diffusers folder, in order of preference."""
-WANTED = (
+FILE_PATTERNS = (
     *("unet/config.json", f"unet/{WEIGHTS[0]}", "scheduler/*.json"),
     *("text_encoder/config.json", "text_encoder/model.fp16.safetensors", "tokenizer/*", CARD),
 )
@@ -46,7 +46,7 @@ def files_of(source: str, settings: DiffusionSettings, offline: bool) -> tuple[P
     Raises:
         PublishedError: when something is missing.
     """
-    folder = fetch(source, offline, WANTED)
+    folder = fetch(source, offline, FILE_PATTERNS)
     autoencoder = fetch(settings.autoencoder, offline, ("config.json", WEIGHTS[1], CARD))
     files: dict[str, bytes | Path] = {}
     for part, where in (("unet", folder / "unet"), ("autoencoder", autoencoder)):
@@ -85,8 +85,8 @@ def prompt_embedding(folder: Path, prompt: str) -> Tensor:
         line = " ".join(str(error).split())[:160]
         raise PublishedError(f"{folder}: its text_encoder and tokenizer cannot be read ({line})") from error
     length = tokenizer.model_max_length
-    given = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-    words: Tensor = encoder.eval()(given.input_ids)[0]
+    token_batch = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    words: Tensor = encoder.eval()(token_batch.input_ids)[0]
     return words.float().contiguous()
 
 

@@ -22,7 +22,7 @@ from models.codec.published_codecs import PublishedError
 from training.adopt.licences import licence_of, require_acceptance
 from training.bundling import write_ready
 
-MOVED = (6.0, -4.0)
+SHIFT = (6.0, -4.0)
 """Shift of the test texture in pixels: to the right, and down."""
 FAR_OFF = 1.5
 """A larger mean error, in pixels, is reported."""
@@ -30,12 +30,12 @@ SIDE = 256
 
 
 class FlowCandidate(NamedTuple):
-    """A flow network that was read: the file, its layout, its licence, and the mean flow that it reads of `MOVED`."""
+    """A flow network that was read: the file, its layout, its licence, and the mean flow that it reads of `SHIFT`."""
 
     data: bytes
     layout: FlowLayout
     licence: str
-    read: tuple[float, float]
+    mean_flow: tuple[float, float]
 
 
 def layout_of(name: str, file: Path) -> FlowLayout:
@@ -73,16 +73,16 @@ def read_flow_network(source: str, layout: str) -> FlowCandidate:
 
 
 def texture_pair(side: int = SIDE) -> tuple[Array, Array]:
-    """A texture, and the same shifted by `MOVED`: uint8 [S, S, 3] each."""
+    """A texture, and the same shifted by `SHIFT`: uint8 [S, S, 3] each."""
     noise = np.random.default_rng(4).integers(0, 256, (side, side, 3)).astype(np.float32)
     texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 20, 235, cv2.NORM_MINMAX)
-    move = np.array([[1, 0, MOVED[0]], [0, 1, MOVED[1]]], np.float32)
-    moved = cv2.warpAffine(texture, move, (side, side), borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(texture, np.uint8), np.asarray(moved, np.uint8)
+    move = np.array([[1, 0, SHIFT[0]], [0, 1, SHIFT[1]]], np.float32)
+    shifted = cv2.warpAffine(texture, move, (side, side), borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(texture, np.uint8), np.asarray(shifted, np.uint8)
 
 
 def measure_flow(engine: Engine) -> tuple[float, float]:
-    """The mean flow in pixels, x and y, that an engine reads in the middle of a texture shifted by `MOVED`.
+    """The mean flow in pixels, x and y, that an engine reads in the middle of a texture shifted by `SHIFT`.
 
     Raises:
         EngineError: when it cannot run, or its output is not finite.
@@ -102,12 +102,12 @@ def adopt_flow(source: str, layout: str, out: Path, *, accepted: bool) -> list[s
         PublishedError: when it cannot be used, or its licence is not accepted.
         EngineError: when it cannot run with its layout.
     """
-    found = read_flow_network(source, layout)
-    require_acceptance(source, found.licence, accepted)
-    training = {"adopted": Path(source).name, "licence": found.licence}
-    write_ready(out, "flow", {"flow.onnx": found.data}, found.layout.as_dict(), training)
-    text = "a texture moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*MOVED, *found.read)
+    network = read_flow_network(source, layout)
+    require_acceptance(source, network.licence, accepted)
+    training = {"adopted": Path(source).name, "licence": network.licence}
+    write_ready(out, "flow", {"flow.onnx": network.data}, network.layout.as_dict(), training)
+    text = "a texture moved by ({:.1f}, {:.1f}) pixels is read as ({:.1f}, {:.1f})".format(*SHIFT, *network.mean_flow)
     lines = [f"written: {out}; {text}"]
-    if float(np.hypot(found.read[0] - MOVED[0], found.read[1] - MOVED[1])) > FAR_OFF:
-        lines.append(f"that is far off: layout {found.layout.name!r} may not fit this file; see docs/bundles.md")
+    if float(np.hypot(network.mean_flow[0] - SHIFT[0], network.mean_flow[1] - SHIFT[1])) > FAR_OFF:
+        lines.append(f"that is far off: layout {network.layout.name!r} may not fit this file; see docs/bundles.md")
     return lines

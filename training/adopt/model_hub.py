@@ -8,13 +8,13 @@ from pathlib import Path
 from models.codec.published_codecs import PublishedError
 
 
-def fetch(source: str, offline: bool, wanted: Sequence[str]) -> Path:
+def fetch(source: str, offline: bool, patterns: Sequence[str]) -> Path:
     """The folder of a published model: a local one, or the hub's copy on this machine, downloaded if need be.
 
     Args:
         source: a folder or a file in it, or OWNER/NAME on the hub.
         offline: never ask the hub.
-        wanted: patterns of the files to get.
+        patterns: patterns of the files to get.
 
     Raises:
         PublishedError: when it is missing, or the hub cannot be reached; the text says what to do.
@@ -30,7 +30,7 @@ def fetch(source: str, offline: bool, wanted: Sequence[str]) -> Path:
     except ImportError as error:
         raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[train]'") from error
     try:
-        return Path(snapshot_download(source, allow_patterns=list(wanted), local_files_only=offline))
+        return Path(snapshot_download(source, allow_patterns=list(patterns), local_files_only=offline))
     except LocalEntryNotFoundError as error:
         why = "it is not on this machine, and --offline was given" if offline else "the hub cannot be reached"
         raise PublishedError(f"{why}; copy its folder here and name that") from error

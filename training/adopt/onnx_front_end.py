@@ -120,10 +120,10 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
     nodes = _reachable(nodes, output)
     if unknown := sorted({node[0] for node in nodes} - OPERATORS.keys()):
         raise ValueError(f"operator {', '.join(unknown)} is not known here; see models/onnx_graph.py")
-    used = {name for node in nodes for name in node[1]}
+    input_names = {name for node in nodes for name in node[1]}
     floats, integers = [], {}
     for name, tensor in constants.items():
-        if name not in used:
+        if name not in input_names:
             continue
         if tensor.external_data:
             raise ValueError("its weights are in another file; save it with the weights inside")
@@ -133,7 +133,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
         else:
             integers[name] = values.astype(np.int64).tolist()
     first = inputs[0].type.tensor_type.shape.dim[0]
-    described = {
+    plain_graph = {
         "model_type": "onnx",
         "nodes": nodes,
         "tensors": [[name, list(values.shape)] for name, values in floats],
@@ -142,7 +142,7 @@ def graph_of(model: Any, output: str = "") -> tuple[dict[str, Any], list[np.ndar
         "output": output,
         "rows": int(first.dim_value),
     }
-    return described, [values for _, values in floats]
+    return plain_graph, [values for _, values in floats]
 
 
 def _fold_constants(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def _fold_constants(node: Any, constants: dict[str, Any]) -> dict[str, Any]:
     from onnx import numpy_helper
     from onnx.reference import ReferenceEvaluator
 
-    given = {name: numpy_helper.to_array(constants[name]) for name in node.input}
-    found = ReferenceEvaluator(node).run(None, given)
+    operands = {name: numpy_helper.to_array(constants[name]) for name in node.input}
+    found = ReferenceEvaluator(node).run(None, operands)
     return {name: numpy_helper.from_array(np.asarray(one), name) for name, one in zip(node.output, found, strict=True)}
 
 

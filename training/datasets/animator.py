@@ -193,12 +193,12 @@ def mobile_clips(paths: list[Path], bundle: Path, latent: Latent) -> MotionClips
             columns["flow"].append(torch.from_numpy(file["flow"]))
             columns["stills"].append(torch.from_numpy(file["still"]).expand(len(STARTS), -1, -1, -1))
             columns["where"].append(torch.from_numpy(file["where"]))
-    stacked = {name: torch.stack(parts) for name, parts in columns.items()}
-    audio = _audio_latents(stacked.pop("codes"), latent)
-    embedding = embed_stills(stacked["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(
+    tensors = {name: torch.stack(parts) for name, parts in columns.items()}
+    audio = _audio_latents(tensors.pop("codes"), latent)
+    embedding = embed_stills(tensors["stills"][:, 0], load_network(bundle, "embedding"))[:, None].expand(
         -1, audio.shape[1], -1
     )
-    return MotionClips(audio, **stacked, embedding=embedding, turns=torch.ones(len(paths), dtype=torch.bool))
+    return MotionClips(audio, **tensors, embedding=embedding, turns=torch.ones(len(paths), dtype=torch.bool))
 
 
 @torch.inference_mode()

@@ -73,14 +73,14 @@ def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"palette-{clips}.npy"
     if not path.exists():
-        unfinished = path.with_suffix(".part")
-        rows = np.lib.format.open_memmap(unfinished, "w+", np.int16, (clips, round(CLIP_S * SAMPLE_RATE)))
+        part_path = path.with_suffix(".part")
+        rows = np.lib.format.open_memmap(part_path, "w+", np.int16, (clips, round(CLIP_S * SAMPLE_RATE)))
         with open_executor(workers) as pool:
-            rendered = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
-            for row, sound in enumerate(tqdm(rendered, total=clips, desc="corpus", mininterval=5)):
+            renders = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
+            for row, sound in enumerate(tqdm(renders, total=clips, desc="corpus", mininterval=5)):
                 rows[row] = sound
         rows.flush()
-        unfinished.replace(path)
+        part_path.replace(path)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
@@ -110,8 +110,8 @@ def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -
     def crops() -> NDArray[np.float32]:
         rows = rng.integers(0, corpus.shape[0], size)
         starts = rng.integers(0, corpus.shape[1] - CROP, size)
-        taken = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)])
-        return np.asarray(taken / 32768, dtype=np.float32)
+        cuts = np.stack([corpus[r, s : s + CROP] for r, s in zip(rows, starts, strict=True)])
+        return np.asarray(cuts / 32768, dtype=np.float32)
 
     second = np.where(rng.random(size) < 0.2, rng.uniform(0.1, 1.0, size), 0.0)
     x = colour(crops() + crops() * second[:, None], rng)

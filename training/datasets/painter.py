@@ -124,17 +124,22 @@ def paint_mobile(path: Path, seed: int) -> dict[str, NDArray[Any]]:
         rows["warped"].append(warp_still(still, where))
         rows["wanted"].append(fit_square(mobile.frame(pose, glow.astype(np.float32)), STILL_SIDE))
         rows["hidden"].append(_fit_mask(gap))
-    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    arrays = {name: np.stack(parts) for name, parts in rows.items()}
     any_chance, turns = rng.random(PER_CLIP, np.float32), np.ones(PER_CLIP, bool)
-    fixed = {"prior": np.repeat(still[None], PER_CLIP, 0), "flow": flow[ticks], "tick": ticks, "start": 0 * ticks}
-    return {**stacked, **fixed, "chance": any_chance, "turns": turns}
+    per_clip_columns = {
+        "prior": np.repeat(still[None], PER_CLIP, 0),
+        "flow": flow[ticks],
+        "tick": ticks,
+        "start": 0 * ticks,
+    }
+    return {**arrays, **per_clip_columns, "chance": any_chance, "turns": turns}
 
 
 def _fit_mask(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    fitted = fit_square(np.repeat(mask[..., None], 3, -1), STILL_SIDE)
+    square = fit_square(np.repeat(mask[..., None], 3, -1), STILL_SIDE)
     height, width = mask.shape
     outside = fit_square(np.zeros((height, width, 3), np.uint8), STILL_SIDE)[..., 0] > 0
-    return np.asarray((fitted[..., 0] > 127) & ~outside)
+    return np.asarray((square[..., 0] > 127) & ~outside)
 
 
 def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str, NDArray[Any]]:
@@ -167,9 +172,9 @@ def paint_performer(path: Path, seed: int, ways: Sequence[Rollout]) -> dict[str,
             rows["tick"].append(start + 1 + index)
             rows["start"].append(start)
             rows["chance"].append(np.float32(chance))
-    stacked = {name: np.stack(parts) for name, parts in rows.items()}
+    arrays = {name: np.stack(parts) for name, parts in rows.items()}
     count = len(rows["tick"])
-    return {**stacked, "hidden": np.zeros((count, STILL_SIDE, STILL_SIDE), bool), "turns": np.zeros(count, bool)}
+    return {**arrays, "hidden": np.zeros((count, STILL_SIDE, STILL_SIDE), bool), "turns": np.zeros(count, bool)}
 
 
 def _write(target: Path, arrays: dict[str, NDArray[Any]]) -> None:

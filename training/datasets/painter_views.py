@@ -70,13 +70,13 @@ class PainterViews:
         start = np.where(rng.random(count) < FROM_START, 0, rng.integers(0, views - 1, count))
         later = torch.from_numpy(start + 1 + (rng.random(count) * (views - 1 - start)).astype(np.int64))
         first = torch.from_numpy(start)
-        prior, wanted = (self._square(clip, at) for at in (first, later))
+        prior, target = (self._square(clip, at) for at in (first, later))
         at_later = self.ticks[clip, later].long()
         still = torch.zeros(count, 2, FLOW_GRID, FLOW_GRID, dtype=torch.float16)
         return PainterExamples(
             prior=prior,
             warped=prior,
-            wanted=wanted,
+            wanted=target,
             where=still,
             flow=still,
             audio=self.audio[clip, at_later],
@@ -128,6 +128,6 @@ def load_views(folder: Path, bundle: Path, clips: int, workers: int = 2) -> Pain
         raise TypeError("the bundle's pose is of another class")
     columns = RowFiles("views", VIEW_SEED, view_row).load(folder, bundle, clips, workers)
     points = predict_points(pose, columns["heard"], columns["known"], columns["ticks"])
-    stored = (columns[name] for name in ("seen", "ticks", "known", "heard", "places"))
-    pictures, ticks, embeddings, audio, places = stored
+    stored_columns = (columns[name] for name in ("seen", "ticks", "known", "heard", "places"))
+    pictures, ticks, embeddings, audio, places = stored_columns
     return PainterViews(pictures, ticks, embeddings, audio, places, points, group_weights(pictures))

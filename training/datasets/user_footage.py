@@ -54,8 +54,8 @@ def sounds_of(folder: Path, seconds: float, rate: int = SAMPLE_RATE) -> NDArray[
     size = round(seconds * rate)
     rows = []
     for item in Dataset(folder, "train"):
-        padded = np.pad(item.sound, (0, -item.sound.size % size))
-        rows.append((padded.reshape(-1, size) * 32767).astype(np.int16))
+        sound = np.pad(item.sound, (0, -item.sound.size % size))
+        rows.append((sound.reshape(-1, size) * 32767).astype(np.int16))
     if not rows:
         raise DatasetError(f"{folder}: nothing in its split 'train'; prepare more footage")
     return np.concatenate(rows)

@@ -46,16 +46,16 @@ class Sample:
     sound: NDArray[np.float32]
 
 
-def mel_distance(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+def mel_distance(sound: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
     """The multi-scale mel distance of two sounds [n]; see `training.measures.mel_distance`."""
-    a, b = torch.from_numpy(got)[None], torch.from_numpy(want)[None]
+    a, b = torch.from_numpy(sound)[None], torch.from_numpy(reference)[None]
     return float(mel.mel_distance(a, b))
 
 
-def si_sdr_db(got: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+def si_sdr_db(sound: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
     """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019) in dB."""
-    target = want.astype(np.float64)
-    estimate = got.astype(np.float64)
+    target = reference.astype(np.float64)
+    estimate = sound.astype(np.float64)
     part = target * float(estimate @ target) / (float(target @ target) + 1e-12)
     return 10.0 * float(np.log10((part @ part + 1e-12) / (((estimate - part) ** 2).sum() + 1e-12)))
 
@@ -97,19 +97,19 @@ class SampleScores:
 def score_sample(sample: Sample, bundle: str) -> SampleScores:
     """All figures of one sound."""
     torch.set_num_threads(1)
-    decoded = through_codec(sample.sound, bundle)
+    reconstruction = through_codec(sample.sound, bundle)
     row = {
-        "mel": mel_distance(decoded, sample.sound),
-        "si_sdr_db": si_sdr_db(decoded, sample.sound),
+        "mel": mel_distance(reconstruction, sample.sound),
+        "si_sdr_db": si_sdr_db(reconstruction, sample.sound),
     }
     for kbits in OPUS_KBITS:
         opus = through_opus(sample.sound, SAMPLE_RATE, 1000 * kbits)
         row[f"opus_{kbits}_mel"] = mel_distance(opus, sample.sound)
         row[f"opus_{kbits}_si_sdr_db"] = si_sdr_db(opus, sample.sound)
     all_jumps = {
-        "seam": jumps(decoded),
+        "seam": jumps(reconstruction),
         "seam_of_original": jumps(sample.sound),
-        "seam_elsewhere": jumps(decoded, ELSEWHERE),
+        "seam_elsewhere": jumps(reconstruction, ELSEWHERE),
     }
     return SampleScores(row, all_jumps)
 

@@ -33,8 +33,8 @@ def moments_of(sound: NDArray[np.float32], count: int) -> list[int]:
     ticks = sound.size // TICK_SAMPLES
     levels = [decibels(part) for part in sound[: ticks * TICK_SAMPLES].reshape(ticks, TICK_SAMPLES)]
     edges = np.linspace(0, ticks, count + 1).astype(int)
-    found = [low + int(np.argmax(levels[low:high])) for low, high in pairwise(edges)]
-    return [min(ticks - 1, tick + 8) for tick in found]
+    peaks = [low + int(np.argmax(levels[low:high])) for low, high in pairwise(edges)]
+    return [min(ticks - 1, tick + 8) for tick in peaks]
 
 
 def fit_cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -54,12 +54,12 @@ def sheet(sound: NDArray[np.float32], priors: list[str], show: Show) -> NDArray[
         UserError: when a prior cannot be read.
         EngineError: when the bundle cannot be used.
     """
-    wanted = moments_of(sound, MOMENTS)
+    moment_ticks = moments_of(sound, MOMENTS)
     rows = []
     for path in priors:
         still = load_prior(path)
-        shown = [moment.picture for tick, moment in enumerate(animate(sound, still, show)) if tick in wanted]
-        rows.append(np.hstack([fit_cell(still), *(fit_cell(image) for image in shown if image is not None)]))
+        pictures = [moment.picture for tick, moment in enumerate(animate(sound, still, show)) if tick in moment_ticks]
+        rows.append(np.hstack([fit_cell(still), *(fit_cell(image) for image in pictures if image is not None)]))
     return np.vstack(rows)
 
 

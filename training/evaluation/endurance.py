@@ -51,9 +51,9 @@ def rests_after(psnr: NDArray[np.float64]) -> float | None:
 
 def music_of(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
     """Held-out renders in a row, each at a random level: float32 at 32 kHz, in whole ticks."""
-    wanted = round(minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES
+    sample_count = round(minutes * 60 * TICKS_PER_SECOND) * TICK_SAMPLES
     rng = np.random.default_rng(seed)
-    out = np.zeros(wanted, np.float32)
+    out = np.zeros(sample_count, np.float32)
 
     def clips() -> Iterator[NDArray[np.float32]]:
         while True:
@@ -62,8 +62,8 @@ def music_of(minutes: float, seed: int = TEST_SEED) -> NDArray[np.float32]:
             yield clip / np.float32(peak) * np.float32(10.0 ** (rng.uniform(-24.0, -1.0) / 20.0))
 
     at, source = 0, clips()
-    while at < wanted:
-        clip = next(source)[: wanted - at]
+    while at < sample_count:
+        clip = next(source)[: sample_count - at]
         out[at : at + clip.size] = clip
         at += clip.size
     return out
@@ -84,14 +84,14 @@ def evaluate_endurance(bundle: str, minutes: float, silence_minutes: float, prio
     sound = np.concatenate([quiet, music_of(minutes), tail])
     before, after = quiet.size // TICK_SAMPLES, tail.size // TICK_SAMPLES
     ticks = sound.size // TICK_SAMPLES
-    shown = fit_screen(still, screen_size(still))
+    screen_still = fit_screen(still, screen_size(still))
     looks, psnr = [], np.zeros(ticks)
     for tick, moment in enumerate(tqdm(animate(sound, still, Show(bundle=bundle)), total=ticks, mininterval=10)):
         assert moment.picture is not None
-        psnr[tick] = psnr_to_prior(moment.picture, shown)
+        psnr[tick] = psnr_to_prior(moment.picture, screen_still)
         if before <= tick < ticks - after and tick % EVERY == 0:
             looks.append(appearance_of(moment.picture))
-    change = np.mean(looks, 0) / appearance_of(shown) - 1.0
+    change = np.mean(looks, 0) / appearance_of(screen_still) - 1.0
     music = psnr[before : ticks - after]
     return {
         "split": "held-out renders, never trained on, one after the other; the shipped still",

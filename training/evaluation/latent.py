@@ -95,9 +95,11 @@ def shift_errors(video: list[Table], audio: list[Table], seed: int = 0) -> list[
     span = range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
     for one, other in zip(video, audio, strict=True):
         true = int(rng.integers(-LARGEST_SHIFT // 2, LARGEST_SHIFT // 2 + 1))
-        shifted = np.roll(other, true, axis=0)
-        cut = slice(LARGEST_SHIFT, len(one) - LARGEST_SHIFT)
-        scores = [match(one[cut], shifted[cut.start + s : cut.stop + s]) for s in span]
+        shifted_audio = np.roll(other, true, axis=0)
+        compared_ticks = slice(LARGEST_SHIFT, len(one) - LARGEST_SHIFT)
+        scores = [
+            match(one[compared_ticks], shifted_audio[compared_ticks.start + s : compared_ticks.stop + s]) for s in span
+        ]
         errors.append(int(np.argmax(scores)) - LARGEST_SHIFT - true)
     return errors
 
@@ -108,7 +110,7 @@ def score_pairs(pairs: list[LatentPair]) -> dict[str, Any]:
     energy, rise = [p.energy for p in pairs], [p.rise for p in pairs]
     others = [*audio[1:], audio[0]]
     first = retrieval_hits(video, audio)
-    located = [float(abs(error) <= 1) for error in shift_errors(video, audio)]
+    shift_hits = [float(abs(error) <= 1) for error in shift_errors(video, audio)]
     return {
         "n_clips": len(pairs),
         "group": min(GROUP, len(pairs)),
@@ -116,8 +118,8 @@ def score_pairs(pairs: list[LatentPair]) -> dict[str, Any]:
         "found_first_interval": interval(first),
         "found_first_chance": round(1.0 / min(GROUP, len(pairs)), 4),
         "found_first_rule": round(float(np.mean(retrieval_hits(energy, rise))), 4),
-        "shift_within_1": round(float(np.mean(located)), 4),
-        "shift_within_1_interval": interval(located),
+        "shift_within_1": round(float(np.mean(shift_hits)), 4),
+        "shift_within_1_interval": interval(shift_hits),
         "shift_within_1_shuffled": round(float(np.mean([abs(e) <= 1 for e in shift_errors(video, others)])), 4),
         "shift_within_1_rule": round(float(np.mean([abs(e) <= 1 for e in shift_errors(energy, rise)])), 4),
         "shift_range_ticks": LARGEST_SHIFT,

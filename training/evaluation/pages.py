@@ -125,11 +125,14 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
     for name, samples in groups.items():
         page.heading(f"To listen to: {name}")
         for sample in samples[: 3 * EXAMPLES]:
-            coded = through_codec(sample.sound, bundle)
+            reconstruction = through_codec(sample.sound, bundle)
             opus = {k: through_opus(sample.sound, SAMPLE_RATE, 1000 * k) for k in (6, 12)}
-            page.plot(compare(sample.sound, coded, np.zeros(0)), sample.name)
+            page.plot(compare(sample.sound, reconstruction, np.zeros(0)), sample.name)
             page.sounds(
-                {f"{sample.name}": sample.sound, f"codec, {mel_distance(coded, sample.sound):.2f}": coded}
+                {
+                    f"{sample.name}": sample.sound,
+                    f"codec, {mel_distance(reconstruction, sample.sound):.2f}": reconstruction,
+                }
                 | {f"Opus {k} kbit/s, {mel_distance(x, sample.sound):.2f}": x for k, x in opus.items()}
             )
     return page.write()

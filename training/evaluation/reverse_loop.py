@@ -66,9 +66,9 @@ class ReverseClip:
     psnr_still: float
 
 
-def end_point_error(got: Field, want: Field) -> float:
+def end_point_error(field: Field, reference: Field) -> float:
     """Mean length of the difference of fields [T, 2, G, G], in longer sides of the picture per second."""
-    return float(np.sqrt(((got.astype(np.float64) - want) ** 2).sum(1)).mean())
+    return float(np.sqrt(((field.astype(np.float64) - reference) ** 2).sum(1)).mean())
 
 
 def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
@@ -101,9 +101,9 @@ def psnr(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> float:
     return 10.0 * float(np.log10(255.0**2 / max(error, 1e-3)))
 
 
-def structural_similarity(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
+def structural_similarity(picture: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Structural similarity of two pictures [H, W, 3], in grey, at each pixel (Wang et al. 2004)."""
-    x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float64) for image in (got, want))
+    x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float64) for image in (picture, reference))
 
     def mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5))
@@ -124,9 +124,10 @@ class _Animation:
 
 def _animate(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Animation:
     moments = list(animate(sound, still, show, pictures=pictures))
-    shown = [_shrink(m.picture, still.shape) for m in moments if m.picture is not None]
+    shrunk_pictures = [_shrink(m.picture, still.shape) for m in moments if m.picture is not None]
     return _Animation(
-        np.stack([m.flow for m in moments]), np.stack(shown) if shown else np.zeros((0, 1, 1, 3), np.uint8)
+        np.stack([m.flow for m in moments]),
+        np.stack(shrunk_pictures) if shrunk_pictures else np.zeros((0, 1, 1, 3), np.uint8),
     )
 
 
@@ -209,9 +210,9 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
             noise=noise,
             **pose_inputs[tick],
         )["change"]
-        painted = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
+        painted_picture = np.clip(rows["warped"][row] + change, 0, 255).astype(np.uint8)
         wanted = rows["wanted"][row]
-        for name, picture in (("painted", painted), ("moved", rows["warped"][row])):
+        for name, picture in (("painted", painted_picture), ("moved", rows["warped"][row])):
             sums.setdefault(f"{name}_ssim", []).append(float(structural_similarity(picture, wanted)[hidden].mean()))
             sums.setdefault(f"{name}_gradient_error", []).append(float(_slopes(picture, wanted)[hidden].mean()))
     return {name: float(np.mean(values)) for name, values in sums.items()}
@@ -244,12 +245,12 @@ def _envelopes(clip: ReverseClip, other: ReverseClip, seed: int) -> dict[str, fl
     """
     active = slice(max(FIRST_TICKS, first_sounding_tick(clip.loud_db), first_sounding_tick(other.loud_db)), None)
     loud, others = (np.maximum(c.loud_db[active], FLOOR_DB) for c in (clip, other))
-    moved = energy_of(clip.sampled[active])
+    sampled_energy = energy_of(clip.sampled[active])
     elsewhere = np.random.default_rng(seed).integers(0, len(others), ELSEWHERE)
     return {
-        "": series_correlation(moved, loud),
-        "_shuffled": float(np.mean([series_correlation(moved, np.roll(others, int(by))) for by in elsewhere])),
-        "_in_step": series_correlation(moved, others),
+        "": series_correlation(sampled_energy, loud),
+        "_shuffled": float(np.mean([series_correlation(sampled_energy, np.roll(others, int(by))) for by in elsewhere])),
+        "_in_step": series_correlation(sampled_energy, others),
         "_of_pieces": series_correlation(loud, others),
         "_of_truth": series_correlation(energy_of(clip.true[active]), loud),
     }

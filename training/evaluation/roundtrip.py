@@ -31,7 +31,7 @@ PANEL = (480, 360)
 FILM = "roundtrip.mp4"
 SHEET = 5
 """Moments on the contact sheet."""
-SCORED = (128, 96)
+SCORED_SIZE = (128, 96)
 """Width and height at which pictures are compared."""
 
 
@@ -60,14 +60,14 @@ def panel(image: Image, name: str) -> Image:
 
 
 def _four_panels(frames: Image, flow: NDArray[np.float32], moment: Moment) -> Image:
-    shown = frames if moment.picture is None else moment.picture
+    picture = frames if moment.picture is None else moment.picture
     above = np.hstack([panel(frames, "video"), panel(flow_picture(flow, frames), "its flow")])
-    below = np.hstack([panel(shown, "picture"), panel(flow_picture(moment.flow, shown), "flow heard in the music")])
+    below = np.hstack([panel(picture, "picture"), panel(flow_picture(moment.flow, picture), "flow heard in the music")])
     return np.vstack([above, below])
 
 
 @dataclass(frozen=True)
-class _Animated:
+class _Animation:
     """The pictures that the music made of a clip's first frame.
 
     Attributes:
@@ -82,7 +82,7 @@ class _Animated:
     moments: list[Image]
 
 
-def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: str, film: FilmFile) -> _Animated:
+def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: str, film: FilmFile) -> _Animation:
     """Animate the footage's first frame with the music, and write the film of four panels."""
     first = next(camera_frames(footage))[0]
     ticks = len(clip.flow)
@@ -95,27 +95,27 @@ def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: s
         fields.append(moment.flow)
         if tick % max(1, ticks // SHEET) == ticks // SHEET // 2:
             sheet.append(four)
-        want, got, still = (
-            cv2.resize(image, SCORED, interpolation=cv2.INTER_AREA) for image in (frame, moment.picture, first)
+        reference, picture, still = (
+            cv2.resize(image, SCORED_SIZE, interpolation=cv2.INTER_AREA) for image in (frame, moment.picture, first)
         )
-        psnrs.append((psnr(got, want), psnr(still, want)))
+        psnrs.append((psnr(picture, reference), psnr(still, reference)))
     mean, mean_still = np.mean(psnrs, 0)
-    return _Animated(np.stack(fields), float(mean), float(mean_still), sheet)
+    return _Animation(np.stack(fields), float(mean), float(mean_still), sheet)
 
 
-def _figures(animated: _Animated, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:
+def _figures(result: _Animation, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:
     """How the pictures move beside how the video did, each figure with its controls."""
-    got = animated.flow
-    true, loud = clip.flow.astype(np.float32)[: len(got)], level_db(music)[: len(got)]
+    flow = result.flow
+    true, loud = clip.flow.astype(np.float32)[: len(flow)], level_db(music)[: len(flow)]
     return {
-        "flow_error": end_point_error(got, true),
+        "flow_error": end_point_error(flow, true),
         "flow_error_still": end_point_error(np.zeros_like(true), true),
         "flow_error_constant": end_point_error(best_constant(true, loud), true),
-        "energy_correlation": series_correlation(energy_of(got), energy_of(true)),
-        "energy_correlation_shuffled": series_correlation(energy_of(np.roll(got, len(got) // 2, 0)), energy_of(true)),
-        "psnr_db": animated.psnr_db,
-        "psnr_db_still": animated.psnr_still_db,
-        "seconds": len(got) / TICKS_PER_SECOND,
+        "energy_correlation": series_correlation(energy_of(flow), energy_of(true)),
+        "energy_correlation_shuffled": series_correlation(energy_of(np.roll(flow, len(flow) // 2, 0)), energy_of(true)),
+        "psnr_db": result.psnr_db,
+        "psnr_db_still": result.psnr_still_db,
+        "seconds": len(flow) / TICKS_PER_SECOND,
     }
 
 
@@ -147,7 +147,7 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
     (out / FILM).unlink(missing_ok=True)
     film = FilmFile(out / FILM, (2 * PANEL[0], 2 * PANEL[1]))
     try:
-        animated = _animate(footage, clip, music, bundle, film)
+        result = _animate(footage, clip, music, bundle, film)
     finally:
         film.close()
     page = Page(out, f"Round trip: {video.name}")
@@ -157,9 +157,9 @@ def roundtrip(video: Path, out: Path, bundle: str, seconds: float = 30.0) -> Pat
         "still, one motion field scaled by the loudness, and the same motion shifted by half its length."
     )
     page.film(FILM, "above: the video and its flow; below: the picture and the flow that the music made")
-    page.scores(_figures(animated, clip, music))
-    left = [np.hstack([np.hsplit(row, 2)[0] for row in np.vsplit(frame, 2)]) for frame in animated.moments]
-    page.picture(np.vstack(left), "moments: the video at the left, the picture at the right")
+    page.scores(_figures(result, clip, music))
+    moments = [np.hstack([np.hsplit(row, 2)[0] for row in np.vsplit(frame, 2)]) for frame in result.moments]
+    page.picture(np.vstack(moments), "moments: the video at the left, the picture at the right")
     page.plot(compare(np.zeros_like(music), music, np.zeros(0)), "the music")
     page.sounds({"the music": music})
     return page.write()

@@ -156,11 +156,11 @@ def assign_splits(groups: Sequence[str], before: dict[str, str]) -> dict[str, st
             splits[group] = (
                 "test" if _place(group) < SHARES[2] else "valid" if _place(group) < 1 - SHARES[0] else "train"
             )
-    for needed in ("test", "valid"):
-        if len(order) >= 3 and needed not in splits.values():
+    for split_name in ("test", "valid"):
+        if len(order) >= 3 and split_name not in splits.values():
             free = [group for group in order if splits[group] == "train" and group not in before]
             if free:
-                splits[free[0]] = needed
+                splits[free[0]] = split_name
     return splits
 
 

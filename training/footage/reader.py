@@ -118,10 +118,10 @@ def examine(path: Path, sound_path: Path | None = None) -> Footage:
         footage.notes.append(f"its frame rate varies (about {footage.rate_hz:.2f} fps)")
     if footage.rotation:
         footage.notes.append(f"its pictures are stored turned by {footage.rotation} degrees")
-    for name, found in (("picture", pictures), ("sound", sounds)):
-        if found.declared_s and found.end - float(found.times.min()) < 0.95 * found.declared_s - 0.5:
-            lasts = found.end - float(found.times.min())
-            footage.notes.append(f"it is cut short: {lasts:.1f} of {found.declared_s:.1f} s of its {name} are there")
+    for name, track in (("picture", pictures), ("sound", sounds)):
+        if track.declared_s and track.end - float(track.times.min()) < 0.95 * track.declared_s - 0.5:
+            lasts = track.end - float(track.times.min())
+            footage.notes.append(f"it is cut short: {lasts:.1f} of {track.declared_s:.1f} s of its {name} are there")
     return footage
 
 
@@ -140,7 +140,7 @@ def _packet_times(path: Path, kind: str) -> _Packets | None:
             if stream is None:
                 return None
             base = float(stream.time_base or 0) or 1e-6
-            declared = float(stream.duration * base) if stream.duration else (container.duration or 0) / 1e6
+            stated_s = float(stream.duration * base) if stream.duration else (container.duration or 0) / 1e6
             times, end = [], 0.0
             try:
                 for packet in container.demux(stream):
@@ -156,7 +156,7 @@ def _packet_times(path: Path, kind: str) -> _Packets | None:
         raise FootageError(f"it cannot be read ({reason(error)})") from error
     if not times:
         raise FootageError(f"its {'picture' if kind == 'video' else 'sound'} holds nothing")
-    return _Packets(np.array(times), end, declared)
+    return _Packets(np.array(times), end, stated_s)
 
 
 def _stream(container: Any, kind: str) -> Any:

@@ -41,38 +41,38 @@ class FootageSource:
         parts = [self.name]
         for path in (self.video, self.sound):
             if path is not None and path.exists():
-                found = path.stat()
-                parts.append(f"{path.name} {found.st_size} {found.st_mtime_ns}")
+                status = path.stat()
+                parts.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def plain(folder: Path) -> list[FootageSource]:
     """Every video below a folder, without hidden ones; each is its own group."""
-    found = []
+    sources = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.suffix.lower() in SUFFIXES and path.is_file() and not any(p.startswith(".") for p in inside.parts):
             name = _name(inside)
-            found.append(FootageSource(name, path, None, name))
-    return found
+            sources.append(FootageSource(name, path, None, name))
+    return sources
 
 
 def urmp(folder: Path) -> list[FootageSource]:
     """The pieces of a URMP folder, with the mixed sound where there is one; variants of a title are one group."""
-    found = []
+    sources = []
     for video in sorted(folder.rglob("Vid_*.mp4")):
         piece = video.parent
-        mixed = sorted(piece.glob("AuMix_*.wav"))
+        mix_files = sorted(piece.glob("AuMix_*.wav"))
         title = re.match(r"\d+_([^_]+)", piece.name)
-        found.append(
+        sources.append(
             FootageSource(
                 _name(video.relative_to(folder)),
                 video,
-                mixed[0] if mixed else None,
+                mix_files[0] if mix_files else None,
                 title.group(1) if title else piece.name,
             )
         )
-    return found
+    return sources
 
 
 LAYOUTS: dict[str, Callable[[Path], list[FootageSource]]] = {"plain": plain, "urmp": urmp}

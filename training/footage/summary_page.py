@@ -24,17 +24,17 @@ def write_summary(folder: Path) -> Path:
     """Write `summary.html` of a data set; it needs no other file."""
     about, facts = read_about(folder), list(item_facts(folder))
     ready = [f for f in facts if f["status"] == "ready"]
-    refused = [f for f in facts if f["status"] != "ready"]
+    refused_facts = [f for f in facts if f["status"] != "ready"]
     seconds = {split: sum(f["seconds"] for f in ready if about["splits"].get(f["group"]) == split) for split in SPLITS}
     lengths = ", ".join(f"{split} {value / 60:.1f} min" for split, value in seconds.items())
     parts = [
         f"<!doctype html><meta charset=utf-8><title>{html.escape(folder.name)}</title><style>{STYLE}</style>",
         f"<h1>{html.escape(folder.name)}</h1>",
-        f"<p>{len(ready)} items, {sum(seconds.values()) / 60:.1f} min ({lengths}); {len(refused)} refused. "
+        f"<p>{len(ready)} items, {sum(seconds.values()) / 60:.1f} min ({lengths}); {len(refused_facts)} refused. "
         f"Prepared with the bundle <b>{html.escape(str(about['bundle']))}</b>.</p>",
     ]
-    if refused:
-        rows = "".join(f"<tr><td>{html.escape(f['source'])}<td>{html.escape(f['why'])}" for f in refused)
+    if refused_facts:
+        rows = "".join(f"<tr><td>{html.escape(f['source'])}<td>{html.escape(f['why'])}" for f in refused_facts)
         parts.append(f"<h2>Refused</h2><table><tr><th>file<th>why{rows}</table>")
     parts.append(
         "<h2>Items</h2><table><tr><th>pictures<th>item<th>split<th class=n>length<th>stored as"
@@ -61,9 +61,9 @@ def _row(folder: Path, facts: dict[str, Any], split: str) -> str:
     offset, sure = facts["offset_ms"], facts["offset_confidence"]
     odd = " odd" if offset is not None and abs(offset) > DOUBTFUL_MS and sure > SURE else ""
     offset_text = "" if offset is None else f"{offset:+.0f} ms ({sure:.1f})"
-    stored = f"{facts['width']}x{facts['height']}, {facts['rate_hz']:.2f} fps, {facts['samplerate']} Hz"
+    format_text = f"{facts['width']}x{facts['height']}, {facts['rate_hz']:.2f} fps, {facts['samplerate']} Hz"
     return (
         f"<tr><td>{image}<td>{html.escape(facts['name'])}{notes}<td>{split}<td class=n>{facts['seconds']:.1f} s"
-        f"<td>{stored}<td class=n>{levels['rms_db']:.0f}, {levels['peak_db']:.0f} dB"
+        f"<td>{format_text}<td class=n>{levels['rms_db']:.0f}, {levels['peak_db']:.0f} dB"
         f"<td class=n>{100 * levels['silent_share']:.0f} %<td class='n{odd}'>{offset_text}"
     )

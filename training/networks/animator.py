@@ -15,7 +15,7 @@ from training.datasets.animator import STARTS, MotionClips, concatenate, load_mo
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 HELD_PART = 25
 """One clip in this many is held out for the test curves."""
@@ -93,11 +93,11 @@ def draw_batch(data: MotionClips, rng: np.random.Generator, recipe: AnimatorReci
     length = min(recipe.length, total - max(STARTS))
     flow = data.flow[clip[:, None], start[:, None] + torch.arange(length)].float()
     where, still = data.where[clip, which].float(), data.stills[clip, which]
-    mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5) & data.turns[clip]
+    is_mirrored = torch.from_numpy(rng.random(recipe.batch) < 0.5) & data.turns[clip]
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
-    flow[mirrored] = flow[mirrored].flip(-1) * turn
-    where[mirrored] = where[mirrored].flip(-1) * turn
-    still = torch.where(mirrored[:, None, None, None], still.flip(2), still)
+    flow[is_mirrored] = flow[is_mirrored].flip(-1) * turn
+    where[is_mirrored] = where[is_mirrored].flip(-1) * turn
+    still = torch.where(is_mirrored[:, None, None, None], still.flip(2), still)
     keep = torch.from_numpy(np.exp(-TICK_S * rng.uniform(0.1, 2.0, recipe.batch))).float()
     timid = np.where(rng.random(recipe.batch) < recipe.timid, rng.random(recipe.batch), 1.0)
     share = torch.from_numpy(timid).float()[:, None, None, None]
@@ -162,8 +162,11 @@ class AnimatorTraining(NetworkTrainer[Animator]):
         held_count = max(1, len(data.level) // HELD_PART)
         # Performers and mobiles lie one after the other: the held-out ones are of both.
         order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.level)))
-        mixed = MotionClips(*(getattr(data, name)[order] for name in MotionClips.__dataclass_fields__))
-        self._train, self._held = mixed.rows(slice(None, -held_count)), mixed.rows(slice(-held_count, None))
+        shuffled_clips = MotionClips(*(getattr(data, name)[order] for name in MotionClips.__dataclass_fields__))
+        self._train, self._held = (
+            shuffled_clips.rows(slice(None, -held_count)),
+            shuffled_clips.rows(slice(-held_count, None)),
+        )
 
     def _draw(self, data: MotionClips, rng: np.random.Generator) -> AnimatorBatch:
         return AnimatorBatch(*(x.to(self.device.device) for x in draw_batch(data, rng, self.recipe)))
@@ -196,9 +199,9 @@ class AnimatorTraining(NetworkTrainer[Animator]):
         return {name: float(np.mean(values)) for name, values in rows.items()}
 
 
-def end_point_error(got: Tensor, want: Tensor) -> Tensor:
+def end_point_error(field: Tensor, reference: Tensor) -> Tensor:
     """Mean length of the difference of two fields [N, 2, G, G], in longer sides per second."""
-    return (got - want).square().sum(1).sqrt().mean()
+    return (field - reference).square().sum(1).sqrt().mean()
 
 
 def train_animator(
@@ -237,7 +240,7 @@ def train_animator(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    recipe = AnimatorRecipe(**given(steps=job.steps, performers=job.clips, mobiles=job.clips // 2))
+    recipe = AnimatorRecipe(**given_sizes(steps=job.steps, performers=job.clips, mobiles=job.clips // 2))
     path = train_animator(job.work, job.bundle, recipe, minutes=job.minutes, start=job.start, device=job.device)
     return TrainingResult(path)
 

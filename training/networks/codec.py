@@ -20,9 +20,9 @@ from training.loop.checkpoint import load_extra
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
 from training.synthesis.conventions import CLIP_S
-from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult, given_sizes
 
-USED = 0.01
+MIN_USAGE = 0.01
 """An entry chosen less often than this, in vectors per step, counts as dead."""
 
 
@@ -67,9 +67,9 @@ class QuantizerTrainer:
                 index = nearest(residual, codebook)
                 count = torch.bincount(index, minlength=size).float()
                 total = torch.zeros_like(codebook).index_add_(0, index, residual)
-                used = count > 0
-                codebook[used] = total[used] / count[used, None]
-                codebook[~used] = _random_rows(residual, int((~used).sum()))
+                is_used = count > 0
+                codebook[is_used] = total[is_used] / count[is_used, None]
+                codebook[~is_used] = _random_rows(residual, int((~is_used).sum()))
             residual = residual - F.embedding(nearest(residual, codebook), codebook)
         self._same(self.quantizer)
 
@@ -93,10 +93,12 @@ class QuantizerTrainer:
         codebook, usage = self.quantizer.codebooks[k], self.usage[k]
         count = self._sum(torch.bincount(index, minlength=codebook.shape[0]).float())
         total = self._sum(torch.zeros_like(codebook).index_add_(0, index, x))
-        decayed = usage * self.decay
-        usage.copy_(decayed + (1 - self.decay) * count)
-        used = count > 0
-        codebook[used] = (codebook[used] * decayed[used, None] + (1 - self.decay) * total[used]) / usage[used, None]
+        decayed_usage = usage * self.decay
+        usage.copy_(decayed_usage + (1 - self.decay) * count)
+        is_used = count > 0
+        codebook[is_used] = (
+            codebook[is_used] * decayed_usage[is_used, None] + (1 - self.decay) * total[is_used]
+        ) / usage[is_used, None]
         dead = (usage < 0.003).nonzero()[:16, 0]
         if dead.numel():
             codebook[dead] = _random_rows(x, dead.numel())
@@ -153,7 +155,7 @@ class CodecTraining(DecoderTraining[Codec]):
             latents, commit = self.quantize(latents)
         mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
         self.update(mel + 0.25 * commit + self.recipe.place_weight * place)
-        alive = (self.quantize.usage > USED).float().mean()
+        alive = (self.quantize.usage > MIN_USAGE).float().mean()
         losses = {"mel": mel, "place": place, "commit": commit, "alive": alive}
         return {name: float(value.detach()) for name, value in losses.items()}
 
@@ -214,7 +216,9 @@ def train_codec(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    recipe = CodecRecipe(**given(steps=job.steps, clips=job.clips), freeze_encoder=bool(job.options.freeze_encoder))
+    recipe = CodecRecipe(
+        **given_sizes(steps=job.steps, clips=job.clips), freeze_encoder=bool(job.options.freeze_encoder)
+    )
     work = job.work / "codec"
     path = train_codec(work, recipe, minutes=job.minutes, start=job.start, device=job.device, footage=job.footage)
     return TrainingResult(path)

@@ -29,7 +29,7 @@ from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingR
 SEED = 4_000_000
 PER_SCENE = 3
 BATCH = 32
-HELD = 1000
+HELD_OUT = 1000
 """At most this many held-out pictures enter the test curves."""
 RATE = 2e-3
 WINDOW = 32
@@ -163,14 +163,14 @@ def vary_camera(
     return pictures, rows
 
 
-def label_loss(got: FramePredictions, want: Tensor) -> Tensor:
-    """Huber loss of the places plus cross-entropies of kind, pitch and heat maps; `want` is labels [B, L]."""
-    places = F.smooth_l1_loss(got.places, want[:, PLACE_COLUMNS], beta=0.002)
-    kind = F.cross_entropy(got.kind, want[:, KIND_COLUMNS].argmax(1))
-    pitch = F.cross_entropy(got.pitch, pitch_of(want), ignore_index=-1)
-    map_loss = heatmap_loss(got.heat, want[:, PLACE_COLUMNS]) if got.heat is not None else 0.0
-    if got.coarse is not None and got.near is not None:
-        map_loss = map_loss + heatmap_loss(got.near, _window_positions(got.coarse, want))
+def label_loss(predictions: FramePredictions, labels: Tensor) -> Tensor:
+    """Huber loss of the places plus cross-entropies of kind, pitch and heat maps; `labels` is labels [B, L]."""
+    places = F.smooth_l1_loss(predictions.places, labels[:, PLACE_COLUMNS], beta=0.002)
+    kind = F.cross_entropy(predictions.kind, labels[:, KIND_COLUMNS].argmax(1))
+    pitch = F.cross_entropy(predictions.pitch, pitch_of(labels), ignore_index=-1)
+    map_loss = heatmap_loss(predictions.heat, labels[:, PLACE_COLUMNS]) if predictions.heat is not None else 0.0
+    if predictions.coarse is not None and predictions.near is not None:
+        map_loss = map_loss + heatmap_loss(predictions.near, _window_positions(predictions.coarse, labels))
     return 15.0 * places + 0.2 * kind + 0.2 * pitch + 0.1 * map_loss
 
 
@@ -183,11 +183,11 @@ def _window_positions(coarse: Tensor, want: Tensor) -> Tensor:
 
 def add_point_refiner(network: VisualEmbedding) -> VisualEmbedding:
     """A copy of a network with a new point refiner; only the refiner is to be trained."""
-    grown = VisualEmbedding(replace(network.config, window=WINDOW))
-    grown.load_state_dict(network.state_dict(), strict=False)
-    for name, parameter in grown.named_parameters():
+    larger = VisualEmbedding(replace(network.config, window=WINDOW))
+    larger.load_state_dict(network.state_dict(), strict=False)
+    for name, parameter in larger.named_parameters():
         parameter.requires_grad_(name.startswith("closer."))
-    return grown
+    return larger
 
 
 def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
@@ -203,8 +203,8 @@ def heatmap_loss(heat: Tensor, places: Tensor) -> Tensor:
         cells = (torch.arange(side, device=heat.device) + 0.5) / side
         blot = torch.exp(-0.5 * ((cells - at[..., None]) * side / BLOT).square())
         maps.append(blot / blot.sum(-1, keepdim=True).clamp_min(1e-6))
-    wanted = maps[0][..., :, None] * maps[1][..., None, :]
-    nats = -(wanted * heat.flatten(2).log_softmax(-1).view_as(heat)).sum((2, 3))
+    target = maps[0][..., :, None] * maps[1][..., None, :]
+    nats = -(target * heat.flatten(2).log_softmax(-1).view_as(heat)).sum((2, 3))
     return (nats * inside).sum() / inside.sum().clamp_min(1.0)
 
 
@@ -241,10 +241,13 @@ class EmbeddingTraining:
         self.module = module.to(self.device.device)
         self.device.same(self.module)
         self.average = MovingAverage(self.module)
-        trained = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=1e-3)
-        cut = max(1, len(images) * 9 // 10)
-        self._train, self._held = (images[:cut], facts[:cut]), (images[cut:][:HELD], facts[cut:][:HELD])
+        parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=1e-3)
+        training_count = max(1, len(images) * 9 // 10)
+        self._train, self._held = (
+            (images[:training_count], facts[:training_count]),
+            (images[training_count:][:HELD_OUT], facts[training_count:][:HELD_OUT]),
+        )
         kinds = self._train[1][:, KIND_COLUMNS].argmax(1)
         # A dancer has few pitches and a drummer none: melodic kinds are drawn twice as often.
         self._chance = np.cumsum(np.where(np.isin(kinds, [KINDS.index(name) for name in MELODIC]), 2.0, 1.0))
@@ -256,7 +259,7 @@ class EmbeddingTraining:
         torch.manual_seed(self.step + 1_000_003 * self.device.rank)
         images, facts = self._train
         rows = np.searchsorted(self._chance, rng.random(BATCH) * self._chance[-1], side="right")
-        pictures, wanted = vary_camera(rng, images[rows], facts[rows])
+        pictures, target = vary_camera(rng, images[rows], facts[rows])
         gain = torch.from_numpy(rng.uniform(0.7, 1.3, (BATCH, 1, 1, 3)).astype(np.float32))
         x = (torch.from_numpy(to_squares(pictures)).float() * gain).clamp(0, 255).to(self.device.device)
         self.module.train()
@@ -267,7 +270,7 @@ class EmbeddingTraining:
             if network.closer is not None:
                 network.closer.train()
         with self.device.autocast():
-            loss = label_loss(self.module(x), torch.from_numpy(wanted).to(self.device.device))
+            loss = label_loss(self.module(x), torch.from_numpy(target).to(self.device.device))
         self.optimizer.zero_grad(set_to_none=True)
         self.device.backward(loss, self.module.parameters())
         for group in self.optimizer.param_groups:
@@ -382,9 +385,9 @@ def _train(job: TrainingJob) -> TrainingResult:
         start=start,
         device=job.device,
     )
-    rounded = {name: round(value, 5) for name, value in errors.items()}
-    print(", ".join(f"{name} {value:g}" for name, value in rounded.items()))
-    return TrainingResult(path, {"errors": rounded})
+    figures = {name: round(value, 5) for name, value in errors.items()}
+    print(", ".join(f"{name} {value:g}" for name, value in figures.items()))
+    return TrainingResult(path, {"errors": figures})
 
 
 TRAINER = Trainer(

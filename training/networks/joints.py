@@ -27,12 +27,12 @@ def body_joints(seeds: Iterable[int]) -> Tensor:
 
     Points are clipped to the picture as the eyes see them; elbows and knees are not.
     """
-    found: list[NDArray[np.float64]] = []
+    players: list[NDArray[np.float64]] = []
     for seed in seeds:
         performer = performer_of(seed, undisturbed=True)
         ticks = np.random.default_rng([seed, 912]).integers(0, CLIP_TICKS, MOMENTS)
-        found += [performer.places(tick / TICKS_PER_SECOND, JOINTS) for tick in ticks]
-    places = torch.from_numpy(2.0 * np.stack(found) - 1.0).float()
+        players += [performer.places(tick / TICKS_PER_SECOND, JOINTS) for tick in ticks]
+    places = torch.from_numpy(2.0 * np.stack(players) - 1.0).float()
     places[:, : -len(BENDS)].clamp_(-1.0, 1.0)
     return places
 
@@ -49,10 +49,10 @@ def train_bends(bends: JointEstimator, places: Tensor, steps: int) -> dict[str, 
         `off_of_held`: mean joint error on held-out bodies, in trunk lengths; `off_of_straight`: the same for straight
         limbs, the control.
     """
-    held = len(places) // 10
-    train, generator = places[:-held], torch.Generator().manual_seed(0)
+    held_out = len(places) // 10
+    train, generator = places[:-held_out], torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(bends.parameters(), lr=RATE, weight_decay=0.01)
-    straight = _mean_error(bends, places[-held:])
+    straight = _mean_error(bends, places[-held_out:])
     bends.train().requires_grad_(True)
     for step in tqdm(range(steps), desc="bends", mininterval=5):
         rows = train[torch.randint(len(train), (BATCH,), generator=generator)]
@@ -66,7 +66,7 @@ def train_bends(bends: JointEstimator, places: Tensor, steps: int) -> dict[str, 
             group["lr"] = RATE * max(0.02, 1.0 - step / steps)
         optimizer.step()
     bends.eval().requires_grad_(False)
-    return {"off_of_held": _mean_error(bends, places[-held:]), "off_of_straight": straight}
+    return {"off_of_held": _mean_error(bends, places[-held_out:]), "off_of_straight": straight}
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.networks.pitch_reader import load_players, train_reader
 from training.synthesis.camera_augmentation import unsure, vary
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 NEAR = 1
 """Moments at most this many ticks apart are not contrasted: at 25 a second they look and sound the same."""
@@ -78,8 +78,8 @@ class LatentBatch(NamedTuple):
 
 def pitch_class_of(pitch: Tensor, classes: int) -> Tensor:
     """Classes of the pitch head for MIDI pitches (0 for none); pitches beyond the range count as its ends."""
-    voiced = (pitch.round().long() - LOWEST_PITCH + 1).clamp(1, classes - 1)
-    return torch.where(pitch > 0, voiced, 0)
+    pitch_class = (pitch.round().long() - LOWEST_PITCH + 1).clamp(1, classes - 1)
+    return torch.where(pitch > 0, pitch_class, 0)
 
 
 @torch.no_grad()
@@ -280,7 +280,7 @@ def _train(job: TrainingJob) -> TrainingResult:
         job.work / "latent",
         job.work / "translator",
         job.bundle,
-        LatentRecipe(**given(steps=job.steps, clips=job.clips)),
+        LatentRecipe(**given_sizes(steps=job.steps, clips=job.clips)),
         minutes=job.minutes,
         start=job.start,
         device=job.device,

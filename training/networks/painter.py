@@ -31,7 +31,7 @@ from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
 from training.networks.joints import body_joints, train_bends
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 HELD_PART = 25
 """One clip in this many is held out for the test curves."""
@@ -116,21 +116,21 @@ def draw_batch(
     Where sampling has moved a player's still away from any real pose there is no true picture. At little imagination
     the target is then the warped still itself, at more it is what is seen at that tick.
     """
-    paired = round(PAIR_SHARE * recipe.batch) if views is not None else 0
-    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - paired)))
+    pair_count = round(PAIR_SHARE * recipe.batch) if views is not None else 0
+    rows = data.rows(torch.from_numpy(rng.integers(0, len(data.prior), recipe.batch - pair_count)))
     if views is not None:
-        rows = concatenate([views.pairs(rng, paired), rows])
+        rows = concatenate([views.pairs(rng, pair_count), rows])
     little, much = 0.25 * rng.random(recipe.batch), rng.random(recipe.batch)
     imagination = np.where(rng.random(recipe.batch) < MENDING_SHARE, little, much).astype(np.float32)
     inputs, wanted = painter_inputs(rows, torch.from_numpy(imagination)), to_signed(rows.wanted)
     stays = ~rows.turns & (rows.chance > LITTLE_CHANCE) & (inputs.imagination <= REPAIR_LIMIT)
     wanted = torch.where(stays[:, None, None, None], inputs.warped, wanted)
     turn = torch.tensor([-1.0, 1.0])[:, None, None]
-    mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
-    where, flow = (torch.where(mirrored, x.flip(-1) * turn, x) for x in (inputs.where, inputs.flow))
+    is_mirrored = (torch.from_numpy(rng.random(recipe.batch) < 0.5) & rows.turns)[:, None, None, None]
+    where, flow = (torch.where(is_mirrored, x.flip(-1) * turn, x) for x in (inputs.where, inputs.flow))
     light = torch.from_numpy(rng.uniform(0.7, 1.0, (recipe.batch, 3, 1, 1)).astype(np.float32))
     warped, prior, wanted = (
-        (torch.where(mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (inputs.warped, inputs.prior, wanted)
+        (torch.where(is_mirrored, x.flip(-1), x) + 1.0) * light - 1.0 for x in (inputs.warped, inputs.prior, wanted)
     )
     # Other colours for the whole batch: what is red in one is blue in another.
     hues = torch.from_numpy(rng.permutation(3))
@@ -192,10 +192,10 @@ class PainterTraining(NetworkTrainer[Painter]):
         `gain_db_paired` is the gain in dB over the prior image on pairs of views.
         """
         model = self.averaged_model()
-        found = errors_of(model, self._held, seed=1)
+        errors = errors_of(model, self._held, seed=1)
         if self._held_pairs is not None:
-            found["gain_db_paired"] = errors_of(model, self._held_pairs, seed=1)["gain_db"]
-        return found
+            errors["gain_db_paired"] = errors_of(model, self._held_pairs, seed=1)["gain_db"]
+        return errors
 
 
 def held_out_count(count: int) -> int:
@@ -231,11 +231,11 @@ def errors_of(model: Painter, data: PainterExamples, seed: int, imagination: flo
         rows = data.rows(part)
         inputs = painter_inputs(rows, torch.full((len(part),), imagination))
         noise = torch.from_numpy(rng.normal(size=tuple(inputs.warped.shape)).astype(np.float32))
-        painted = model.paint(PainterInputs(*(x.to(where) for x in inputs)), noise.to(where)).cpu()
+        pictures = model.paint(PainterInputs(*(x.to(where) for x in inputs)), noise.to(where)).cpu()
         wanted, hidden = to_signed(rows.wanted), rows.hidden[:, None]
         with_truth = ~rows.turns & (rows.chance <= LITTLE_CHANCE)
-        squares += torch.stack([(x - wanted)[with_truth].square().sum() for x in (painted, inputs.prior)])
-        for name, picture in (("painted", painted), ("moved", inputs.warped)):
+        squares += torch.stack([(x - wanted)[with_truth].square().sum() for x in (pictures, inputs.prior)])
+        for name, picture in (("painted", pictures), ("moved", inputs.warped)):
             error = (picture - wanted).abs().mean(1, keepdim=True) / 2.0
             slopes = sum(
                 nn.functional.pad((picture - wanted).diff(dim=dim).abs(), pad).mean(1, keepdim=True) / 2.0
@@ -328,7 +328,7 @@ def train_painter(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    recipe = PainterRecipe(**given(steps=job.steps, performers=job.clips, mobiles=2 * job.clips))
+    recipe = PainterRecipe(**given_sizes(steps=job.steps, performers=job.clips, mobiles=2 * job.clips))
     path = train_painter(job.work, job.bundle, recipe, minutes=job.minutes, start=job.start, device=job.device)
     return TrainingResult(path)
 

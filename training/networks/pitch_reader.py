@@ -86,7 +86,7 @@ def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
     angle, scale = 0.07 * normal(count), (0.12 * normal(count)).exp()
     cos, sin = scale * angle.cos(), scale * angle.sin()
     turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
-    turned = places @ turn[:, None].transpose(2, 3) + 0.08 * normal(count, 1, 1, 2)
+    rotated = places @ turn[:, None].transpose(2, 3) + 0.08 * normal(count, 1, 1, 2)
     stay = math.exp(-1.0 / WANDER_TICKS)
     lead = int(4 * WANDER_TICKS)
     noise = rng.standard_normal((count, lead + length, points, 2), np.float32)
@@ -95,7 +95,7 @@ def vary_cameras(places: Tensor, rng: np.random.Generator) -> Tensor:
     error = error + FRAME_ERROR * normal(count, length, points, 2)
     # Some scenes are seen well and some badly, and so are some points.
     how = (0.6 * normal(count, 1, 1, 1) + 0.4 * normal(count, 1, points, 1)).exp()
-    return (turned + how * error).clamp(-1.0, 1.0)
+    return (rotated + how * error).clamp(-1.0, 1.0)
 
 
 class _PlayerBatch(NamedTuple):

@@ -23,7 +23,7 @@ from training.datasets.pose import PlayerClips, load_players
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 HELD_PART = 25
 """One clip in this many, the last ones, is held out."""
@@ -112,15 +112,15 @@ class PoseWithHeads(nn.Module):
 
     def body_error(self, audio: Tensor, body: Tensor) -> Tensor:
         """Mean squared error of the body's points [N, T, P, 3], in units of their spread."""
-        wanted = (body.float().flatten(2) - self.usual) / self.varies
-        error: Tensor = (self.body(audio) - wanted).square().mean()
+        target = (body.float().flatten(2) - self.usual) / self.varies
+        error: Tensor = (self.body(audio) - target).square().mean()
         return error
 
     def bow_error(self, audio: Tensor, bow_course: Tensor) -> Tensor:
         """Mean squared error of how far the bow was drawn since the first tick [N, T], from latents [N, T, D]."""
         strokes, _ = self.network.strokes.step(audio, self.network.strokes.init_state(len(audio)))
-        wanted = (bow_course.float() - bow_course[:, :1].float()) / REACH
-        error: Tensor = (self.bow(strokes)[..., 0] - wanted).square().mean()
+        target = (bow_course.float() - bow_course[:, :1].float()) / REACH
+        error: Tensor = (self.bow(strokes)[..., 0] - target).square().mean()
         return error
 
 
@@ -143,8 +143,8 @@ class PoseTraining(NetworkTrainer[PoseWithHeads]):
     ) -> None:
         super().__init__(recipe, model, device, salt=43)
         self.recipe = recipe
-        held = max(1, len(players.audio) // HELD_PART)
-        self._train, self.held = players.rows(slice(None, -held)), players.rows(slice(-held, None))
+        held_count = max(1, len(players.audio) // HELD_PART)
+        self._train, self.held = players.rows(slice(None, -held_count)), players.rows(slice(-held_count, None))
         self._bowed = self._train.bow.isfinite().all(1).nonzero()[:, 0]
         if not model.usual.any():
             model.fit_normalization(self._train.body[::7])
@@ -248,7 +248,7 @@ def train_pose(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    sizes = given(steps=job.steps, players=job.clips)
+    sizes = given_sizes(steps=job.steps, players=job.clips)
     if job.start is not None:
         sizes["bowing"] = 0  # it knows bows already
     recipe = PoseRecipe(**sizes)

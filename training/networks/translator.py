@@ -24,7 +24,7 @@ from training.loop.checkpoint import MovingAverage, load_checkpoint, load_extra,
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.synthesis.camera_augmentation import unsure, vary
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 CAMERAS = 3
 """Camera variants of each clip."""
@@ -411,7 +411,7 @@ def _train(job: TrainingJob) -> TrainingResult:
     path = train_translator(
         job.work / "translator",
         job.bundle,
-        TranslatorRecipe(**given(steps=job.steps, clips=job.clips)),
+        TranslatorRecipe(**given_sizes(steps=job.steps, clips=job.clips)),
         minutes=job.minutes,
         start=job.start,
         device=job.device,

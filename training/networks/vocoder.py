@@ -14,7 +14,7 @@ from models.codec.partial_analysis import scaled_log
 from training.datasets.codec import build_corpus
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given
+from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 
 class VocoderTraining(DecoderTraining[Vocoder]):
@@ -90,7 +90,7 @@ def train_vocoder(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    recipe = DecoderRecipe(**given(steps=job.steps, clips=job.clips))
+    recipe = DecoderRecipe(**given_sizes(steps=job.steps, clips=job.clips))
     path = train_vocoder(job.work / "vocoder", recipe, minutes=job.minutes, start=job.start, device=job.device)
     return TrainingResult(path)
 

@@ -129,7 +129,7 @@ def _swell(length: int, rate: int, velocity: float, attack: float, release: floa
     return np.asarray(velocity * shape * np.minimum(1, t / attack) * np.clip((total - t) / release, 0, 1))
 
 
-def _pitched(score: Score, rate: int, rng: np.random.Generator, variety: float, *, bowed: bool) -> NDArray[np.float64]:
+def _melody(score: Score, rate: int, rng: np.random.Generator, variety: float, *, bowed: bool) -> NDArray[np.float64]:
     """Strings (bowed) or air: one continuous voice whose pitch glides and whose loudness follows the gesture."""
     n = round(score.duration_s * rate)
     level, pitch = np.zeros(n), np.full(n, 60.0)
@@ -165,8 +165,8 @@ def struck_note(
     note: Note, rate: int, rng: np.random.Generator, variety: float, *, ring_s: float, bright: float
 ) -> Signal:
     """A piano-like note: decaying, slightly inharmonic partials, a hammer, damped when released."""
-    held = min(note.duration_s, ring_s)
-    length = int((held + 0.12) * rate)
+    held_s = min(note.duration_s, ring_s)
+    length = int((held_s + 0.12) * rate)
     t = _time(length, rate)
     f0 = float(_hz(note.pitch))
     stiffness = 2e-4 * (1 + 4 * variety * rng.random())
@@ -179,7 +179,7 @@ def struck_note(
         amp = h ** -(1.25 - bright * note.velocity) * abs(np.sin(np.pi * h * 0.125) + 0.15)
         x += amp * np.exp(-t / decay) * np.sin(TWO_PI * f * t + GOLDEN * h)
     x += 0.5 * _band(_noise(rng, length), rate, 700, 4500) * np.exp(-t / 0.008)
-    damper = np.where(t > held, np.exp(-(t - held) / 0.03), 1.0) * np.minimum(1.0, (length / rate - t) / 0.02)
+    damper = np.where(t > held_s, np.exp(-(t - held_s) / 0.03), 1.0) * np.minimum(1.0, (length / rate - t) / 0.02)
     x = x * damper * np.minimum(1, t / 0.002)
     return np.asarray(x / (np.abs(x).max() + 1e-9) * note.velocity**1.4, dtype=np.float32)
 
@@ -207,7 +207,7 @@ def render_sound(score: Score, rate: int = SAMPLE_RATE, variety: float = 0.0) ->
     n = round(score.duration_s * rate)
     out = np.zeros(n)
     if score.kind in ("strings", "air"):
-        out += _pitched(score, rate, rng, variety, bowed=score.kind == "strings")
+        out += _melody(score, rate, rng, variety, bowed=score.kind == "strings")
         gain = 0.6
     else:
         gain = {"drums": 0.55, "keys": 0.5, "dance": 0.55}[score.kind]

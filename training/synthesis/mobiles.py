@@ -107,18 +107,18 @@ class Mobile:
         """
         canvas = self._ground.copy()
         for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
-            layer = self._placed(thing, how)
+            layer = self._place_thing(thing, how)
             canvas *= 1.0 - layer[..., 3:]
             canvas += layer[..., :3] * np.float32(1.0 if glow is None else 1.0 + glow[index])
-        shown: Image = np.clip(canvas * self._finish[0] + self._finish[1], 0, 255).astype(np.uint8)
-        return shown
+        picture: Image = np.clip(canvas * self._finish[0] + self._finish[1], 0, 255).astype(np.uint8)
+        return picture
 
     def owners(self, pose: Field) -> NDArray[np.int32]:
         """The thing at each pixel, counted from 0; -1 for the ground: [H, W]."""
         width, height = self.size
         owner = np.full((height, width), -1, np.int32)
         for index, (thing, how) in enumerate(zip(self.things, pose, strict=True)):
-            owner[self._placed(thing, how)[..., 3] > 0.5] = index
+            owner[self._place_thing(thing, how)[..., 3] > 0.5] = index
         return owner
 
     def flow(self, pose: Field, after: Field) -> Field:
@@ -127,7 +127,7 @@ class Mobile:
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         field = np.zeros((height, width, 2), np.float32)
         for thing, old, new in zip(self.things, pose, after, strict=True):
-            cover = self._placed(thing, old)[..., 3] > 0.5
+            cover = self._place_thing(thing, old)[..., 3] > 0.5
             way = self._matrix(thing, new) @ np.linalg.inv(np.vstack([self._matrix(thing, old), [0.0, 0.0, 1.0]]))
             there = np.stack([x, y, np.ones_like(x)], -1)[cover] @ way.T.astype(np.float32)
             field[cover] = there - np.stack([x, y], -1)[cover]
@@ -149,9 +149,9 @@ class Mobile:
             ]
         )
 
-    def _placed(self, thing: Thing, how: NDArray[np.floating]) -> NDArray[np.float32]:
-        placed = cv2.warpAffine(thing.patch, self._matrix(thing, how), self.size, flags=cv2.INTER_LINEAR)
-        return np.asarray(placed, np.float32)
+    def _place_thing(self, thing: Thing, how: NDArray[np.floating]) -> NDArray[np.float32]:
+        patch = cv2.warpAffine(thing.patch, self._matrix(thing, how), self.size, flags=cv2.INTER_LINEAR)
+        return np.asarray(patch, np.float32)
 
 
 def _thing(rng: np.random.Generator, share: float, size: tuple[int, int]) -> Thing:
@@ -301,8 +301,8 @@ def _with_shadow(rng: np.random.Generator, patch: NDArray[np.float32]) -> NDArra
     """A soft dark copy below and beside a patch."""
     side = patch.shape[0]
     away = rng.uniform(0.01, 0.06, 2) * side
-    moved = cv2.warpAffine(patch[..., 3], np.array([[1, 0, away[0]], [0, 1, away[1]]], np.float32), (side, side))
-    shadow = cv2.GaussianBlur(moved, (0, 0), 0.02 * side + 0.5) * float(rng.uniform(0.2, 0.6))
+    offset_alpha = cv2.warpAffine(patch[..., 3], np.array([[1, 0, away[0]], [0, 1, away[1]]], np.float32), (side, side))
+    shadow = cv2.GaussianBlur(offset_alpha, (0, 0), 0.02 * side + 0.5) * float(rng.uniform(0.2, 0.6))
     cover = patch[..., 3] + shadow * (1.0 - patch[..., 3])
     return np.concatenate([patch[..., :3], cover[..., None]], -1)
 

@@ -116,8 +116,8 @@ class ViewRecorder:
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, NDArray[Any]]:
         """Store the view; the embedding is filled with its number, counted from 0."""
-        done, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 95])
-        if not done:
+        is_encoded, data = cv2.imencode(".jpg", np.asarray(inputs["image"]), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        if not is_encoded:
             raise RuntimeError("OpenCV cannot write JPEG")
         self.views.append(data)
         return {"embedding": np.full(EMBEDDING_DIM, len(self.views) - 1, np.float32)}
@@ -167,19 +167,19 @@ def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, e
     features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age = np.zeros(ticks, np.float32)
     motion: Motion | None = None
-    captured = 0.0
+    capture_s = 0.0
     coming = iter(frames)
     after = next(coming, None)
     for tick in range(ticks):
         now = tick / TICKS_PER_SECOND
         while after is not None and after[1] <= now + 1e-6:
-            image, captured = after
-            motion = reader.read(image, int((captured + 10.0) * 1e9)) or motion
+            image, capture_s = after
+            motion = reader.read(image, int((capture_s + 10.0) * 1e9)) or motion
             after = next(coming, None)
         if motion is not None:
             flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
             features[tick] = motion.features
-        age[tick] = max(0.0, now - captured)
+        age[tick] = max(0.0, now - capture_s)
     return MotionTrack(flow, speed, embeddings, age, features)
 
 

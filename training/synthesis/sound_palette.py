@@ -214,8 +214,8 @@ def note(timbre: Timbre, pitch: float, held_s: float, velocity: float, rate: int
         peaks = np.stack([hz, hz * rng.uniform(0.1, 0.5, 5), rng.uniform(0.3, 1.5, 5)], axis=1)
     out = np.zeros(length)
     for voice in range(max(1, int(timbre.unison))):
-        tuned = f0 * 2.0 ** (rng.normal(0, timbre.detune) / 12.0 if voice else 0.0)
-        out += _partials(timbre, tuned, bend, t, peaks, walk, velocity, rng, rate)
+        detuned_f0 = f0 * 2.0 ** (rng.normal(0, timbre.detune) / 12.0 if voice else 0.0)
+        out += _partials(timbre, detuned_f0, bend, t, peaks, walk, velocity, rng, rate)
     level = np.abs(out).max() + 1e-9
     out /= level
     if timbre.noise:

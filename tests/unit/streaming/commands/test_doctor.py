@@ -99,7 +99,7 @@ def test_engines_are_tried_in_another_process(tmp_path: Path) -> None:
 
 
 def test_versions_are_read_without_importing() -> None:
-    assert set(doctor.installed(("numpy", "no-such-distribution"))) == {"numpy"}
+    assert set(doctor.installed_versions(("numpy", "no-such-distribution"))) == {"numpy"}
 
 
 def test_a_camera_that_hangs_is_left_behind() -> None:

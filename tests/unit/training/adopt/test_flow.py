@@ -17,7 +17,7 @@ from engines.flow.opencv import DisFlow
 from engines.registry import open_engine
 from tests.flows import Says, to_onnx
 from training.adopt.__main__ import main
-from training.adopt.flow import MOVED, measure_flow
+from training.adopt.flow import SHIFT, measure_flow
 from training.bundling import copy_missing_networks
 
 
@@ -25,7 +25,7 @@ class Knows(nn.Module):
     """Says the movement of the texture that adoption shows, in 20ths of a pixel."""
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
-        said = torch.tensor(MOVED).reshape(1, 2, 1, 1) / 20.0
+        said = torch.tensor(SHIFT).reshape(1, 2, 1, 1) / 20.0
         return (previous - current)[:, :2] * 0.0 + said
 
 
@@ -60,7 +60,7 @@ def test_with_its_manifest_beside_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     file.unlink()
     frame = np.zeros((64, 64, 3), np.uint8)
     flow = open_engine("flow", bundle=str(out)).step(previous=frame, current=frame)["flow"]
-    assert flow[:, 5, 5].tolist() == pytest.approx(MOVED)
+    assert flow[:, 5, 5].tolist() == pytest.approx(SHIFT)
     assert learned_networks(out) == list(why_rebuilt(out, "onnxruntime")) == [], "nothing is to be exported from it"
 
 
@@ -75,7 +75,7 @@ def test_a_layout_that_is_not_the_files_is_said(tmp_path: Path, capsys: pytest.C
 
 
 def test_the_texture_moves_as_it_is_said_to() -> None:
-    assert measure_flow(Grey()) == pytest.approx(MOVED, abs=0.2)
+    assert measure_flow(Grey()) == pytest.approx(SHIFT, abs=0.2)
 
 
 @pytest.mark.parametrize(
