@@ -34,7 +34,7 @@ from training.synthesis.conventions import CLIP_KINDS, CLIP_TICKS
 from training.synthesis.recordings import embed, kind_of, record_dataset, sound_of
 
 MEL_BANDS = 24
-LAYOUT = 3
+LAYOUT = 4
 """File format of the prepared clips; raised when its content changes."""
 VOICES = CLIP_KINDS
 """Voices that a translator can be asked for, from voice 1 on; voice 0 is the performer's own."""
@@ -53,6 +53,7 @@ class Examples:
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
         attack: bool [N, T, 2], whether the token frame has an onset.
         pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 for none.
+        features: float16 [N, T, 26], motion features; see `streaming.vision.motion.feature_names.NAMES`.
     """
 
     flow: Tensor
@@ -64,6 +65,7 @@ class Examples:
     mel: Tensor
     attack: Tensor
     pitch: Tensor
+    features: Tensor
 
     def rows(self, which: slice) -> Examples:
         """Some of the clips."""
@@ -152,6 +154,7 @@ def _prepare(path: Path, bundle: Path) -> Path:
             .astype(np.float16),
             attack=attack_frames(sound),
             pitch=np.nan_to_num(pitch_track(sound)).reshape(CLIP_TICKS, TOKEN_FRAMES_PER_TICK).astype(np.float16),
+            features=data["features"],
         )
     part.replace(target)
     return target

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
+from streaming.conventions import MOTION_FEATURES, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
 from training.footage.dataset import Dataset, DatasetError, Item
 from training.measures.pitch import pitch_track
@@ -31,12 +31,17 @@ def examples_of(folder: Path, bundle: Path, split: str = "train") -> Examples:
         split: "train", "valid" or "test".
 
     Raises:
-        DatasetError: when it was prepared with other networks, or the split is empty.
+        DatasetError: when it was prepared with other networks or without motion features, or the split is empty.
     """
     data = Dataset(folder, split)
     if data.about["networks"] != networks_hash(bundle):
         raise DatasetError(
             f"{folder}: prepared with another codec or visual network than {bundle} has; "
+            f"prepare it again: python -m training.prepare FOLDER --bundle {bundle} --out DATASET"
+        )
+    if any(item.features is None for item in data):
+        raise DatasetError(
+            f"{folder}: prepared before there were motion features; "
             f"prepare it again: python -m training.prepare FOLDER --bundle {bundle} --out DATASET"
         )
     clips = [clip for item in tqdm(data, desc="footage", mininterval=5) for clip in _clips(item)]
@@ -89,6 +94,7 @@ def _clip(item: Item, begin: int) -> tuple[NDArray[np.generic], ...]:
         mel.numpy().astype(np.float16),
         attack_frames(sound),
         np.nan_to_num(pitch_track(sound)).reshape(CLIP_TICKS, TOKEN_FRAMES_PER_TICK).astype(np.float16),
+        _pad(np.zeros((0, MOTION_FEATURES), np.float16) if item.features is None else item.features[span]),
     )
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from engines.bundles import learned_networks, read_manifest
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding
+from streaming.conventions import MOTION_FEATURES
 from training import train
 from training.bundling import load_network, write_network
 from training.datasets.user_footage import examples_of, sounds_of
@@ -53,6 +54,7 @@ def footage(tmp_path: Path, bundle: Path) -> Path:
                 "embedding": rng.standard_normal((ticks, 128)).astype(np.float16),
                 "age_s": rng.uniform(-0.01, 0.04, ticks).astype(np.float32),
                 "codes": np.broadcast_to(np.arange(ticks)[:, None, None] % 16, (ticks, 4, 2)).astype(np.int16),
+                "features": np.broadcast_to(np.arange(ticks)[:, None] % 8, (ticks, MOTION_FEATURES)).astype(np.float16),
                 "mel": np.zeros((4 * ticks, 80), np.float16),
                 "sound": (3000 * np.sin(np.arange(ticks * 1280) * 0.05)).astype(np.int16),
             },
@@ -66,6 +68,8 @@ def footage(tmp_path: Path, bundle: Path) -> Path:
 def test_items_become_clips(footage: Path, bundle: Path) -> None:
     found = examples_of(footage, bundle)
     assert found.codes[:, 0, 0, 0, 0].tolist() == [0, 100 % 16, 200 % 16, 250 % 16, 0]
+    assert found.features[:, 0, 0].tolist() == [0, 100 % 8, 200 % 8, 250 % 8, 0]
+    assert found.features.shape == (5, CLIP_TICKS, MOTION_FEATURES)
     assert found.flow.shape == (5, CLIP_TICKS, 2, 16, 16)
     assert not found.flow[4, LENGTHS["short"] :].any(), "a short item ends in stillness"
     assert float(found.age.min()) >= 0.0
@@ -94,6 +98,15 @@ def test_another_codecs_tokens_are_refused(footage: Path, bundle: Path) -> None:
     about = {"schema": SCHEMA, "networks": networks_hash(bundle), "splits": dict.fromkeys(LENGTHS, "test")}
     (footage / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(DatasetError, match="nothing in its split"):
+        examples_of(footage, bundle)
+
+
+def test_a_data_set_without_motion_features_is_refused(footage: Path, bundle: Path) -> None:
+    path = footage / "features" / "short.safetensors"
+    arrays = load_file(path)
+    del arrays["features"]
+    save_file(arrays, path)
+    with pytest.raises(DatasetError, match=r"motion features; prepare it again"):
         examples_of(footage, bundle)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, similarity
-from streaming.conventions import TOKEN_FRAMES_PER_TICK
+from streaming.conventions import MOTION_FEATURES, TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples
 from training.networks.latent import LatentRecipe, LatentTraining, contrast, pitch_class_of, sounds_of
 
@@ -39,6 +39,7 @@ def examples() -> Examples:
         torch.from_numpy(
             np.repeat(np.where(strength > 0, 60 + strength, 0)[:, :, None], TOKEN_FRAMES_PER_TICK, 2).astype(np.float16)
         ),
+        torch.zeros(CLIPS, TICKS, MOTION_FEATURES, dtype=torch.float16),
     )
 
 

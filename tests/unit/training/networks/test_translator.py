@@ -11,7 +11,7 @@ import torch
 
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
-from streaming.conventions import TOKEN_FRAMES_PER_TICK
+from streaming.conventions import MOTION_FEATURES, TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
 from training.datasets.translator_rollouts import play
 from training.loop.run import Plan, run
@@ -51,6 +51,7 @@ def examples() -> Examples:
         torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK * MEL_BANDS, dtype=torch.float16),
         torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK, dtype=torch.bool),
         torch.zeros(CLIPS, CLIP_TICKS, TOKEN_FRAMES_PER_TICK, dtype=torch.float16),
+        torch.zeros(CLIPS, CLIP_TICKS, MOTION_FEATURES, dtype=torch.float16),
     )
 
 
