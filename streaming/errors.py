@@ -59,7 +59,8 @@ class SettingError(UserError):
 
     def __init__(self, name: str, value: object, what: str, fix: str, where: str = "") -> None:
         self.name, self.value = name, value
-        super().__init__(what, where or f"--{name} {shorten(value)}" if value != "" else f'--{name} ""', fix)
+        given = shorten(value) if value != "" else '""'
+        super().__init__(what, where or f"--{name} {given}", fix)
 
 
 class SourceError(UserError):

@@ -73,7 +73,7 @@ def with_control(show: Show, name: str, value: str) -> Show:
         SettingError: when there is no such control, or it cannot have the value.
     """
     live = {row.name: row for row in CONTROLS.values() if row.live}
-    where = f"set {shorten(name)} {shorten(value)}"
+    where = f"set {shorten(name)} {shorten(value)}" if value else f'set {shorten(name)} ""'
     if name in live:
         try:
             show = show.with_controls(**{name: live[name].read(value)})

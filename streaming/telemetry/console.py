@@ -261,7 +261,10 @@ def closing_lines(record: ShowRecord) -> list[str]:
         lines.append(silence)
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}
     if restarts:
-        lines.append("started again: " + ", ".join(f"{name} {count} times" for name, count in restarts.items()))
+        lines.append(
+            "started again: "
+            + ", ".join(f"{name} {'once' if count == 1 else f'{count} times'}" for name, count in restarts.items())
+        )
     if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
         lines.append(
             f"the host of this virtual machine took {record.stolen_percent:.0f} % of the cores' time: what was late "

@@ -45,9 +45,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """How an image of each EXIF orientation is made upright."""
-_FIX = (
-    f"give --prior a PNG, JPEG or WebP of at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_BYTES // 1_000_000} MB"
-)
+_FIX = f"give a PNG, JPEG or WebP of at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_BYTES // 1_000_000} MB"
 
 
 def load_prior(path: str) -> NDArray[np.uint8]:
@@ -93,14 +91,12 @@ def _decode(data: bytes, path: str) -> NDArray[np.uint8]:
                     small = small.transpose(_UPRIGHT[orientation])
                 image = np.asarray(_opaque(small))
     except UnidentifiedImageError:
-        raise SourceError("is no picture that can be read", path, _FIX) from None
+        raise SourceError("is no picture in a format that is read here", path, _FIX) from None
     except Image.DecompressionBombError:
         raise SourceError("has far too many pixels", path, _FIX) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SourceError(
-            f"is damaged or cut short ({reason})", path, "save it anew, or give another --prior"
-        ) from None
+        raise SourceError(f"is damaged or cut short ({reason})", path, "save it anew, or give another image") from None
     bgr = np.ascontiguousarray(image[..., ::-1])
     scale = MAX_SIDE / max(image.shape[:2])
     if scale < 1.0:
@@ -125,12 +121,12 @@ def _read_file(path: str) -> bytes:
                 raise SourceError(f"has {status.st_size / 1e6:.0f} MB, which is too much", path, _FIX)
             return file.read(MAX_BYTES)
     except FileNotFoundError:
-        raise SourceError("there is no such file", path, "give --prior an image") from None
+        raise SourceError("there is no such file", path, "give an image") from None
     except IsADirectoryError:
-        raise SourceError("is a folder", path, "give --prior an image") from None
+        raise SourceError("is a folder", path, "give an image") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"cannot be read ({reason})", path, "give --prior another image") from None
+        raise SourceError(f"cannot be read ({reason})", path, "give another image") from None
 
 
 def _reduce(image: Image.Image) -> Image.Image:

@@ -143,6 +143,8 @@ def test_what_is_wrong_is_said_in_one_line(argv: list[str], says: str) -> None:
 def test_what_may_not_change_while_a_show_runs_is_said() -> None:
     with pytest.raises(UserError, match="set camera 2: cannot be changed while a show runs; end the show"):
         with_control(Show(), "camera", "2")
+    with pytest.raises(UserError, match='set voice "": is no voice of the bundle'):
+        with_control(Show(), "voice", "")
     with pytest.raises(UserError, match=r"set guidance 0: must be 0\.5 to 4; below 0\.5"):
         with_control(Show(), "guidance", "0")
 

@@ -248,4 +248,4 @@ def test_a_prior_that_is_set_before_the_first_scene_is_published_is_not_confirme
     scene = show.set_prior(missing)
     assert scene is not None
     assert scene.name == "the shipped image"
-    assert show.confirmed == [(str(missing), f"{missing}: there is no such file; give --prior an image")]
+    assert show.confirmed == [(str(missing), f"{missing}: there is no such file; give an image")]

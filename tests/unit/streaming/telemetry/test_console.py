@@ -263,14 +263,14 @@ def test_the_closing_lines_name_the_film_and_the_restarts(tmp_path: Path) -> Non
     film.write_bytes(b"x")
     record = performing()
     record.end_ns = 60 * S
-    record.stages["camera"].restarts = 2
+    record.stages["camera"].restarts, record.stages["motion"].restarts = 2, 1
     recorder = record.stages["recorder"] = StageRecord(PROCESSES["recorder"], info={"film": str(film)})
     record.stolen_percent = 4.6
     words = "\n".join(closing_lines(record))
     assert "5 % of the cores' time" in words
     assert "60.0 s performed; motion-to-sound p50 71 p99 71 ms" in words
     assert "camera performer:drums@3 → speaker auto" in words
-    assert "camera 2 times" in words
+    assert "started again: camera 2 times, motion once" in words
     assert words.endswith(f"film: {film}")
     recorder.totals.counters.update(frames=990, drops=10)
     assert closing_lines(record)[-1] == f"film: {film}", "a few are not missed"
