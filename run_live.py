@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from streaming.errors import UserError
-from streaming.settings.options import Command, parse
-from streaming.telemetry.output import harden_standard_streams, print_out
+if TYPE_CHECKING:
+    from streaming.settings.options import Command
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,12 +19,18 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         0 a performance that ran and closed cleanly, 2 bad arguments or unusable inputs (one line), 1 anything else.
     """
-    harden_standard_streams()
     try:
-        return run(parse(argv))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+        # Imported here, so that a Ctrl-C in the second that this takes is answered as any other.
+        from streaming.errors import UserError
+        from streaming.settings.options import parse
+        from streaming.telemetry.output import harden_standard_streams
+
+        harden_standard_streams()
+        try:
+            return run(parse(argv))
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 2
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
@@ -34,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
 
 def run(command: Command) -> int:
     """Do one command."""
+    from streaming.telemetry.output import print_out
+
     if command.name == "doctor":
         from streaming.commands.doctor import doctor
 

@@ -56,7 +56,9 @@ class RunFolder:
 
     def close(self) -> None:
         """Remove the sockets, end the reaper, free the lock; the folder and the lock file stay."""
-        sweep(self.path)
+        # The folder may be gone: whatever tidies /tmp does not know that a show runs.
+        with contextlib.suppress(FileNotFoundError):
+            sweep(self.path)
         reaper, self._reaper = self._reaper, None
         if reaper is not None:
             reaper.kill()

@@ -17,6 +17,9 @@ from streaming.errors import SourceError, UserError
 FIRST_SIZE = (512, 512)
 """Width and height of a window in pixels, until the pictures' size is known."""
 
+IN_MEMORY = ("offscreen", "dummy")
+"""SDL's drivers that show nothing."""
+
 
 class WindowScreen:
     """A window. F, F11 or a double click fills the monitor, Escape goes back, Q or closing it ends the show.
@@ -35,11 +38,7 @@ class WindowScreen:
     def __init__(self, monitor: int | None = None) -> None:
         self._game = game = _load_pygame()
         if not game.display.get_init():
-            try:
-                game.display.init()
-            except game.error as error:
-                fix = "use --screen web, file:PATH.mp4 or none"
-                raise SourceError(f"there is no display ({error})", "--screen window", fix) from error
+            _open_display(game)
         sizes = game.display.get_desktop_sizes()
         if monitor is not None and monitor >= len(sizes):
             raise SourceError(
@@ -126,6 +125,23 @@ def _load_pygame() -> ModuleType:
         raise UserError(f"the window library pygame cannot be loaded ({error})", "--screen window", fix) from error
     module: ModuleType = pygame
     return module
+
+
+def _open_display(game: ModuleType) -> None:
+    """Connect to the display.
+
+    Raises:
+        SourceError: when there is none. SDL then draws in memory without a word, which nobody sees; only one who names
+            such a driver in `SDL_VIDEODRIVER` wants it.
+    """
+    fix = "use --screen web, file:PATH.mp4 or none"
+    try:
+        game.display.init()
+    except game.error as error:
+        raise SourceError(f"there is no display ({error})", "--screen window", fix) from error
+    if game.display.get_driver() in IN_MEMORY and not os.environ.get("SDL_VIDEODRIVER"):
+        game.display.quit()
+        raise SourceError("there is no display", "--screen window", fix)
 
 
 def has_display() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -30,3 +31,10 @@ def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="run folder"):
         RunFolder(tmp_path / "file")
+
+
+def test_a_run_folder_that_was_deleted_meanwhile_is_closed_all_the_same(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    folder.close()
+    RunFolder(tmp_path / "run").close()

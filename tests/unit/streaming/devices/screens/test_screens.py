@@ -229,3 +229,16 @@ def test_a_window_without_a_display_server_draws_in_memory() -> None:
     assert full.startswith("(1024, 768) (240, 20, 10)")
     assert typed == "['quit'] False"
     assert "no such monitor" in refused
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a desktop")
+def test_a_window_that_nobody_could_see_is_refused() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WINDOW],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "--screen window: there is no display" in ran.stderr
