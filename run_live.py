@@ -31,6 +31,12 @@ def main(argv: Sequence[str]) -> int:
         except UserError as error:
             print(error, file=sys.stderr)
             return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("streaming", "engines", "benchmarks"):
+            raise
+        fix = "type make venv, then .venv/bin/python run_live.py"
+        print(f"{sys.executable}: has no {error.name}, so Antiphon is not installed for it; {fix}", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:

@@ -76,3 +76,11 @@ def test_a_full_disk_behind_a_commands_output_is_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("standard output: cannot be written (No space left on device); make room")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_python_without_what_antiphon_needs_is_one_line() -> None:
+    command = [sys.executable, "-S", str(CHECKOUT / "run_live.py"), "config"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "so Antiphon is not installed for it; type make venv, then .venv/bin/python run_live.py" in done.stderr
+    assert done.stderr.count("\n") == 1
