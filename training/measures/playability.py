@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from streaming.conventions import SAMPLE_RATE, TOKEN_FRAME_SAMPLES
-from training.measures.fitted_shift import FittedScore, fitted_correlation, fitted_f1
+from training.measures.fitted_shift import FittedScore, circular_shifts, fitted_correlation, fitted_f1
 from training.measures.onsets import correlation, detect_onsets, level_db, match_onsets
 from training.measures.pitch import pitch_track
 
@@ -164,13 +164,27 @@ def rank_correlation(a: Series, b: Series) -> float:
     return correlation(rankdata(a), rankdata(b))
 
 
-def pitch_with_height(track: HandTrack, music: NDArray[np.float32]) -> float:
-    """Rank correlation of the pitch with the hand's height, over the frames of 20 ms that are voiced; NaN for none."""
+def pitch_with_height(tracks: list[HandTrack], music: NDArray[np.float32]) -> tuple[float, float]:
+    """Rank correlation of the pitch with a hand's height, of the hand for which it is largest, and its control.
+
+    Compared are the frames of 20 ms that are voiced and in which the hand is seen. The control is the mean of the same,
+    the choice of the hand included, with the pitch circularly shifted.
+
+    Returns:
+        The correlation and the control; NaN where nothing can be compared.
+    """
     pitch = pitch_track(music)
-    times = _frame_middles(pitch.size, TOKEN_FRAME_SAMPLES / SAMPLE_RATE)
-    height = -track.at(times)[:, 1]
-    known = ~np.isnan(pitch) & ~np.isnan(height)
-    return rank_correlation(height[known], pitch[known])
+    frame_s = TOKEN_FRAME_SAMPLES / SAMPLE_RATE
+    heights = [-track.at(_frame_middles(pitch.size, frame_s))[:, 1] for track in tracks]
+
+    def best(pitch: Series) -> float:
+        known = [~np.isnan(pitch) & ~np.isnan(height) for height in heights]
+        found = [rank_correlation(height[k], pitch[k]) for height, k in zip(heights, known, strict=True)]
+        return max((value for value in found if not np.isnan(value)), default=float("nan"))
+
+    rolls = np.round(circular_shifts(pitch.size * frame_s) / frame_s).astype(int)
+    draws = [value for value in (best(np.roll(pitch, roll)) for roll in rolls) if not np.isnan(value)]
+    return best(pitch), float(np.mean(draws)) if draws else float("nan")
 
 
 @dataclass(frozen=True)
@@ -215,7 +229,7 @@ def score_playability(tracks: list[HandTrack], music: NDArray[np.float32]) -> di
     strikes = score_strikes(_merged([find_strikes(track) for track in tracks]), detect_onsets(music), seconds)
     loudness = loudness_with_speed(tracks, music)
     stillness = silence_in_stillness(tracks, music)
-    heights = {f"pitch_with_height_{i}": pitch_with_height(track, music) for i, track in enumerate(tracks)}
+    pitch, pitch_control = pitch_with_height(tracks, music)
     figures = {
         "strike_f1_50ms": strikes.f1,
         "strike_f1_50ms_fitted": strikes.fitted.value,
@@ -224,7 +238,8 @@ def score_playability(tracks: list[HandTrack], music: NDArray[np.float32]) -> di
         "strike_lag_spread_ms": strikes.spread_ms,
         "loudness_with_speed": loudness.value,
         "loudness_with_speed_control": loudness.control,
-        **heights,
+        "pitch_with_height": pitch,
+        "pitch_with_height_control": pitch_control,
         "still_s": stillness.seconds,
         "silent_share_of_stillness": stillness.silent_share,
         "loudest_in_stillness_db": stillness.level_db,
