@@ -32,6 +32,8 @@ STRIKE_SHARE = 0.3
 STOP_SHARE, STOP_S = 0.2, 0.12
 """A strike's downward speed falls from its peak to `STOP_SHARE` of it within `STOP_S` seconds."""
 STRIKE_DISTANCE_S = 0.06
+LEAST_STRIKES = 8
+"""With fewer strikes there is no figure: a few pairs lie within the tolerance by chance."""
 LAG_REACH_S = 0.15
 STILL_SPEED = 0.03
 """A hand slower than this is still, in frame sides per second over `STILL_WINDOW_S`."""
@@ -117,7 +119,7 @@ class StrikeScore:
 
     Attributes:
         strikes, onsets: how many there were.
-        f1: at ±50 ms and shift 0.
+        f1: at ±50 ms and shift 0; NaN, as all figures, for fewer strikes than `LEAST_STRIKES`.
         fitted: F1 at the shift chosen on the other half, with its control.
         lag_ms: median of onset minus strike, of pairs within 150 ms; NaN for none.
         spread_ms: half of the 16th to 84th percentile of these lags, which is a normal distribution's standard
@@ -134,6 +136,10 @@ class StrikeScore:
 
 def score_strikes(strikes: Series, onsets: Series, seconds: float) -> StrikeScore:
     """Compare when hands strike with when the music begins notes; times in seconds, sorted."""
+    if strikes.size < LEAST_STRIKES:
+        none = float("nan")
+        empty = FittedScore(none, (0.0, 0.0), (0, 0), none, np.zeros(0))
+        return StrikeScore(strikes.size, onsets.size, none, empty, none, none)
     lags = np.array(match_onsets(strikes, onsets, LAG_REACH_S).lags_s) * 1e3
     low, median, high = np.percentile(lags, [16, 50, 84]) if lags.size else [np.nan] * 3
     return StrikeScore(

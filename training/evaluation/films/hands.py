@@ -152,6 +152,6 @@ def evaluate_hands(setting: ResponseSettings, folder: Path, workers: int = 2) ->
         values = [float(film[name]) for film in by_film.values() if film[name] is not None]
         figures[name] = round(float(np.mean(values)), 4) if values else None
         if not name.endswith("_control"):
-            figures[f"{name}_interval"] = interval(values)
+            figures[f"{name}_interval"] = interval(values) if len(values) > 1 else None
     figures |= {"by_film": by_film, "refused": refused, "split": "people in films, judged by MediaPipe's networks"}
     return figures | describe_settings(setting)

@@ -79,10 +79,11 @@ def test_strikes_and_late_onsets_have_the_lag_and_spread_that_were_put_in() -> N
     assert chance.spread_ms > 40
 
 
-def test_no_strikes_have_no_score() -> None:
-    found = score_strikes(np.zeros(0), STRIKES, SECONDS)
-    assert (found.strikes, found.f1) == (0, 0.0)
-    assert np.isnan([found.fitted.value, found.lag_ms, found.spread_ms]).all()
+@pytest.mark.parametrize("count", [0, 7])
+def test_few_strikes_have_no_score(count: int) -> None:
+    found = score_strikes(STRIKES[:count], STRIKES, SECONDS)
+    assert (found.strikes, found.onsets) == (count, STRIKES.size)
+    assert np.isnan([found.f1, found.fitted.value, found.fitted.control, found.lag_ms, found.spread_ms]).all()
 
 
 def test_speed_is_in_frame_sides_per_second_and_unknown_where_the_hand_is_lost() -> None:
