@@ -67,7 +67,7 @@ def _four_panels(frames: Image, flow: NDArray[np.float32], moment: Moment) -> Im
 
 
 @dataclass(frozen=True)
-class _Animation:
+class _ClipAnimation:
     """The pictures that the music made of a clip's first frame.
 
     Attributes:
@@ -82,7 +82,7 @@ class _Animation:
     moments: list[Image]
 
 
-def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: str, film: FilmFile) -> _Animation:
+def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: str, film: FilmFile) -> _ClipAnimation:
     """Animate the footage's first frame with the music, and write the film of four panels."""
     first = next(camera_frames(footage))[0]
     ticks = len(clip.flow)
@@ -100,10 +100,10 @@ def _animate(footage: Footage, clip: Clip, music: NDArray[np.float32], bundle: s
         )
         psnrs.append((psnr(picture, reference), psnr(still, reference)))
     mean, mean_still = np.mean(psnrs, 0)
-    return _Animation(np.stack(fields), float(mean), float(mean_still), sheet)
+    return _ClipAnimation(np.stack(fields), float(mean), float(mean_still), sheet)
 
 
-def _figures(result: _Animation, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:
+def _figures(result: _ClipAnimation, clip: Clip, music: NDArray[np.float32]) -> dict[str, float]:
     """How the pictures move beside how the video did, each figure with its controls."""
     flow = result.flow
     true, loud = clip.flow.astype(np.float32)[: len(flow)], level_db(music)[: len(flow)]
