@@ -35,6 +35,7 @@ from export import int8
 from export.onnx import to_half, to_onnx
 from export.parity import compare_runners, example_input
 from export.tensorrt import compile_plan, to_plan
+from streaming.errors import UserError
 from streaming.timing import clock
 
 SECONDS = 4.0
@@ -242,6 +243,21 @@ def entry(found: dict[str, Any]) -> dict[str, Any]:
     return {"bench": "engines", "at": found["at"], "commit": commit_hash(), "host": found["machine"], "p50_ms": steps}
 
 
+def _check_folder(out: Path) -> None:
+    """Make the folder of the table before anything is measured, which takes minutes.
+
+    Raises:
+        UserError: when it cannot be made or written into.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        fix = "give --out a folder that you may write to"
+        raise UserError(f"cannot be written into ({error.strerror})", f"--out {out}", fix) from error
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure and write the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="run_live.py bench engines", description=__doc__)
@@ -260,12 +276,13 @@ def main(arguments: list[str] | None = None) -> int:
             network, runtime, precision, how, file = options.weigh
             sys.stdout.write(f"{memory_growth_mb(network, folder, Variant(runtime, precision, how), Path(file))}\n")
             return 0
+        _check_folder(options.out)
         found = measure(folder, options.seconds, compiled=options.compiled)
         for path in leave(found, options.out):
             sys.stdout.write(f"written: {path}\n")
         if options.history:
             append_history(HISTORY, entry(found))
-    except (EngineError, OSError) as error:
+    except (EngineError, UserError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

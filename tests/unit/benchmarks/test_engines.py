@@ -105,3 +105,12 @@ def test_the_table_is_left_as_json_markdown_and_a_plot(tmp_path: Path, found: di
 def test_a_bundle_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([str(tmp_path / "nothing")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_into_is_said_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "measure", lambda *arguments, **options: pytest.fail("it was measured first"))
+    (tmp_path / "file").write_text("")
+    assert main(["--out", str(tmp_path / "file" / "folder")]) == 2
+    assert "cannot be written into (Not a directory); give --out a folder" in capsys.readouterr().err
