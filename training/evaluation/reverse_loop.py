@@ -115,17 +115,17 @@ def structural_similarity(picture: NDArray[np.uint8], reference: NDArray[np.uint
 
 
 @dataclass(frozen=True)
-class _Animation:
+class _AnimatedStill:
     """The fields [T, 2, G, G] for a sound and, where drawn, the pictures [T, h, w, 3] at the size of the true ones."""
 
     flow: Field
     pictures: NDArray[np.uint8]
 
 
-def _animate(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _Animation:
+def _animate(sound: NDArray[np.float32], still: NDArray[np.uint8], show: Show, *, pictures: bool) -> _AnimatedStill:
     moments = list(animate(sound, still, show, pictures=pictures))
     shrunk_pictures = [_shrink(m.picture, still.shape) for m in moments if m.picture is not None]
-    return _Animation(
+    return _AnimatedStill(
         np.stack([m.flow for m in moments]),
         np.stack(shrunk_pictures) if shrunk_pictures else np.zeros((0, 1, 1, 3), np.uint8),
     )

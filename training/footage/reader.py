@@ -98,20 +98,7 @@ def examine(path: Path, sound_path: Path | None = None) -> Footage:
     times = np.unique(pictures.times)
     if times.size < 2:
         raise FootageError("it has a single picture" if times.size else "no picture in it can be read")
-    steps = np.diff(times)
-    typical = float(np.median(steps))
-    footage.rate_hz = round((times.size - 1) / float(times[-1] - times[0]), 3)
-    footage.variable = float((np.abs(steps - typical) > VARIABLE * typical).mean()) > 0.02
-    start, sound_start = float(times[0]), float(sounds.times.min())
-    if footage.sound_path == path:
-        footage.start_s = footage.sound_start_s = max(start, sound_start)
-        if abs(start - sound_start) > 0.1:
-            late = "sound" if sound_start > start else "picture"
-            footage.notes.append(f"the {late} starts {abs(start - sound_start):.2f} s after the rest; kept together")
-    else:
-        footage.start_s, footage.sound_start_s = start, sound_start
-    end = min(float(times[-1]) + typical - footage.start_s, sounds.end - footage.sound_start_s)
-    footage.ticks = max(0, int((end + 1e-6) * TICKS_PER_SECOND))
+    _align(footage, times, sounds)
     if footage.seconds < SHORTEST_S:
         raise FootageError(f"picture and sound together last {footage.seconds:.2f} s; {SHORTEST_S:.0f} s are needed")
     if footage.variable:
@@ -123,6 +110,30 @@ def examine(path: Path, sound_path: Path | None = None) -> Footage:
             lasts = track.end - float(track.times.min())
             footage.notes.append(f"it is cut short: {lasts:.1f} of {track.declared_s:.1f} s of its {name} are there")
     return footage
+
+
+def _align(footage: Footage, times: NDArray[np.float64], sounds: _Packets) -> None:
+    """Fill in the frame rate, where picture and sound start, and the ticks that both cover.
+
+    Args:
+        footage: what is filled in.
+        times: the pictures' distinct presentation times in seconds, at least two.
+        sounds: the packets of the sound.
+    """
+    steps = np.diff(times)
+    typical = float(np.median(steps))
+    footage.rate_hz = round((times.size - 1) / float(times[-1] - times[0]), 3)
+    footage.variable = float((np.abs(steps - typical) > VARIABLE * typical).mean()) > 0.02
+    start, sound_start = float(times[0]), float(sounds.times.min())
+    if footage.sound_path == footage.path:
+        footage.start_s = footage.sound_start_s = max(start, sound_start)
+        if abs(start - sound_start) > 0.1:
+            late = "sound" if sound_start > start else "picture"
+            footage.notes.append(f"the {late} starts {abs(start - sound_start):.2f} s after the rest; kept together")
+    else:
+        footage.start_s, footage.sound_start_s = start, sound_start
+    end = min(float(times[-1]) + typical - footage.start_s, sounds.end - footage.sound_start_s)
+    footage.ticks = max(0, int((end + 1e-6) * TICKS_PER_SECOND))
 
 
 @dataclass(frozen=True)
