@@ -154,7 +154,13 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 
 def _clips_or_folder(text: str) -> int | Path:
-    return _at_least(2)(text) if text.lstrip("-").isdigit() else Path(text)
+    return _at_least(2)(text) if text.lstrip("-").isdigit() else _folder(text)
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no such folder; name one with films in it")
+    return Path(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -176,7 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     forward.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
     playability = what.add_parser("playability", help="how the music answers the hands of people in films")
-    playability.add_argument("--clips", type=Path, required=True, metavar="DIR", help="films' folder; needs no sound")
+    playability.add_argument(
+        "--clips", type=_folder, required=True, metavar="DIR", help="films' folder; needs no sound"
+    )
     playability.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
     codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")

@@ -47,7 +47,15 @@ def test_clips_are_a_number_or_a_folder_of_films(asked: list[argparse.Namespace]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["latent", "--clips", "1"], ["reverse", "--clips", "3"], ["codec", "--clips", "many"], ["forwards"]]
+    "arguments",
+    [
+        ["forward", "--clips", "no folder"],
+        ["playability", "--clips", "no folder"],
+        ["latent", "--clips", "1"],
+        ["reverse", "--clips", "3"],
+        ["codec", "--clips", "many"],
+        ["forwards"],
+    ],
 )
 def test_what_cannot_be_compared_is_refused(
     arguments: list[str], asked: list[argparse.Namespace], capsys: pytest.CaptureFixture[str]
@@ -56,7 +64,8 @@ def test_what_cannot_be_compared_is_refused(
         main(arguments)
     assert stop.value.code == 2
     assert asked == []
-    assert "at least" in (said := capsys.readouterr().err) or "invalid choice" in said
+    line = capsys.readouterr().err
+    assert any(words in line for words in ("at least", "invalid choice", "no such folder"))
 
 
 def test_an_endurance_of_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
