@@ -62,9 +62,9 @@ eyes: venv ## the published networks that see people, fetched and converted once
 test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to choose)
 	@rm -f .coverage .coverage.*
 	@echo "Tests that measure no time, two at a time:"
-	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not timed and $(QUICK)" --cov $(ARGS)
+	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not timed and $(QUICK)" --cov --cov-report= $(ARGS)
 	@echo "Tests with real processes and clocks, one at a time:"
-	@$(PYTEST) -m "timed and $(QUICK)" --cov --cov-append $(ARGS)
+	@$(PYTEST) -m "timed and $(QUICK)" --cov --cov-append --cov-report= $(ARGS)
 	@$(PY) -m tests.coverage_by_room
 
 test-media: engines ## the tests that decode whole films and recordings (ANTIPHON_CLIPS=FOLDER names real ones)
