@@ -52,8 +52,8 @@ def test_damaged_engines_are_built_again_beside_the_show_and_take_over(stage: Sh
     assert show.returncode == 0, errors
     report = stage.report()
     notes = "\n".join(report["notes"])
-    assert "decoder: its file is missing or damaged" in notes
-    assert "translator: it was built by another version of the code" in notes
+    assert "decoder (its file is missing or damaged)" in notes
+    assert "translator (it was built by another version of the code)" in notes
     for network, name in (("decoder", "sound"), ("translator", "tokens")):
         assert notes.count(f"{network}: onnxruntime on cpu is ready: it takes over") == 1
         assert report["stages"][name]["restarts"] == 0
