@@ -70,8 +70,8 @@ test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to ch
 test-media: engines ## the tests that decode whole films and recordings (ANTIPHON_CLIPS=FOLDER names real ones)
 	@$(PYTEST) -m media $(ARGS)
 
-test-soak: engines ## the tests that take long on purpose (ANTIPHON_SOAK_S=SECONDS)
-	@$(PYTEST) -m soak $(ARGS)
+test-soak: engines ## the tests that take long on purpose (ANTIPHON_SOAK_S=SECONDS, default 600 each)
+	@ANTIPHON_SOAK_S=$${ANTIPHON_SOAK_S:-600} $(PYTEST) -s -m soak $(ARGS)
 
 check: venv ## ruff, mypy, import-linter
 	$(PY) -m ruff check .

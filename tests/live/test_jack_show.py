@@ -30,10 +30,11 @@ from streaming.transport.bus import Subscriber
 from streaming.transport.sockets import Poller
 from tests.live.jack_server import MARKS, PERIOD, RECORDER, client, connect, jack, line, place_of, tell
 
-pytestmark = MARKS
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECONDS = int(os.environ.get("ANTIPHON_SOAK_S", "8"))
+LONGEST_TEST_S = 60
+"""What takes longer is a soak, which `make test-soak` runs."""
+pytestmark = [*MARKS, pytest.mark.soak] if SECONDS > LONGEST_TEST_S else MARKS
 TICKS = SECONDS * TICKS_PER_SECOND
 CONNECTED_WITHIN = 50
 """Ticks until the recorder must be wired to the port of a show that has just appeared."""
