@@ -21,5 +21,9 @@ WARP_CELLS = 64
 EMBEDDING_DIM = 128
 MOTION_FEATURES = 26
 """Length of the motion features of a frame; `streaming.vision.motion.feature_names.NAMES` names each."""
+BODY_POINTS, HAND_POINTS = 33, 21
+"""Points of a body and of a hand, in MediaPipe's order."""
+HAND_FEATURES = 8
+"""Length of a hand's motion features; `streaming.vision.motion.hand_motion.HAND_NAMES` names each."""
 STILL_SIDE = 128
 """Side of the square, in pixels, in which the animator and the painter see a prior image."""

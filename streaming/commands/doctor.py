@@ -31,6 +31,7 @@ from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.system.host_info import describe_host
 from streaming.telemetry.metrics import Metrics
+from streaming.vision.eyes.eyes import BODY_NETWORKS, HAND_NETWORKS
 
 PROBE_S = 5.0
 """How long a camera may take to open."""
@@ -44,8 +45,6 @@ TRY_ENGINES = """
 import json, sys
 from engines.bundles import find_bundle, learned_networks
 from engines.contract import EngineError
-from engines.eyes.catalogue import FIX as EYES_FIX
-from engines.eyes.catalogue import MEDIAPIPE, cache_folder, missing_networks
 from engines.networks import required_networks
 from engines.registry import open_engine
 bundle, backend = sys.argv[1:3]
@@ -124,7 +123,7 @@ def doctor(show: Show, write: Callable[[str], object]) -> int:
         lambda: sound(show, load_sounddevice, lambda: list_devices(load_sounddevice(), "output")),
         lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
         lambda: runtimes(show, installed_versions(RUNTIMES), try_engines),
-        lambda: eyes(cache_folder()),
+        lambda: eyes(show, cache_folder()),
         lambda: folders(show),
     )
     diagnosis = Diagnosis()
@@ -279,16 +278,34 @@ def runtimes(
     return findings
 
 
-def eyes(folder: Path) -> list[Finding]:
-    """Whether the published networks that see people are in the cache, what they are and under which licence."""
+def eyes(show: Show, folder: Path) -> list[Finding]:
+    """The published networks that see people: which would look, files, source, hashes, licence, and what is missing.
+
+    Args:
+        show: its option `eyes` says which are wanted.
+        folder: where they lie.
+    """
     missing = missing_networks(folder)
-    what = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}, licence {MEDIAPIPE.licence}"
-    if not missing:
-        return [Finding("eyes", f"{len(MEDIAPIPE.networks)} networks of {what}, in {folder}")]
-    reason = next(iter(missing.values()))
-    if len(missing) == len(MEDIAPIPE.networks):
-        reason = f"the networks of {what}, are not in {folder}"
-    return [Finding("eyes", "none", f"{reason}; a show goes on without them; to get them, {EYES_FIX}")]
+    wheel = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}"
+    what = f"{wheel}, licence {MEDIAPIPE.licence}, wheel sha256 {MEDIAPIPE.sha256}"
+    if missing:
+        reason = next(iter(missing.values()))
+        if len(missing) == len(MEDIAPIPE.networks):
+            reason = f"the networks of {wheel}, licence {MEDIAPIPE.licence}, are not in {folder}"
+        line = f"{reason}; to get them, {EYES_FIX}"
+        if not set(missing) & {*BODY_NETWORKS, *HAND_NETWORKS}:
+            return [Finding("eyes", f"networks of {what}, in {folder}", f"{line}; a show does not need it")]
+        if show.eyes == "mediapipe":
+            return [Finding("eyes", "none", fix=line)]
+        return [Finding("eyes", "the bundle's own network", f"{line}; a show goes on without them")]
+    use = "the bundle's own network, as --eyes says; here too: " if show.eyes == "bundle" else ""
+    return [
+        Finding("eyes", f"{use}{len(MEDIAPIPE.networks)} networks of {what}, in {folder}"),
+        *(
+            Finding(f"eyes {one.name}", f"{one.words}; {one.source}, sha256 {one.sha256[:16]}…")
+            for one in MEDIAPIPE.networks
+        ),
+    ]
 
 
 def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:

@@ -42,6 +42,12 @@ class Motion(Message, kw_only=True):
     frame was fitted into a square; speed: float32 [16, 16], mean absolute velocity of each cell in the same unit;
     embedding: float32 [128]; interval_ms: time between the two frames. features: float32 [26], what tells when
     something is struck, see `streaming.vision.motion.feature_names.NAMES`.
+
+    The person in view, as the published eyes find it; all zeros where nobody is found, or where they do not play. body:
+    float32 [33, 3], x, y, visibility 0..1; hands: float32 [2, 21, 3], the player's left and right: x, y, presence 0..1;
+    x right, y down, in sides of the square into which the frame is fitted, 0..1 from its upper left, beyond it outside
+    the frame. body_score: 0..1. scale: how many sides a metre spans at the player's distance, 0 for unknown.
+    hands_motion: float32 [2, 8], how each hand moves, see `streaming.vision.motion.hand_motion.HAND_NAMES`.
     """
 
     flow: np.ndarray
@@ -49,6 +55,13 @@ class Motion(Message, kw_only=True):
     embedding: np.ndarray
     interval_ms: float = 0.0
     features: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(conventions.MOTION_FEATURES, np.float32))
+    body: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((conventions.BODY_POINTS, 3), np.float32))
+    body_score: float = 0.0
+    hands: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((2, conventions.HAND_POINTS, 3), np.float32))
+    scale: float = 0.0
+    hands_motion: np.ndarray = msgspec.field(
+        default_factory=lambda: np.zeros((2, conventions.HAND_FEATURES), np.float32)
+    )
 
 
 class Tokens(Message, kw_only=True):
@@ -173,6 +186,9 @@ _MOTION = {
     "speed": Layout("float32", _GRID),
     "embedding": Layout("float32", (conventions.EMBEDDING_DIM,)),
     "features": Layout("float32", (conventions.MOTION_FEATURES,)),
+    "body": Layout("float32", (conventions.BODY_POINTS, 3)),
+    "hands": Layout("float32", (2, conventions.HAND_POINTS, 3)),
+    "hands_motion": Layout("float32", (2, conventions.HAND_FEATURES)),
 }
 _TOKENS = {
     "frames": (

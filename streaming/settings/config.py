@@ -41,6 +41,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     screen: str = "auto"
     bundle: str = "default"
     backend: str = "auto"
+    eyes: str = "auto"
     duration_s: float | None = None
     record: str = "recordings"
     report: str = ""

@@ -17,6 +17,7 @@ from streaming.settings.setting import GROUPS, Setting, nearest, read_number
 
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", *RUNTIMES)
+EYES = ("auto", "mediapipe", "bundle")
 MAX_SEED = 2**63 - 1
 LONGEST_DURATION = 1e8
 """Seconds or minutes of a show or a benchmark: in nanoseconds they fit into 64 bits."""
@@ -171,6 +172,14 @@ OPTIONS: dict[str, Option] = {
             metavar="SOURCE",
             words="what is watched",
             range=DEVICE_OPTIONS["camera"].usage(),
+        ),
+        Option(
+            name="eyes",
+            group=DEVICES,
+            metavar="WHICH",
+            words="what finds the player's body and hands: MediaPipe's networks, which make eyes fetches, or the "
+            "bundle's own alone; auto takes MediaPipe's where they are here",
+            choices=EYES,
         ),
         Option(
             name="microphone",

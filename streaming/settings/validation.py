@@ -34,7 +34,7 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     Raises:
         UserError: for the first thing that is wrong.
     """
-    for name in ("direction", "backend", "seed"):
+    for name in ("direction", "backend", "eyes", "seed"):
         OPTIONS[name].read(getattr(show, name))
     try:
         instead = check_backend(show.backend)

@@ -16,7 +16,9 @@ from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs, Stage
 from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_square, pool_flow, smooth
 from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_motion_features
-from streaming.vision.motion.features import MotionFeatureExtractor, MotionFrame
+from streaming.vision.motion.features import REPEATED_LEVELS, MotionFeatureExtractor, MotionFrame
+from streaming.vision.motion.hand_motion import HAND_INDEX, HandMotion
+from streaming.vision.person_reader import OWN, PUBLISHED, PersonReader, open_person_reader
 from streaming.vision.screen_detector import ScreenDetector
 from streaming.vision.vision_engines import open_vision_engines
 
@@ -38,6 +40,7 @@ class MotionReader:
         embedding_engine: network "embedding".
         gate: weight the flow with `change_weights`.
         extractor: makes the motion features, and holds the sensitivity and the scale; None for the usual one.
+        person: reads the person too, where the published eyes play.
     """
 
     def __init__(
@@ -47,9 +50,11 @@ class MotionReader:
         *,
         gate: bool = True,
         extractor: MotionFeatureExtractor | None = None,
+        person: PersonReader | None = None,
     ) -> None:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
         self.extractor = extractor or MotionFeatureExtractor()
+        self.person = person
         self._takes_colour = bool(flow_engine.spec.config.get("colour"))
         self.reset()
 
@@ -61,6 +66,8 @@ class MotionReader:
         self._last_shape: tuple[int, ...] = ()
         self._last_capture_ns = 0
         self.extractor.reset()
+        if self.person is not None:
+            self.person.reset()
         self._flow.reset()
         self._embedding.reset()
 
@@ -104,9 +111,10 @@ class MotionReader:
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
         embedding = self._embedding.step(image=view)["embedding"]
         interval_ms = interval_s * 1e3 if self._last_input is not None else 0.0
+        before = self._last_smooth
         self._last_input, self._last_thumbnail, self._last_smooth = flow_input, thumbnail, smoothed_view
         self._last_shape, self._last_capture_ns = image.shape, capture_ns
-        return Motion(
+        motion = Motion(
             flow=flow,
             speed=speed,
             embedding=np.asarray(embedding, np.float32),
@@ -114,6 +122,10 @@ class MotionReader:
             features=features,
             capture_ns=capture_ns,
         )
+        if self.person is not None:
+            repeats = before is not None and float(cv2.absdiff(before, smoothed_view).max()) <= REPEATED_LEVELS
+            self.person.read(motion, image, repeats)
+        return motion
 
     def _follows(self, image: NDArray[np.uint8], thumbnail: NDArray[np.uint8], interval_s: float) -> bool:
         if self._last_shape != image.shape or self._last_thumbnail is None or not 0.0 < interval_s <= MAX_INTERVAL_S:
@@ -143,7 +155,9 @@ class MotionStage:
         show = context.show
         if self._reader is None:
             engines = open_vision_engines(show, context.note)
-            self._reader = MotionReader(*engines)
+            person = open_person_reader(show, context.note)
+            self._reader = MotionReader(*engines, person=person)
+            context.info["eyes"] = OWN if person is None else PUBLISHED
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
             context.add_engines(*engines)
@@ -152,11 +166,13 @@ class MotionStage:
             self._reader.read(blank, capture_ns)
         self._reader.reset()
         self._controls = ControlValues("motion", show, lambda error: context.note(str(error)))
-        self._calibration = Calibration(self._reader.extractor, context.note)
+        self._calibration = Calibration(self._reader.extractor, context.note, self._hand_motion)
         self._note_not_taken = not takes_motion_features(show.bundle)
         held = context.memo.get("scales")
         if held:
             self._reader.extractor.hold_scale((float(held[0]), float(held[1])))
+            if self._hand_motion is not None:
+                self._hand_motion.hold_scale(float(held[2]) if len(held) > 2 else None)
         self._obey([name for name in ("sensitivity", "calibrate") if name != "calibrate" or not held])
 
     def wake_ns(self) -> int | None:
@@ -177,8 +193,11 @@ class MotionStage:
         self._last_ns = camera.capture_ns
         motion = self._reader.read(camera.image, camera.capture_ns, self._detector.foreground)
         self._calibration.observe(camera.capture_ns / 1e9, motion.features)
-        self._context.memo["scales"] = list(self._reader.extractor.held_scales or ())
+        scales = self._reader.extractor.held_scales or ()
+        hand_scale = self._hand_motion.held_scale if self._hand_motion is not None and scales else None
+        self._context.memo["scales"] = [*scales, *([] if hand_scale is None else [hand_scale])]
         self._note_visibility()
+        self._count_person(motion)
         motion.stamps = dict(camera.stamps)
         return (motion,)
 
@@ -187,6 +206,8 @@ class MotionStage:
         if self._reader is None:
             return
         self._reader.extractor.sensitivity = self._controls["sensitivity"]
+        if self._hand_motion is not None:
+            self._hand_motion.sensitivity = self._controls["sensitivity"]
         auto = self._controls.word("calibrate") == "auto"
         if "calibrate" in names:
             if auto:
@@ -197,6 +218,25 @@ class MotionStage:
         if names and self._note_not_taken and not usual:
             self._note_not_taken = False
             self._context.note(NOT_TAKEN)
+
+    @property
+    def _hand_motion(self) -> HandMotion | None:
+        person = None if self._reader is None else self._reader.person
+        return None if person is None else person.hand_motion
+
+    def _count_person(self, motion: Motion) -> None:
+        """Count the frames in which the published eyes look, and in how many of them they find a body and hands."""
+        person = None if self._reader is None else self._reader.person
+        if person is None:
+            return
+        if not person.plays:
+            self._context.info["eyes"] = OWN
+            return
+        self._context.metrics.count("eyes.frames")
+        if motion.body_score > 0.0:
+            self._context.metrics.count("eyes.bodies")
+        if motion.hands_motion[:, HAND_INDEX["known"]].any():
+            self._context.metrics.count("eyes.hands")
 
     def close(self) -> None:
         """Let the engines go."""

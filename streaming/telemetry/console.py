@@ -46,7 +46,8 @@ def render(now: ShowSnapshot) -> Text:
     """The live table, as one text: drawing it costs 0.7 ms, a `rich.table.Table` 6 ms."""
     text = Text(no_wrap=True, overflow="ellipsis")
     networks = f"  networks: {now.networks}" if now.networks else ""
-    text.append(f"Antiphon  {_clock(now)}{networks}\n", style="bold")
+    eyes = f"  eyes: {now.eyes}" if now.eyes else ""
+    text.append(f"Antiphon  {_clock(now)}{networks}{eyes}\n", style="bold")
     for direction in now.directions:
         text.append(f"{devices_of(direction)}\n", style="bold")
     text.append(f"{'stage':<12}{'state':<11}{'fps':>6}{'step p50':>10}{'p99 ms':>8}", style="bold")
@@ -257,6 +258,8 @@ def closing_lines(record: ShowRecord) -> list[str]:
     lines.extend(devices_of(direction) for direction in now.directions)
     if now.networks:
         lines.append(f"networks: {now.networks}")
+    if now.eyes:
+        lines.append(f"eyes: {now.eyes}")
     if silence := silence_of(now.meters):
         lines.append(silence)
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}

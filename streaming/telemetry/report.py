@@ -144,6 +144,11 @@ class ShowRecord:
             backends.update(stage.info.get("backends", {}))
         return dict(sorted(backends.items()))
 
+    def eyes(self) -> str | None:
+        """What finds the player's body and hands, in words; None where no stage here looks."""
+        found = (stage.info.get("eyes") for stage in self.stages.values())
+        return next((str(eyes) for eyes in found if eyes), None)
+
     def device(self, stage: StageRecord) -> str:
         """The stage's name of the device or file that it opened; before that, the user's option."""
         return str(stage.info.get("device") or getattr(self.show, stage.process.device))
@@ -175,6 +180,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "host": host,
         "backend": _backend(record),
         "backends": record.backends(),
+        "eyes": record.eyes(),
         "bundle": record.show.bundle,
         "direction": record.show.direction,
         "camera": record.device(camera) if camera else record.show.camera,

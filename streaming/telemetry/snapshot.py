@@ -64,6 +64,7 @@ class ShowSnapshot:
         meters: the levels that are measured here.
         networks: the runtimes of the networks, as "onnxruntime, torch (painter)"; "" before any is open.
         rows: the stages.
+        eyes: what finds the player's body and hands; "" where no stage here looks.
     """
 
     elapsed_s: float | None
@@ -71,6 +72,7 @@ class ShowSnapshot:
     meters: tuple[Meter, ...]
     networks: str
     rows: tuple[StageRow, ...]
+    eyes: str = ""
 
 
 @dataclass
@@ -103,6 +105,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
             if stage.process.has_level
         ),
         networks=networks_in_short(record.backends()),
+        eyes=record.eyes() or "",
         rows=tuple(
             StageRow(
                 name=stage.name,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
+from streaming.conventions import BODY_POINTS
 from streaming.vision.eyes.detectors import BodyDetector, body_region
-from streaming.vision.eyes.person import BODY_POINTS
 from streaming.vision.eyes.regions import Region, cut, place, whole
 
 SIDE = 256

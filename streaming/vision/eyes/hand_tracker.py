@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
+from streaming.conventions import HAND_POINTS
 from streaming.vision.eyes.detectors import PalmDetector
 from streaming.vision.eyes.person import (
-    HAND_POINTS,
     INDEX_KNUCKLE,
     INDEXES,
     LEFT,

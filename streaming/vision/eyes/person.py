@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-BODY_POINTS, HAND_POINTS = 33, 21
+from streaming.conventions import BODY_POINTS, HAND_POINTS
+
 LEFT, RIGHT = 0, 1
 """Rows of `Person.hands`: the player's own left and right."""
 NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS = 0, (11, 12), (13, 14), (15, 16), (23, 24)

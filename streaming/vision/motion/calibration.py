@@ -11,6 +11,7 @@ from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from streaming.vision.motion.feature_names import INDEX
 from streaming.vision.motion.features import MotionFeatureExtractor
+from streaming.vision.motion.hand_motion import HandMotion
 
 MIN_MOVING_S = 0.5
 """Seconds of motion that a calibration needs."""
@@ -32,10 +33,13 @@ class Calibration:
     Args:
         extractor: whose scale it is.
         note: says one line to the user.
+        hands: the motion of the hands, whose scale is measured and held with it.
     """
 
-    def __init__(self, extractor: MotionFeatureExtractor, note: Callable[[str], None]) -> None:
-        self._extractor, self._note = extractor, note
+    def __init__(
+        self, extractor: MotionFeatureExtractor, note: Callable[[str], None], hands: HandMotion | None = None
+    ) -> None:
+        self._extractor, self._note, self._hands = extractor, note, hands
         self._seconds = 0.0
         self._begun_s: float | None = None
         self._last_s = 0.0
@@ -49,6 +53,8 @@ class Calibration:
     def begin(self, seconds: float) -> None:
         """Measure the scale anew from the next frame on, for some seconds, and hold it then."""
         self._extractor.forget_scale()
+        if self._hands is not None:
+            self._hands.forget_scale()
         self._seconds, self._begun_s, self._moving_s = seconds, None, 0.0
         self._note(f"calibrating: move as you will play, for {seconds:g} s")
 
@@ -56,6 +62,8 @@ class Calibration:
         """Let the scale adapt all the time."""
         self._seconds = 0.0
         self._extractor.release_scale()
+        if self._hands is not None:
+            self._hands.release_scale()
 
     def observe(self, time_s: float, features: NDArray[np.float32]) -> None:
         """Take in a frame: its capture time in seconds and its features."""
@@ -73,4 +81,6 @@ class Calibration:
             self._note("not calibrated: hardly anything moved, so the scale goes on adapting; calibrate again")
             return
         self._extractor.hold_scale()
+        if self._hands is not None:
+            self._hands.hold_scale()
         self._note(f"calibrated: your fastest motion is {self._extractor.scale:.2g} picture sides a second")

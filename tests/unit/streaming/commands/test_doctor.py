@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from engines.eyes.catalogue import MEDIAPIPE
 from streaming.commands import doctor
 from streaming.commands.doctor import Diagnosis, Finding
 from streaming.errors import UserError
@@ -73,20 +74,33 @@ def test_a_network_that_cannot_be_opened_must_be_mended() -> None:
     assert Diagnosis(doctor.runtimes(Show(), {}, lambda *_: [])).exit_code() == 1
 
 
-def test_eyes_that_are_missing_are_said_but_need_not_be_mended(tmp_path: Path) -> None:
-    found = doctor.eyes(tmp_path)
+def test_eyes_that_are_missing_need_only_be_mended_where_they_are_asked_for(tmp_path: Path) -> None:
+    found = doctor.eyes(Show(), tmp_path)
     assert Diagnosis(found).exit_code() == 0
+    assert found[0].text == "the bundle's own network"
     assert "python -m export.eyes" in text_of(found)
     assert "Apache-2.0" in text_of(found)
+    wanted = doctor.eyes(Show(eyes="mediapipe"), tmp_path)
+    assert Diagnosis(wanted).exit_code() == 1
+    assert "to fix: the networks of mediapipe 0.10.21" in text_of(wanted)
 
 
-def test_eyes_that_are_here_are_said_with_source_and_licence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_eyes_that_are_here_are_said_with_source_hashes_and_licence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(doctor, "missing_networks", lambda folder: {})
-    (found,) = doctor.eyes(tmp_path)
-    assert found.text == f"6 networks of mediapipe 0.10.21, licence Apache-2.0, in {tmp_path}"
-    assert found.warning == ""
+    first, *files = doctor.eyes(Show(), tmp_path)
+    wheel = MEDIAPIPE.sha256
+    assert first.text == f"6 networks of mediapipe 0.10.21, licence Apache-2.0, wheel sha256 {wheel}, in {tmp_path}"
+    assert first.warning == ""
+    assert [file.topic for file in files] == [f"eyes {network.name}" for network in MEDIAPIPE.networks]
+    assert "pose_landmark_full.tflite, sha256 e9a5c5cb17f736fa" in files[1].text
+    assert "as --eyes says" in doctor.eyes(Show(eyes="bundle"), tmp_path)[0].text
     monkeypatch.setattr(doctor, "missing_networks", lambda folder: {"palm_detector": "the network is damaged"})
-    assert "the network is damaged" in doctor.eyes(tmp_path)[0].warning
+    assert "the network is damaged" in doctor.eyes(Show(), tmp_path)[0].warning
+    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {"palm_detector_full": "it is not here"})
+    (found,) = doctor.eyes(Show(eyes="mediapipe"), tmp_path)
+    assert (found.fix, "a show does not need it" in found.warning) == ("", True)
 
 
 def test_engines_are_tried_in_another_process(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_every_option_arrives(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"x")
     words = (
-        "play --direction video-to-music --speaker none --microphone self --screen none --backend torch "
+        "play --direction video-to-music --speaker none --microphone self --screen none --backend torch --eyes bundle "
         "--anticipation 80 --duration 60 --seed 7 --temperature 0.5 --quiet --awake"
     )
     report = str(tmp_path / "r.json")
@@ -55,6 +55,7 @@ def test_every_option_arrives(tmp_path: Path) -> None:
     show = command.show
     assert (show.camera, show.duration_s, show.seed, show.number("temperature")) == (str(clip), 60.0, 7, 0.5)
     assert (show.number("anticipation"), show.quiet, command.awake) == (80.0, True, True)
+    assert (show.eyes, Show().eyes) == ("bundle", "auto")
     assert show.links.run_dir == str(tmp_path)
     assert (tmp_path / "films").is_dir()
 
@@ -93,6 +94,8 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--anticipation", "300"], "must be auto or 0 to 120 ms"),
         (["--anticipation", "soon"], "is not a number; give auto or 0 to 120 ms"),
         (["--temperature", "9"], "must be 0 to 2"),
+        (["--eyes", "none"], "is not known; use one of auto, mediapipe, bundle"),
+        (["--eyes", "media"], "did you mean mediapipe?"),
         (["--seed", "-1"], "must be 0"),
         (["--seed", "1.5"], "is not a whole number"),
         (["--seed", "7" * 400], "must be 0 to 2^63 - 1"),
@@ -187,6 +190,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) 
         ("config = 'more.toml'\n", "there is no such setting"),
         ("duration = \n", "show.toml: is not TOML"),
         ('duration = "long"\n', 'show.toml: duration = "long": is not a number'),
+        ('eyes = "none"\n', 'show.toml: eyes = "none": is not known; use one of auto, mediapipe, bundle'),
         ("direction = 3\n", "show.toml: direction = 3: must be text, written in quotes"),
         ("prior = 5\n", "show.toml: prior = 5: must be the path of an image, written in quotes"),
         ("voice = true\n", "show.toml: voice = true: must be a voice's name"),

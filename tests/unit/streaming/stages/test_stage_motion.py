@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.contract import EngineSpec
+from engines.contract import EngineError, EngineSpec
 from engines.flow.opencv import DisFlow
 from streaming.conventions import EMBEDDING_DIM, MOTION_FEATURES
 from streaming.errors import BundleError
@@ -18,9 +18,13 @@ from streaming.stage import Context, Inputs
 from streaming.stages import motion
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
+from streaming.vision.eyes.person import Person
 from streaming.vision.frame_features import VIEW_SIDE
 from streaming.vision.motion.calibration import NOT_TAKEN
 from streaming.vision.motion.feature_names import INDEX
+from streaming.vision.motion.hand_motion import HAND_INDEX
+from streaming.vision.person_reader import OWN, PUBLISHED, PersonReader
+from tests.people import person_with
 
 MS = 1_000_000
 
@@ -259,6 +263,98 @@ def test_calibrating_is_confirmed_and_a_restarted_stage_holds_the_scale() -> Non
     assert reader.extractor.held_scales == tuple(scales)
     perform(again, 10, first=50, calibrate="auto")
     assert reader.extractor.held_scales is None
+
+
+class SeesAHand:
+    """Sees a hand that falls, and fails after some looks."""
+
+    def __init__(self, looks: int = 10**6) -> None:
+        self.looks, self.left = 0, looks
+        self.repeated = 0
+
+    def look(self, frame: np.ndarray, now_ns: int) -> Person:
+        self.looks += 1
+        if self.looks > self.left:
+            raise EngineError("the runtime has ended")
+        return person_with(left=(0.3, 0.1 + 0.01 * (self.looks % 50)))
+
+    def reset(self) -> None:
+        self.looks = 0
+
+
+def stage_with(eyes: SeesAHand, context: Context) -> MotionStage:
+    stage = MotionStage(MotionReader(DisFlow(), FakeEmbedding(), person=PersonReader(eyes, context.note)))
+    stage.setup(context)
+    return stage
+
+
+def test_the_person_is_published_and_counted() -> None:
+    context = Context(Show(), Metrics())
+    messages = perform(stage_with(SeesAHand(), context), 10)
+    assert all(message.hands[0, 0, 2] == 1.0 for message in messages)
+    assert all(message.hands_motion[0, HAND_INDEX["speed"]] > 0.0 for message in messages[1:])
+    health = context.metrics.take("motion")
+    assert health.counters["eyes.frames"] == health.counters["eyes.hands"] == 10
+    assert "eyes.bodies" not in health.counters
+
+
+def test_eyes_that_fail_in_a_show_are_no_longer_named() -> None:
+    notes: list[str] = []
+    context = Context(Show(), Metrics(), note=notes.append)
+    stage = stage_with(SeesAHand(5), context)
+    context.info["eyes"] = PUBLISHED
+    messages = perform(stage, 8)
+    assert [bool(message.hands.any()) for message in messages] == [True] * 5 + [False] * 3
+    assert len([note for note in notes if "the published eyes failed" in note]) == 1
+    assert context.info["eyes"] == OWN
+
+
+def test_without_eyes_there_is_no_person_and_nothing_is_counted() -> None:
+    context = Context(Show(), Metrics())
+    stage = MotionStage(MotionReader(DisFlow(), FakeEmbedding()))
+    stage.setup(context)
+    for message in perform(stage, 3):
+        assert not message.hands.any()
+        assert not message.hands_motion.any()
+    assert not [name for name in context.metrics.take("motion").counters if name.startswith("eyes")]
+
+
+def test_sensitivity_and_calibration_are_of_the_hands_too() -> None:
+    fastest = []
+    for sensitivity in (1.0, 2.0):
+        context = Context(Show(), Metrics())
+        messages = perform(stage_with(SeesAHand(), context), 20, sensitivity=sensitivity)
+        fastest.append(messages[10].hands_motion[0, HAND_INDEX["speed"]])
+    assert fastest[1] == pytest.approx(2.0 * fastest[0], rel=1e-4)
+    context = Context(Show(), Metrics())
+    perform(stage_with(SeesAHand(), context), 40, calibrate=1.0)
+    assert len(context.memo["scales"]) == 3
+    again = SeesAHand()
+    restarted = Context(Show().with_controls(calibrate=1.0), Metrics(), memo=dict(context.memo))
+    stage = stage_with(again, restarted)
+    perform(stage, 2, first=50)
+    assert restarted.memo["scales"] == context.memo["scales"]
+    perform(stage, 2, first=60, calibrate="auto")
+    assert restarted.memo["scales"] == []
+
+
+@pytest.mark.parametrize(("eyes", "opens"), [("auto", True), ("mediapipe", True), ("bundle", False)])
+def test_the_stage_opens_the_eyes_that_the_show_asks_for(
+    monkeypatch: pytest.MonkeyPatch, eyes: str, opens: bool
+) -> None:
+    opened = []
+
+    def opener(show: Show, note: object) -> PersonReader | None:
+        opened.append(show.eyes)
+        return PersonReader(SeesAHand()) if opens else None
+
+    monkeypatch.setattr(motion, "open_person_reader", opener)
+    context = Context(Show(eyes=eyes), Metrics())
+    stage = motion.build()
+    stage.setup(context)
+    stage.close()
+    assert opened == [eyes]
+    assert context.info["eyes"] == (PUBLISHED if opens else OWN)
 
 
 def test_what_the_screen_shows_is_in_no_feature() -> None:
