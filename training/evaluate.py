@@ -19,7 +19,7 @@ from engines.contract import EngineError
 from streaming.errors import UserError
 from streaming.settings.controls import CONTROLS
 from training.bundling import write_scores
-from training.evaluation.codec import evaluate_codec
+from training.evaluation.codec import CodecSounds, evaluate_codec
 from training.evaluation.films.footage import FilmFolder, evaluate_footage
 from training.evaluation.forward_loop import (
     ANSWER_GUIDANCE,
@@ -30,6 +30,7 @@ from training.evaluation.forward_loop import (
 from training.evaluation.latent import evaluate_latent
 from training.evaluation.reverse_loop import evaluate_reverse
 from training.footage.reader import FootageError
+from training.synthesis.sampled.soundfont import SoundfontError
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def _playability(options: argparse.Namespace) -> Evaluation:
 
 
 def _codec(options: argparse.Namespace) -> Evaluation:
-    figures, sounds = evaluate_codec(options.bundle, options.clips, options.recordings)
+    given = CodecSounds(options.clips, options.recordings, options.soundfont, options.corpus)
+    figures, sounds = evaluate_codec(options.bundle, given)
 
     def page(folder: Path) -> Path:
         from training.evaluation.pages import codec_page
@@ -95,6 +97,7 @@ def _codec(options: argparse.Namespace) -> Evaluation:
         return codec_page(folder, figures, sounds, options.bundle)
 
     arguments = f"codec --clips {options.clips}{' --recordings FOLDER' * bool(options.recordings)}"
+    arguments += " --soundfont FILE" * bool(options.soundfont) + " --corpus FOLDER" * bool(options.corpus)
     return Evaluation("codec", figures, arguments, page)
 
 
@@ -189,6 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
     codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")
     codec.add_argument("--recordings", type=Path, metavar="DIR", help="a folder of real sounds to score as well")
+    codec.add_argument("--soundfont", type=Path, metavar="FILE", help="score music of sampled instruments as well")
+    codec.add_argument("--corpus", type=Path, metavar="DIR", help="scores and recordings; those for tests are used")
     latent = what.add_parser("latent", help="which sound belongs to a video, and at what shift in time")
     latent.add_argument("--clips", type=_at_least(2), default=64, help="number of held-out clips")
     reverse = what.add_parser("reverse", help="music to video: held-out music and a still in, flow and pictures out")
@@ -218,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.what == "roundtrip":
             return _roundtrip(options)
         done = EVALUATIONS[options.what](options)
-    except (EngineError, UserError, FileNotFoundError, NotADirectoryError) as error:
+    except (EngineError, UserError, SoundfontError, FileNotFoundError, NotADirectoryError) as error:
         print(error, file=sys.stderr)
         return 2
     done.figures["command"] = f"python -m training.evaluate {done.arguments}"

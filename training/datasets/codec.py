@@ -1,7 +1,12 @@
-"""The codec's data set: performances, the sound palette, levels down to -50 dBFS, microphone noise and coloration."""
+"""The codec's data set: performances, the sound palette, levels down to -50 dBFS, microphone noise and coloration.
+
+With a soundfont most clips are music of sampled instruments; with a corpus some are its recordings.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +19,12 @@ from tqdm import tqdm
 from performers.kinds import KINDS
 from performers.score import draw_score
 from streaming.conventions import SAMPLE_RATE
+from training.datasets.sounds.recorded_sounds import draw_recorded, recording_files, recordings_of
+from training.datasets.sounds.sampled_music import render_music
 from training.loop.pool import open_executor
 from training.synthesis.conventions import CLIP_S
 from training.synthesis.instruments import render_sound
+from training.synthesis.sampled.soundfont import open_soundfont
 from training.synthesis.sound_palette import draw_sound
 
 TRAIN_SEED = 1_000_000
@@ -34,12 +42,48 @@ PERFORMANCE_SHARE = 0.4
 """Share of the clips that are the performers' own instruments; the others are of the palette."""
 
 
-def render_clip(seed: int) -> NDArray[np.int16]:
-    """One clip of `CLIP_S` seconds, int16; it follows from the seed alone."""
+MUSIC_SHARE, RECORDED_SHARE = 0.55, 0.2
+"""Shares of the clips that are music of sampled instruments, and recordings, where there are any."""
+
+
+@dataclass(frozen=True)
+class SoundSources:
+    """What clips are made of besides what is synthesized.
+
+    Attributes:
+        soundfont: a General MIDI soundfont for music; None for no such music.
+        corpus: a folder with real scores and recordings; None for none.
+        split: of the corpus: "train" or "test".
+    """
+
+    soundfont: Path | None = None
+    corpus: Path | None = None
+    split: str = "train"
+
+    def check(self) -> None:
+        """Look whether all of it is there.
+
+        Raises:
+            ValueError: one line, when the soundfont cannot be used or the corpus has no recordings.
+        """
+        if self.soundfont is not None:
+            open_soundfont(self.soundfont)
+        if self.corpus is not None and not recording_files(self.corpus, self.split):
+            raise ValueError(f"{self.corpus}: no recordings in its folder audio; name another with --corpus DIR")
+
+
+def render_clip(seed: int, sources: SoundSources | None = None) -> NDArray[np.int16]:
+    """One clip of `CLIP_S` seconds, int16; it follows from the seed and the sources alone."""
+    sources = sources or SoundSources()
     rng = np.random.default_rng(seed)
+    other = np.random.default_rng([seed, 316]).random()
     draw = rng.random()
     if draw < 0.02:
         x = np.zeros(round(CLIP_S * SAMPLE_RATE))
+    elif sources.soundfont is not None and other < MUSIC_SHARE:
+        x = render_music(seed, CLIP_S, sources.soundfont, sources.corpus, sources.split)
+    elif sources.corpus is not None and other > 1.0 - RECORDED_SHARE:
+        x = draw_recorded(recordings_of(sources.corpus, sources.split), CLIP_S, rng)
     elif draw < 0.02 + PERFORMANCE_SHARE:
         x = _performance(seed, rng)
     else:
@@ -68,15 +112,23 @@ def _floor(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(hiss / hiss.std() * 10 ** (rng.uniform(-80, -45) / 20))
 
 
-def build_corpus(folder: Path, clips: int, workers: int = 2) -> NDArray[np.int16]:
-    """Render the corpus once, or open it: int16 memory map [clips, CLIP_S * SAMPLE_RATE]."""
+def build_corpus(folder: Path, clips: int, workers: int = 2, sources: SoundSources | None = None) -> NDArray[np.int16]:
+    """Render the corpus once, or open it: int16 memory map [clips, CLIP_S * SAMPLE_RATE].
+
+    Raises:
+        ValueError: when a source cannot be used.
+    """
+    sources = sources or SoundSources()
+    sources.check()
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"palette-{clips}.npy"
+    kinds = "music-" * (sources.soundfont is not None) + "recordings-" * (sources.corpus is not None) + "palette"
+    path = folder / f"{kinds}-{clips}.npy"
     if not path.exists():
         part_path = path.with_suffix(".part")
         rows = np.lib.format.open_memmap(part_path, "w+", np.int16, (clips, round(CLIP_S * SAMPLE_RATE)))
         with open_executor(workers) as pool:
-            renders = pool.map(render_clip, range(TRAIN_SEED, TRAIN_SEED + clips), chunksize=8)
+            seeds = range(TRAIN_SEED, TRAIN_SEED + clips)
+            renders = pool.map(partial(render_clip, sources=sources), seeds, chunksize=8)
             for row, sound in enumerate(tqdm(renders, total=clips, desc="corpus", mininterval=5)):
                 rows[row] = sound
         rows.flush()
@@ -120,7 +172,7 @@ def draw_crops(corpus: NDArray[np.int16], rng: np.random.Generator, size: int) -
     return torch.from_numpy(np.clip(x * gain[:, None], -1, 1).astype(np.float32))[:, None]
 
 
-def held_out_sounds(seeds: range) -> Tensor:
+def held_out_sounds(seeds: range, sources: SoundSources | None = None) -> Tensor:
     """The first `HELD_S` seconds of held-out clips: float32 [clips, HELD_S * SAMPLE_RATE]."""
-    clips = np.stack([render_clip(seed)[: HELD_S * SAMPLE_RATE] for seed in seeds])
+    clips = np.stack([render_clip(seed, sources)[: HELD_S * SAMPLE_RATE] for seed in seeds])
     return torch.from_numpy(clips.astype(np.float32) / 32768)

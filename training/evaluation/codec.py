@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,12 +22,14 @@ from streaming.conventions import (
     TICKS_PER_SECOND,
     TOKEN_FRAMES_PER_TICK,
 )
-from streaming.system.files import absolute
 from training.datasets.codec import TEST_SEED, render_clip
+from training.datasets.sounds.recorded_sounds import read_sound, recordings_of
+from training.datasets.sounds.sampled_music import render_music
 from training.loop.pool import open_executor
 from training.measures import mel_distance as mel
 from training.measures.bootstrap import interval
 from training.measures.opus import through_opus
+from training.synthesis.conventions import CLIP_S
 
 OPUS_KBITS = (6, 8, 12, 24)
 CODEC_KBITS = TICKS_PER_SECOND * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS * math.log2(CARDINALITY) / 1000
@@ -123,34 +124,32 @@ def held_out_renders(count: int) -> list[Sample]:
     return out
 
 
+def held_out_music(count: int, soundfont: Path, corpus: Path | None) -> list[Sample]:
+    """Music of sampled instruments from scores that are kept for tests, in every voice."""
+    out = []
+    for seed in range(TEST_SEED, TEST_SEED + count):
+        x = render_music(seed, CLIP_S, soundfont, corpus, "test").astype(np.float32)
+        out.append(Sample(f"music {seed}", x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+    return out
+
+
+def held_out_recordings(corpus: Path) -> list[Sample]:
+    """The recordings of a corpus that are kept for tests, at most `LONGEST_S` of each."""
+    cuts = [x[: round(LONGEST_S * SAMPLE_RATE)] for x in recordings_of(corpus, "test")]
+    return [Sample(f"corpus {n}", cut[: cut.size // TICK_SAMPLES * TICK_SAMPLES]) for n, cut in enumerate(cuts)]
+
+
 def load_recordings(folder: Path) -> list[Sample]:
     """The sounds in a folder as the codec gets them: mono, 32 kHz, at most 20 s.
 
     Raises:
         FileNotFoundError: when there is none.
     """
-    import av
-    import av.error
-
     out = []
     for path in sorted(folder.iterdir()):
-        try:
-            with av.open(absolute(path)) as container:
-                if not container.streams.audio:
-                    continue
-                rate = int(container.streams.audio[0].rate)
-                # Mixed down here: FFmpeg's own mix of equal channels is 3 dB louder.
-                resampler = av.AudioResampler(format="fltp", rate=rate)
-                parts = [
-                    out_frame.to_ndarray().mean(0)
-                    for frame in container.decode(audio=0)
-                    for out_frame in resampler.resample(frame)
-                ]
-        except (av.error.FFmpegError, OSError):
-            continue
-        x = soxr.resample(np.concatenate(parts).astype(np.float32), rate, SAMPLE_RATE, quality="VHQ")
-        x = x[: int(LONGEST_S * SAMPLE_RATE)]
-        out.append(Sample(path.name, x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
+        x = read_sound(path, LONGEST_S)
+        if x is not None:
+            out.append(Sample(path.name, x[: x.size // TICK_SAMPLES * TICK_SAMPLES]))
     if not out:
         raise FileNotFoundError(f"{folder}: no readable sound; give another folder")
     return out
@@ -173,28 +172,53 @@ def pool_scores(scores: list[SampleScores]) -> dict[str, Any]:
     return figures
 
 
+@dataclass(frozen=True)
+class CodecSounds:
+    """What a codec is scored on.
+
+    Attributes:
+        clips: number of held-out renders, and of pieces of music.
+        recordings: a folder of real sounds; None for none.
+        soundfont: a General MIDI soundfont for music; None for no music.
+        corpus: a folder with real scores and recordings, of which those for tests are used; None for none.
+    """
+
+    clips: int
+    recordings: Path | None = None
+    soundfont: Path | None = None
+    corpus: Path | None = None
+
+    def load(self) -> dict[str, list[Sample]]:
+        """Group -> its sounds.
+
+        Raises:
+            FileNotFoundError: when a folder has no sound.
+            ValueError: when the soundfont cannot be used.
+        """
+        groups = {"renders": held_out_renders(self.clips)}
+        if self.soundfont is not None:
+            groups["sampled"] = held_out_music(self.clips, self.soundfont, self.corpus)
+        if self.corpus is not None:
+            groups["corpus"] = held_out_recordings(self.corpus)
+        if self.recordings is not None:
+            groups["recordings"] = load_recordings(self.recordings)
+        return groups
+
+
 def evaluate_codec(
-    bundle: str, clips: int, folder: Path | None, workers: int = 2
+    bundle: str, sounds: CodecSounds, workers: int = 2
 ) -> tuple[dict[str, Any], dict[str, list[Sample]]]:
-    """Score held-out renders, recordings where a folder of them is given, and silence.
+    """Score held-out renders, music, recordings, each where it is given, and silence.
 
     Returns:
         The figures, and the sounds that they were made with.
     """
     figures: dict[str, Any] = {"kbits_per_s": CODEC_KBITS}
-    groups = {"renders": held_out_renders(clips)}
-    if folder is not None:
-        groups["recordings"] = load_recordings(folder)
+    groups = sounds.load()
     with open_executor(workers) as pool:
         for name, samples in groups.items():
-            rows = list(
-                tqdm(
-                    pool.map(partial(score_sample, bundle=bundle), samples),
-                    total=len(samples),
-                    desc=name,
-                    mininterval=5,
-                )
-            )
+            todo = pool.map(partial(score_sample, bundle=bundle), samples)
+            rows = list(tqdm(todo, total=len(samples), desc=name, mininterval=5))
             figures[name] = pool_scores(rows)
             if name == "recordings":
                 figures["by_recording"] = {
@@ -203,6 +227,6 @@ def evaluate_codec(
                 }
     silence = through_codec(np.zeros(50 * TICK_SAMPLES, np.float32), bundle)
     figures["silence_db"] = round(20.0 * float(np.log10(np.abs(silence).max() + 1e-9)), 1)
-    figures["seeds"] = [TEST_SEED, TEST_SEED + clips - 1]
+    figures["seeds"] = [TEST_SEED, TEST_SEED + sounds.clips - 1]
     figures["split"] = "held-out renders, never trained on"
     return figures, groups

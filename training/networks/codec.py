@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from models.codec.additive_codec import init_linear_paths
 from models.codec.codec import Codec, ResidualQuantizer, nearest
-from training.datasets.codec import build_corpus
+from training.datasets.codec import SoundSources, build_corpus
+from training.datasets.sounds.attributions import trained_on
 from training.datasets.user_footage import sounds_of
 from training.loop.checkpoint import load_extra
 from training.loop.device import Device
@@ -118,13 +119,19 @@ class CodecTraining(DecoderTraining[Codec]):
         codec: the network; it is moved to the device.
         corpus: int16 [clips, samples].
         device: where to compute; None for one process on the CPU or the first GPU.
+        sources: of the corpus; held-out clips are of the same, from what is kept for tests.
     """
 
     def __init__(
-        self, recipe: CodecRecipe, codec: Codec, corpus: NDArray[np.int16], device: Device | None = None
+        self,
+        recipe: CodecRecipe,
+        codec: Codec,
+        corpus: NDArray[np.int16],
+        device: Device | None = None,
+        sources: SoundSources | None = None,
     ) -> None:
         codec.encoder.requires_grad_(not recipe.freeze_encoder)
-        super().__init__(recipe, codec, codec.decoder, corpus, device)
+        super().__init__(recipe, codec, codec.decoder, corpus, device, sources)
         self.how = recipe
         self.codec = codec
         self.quantize = QuantizerTrainer(codec.quantizer, device=self.device)
@@ -187,6 +194,7 @@ def train_codec(
     start: nn.Module | None = None,
     device: Device | None = None,
     footage: Path | None = None,
+    sources: SoundSources | None = None,
 ) -> Path:
     """Train a codec, or resume from its checkpoint.
 
@@ -197,9 +205,13 @@ def train_codec(
         start: a trained codec to start from when there is no checkpoint.
         device: where to compute; None for one process.
         footage: a data set whose sound is learned in place of the synthetic palette; None for the palette.
+        sources: a soundfont and a corpus that are learned beside the palette; None for none.
 
     Returns:
         The checkpoint's path.
+
+    Raises:
+        ValueError: when a source cannot be used.
     """
     device = device or Device()
     torch.manual_seed(0)
@@ -207,8 +219,8 @@ def train_codec(
     if start is not None:
         codec.load_state_dict(start.state_dict())
     with device.main_first():
-        corpus = sounds_of(footage, CLIP_S) if footage else build_corpus(work, recipe.clips)
-    training = CodecTraining(recipe, codec, corpus, device)
+        corpus = sounds_of(footage, CLIP_S) if footage else build_corpus(work, recipe.clips, sources=sources)
+    training = CodecTraining(recipe, codec, corpus, device, sources)
     if start is not None:
         training.step = recipe.bypass_steps + 1
 
@@ -216,12 +228,22 @@ def train_codec(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
-    recipe = CodecRecipe(
-        **given_sizes(steps=job.steps, clips=job.clips), freeze_encoder=bool(job.options.freeze_encoder)
+    sizes = given_sizes(steps=job.steps, clips=job.clips)
+    if job.options.learning_rate:
+        sizes["learning_rate"] = job.options.learning_rate
+    recipe = CodecRecipe(**sizes, freeze_encoder=bool(job.options.freeze_encoder))
+    sources = SoundSources(job.options.soundfont, job.options.corpus)
+    path = train_codec(
+        job.work / "codec",
+        recipe,
+        minutes=job.minutes,
+        start=job.start,
+        device=job.device,
+        footage=job.footage,
+        sources=sources,
     )
-    work = job.work / "codec"
-    path = train_codec(work, recipe, minutes=job.minutes, start=job.start, device=job.device, footage=job.footage)
-    return TrainingResult(path)
+    material = trained_on(sources.soundfont, sources.corpus)
+    return TrainingResult(path, {"trained_on": material} if material else {})
 
 
 TRAINER = Trainer(
@@ -230,6 +252,15 @@ TRAINER = Trainer(
         TrainerOption(
             "--freeze-encoder",
             {"action": "store_true", "help": "train the decoder only; tokens stay valid"},
+        ),
+        TrainerOption("--learning-rate", {"type": float, "default": 0.0, "help": "of AdamW; 0 for the recipe's own"}),
+        TrainerOption(
+            "--soundfont",
+            {"type": Path, "metavar": "FILE", "help": "learn music of sampled instruments (General MIDI) as well"},
+        ),
+        TrainerOption(
+            "--corpus",
+            {"type": Path, "metavar": "DIR", "help": "a folder with recordings and real scores to learn as well"},
         ),
     ),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ from models.codec.additive_codec import AdditiveDecoder
 from models.codec.additive_synthesis import SynthesisLevels
 from models.codec.partial_analysis import QUIET, WINDOW, ReassignedSpectrum
 from streaming.conventions import SAMPLE_RATE
-from training.datasets.codec import HELD_SEEDS, draw_crops, held_out_sounds
+from training.datasets.codec import HELD_SEEDS, SoundSources, draw_crops, held_out_sounds
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Curves, Plan, run
@@ -111,6 +111,7 @@ class DecoderTraining(ABC, Generic[Network]):
         decoder: the part of it that synthesizes.
         corpus: int16 [clips, samples].
         device: where to compute; None for one process on the CPU or the first GPU.
+        sources: of the corpus, besides what is synthesized.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class DecoderTraining(ABC, Generic[Network]):
         decoder: AdditiveDecoder,
         corpus: NDArray[np.int16],
         device: Device | None,
+        sources: SoundSources | None = None,
     ) -> None:
         self.recipe, self.corpus = recipe, corpus
+        self.held_out_sources = replace(sources or SoundSources(), split="test")
         self.device = device or Device()
         self.network = network.to(self.device.device)
         self.device.same(self.network)
@@ -178,7 +181,7 @@ class DecoderTraining(ABC, Generic[Network]):
     def reconstruct(self) -> tuple[Tensor, Tensor]:
         """Held-out clips, and the averaged network's reconstruction of them: float32 [8, n] each."""
         if self._held is None:
-            self._held = held_out_sounds(HELD_SEEDS).to(self.device.device)
+            self._held = held_out_sounds(HELD_SEEDS, self.held_out_sources).to(self.device.device)
         network = deepcopy(self.network)
         network.load_state_dict(self.average.tensors)
         return self._held, self.echo(network, self._held[:, None])[:, 0]

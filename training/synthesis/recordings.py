@@ -31,8 +31,10 @@ from streaming.conventions import (
 from streaming.schema.messages import Motion
 from streaming.stages.motion import MotionReader
 from training.loop.pool import open_executor
+from training.synthesis.composition.performed_score import played_notes
 from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS, FRAME_SIZE
 from training.synthesis.instruments import render_sound
+from training.synthesis.sampled.render import render_notes
 
 TRAIN_SEED = 2_000_000
 TEST_SEED = 9_500_000
@@ -91,9 +93,34 @@ def performer_of(
     )
 
 
-def sound_of(seed: int, voice: str = "", *, periodic: bool = False) -> NDArray[np.float32]:
-    """What a clip's performer plays, or the same notes in another voice: float32 [T * 1280]."""
+def sound_of(
+    seed: int,
+    voice: str = "",
+    *,
+    periodic: bool = False,
+    teacher: str = "additive",
+    soundfont: Path | None = None,
+    corpus: Path | None = None,
+) -> NDArray[np.float32]:
+    """What a clip's performer plays, or the same notes in another voice: float32 [T * 1280].
+
+    Args:
+        seed: which clip.
+        voice: one of `CLIP_KINDS`; "" for the performer's own.
+        periodic: the performer repeats one gesture.
+        teacher: who sounds: "additive" for `synthesis.instruments`, "sampled" for instruments of a soundfont.
+        soundfont: of the sampled teacher; None for the one that Debian installs.
+        corpus: real scores for the pitches of a drummer's or dancer's strikes in a melodic voice; None for drawn ones.
+
+    Raises:
+        ValueError: for an unknown teacher, or a soundfont that cannot be used.
+    """
     score = draw_score(kind_of(seed), seed, CLIP_S, periodic=periodic)
+    if teacher == "sampled":
+        notes = played_notes(score, voice or score.kind, corpus)
+        return render_notes(notes, voice or score.kind, CLIP_S, seed, soundfont)[: CLIP_TICKS * TICK_SAMPLES]
+    if teacher != "additive":
+        raise ValueError(f"unknown teacher {teacher!r}; one of additive, sampled")
     return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: CLIP_TICKS * TICK_SAMPLES]
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.registry import open_engine
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.schema.messages import Camera, Motion
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.motion.feature_names import INDEX
+from tests.unit.training.synthesis.sampled.small_soundfont import write_soundfont
 from training.measures.onsets import detect_onsets
+from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.recordings import TEST_SEED, performer_of, read_motion, sound_of, watch
 
 
@@ -22,6 +28,24 @@ def test_a_periodic_performer_repeats_one_gesture() -> None:
         assert not score_.rests
         assert np.ptp(np.diff(score_.onsets_s)) < 1e-9
         assert detect_onsets(sound_of(seed, periodic=True)).size >= 0.8 * score_.onsets_s.size
+
+
+def test_the_sampled_teacher_plays_the_same_events_in_any_voice(tmp_path: Path) -> None:
+    soundfont = write_soundfont(tmp_path / "sine.sf2")
+    onsets = performer_of(5, periodic=True).score.onsets_s
+    for voice in ("", "keys", "air"):
+        sound = sound_of(5, voice, periodic=True, teacher="sampled", soundfont=soundfont)
+        assert sound.shape == (CLIP_TICKS * TICK_SAMPLES,)
+        quiet, loud = (np.abs(sound[slice(*bounds)]).max() for bounds in ((0, first(onsets)), (first(onsets), None)))
+        assert quiet < 1e-4 < 1e-2 < loud
+    with pytest.raises(ValueError, match="there is no soundfont"):
+        sound_of(5, teacher="sampled", soundfont=tmp_path / "none.sf2")
+    with pytest.raises(ValueError, match="unknown teacher 'tape'; one of additive, sampled"):
+        sound_of(5, teacher="tape")
+
+
+def first(onsets: NDArray[np.float64]) -> int:
+    return int(float(onsets[0]) * SAMPLE_RATE)
 
 
 def test_nothing_is_seen_before_its_time() -> None:

@@ -1,0 +1,1 @@
+"""Sounds beside the generated ones: music of sampled instruments, and recordings."""

@@ -1,0 +1,1 @@
+"""Sampled instruments: notes played by the recordings of a General MIDI soundfont, in a room."""

@@ -1,0 +1,43 @@
+"""How much louder each instrument is played, in dB, so that all are alike: made by the command in `calibration`."""
+
+from __future__ import annotations
+
+GAIN_DB: dict[str, float] = {
+    "standard kit": 18.8,
+    "room kit": 18.6,
+    "power kit": 13.7,
+    "jazz kit": 18.8,
+    "brush kit": 19.1,
+    "violin": 9.9,
+    "viola": 12.9,
+    "cello": 12.5,
+    "string ensemble": 12.4,
+    "fiddle": 6.4,
+    "flute": 9.5,
+    "ocarina": 9.9,
+    "whistle": 5.7,
+    "voices ooh": 8.8,
+    "choir aah": 12.8,
+    "synth voice": 11.0,
+    "calliope": 13.1,
+    "theremin": 4.8,
+    "solo vox": 11.0,
+    "grand piano": 13.2,
+    "bright piano": 10.5,
+    "electric grand": 10.9,
+    "tine piano": 6.5,
+    "reed piano": 11.1,
+    "vibraphone": 11.6,
+    "marimba": 9.3,
+    "celesta": 9.0,
+    "kalimba": 21.0,
+    "tubular bells": 6.8,
+    "music box": 12.3,
+    "steel drum": 5.5,
+    "clap and kalimba": 2.3,
+    "conga and bells": 1.1,
+    "tambourine and music box": 2.7,
+    "woodblock and steel drum": 0.5,
+    "shaker and celesta": 2.2,
+}
+"""Instrument -> gain, for FluidR3. Of dance, the instruments' own and that of the whole."""
