@@ -37,7 +37,7 @@ GAIN_DB: dict[str, float] = {
     "clap and kalimba": 2.3,
     "conga and bells": 1.1,
     "tambourine and music box": 2.7,
-    "woodblock and steel drum": 0.5,
+    "blocks and steel drum": 0.5,
     "shaker and celesta": 2.2,
 }
 """Instrument -> gain, for FluidR3. Of dance, the instruments' own and that of the whole."""

@@ -19,7 +19,7 @@ from training.synthesis.sampled.gains import GAIN_DB
 from training.synthesis.sampled.played_note import PlayedNote
 from training.synthesis.sampled.programs import DANCE, DRUM_BANK, VOICES, DancePrograms, Program
 from training.synthesis.sampled.room import draw_room, in_room, limit
-from training.synthesis.sampled.sampler import MIX_RATE, Gesture, Signal, play, regions_of
+from training.synthesis.sampled.sampler import MIX_RATE, NoteGesture, Signal, play, regions_of
 from training.synthesis.sampled.soundfont import DEFAULT_SOUNDFONT, Soundfont, SoundfontError, open_soundfont
 
 HEADROOM_DB = -12.0
@@ -157,12 +157,18 @@ def _play_part(font: Soundfont, program: Program, notes: Sequence[PlayedNote], t
         for note in notes:
             key = int(np.clip(round(note.pitch), 0, 127))
             hold_s = LONGEST_RING_S if program.rings else note.duration_s
-            gesture = Gesture(key, min(note.velocity, 1.0), hold_s, note.pitch + tuning.cents / 100.0)
+            gesture = NoteGesture(key, min(note.velocity, 1.0), hold_s, note.pitch + tuning.cents / 100.0)
             _add(font, program, gesture, note.onset_s, tuning, out)
 
 
 def _add(
-    font: Soundfont, program: Program, gesture: Gesture, onset_s: float, tuning: Tuning, out: Signal, level: float = 1.0
+    font: Soundfont,
+    program: Program,
+    gesture: NoteGesture,
+    onset_s: float,
+    tuning: Tuning,
+    out: Signal,
+    level: float = 1.0,
 ) -> None:
     """Add a note to the mix."""
     start = max(0, round(onset_s * MIX_RATE))
@@ -174,7 +180,7 @@ def _add(
 
 def _play_kit(font: Soundfont, program: Program, notes: Sequence[PlayedNote], tuning: Tuning, out: Signal) -> None:
     """Drums ring until they are silent, or until another of their class is struck: a closed hi-hat ends an open one."""
-    gestures = [Gesture(round(note.pitch), min(note.velocity, 1.0), LONGEST_RING_S, note.pitch) for note in notes]
+    gestures = [NoteGesture(round(note.pitch), min(note.velocity, 1.0), LONGEST_RING_S, note.pitch) for note in notes]
     last: dict[int, int] = {}
     for number, gesture in enumerate(gestures):
         found = regions_of(font, program.bank, program.number, gesture, tuning.side)
@@ -220,7 +226,7 @@ def _play_slur(font: Soundfont, program: Program, slur: Sequence[PlayedNote], tu
             pitch = pitch + (slur[number - 1].pitch - note.pitch) * np.exp(-time / program.glide_s)
         key = int(np.clip(round(note.pitch), 0, 127))
         skip_s = SLUR_SKIP_S if is_tied else 0.0
-        _add(font, program, Gesture(key, min(note.velocity, 1.0), hold_s, pitch, skip_s), note.onset_s, tuning, out)
+        _add(font, program, NoteGesture(key, min(note.velocity, 1.0), hold_s, pitch, skip_s), note.onset_s, tuning, out)
 
 
 def _play_tone(font: Soundfont, program: Program, slur: Sequence[PlayedNote], tuning: Tuning, out: Signal) -> None:
@@ -242,7 +248,14 @@ def _play_tone(font: Soundfont, program: Program, slur: Sequence[PlayedNote], tu
     key = int(np.clip(round(float(np.median([note.pitch for note in slur]))), 0, 127))
     velocity = min(1.0, float(np.mean([note.velocity for note in slur])))
     played = np.zeros(out.size)
-    _add(font, program, Gesture(key, velocity, length_s, pitch + waver + tuning.cents / 100.0), start_s, tuning, played)
+    _add(
+        font,
+        program,
+        NoteGesture(key, velocity, length_s, pitch + waver + tuning.cents / 100.0),
+        start_s,
+        tuning,
+        played,
+    )
     start = max(0, round(start_s * MIX_RATE))
     shape = (level / velocity) ** 2
     end = min(out.size, start + shape.size)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from training.synthesis.sampled.soundfont import Recording, Region, Soundfont
+from training.synthesis.sampled.soundfont import SampleData, SampleRegion, Soundfont
 
 Signal = NDArray[np.float64]
 MIX_RATE = 44_100
@@ -32,7 +32,7 @@ FILTER_BLOCK = 256
 """A moving filter moves every so many samples."""
 
 
-class Gesture(NamedTuple):
+class NoteGesture(NamedTuple):
     """How one note is played.
 
     Attributes:
@@ -62,7 +62,7 @@ def hertz_of(cents: float) -> float:
     return float(8.176 * 2.0 ** (cents / 1200.0))
 
 
-def regions_of(font: Soundfont, bank: int, program: int, gesture: Gesture, side: int) -> tuple[Region, ...]:
+def regions_of(font: Soundfont, bank: int, program: int, gesture: NoteGesture, side: int) -> tuple[SampleRegion, ...]:
     """The regions that a note plays; of stereo pairs the right (2) or left (4) one."""
     velocity = max(1, round(127 * gesture.velocity))
     found = [
@@ -74,7 +74,7 @@ def regions_of(font: Soundfont, bank: int, program: int, gesture: Gesture, side:
     return tuple(one for one in found if one.kind not in (2, 4) or one.kind == side or one.link not in samples)
 
 
-def play(font: Soundfont, region: Region, gesture: Gesture, longest_s: float) -> Signal:
+def play(font: Soundfont, region: SampleRegion, gesture: NoteGesture, longest_s: float) -> Signal:
     """The sound of a note's region: float64 [n] at `MIX_RATE`, at most `longest_s` seconds.
 
     Args:
@@ -107,13 +107,13 @@ def play(font: Soundfont, region: Region, gesture: Gesture, longest_s: float) ->
     return np.asarray(sound)
 
 
-def _attack(region: Region, time: Signal, skip_s: float) -> Signal:
+def _attack(region: SampleRegion, time: Signal, skip_s: float) -> Signal:
     delay, attack = seconds_of(region.amount(33)), seconds_of(region.amount(34))
     shortest = SLUR_ATTACK_S if skip_s else 0.001
     return np.asarray(np.clip((time - delay) / max(attack, shortest), 0.0, 1.0))
 
 
-def _fall(region: Region, time: Signal, held_s: float, release_s: float, key: int) -> Signal:
+def _fall(region: SampleRegion, time: Signal, held_s: float, release_s: float, key: int) -> Signal:
     """The volume envelope after its attack, in dB below full."""
     start = seconds_of(region.amount(33)) + seconds_of(region.amount(34))
     hold = seconds_of(region.amount(35)) * 2.0 ** ((60 - key) * region.amount(39) / 1200.0)
@@ -124,7 +124,7 @@ def _fall(region: Region, time: Signal, held_s: float, release_s: float, key: in
     return np.asarray(fall + np.maximum(0.0, time - held_s) * 100.0 / release_s)
 
 
-def _modulation(region: Region, time: Signal, held_s: float) -> Signal:
+def _modulation(region: SampleRegion, time: Signal, held_s: float) -> Signal:
     """The modulation envelope, 0..1; zeros where nothing follows it."""
     if not region.amount(7) and not region.amount(11):
         return np.zeros(time.size)
@@ -138,13 +138,13 @@ def _modulation(region: Region, time: Signal, held_s: float) -> Signal:
     return np.asarray((rise - fall) * release)
 
 
-def _lfo(region: Region, time: Signal, delay: int, frequency: int) -> Signal:
+def _lfo(region: SampleRegion, time: Signal, delay: int, frequency: int) -> Signal:
     """A slow sine, -1..1, that begins after its delay."""
     after = np.maximum(0.0, time - seconds_of(region.amount(delay)))
     return np.asarray(np.sin(2.0 * np.pi * hertz_of(region.amount(frequency)) * after))
 
 
-def _places(region: Region, recording: Recording, gesture: Gesture, time: Signal, shape: Signal) -> Signal:
+def _places(region: SampleRegion, recording: SampleData, gesture: NoteGesture, time: Signal, shape: Signal) -> Signal:
     """Where in the recording each sample of the mix is read."""
     pitch = np.asarray(gesture.pitch, np.float64)
     tune = region.amount(51) + (region.amount(52) + recording.cents) / 100.0
@@ -179,7 +179,7 @@ def _interpolate(samples: NDArray[np.int16], place: Signal) -> Signal:
     return np.asarray(here + part * (slope + part * (3 * gap - 2 * slope - bend + part * (slope + bend - 2 * gap))))
 
 
-def _filter(region: Region, sound: Signal, velocity: float, shape: Signal) -> Signal:
+def _filter(region: SampleRegion, sound: Signal, velocity: float, shape: Signal) -> Signal:
     """The low-pass of a region, which may follow the modulation envelope."""
     cents = region.amount(8) - DARKER_CENTS * (1.0 - velocity)
     moves = region.amount(11)

@@ -55,7 +55,7 @@ class SoundfontError(ValueError):
     """A soundfont cannot be used: says what, where and the fix."""
 
 
-class Region(NamedTuple):
+class SampleRegion(NamedTuple):
     """One recording and how it is played.
 
     Attributes:
@@ -79,7 +79,7 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recording:
+class SampleData:
     """A recording of the file: int16 [N], its loop in samples, its rate in Hz and the key (with cents) it sounds at."""
 
     samples: NDArray[np.int16]
@@ -119,7 +119,7 @@ class Soundfont:
         self._presets: dict[tuple[int, int], int] = {}
         for index, row in enumerate(self._tables["phdr"][:-1]):
             self._presets.setdefault((int(row["bank"]), int(row["program"])), index)
-        self._regions: dict[tuple[int, int], tuple[Region, ...]] = {}
+        self._regions: dict[tuple[int, int], tuple[SampleRegion, ...]] = {}
 
     def _chunks(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """Name, start and length of each chunk inside the file's lists."""
@@ -138,7 +138,7 @@ class Soundfont:
         """Bank and program of each preset."""
         return tuple(sorted(self._presets))
 
-    def regions(self, bank: int, program: int) -> tuple[Region, ...]:
+    def regions(self, bank: int, program: int) -> tuple[SampleRegion, ...]:
         """Everything that a preset can play.
 
         Raises:
@@ -165,7 +165,7 @@ class Soundfont:
                 shared = zone
         return zones
 
-    def _find_regions(self, preset: int) -> Iterator[Region]:
+    def _find_regions(self, preset: int) -> Iterator[SampleRegion]:
         for outer in self._zones("p", preset):
             for inner in self._zones("i", outer[INSTRUMENT]):
                 keys = _overlap(_range(outer, KEY_RANGE), _range(inner, KEY_RANGE))
@@ -179,9 +179,9 @@ class Soundfont:
                 header = self._tables["shdr"][inner[SAMPLE]]
                 kind = int(header["type"]) & 7
                 link = int(header["link"]) if kind in (2, 4) else -1
-                yield Region(keys, velocities, total, inner[SAMPLE], link, kind)
+                yield SampleRegion(keys, velocities, total, inner[SAMPLE], link, kind)
 
-    def recording(self, region: Region) -> Recording:
+    def recording(self, region: SampleRegion) -> SampleData:
         """The recording of a region, from the start and to the end that the region asks for."""
         header = self._tables["shdr"][region.sample]
         coarse = 32_768
@@ -190,7 +190,7 @@ class Soundfont:
         loop_start = int(header["loop_start"]) + region.amount(2) + coarse * region.amount(45)
         loop_end = int(header["loop_end"]) + region.amount(3) + coarse * region.amount(50)
         root = region.amount(58)
-        return Recording(
+        return SampleData(
             samples=self._samples[start:end],
             loop=(loop_start - start, loop_end - start),
             rate=int(header["rate"]),

@@ -15,7 +15,7 @@ TIME = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
 def note(start: float, end: float, release_s: float) -> NDArray[np.float32]:
     """A tone that falls by 60 dB in `release_s` after its end."""
     fall = np.maximum(0.0, TIME - end) * 60.0 / release_s
-    tone = 0.3 * np.sin(2.0 * np.pi * 330.0 * TIME) * (TIME >= start) * 10.0 ** (-fall / 20.0)
+    tone = 0.3 * np.sin(2.0 * np.pi * 330.0 * TIME) * (start <= TIME) * 10.0 ** (-fall / 20.0)
     return tone.astype(np.float32)
 
 

@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.unit.training.synthesis.sampled.small_soundfont import LOOPED, SINE_HZ, write_soundfont
-from training.synthesis.sampled.sampler import MIX_RATE, Gesture, play, regions_of
+from training.synthesis.sampled.sampler import MIX_RATE, NoteGesture, play, regions_of
 from training.synthesis.sampled.soundfont import Soundfont
 
 LOOP = LOOPED
 
 
-def sound(tmp_path: Path, gesture: Gesture, generators: dict[int, int] | None = None) -> NDArray[np.float64]:
+def sound(tmp_path: Path, gesture: NoteGesture, generators: dict[int, int] | None = None) -> NDArray[np.float64]:
     font = Soundfont(write_soundfont(tmp_path / "a.sf2", [(0, 0)], LOOP if generators is None else generators))
     (region,) = regions_of(font, 0, 0, gesture, side=4)
     return play(font, region, gesture, longest_s=5.0)
@@ -32,20 +32,20 @@ def rms(x: NDArray[np.float64]) -> float:
 
 @pytest.mark.parametrize("pitch", [57.0, 69.0, 70.5, 84.0])
 def test_a_note_has_its_pitch_fractions_included(tmp_path: Path, pitch: float) -> None:
-    x = sound(tmp_path, Gesture(69, 0.8, 1.0, pitch))
+    x = sound(tmp_path, NoteGesture(69, 0.8, 1.0, pitch))
     want = SINE_HZ * 2.0 ** ((pitch - 69.0) / 12.0)
     assert hertz(x[4_000:40_000]) == pytest.approx(want, rel=2e-3)
 
 
 def test_a_pitch_that_glides_is_followed(tmp_path: Path) -> None:
     curve = np.where(np.arange(MIX_RATE) < MIX_RATE // 2, 69.0, 76.0)
-    x = sound(tmp_path, Gesture(69, 0.8, 1.0, curve))
+    x = sound(tmp_path, NoteGesture(69, 0.8, 1.0, curve))
     assert hertz(x[2_000:22_000]) == pytest.approx(SINE_HZ, rel=2e-3)
     assert hertz(x[22_100:44_000]) == pytest.approx(SINE_HZ * 2.0 ** (7 / 12), rel=2e-3)
 
 
 def test_a_held_note_sounds_beyond_its_recording_and_then_falls_as_its_release_says(tmp_path: Path) -> None:
-    x = sound(tmp_path, Gesture(69, 1.0, 1.0, 69.0))
+    x = sound(tmp_path, NoteGesture(69, 1.0, 1.0, 69.0))
     assert x.size == pytest.approx(1.315 * MIX_RATE, rel=0.01)
     held, after = rms(x[40_000:44_000]), rms(x[46_000:48_000])
     # -100 dB in 0.315 s: the middle of the second window is 66 ms after the release.
@@ -54,33 +54,33 @@ def test_a_held_note_sounds_beyond_its_recording_and_then_falls_as_its_release_s
 
 
 def test_a_recording_without_a_loop_ends_with_itself(tmp_path: Path) -> None:
-    x = sound(tmp_path, Gesture(69, 1.0, 3.0, 69.0), {38: 0})
+    x = sound(tmp_path, NoteGesture(69, 1.0, 3.0, 69.0), {38: 0})
     assert x.size == pytest.approx(8_000, abs=2)
     assert abs(x[-1]) < 1e-3
 
 
 def test_a_softer_note_is_much_softer_and_darker(tmp_path: Path) -> None:
-    loud, soft = (sound(tmp_path, Gesture(69, velocity, 0.5, 69.0)) for velocity in (1.0, 0.25))
+    loud, soft = (sound(tmp_path, NoteGesture(69, velocity, 0.5, 69.0)) for velocity in (1.0, 0.25))
     assert 20.0 * np.log10(rms(loud[:20_000]) / rms(soft[:20_000])) > 20.0
-    high_loud, high_soft = (sound(tmp_path, Gesture(127, velocity, 0.5, 127.0)) for velocity in (1.0, 0.25))
+    high_loud, high_soft = (sound(tmp_path, NoteGesture(127, velocity, 0.5, 127.0)) for velocity in (1.0, 0.25))
     assert rms(high_loud) / rms(high_soft) > 1.1 * rms(loud) / rms(soft)
 
 
 def test_a_choked_note_is_gone_at_once(tmp_path: Path) -> None:
-    x = sound(tmp_path, Gesture(69, 1.0, 3.0, 69.0, choke_s=0.5))
+    x = sound(tmp_path, NoteGesture(69, 1.0, 3.0, 69.0, choke_s=0.5))
     assert rms(x[20_000:22_000]) > 0.1
     assert x.size <= 0.57 * MIX_RATE
 
 
 def test_a_slurred_note_begins_inside_its_recording_without_a_click(tmp_path: Path) -> None:
-    x = sound(tmp_path, Gesture(69, 1.0, 0.5, 69.0, skip_s=0.0505), LOOP | {34: -12_000})
+    x = sound(tmp_path, NoteGesture(69, 1.0, 0.5, 69.0, skip_s=0.0505), LOOP | {34: -12_000})
     assert np.abs(x[:20]).max() < 0.05
     assert rms(x[2_000:4_000]) > 0.2
 
 
 def test_modulation_moves_filter_and_pitch(tmp_path: Path) -> None:
-    dark = rms(sound(tmp_path, Gesture(69, 1.0, 0.5, 69.0), LOOP | {8: 4_000})[2_000:20_000])
-    opened = rms(sound(tmp_path, Gesture(69, 1.0, 0.5, 69.0), LOOP | {8: 4_000, 11: 9_000})[2_000:20_000])
+    dark = rms(sound(tmp_path, NoteGesture(69, 1.0, 0.5, 69.0), LOOP | {8: 4_000})[2_000:20_000])
+    opened = rms(sound(tmp_path, NoteGesture(69, 1.0, 0.5, 69.0), LOOP | {8: 4_000, 11: 9_000})[2_000:20_000])
     assert opened > 5.0 * dark
-    raised = sound(tmp_path, Gesture(69, 1.0, 1.0, 69.0), LOOP | {7: 1_200})
+    raised = sound(tmp_path, NoteGesture(69, 1.0, 1.0, 69.0), LOOP | {7: 1_200})
     assert hertz(raised[4_000:40_000]) == pytest.approx(2.0 * SINE_HZ, rel=5e-3)
