@@ -70,7 +70,7 @@ def phrase_ends(sound: NDArray[np.floating], rate: int = SAMPLE_RATE) -> PhraseE
     ends = places[gaps > pause]
     falls = levels[:-lag] - levels[lag:] if levels.size > lag else np.zeros(0)
     largest = [float(falls[max(0, end - back) : end + 1].max(initial=0.0)) for end in ends]
-    return PhraseEnds(ends * HOP_S + WINDOW_S / 2.0, np.array(largest))
+    return PhraseEnds(np.asarray(ends * HOP_S + WINDOW_S / 2.0, np.float64), np.array(largest, np.float64))
 
 
 def cut_share(sounds: list[NDArray[np.float32]], rate: int = SAMPLE_RATE) -> tuple[float | None, int]:

@@ -161,21 +161,13 @@ def _play_part(font: Soundfont, program: Program, notes: Sequence[PlayedNote], t
             _add(font, program, gesture, note.onset_s, tuning, out)
 
 
-def _add(
-    font: Soundfont,
-    program: Program,
-    gesture: NoteGesture,
-    onset_s: float,
-    tuning: Tuning,
-    out: Signal,
-    level: float = 1.0,
-) -> None:
+def _add(font: Soundfont, program: Program, gesture: NoteGesture, onset_s: float, tuning: Tuning, out: Signal) -> None:
     """Add a note to the mix."""
     start = max(0, round(onset_s * MIX_RATE))
     longest_s = (out.size - start) / MIX_RATE
     for region in regions_of(font, program.bank, program.number, gesture, tuning.side):
         sound = play(font, region, gesture, longest_s)[: out.size - start]
-        out[start : start + sound.size] += level * sound
+        out[start : start + sound.size] += sound
 
 
 def _play_kit(font: Soundfont, program: Program, notes: Sequence[PlayedNote], tuning: Tuning, out: Signal) -> None:
