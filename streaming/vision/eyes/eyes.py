@@ -15,7 +15,8 @@ from streaming.timing.clock import now_ns as read_clock
 from streaming.vision.eyes.body_tracker import BodyTracker, TrackedBody
 from streaming.vision.eyes.claims import BodyClaim
 from streaming.vision.eyes.hand_tracker import HandTracker, TrackedHand
-from streaming.vision.eyes.person import Person, body_scale, hand_scale
+from streaming.vision.eyes.person import Person
+from streaming.vision.eyes.player_scale import PlayerScale
 from streaming.vision.eyes.smoothing import PersonFilter
 from streaming.vision.eyes.time_budget import TimeBudget
 
@@ -23,8 +24,6 @@ Mode = Literal["auto", "full", "body"]
 BODY_NETWORKS, HAND_NETWORKS = ("body_detector", "body_landmarks"), ("palm_detector", "hand_landmarks")
 BUDGET_MS = 16.0
 """What a look may take in mode "auto" before the hands are left out."""
-SCALE_S = 1.0
-"""Time constant with which the scale follows the player."""
 
 
 class Eyes:
@@ -53,6 +52,7 @@ class Eyes:
         self._budget = TimeBudget(budget_ms) if mode == "auto" else None
         self._filter = PersonFilter() if smooth else None
         self._clock = clock
+        self._scale = PlayerScale()
         self.reset()
 
     def reset(self) -> None:
@@ -65,8 +65,7 @@ class Eyes:
             self._budget.reset()
         if self._filter is not None:
             self._filter.reset()
-        self._scale = 0.0
-        self._then_ns: int | None = None
+        self._scale.reset()
 
     @property
     def sees_hands(self) -> bool:
@@ -98,21 +97,8 @@ class Eyes:
         if contradicted:
             self._body.drop(now_ns)
         person = person_of(frame, body if claimed else None, hands)
-        person = replace(person, scale=self._follow_scale(person, now_ns))
+        person = replace(person, scale=self._scale.follow(person, now_ns))
         return person if self._filter is None else self._filter.smooth(person, now_ns)
-
-    def _follow_scale(self, person: Person, now_ns: int) -> float:
-        """The scale of body or hands, over about a second; the last one while nothing is seen."""
-        reading = body_scale(person.body)
-        if reading == 0.0:
-            seen = [hand_scale(hand) for hand in person.hands if hand[0, 2] > 0]
-            reading = float(np.mean(seen)) if seen else 0.0
-        gap_s = 0.0 if self._then_ns is None else max(0, now_ns - self._then_ns) / 1e9
-        self._then_ns = now_ns
-        if reading > 0.0:
-            share = 1.0 if self._scale == 0.0 else gap_s / (gap_s + SCALE_S)
-            self._scale += share * (reading - self._scale)
-        return self._scale
 
 
 def person_of(frame: NDArray[np.uint8], body: TrackedBody | None, hands: Sequence[TrackedHand | None]) -> Person:

@@ -11,7 +11,7 @@ from streaming.vision.eyes.person import Person, body_scale, hand_scale
 
 UNIT_M = 0.18
 """The length by which speeds are judged: a hand's."""
-LEAST_HZ, PER_SPEED, SPEED_HZ = 1.0, 6.0, 2.0
+LEAST_HZ, PER_SPEED, SPEED_HZ = 1.0, 10.0, 4.0
 """Cut-off frequency of a resting point, what each unit length per second adds to it, and the cut-off with which the
 speed itself is smoothed."""
 LONGEST_GAP_S = 0.5

@@ -1,6 +1,7 @@
 """Scores how the music answers the hands of people in films, silent ones too: strikes, speed, height and stillness.
 
-The pre-trained eyes judge, offline and at the film's own resolution. The music comes from the show's own networks.
+The pre-trained eyes judge, offline, at the film's own resolution, by the larger networks for hands and without the
+filter: other eyes than those that a show uses. The music comes from the show's own networks.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.contract import EngineError
+from engines.eyes.network import open_eye
 from engines.registry import open_engine
 from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.cameras.frames import MAX_SIDE
 from streaming.errors import UserError
-from streaming.vision.eyes.eyes import Eyes, open_eyes
+from streaming.vision.eyes.eyes import BODY_NETWORKS, HAND_NETWORKS, Eyes
 from streaming.vision.eyes.person import MIDDLE_KNUCKLE, WRISTS, Person
 from training.evaluation.eyes_sheet import frames_of
 from training.evaluation.films.footage import FILMS
@@ -116,13 +118,15 @@ def _score(path: Path, setting: ResponseSettings) -> dict[str, Any]:
 
 
 def open_film_eyes() -> Eyes:
-    """The judge: body and hands, whatever they cost.
+    """The judge: body and hands by the largest networks, whatever they cost, and as they see them, not filtered.
 
     Raises:
         UserError: when its networks are not here.
     """
     try:
-        return open_eyes("full")
+        engines = {name: open_eye(name) for name in BODY_NETWORKS}
+        engines |= {name: open_eye(f"{name}_full") for name in HAND_NETWORKS}
+        return Eyes(engines, "full", smooth=False)
     except EngineError as error:
         raise UserError(f"the eyes cannot be opened ({error})", "", "type: make eyes") from error
 

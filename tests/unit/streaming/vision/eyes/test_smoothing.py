@@ -12,7 +12,7 @@ TICK_NS = 40_000_000
 
 
 def test_jitter_at_rest_is_about_a_third() -> None:
-    noise = 0.002 * np.random.default_rng(0).standard_normal((200, 5, 2)).astype(np.float32)
+    noise = 0.0006 * np.random.default_rng(0).standard_normal((200, 5, 2)).astype(np.float32)
     one = PointFilter()
     out = np.stack([one.smooth(0.5 + points, 0.1, tick * TICK_NS) for tick, points in enumerate(noise)])
     assert np.diff(out[50:], axis=0).std() < 0.4 * np.diff(noise[50:], axis=0).std()

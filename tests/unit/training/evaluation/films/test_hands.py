@@ -9,9 +9,11 @@ import pytest
 
 from streaming.errors import UserError
 from streaming.vision.eyes.person import MIDDLE_KNUCKLE, WRISTS, Person
+from tests.eye_world import FakeEye, SeenHand, World, hand_at
 from tests.films import write_film
 from training.evaluate import main
-from training.evaluation.films.hands import score_hands, tracks_of
+from training.evaluation.films import hands
+from training.evaluation.films.hands import open_film_eyes, score_hands, tracks_of
 from training.evaluation.forward_loop import ResponseSettings
 
 
@@ -71,3 +73,24 @@ def test_without_eyes_one_line_says_so(
     error = capsys.readouterr().err
     assert "make eyes" in error
     assert len(error.splitlines()) == 1
+
+
+def test_the_judge_has_the_larger_networks_of_hands_and_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(hands=[SeenHand(hand_at(100.0, 150.0, 40.0))])
+    engines, opened = world.engines(), []
+
+    def opener(name: str) -> FakeEye:
+        opened.append(name)
+        return engines[name.removesuffix("_full")]
+
+    monkeypatch.setattr(hands, "open_eye", opener)
+    judge = open_film_eyes()
+    assert set(opened) == {"body_detector", "body_landmarks", "palm_detector_full", "hand_landmarks_full"}
+    for index in range(4):
+        if index == 3:
+            world.hands = [SeenHand(hand_at(110.0, 158.0, 40.0))]
+        person = judge.look(world.frame(), index * 40_000_000)
+    seen = person.hands[person.presence > 0]
+    assert len(seen) == 1
+    places = (seen[0, :, :2] * 240.0).astype(np.float64)
+    assert np.abs(places - world.hands[0].points).max() < 2.0, "where it is now, not where a filter lags"
