@@ -1,4 +1,4 @@
-"""Sound levels: the RMS meter, the noise gate, loudness relative to the recent maximum, and the soft limiter."""
+"""Sound levels: the RMS meter, the noise gate, and loudness relative to the recent maximum."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ GATE_CLOSED_DB, GATE_OPEN_DB = -66.0, -54.0
 """Level in dB of full scale at which the gate is fully closed (no motion), and at which it is fully open."""
 HOLD_S, CLOSE_S = 2.5, 1.0
 """After a sound stops the gate holds for the first time, then closes linearly within the second (seconds)."""
-LIMIT = 0.99
-"""Samples up to this magnitude pass unchanged to the bit; larger ones approach 1 smoothly."""
 
 
 def decibels(pcm: NDArray[np.float32]) -> float:
@@ -73,21 +71,3 @@ class Loudness:
             return 0.0
         self._loudest_db = max(level_db, self.LEAST_DB, self._loudest_db - seconds * self.FALL_DB_PER_S)
         return max(0.0, 1.0 + (level_db - self._loudest_db) / self.RANGE_DB)
-
-
-def soft_limit(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compress samples beyond ±0.99 so that none exceeds ±1; gives the same array when none does.
-
-    Args:
-        pcm: float32 [n], finite.
-
-    Returns:
-        float32 [n], -1..1.
-    """
-    size = np.abs(pcm)
-    over = size > LIMIT
-    if not over.any():
-        return pcm
-    room = np.float32(1.0 - LIMIT)
-    limited = np.float32(LIMIT) + room * np.tanh((size - np.float32(LIMIT)) / room)
-    return np.where(over, np.copysign(np.minimum(limited, np.float32(1.0)), pcm), pcm).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The stage that decodes: it turns the token frames of each tick into its 1,280 samples."""
+"""The stage that makes the sound: decodes the token frames of each tick, then sets its level and limits its peaks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
-from streaming.audio.levels import decibels, soft_limit
+from streaming.audio.fader import Fader, gain_of
+from streaming.audio.levels import decibels
+from streaming.audio.true_peak_limiter import DELAY_SAMPLES, TruePeakLimiter
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
-from streaming.schema.messages import Message, Sound, Tokens
+from streaming.schema.messages import Message, Set, Sound, Tokens
+from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
 
 _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
@@ -26,7 +29,8 @@ class SoundStage:
     """Decodes ticks in order.
 
     A gap in the ticks is counted, and the decoder continues from its present state. Frames that are not of the bundle's
-    kind are counted and replaced by the last good ones.
+    kind are counted and replaced by the last good ones. Volume and mute are obeyed here, so that the speaker, the
+    recording and a show that listens to itself have the same sound.
 
     Args:
         engine_opener: opens the decoder; see `engines.registry.open_engine`.
@@ -36,34 +40,48 @@ class SoundStage:
         self._open_engine = engine_opener
         self._last_tick: int | None = None
         self._frames = np.zeros(_SHAPE, np.int16)
+        self._limiter = TruePeakLimiter()
 
     def setup(self, context: Context) -> None:
         """Open the decoder and run it warm.
 
         Raises:
+            UserError: for a control that is out of its range.
             EngineError: when it cannot be opened.
         """
         self._context = context
+        self._controls = ControlValues("sound", context.show, lambda error: context.note(str(error)))
+        self._fader = Fader(self._wanted_gain())
         self._engine = self._open_engine("decoder", **context.engine_options())
         self._frames = silent_frames(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
             self._engine.step(frames=self._frames)
         self._engine.reset()
         spec = self._engine.spec
-        self._look_ahead_ns = round(spec.latency_samples * 1e9 / SAMPLE_RATE)
+        latency = spec.latency_samples + DELAY_SAMPLES
+        self._delay_ns = round(latency * 1e9 / SAMPLE_RATE)
         context.add_engines(self._engine)
-        context.info["latency_samples"] = spec.latency_samples
+        context.info["latency_samples"] = latency
 
     def wake_ns(self) -> int | None:
         """Never by time: tokens wake it."""
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Decode every tick that has arrived."""
+        """Obey the controls, and decode every tick that has arrived."""
+        self._obey(inputs.controls)
         return [sound for tokens in inputs.all(Tokens) if (sound := self._decode(tokens)) is not None]
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _obey(self, changes: Sequence[Set]) -> None:
+        """Take in live controls: a new volume or mute begins a fade at the next tick."""
+        if self._controls.update(changes):
+            self._fader.move(self._wanted_gain(), self._controls["fade"])
+
+    def _wanted_gain(self) -> float:
+        return gain_of(self._controls["volume"], muted=self._controls["mute"] >= 0.5)
 
     def _decode(self, tokens: Tokens) -> Sound | None:
         metrics, last = self._context.metrics, self._last_tick
@@ -85,10 +103,11 @@ class SoundStage:
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
-        pcm = soft_limit(pcm)
+        pcm = self._limiter.step(self._fader.step(pcm))
         metrics.gauge("level_db", decibels(pcm))
-        # A decoder with look-ahead gives its output late, so this tick's sound comes from an earlier frame.
-        captured_ns = max(0, tokens.capture_ns - self._look_ahead_ns)
+        metrics.gauge("limited_db", self._limiter.reduction_db, peak=True)
+        # Limiter and decoder look ahead and give their output late: this tick's sound comes from an earlier frame.
+        captured_ns = max(0, tokens.capture_ns - self._delay_ns)
         return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
 
 

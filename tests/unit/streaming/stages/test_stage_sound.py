@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineSpec
-from streaming.audio.levels import LIMIT, decibels, soft_limit
-from streaming.schema.messages import Sound, Tokens
+from streaming.audio.levels import decibels
+from streaming.audio.true_peak_limiter import DELAY_SAMPLES
+from streaming.schema.messages import Set, Sound, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.sound import SoundStage
 from streaming.telemetry.metrics import Metrics
+
+DELAY_NS = round(DELAY_SAMPLES / 32_000 * 1e9)
 
 
 class FakeDecoder:
@@ -67,13 +70,13 @@ def step(stage: SoundStage, *messages: Tokens) -> list[Sound]:
 
 def test_ticks_are_decoded_in_order_and_carry_their_origin(ready: Any) -> None:
     stage, _, metrics = ready
-    first, second = step(stage, tokens(0, 8, fresh=True, capture_ns=77, stamps={"camera": 1}), tokens(1, 9))
-    assert (first.tick, first.fresh, first.capture_ns, first.stamps) == (0, True, 77, {"camera": 1})
+    first, second = step(stage, tokens(0, 8, fresh=True, capture_ns=10_000_077, stamps={"camera": 1}), tokens(1, 9))
+    assert (first.tick, first.fresh, first.capture_ns, first.stamps) == (0, True, 10_000_077 - DELAY_NS, {"camera": 1})
     assert (second.tick, second.fresh) == (1, False)
     assert first.pcm.shape == (1280,)
     assert first.pcm.dtype == np.float32
-    assert first.pcm[0] == pytest.approx(8 / 4096 + 1e-4)
-    assert second.pcm[0] == pytest.approx(9 / 4096 + 2e-4)
+    assert first.pcm[DELAY_SAMPLES] == pytest.approx(8 / 4096 + 1e-4)
+    assert second.pcm[DELAY_SAMPLES] == pytest.approx(9 / 4096 + 2e-4)
     health = metrics.take()
     assert health.counters == {}
     assert health.gauges["level_db"] == pytest.approx(decibels(second.pcm))
@@ -102,7 +105,7 @@ def test_codes_that_are_no_codes_repeat_the_last_ones(ready: Any, frames: Any) -
     stage, _, metrics = ready
     step(stage, tokens(0, 100))
     (sound,) = step(stage, Tokens(tick=1, frames=frames))
-    assert sound.pcm[0] == pytest.approx(100 / 4096 + 2e-4)
+    assert sound.pcm[-1] == pytest.approx(100 / 4096 + 2e-4)
     assert metrics.take().counters == {"bad": 1}
 
 
@@ -117,20 +120,6 @@ def test_sound_that_is_none_becomes_silence_and_the_decoder_begins_anew(ready: A
     assert metrics.take().counters == {"nan": 1}
 
 
-def test_the_limiter_is_bit_exact_below_and_never_passes_one() -> None:
-    quiet = np.linspace(-LIMIT, LIMIT, 1280, dtype=np.float32) * np.float32(0.9999)
-    assert soft_limit(quiet) is quiet
-    loud = np.linspace(-3, 3, 4001, dtype=np.float32)
-    bent = soft_limit(loud)
-    below = np.abs(loud) <= LIMIT
-    np.testing.assert_array_equal(bent[below], loud[below])
-    assert np.abs(bent).max() <= 1.0
-    assert (np.diff(bent) >= 0).all()
-    assert np.diff(bent).max() <= np.diff(loud).max() * 1.001
-    assert decibels(np.zeros(10, np.float32)) == -120.0
-    assert decibels(np.full(10, 0.1, np.float32)) == pytest.approx(-20.0, abs=0.01)
-
-
 def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> None:
     engine, metrics = FakeDecoder(), Metrics()
     engine.spec = EngineSpec("decoder", "fake", config={"mel_dim": 7})
@@ -141,7 +130,7 @@ def test_spectrograms_are_decoded_and_what_is_none_repeats_the_last_one() -> Non
     broken[3, 1] = np.nan
     frames: list[np.ndarray] = [good, broken, np.zeros((4, 2), np.int16)]
     sounds = step(stage, *(Tokens(tick=tick, frames=one) for tick, one in enumerate(frames)))
-    assert [float(sound.pcm[0]) for sound in sounds] == [0.25] * 3
+    assert [float(sound.pcm[-1]) for sound in sounds] == [0.25] * 3
     assert metrics.take().counters == {"bad": 2}
 
 
@@ -152,6 +141,55 @@ def test_what_a_decoder_that_looks_ahead_says_was_seen_earlier() -> None:
     stage.setup(Context(show=Show(), metrics=Metrics()))
     (sound,) = stage.step(Inputs({"tokens": [tokens(0, capture_ns=1_000_000_000)]}), 0)
     assert isinstance(sound, Sound)
-    assert sound.capture_ns == 1_000_000_000 - round(2402 / 32_000 * 1e9)
+    assert sound.capture_ns == 1_000_000_000 - round((2402 + DELAY_SAMPLES) / 32_000 * 1e9)
     (unknown,) = stage.step(Inputs({"tokens": [tokens(1)]}), 0)
     assert unknown.capture_ns == 0
+
+
+def heard(stage: SoundStage, ticks: range, *changes: Set) -> np.ndarray:
+    """The sound of some ticks; the changes arrive with the first."""
+    sounds = stage.step(Inputs({"tokens": [tokens(tick) for tick in ticks]}, controls=list(changes)), 0)
+    return np.concatenate([sound.pcm for sound in sounds if isinstance(sound, Sound)])
+
+
+def test_volume_and_mute_change_the_sound_within_the_time_of_the_fade(ready: Any) -> None:
+    stage, engine, metrics = ready
+    engine.out = np.full(1280, 0.1, np.float32)
+    heard(stage, range(1))
+    quieter = heard(stage, range(1, 5), Set(name="volume", value=-20.0), Set(name="fade", value=0.1))
+    assert quieter[DELAY_SAMPLES] == pytest.approx(0.1, rel=0.001), "the fade begins at the tick's first sample"
+    assert 0.01 < quieter[1600 + DELAY_SAMPLES] < 0.1, "half-way"
+    np.testing.assert_allclose(quieter[3200 + DELAY_SAMPLES :], 0.01, rtol=1e-5)
+    silent = heard(stage, range(5, 9), Set(name="mute", value=1.0))
+    assert silent[0] == pytest.approx(0.01, rel=1e-5)
+    np.testing.assert_array_equal(silent[3200 + DELAY_SAMPLES :], 0.0)
+    back = heard(stage, range(9, 13), Set(name="mute", value=0.0))
+    np.testing.assert_allclose(back[3200 + DELAY_SAMPLES :], 0.01, rtol=1e-5)
+    assert metrics.take().counters == {}
+
+
+def test_a_show_that_begins_muted_is_silent_from_the_first_sample() -> None:
+    engine = FakeDecoder()
+    engine.out = np.full(1280, 0.5, np.float32)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(controls={"mute": 1.0}), metrics=Metrics()))
+    np.testing.assert_array_equal(heard(stage, range(2)), 0.0)
+
+
+def test_a_value_out_of_range_is_refused_and_the_present_one_stays() -> None:
+    engine, lines = FakeDecoder(), list[str]()
+    engine.out = np.full(1280, 0.5, np.float32)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=Metrics(), note=lines.append))
+    np.testing.assert_array_equal(heard(stage, range(2), Set(name="volume", value=40.0))[DELAY_SAMPLES:], 0.5)
+    assert len(lines) == 1
+    assert "volume" in lines[0]
+
+
+def test_no_peak_passes_minus_one_db_however_loud_the_decoder_and_the_volume_are() -> None:
+    engine, metrics = FakeDecoder(), Metrics()
+    engine.out = (1.5 * np.sin(2 * np.pi * 440 * np.arange(1280) / 32_000)).astype(np.float32)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(controls={"volume": 6.0}), metrics=metrics))
+    assert np.abs(heard(stage, range(5))).max() <= 10 ** (-1 / 20)
+    assert metrics.take().gauges["limited_db.max"] == pytest.approx(20 * np.log10(1.5 * 2) + 1.1, abs=0.2)
