@@ -91,6 +91,10 @@ class MotionReader:
         grey = cv2.cvtColor(view, cv2.COLOR_BGR2GRAY)
         thumbnail = cv2.resize(grey, (CUT_SIDE, CUT_SIDE), interpolation=cv2.INTER_AREA)
         smoothed_view = smooth(grey)
+        if self.person is not None:
+            before = self._last_smooth
+            repeats = before is not None and float(cv2.absdiff(before, smoothed_view).max()) <= REPEATED_LEVELS
+            self.person.begin(image, capture_ns, repeats)
         weights = foreground(grey) if foreground is not None else None
         interval_s = (capture_ns - self._last_capture_ns) / 1e9
         flow = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
@@ -111,7 +115,6 @@ class MotionReader:
             flow, speed = pool_flow(dense, min(max(interval_s, MIN_INTERVAL_S), MAX_INTERVAL_S))
         embedding = self._embedding.step(image=view)["embedding"]
         interval_ms = interval_s * 1e3 if self._last_input is not None else 0.0
-        before = self._last_smooth
         self._last_input, self._last_thumbnail, self._last_smooth = flow_input, thumbnail, smoothed_view
         self._last_shape, self._last_capture_ns = image.shape, capture_ns
         motion = Motion(
@@ -123,8 +126,7 @@ class MotionReader:
             capture_ns=capture_ns,
         )
         if self.person is not None:
-            repeats = before is not None and float(cv2.absdiff(before, smoothed_view).max()) <= REPEATED_LEVELS
-            self.person.read(motion, image, repeats)
+            self.person.finish(motion)
         return motion
 
     def _follows(self, image: NDArray[np.uint8], thumbnail: NDArray[np.uint8], interval_s: float) -> bool:
@@ -241,6 +243,8 @@ class MotionStage:
     def close(self) -> None:
         """Let the engines go."""
         self._detector.close()
+        if self._reader is not None and self._reader.person is not None:
+            self._reader.person.close()
         self._reader = None
 
     def _note_visibility(self) -> None:

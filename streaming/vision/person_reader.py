@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -37,16 +38,21 @@ class Watcher(Protocol):
 class PersonReader:
     """Reads a person from frames, one after another; the same code live and for training.
 
-    Eyes that fail in the middle of a show are not used again; the show goes on without them.
+    A frame is begun and finished, so that the eyes can look while its flow is computed. Eyes that fail in the middle of
+    a show are not used again; the show goes on without them.
 
     Args:
         eyes: that find the person.
         note: says one line to the user.
+        executor: where they look; None for at once, in the caller's thread.
     """
 
-    def __init__(self, eyes: Watcher, note: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self, eyes: Watcher, note: Callable[[str], None] = lambda line: None, executor: Executor | None = None
+    ) -> None:
         self._eyes: Watcher | None = eyes
-        self._note = note
+        self._note, self._executor = note, executor
+        self._looking: Future[Person] | None = None
         self.hand_motion = HandMotion()
         self.reset()
 
@@ -57,34 +63,64 @@ class PersonReader:
 
     def reset(self) -> None:
         """Forget the person."""
+        self._wait()
         if self._eyes is not None:
             self._eyes.reset()
         self.hand_motion.reset()
         self._person = Person()
         self._repeated = False
 
-    def read(self, motion: Motion, image: NDArray[np.uint8], repeats: bool) -> None:
-        """Put the person of a frame into its motion.
+    def begin(self, image: NDArray[np.uint8], capture_ns: int, repeats: bool) -> None:
+        """Look at a frame.
 
         Args:
-            motion: of the frame, with its `capture_ns`.
-            image: uint8 [H, W, 3], BGR, at the camera's own resolution.
+            image: uint8 [H, W, 3], BGR, at the camera's own resolution; it must not change before `finish`.
+            capture_ns: when it was captured.
             repeats: it is the frame before once more; the first such frame is not looked at.
         """
+        self._wait()
         if self._eyes is None:
             return
-        if not repeats or self._repeated:
+        if repeats and not self._repeated:
+            self._repeated = True
+            return
+        self._repeated = False
+        if self._executor is None:
+            self._looking = Future()
             try:
-                self._person = self._eyes.look(image, motion.capture_ns)
+                self._looking.set_result(self._eyes.look(image, capture_ns))
             except EngineError as error:
-                self._eyes = None
-                self._note(f"the published eyes failed ({error}); {OWN} is used alone")
-                return
-        self._repeated = repeats and not self._repeated
+                self._looking.set_exception(error)
+        else:
+            self._looking = self._executor.submit(self._eyes.look, image, capture_ns)
+
+    def finish(self, motion: Motion) -> None:
+        """Put the person of the frame that was begun last into its motion, which has its `capture_ns`."""
+        self._wait()
+        if self._eyes is None:
+            return
         person = self._person
         motion.body, motion.body_score = person.body, person.body_score
         motion.hands, motion.scale = person.hands, person.scale
         motion.hands_motion = self.hand_motion.step(person, motion.capture_ns / 1e9)
+
+    def close(self) -> None:
+        """Let the eyes go."""
+        self._wait()
+        self._eyes = None
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+
+    def _wait(self) -> None:
+        """Wait for the look that was begun, if any."""
+        looking, self._looking = self._looking, None
+        if looking is None:
+            return
+        try:
+            self._person = looking.result()
+        except EngineError as error:
+            self._eyes = None
+            self._note(f"the published eyes failed ({error}); {OWN} is used alone")
 
 
 def open_person_reader(
@@ -103,7 +139,7 @@ def open_person_reader(
     if show.eyes == "bundle":
         return None
     try:
-        return PersonReader(opener(), note)
+        return PersonReader(opener(), note, ThreadPoolExecutor(1, thread_name_prefix="eyes"))
     except EngineError as error:
         if show.eyes == "mediapipe":
             reason = error.what if isinstance(error, MissingEyesError) else str(error)

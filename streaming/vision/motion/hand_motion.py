@@ -36,9 +36,12 @@ up to `WINDOW_S` before; speed: of the hand; both as multiples of the running sc
 `LARGEST`. A row is one hand as long as it is followed: see `hand_rows.assign_rows`.
 """
 HAND_INDEX = {name: index for index, name in enumerate(HAND_NAMES)}
-GUESSED_SPEED, LEAST_SPEED = 1.0, 0.15
-"""Scale of a hand's speed before one has moved, and at least, which the jitter of body points reaches; metres a
-second."""
+GUESSED_SPEED, LEAST_SPEED = 0.5, 0.04
+"""Scale of a hand's speed before one has moved, and at least; metres a second. Soft strokes on a snare drum move the
+hand by 0.1, a pianist's by 0.5."""
+HAND_JITTER, BODY_JITTER = 0.01, 0.12
+"""Speed in metres a second that the jitter of points gives to a hand at rest, seen itself or by the body's points;
+velocities are lessened by so much."""
 GAP_S = 0.12
 """A hand that was lost for no longer has a velocity at once: blurred hands are often lost just when they strike."""
 ABOVE_SHOULDERS_M = 0.45
@@ -119,6 +122,8 @@ class FollowedHand:
             self._down = ()
         else:
             velocity = (hand.place - last.place) / (max(gap_s, MIN_INTERVAL_S) * max(scale, LEAST_SCALE))
+            jitter = BODY_JITTER if hand.from_body else HAND_JITTER
+            velocity *= max(0.0, 1.0 - jitter / max(float(np.hypot(*velocity)), 1e-6))
             down = max(0.0, float(velocity[1]))
             recent = [value for then_s, value in self._down if time_s - then_s <= WINDOW_S]
             recent += [value for _, value in self._down[-1:]]

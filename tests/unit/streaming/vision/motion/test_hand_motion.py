@@ -85,6 +85,26 @@ def test_losses_and_speeds_are_over_the_performers_scale_and_multiplied_by_the_s
     assert motion.held_scale is None
 
 
+def test_points_that_tremble_do_not_move() -> None:
+    rng = np.random.default_rng(0)
+    hands = [person_with(left=(0.3 + x, 0.3 + y)) for x, y in 0.00008 * rng.standard_normal((200, 2))]
+    bodies = [person_with(body=(0.5 + x, 0.5 + y)) for x, y in 0.0008 * rng.standard_normal((200, 2))]
+    for people in (hands, bodies):
+        assert run(people)[:, :, SPEED].mean() < 0.05
+
+
+def test_soft_strokes_count_like_large_ones_after_a_while() -> None:
+    """A snare drum may be played with strokes of a tenth of the usual speed."""
+    losses = []
+    for size in (1.0, 0.1):
+        people = [
+            Person(hands=person_with(left=(0.3, 0.3 + SCALE * size * stroke(index / 25.0))).hands, scale=SCALE)
+            for index in range(200)
+        ]
+        losses.append(run(people)[150:, 0, LOSS].max())
+    assert losses[1] > 0.4 * losses[0]
+
+
 def test_it_is_causal() -> None:
     """A change of what comes later changes nothing before."""
     rng = np.random.default_rng(0)
