@@ -43,11 +43,12 @@ class Motion(Message, kw_only=True):
     embedding: float32 [128]; interval_ms: time between the two frames. features: float32 [26], what tells when
     something is struck, see `streaming.vision.motion.feature_names.NAMES`.
 
-    The person in view, as the published eyes find it; all zeros where nobody is found, or where they do not play. body:
-    float32 [33, 3], x, y, visibility 0..1; hands: float32 [2, 21, 3], the player's left and right: x, y, presence 0..1;
-    x right, y down, in sides of the square into which the frame is fitted, 0..1 from its upper left, beyond it outside
-    the frame. body_score: 0..1. scale: how many sides a metre spans at the player's distance, 0 for unknown.
-    hands_motion: float32 [2, 8], how each hand moves, see `streaming.vision.motion.hand_motion.HAND_NAMES`.
+    The person in view, as the published eyes find it: zeros where nobody is found; body and hands are null where the
+    eyes do not play. body: float32 [33, 3], x, y, visibility 0..1; hands: float32 [2, 21, 3], the player's left and
+    right: x, y, presence 0..1; x right, y down, in sides of the square into which the frame is fitted, 0..1 from its
+    upper left, beyond it outside the frame. body_score: 0..1. scale: how many sides a metre spans at the player's
+    distance, 0 for unknown. hands_motion: float32 [2, 8], how each hand moves, zeros for a hand that is not known, see
+    `streaming.vision.motion.hand_motion.HAND_NAMES`.
     """
 
     flow: np.ndarray
@@ -55,9 +56,9 @@ class Motion(Message, kw_only=True):
     embedding: np.ndarray
     interval_ms: float = 0.0
     features: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(conventions.MOTION_FEATURES, np.float32))
-    body: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((conventions.BODY_POINTS, 3), np.float32))
+    body: np.ndarray | None = None
     body_score: float = 0.0
-    hands: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((2, conventions.HAND_POINTS, 3), np.float32))
+    hands: np.ndarray | None = None
     scale: float = 0.0
     hands_motion: np.ndarray = msgspec.field(
         default_factory=lambda: np.zeros((2, conventions.HAND_FEATURES), np.float32)

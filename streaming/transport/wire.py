@@ -199,7 +199,9 @@ def _array(value: Any, buffers: Sequence[Frame], used_indices: set[int]) -> np.n
 
 def _check_layouts(message: Message, topic: Topic) -> None:
     for name, layouts in topic.layouts.items():
-        array: np.ndarray = getattr(message, name)
+        array: np.ndarray | None = getattr(message, name)
+        if array is None:
+            continue  # only a field whose type allows it is decoded as null
         options = layouts if isinstance(layouts, tuple) else (layouts,)
         layout = next((one for one in options if one.dtype == array.dtype.name), options[0])
         if array.dtype.name != layout.dtype:

@@ -236,6 +236,27 @@ def test_a_tick_is_tokens_or_a_spectrogram_and_nothing_else() -> None:
         assert reason(flat(wire.pack(Tokens(tick=1, frames=bad), TOPICS["tokens"])), "tokens") == why
 
 
+def test_a_motion_without_eyes_has_no_points_and_one_with_eyes_has_right_ones() -> None:
+    sent = samples()["motion"]
+    assert isinstance(sent, Motion)
+    topic = TOPICS["motion"]
+    received = wire.unpack(flat(wire.pack(sent, topic)), topic)
+    assert isinstance(received, Motion)
+    assert received.body is None
+    assert received.hands is None
+    assert received.hands_motion.shape == (2, 8)
+    sent.body, sent.hands = np.ones((33, 3), np.float32), np.ones((2, 21, 3), np.float32)
+    received = wire.unpack(flat(wire.pack(sent, topic)), topic)
+    assert equal(sent, received)
+    sent.hands = np.ones((21, 3), np.float32)
+    assert reason(flat(wire.pack(sent, topic)), "motion") == "shape"
+
+
+def test_an_array_that_must_be_there_cannot_be_null() -> None:
+    header = msgspec.msgpack.encode([1, {"image": None}])
+    assert reason([b"camera", header], "camera") == "malformed"
+
+
 def test_an_image_without_pixels_is_refused() -> None:
     assert reason(flat(wire.pack(Camera(image=np.zeros((0, 4, 3), np.uint8)), TOPICS["camera"])), "camera") == "shape"
 
