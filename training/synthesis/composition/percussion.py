@@ -26,6 +26,7 @@ DRUM_S = 0.2
 """Nominal length of a drum's note; it rings on by itself."""
 ONE_PIECE_SHARE = 0.35
 """Share of the performances in which strikes fall on one or two drums only."""
+PERFORMANCES_TRIED = 12
 BELL_SPAN = (60.0, 84.0)
 
 
@@ -69,12 +70,24 @@ def drums_for(
     ]
 
 
+def _draw_performance(files: tuple[Path, ...], seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A drummer's performance of at least some length, or the longest of a few: most files are fills of 2 s."""
+    longest = np.zeros((0, 3))
+    for number in rng.integers(len(files), size=PERFORMANCES_TRIED):
+        notes = notes_of(files[int(number)])
+        if len(notes) and (not len(longest) or notes[-1, 0] > longest[-1, 0]):
+            longest = notes
+        if len(longest) and longest[-1, 0] >= seconds:
+            break
+    return longest
+
+
 def draw_drums(seconds: float, rng: np.random.Generator, corpus: Path | None, split: str) -> list[PlayedNote]:
     """A part of a real drummer's performance, a little faster or slower; without a corpus, a drawn rhythm."""
     files = drum_files(corpus, split) if corpus else ()
     if files:
         pace = float(np.exp(rng.normal(0.0, 0.08)))
-        notes = notes_of(files[int(rng.integers(len(files)))])
+        notes = _draw_performance(files, seconds * pace, rng)
         score = np.column_stack([notes[:, 0], np.full(len(notes), DRUM_S), notes[:, 1], notes[:, 2] / 127.0])
         part = excerpt(score, seconds * pace, rng)
         if len(part):

@@ -83,9 +83,9 @@ VOICES: dict[str, tuple[Program, ...]] = {
         Program("electric grand", 0, 2),
         Program("tine piano", 0, 4),
         Program("reed piano", 0, 5),
-        Program("vibraphone", 0, 11, rings=True),
+        Program("vibraphone", 0, 11),
         Program("marimba", 0, 12, rings=True),
-        Program("celesta", 0, 8, rings=True),
+        Program("celesta", 0, 8),
     ),
 }
 """Voice -> its instruments; `DANCE` has those of dance."""

@@ -27,11 +27,14 @@ HEADROOM_DB = -12.0
 SLUR_GAP_S = 0.03
 """Notes closer than this are slurred."""
 SLUR_SKIP_S, SLUR_OVERLAP_S = 0.06, 0.04
+TONE_DIP, TONE_DIP_S = 0.4, 0.012
+"""A gliding tone dips that much at each note, for that time before and after it."""
 VIBRATO_AFTER_S, VIBRATO_GROWS_S = 0.18, 0.3
 CHOKING = 57
 """The generator of the class in which a note ends the one before."""
 STEPS_BELOW, BELLS_FROM = 48, 60
-LONGEST_RING_S = 6.0
+DRUM_RING_S, BELL_RING_S = 6.0, 1.5
+"""Drums ring that long before they are damped, bells and bars that long."""
 
 
 class Tuning(NamedTuple):
@@ -156,7 +159,7 @@ def _play_part(font: Soundfont, program: Program, notes: Sequence[PlayedNote], t
     else:
         for note in notes:
             key = int(np.clip(round(note.pitch), 0, 127))
-            hold_s = LONGEST_RING_S if program.rings else note.duration_s
+            hold_s = max(note.duration_s, BELL_RING_S) if program.rings else note.duration_s
             gesture = NoteGesture(key, min(note.velocity, 1.0), hold_s, note.pitch + tuning.cents / 100.0)
             _add(font, program, gesture, note.onset_s, tuning, out)
 
@@ -172,7 +175,7 @@ def _add(font: Soundfont, program: Program, gesture: NoteGesture, onset_s: float
 
 def _play_kit(font: Soundfont, program: Program, notes: Sequence[PlayedNote], tuning: Tuning, out: Signal) -> None:
     """Drums ring until they are silent, or until another of their class is struck: a closed hi-hat ends an open one."""
-    gestures = [NoteGesture(round(note.pitch), min(note.velocity, 1.0), LONGEST_RING_S, note.pitch) for note in notes]
+    gestures = [NoteGesture(round(note.pitch), min(note.velocity, 1.0), DRUM_RING_S, note.pitch) for note in notes]
     last: dict[int, int] = {}
     for number, gesture in enumerate(gestures):
         found = regions_of(font, program.bank, program.number, gesture, tuning.side)
@@ -235,7 +238,7 @@ def _play_tone(font: Soundfont, program: Program, slur: Sequence[PlayedNote], tu
             before = slur[number - 1]
             pitch[here:] = note.pitch + (before.pitch - note.pitch) * np.exp(-after / program.glide_s)
             level[here:] = note.velocity + (before.velocity - note.velocity) * np.exp(-after / 0.03)
-            level[here:] *= 1.0 - 0.3 * np.exp(-after / 0.02)
+            level *= 1.0 - TONE_DIP * np.exp(-(((time - time[here]) / TONE_DIP_S) ** 2))
         waver[here:] = _vibrato(program, tuning, after)
     key = int(np.clip(round(float(np.median([note.pitch for note in slur]))), 0, 127))
     velocity = min(1.0, float(np.mean([note.velocity for note in slur])))

@@ -17,8 +17,8 @@ from training.synthesis.sampled.soundfont import open_soundfont
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "PHRASES", 2)
-    monkeypatch.setattr(calibration, "PHRASE_S", 4.0)
+    monkeypatch.setattr(calibration, "PHRASES", 4)
+    monkeypatch.setattr(calibration, "PHRASE_S", 5.0)
 
 
 def test_every_instrument_has_a_gain() -> None:
@@ -40,7 +40,7 @@ def test_calibrated_instruments_have_the_wanted_loudness(tmp_path: Path) -> None
     assert set(found) == {"grand piano", "violin"}
     for voice, program in calibration.instruments(font):
         loudness, peak = calibration.measure(font, program, voice, found)
-        assert loudness == pytest.approx(calibration.LOUDNESS_LUFS, abs=0.6)
+        assert loudness == pytest.approx(calibration.LOUDNESS_LUFS, abs=0.8)
         assert peak <= -0.99
 
 
