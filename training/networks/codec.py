@@ -153,12 +153,15 @@ class CodecTraining(DecoderTraining[Codec]):
         if self.step == self.how.bypass_steps and not frozen:
             self.quantize.start(self._collect(rng, 80))
         x = self.crops(rng)
-        with self.device.autocast():
-            latents = self.codec.encoder(x).float()
-        commit = latents.new_zeros(())
         if frozen:
-            latents = self.codec.quantizer.decode(self.codec.quantizer.encode(latents))
-        elif self.step >= self.how.bypass_steps:
+            # In single precision: the decoder learns from the very tokens that it will get.
+            with torch.no_grad():
+                latents = self.codec.quantizer.decode(self.codec.quantizer.encode(self.codec.encoder(x)))
+        else:
+            with self.device.autocast():
+                latents = self.codec.encoder(x).float()
+        commit = latents.new_zeros(())
+        if not frozen and self.step >= self.how.bypass_steps:
             latents, commit = self.quantize(latents)
         mel, place = self.judge(latents, x, int(rng.integers(1 << 11)))
         self.update(mel + 0.25 * commit + self.recipe.place_weight * place)
