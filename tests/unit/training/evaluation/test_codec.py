@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_SAMPLES
+from tests.unit.training.datasets.sounds.small_recordings import write_recordings
+from tests.unit.training.synthesis.sampled.small_soundfont import write_soundfont
 from training.evaluation.codec import (
     ELSEWHERE,
+    CodecSounds,
     SampleScores,
     jumps,
     load_recordings,
@@ -68,6 +71,22 @@ def test_recordings_are_read_as_the_codec_hears_them(tmp_path: Path) -> None:
     assert float(np.median(sample.sound)) == pytest.approx(8000 / 32768, abs=1e-3)
     with pytest.raises(FileNotFoundError):
         load_recordings(_empty(tmp_path))
+
+
+def test_music_and_recordings_for_tests_are_scored_where_they_are_given(tmp_path: Path) -> None:
+    corpus, font = write_recordings(tmp_path), write_soundfont(tmp_path / "sine.sf2")
+    groups = CodecSounds(2, tmp_path / "audio", font, corpus).load()
+    assert {name: len(samples) for name, samples in groups.items()} == {
+        "renders": 2,
+        "sampled": 2,
+        "corpus": 1,
+        "recordings": 7,
+    }
+    assert all(sample.sound.size % TICK_SAMPLES == 0 for samples in groups.values() for sample in samples)
+    assert float(np.abs(groups["sampled"][0].sound).max()) > 1e-3
+    assert list(CodecSounds(2).load()) == ["renders"]
+    with pytest.raises(ValueError, match="there is no soundfont"):
+        CodecSounds(2, soundfont=tmp_path / "none.sf2").load()
 
 
 def _empty(folder: Path) -> Path:

@@ -11,7 +11,9 @@ import torch
 from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec, ResidualQuantizer
 from streaming.conventions import SAMPLE_RATE
+from training.datasets.codec import SoundSources
 from training.networks.codec import CodecRecipe, CodecTraining, QuantizerTrainer
+from training.train import main
 
 
 def test_codebooks_learn_and_gradients_pass_straight_through() -> None:
@@ -87,3 +89,18 @@ def test_the_rate_rises_holds_and_falls() -> None:
     assert recipe.rate_at(500) == 1.0
     assert recipe.rate_at(875) == pytest.approx(0.5)
     assert 0 < recipe.rate_at(999) < 0.02
+
+
+def test_held_out_clips_are_of_the_same_sources_and_of_their_tests(tmp_path: Path) -> None:
+    sources = SoundSources(tmp_path / "a.sf2", tmp_path)
+    training = CodecTraining(CodecRecipe(steps=10, batch=2), Codec(TINY), corpus(), sources=sources)
+    assert training.held_out_sources == SoundSources(tmp_path / "a.sf2", tmp_path, "test")
+
+
+def test_a_soundfont_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["codec", "--out", str(tmp_path / "bundle"), "--work", str(tmp_path / "work"), "--minutes", "1"]
+    assert main([*arguments, "--soundfont", str(tmp_path / "none.sf2")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "there is no soundfont; install it with: sudo apt-get install fluid-soundfont-gm" in error
+    assert not (tmp_path / "bundle").exists()
