@@ -33,8 +33,8 @@ VIBRATO_AFTER_S, VIBRATO_GROWS_S = 0.18, 0.3
 CHOKING = 57
 """The generator of the class in which a note ends the one before."""
 STEPS_BELOW, BELLS_FROM = 48, 60
-DRUM_RING_S, BELL_RING_S = 6.0, 1.5
-"""Drums ring that long before they are damped, bells and bars that long."""
+DRUM_RING_S, BELL_RING_S = 0.7, 1.5
+"""Drums ring that long before they are damped, bells and bars that long; a damped one falls as its release says."""
 
 
 class Tuning(NamedTuple):
@@ -42,7 +42,7 @@ class Tuning(NamedTuple):
 
     Attributes:
         cents: how far it is out of tune.
-        side: which channel of stereo recordings is heard: 2 right, 4 left.
+        side: which channel of stereo recordings is heard: -1 left, 1 right.
         vibrato_hz, vibrato: rate of its vibrato, and its depth against that of the program.
     """
 
@@ -55,7 +55,10 @@ class Tuning(NamedTuple):
 def draw_tuning(rng: np.random.Generator) -> Tuning:
     """Draw what a clip's instrument has of its own."""
     return Tuning(
-        float(rng.normal(0.0, 8.0)), int(rng.choice([2, 4])), float(rng.uniform(4.8, 6.4)), float(rng.uniform(0.5, 1.3))
+        float(rng.normal(0.0, 8.0)),
+        int(rng.choice([-1, 1])),
+        float(rng.uniform(4.8, 6.4)),
+        float(rng.uniform(0.5, 1.3)),
     )
 
 

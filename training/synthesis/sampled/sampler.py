@@ -22,6 +22,8 @@ DARKER_CENTS = 2_400.0
 OPEN_CENTS = 13_500
 """A filter from here on (20 kHz) is open."""
 ATTENUATION = 0.4
+PAN, SIDE_PAN = 17, 250
+"""The generator of the pan, and from where on a region counts as one side: half way, in units of 0.1 %."""
 LONGEST_RELEASE_S = 2.5
 """A release falls by 100 dB within so many seconds, whatever the file says."""
 CHOKE_S = 0.06
@@ -63,15 +65,24 @@ def hertz_of(cents: float) -> float:
 
 
 def regions_of(font: Soundfont, bank: int, program: int, gesture: NoteGesture, side: int) -> tuple[SampleRegion, ...]:
-    """The regions that a note plays; of stereo pairs the right (2) or left (4) one."""
+    """The regions that a note plays; of what is panned to both sides only one of them.
+
+    Args:
+        font: the soundfont.
+        bank: of the preset.
+        program: of the preset.
+        gesture: how the note is played.
+        side: -1 for the left channel of stereo recordings, 1 for the right one.
+    """
     velocity = max(1, round(127 * gesture.velocity))
     found = [
         region
         for region in font.regions(bank, program)
         if region.keys[0] <= gesture.key <= region.keys[1] and region.velocities[0] <= velocity <= region.velocities[1]
     ]
-    samples = {region.sample for region in found}
-    return tuple(one for one in found if one.kind not in (2, 4) or one.kind == side or one.link not in samples)
+    sides = [int(np.sign(region.amount(PAN))) * (abs(region.amount(PAN)) >= SIDE_PAN) for region in found]
+    both = -1 in sides and 1 in sides
+    return tuple(one for one, where in zip(found, sides, strict=True) if not both or where in (0, side))
 
 
 def play(font: Soundfont, region: SampleRegion, gesture: NoteGesture, longest_s: float) -> Signal:

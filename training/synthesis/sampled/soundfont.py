@@ -62,16 +62,12 @@ class SampleRegion(NamedTuple):
         keys, velocities: lowest and highest MIDI key and velocity that it is played for.
         generators: SoundFont generator -> amount, in the file's units; see `amount`.
         sample: index of the recording.
-        link: index of the other channel of a stereo recording, else -1.
-        kind: 1 mono, 2 right, 4 left.
     """
 
     keys: tuple[int, int]
     velocities: tuple[int, int]
     generators: Mapping[int, int]
     sample: int
-    link: int
-    kind: int
 
     def amount(self, generator: int) -> int:
         """A generator's amount, or the format's default."""
@@ -176,10 +172,7 @@ class Soundfont:
                 for generator, amount in outer.items():
                     if generator not in (INSTRUMENT, KEY_RANGE, VELOCITY_RANGE, *NOT_IN_PRESETS):
                         total[generator] = total.get(generator, DEFAULTS.get(generator, 0)) + amount
-                header = self._tables["shdr"][inner[SAMPLE]]
-                kind = int(header["type"]) & 7
-                link = int(header["link"]) if kind in (2, 4) else -1
-                yield SampleRegion(keys, velocities, total, inner[SAMPLE], link, kind)
+                yield SampleRegion(keys, velocities, total, inner[SAMPLE])
 
     def recording(self, region: SampleRegion) -> SampleData:
         """The recording of a region, from the start and to the end that the region asks for."""

@@ -37,12 +37,14 @@ def write_soundfont(
     presets: Sequence[tuple[int, int]] = ALL_PRESETS,
     generators: Mapping[int, int] = LOOPED,
     keys: tuple[int, int] = (0, 127),
+    pans: Sequence[int] = (0,),
 ) -> Path:
-    """Write a soundfont whose presets (bank, program) all play one sine of `SINE_HZ` at the key 69."""
+    """Write a soundfont whose presets (bank, program) all play one sine of `SINE_HZ` at the key 69, once a pan."""
     time = np.arange(LENGTH)
     sine = np.round(16_384 * np.sin(2.0 * np.pi * time / PERIOD)).astype("<i2")
     samples = np.concatenate([sine, np.zeros(46, "<i2")])
-    zone = [(KEY_RANGE, keys[0] | keys[1] << 8), *generators.items(), (SAMPLE, 0)]
+    zones = [[(KEY_RANGE, keys[0] | keys[1] << 8), (17, pan), *generators.items(), (SAMPLE, 0)] for pan in pans]
+    zone = [row for rows in zones for row in rows]
     tables = [
         _rows(
             "phdr",
@@ -52,8 +54,8 @@ def write_soundfont(
         _rows("pbag", [(number, 0) for number in range(len(presets) + 1)]),
         _chunk("pmod", bytes(10)),
         _rows("pgen", [(INSTRUMENT, 0)] * len(presets) + [(0, 0)]),
-        _rows("inst", [(b"sine", 0), (b"EOI", 1)]),
-        _rows("ibag", [(0, 0), (len(zone), 0)]),
+        _rows("inst", [(b"sine", 0), (b"EOI", len(zones))]),
+        _rows("ibag", [(number * len(zones[0]), 0) for number in range(len(zones) + 1)]),
         _chunk("imod", bytes(10)),
         _rows("igen", [*zone, (0, 0)]),
         _rows(

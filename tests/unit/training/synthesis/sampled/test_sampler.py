@@ -17,7 +17,7 @@ LOOP = LOOPED
 
 def sound(tmp_path: Path, gesture: NoteGesture, generators: dict[int, int] | None = None) -> NDArray[np.float64]:
     font = Soundfont(write_soundfont(tmp_path / "a.sf2", [(0, 0)], LOOP if generators is None else generators))
-    (region,) = regions_of(font, 0, 0, gesture, side=4)
+    (region,) = regions_of(font, 0, 0, gesture, side=-1)
     return play(font, region, gesture, longest_s=5.0)
 
 
@@ -84,3 +84,13 @@ def test_modulation_moves_filter_and_pitch(tmp_path: Path) -> None:
     assert opened > 5.0 * dark
     raised = sound(tmp_path, NoteGesture(69, 1.0, 1.0, 69.0), LOOP | {7: 1_200})
     assert hertz(raised[4_000:40_000]) == pytest.approx(2.0 * SINE_HZ, rel=5e-3)
+
+
+def test_of_what_is_panned_to_both_sides_one_is_played(tmp_path: Path) -> None:
+    font = Soundfont(write_soundfont(tmp_path / "a.sf2", [(0, 0)], LOOP, pans=(-500, 0, 500)))
+    gesture = NoteGesture(69, 0.8, 0.5, 69.0)
+    for side in (-1, 1):
+        pans = [region.amount(17) for region in regions_of(font, 0, 0, gesture, side)]
+        assert pans == sorted([0, 500 * side])
+    one_side = Soundfont(write_soundfont(tmp_path / "b.sf2", [(0, 0)], LOOP, pans=(-500,)))
+    assert len(regions_of(one_side, 0, 0, gesture, 1)) == 1
