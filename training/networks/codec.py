@@ -232,8 +232,8 @@ def train_codec(
 
 def _train(job: TrainingJob) -> TrainingResult:
     sizes = given_sizes(steps=job.steps, clips=job.clips)
-    if job.options.learning_rate:
-        sizes["learning_rate"] = job.options.learning_rate
+    rates = {"learning_rate": job.options.learning_rate, "place_weight": job.options.place_weight}
+    sizes |= {name: value for name, value in rates.items() if value is not None}
     recipe = CodecRecipe(**sizes, freeze_encoder=bool(job.options.freeze_encoder))
     sources = SoundSources(job.options.soundfont, job.options.corpus)
     path = train_codec(
@@ -256,7 +256,11 @@ TRAINER = Trainer(
             "--freeze-encoder",
             {"action": "store_true", "help": "train the decoder only; tokens stay valid"},
         ),
-        TrainerOption("--learning-rate", {"type": float, "default": 0.0, "help": "of AdamW; 0 for the recipe's own"}),
+        TrainerOption("--learning-rate", {"type": float, "help": "of AdamW; default: the recipe's own"}),
+        TrainerOption(
+            "--place-weight",
+            {"type": float, "help": "weight of the loss on which oscillators sound; default: the recipe's own"},
+        ),
         TrainerOption(
             "--soundfont",
             {"type": Path, "metavar": "FILE", "help": "learn music of sampled instruments (General MIDI) as well"},
