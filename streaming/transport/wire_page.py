@@ -39,6 +39,7 @@ allow-list. Stages report to the supervisor, and hear from it, over one control 
 
 In the header an array is `[dtype, shape, buffer]`: one of {dtypes};
 at most {dims} sides; the number of its buffer, counted from 0 at frame 2. Each buffer belongs to exactly one array.
+A field whose default is `None` may be null; it has no buffer then.
 No pickle anywhere. Fields are only ever added: a reader ignores those it does not know and takes the default for those
 that are missing.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.registry import open_engine
@@ -19,7 +20,7 @@ from training.evaluation.films.reference_onsets import FOOTAGE_THRESHOLD, refere
 from training.evaluation.films.scores import FilmResponse, FilmScores, score_film
 from training.evaluation.films.table import film_table
 from training.evaluation.forward_loop import Response, ResponseSettings, describe_settings, respond, score
-from training.footage.reader import MASTER_RATE, FootageError, camera_frames, examine, sound
+from training.footage.reader import MASTER_RATE, Footage, FootageError, camera_frames, examine, sound
 from training.loop.pool import open_executor
 from training.synthesis.recordings import Clip, read_motion
 
@@ -43,6 +44,14 @@ class FilmFolder:
     labels: Path | None = None
 
 
+def reference_sound(footage: Footage) -> NDArray[np.float32]:
+    """A film's own sound as it is compared: float32 [ticks * 1280], mono at 32 kHz, with an rms of `FOOTAGE_RMS`."""
+    length = footage.ticks * TICK_SAMPLES
+    reference = soxr.resample(sound(footage).mean(0), MASTER_RATE, SAMPLE_RATE)[:length].astype(np.float32)
+    reference = np.pad(reference, (0, length - reference.size))
+    return np.asarray(reference * np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(reference**2))), 1e-4)))
+
+
 def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | None = None) -> FilmResponse:
     """Watch a film and make its music; the reference onsets are those of `reference_onsets`.
 
@@ -50,10 +59,7 @@ def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | Non
         FootageError: when it cannot be used, with the reason.
     """
     footage = examine(path)
-    length = footage.ticks * TICK_SAMPLES
-    reference = soxr.resample(sound(footage).mean(0), MASTER_RATE, SAMPLE_RATE)[:length].astype(np.float32)
-    reference = np.pad(reference, (0, length - reference.size))
-    reference *= np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(reference**2))), 1e-4))
+    reference = reference_sound(footage)
     embedding = open_engine("embedding", bundle=setting.bundle)
     clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), reference)
     onsets, source = reference_onsets(path, reference, labels)
