@@ -49,6 +49,8 @@ class Motion(Message, kw_only=True):
     upper left, beyond it outside the frame. body_score: 0..1. scale: how many sides a metre spans at the player's
     distance, 0 for unknown. hands_motion: float32 [2, 8], how each hand moves, zeros for a hand that is not known, see
     `streaming.vision.motion.hand_motion.HAND_NAMES`.
+
+    `still_s`: for how many seconds nothing has moved before the camera, null where nobody knows.
     """
 
     flow: np.ndarray
@@ -63,6 +65,7 @@ class Motion(Message, kw_only=True):
     hands_motion: np.ndarray = msgspec.field(
         default_factory=lambda: np.zeros((2, conventions.HAND_FEATURES), np.float32)
     )
+    still_s: float | None = None
 
 
 class Tokens(Message, kw_only=True):
@@ -72,12 +75,15 @@ class Tokens(Message, kw_only=True):
     influenced.
 
     `latch_ns`: when the newest motion was read for this tick; a camera that the show paces itself keeps step with it.
+
+    `gain`: 0..1, what the sound is multiplied with at the tick's end, as the player moves or stands still.
     """
 
     tick: int
     frames: np.ndarray
     fresh: bool = False
     latch_ns: int = 0
+    gain: float = 1.0
 
 
 class Sound(Message, kw_only=True):

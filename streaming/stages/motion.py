@@ -18,6 +18,7 @@ from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_squar
 from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_motion_features
 from streaming.vision.motion.features import REPEATED_LEVELS, MotionFeatureExtractor, MotionFrame
 from streaming.vision.motion.hand_motion import HAND_INDEX, HandMotion
+from streaming.vision.motion.stillness import StillnessDetector
 from streaming.vision.person_reader import OWN, PUBLISHED, PersonReader, open_person_reader
 from streaming.vision.screen_detector import ScreenDetector
 from streaming.vision.vision_engines import open_vision_engines
@@ -55,6 +56,7 @@ class MotionReader:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
         self.extractor = extractor or MotionFeatureExtractor()
         self.person = person
+        self._stillness = StillnessDetector()
         self._takes_colour = bool(flow_engine.spec.config.get("colour"))
         self.reset()
 
@@ -66,6 +68,7 @@ class MotionReader:
         self._last_shape: tuple[int, ...] = ()
         self._last_capture_ns = 0
         self.extractor.reset()
+        self._stillness.reset()
         if self.person is not None:
             self.person.reset()
         self._flow.reset()
@@ -104,9 +107,9 @@ class MotionReader:
         if self._last_input is not None and self._follows(image, thumbnail, interval_s):
             dense = self._flow.step(previous=self._last_input, current=flow_input)["flow"]
         height, width = image.shape[:2]
-        features = self.extractor.step(
-            MotionFrame(dense, self._last_smooth, smoothed_view, (height, width), capture_ns / 1e9, weights)
-        )
+        frame = MotionFrame(dense, self._last_smooth, smoothed_view, (height, width), capture_ns / 1e9, weights)
+        features = self.extractor.step(frame)
+        still_s = self._measure_stillness(frame, follows=dense is not None)
         if dense is not None:
             if self._gate and self._last_smooth is not None:
                 dense = dense * change_weights(self._last_smooth, smoothed_view)
@@ -123,11 +126,19 @@ class MotionReader:
             embedding=np.asarray(embedding, np.float32),
             interval_ms=interval_ms,
             features=features,
+            still_s=still_s,
             capture_ns=capture_ns,
         )
         if self.person is not None:
             self.person.finish(motion)
         return motion
+
+    def _measure_stillness(self, frame: MotionFrame, follows: bool) -> float:
+        if not follows:
+            self._stillness.forget_views()
+        return self._stillness.step(
+            frame.current, frame.time_s, frame.shape, self.extractor.camera_shake, frame.weights
+        )
 
     def _follows(self, image: NDArray[np.uint8], thumbnail: NDArray[np.uint8], interval_s: float) -> bool:
         if self._last_shape != image.shape or self._last_thumbnail is None or not 0.0 < interval_s <= MAX_INTERVAL_S:

@@ -1,7 +1,8 @@
-"""The stage that makes the sound: decodes the token frames of each tick, then sets its level and limits its peaks."""
+"""The stage that makes the sound: decodes the token frames of each tick, then gate, volume, limiter."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
 from streaming.audio.fader import Fader, gain_of
 from streaming.audio.levels import decibels
+from streaming.audio.stillness_gate import GainRamp
 from streaming.audio.true_peak_limiter import DELAY_SAMPLES, TruePeakLimiter
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
 from streaming.schema.messages import Message, Set, Sound, Tokens
@@ -40,6 +42,7 @@ class SoundStage:
         self._open_engine = engine_opener
         self._last_tick: int | None = None
         self._frames = np.zeros(_SHAPE, np.int16)
+        self._gate = GainRamp()
         self._limiter = TruePeakLimiter()
 
     def setup(self, context: Context) -> None:
@@ -103,12 +106,17 @@ class SoundStage:
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
-        pcm = self._limiter.step(self._fader.step(pcm))
+        pcm = self._limiter.step(self._fader.step(self._gate.step(pcm, _gain(tokens.gain))))
         metrics.gauge("level_db", decibels(pcm))
         metrics.gauge("limited_db", self._limiter.reduction_db, peak=True)
         # Limiter and decoder look ahead and give their output late: this tick's sound comes from an earlier frame.
         captured_ns = max(0, tokens.capture_ns - self._delay_ns)
         return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
+
+
+def _gain(gain: float) -> float:
+    """A tick's gain from another process: 0..1, and 1 for what is no number."""
+    return min(max(gain, 0.0), 1.0) if math.isfinite(gain) else 1.0
 
 
 def silent_frames(spec: EngineSpec) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
+from streaming.audio.stillness_gate import StillnessGate
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
 from streaming.errors import SettingError, UserError
 from streaming.schema.messages import Message, Motion, Set, Speaker, Tokens
@@ -63,7 +65,8 @@ def _nearest(age_s: float) -> float:
 class TokensStage:
     """Late latching: it waits until a tick's work must begin, then reads the newest motion.
 
-    Every tick runs two networks: sight, which encodes the motion to a latent, and the translator.
+    Every tick runs two networks: sight, which encodes the motion to a latent, and the translator. While the performer
+    stands still it also closes the gate of the music, as a gain in the message.
 
     Args:
         engine_opener: opens them; see `engines.registry.open_engine`.
@@ -74,6 +77,7 @@ class TokensStage:
         self._motion: Motion | None = None
         self._unused = False
         self._step_ns = 0
+        self._gate = StillnessGate()
 
     def setup(self, context: Context) -> None:
         """Open the networks and run them warm.
@@ -94,6 +98,7 @@ class TokensStage:
             flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32),
             speed=np.zeros((FLOW_GRID, FLOW_GRID), np.float32),
             embedding=np.zeros(EMBEDDING_DIM, np.float32),
+            still_s=math.inf,
         )
         opener = functools.partial(self._open_engine, **context.engine_options())
         self._sight = opener("sight")
@@ -145,16 +150,20 @@ class TokensStage:
                 metrics.count("stale")
         frames = self._run(used, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
         fresh, self._unused = self._unused, False
+        gain = self._gate.step(used.still_s)
+        if gain == 0.0:
+            metrics.count("still")
         metrics.gauge("lead_ms", self._latch.lead_ms)
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
-            return Tokens(tick=tick, frames=frames, latch_ns=now_ns)
+            return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain)
         return Tokens(
             tick=tick,
             frames=frames,
             fresh=fresh,
             latch_ns=now_ns,
+            gain=gain,
             capture_ns=motion.capture_ns,
             stamps=dict(motion.stamps),
         )
@@ -196,10 +205,10 @@ class TokensStage:
 
 
 def _stillness(still: Motion, motion: Motion) -> Motion:
-    """A motion without its flow: only its embedding and the scale of its motion."""
+    """A motion without its flow, long still: only its embedding and the scale of its motion."""
     features = still.features.copy()
     features[INDEX["scale"]] = motion.features[INDEX["scale"]]
-    return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding, features=features)
+    return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding, features=features, still_s=math.inf)
 
 
 def _voice(name: str, spec: EngineSpec) -> int:

@@ -27,6 +27,8 @@ BORDER = (0.4, 0.6)
 MIN_BORDER_SHARE = 0.4
 """At least this share of the border's cells counts, measured or not."""
 MIN_CELLS = 8
+REFINEMENTS = 2
+"""Rounds of `refine_shake`; a third changes nothing that is seen."""
 MIN_GAIN = 0.004
 """Relative changes of brightness up to this are noise."""
 
@@ -57,6 +59,12 @@ class CameraShake:
     def scaled(self, share: float) -> CameraShake:
         """A share of this motion."""
         return CameraShake(*(share * value for value in (self.right, self.down, self.zoom, self.turn)))
+
+    def plus(self, other: CameraShake) -> CameraShake:
+        """This motion and another one after it, both small."""
+        return CameraShake(
+            self.right + other.right, self.down + other.down, self.zoom + other.zoom, self.turn + other.turn
+        )
 
     def flow(self, side: int) -> Cells:
         """Its displacement in pixels on a square grid: float32 [2, side, side]."""
@@ -156,6 +164,37 @@ def measure_gain(previous: Cells, current: Cells, content: NDArray[np.bool_]) ->
         return 1.0
     gain = float(np.median((after + 4.0) / (before + 4.0)))
     return gain if abs(gain - 1.0) > MIN_GAIN else 1.0
+
+
+def refine_shake(
+    previous: Cells, current: Cells, shake: CameraShake, gain: float, content: NDArray[np.bool_]
+) -> CameraShake:
+    """Fit a camera's motion to the views themselves, from a motion that is nearly right; performers are outliers.
+
+    Args:
+        previous: smoothed view [S, S] of the frame before.
+        current: smoothed view [S, S].
+        shake: the motion to begin with, right to about a pixel.
+        gain: by what the brightness was multiplied.
+        content: bool [S, S], which pixels show the picture.
+    """
+    side = current.shape[0]
+    places = np.zeros_like(content)
+    places[4:-4:2, 4:-4:2] = content[4:-4:2, 4:-4:2]
+    x, y = (np.broadcast_to(axis, content.shape)[places] for axis in _coordinates(side))
+    for _ in range(REFINEMENTS):
+        aligned = align_view(previous, shake, gain)
+        slope_x, slope_y = (cv2.Sobel(aligned, cv2.CV_32F, *axis, scale=0.125)[places] for axis in ((1, 0), (0, 1)))
+        errors = (current - aligned)[places]
+        spread = max(MIN_TEXTURE, 3.0 * float(np.median(np.abs(errors))))
+        weights = 1.0 / (1.0 + (errors / np.float32(spread)) ** 2) ** 2
+        rows = np.stack(
+            [-slope_x, -slope_y, -(slope_x * x + slope_y * y), slope_x * y - slope_y * x, np.ones_like(x)]
+        ).astype(np.float64)
+        weighted = rows * weights
+        found = np.linalg.solve(weighted @ rows.T + 1e-3 * np.eye(5), weighted @ errors)
+        shake = shake.plus(CameraShake(*(float(value) * 256.0 / side for value in found[:4])))
+    return shake
 
 
 def align_view(previous: Cells, shake: CameraShake, gain: float) -> Cells:

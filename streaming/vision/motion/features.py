@@ -99,6 +99,9 @@ class MotionFeatureExtractor:
         cells: cells along each side of the view.
         window_s: how long velocity is followed; see `VelocityLoss`.
         stabilize: take out the camera's motion and changes of brightness.
+
+    Attributes:
+        camera_shake: the camera's motion that was found in the newest frame.
     """
 
     def __init__(self, *, cells: int = CELLS, window_s: float = WINDOW_S, stabilize: bool = True) -> None:
@@ -118,6 +121,7 @@ class MotionFeatureExtractor:
         self._mean_scale.reset()
         self._time_s = -math.inf
         self._repeated = False
+        self.camera_shake = CameraShake()
         self._still_s = LONG_STILL_S
         self._recent: tuple[tuple[float, Cells], ...] = ()
         self._features = self._assemble_rest()
@@ -177,6 +181,7 @@ class MotionFeatureExtractor:
         repetition means that nothing moves.
         """
         interval_s = frame.time_s - self._time_s
+        self.camera_shake = CameraShake()
         if frame.flow is None or frame.previous is None or not 0.0 < interval_s <= MAX_INTERVAL_S:
             self._losses.reset()
             self._time_s, self._repeated, self._recent = frame.time_s, False, ()
@@ -209,7 +214,7 @@ class MotionFeatureExtractor:
         if self._stabilize:
             content = self._content(frame.shape, 32)
             cells = np.stack([_pool(plane, 32) for plane in flow])
-            shake = fit_camera_shake(cells, measure_texture(frame.previous, 32), content)
+            shake = self.camera_shake = fit_camera_shake(cells, measure_texture(frame.previous, 32), content)
             gain = measure_gain(frame.previous, frame.current, content)
             previous = align_view(frame.previous, shake, gain)
             if shake.moves:

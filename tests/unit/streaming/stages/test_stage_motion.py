@@ -367,3 +367,19 @@ def test_what_the_screen_shows_is_in_no_feature() -> None:
         shown = reader.read(falling(index / 25), 1 + index * 40 * MS, lambda view: np.ones(view.shape, np.float32))
     assert not hidden.features[: INDEX["scale"]].any()
     assert shown.features[INDEX["speed_max"]] > 0.1
+
+
+def test_it_tells_for_how_long_nothing_has_moved(reader: MotionReader) -> None:
+    def picture(place: int) -> np.ndarray:
+        image = scene()
+        image[100:160, place : place + 60] = scene(80.0)[100:160, 100:160]
+        return image
+
+    def still_s(place: int, frame: int) -> float | None:
+        return reader.read(picture(place), frame * 40 * MS).still_s
+
+    assert [still_s(60, frame) for frame in range(10)] == [10.0] * 10
+    assert [still_s(60 + 2 * frame, 10 + frame) for frame in range(10)][1:] == [0.0] * 9
+    assert [still_s(78, 20 + frame) for frame in range(20)][-1] == pytest.approx(20 * 0.04, abs=0.05)
+    after_cut = reader.read(scene(18.0, (320, 200)), 40 * 40 * MS).still_s
+    assert after_cut == pytest.approx(21 * 0.04, abs=0.05)

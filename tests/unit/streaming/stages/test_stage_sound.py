@@ -193,3 +193,19 @@ def test_no_peak_passes_minus_one_db_however_loud_the_decoder_and_the_volume_are
     stage.setup(Context(show=Show(controls={"volume": 6.0}), metrics=metrics))
     assert np.abs(heard(stage, range(5))).max() <= 10 ** (-1 / 20)
     assert metrics.take().gauges["limited_db.max"] == pytest.approx(20 * np.log10(1.5 * 2) + 1.1, abs=0.2)
+
+
+def test_the_gain_of_the_tokens_is_followed_smoothly_and_what_is_no_number_is_ignored(ready: Any) -> None:
+    stage, engine, _ = ready
+    engine.out = np.full(1280, 0.5, np.float32)
+    gains = [0.0, 0.0, 1.0, 1.0, 0.5, 0.0, 0.0, float("nan"), 7.0]
+    sounds = step(stage, *(tokens(tick, gain=gain) for tick, gain in enumerate(gains)))
+    assert not sounds[0].pcm.any()
+    assert not sounds[1].pcm.any()
+    opening = sounds[2].pcm[DELAY_SAMPLES : DELAY_SAMPLES + 320]
+    assert (np.diff(opening) > 0).all()
+    assert np.diff(opening).max() < 0.003
+    np.testing.assert_array_equal(sounds[3].pcm, 0.5)
+    assert sounds[5].pcm[0] == pytest.approx(0.25, rel=0.02)
+    assert not sounds[6].pcm[DELAY_SAMPLES:].any()
+    np.testing.assert_array_equal(sounds[8].pcm, 0.5)

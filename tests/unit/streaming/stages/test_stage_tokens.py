@@ -223,3 +223,35 @@ def test_anticipation_follows_the_measured_age_with_hysteresis() -> None:
 def test_an_anticipation_out_of_range_does_not_begin(value: float | str) -> None:
     with pytest.raises(UserError, match="anticipation"):
         made(anticipation=value)
+
+
+def test_the_music_falls_silent_with_the_performer_and_is_there_with_the_first_motion() -> None:
+    stage, _, context = made()
+    gains: list[float] = []
+    for tick, still_s in enumerate([10.0, 0.0, *(0.04 * index for index in range(1, 30)), 0.0]):
+        at_ns = 2 * S + tick * TICK_NS
+        newest = motion(at_ns - 60 * MS)
+        newest.still_s = still_s
+        (tokens,) = step(stage, at_ns - 30 * MS, Speaker(tick=tick, dac_ns=at_ns), newest)
+        gains.append(tokens.gain)
+    assert gains[:2] == [0.0, 1.0]
+    assert gains[2:10] == [1.0] * 8
+    assert gains[10:26] == sorted(gains[10:26], reverse=True)
+    assert max(gains[25:31]) <= 1e-3
+    assert gains[31] == 1.0
+    assert context.metrics.take().counters["still"] >= 1
+
+
+def test_without_a_motion_or_with_a_lost_camera_nothing_is_heard_and_without_knowledge_everything() -> None:
+    stage, _, _ = made()
+    (before,) = step(stage, 2 * S - 30 * MS, Speaker(tick=0, dac_ns=2 * S))
+    assert before.gain == 0.0
+    (unknown,) = step(stage, 2 * S + 10 * MS, Speaker(tick=1, dac_ns=2 * S + TICK_NS), motion(2 * S))
+    assert unknown.gain == 1.0
+    last = unknown.gain
+    for tick in range(2, 60):
+        at_ns = 2 * S + tick * TICK_NS
+        (late,) = step(stage, at_ns - 30 * MS, Speaker(tick=tick, dac_ns=at_ns))
+        assert late.gain <= last
+        last = late.gain
+    assert last == 0.0
