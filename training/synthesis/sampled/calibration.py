@@ -33,7 +33,7 @@ from training.synthesis.sampled.soundfont import (
 )
 
 LOUDNESS_LUFS = -18.0
-PHRASES, PHRASE_S = 6, 12.0
+PHRASES, PHRASE_S = 4, 10.0
 ORDINARY = 0.62
 """Mean velocity of the phrases."""
 ROUNDS = 2

@@ -19,7 +19,7 @@ from training.synthesis.sampled.gains import GAIN_DB
 from training.synthesis.sampled.played_note import PlayedNote
 from training.synthesis.sampled.programs import DANCE, DRUM_BANK, VOICES, DancePrograms, Program
 from training.synthesis.sampled.room import draw_room, in_room, limit
-from training.synthesis.sampled.sampler import MIX_RATE, NoteGesture, Signal, play, regions_of
+from training.synthesis.sampled.sampler import LOUDER, MIX_RATE, NoteGesture, Signal, play, regions_of
 from training.synthesis.sampled.soundfont import DEFAULT_SOUNDFONT, Soundfont, SoundfontError, open_soundfont
 
 HEADROOM_DB = -12.0
@@ -255,6 +255,6 @@ def _play_tone(font: Soundfont, program: Program, slur: Sequence[PlayedNote], tu
         played,
     )
     start = max(0, round(start_s * MIX_RATE))
-    shape = (level / velocity) ** 2
+    shape = (level / velocity) ** LOUDER
     end = min(out.size, start + shape.size)
     out[start:end] += played[start:end] * shape[: end - start]

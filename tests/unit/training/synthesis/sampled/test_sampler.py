@@ -60,9 +60,9 @@ def test_a_recording_without_a_loop_ends_with_itself(tmp_path: Path) -> None:
 
 
 def test_a_softer_note_is_much_softer_and_darker(tmp_path: Path) -> None:
-    loud, soft = (sound(tmp_path, NoteGesture(69, velocity, 0.5, 69.0)) for velocity in (1.0, 0.25))
+    loud, soft = (sound(tmp_path, NoteGesture(69, velocity, 0.5, 69.0)) for velocity in (1.0, 0.15))
     assert 20.0 * np.log10(rms(loud[:20_000]) / rms(soft[:20_000])) > 20.0
-    high_loud, high_soft = (sound(tmp_path, NoteGesture(127, velocity, 0.5, 127.0)) for velocity in (1.0, 0.25))
+    high_loud, high_soft = (sound(tmp_path, NoteGesture(127, velocity, 0.5, 127.0)) for velocity in (1.0, 0.15))
     assert rms(high_loud) / rms(high_soft) > 1.1 * rms(loud) / rms(soft)
 
 
