@@ -82,6 +82,8 @@ class Process:
             where it never rose above `audio.levels.SILENT_METER_DB`.
         leaves: the key in `info` of the file that it leaves behind, and the word for it; "" for none. Its counters are
             `frames` and `drops`.
+        phase: the first word of its gauges `<word>_phase_ms` and `<word>_drift_ppm`, set where its device runs on its
+            own clock (`info["stamps"]` names where its times come from, gauge `stamp_delay_ms`); "" for none.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Process:
     rate: Rate | None = None
     has_level: bool = False
     leaves: str = ""
+    phase: str = ""
     awaits: tuple[str, ...] = ()
 
 
@@ -118,7 +121,7 @@ PROCESSES: dict[str, Process] = {
         Process(
             "camera",
             "streaming.stages.camera",
-            ("tokens",),
+            ("tokens", "speaker"),
             (),
             "camera",
             nice=-10,
@@ -127,6 +130,7 @@ PROCESSES: dict[str, Process] = {
             device="camera",
             source_of="video-to-music",
             rate=Rate.FPS,
+            phase="camera",
         ),
         Process(
             "motion",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from streaming.devices.cameras.frames import CameraSource
 from streaming.devices.cameras.select import open_camera
-from streaming.schema.messages import Camera, Message, Tokens
+from streaming.schema.messages import Camera, Message, Speaker, Tokens
 from streaming.stage import Context, Inputs, Stage
+from streaming.timing.camera_phase import CameraPhase
 from streaming.timing.pacing import Genlock
 
 
@@ -24,6 +25,7 @@ class CameraStage:
         self._started = False
         self._finished = False
         self._genlock = Genlock()
+        self._phase = CameraPhase()
 
     def setup(self, context: Context) -> None:
         """Open the camera.
@@ -58,6 +60,8 @@ class CameraStage:
         if frame is None:
             return ()
         self._context.metrics.count("frames")
+        if source.free_running:
+            self._measure_phase(source, frame.capture_ns, inputs.all(Speaker))
         return (Camera(image=frame.image, index=frame.index, rate_hz=source.rate_hz, capture_ns=frame.capture_ns),)
 
     def _keep_step(self, source: CameraSource, inputs: Inputs) -> None:
@@ -72,6 +76,23 @@ class CameraStage:
                 and (by_ns := self._genlock.shift_ns(tokens.latch_ns, tokens.capture_ns, motion_ns))
             ):
                 source.shift(by_ns)
+
+    def _measure_phase(self, source: CameraSource, capture_ns: int, ticks: Sequence[Speaker]) -> None:
+        """Show where a camera's frames lie between the ticks, and where their times come from."""
+        phase, context = self._phase, self._context
+        if ticks:
+            phase.observe_tick(ticks[-1].dac_ns, ticks[-1].rate_hz)
+        phase.observe_frame(capture_ns, source.rate_hz)
+        for name, value in (
+            ("camera_phase_ms", phase.phase_ms),
+            ("camera_drift_ppm", phase.drift_ppm),
+            ("stamp_delay_ms", source.stamp_delay_ms),
+        ):
+            if value is not None:
+                context.metrics.gauge(name, value)
+        if context.info.get("stamps") != source.stamps:
+            context.info["stamps"] = source.stamps
+            context.info["rate_hz"] = round(source.rate_hz, 3)
 
     def close(self) -> None:
         """Release the camera."""

@@ -14,7 +14,10 @@ from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs, Stage
+from streaming.system.host_info import cores
+from streaming.timing import clock
 from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_square, pool_flow, smooth
+from streaming.vision.frame_stride import FrameStride
 from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_motion_features
 from streaming.vision.motion.features import REPEATED_LEVELS, MotionFeatureExtractor, MotionFrame
 from streaming.vision.motion.hand_motion import HAND_INDEX, HandMotion
@@ -153,10 +156,19 @@ class MotionStage:
     Args:
         reader: reads the motion; None for one with the networks of the show's bundle.
         detector: finds the show's screen in the view; None for the usual one.
+        now_ns: reads the clock, to measure what reading costs.
+        stride: decides which frames of a fast camera are read; None for the usual one.
     """
 
-    def __init__(self, reader: MotionReader | None = None, detector: ScreenDetector | None = None) -> None:
-        self._reader = reader
+    def __init__(
+        self,
+        reader: MotionReader | None = None,
+        detector: ScreenDetector | None = None,
+        now_ns: Callable[[], int] = clock.now_ns,
+        stride: FrameStride | None = None,
+    ) -> None:
+        self._reader, self._now_ns = reader, now_ns
+        self._stride = stride or FrameStride(cores())
         self._last_ns: int | None = None
         self._detector = detector or ScreenDetector()
         self._was_visible = False
@@ -204,7 +216,13 @@ class MotionStage:
         if camera is None or self._reader is None or camera.capture_ns == self._last_ns:
             return ()
         self._last_ns = camera.capture_ns
+        if not self._stride.wants_next():
+            self._context.metrics.count("passed_over")
+            return ()
+        began_ns = self._now_ns()
         motion = self._reader.read(camera.image, camera.capture_ns, self._detector.foreground)
+        self._stride.measure((self._now_ns() - began_ns) / 1e6, camera.rate_hz)
+        self._context.metrics.gauge("stride", self._stride.stride)
         self._calibration.observe(camera.capture_ns / 1e9, motion.features)
         scales = self._reader.extractor.held_scales or ()
         hand_scale = self._hand_motion.held_scale if self._hand_motion is not None and scales else None

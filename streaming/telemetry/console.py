@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -59,6 +59,8 @@ def render(now: ShowSnapshot) -> Text:
         text.append(f"{row.drops:>7}{row.restarts:>9}{_figure(row.cpu_percent, 0):>6}\n")
     for direction in now.directions:
         text.append(f"{figures_of(direction)}\n")
+    if now.camera_clock:
+        text.append(f"{camera_clock_in_words(now.camera_clock)}\n")
     for level in now.meters:
         text.append(f"{level.name:<12}{meter(level.level_db)}\n")
     text.append("Ctrl-C ends the show", style="dim")
@@ -84,6 +86,13 @@ def figures_of(direction: DirectionRow) -> str:
     """A direction's latency and the faults of its output."""
     latency = f"{direction.latency} p50 {_figure(direction.p50_ms, 0)} p99 {_figure(direction.p99_ms, 0)} ms"
     return ", ".join([latency, *(f"{name} {_figure(count, 0)}" for name, count in direction.faults.items())])
+
+
+def camera_clock_in_words(clock: dict[str, Any]) -> str:
+    """The phase of a camera that runs on its own clock, as "camera phase 12.3 ms, drift +35 ppm, stamps: driver"."""
+    drift = "–" if clock["drift_ppm"] is None else f"{clock['drift_ppm']:+.0f}"
+    delay = "" if clock["delay_ms"] is None else f", {clock['delay_ms']:.0f} ms before the arrival"
+    return f"camera phase {_figure(clock['phase_ms'], 1)} ms, drift {drift} ppm, stamps: {clock['stamps']}{delay}"
 
 
 def silence_of(meters: tuple[Meter, ...]) -> str:
@@ -260,6 +269,8 @@ def closing_lines(record: ShowRecord) -> list[str]:
         lines.append(f"networks: {now.networks}")
     if now.eyes:
         lines.append(f"eyes: {now.eyes}")
+    if now.camera_clock:
+        lines.append(camera_clock_in_words(now.camera_clock))
     if silence := silence_of(now.meters):
         lines.append(silence)
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}

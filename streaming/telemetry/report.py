@@ -191,6 +191,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "stolen_percent": _round_figure(record.stolen_percent),
         "ticks": _ticks(record),
         "audio": _audio(record),
+        "camera_clock": camera_clock_of(record),
         "pictures": pictures_of(record),
         "fps": {name: _round_figure(stages[name].rate_hz()) if name in stages else None for name in rate_stages},
         "tokens_per_s": _round_figure(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK * NUM_CODEBOOKS),
@@ -250,6 +251,23 @@ def pictures_of(record: ShowRecord) -> dict[str, Any]:
     at_first = max(0, min(expected, TICKS_PER_SECOND) - screen.totals.counter("pictures_shown_start"))
     counts = (expected, shown, missed, max(0, missed - at_first))
     return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
+
+
+def camera_clock_of(record: ShowRecord) -> dict[str, Any]:
+    """Where the capture times of a camera with its own clock come from, and its phase against the ticks.
+
+    stamps: in words. delay_ms: between capture and arrival. phase_ms: of the captures against the ticks at the speaker.
+    drift_ppm: by how much the camera is slower than its nominal rate, by the audio device's clock.
+    """
+    stage = record.find(lambda process: bool(process.phase))
+    gauges = stage.totals.gauges if stage else {}
+    word = stage.process.phase if stage else ""
+    return {
+        "stamps": (stage.info.get("stamps") if stage else None) or None,
+        "delay_ms": _round_figure(gauges.get("stamp_delay_ms")),
+        "phase_ms": _round_figure(gauges.get(f"{word}_phase_ms")),
+        "drift_ppm": _round_figure(gauges.get(f"{word}_drift_ppm")),
+    }
 
 
 def _audio(record: ShowRecord) -> dict[str, Any]:

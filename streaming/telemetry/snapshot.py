@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from streaming.schema.messages import TOPICS
 from streaming.schema.processes import Count
-from streaming.telemetry.report import ShowRecord, StageRecord, latency_of, pictures_of
+from streaming.telemetry.report import ShowRecord, StageRecord, camera_clock_of, latency_of, pictures_of
 
 RATE_WINDOW_NS = 1_500_000_000
 
@@ -65,6 +66,7 @@ class ShowSnapshot:
         networks: the runtimes of the networks, as "onnxruntime, torch (painter)"; "" before any is open.
         rows: the stages.
         eyes: what finds the player's body and hands; "" where no stage here looks.
+        camera_clock: see `report.camera_clock_of`; empty where no camera runs on its own clock.
     """
 
     elapsed_s: float | None
@@ -73,6 +75,7 @@ class ShowSnapshot:
     networks: str
     rows: tuple[StageRow, ...]
     eyes: str = ""
+    camera_clock: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -119,6 +122,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
             )
             for stage in stages
         ),
+        camera_clock=clock if (clock := camera_clock_of(record))["stamps"] else {},
     )
 
 

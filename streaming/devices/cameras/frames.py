@@ -42,12 +42,18 @@ class CameraSource(ABC):
         finished: why no more frames will come; "" while there may be more.
         resume_ns: monotonic time of the source's time 0, for `start` of a restarted stage; 0 for a camera that runs on
             its own clock.
+        free_running: it runs on its own clock, so its phase against the ticks drifts.
+        stamps: where its frames' capture times come from, in words; "" where they are exact.
+        stamp_delay_ms: by how much its frames arrive later than they are captured; None where nobody knows.
     """
 
     rate_hz: float = 25.0
     description: str = ""
     finished: str = ""
     resume_ns: int = 0
+    free_running: bool = False
+    stamps: str = ""
+    stamp_delay_ms: float | None = None
 
     @abstractmethod
     def open(self, context: Context) -> None:

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.devices.cameras.driver_stamps import ARRIVAL, DriverStamps
 from streaming.devices.cameras.frames import CameraSource, Frame, shrink
+from streaming.devices.cameras.v4l2_modes import CameraMode, choose_mode, read_modes
 from streaming.errors import SourceError
 from streaming.stage import Context
 from streaming.timing import clock
@@ -24,6 +26,9 @@ OPEN_TIMEOUT_MS = 5_000
 READ_TIMEOUT_MS = 3_000
 WEBCAM_OPEN_S = 10.0
 URL_OPEN_S = 12.0
+BUFFERS = 3
+"""With one buffer the driver has none while a frame is decoded, and drops the frame that begins then. A longer queue
+adds no delay, because the grabbing thread empties it."""
 MAX_FAILURES = 3
 """Failed grabs in a row after which a camera counts as lost; webcams miss a single one now and then."""
 _RATE_SMOOTHING = 0.05
@@ -36,14 +41,15 @@ class Capture(Protocol):
     def grab(self) -> bool: ...  # noqa: D102
     def retrieve(self) -> tuple[bool, Any]: ...  # noqa: D102
     def get(self, prop: int, /) -> float: ...  # noqa: D102
+    def set(self, prop: int, value: float, /) -> bool: ...  # noqa: D102
     def release(self) -> None: ...  # noqa: D102
 
 
 class LiveCapture(CameraSource):
     """A camera that runs on its own clock.
 
-    The capture time is read right after `grab`, before decoding. The delay inside a network camera is not known and not
-    included.
+    The capture time is the driver's stamp where that is true (see `DriverStamps`), else that of the arrival, read right
+    after `grab` and before decoding. The delay inside a network camera is not known and not included.
 
     Args:
         connect: opens the camera; may block (it runs in the grabbing thread).
@@ -52,7 +58,10 @@ class LiveCapture(CameraSource):
         open_timeout_s: seconds for which `open` waits for the first frame; 0 to return at once and keep trying.
         now_ns: reads the clock.
         retry_s: seconds between two attempts to reopen it.
+        stamped: `CAP_PROP_POS_MSEC` is the driver's stamp.
     """
+
+    free_running = True
 
     def __init__(
         self,
@@ -63,8 +72,10 @@ class LiveCapture(CameraSource):
         open_timeout_s: float = WEBCAM_OPEN_S,
         now_ns: Callable[[], int] = clock.now_ns,
         retry_s: float = RETRY_S,
+        stamped: bool = False,
     ) -> None:
         self.description = description
+        self.stamps, self._stamped = ARRIVAL, stamped
         self._connect, self._fix, self._timeout_s = connect, fix, open_timeout_s
         self._now_ns, self._retry_s = now_ns, retry_s
         self._lock = threading.Lock()
@@ -126,7 +137,7 @@ class LiveCapture(CameraSource):
     def _drain(self, capture: Capture) -> None:
         nominal = capture.get(cv2.CAP_PROP_FPS)
         self.rate_hz = nominal if 1.0 <= nominal <= 240.0 else 25.0
-        failures, last_ns = 0, 0
+        failures, last_ns, stamps = 0, 0, DriverStamps()
         while not self._stop.is_set():
             if not capture.grab():
                 failures += 1
@@ -134,6 +145,7 @@ class LiveCapture(CameraSource):
                     return
                 continue
             at_ns = self._now_ns()
+            stamp_ms = capture.get(cv2.CAP_PROP_POS_MSEC) if self._stamped else 0.0
             good, image = capture.retrieve()
             if not good or image is None or image.size == 0:
                 failures += 1
@@ -141,6 +153,8 @@ class LiveCapture(CameraSource):
                     return
                 continue
             failures = 0
+            at_ns = stamps.capture_ns(stamp_ms, at_ns)
+            self.stamps, self.stamp_delay_ms = stamps.source, stamps.delay_ms
             if last_ns:
                 interval_s = max(at_ns - last_ns, 1_000_000) / 1e9
                 self.rate_hz = 1.0 / ((1 - _RATE_SMOOTHING) / self.rate_hz + _RATE_SMOOTHING * interval_s)
@@ -176,27 +190,49 @@ class LiveCapture(CameraSource):
             self._context.wake()
 
 
-def webcam(device: int | str, *, open_timeout_s: float = WEBCAM_OPEN_S) -> LiveCapture:
-    """A camera of this machine, by its number or (Linux) its device file."""
+def webcam(
+    device: int | str,
+    *,
+    open_timeout_s: float = WEBCAM_OPEN_S,
+    modes_of: Callable[[str], list[CameraMode]] = read_modes,
+    open_capture: Callable[..., Any] = cv2.VideoCapture,  # noqa: TID251 - a device room
+) -> LiveCapture:
+    """A camera of this machine, by its number or (Linux) its device file.
+
+    Args:
+        device: its number or file.
+        open_timeout_s: see `LiveCapture`.
+        modes_of: lists what the camera with a device file can send.
+        open_capture: opens it with one of OpenCV's back ends.
+    """
+    linux = sys.platform.startswith("linux")
 
     def connect() -> Capture:
         silence()
         # The driver waits 10 s for a frame by default; an unplugged camera is to be noticed sooner.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
-        backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
-        capture = cv2.VideoCapture(device, backend)  # noqa: TID251 - a device room
-        for prop, value in (
-            (cv2.CAP_PROP_BUFFERSIZE, 1),
-            (cv2.CAP_PROP_FRAME_WIDTH, 640),
-            (cv2.CAP_PROP_FRAME_HEIGHT, 480),
-            (cv2.CAP_PROP_FPS, 30),
-        ):
+        path = device if isinstance(device, str) else f"/dev/video{device}"
+        mode = choose_mode(modes_of(path)) if linux else None
+        capture: Capture = open_capture(device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        for prop, value in _properties(mode):
             capture.set(prop, value)
         return capture
 
     name = f"webcam {device}"
     fix = "plug it in, close other programs that use it, or choose another (run_live.py doctor lists them)"
-    return LiveCapture(connect, name, fix, open_timeout_s=open_timeout_s)
+    return LiveCapture(connect, name, fix, open_timeout_s=open_timeout_s, stamped=linux)
+
+
+def _properties(mode: CameraMode | None) -> list[tuple[int, float]]:
+    """What to set of an opened camera, in order: OpenCV takes the format before the size, and the rate last."""
+    wanted = mode or CameraMode("", 640, 480, 30.0)
+    return [
+        (cv2.CAP_PROP_BUFFERSIZE, BUFFERS),
+        *([(cv2.CAP_PROP_FOURCC, int.from_bytes(wanted.pixels.encode(), "little"))] if wanted.pixels else []),
+        (cv2.CAP_PROP_FRAME_WIDTH, wanted.width),
+        (cv2.CAP_PROP_FRAME_HEIGHT, wanted.height),
+        (cv2.CAP_PROP_FPS, wanted.fps),
+    ]
 
 
 def network_camera(url: str, *, open_timeout_s: float = URL_OPEN_S, retry_s: float = RETRY_S) -> LiveCapture:

@@ -7,7 +7,7 @@ import pytest
 
 from streaming.devices.cameras.frames import CameraSource, Frame
 from streaming.errors import SourceError
-from streaming.schema.messages import Camera
+from streaming.schema.messages import Camera, Speaker
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -99,6 +99,30 @@ def test_close_after_a_failed_setup() -> None:
     with pytest.raises(SourceError):
         stage.setup(Context(Show(camera="no such file.mp4"), Metrics()))
     stage.close()
+
+
+def test_a_camera_with_its_own_clock_has_a_phase_against_the_ticks_and_others_have_none() -> None:
+    class FreeRunning(Scripted):
+        free_running, rate_hz = True, 25.0
+        stamps, stamp_delay_ms = "driver", 31.0
+
+    tick_ns = 40_000_000
+    for kind in (FreeRunning, Scripted):
+        context = Context(Show(), Metrics())
+        stage = make(kind(300), context)
+        for tick in range(250):
+            speaker = Speaker(tick=tick, dac_ns=tick * tick_ns)
+            stage.step(Inputs({"speaker": [speaker]}, started=True), round(tick * tick_ns * 1.0001) + 9_000_007)
+        gauges = context.metrics.take().gauges
+        if kind is Scripted:
+            assert gauges == {}
+            assert "stamps" not in context.info
+            continue
+        assert gauges["camera_phase_ms"] == pytest.approx(9.0 + 250 * 0.004, abs=0.05)
+        assert gauges["camera_drift_ppm"] == pytest.approx(100.0, abs=1.0)
+        assert gauges["stamp_delay_ms"] == 31.0
+        assert context.info["stamps"] == "driver"
+    assert "speaker" in PROCESSES["camera"].inputs
 
 
 def test_the_module_of_the_table_builds_it() -> None:

@@ -20,6 +20,7 @@ from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.eyes.person import Person
 from streaming.vision.frame_features import VIEW_SIDE
+from streaming.vision.frame_stride import FRAMES, FrameStride
 from streaming.vision.motion.calibration import NOT_TAKEN
 from streaming.vision.motion.feature_names import INDEX
 from streaming.vision.motion.hand_motion import HAND_INDEX
@@ -383,3 +384,25 @@ def test_it_tells_for_how_long_nothing_has_moved(reader: MotionReader) -> None:
     assert [still_s(78, 20 + frame) for frame in range(20)][-1] == pytest.approx(20 * 0.04, abs=0.05)
     after_cut = reader.read(scene(18.0, (320, 200)), 40 * 40 * MS).still_s
     assert after_cut == pytest.approx(21 * 0.04, abs=0.05)
+
+
+def test_of_a_fast_camera_so_many_frames_are_read_as_there_is_time_for(reader: MotionReader) -> None:
+    now_ns = 0
+
+    def slow_clock() -> int:
+        nonlocal now_ns
+        now_ns += 6 * MS
+        return now_ns
+
+    stage = MotionStage(reader, now_ns=slow_clock, stride=FrameStride(1))
+    context = Context(Show(), Metrics())
+    stage.setup(context)
+    published = []
+    for index in range(1, 121):
+        frame = Camera(image=scene(), capture_ns=index * 1000 * MS // 60, rate_hz=60.0)
+        published.append(len(stage.step(Inputs({"camera": [frame]}), 0)))
+    assert published[:FRAMES] == [1] * FRAMES
+    assert sum(published[-60:]) == 30
+    health = context.metrics.take()
+    assert health.counters["passed_over"] == 120 - sum(published)
+    assert health.gauges["stride"] == 2.0

@@ -12,6 +12,7 @@ from typing import TextIO, cast
 import pytest
 from rich.console import Console
 
+from streaming.schema.messages import Health
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
 from streaming.telemetry.console import (
@@ -304,3 +305,17 @@ def test_a_file_is_named_only_if_it_is_there(tmp_path: Path) -> None:
     film.write_bytes(b"x")
     record.report_written = True
     assert closing_lines(record)[-2:] == [f"film: {film}", f"report: {report}"]
+
+
+def test_a_camera_that_runs_on_its_own_clock_shows_its_phase_and_its_stamps() -> None:
+    record = performing()
+    assert "phase" not in render(snapshot(record, 3 * S, Rates())).plain
+    camera = record.stages["camera"]
+    camera.info["stamps"] = "arrival"
+    assert "camera phase – ms, drift – ppm, stamps: arrival\n" in render(snapshot(record, 3 * S, Rates())).plain
+    gauges = {"camera_phase_ms": 12.34, "camera_drift_ppm": 35.2, "stamp_delay_ms": 31.4}
+    camera.info["stamps"] = "driver"
+    camera.totals.add(Health(stage="camera", gauges=gauges))
+    line = "camera phase 12.3 ms, drift +35 ppm, stamps: driver, 31 ms before the arrival"
+    assert line in render(snapshot(record, 3 * S, Rates())).plain
+    assert line in closing_lines(record)

@@ -12,6 +12,7 @@ from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
 from streaming.telemetry.metrics import Metrics
 from streaming.telemetry.report import RSS_SAMPLES, ShowRecord, StageRecord, build_report, write_report
+from tests.unit.streaming.telemetry.records import performing
 
 HOST = {"cpu": "x", "gpu": None, "cores": 2}
 S = 1_000_000_000
@@ -178,3 +179,15 @@ def test_an_earlier_report_is_replaced_and_anything_else_is_kept(tmp_path: Path)
     assert write_report(str(path), report) == f"{path}: what was there is kept as r-1.json"
     assert (tmp_path / "r-1.json").read_text() == '{"a": "diary"}'
     assert json.loads(path.read_text())["schema"] == 1
+
+
+def test_the_clock_of_the_camera_is_reported_and_null_where_there_is_none() -> None:
+    unknown = dict.fromkeys(("stamps", "delay_ms", "phase_ms", "drift_ppm"))
+    assert build_report(performing("music-to-video"), {})["camera_clock"] == unknown
+    record = performing()
+    assert build_report(record, {})["camera_clock"] == unknown
+    record.stages["camera"].info["stamps"] = "driver"
+    gauges = {"camera_phase_ms": 12.34, "camera_drift_ppm": -35.0, "stamp_delay_ms": 31.4}
+    record.stages["camera"].totals.add(Health(stage="camera", gauges=gauges))
+    found = build_report(record, {})["camera_clock"]
+    assert found == {"stamps": "driver", "delay_ms": 31.4, "phase_ms": 12.34, "drift_ppm": -35.0}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from streaming.devices.cameras.live_capture import LiveCapture, without_password
+from streaming.devices.cameras.driver_stamps import ARRIVAL, DRIVER
+from streaming.devices.cameras.live_capture import BUFFERS, LiveCapture, webcam, without_password
+from streaming.devices.cameras.v4l2_modes import CameraMode
 from streaming.errors import SourceError
 from streaming.settings.config import Show
 from streaming.stage import Context
@@ -19,10 +24,14 @@ from tests.unit.streaming.devices.camera_clock import MS
 
 
 class FakeCapture:
-    """A camera fed by a test: an image, or None for a failed grab; "gone" when it cannot be opened."""
+    """A camera fed by a test: an image, or None for a failed grab; "gone" when it cannot be opened.
 
-    def __init__(self, feed: queue.Queue[Any], *, good: bool = True) -> None:
-        self._feed, self._good = feed, good
+    `stamp_ms`: what its driver stamps the newest frame with.
+    """
+
+    def __init__(self, feed: queue.Queue[Any], *, good: bool = True, stamp_ms: Callable[[], float] = float) -> None:
+        self._feed, self._good, self._stamp_ms = feed, good, stamp_ms
+        self.properties: list[tuple[int, float]] = []
         self._image: Any = None
 
     def isOpened(self) -> bool:  # noqa: N802
@@ -39,7 +48,11 @@ class FakeCapture:
         return True, self._image
 
     def get(self, prop: int, /) -> float:
-        return 30.0
+        return self._stamp_ms() if prop == cv2.CAP_PROP_POS_MSEC else 30.0
+
+    def set(self, prop: int, value: float, /) -> bool:
+        self.properties.append((prop, value))
+        return True
 
     def release(self) -> None:
         self._image = None
@@ -151,3 +164,68 @@ def test_a_driver_that_hangs_does_not_hold_up_the_end() -> None:
 def test_a_password_is_not_shown() -> None:
     assert without_password("rtsp://user:secret@10.0.0.2:554/a") == "rtsp://***@10.0.0.2:554/a"
     assert without_password("http://10.0.0.2/a?b=c@d") == "http://10.0.0.2/a?b=c@d"
+
+
+@pytest.mark.parametrize(("stamped", "delay_ms"), [(True, 21), (False, None)])
+def test_a_frame_has_the_time_of_its_drivers_stamp_where_that_is_true(stamped: bool, delay_ms: int | None) -> None:
+    feed: queue.Queue[Any] = queue.Queue(100)
+    woken = threading.Semaphore(0)
+    time_ns = 5_000 * MS
+
+    def now_ns() -> int:
+        nonlocal time_ns
+        time_ns += 33 * MS
+        return time_ns
+
+    capture = FakeCapture(feed, stamp_ms=lambda: time_ns / MS - 21)
+    source = LiveCapture(lambda: capture, "webcam 9", "plug it in", now_ns=now_ns, stamped=stamped)
+    for value in range(20):
+        feed.put(picture(value))
+    source.open(Context(Show(), Metrics(), wake=woken.release))
+    for _ in range(20):
+        assert woken.acquire(timeout=5)
+    frame = source.poll(0)
+    source.close()
+    assert frame is not None
+    assert frame.capture_ns == (5_000 + 20 * 33 - (delay_ms or 0)) * MS
+    assert (source.stamps, source.stamp_delay_ms) == (DRIVER if stamped else ARRIVAL, delay_ms)
+    assert source.free_running
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux")
+@pytest.mark.parametrize(
+    ("modes", "wanted"),
+    [
+        ([CameraMode("YUYV", 640, 480, 30.0), CameraMode("MJPG", 640, 480, 60.0)], ("MJPG", 640, 480, 60.0)),
+        ([], ("", 640, 480, 30.0)),
+    ],
+)
+def test_a_webcam_is_asked_for_the_most_frames_that_it_lists(
+    modes: list[CameraMode], wanted: tuple[str, int, int, float]
+) -> None:
+    feed: queue.Queue[Any] = queue.Queue(100)
+    feed.put(picture(1))
+    capture = FakeCapture(feed)
+    asked: list[Any] = []
+
+    def open_capture(device: int | str, backend: int) -> FakeCapture:
+        asked.append((device, backend))
+        return capture
+
+    def modes_of(path: str) -> list[CameraMode]:
+        asked.append(path)
+        return modes
+
+    source = webcam(3, modes_of=modes_of, open_capture=open_capture)
+    source.open(Context(Show(), Metrics()))
+    source.close()
+    pixels, width, height, fps = wanted
+    assert asked[:2] == ["/dev/video3", (3, cv2.CAP_V4L2)]
+    code = [(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*pixels))] if pixels else []  # noqa: TID251 - only its code
+    assert capture.properties == [
+        (cv2.CAP_PROP_BUFFERSIZE, BUFFERS),
+        *code,
+        (cv2.CAP_PROP_FRAME_WIDTH, width),
+        (cv2.CAP_PROP_FRAME_HEIGHT, height),
+        (cv2.CAP_PROP_FPS, fps),
+    ]
