@@ -18,8 +18,11 @@ BLIND_SHARE = 0.2
 CLEAR_SHARE = 0.3
 """Share of the other clips in which a hand in view is hardly ever lost, as on the films of a snare drum and a
 bassoon."""
-HANDS_JITTER, BODY_JITTER = (0.0004, 0.0008), (0.0026, 0.0039)
-"""Standard deviations of tracked points before the filter, in sides of the view; measured on a still picture."""
+CLEAR_JITTER, HANDS_JITTER, BODY_JITTER = (0.0004, 0.0008), (0.0004, 0.003), (0.0017, 0.0039)
+"""Standard deviations of tracked points before the filter, in sides of the view: of hands in a clear view, in any view,
+and of bodies; measured on still pictures, and on films as the deviation from even motion."""
+WRIST_JITTER = (0.0026, 0.01)
+"""The same of a body's wrists and knuckles; errors come with heavy tails, of Student's t with 3 degrees of freedom."""
 FIRST_S = (0.08, 0.3)
 """How long a hand is in view before it is found first."""
 BODY_FIRST_S = 0.3
@@ -42,7 +45,7 @@ class HandFaults:
         hands_lost, body_lost: share of the time in view in which an easy hand, or the body, is lost.
         gap_s: mean length of such a gap.
         first_s: how long a hand is in view before it is found first.
-        hands_jitter, body_jitter: standard deviations in sides of the view.
+        hands_jitter, body_jitter, wrist_jitter: standard deviations in sides of the view.
         presence: of a hand that is seen, about so much.
         exchanged_at_first: probability that left and right are exchanged from the start.
         exchanges_hz: how often they are exchanged later.
@@ -57,6 +60,7 @@ class HandFaults:
     first_s: float = 0.0
     hands_jitter: float = 0.0
     body_jitter: float = 0.0
+    wrist_jitter: float = 0.0
     presence: float = 1.0
     exchanged_at_first: float = 0.0
     exchanges_hz: float = 0.0
@@ -73,8 +77,9 @@ def draw_faults(rng: np.random.Generator) -> HandFaults:
         body_lost=float(rng.uniform(0.0, 0.2)),
         gap_s=float(np.exp(rng.uniform(*np.log(GAPS_S)))),
         first_s=float(rng.uniform(*FIRST_S)),
-        hands_jitter=float(rng.uniform(*HANDS_JITTER)),
+        hands_jitter=float(np.exp(rng.uniform(*np.log(CLEAR_JITTER if clear else HANDS_JITTER)))),
         body_jitter=float(rng.uniform(*BODY_JITTER)),
+        wrist_jitter=float(np.exp(rng.uniform(*np.log(WRIST_JITTER)))),
         presence=float(rng.uniform(0.95, 1.0) if clear else rng.uniform(0.75, 0.98)),
         exchanged_at_first=0.3,
         exchanges_hz=float(rng.choice([0.0, 0.0, 0.05, 0.3])),

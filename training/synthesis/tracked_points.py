@@ -86,11 +86,14 @@ def track(truth: TruePoints, rng: np.random.Generator, faults: HandFaults | None
 def _with_body(person: Person, body: Points, faults: HandFaults, rng: np.random.Generator) -> Person:
     """A person whose body is claimed, with the jitter of body points; points that are not there are not visible."""
     known = np.isfinite(body[:, 0])
-    jitter = faults.body_jitter * rng.standard_normal(body.shape)
-    points = np.where(known[:, None], body, 0.0) + jitter * known[:, None]
+    error = faults.body_jitter * rng.standard_normal(body.shape)
+    for rows in zip(WRISTS, PINKIES, INDEXES, strict=True):
+        # Three points of one hand, which err together; a t with 3 degrees of freedom has a variance of 3.
+        error[list(rows)] = faults.wrist_jitter * rng.standard_t(3, 2) / np.sqrt(3)
+    points = np.where(known[:, None], body + error, 0.0)
     inside = (np.abs(points - 0.5) < 0.55).all(1)
     person.body[:, :2] = points
-    person.body[:, 2] = np.where(known & inside, rng.uniform(0.8, 1.0), 0.1)
+    person.body[:, 2] = np.where(known & inside, rng.uniform(0.7, 1.0), 0.1)
     return replace(person, body_score=0.99)
 
 

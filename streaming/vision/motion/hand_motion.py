@@ -15,7 +15,6 @@ from streaming.vision.eyes.person import SHOULDERS, TORSO_M, Person
 from streaming.vision.motion.feature_names import LARGEST
 from streaming.vision.motion.features import HOLD_S, MAX_INTERVAL_S, MIN_INTERVAL_S
 from streaming.vision.motion.hand_rows import (
-    BODY_VISIBLE,
     LEAST_SCALE,
     HandPlace,
     LastPlace,
@@ -39,13 +38,14 @@ HAND_INDEX = {name: index for index, name in enumerate(HAND_NAMES)}
 GUESSED_SPEED, LEAST_SPEED = 0.5, 0.04
 """Scale of a hand's speed before one has moved, and at least; metres a second. Soft strokes on a snare drum move the
 hand by 0.1, a pianist's by 0.5."""
-HAND_JITTER, BODY_JITTER = 0.01, 0.12
+HAND_JITTER, BODY_JITTER = 0.01, 0.3
 """Speed in metres a second that the jitter of points gives to a hand at rest, seen itself or by the body's points;
 velocities are lessened by so much."""
 GAP_S = 0.12
 """A hand that was lost for no longer has a velocity at once: blurred hands are often lost just when they strike."""
 ABOVE_SHOULDERS_M = 0.45
 """A hand so far above the shoulders, in metres, is above the head."""
+SHOULDERS_VISIBLE = 0.5
 BODY_MEMORY_S = 1.0
 """So long the place of a lost body's shoulders is remembered."""
 RANGE_S, LEAST_RANGE_M = 20.0, 0.3
@@ -223,7 +223,7 @@ class HandMotion:
     def _find_shoulders(self, person: Person, time_s: float) -> None:
         """Remember where the shoulders are: their y, and when."""
         points = person.body[list(SHOULDERS)]
-        if person.body_score > 0 and points[:, 2].min() > BODY_VISIBLE:
+        if person.body_score > 0 and points[:, 2].min() > SHOULDERS_VISIBLE:
             self._shoulders = float(points[:, 1].mean()), time_s
         elif self._shoulders is not None and time_s - self._shoulders[1] > BODY_MEMORY_S:
             self._shoulders = None

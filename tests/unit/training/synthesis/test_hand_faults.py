@@ -99,3 +99,4 @@ def test_drawn_faults_reach_from_clear_to_blind() -> None:
     assert max(lost) > 0.8
     assert min(faults.hands_jitter for faults in drawn) >= 0.0004
     assert max(faults.body_jitter for faults in drawn) <= 0.0039
+    assert 0.008 < max(faults.wrist_jitter for faults in drawn) <= 0.01
