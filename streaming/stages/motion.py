@@ -22,7 +22,7 @@ from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_mo
 from streaming.vision.motion.features import REPEATED_LEVELS, MotionFeatureExtractor, MotionFrame
 from streaming.vision.motion.hand_motion import HAND_INDEX, HandMotion
 from streaming.vision.motion.stillness import StillnessDetector
-from streaming.vision.person_reader import OWN, PUBLISHED, PersonReader, open_person_reader
+from streaming.vision.person_reader import OWN, PersonReader, open_person_reader
 from streaming.vision.screen_detector import ScreenDetector
 from streaming.vision.vision_engines import open_vision_engines
 
@@ -182,7 +182,7 @@ class MotionStage:
             engines = open_vision_engines(show, context.note)
             person = open_person_reader(show, context.note)
             self._reader = MotionReader(*engines, person=person)
-            context.info["eyes"] = OWN if person is None else PUBLISHED
+            context.info["eyes"] = OWN if person is None else person.words
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
             context.add_engines(*engines)
@@ -260,8 +260,8 @@ class MotionStage:
         person = None if self._reader is None else self._reader.person
         if person is None:
             return
+        self._context.info["eyes"] = person.words
         if not person.plays:
-            self._context.info["eyes"] = OWN
             return
         self._context.metrics.count("eyes.frames")
         if motion.body_score > 0.0:

@@ -19,12 +19,18 @@ from streaming.vision.eyes.person import Person
 from streaming.vision.motion.hand_motion import HandMotion
 
 PUBLISHED = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}, body and hands"
+BODY_ALONE = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}, body alone: looking for hands takes too long here"
 OWN = "the bundle's own network"
 FIX = "to get them, type: make eyes"
 
 
 class Watcher(Protocol):
     """Whatever finds a person in frames, such as `Eyes`."""
+
+    @property
+    def sees_hands(self) -> bool:
+        """Whether hands are looked for now."""
+        ...
 
     def look(self, frame: NDArray[np.uint8], now_ns: int) -> Person:
         """The person in the next frame."""
@@ -60,6 +66,13 @@ class PersonReader:
     def plays(self) -> bool:
         """Whether its eyes are still used."""
         return self._eyes is not None
+
+    @property
+    def words(self) -> str:
+        """What looks now, for a person."""
+        if self._eyes is None:
+            return OWN
+        return PUBLISHED if self._eyes.sees_hands else BODY_ALONE
 
     def reset(self) -> None:
         """Forget the person."""

@@ -24,7 +24,7 @@ from streaming.vision.frame_stride import FRAMES, FrameStride
 from streaming.vision.motion.calibration import NOT_TAKEN
 from streaming.vision.motion.feature_names import INDEX
 from streaming.vision.motion.hand_motion import HAND_INDEX
-from streaming.vision.person_reader import OWN, PUBLISHED, PersonReader
+from streaming.vision.person_reader import BODY_ALONE, OWN, PUBLISHED, PersonReader
 from tests.people import person_with
 
 MS = 1_000_000
@@ -269,6 +269,8 @@ def test_calibrating_is_confirmed_and_a_restarted_stage_holds_the_scale() -> Non
 class SeesAHand:
     """Sees a hand that falls, and fails after some looks."""
 
+    sees_hands = True
+
     def __init__(self, looks: int = 10**6) -> None:
         self.looks, self.left = 0, looks
         self.repeated = 0
@@ -308,6 +310,17 @@ def test_eyes_that_fail_in_a_show_are_no_longer_named() -> None:
     assert [message.hands is not None for message in messages] == [True] * 5 + [False] * 3
     assert len([note for note in notes if "the published eyes failed" in note]) == 1
     assert context.info["eyes"] == OWN
+
+
+def test_eyes_that_leave_the_hands_out_say_so() -> None:
+    context = Context(Show(), Metrics())
+    eyes = SeesAHand()
+    stage = stage_with(eyes, context)
+    perform(stage, 2)
+    assert context.info["eyes"] == PUBLISHED
+    eyes.sees_hands = False
+    perform(stage, 2, first=2)
+    assert context.info["eyes"] == BODY_ALONE
 
 
 def test_without_eyes_there_is_no_person_and_nothing_is_counted() -> None:

@@ -18,7 +18,7 @@ from streaming.settings.config import Show
 from streaming.vision.eyes.eyes import Eyes
 from streaming.vision.eyes.person import Person
 from streaming.vision.motion.hand_motion import HAND_INDEX
-from streaming.vision.person_reader import PersonReader, open_person_reader
+from streaming.vision.person_reader import BODY_ALONE, OWN, PUBLISHED, PersonReader, open_person_reader
 from tests.eye_world import SeenHand, World, hand_at
 from tests.people import SCALE, person_with
 
@@ -27,6 +27,8 @@ FRAME = np.zeros((48, 64, 3), np.uint8)
 
 class WatcherOf:
     """Sees given people, one a look; fails where there is none."""
+
+    sees_hands = True
 
     def __init__(self, people: list[Person]) -> None:
         self.people = people
@@ -152,6 +154,16 @@ def test_closing_and_resetting_wait_for_a_look_that_was_begun() -> None:
     reader.begin(FRAME, 2, repeats=False)
     reader.close()
     assert len(watcher.looks) == 2
+
+
+def test_it_says_what_looks() -> None:
+    watcher = WatcherOf([])
+    reader = PersonReader(watcher)
+    assert reader.words == PUBLISHED
+    watcher.sees_hands = False
+    assert reader.words == BODY_ALONE
+    read(reader, 1)
+    assert reader.words == OWN
 
 
 def test_resetting_forgets_the_person() -> None:

@@ -23,6 +23,8 @@ LOSS = HAND_INDEX["loss_down"]
 class StrikingHand:
     """Sees a hand that strikes at the events of a film, whatever the film shows."""
 
+    sees_hands = True
+
     def look(self, frame: np.ndarray, now_ns: int) -> Person:
         time_s = now_ns / 1e9 - 10.0
         ahead = min((event - time_s for event in EVENTS if event >= time_s), default=9.0)
