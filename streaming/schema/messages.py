@@ -77,6 +77,8 @@ class Tokens(Message, kw_only=True):
     `latch_ns`: when the newest motion was read for this tick; a camera that the show paces itself keeps step with it.
 
     `gain`: 0..1, what the sound is multiplied with at the tick's end, as the player moves or stands still.
+
+    `dac_ns`: when the tick's first sample leaves the speaker, 0 for unknown.
     """
 
     tick: int
@@ -84,6 +86,7 @@ class Tokens(Message, kw_only=True):
     fresh: bool = False
     latch_ns: int = 0
     gain: float = 1.0
+    dac_ns: int = 0
 
 
 class Sound(Message, kw_only=True):

@@ -121,7 +121,7 @@ PROCESSES: dict[str, Process] = {
         Process(
             "camera",
             "streaming.stages.camera",
-            ("tokens", "speaker"),
+            ("tokens",),
             (),
             "camera",
             nice=-10,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from streaming.devices.cameras.frames import CameraSource
 from streaming.devices.cameras.select import open_camera
-from streaming.schema.messages import Camera, Message, Speaker, Tokens
+from streaming.schema.messages import Camera, Message, Tokens
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing.camera_phase import CameraPhase
 from streaming.timing.pacing import Genlock
@@ -61,7 +61,7 @@ class CameraStage:
             return ()
         self._context.metrics.count("frames")
         if source.free_running:
-            self._measure_phase(source, frame.capture_ns, inputs.all(Speaker))
+            self._measure_phase(source, frame.capture_ns, inputs.all(Tokens))
         return (Camera(image=frame.image, index=frame.index, rate_hz=source.rate_hz, capture_ns=frame.capture_ns),)
 
     def _keep_step(self, source: CameraSource, inputs: Inputs) -> None:
@@ -77,11 +77,12 @@ class CameraStage:
             ):
                 source.shift(by_ns)
 
-    def _measure_phase(self, source: CameraSource, capture_ns: int, ticks: Sequence[Speaker]) -> None:
+    def _measure_phase(self, source: CameraSource, capture_ns: int, ticks: Sequence[Tokens]) -> None:
         """Show where a camera's frames lie between the ticks, and where their times come from."""
         phase, context = self._phase, self._context
-        if ticks:
-            phase.observe_tick(ticks[-1].dac_ns, ticks[-1].rate_hz)
+        for tokens in ticks:
+            if tokens.dac_ns:
+                phase.observe_tick(tokens.tick, tokens.dac_ns)
         phase.observe_frame(capture_ns, source.rate_hz)
         for name, value in (
             ("camera_phase_ms", phase.phase_ms),

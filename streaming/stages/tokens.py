@@ -150,20 +150,21 @@ class TokensStage:
                 metrics.count("stale")
         frames = self._run(used, age_s=min(max(age_s, 0.0), MAX_AGE_S), time_s=tick * TICK_NS / 1e9)
         fresh, self._unused = self._unused, False
-        gain = self._gate.step(used.still_s)
+        gain, dac_ns = self._gate.step(used.still_s), self._schedule.dac_ns(tick)
         if gain == 0.0:
             metrics.count("still")
         metrics.gauge("lead_ms", self._latch.lead_ms)
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
-            return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain)
+            return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain, dac_ns=dac_ns)
         return Tokens(
             tick=tick,
             frames=frames,
             fresh=fresh,
             latch_ns=now_ns,
             gain=gain,
+            dac_ns=dac_ns,
             capture_ns=motion.capture_ns,
             stamps=dict(motion.stamps),
         )

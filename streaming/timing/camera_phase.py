@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.conventions import TICK_NS, TICKS_PER_SECOND
 
 RATES_HZ = (10, 15, 20, 24, 25, 30, 48, 50, 60, 75, 90, 100, 120)
 """The rates that cameras are made for; one that sends 29.97 frames a second is a slow one of 30."""
@@ -16,6 +16,8 @@ NEAR = 0.02
 SPACING_NS = 100_000_000
 POINTS = 600
 """A minute of frames, one in `SPACING_NS`."""
+MOST_TICKS = 250
+"""A longer gap in the ticks begins anew."""
 LEAST_S = 5.0
 """No drift is given before so many seconds."""
 
@@ -43,14 +45,18 @@ class CameraPhase:
         self._points: deque[tuple[int, int]] = deque(maxlen=POINTS)
         self._count = self._last_ns = 0
         self._rate = 0
-        self._tick_start_ns: int | None = None
-        self._tick_ns = TICK_SAMPLES * 1e9 / SAMPLE_RATE
+        self._ticks: deque[tuple[int, int]] = deque(maxlen=POINTS)
+        self._tick_ns = float(TICK_NS)
 
-    def observe_tick(self, dac_ns: int, rate_hz: float) -> None:
-        """Take in when a tick's first sample leaves the speaker, and the measured samples a second."""
-        self._tick_start_ns = dac_ns
-        if abs(rate_hz / SAMPLE_RATE - 1.0) < 0.01:
-            self._tick_ns = TICK_SAMPLES * 1e9 / rate_hz
+    def observe_tick(self, tick: int, dac_ns: int) -> None:
+        """Take in when a tick's first sample leaves the speaker, by the device's clock."""
+        if self._ticks and not 0 <= tick - self._ticks[-1][0] <= MOST_TICKS:
+            self._ticks.clear()
+        if not self._ticks or dac_ns - self._ticks[-1][1] >= SPACING_NS:
+            self._ticks.append((tick, dac_ns))
+        first, last = self._ticks[0], self._ticks[-1]
+        if last[1] - first[1] >= LEAST_S * 1e9:
+            self._tick_ns = (last[1] - first[1]) / (last[0] - first[0])
 
     def observe_frame(self, capture_ns: int, rate_hz: float) -> None:
         """Take in a frame's capture time, and the camera's rate as far as it is known."""
@@ -86,6 +92,6 @@ class CameraPhase:
             self.drift_ppm = float(slope / nominal_ns * 1e6)
         else:
             here = float(np.median(late))
-        if self._tick_start_ns is not None and self.step_ms is not None:
-            step_ns = self.step_ms * 1e6 * self._tick_ns * TICKS_PER_SECOND / 1e9
-            self.phase_ms = float((origin + here - self._tick_start_ns) % step_ns) / 1e6
+        if self._ticks and self.step_ms is not None:
+            step_ns = self.step_ms * 1e6 * self._tick_ns / TICK_NS
+            self.phase_ms = float((origin + here - self._ticks[-1][1]) % step_ns) / 1e6

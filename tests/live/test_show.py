@@ -12,9 +12,12 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from engines.registry import choose_runtime
+from streaming.audio.levels import decibels
 from tests.live.place import CHECKOUT, ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.live
@@ -86,6 +89,59 @@ def test_a_live_control_is_set_from_another_terminal(stage: ShowFolder) -> None:
         _, errors = show.communicate(timeout=60)
     assert show.returncode == 0, errors
     assert all(found["restarts"] == 0 for found in stage.report()["stages"].values())
+
+
+def test_volume_and_mute_are_heard_within_a_moment_and_the_recording_has_what_was_heard(stage: ShowFolder) -> None:
+    def ask(*words: str) -> None:
+        command = [sys.executable, str(CHECKOUT / "run_live.py"), "set", *words, "--run-dir", str(stage.run_dir)]
+        subprocess.run(command, check=True, timeout=60, cwd=stage.folder, capture_output=True)
+
+    def seconds() -> float:
+        return max(0, (stage.folder / "out.wav").stat().st_size - 44) / 64_000
+
+    def wait(more_s: float) -> float:
+        until_s = seconds() + more_s
+        wait_for(lambda: seconds() >= until_s)
+        return until_s
+
+    player = ["--camera", "performer:strings@1", *output_of(stage), "--mute", "1", "--fade", "0.2"]
+    with stage.begin(*player) as show:
+        wait_for(stage.sounding)
+        unmuted_s = wait(0.5)
+        ask("mute", "0")
+        softer_s = wait(5.0)
+        ask("volume", "-30")
+        muted_s = wait(5.0)
+        ask("mute", "1")
+        wait(2.0)
+        show.send_signal(signal.SIGINT)
+        _, errors = show.communicate(timeout=60)
+    assert show.returncode == 0, errors
+    with wave.open(str(stage.folder / "out.wav")) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32_768
+    (film,) = (stage.folder / "films").glob("*.mp4")
+    for heard in (sound, sound_of_film(film)):
+        levels = [decibels(part) for part in (heard[: round(32_000 * unmuted_s)], heard[-32_000:-3_200])]
+        assert max(levels) < -80.0, "silent before and after"
+        loud, soft = loudest_db(heard, unmuted_s + 1.5, softer_s), loudest_db(heard, softer_s + 1.5, muted_s)
+        assert loud > -25.0
+        assert loud - 40.0 < soft < loud - 20.0
+        assert np.abs(heard).max() <= 10 ** (-0.9 / 20)
+    gauges = stage.report()["stages"]["sound"]["gauges"]
+    assert gauges["limited_db.max"] >= 0.0
+
+
+def loudest_db(sound: np.ndarray, begin_s: float, end_s: float) -> float:
+    """The level of the loudest 0.2 s of a stretch: the performer rests now and then."""
+    return max(decibels(sound[at : at + 6_400]) for at in range(round(32_000 * begin_s), round(32_000 * end_s), 6_400))
+
+
+def sound_of_film(path: Path) -> np.ndarray:
+    """The sound of a film at 32 kHz, mono: float32 [n]."""
+    with av.open(str(path)) as film:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=32_000)
+        frames = [part for frame in film.decode(audio=0) for part in resampler.resample(frame)]
+        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
 
 
 def hum(path: Path, seconds: int = 4) -> None:

@@ -233,6 +233,7 @@ def test_the_music_falls_silent_with_the_performer_and_is_there_with_the_first_m
         newest = motion(at_ns - 60 * MS)
         newest.still_s = still_s
         (tokens,) = step(stage, at_ns - 30 * MS, Speaker(tick=tick, dac_ns=at_ns), newest)
+        assert tokens.dac_ns == at_ns
         gains.append(tokens.gain)
     assert gains[:2] == [0.0, 1.0]
     assert gains[2:10] == [1.0] * 8

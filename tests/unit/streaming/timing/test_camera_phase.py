@@ -30,7 +30,7 @@ def watched(
     for index in range(int(seconds * rate_hz)):
         captured_ns = START_NS + phase_ms * MS + index * interval_ns
         tick = int((captured_ns - START_NS) / tick_ns)
-        phase.observe_tick(START_NS + round(tick * tick_ns), 32_000 / (1 + device_ppm / 1e6))
+        phase.observe_tick(tick, START_NS + round(tick * tick_ns))
         if rng.uniform() >= lost:
             phase.observe_frame(round(captured_ns + rng.uniform(0, jitter_ms) * MS), rate_hz * 1.004)
     return phase
