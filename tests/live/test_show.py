@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.registry import choose_runtime
 from streaming.audio.levels import decibels
@@ -118,7 +119,8 @@ def test_volume_and_mute_are_heard_within_a_moment_and_the_recording_has_what_wa
         _, errors = show.communicate(timeout=60)
     assert show.returncode == 0, errors
     with wave.open(str(stage.folder / "out.wav")) as file:
-        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32_768
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    sound = np.asarray(samples / 32_768, np.float32)
     (film,) = (stage.folder / "films").glob("*.mp4")
     for heard in (sound, sound_of_film(film)):
         levels = [decibels(part) for part in (heard[: round(32_000 * unmuted_s)], heard[-32_000:-3_200])]
@@ -131,17 +133,17 @@ def test_volume_and_mute_are_heard_within_a_moment_and_the_recording_has_what_wa
     assert gauges["limited_db.max"] >= 0.0
 
 
-def loudest_db(sound: np.ndarray, begin_s: float, end_s: float) -> float:
+def loudest_db(sound: NDArray[np.float32], begin_s: float, end_s: float) -> float:
     """The level of the loudest 0.2 s of a stretch: the performer rests now and then."""
     return max(decibels(sound[at : at + 6_400]) for at in range(round(32_000 * begin_s), round(32_000 * end_s), 6_400))
 
 
-def sound_of_film(path: Path) -> np.ndarray:
+def sound_of_film(path: Path) -> NDArray[np.float32]:
     """The sound of a film at 32 kHz, mono: float32 [n]."""
     with av.open(str(path)) as film:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=32_000)
         frames = [part for frame in film.decode(audio=0) for part in resampler.resample(frame)]
-        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames]).astype(np.float32)
 
 
 def hum(path: Path, seconds: int = 4) -> None:

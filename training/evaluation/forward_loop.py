@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from engines.registry import open_engine
 from performers.kinds import MELODIC
+from streaming.audio.stillness_gate import GainRamp, StillnessGate
+from streaming.audio.true_peak_limiter import TruePeakLimiter
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
 from training.evaluation.films.flow_rules import flow_peaks
@@ -74,10 +76,11 @@ class ResponseSettings:
 
 
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
-    """Make a clip's music through the live engines, tick by tick: float32 [n]."""
+    """Make a clip's music through the live engines, tick by tick, with gate and limiter as it is heard: float32 [n]."""
     sight = open_engine("sight", bundle=setting.bundle)
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
     decoder = open_engine("decoder", bundle=setting.bundle)
+    gate, ramp, limiter = StillnessGate(), GainRamp(), TruePeakLimiter()
     music = []
     for tick in range(clip.age_s.size):
         age_s = float(clip.age_s[tick])
@@ -95,7 +98,8 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             anticipation_s=setting.anticipation_s,
             guidance=setting.guidance,
         )["frames"]
-        music.append(decoder.step(frames=frames)["pcm"])
+        pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
+        music.append(limiter.step(ramp.step(pcm, gate.step(float(clip.still_s[tick])))))
     return np.concatenate(music)
 
 

@@ -30,6 +30,7 @@ from streaming.conventions import (
 )
 from streaming.schema.messages import Motion
 from streaming.stages.motion import MotionReader
+from streaming.vision.motion.stillness import LONG_STILL_S
 from training.loop.pool import open_executor
 from training.synthesis.composition.performed_score import played_notes
 from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS, FRAME_SIZE
@@ -51,6 +52,7 @@ class MotionTrack(NamedTuple):
     embedding: NDArray[np.float16]
     age_s: NDArray[np.float32]
     features: NDArray[np.float16]
+    still_s: NDArray[np.float32]
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Clip:
         seed, kind: what was drawn.
         flow: float16 [T, 2, 16, 16]; speed: float16 [T, 16, 16]; embedding: float16 [T, 128]; age_s: float32 [T].
         features: float16 [T, 26], see `streaming.vision.motion.feature_names.NAMES`.
+        still_s: float32 [T], for how many seconds nothing has moved.
         sound: float32 [T * 1280].
     """
 
@@ -71,6 +74,7 @@ class Clip:
     embedding: NDArray[np.float16]
     age_s: NDArray[np.float32]
     features: NDArray[np.float16]
+    still_s: NDArray[np.float32]
     sound: NDArray[np.float32]
 
 
@@ -193,6 +197,7 @@ def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, e
     embeddings = np.zeros((ticks, EMBEDDING_DIM), np.float16)
     features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age = np.zeros(ticks, np.float32)
+    still = np.full(ticks, LONG_STILL_S, np.float32)
     motion: Motion | None = None
     capture_s = 0.0
     coming = iter(frames)
@@ -206,8 +211,9 @@ def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, e
         if motion is not None:
             flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
             features[tick] = motion.features
+            still[tick] = LONG_STILL_S if motion.still_s is None else motion.still_s
         age[tick] = max(0.0, now - capture_s)
-    return MotionTrack(flow, speed, embeddings, age, features)
+    return MotionTrack(flow, speed, embeddings, age, features, still)
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:
