@@ -75,7 +75,7 @@ def draw_piano(seconds: float, rng: np.random.Generator, corpus: Path | None, sp
         part = excerpt(score_of(files[int(rng.integers(len(files)))]), seconds * pace, rng)
         if len(part):
             pitch = fold(part[:, 2] + shift, LOWEST, HIGHEST)
-            louder = float(rng.uniform(0.9, 1.25))
+            louder = float(rng.uniform(0.75, 1.05))
             return [
                 PlayedNote(onset / pace, length / pace, float(p), min(1.0, velocity * louder))
                 for (onset, length, _, velocity), p in zip(part.tolist(), pitch, strict=True)

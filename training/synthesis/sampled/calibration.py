@@ -33,7 +33,7 @@ from training.synthesis.sampled.soundfont import (
 )
 
 LOUDNESS_LUFS = -18.0
-PHRASES, PHRASE_S = 4, 10.0
+PHRASES, PHRASE_S = 6, 10.0
 ORDINARY = 0.62
 """Mean velocity of the phrases."""
 ROUNDS = 2
@@ -63,13 +63,14 @@ def measure(
     gains_db: Mapping[str, float],
     corpus: Path | None = None,
 ) -> tuple[float, float]:
-    """Loudness in LUFS and true peak in dBFS of an instrument of a voice, over its phrases."""
+    """Mean loudness in LUFS of an instrument's phrases, and the true peak of all in dBFS."""
     sounds = [
         render_program(font, program, notes, PHRASE_S, np.random.default_rng([number, 314]), gains_db)
         for number, notes in enumerate(phrases_of(voice, corpus))
     ]
+    loudness = [loudness_lufs(sound) for sound in sounds]
     sound = np.concatenate(sounds)
-    return loudness_lufs(sound), float(20.0 * np.log10(true_peak(sound) + 1e-9))
+    return float(np.mean(loudness)), float(20.0 * np.log10(true_peak(sound) + 1e-9))
 
 
 def instruments(font: Soundfont) -> Iterator[tuple[str, Program | DancePrograms]]:
