@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from training.loop.pool import open_executor
 from training.measures import mel_distance as mel
 from training.measures.bootstrap import interval
 from training.measures.opus import through_opus
+from training.measures.phrase_ends import CUT_DB, phrase_ends
 from training.synthesis.conventions import CLIP_S
 
 OPUS_KBITS = (6, 8, 12, 24)
@@ -89,10 +90,17 @@ def through_codec(sound: NDArray[np.float32], bundle: str) -> NDArray[np.float32
 
 @dataclass(frozen=True)
 class SampleScores:
-    """The figures of one sound, and its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`."""
+    """The figures of one sound.
+
+    Attributes:
+        row: each figure by name.
+        jumps: its jumps by name: `seam`, `seam_of_original`, `seam_elsewhere`.
+        falls_db: the largest fall at each phrase end by name, see `training.measures.phrase_ends`.
+    """
 
     row: dict[str, float]
     jumps: dict[str, NDArray[np.float64]]
+    falls_db: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def score_sample(sample: Sample, bundle: str) -> SampleScores:
@@ -112,7 +120,11 @@ def score_sample(sample: Sample, bundle: str) -> SampleScores:
         "seam_of_original": jumps(sample.sound),
         "seam_elsewhere": jumps(reconstruction, ELSEWHERE),
     }
-    return SampleScores(row, all_jumps)
+    falls_db = {
+        "cut_phrase_ends": phrase_ends(reconstruction).falls_db,
+        "cut_phrase_ends_of_original": phrase_ends(sample.sound).falls_db,
+    }
+    return SampleScores(row, all_jumps, falls_db)
 
 
 def held_out_renders(count: int) -> list[Sample]:
@@ -169,6 +181,10 @@ def pool_scores(scores: list[SampleScores]) -> dict[str, Any]:
             figures[name] = round(float(every.mean()), 4)
             figures[f"{name}_interval"] = interval(every.tolist())
             figures[f"{name}_median"] = round(float(np.median(every)), 4)
+    for name in scores[0].falls_db:
+        every = np.concatenate([one.falls_db[name] for one in scores])
+        figures[name] = round(float((every > CUT_DB).mean()), 4) if every.size else None
+        figures[f"{name}_n"] = int(every.size)
     return figures
 
 

@@ -102,3 +102,13 @@ def test_every_border_counts_the_same() -> None:
     assert figures["mel"] == 1.0
     assert figures["seam"] == pytest.approx(0.108)
     assert figures["seam_median"] == pytest.approx(0.1)
+
+
+def test_phrase_ends_that_are_cut_are_counted_over_all_sounds() -> None:
+    falls = ([5.0, 45.0], [3.0, 60.0, 2.0])
+    scores = [SampleScores({"mel": 0.5}, {}, {"cut_phrase_ends": np.array(one)}) for one in falls]
+    figures = pool_scores(scores)
+    assert figures["cut_phrase_ends"] == 0.4
+    assert figures["cut_phrase_ends_n"] == 5
+    none = pool_scores([SampleScores({"mel": 0.5}, {}, {"cut_phrase_ends": np.zeros(0)})])
+    assert none["cut_phrase_ends"] is None
