@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.vision.frame_features import content_size
+from streaming.vision.frame_features import VIEW_SIDE, content_size
 from streaming.vision.motion.camera_shake import CameraShake, align_view, measure_gain, refine_shake
 
 Cells = NDArray[np.float32]
@@ -32,10 +32,14 @@ LEAST_GRADIENT = 4.0
 """Grey levels per pixel: a change of brightness counts as motion by its size over the view's gradient and this."""
 TOP_CELLS = 4
 """The largest motion is the mean of so many of the 1,024 cells."""
-LEAST_PX, SHAKE_PX, MEDIAN_SHARE, GAIN_PX, MOST_PX = 0.06, 0.15, 4.0, 2.0, 0.5
-"""Motion, in pixels of the 128-pixel view within `SPAN_S`, is what exceeds the first number, plus the second where the
-camera moves, plus so many times the median over the view (noise, and what the correction of the camera leaves), plus
-the fourth for each doubling of brightness; never more than the last is needed."""
+LEAST_PX, SHAKE_PX, SHAKE_SHARE, MEDIAN_SHARE, GAIN_PX = 0.06, 0.15, 0.03, 4.0, 2.0
+"""Motion, in pixels of the 128-pixel view within `SPAN_S`, is what exceeds the first number, plus where the camera
+moves the second and the third for each pixel that it moves, plus the fourth times the median over the view (noise, and
+what the correction of the camera leaves), plus the fifth for each doubling of brightness."""
+MOST_PX, SHAKEN_MOST_PX = 0.5, 1.2
+"""Never more than this is needed, where the camera stands and where it moves."""
+CLIPPED = 230.0
+"""Where light is brighter, in grey levels, a change of all brightness does not show, and nothing is compared."""
 LONG_STILL_S = 10.0
 """Seconds after which more stillness makes no difference."""
 
@@ -122,8 +126,11 @@ class StillnessDetector:
         if int(kept[2::4, 2::4].sum()) < 2 * TOP_CELLS:
             self.motion_px, self.threshold_px = math.inf, LEAST_PX
             return
-        change = view - align_view(reference, shake, gain)
+        aligned = align_view(reference, shake, gain)
+        change = view - aligned
         change = np.abs(change - np.float32(np.median(change[kept]))) * inner
+        if gain != 1.0:
+            change *= cv2.erode((np.maximum(view, aligned) < CLIPPED).astype(np.float32), np.ones((7, 7), np.uint8))
         if weights is not None:
             change *= cv2.resize(weights, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
         slope = np.hypot(*(cv2.Sobel(view, cv2.CV_32F, *axis, scale=0.125) for axis in ((1, 0), (0, 1))))
@@ -131,8 +138,9 @@ class StillnessDetector:
         motion = np.sort((change / (slope + LEAST_GRADIENT))[kept[2::4, 2::4]])
         self.motion_px = float(motion[-TOP_CELLS:].mean())
         noise = MEDIAN_SHARE * float(motion[motion.size // 2]) + GAIN_PX * abs(math.log2(max(gain, 1e-3)))
-        noise += SHAKE_PX if shake.moves else 0.0
-        self.threshold_px = min(LEAST_PX + noise, MOST_PX)
+        if shake.moves:
+            noise += SHAKE_PX + SHAKE_SHARE * shake.size_px * SIDE / VIEW_SIDE
+        self.threshold_px = min(LEAST_PX + noise, SHAKEN_MOST_PX if shake.moves else MOST_PX)
 
     def _shown(self, shape: tuple[int, int]) -> NDArray[np.uint8]:
         """1 where the square view shows the picture, else 0: uint8 [128, 128]."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streaming.audio.stillness_gate import GainRamp, StillnessGate
 from streaming.vision.motion.camera_shake import CameraShake, align_view, refine_shake
 from streaming.vision.motion.features import MotionFeatureExtractor
 from streaming.vision.motion.stillness import KEPT_S, LONG_STILL_S, SPAN_S, StillnessDetector
@@ -46,6 +47,7 @@ STILL = {
     "much noise, plain wall": Scene(noise=5.0, wall=0.0),
     "flicker": Scene(noise=2.0, light=lambda t: 1.0 + 0.02 * math.sin(2 * math.pi * 9.7 * t)),
     "flicker, plain wall": Scene(noise=2.0, wall=0.0, light=lambda t: 1.0 + 0.02 * math.sin(2 * math.pi * 9.7 * t)),
+    "flicker, light that is clipped": Scene(noise=2.0, light=lambda t: 1.7 + 0.06 * math.sin(2 * math.pi * 9.7 * t)),
     "a hand": Scene(camera=hand(0.0025), noise=2.0),
     "a hand, noise and flicker": Scene(
         camera=hand(0.005), noise=4.0, light=lambda t: 1.0 + 0.01 * math.sin(2 * math.pi * 9.7 * t), height=0.75
@@ -54,15 +56,15 @@ STILL = {
 }
 
 
-@pytest.mark.parametrize("rate_hz", [10.0, 25.0, 30.0, 60.0])
+@pytest.mark.parametrize("rate_hz", [10.0, 30.0, 60.0])
 @pytest.mark.parametrize("name", STILL)
 def test_what_stands_still_is_still_however_the_camera_is_held(name: str, rate_hz: float) -> None:
-    times = times_at(rate_hz, 3.0)
+    times = times_at(rate_hz, 2.2)
     found = stillness_of(STILL[name], times)
     settled = np.array(times) > SETTLED_S
     moving = float((found[settled] == 0.0).mean())
     assert moving == 0.0, f"{moving:.0%} of the frames move"
-    assert found[-1] >= 2.0
+    assert found[-1] >= 1.5
 
 
 @pytest.mark.parametrize("camera", [hand(0.0), hand(0.0025)], ids=["tripod", "hand"])
@@ -130,3 +132,29 @@ def test_a_camera_motion_is_refined_to_a_tenth_of_a_pixel_beside_a_performer() -
     fine = refine_shake(before, now, rough, 1.0, content)
     for name in ("right", "down", "zoom", "turn"):
         assert getattr(fine, name) == pytest.approx(getattr(true, name), abs=0.1)
+
+
+def test_full_scale_music_is_silent_a_second_after_a_player_before_a_handheld_camera_stops() -> None:
+    """The whole way: frames of a shaking camera in flickering light, stillness, the gain of each tick, the sound."""
+    stop_s, way_s, rate_hz = 2.0, 0.1, 30.0
+
+    def place(time_s: float) -> tuple[float, float]:
+        return 0.5 + 0.15 * math.sin(5.0 * min(time_s, stop_s)), 0.5
+
+    scene = Scene(
+        square=place, camera=hand(0.005), noise=4.0, light=lambda t: 1.0 + 0.01 * math.sin(2 * math.pi * 9.7 * t)
+    )
+    times = times_at(rate_hz, 4.0)
+    found = stillness_of(scene, times)
+    gate, ramp = StillnessGate(), GainRamp()
+    tone = np.ones(1280, np.float32)
+    level = {}
+    for tick in range(round(4.0 * 25)):
+        newest = np.searchsorted(times, tick / 25.0, side="right") - 1
+        gain = gate.step(float(found[newest]) if newest >= 0 else None)
+        level[tick / 25.0 + way_s] = float(np.abs(ramp.step(tone, gain)).max())
+    playing = [value for time_s, value in level.items() if SETTLED_S + way_s < time_s < stop_s]
+    silent = [value for time_s, value in level.items() if time_s >= stop_s + 1.0]
+    assert min(playing) == 1.0
+    assert max(silent) <= 1e-3
+    assert len(silent) > 20
