@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from performers.performer import SyntheticPerformer
-from streaming.conventions import TICK_NS, TICK_SAMPLES
+from streaming.audio.levels import decibels
+from streaming.audio.true_peak_limiter import DELAY_SAMPLES
+from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
 from streaming.schema.messages import Camera, Message, Motion, Sound, Speaker, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs, Stage
@@ -30,16 +32,18 @@ def given(*messages: Message) -> Inputs:
     return inputs
 
 
-def replay(seed: int, kind: str = "drums") -> tuple[list[Tokens], list[Sound]]:
-    """A player for 2.4 s: a frame every tick; each tick's sound leaves 55 ms after its frame was captured."""
+def replay(
+    seed: int, kind: str = "drums", begin_s: float = 2.0, frames: int = FRAMES
+) -> tuple[list[Tokens], list[Sound]]:
+    """A player, for 2.4 s: a frame every tick; each tick's sound leaves 55 ms after its frame was captured."""
     show = Show(seed=seed, controls={"anticipation": 0.0})
-    performer = SyntheticPerformer(kind, 3, size=(320, 240), duration_s=10.0)
+    performer = SyntheticPerformer(kind, 3, size=(320, 240), duration_s=30.0)
     eye, player, voice = (started(module.build(), show) for module in (motion, tokens, sound))
     made: list[Tokens] = []
     heard: list[Sound] = []
-    for n in range(FRAMES):
+    for n in range(frames):
         capture_ns = START_NS + n * TICK_NS
-        frame = Camera(image=performer.frame(2.0 + n * 0.04), index=n, rate_hz=25.0, capture_ns=capture_ns)
+        frame = Camera(image=performer.frame(begin_s + n * 0.04), index=n, rate_hz=25.0, capture_ns=capture_ns)
         seen = eye.step(given(frame), capture_ns + 10 * MS)
         clock = Speaker(tick=n, dac_ns=capture_ns + 55 * MS)
         player.step(given(*seen, clock), capture_ns + 12 * MS)
@@ -67,7 +71,7 @@ def test_every_tick_is_made_once_in_order_and_carries_its_frame(performance: tup
     for token, out in zip(made, heard, strict=True):
         assert out.pcm.shape == (TICK_SAMPLES,)
         assert np.isfinite(out.pcm).all()
-        assert out.capture_ns == token.capture_ns > 0
+        assert out.capture_ns == token.capture_ns - round(DELAY_SAMPLES * 1e9 / SAMPLE_RATE) > 0
         assert START_NS <= token.capture_ns < token.latch_ns
     assert sum(token.fresh for token in made) >= len(made) - 2
 
@@ -98,3 +102,16 @@ def test_motion_is_seen_when_the_player_moves_and_not_when_he_rests() -> None:
                 resting.append(float(out.speed.mean()))
     assert np.mean(playing) > 0.001
     assert np.mean(resting) < 0.2 * np.mean(playing)
+
+
+@pytest.mark.parametrize("kind", ["drums", "strings"])
+def test_the_music_is_silent_a_second_after_the_player_stops_and_is_not_before(kind: str) -> None:
+    score = SyntheticPerformer(kind, 3, size=(320, 240), duration_s=30.0).score
+    stop_s = next(start for start, end in score.rests if start > 2.0 and end - start > 1.5)
+    made, heard = replay(1, kind, begin_s=stop_s - 1.6, frames=75)
+    # The frame of tick n is captured at n ticks, and its sound leaves 55 ms later.
+    leaves_s = [0.04 * token.tick + 0.055 - 1.6 for token in made]
+    levels = dict(zip(leaves_s, (decibels(sound.pcm) for sound in heard), strict=True))
+    assert max(level for at_s, level in levels.items() if -1.0 < at_s < 0.0) > -35.0
+    assert max(level for at_s, level in levels.items() if 1.0 <= at_s < 1.3) <= -60.0
+    assert min(token.gain for token in made[len(made) // 2 :]) <= 1e-3
