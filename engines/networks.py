@@ -26,6 +26,12 @@ EMBEDDING = Weights(
     "models.vision.pretrained_embeddings:embedding_from_config",
     "training.networks.embedding:TRAINER",
 )
+KIND = Weights(
+    "kind",
+    "models.vision.kind_reader:KindReader.from_config",
+    "training.networks.kind:TRAINER",
+    trained_with=("embedding",),
+)
 LATENT = Weights(
     "latent",
     "models.translation.latent:Latent.from_config",
@@ -88,6 +94,15 @@ ROWS = (
         int8=True,
     ),
     Network(
+        name="kind",
+        direction="video-to-music",
+        takes=(Port("embedding", ("dim",), "float32", "of the newest frame"),),
+        gives=(Port("odds", ("odds",), "float32", "of each of `kind_names`, then of none of them; they sum to 1"),),
+        weights=(KIND,),
+        tick="models.vision.kind_reader:KindTick",
+        optional=True,
+    ),
+    Network(
         name="sight",
         direction="video-to-music",
         takes=(
@@ -121,6 +136,7 @@ ROWS = (
             Port("anticipation_s", (), "float", "how much later the sound will be heard, in seconds"),
             Port("guidance", (), "float", "the weight of the video; 1 is as trained"),
             Port("voice", (), "int", "0 for as trained, else the number of an instrument"),
+            Port("gesture", ("gesture_dim",), "float32", "of the motion; all 0 to play by the video latent"),
         ),
         gives=(FRAMES,),
         weights=(TRANSLATOR,),

@@ -181,6 +181,7 @@ class TranslatorEngine(TickEngine):
         self._shape = (bands or int(spec.config["num_codebooks"]), int(spec.config["frames"]))
         self._kind = np.float32 if bands else np.int64
         self._memory = float(spec.config.get("memory", 1.0))
+        self._gesture_dim = int(spec.config.get("gesture_dim", 0))
         self._begin()
 
     def _begin(self) -> None:
@@ -201,8 +202,13 @@ class TranslatorEngine(TickEngine):
 
         count = self._shape[0] * self._shape[1]
         known = self._known if self._rng.random() < self._memory else np.zeros_like(self._known)
+        gesture = {}
+        if self._gesture_dim:
+            none = np.zeros(self._gesture_dim, np.float32)
+            gesture = {"gesture": np.asarray(inputs.get("gesture", none), np.float32)[None, None]}
         frames = self._runner.run(
-            {
+            gesture
+            | {
                 "previous": self._previous,
                 "known": known,
                 "latent": row("latent"),

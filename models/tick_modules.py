@@ -160,6 +160,8 @@ class TranslatorTick(TickModule):
             Spec("temperature", (1, 1), values="ones"),
             Spec("guidance", (1, 1), values="ones"),
         )
+        if config.gesture_dim:
+            self.inputs += (Spec("gesture", (1, 1, config.gesture_dim), values="unit"),)
 
     def init_state(self) -> tuple[Tensor, ...]:
         """The empty windows."""
@@ -186,10 +188,14 @@ class TranslatorTick(TickModule):
         uniforms: Tensor,
         temperature: Tensor,
         guidance: Tensor,
-        *state: Tensor,
+        *rest: Tensor,
     ) -> Any:
-        """One tick: the backbone's step, then the depth transformer's draw; `time_s` holds the turns if it has them."""
+        """One tick: the backbone's step, then the depth transformer's draw.
+
+        `time_s` holds the turns if it has them. `rest` is the gesture, where the network takes one, and the state.
+        """
         net = self.network
+        gesture, state = (rest[0], rest[1:]) if net.config.gesture_dim else (latent[..., :0], rest)
 
         def both(x: Tensor) -> Tensor:
             return torch.cat([x, x])
@@ -197,7 +203,8 @@ class TranslatorTick(TickModule):
         eyes = torch.cat([torch.ones_like(known), torch.zeros_like(known)])
         turns = (time_s[0].unbind(), time_s[1].unbind()) if self._with_turns else None
         when = age_s if self._with_turns else time_s
-        inputs = TranslatorInputs(both(latent), both(age_s), both(when), both(anticipation_s), both(voice), eyes)
+        ahead, moved = both(anticipation_s), both(gesture)
+        inputs = TranslatorInputs(both(latent), both(age_s), both(when), ahead, both(voice), eyes, moved)
         context, after = net.step(both(previous), both(known), inputs, state, turns)
         return (net.draw(context[:, 0], uniforms, temperature, guidance), *after)
 

@@ -25,5 +25,7 @@ BODY_POINTS, HAND_POINTS = 33, 21
 """Points of a body and of a hand, in MediaPipe's order."""
 HAND_FEATURES = 8
 """Length of a hand's motion features; `streaming.vision.motion.hand_motion.HAND_NAMES` names each."""
+GESTURE = 7
+"""Length of the gesture of a tick; `streaming.vision.gestures.gesture_names.GESTURE_NAMES` names each."""
 STILL_SIDE = 128
 """Side of the square, in pixels, in which the animator and the painter see a prior image."""

@@ -22,7 +22,7 @@ from training.bundling import builder_of, copy_missing_networks, load_network, w
 from training.footage.dataset import DatasetError
 from training.loop.checkpoint import averages_of, config_of, step_of
 from training.loop.device import PRECISIONS, Device
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult
+from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -59,27 +59,41 @@ def parser_of(known: dict[str, tuple[Weights, Trainer]]) -> argparse.ArgumentPar
         help="of matrix products; default: bf16 on a GPU that has it, else no",
     )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 for torch's default")
-    for name, (_, trainer) in known.items():
-        if trainer.options:
-            group = parser.add_argument_group(f"options of {name}")
-            for option in trainer.options:
-                group.add_argument(option.flag, **option.settings)
+    for names, options in options_by_trainers(known).items():
+        group = parser.add_argument_group(f"options of {' and '.join(names)}")
+        for option in options:
+            group.add_argument(option.flag, **option.settings)
     return parser
+
+
+def options_by_trainers(known: dict[str, tuple[Weights, Trainer]]) -> dict[tuple[str, ...], list[TrainerOption]]:
+    """The trainers' own options, by the names of the trainers that have them."""
+    users: dict[str, list[str]] = {}
+    found: dict[str, TrainerOption] = {}
+    for name, (_, trainer) in known.items():
+        for option in trainer.options:
+            users.setdefault(option.flag, []).append(name)
+            found[option.flag] = option
+    groups: dict[tuple[str, ...], list[TrainerOption]] = {}
+    for flag, names in users.items():
+        groups.setdefault(tuple(names), []).append(found[flag])
+    return groups
 
 
 def check_options(
     known: dict[str, tuple[Weights, Trainer]], parser: argparse.ArgumentParser, options: argparse.Namespace
 ) -> None:
-    """Refuse an option that another network's trainer has.
+    """Refuse an option that only other networks' trainers have.
 
     Raises:
         ValueError: then.
     """
-    for name, (_, trainer) in known.items():
-        for option in trainer.options if name != options.network else ():
+    for names, others in options_by_trainers(known).items():
+        for option in others if options.network not in names else ():
             field = option.flag.removeprefix("--").replace("-", "_")
             if getattr(options, field) != parser.get_default(field):
-                raise ValueError(f"{option.flag} is an option of {name}, not of {options.network}; leave it out")
+                owners = " and ".join(names)
+                raise ValueError(f"{option.flag} is an option of {owners}, not of {options.network}; leave it out")
 
 
 def run_trainer(weights: Weights, trainer: Trainer, options: argparse.Namespace, device: Device) -> TrainingResult:

@@ -58,7 +58,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class TrainerOption:
-    """One command-line option that only this trainer has.
+    """One command-line option of this trainer, and of others that declare the very same.
 
     Attributes:
         flag: "--freeze-encoder".
@@ -67,6 +67,15 @@ class TrainerOption:
 
     flag: str
     settings: Mapping[str, Any]
+
+
+SOUNDFONT = TrainerOption(
+    "--soundfont",
+    {"type": Path, "metavar": "FILE", "help": "sampled instruments to learn from, a General MIDI soundfont"},
+)
+CORPUS = TrainerOption(
+    "--corpus", {"type": Path, "metavar": "DIR", "help": "a folder with recordings and real scores to learn from"}
+)
 
 
 @dataclass(frozen=True)

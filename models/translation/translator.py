@@ -5,6 +5,9 @@ present video latent (see `models.translation.latent`). It attends to its own pa
 base in seconds, to the video latents of the last 1.3 s. A depth transformer (after RQ-Transformer, Lee et al. 2022, and
 Moshi, Defossez et al. 2024) then emits the tick's 2 x 4 codes one after the other, so no delay pattern is needed.
 
+Where the picture is not one that the networks know, a gesture takes the place of the video latents: strikes, level and
+activity of the motion, which mean the same for every player (see `streaming.vision.gestures`).
+
 Three live controls are inputs. Anticipation: with Δ seconds the translator plays the sound of now + Δ. Voice: which
 instrument answers, whatever instrument is in the picture. Guidance (classifier-free, Ho and Salimans 2022): a second
 row of the batch gets no video, and the codes' odds are moved away from that row's, so that the video counts more.
@@ -41,6 +44,7 @@ class TranslatorConfig(Sizes):
         mel_dim: bands of a frame if the sound is a spectrogram; 0 for the codec's tokens.
         voice_names: the voices that can be chosen, numbered from 1; voice 0 follows the instrument in the picture.
         memory: share of the ticks at which its own past is an input in a show; with less, the video counts more.
+        gesture_dim: numbers of a gesture, the last of them 1 where it takes the place of the video latent; 0 for none.
     """
 
     dim: int = 192
@@ -60,6 +64,7 @@ class TranslatorConfig(Sizes):
     mel_dim: int = 0
     voice_names: tuple[str, ...] = ("drums", "strings", "air", "keys", "dance")
     memory: float = 0.5
+    gesture_dim: int = 0
 
     @property
     def codes_per_tick(self) -> int:
@@ -81,7 +86,8 @@ class TranslatorInputs(NamedTuple):
     """The video and the controls at each tick of a block.
 
     latent [B, T, sight_dim]; age_s [B, T]: how long before the tick the frame was captured; time_s [B, T] float64: the
-    tick's time; anticipation_s [B, T]; voice int64 [B, T]; open [B, T]: 1, or 0 to hide the video.
+    tick's time; anticipation_s [B, T]; voice int64 [B, T]; open [B, T]: 1, or 0 to hide the video and the gesture;
+    gesture [B, T, gesture_dim], without width for a network that takes none.
     """
 
     latent: Tensor
@@ -90,6 +96,7 @@ class TranslatorInputs(NamedTuple):
     anticipation_s: Tensor
     voice: Tensor
     open: Tensor
+    gesture: Tensor
 
 
 class TranslatorLayer(nn.Module):
@@ -289,6 +296,11 @@ class Translator(nn.Module):
         self.video = nn.Sequential(nn.Linear(video_width, config.dim), nn.GELU(), nn.LayerNorm(config.dim))
         self.ahead = nn.Sequential(nn.Linear(1, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
         self.voice = nn.Embedding(1 + len(config.voice_names), config.dim)
+        self.gesture = (
+            nn.Sequential(nn.Linear(config.gesture_dim, config.dim), nn.GELU(), nn.Linear(config.dim, config.dim))
+            if config.gesture_dim
+            else None
+        )
         self.layers = nn.ModuleList(TranslatorLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.dim)
         self.head: DepthTransformer | SpectrumHead = (
@@ -373,13 +385,20 @@ class Translator(nn.Module):
         Returns:
             Context [B, T, dim] for the depth transformer, and the new state.
         """
-        latent = torch.where(inputs.open[..., None] > 0, inputs.latent, self.blind)
+        seen, moved = inputs.open[..., None], None
+        if self.gesture is not None:
+            by_gesture = inputs.open[..., None] * inputs.gesture
+            moved = self.gesture(by_gesture)
+            seen = seen * (1.0 - by_gesture[..., -1:])
+        latent = torch.where(seen > 0, inputs.latent, self.blind)
         parts = [latent, 10.0 * inputs.age_s[..., None]]
         if self.config.pitches:
-            parts.append(inputs.open[..., None] * self.head_odds(inputs.latent))
+            parts.append(seen * self.head_odds(inputs.latent))
         video = self.video(torch.cat(parts, dim=-1))
         past = torch.where(known[..., None] > 0, self.history(self.latents_of(previous)), self.unknown)
         x = past + video + self.ahead(10.0 * inputs.anticipation_s[..., None].float()) + self.voice(inputs.voice)
+        if moved is not None:
+            x = x + moved
         own_turns, video_turns = self.turns(inputs.time_s, inputs.age_s) if turns is None else turns
         after: list[Tensor] = []
         for i, layer in enumerate(self.layers):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from engines.contract import Engine, EngineSpec
-from engines.registry import open_engine
+from engines.registry import has_network, open_engine
 from streaming.audio.stillness_gate import StillnessGate
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
 from streaming.errors import SettingError, UserError
@@ -19,10 +19,12 @@ from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
+from streaming.vision.gestures.tick_gestures import TickGestures
 from streaming.vision.motion.feature_names import INDEX
 
 ANTICIPATIONS_S = CONTROLS["anticipation"].stops()
-"""The look-aheads in seconds that the translator is trained with."""
+"""The look-aheads in seconds that can be chosen. The translator is trained with those from 0 on; with less than 0, a
+strike is decided a tick after it."""
 MAX_AGE_S = 0.2
 """Greatest age of a motion that the networks are given; they are trained with 0 to 0.1 s."""
 STALE_S = 0.5
@@ -65,8 +67,9 @@ def _nearest(age_s: float) -> float:
 class TokensStage:
     """Late latching: it waits until a tick's work must begin, then reads the newest motion.
 
-    Every tick runs two networks: sight, which encodes the motion to a latent, and the translator. While the performer
-    stands still it also closes the gate of the music, as a gain in the message.
+    Every tick runs sight, which encodes the motion to a latent, and the translator. Where the bundle can tell that a
+    player is of no kind it knows, the translator plays by the gesture in place of the latent. While the performer
+    stands still the stage closes the gate of the music, as a gain in the message.
 
     Args:
         engine_opener: opens them; see `engines.registry.open_engine`.
@@ -103,12 +106,16 @@ class TokensStage:
         opener = functools.partial(self._open_engine, **context.engine_options())
         self._sight = opener("sight")
         self._engine = opener("translator", seed=show.seed)
+        kind = opener("kind") if has_network("kind", show.bundle) else None
+        self._gestures = TickGestures(kind)
         self._voice = _voice(self._controls.word("voice"), self._engine.spec)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
         self._engine.reset()
-        context.add_engines(self._sight, self._engine)
+        self._gestures.reset()
+        self._gestures.reader.sensitivity = self._controls["sensitivity"]
+        context.add_engines(self._sight, self._engine, *([] if kind is None else [kind]))
 
     def wake_ns(self) -> int | None:
         """When the next tick's work begins; None before the device's time is known and after the last tick."""
@@ -155,6 +162,7 @@ class TokensStage:
             metrics.count("still")
         metrics.gauge("lead_ms", self._latch.lead_ms)
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
+        metrics.gauge("known_player", float(self._gestures.player.is_known))
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
         if motion is None:
             return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain, dac_ns=dac_ns)
@@ -170,15 +178,18 @@ class TokensStage:
         )
 
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
+        seconds = self._anticipation.seconds
         sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
+        gesture = self._gestures.step(motion.flow, motion.features, motion.embedding, patient=seconds < 0.0)
         outputs = self._engine.step(
             latent=sight["latent"],
             age_s=age_s,
             time_s=time_s,
             temperature=self._controls["temperature"],
-            anticipation_s=self._anticipation.seconds,
+            anticipation_s=max(0.0, seconds),
             voice=self._voice,
             guidance=self._controls["guidance"],
+            gesture=gesture,
         )
         frames: np.ndarray = np.asarray(outputs["frames"])
         return frames
@@ -191,6 +202,8 @@ class TokensStage:
         for name in (name for change in changes for name in self._controls.update([change])):
             if name == "anticipation":
                 self._anticipation = self._new_anticipation()
+            elif name == "sensitivity":
+                self._gestures.reader.sensitivity = self._controls["sensitivity"]
             elif name == "voice":
                 try:
                     self._voice = _voice(self._controls.word("voice"), self._engine.spec)

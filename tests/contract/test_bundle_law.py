@@ -75,6 +75,7 @@ def test_translator_backbone_with_shipped_weights_streams_exactly() -> None:
         torch.zeros(1, length),
         torch.zeros(1, length, dtype=torch.int64),
         torch.ones(1, length),
+        torch.rand(1, length, model.config.gesture_dim, generator=generator),
     )
     previous = torch.randint(0, CARDINALITY, (1, length, 4, 2), generator=generator)
     known = torch.ones(1, length)

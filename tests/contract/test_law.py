@@ -97,16 +97,19 @@ def seen_for(
             torch.rand(batch, length) * 0.12,
             torch.randint(0, 1 + len(config.voice_names), (batch, length)),
             (torch.rand(batch, length) > 0.2).float(),
+            torch.rand(batch, length, config.gesture_dim).round(decimals=1),
         ),
     )
 
 
-@pytest.mark.parametrize(("mel_dim", "pitches"), [(0, 0), (12, 5)])
+@pytest.mark.parametrize(("mel_dim", "pitches", "gesture_dim"), [(0, 0, 0), (12, 5, 0), (0, 5, 7)])
 @pytest.mark.parametrize("start_s", [0.0, 36_000.0])
-def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: int, pitches: int) -> None:
+def test_translator_obeys_the_law_also_after_ten_hours(
+    start_s: float, mel_dim: int, pitches: int, gesture_dim: int
+) -> None:
     torch.manual_seed(1)
     small = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
-    config = replace(small, mel_dim=mel_dim, pitches=pitches)
+    config = replace(small, mel_dim=mel_dim, pitches=pitches, gesture_dim=gesture_dim)
     model = Translator(config).eval()
     model.codebooks.normal_()
     model.heads.normal_()
@@ -122,10 +125,33 @@ def test_translator_obeys_the_law_also_after_ten_hours(start_s: float, mel_dim: 
         step,  # type: ignore[arg-type]
         model.init_state,
         [previous, known, *seen],
-        time_dims=[1] * 8,
+        time_dims=[1] * 9,
         out_dim=1,
         poison=30.0,
     )
+
+
+def test_a_gesture_takes_the_place_of_the_video_latent_and_closed_eyes_hide_both() -> None:
+    torch.manual_seed(7)
+    small = TranslatorConfig(dim=48, heads=2, window=7, video_window=5, cardinality=64, depth_dim=16, depth_heads=2)
+    model = Translator(replace(small, gesture_dim=7, pitches=5)).eval()
+    model.codebooks.normal_()
+    model.heads.normal_()
+    previous, known, seen = seen_for(model.config, 1, 12)
+    gesture, latent = torch.rand(1, 12, 7), torch.randn_like(seen.latent)
+    by_gesture, by_latent = gesture.clone(), gesture.clone()
+    by_gesture[..., -1], by_latent[..., -1] = 1.0, 0.0
+    eyes, none = torch.ones(1, 12), torch.zeros(1, 12)
+
+    def context(latent: Tensor, gesture: Tensor, eyes: Tensor) -> Tensor:
+        out: Tensor = model(previous, known, seen._replace(latent=latent, gesture=gesture, open=eyes))
+        return out
+
+    first = context(seen.latent, by_gesture, eyes)
+    assert torch.equal(first, context(latent, by_gesture, eyes)), "with a gesture the latent is not seen"
+    assert not torch.equal(first, context(seen.latent, by_gesture.flip(1), eyes)), "the gesture is"
+    assert not torch.equal(context(seen.latent, by_latent, eyes), context(latent, by_latent, eyes))
+    assert torch.equal(context(latent, by_gesture, none), context(seen.latent, by_latent.flip(1), none))
 
 
 def test_translator_is_told_what_the_heads_of_the_latent_space_say_and_nothing_with_closed_eyes() -> None:

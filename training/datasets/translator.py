@@ -24,9 +24,10 @@ from engines.registry import open_engine
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.codec.partial_analysis import mel_bank
-from performers.kinds import MELODIC
+from performers.kinds import KINDS, MELODIC
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND, TOKEN_FRAME_SAMPLES, TOKEN_FRAMES_PER_TICK
 from training.bundling import load_sound_network
+from training.datasets.codec import SoundSources
 from training.loop.pool import open_executor
 from training.measures.onsets import detect_onsets
 from training.measures.pitch import pitch_track
@@ -47,9 +48,9 @@ class Examples:
     Attributes:
         flow: float16 [N, T, 2, 16, 16]; speed: float16 [N, T, 16, 16]; embedding: float16 [N, T, 128].
         age: float32 [N, T], age of the newest frame at its tick, in seconds.
-        codes: the sound's frames, as it was played and in two other voices: tokens int16 [N, 3, T, K, 2], or log-mel
-            float16 [N, 3, T, D, 2].
-        voice: int64 [N, 3], the voices, counted from 1 in the order of `VOICES`; 0 where no other can play the notes.
+        codes: the sound's frames, as it was played and in up to two other voices: tokens int16 [N, 3, T, K, 2], or
+            log-mel float16 [N, 3, T, D, 2].
+        voice: int64 [N, 3], the voices, counted from 1 in the order of `VOICES`; 0 for none.
         mel: float16 [N, T, 2 * bands], log10 mel magnitude of each token frame.
         attack: bool [N, T, 2], whether the token frame has an onset.
         pitch: float16 [N, T, 2], MIDI pitch of the token frame, 0 for none.
@@ -103,19 +104,36 @@ def to_network_dtype(frames: Tensor) -> Tensor:
     return frames.float() if frames.is_floating_point() else frames.long()
 
 
-def prepared_file(path: Path, bundle: Path) -> Path:
-    """Where the embeddings and codes of a recorded clip are kept: another file for other networks that made them."""
+def prepared_file(path: Path, bundle: Path, sources: SoundSources | None = None) -> Path:
+    """Where the embeddings and codes of a recorded clip are kept: another file for other networks and other sounds."""
     networks = (weights_of(bundle, "encoder"), "embedding")
     # A codec whose decoder alone was trained further hears the same.
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
     made_by += str(LAYOUT)
+    if sources is not None and sources.soundfont is not None:
+        made_by += f"{sources.soundfont.name} {sources.corpus is not None}"
     return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
 
 
+def other_voices(seed: int, sampled: bool) -> list[str]:
+    """In which other voices a clip is played too; sampled instruments play everything, synthesized ones melodies."""
+    own = kind_of(seed)
+    if sampled:
+        others = [kind for kind in KINDS if kind != own]
+        return [others[int(np.random.default_rng([seed, 42]).integers(len(others)))]]
+    return [kind for kind in MELODIC if kind != own] if own in MELODIC else []
+
+
+def _sound_of(seed: int, voice: str, sources: SoundSources | None) -> NDArray[np.float32]:
+    if sources is None or sources.soundfont is None:
+        return sound_of(seed, voice)
+    return sound_of(seed, voice, teacher="sampled", soundfont=sources.soundfont, corpus=sources.corpus)
+
+
 @torch.inference_mode()
-def _prepare(path: Path, bundle: Path) -> Path:
+def _prepare(path: Path, bundle: Path, sources: SoundSources | None = None) -> Path:
     """Embed the views and encode the sound of a recorded clip; returns the file, made or found."""
-    target = prepared_file(path, bundle)
+    target = prepared_file(path, bundle, sources)
     if target.exists():
         return target
     torch.set_num_threads(1)
@@ -124,13 +142,13 @@ def _prepare(path: Path, bundle: Path) -> Path:
         data = {name: file[name] for name in file.files}
     seed = int(data["seed"])
     own = kind_of(seed)
-    others = [kind for kind in MELODIC if kind != own] if own in MELODIC else []
-    sound = sound_of(seed)
+    others = other_voices(seed, sources is not None and sources.soundfont is not None)
+    sound = _sound_of(seed, own, sources)
     audio = torch.from_numpy(sound)
     codes: NDArray[Any] = np.zeros((3, 0))
     voice = np.zeros(3, np.int64)
     for place, kind in enumerate([own, *others]):
-        take = torch.from_numpy(sound_of(seed, kind))
+        take = audio if not place else torch.from_numpy(_sound_of(seed, kind, sources))
         frames = sounding.encode(take[None, None])[0].unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1).numpy()
         if not place:
             codes = np.zeros((3, *frames.shape), np.float16 if frames.dtype.kind == "f" else np.int16)
@@ -160,18 +178,27 @@ def _prepare(path: Path, bundle: Path) -> Path:
     return target
 
 
-def _prepare_all(paths: list[Path], bundle: Path, workers: int) -> Iterator[Path]:
+def _prepare_all(paths: list[Path], bundle: Path, workers: int, sources: SoundSources | None) -> Iterator[Path]:
+    job = partial(_prepare, bundle=bundle, sources=sources)
     with open_executor(workers) as pool:
-        yield from tqdm(
-            pool.map(partial(_prepare, bundle=bundle), paths), total=len(paths), desc="prepared", mininterval=5
-        )
+        yield from tqdm(pool.map(job, paths), total=len(paths), desc="prepared", mininterval=5)
 
 
-def load_examples(folder: Path, clips: int, bundle: Path, workers: int = 2) -> Examples:
-    """Record and prepare what is missing, and stack all clips."""
+def load_examples(
+    folder: Path, clips: int, bundle: Path, workers: int = 2, sources: SoundSources | None = None
+) -> Examples:
+    """Record and prepare what is missing, and stack all clips.
+
+    Args:
+        folder: of the recordings.
+        clips: how many.
+        bundle: whose codec and visual network prepare them.
+        workers: processes.
+        sources: with a soundfont, its instruments play what the performers play; None for synthesized ones.
+    """
     names = [field.name for field in fields(Examples)]
     columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in names}
-    for path in _prepare_all(record_dataset(folder, clips, workers), bundle, workers):
+    for path in _prepare_all(record_dataset(folder, clips, workers), bundle, workers, sources):
         with np.load(path) as file:
             for name in names:
                 columns[name].append(file[name])

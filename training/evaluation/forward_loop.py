@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from engines.registry import open_engine
+from engines.registry import has_network, open_engine
 from performers.kinds import MELODIC
 from streaming.audio.stillness_gate import GainRamp, StillnessGate
 from streaming.audio.true_peak_limiter import TruePeakLimiter
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
+from streaming.vision.gestures.tick_gestures import TickGestures
 from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
@@ -67,12 +68,13 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseSettings:
-    """How music is made for clips: a bundle's name or folder, and the live controls."""
+    """How music is made for clips: a bundle's name or folder, and the live controls; `voice` 0 is auto."""
 
     bundle: str
     temperature: float = ANSWER_TEMPERATURE
     anticipation_s: float = 0.0
     guidance: float = ANSWER_GUIDANCE
+    voice: int = 0
 
 
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
@@ -81,6 +83,8 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
     decoder = open_engine("decoder", bundle=setting.bundle)
     gate, ramp, limiter = StillnessGate(), GainRamp(), TruePeakLimiter()
+    knows = has_network("kind", setting.bundle)
+    gestures = TickGestures(open_engine("kind", bundle=setting.bundle) if knows else None)
     music = []
     for tick in range(clip.age_s.size):
         age_s = float(clip.age_s[tick])
@@ -90,13 +94,16 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             embedding=clip.embedding[tick].astype(np.float32),
             age_s=age_s,
         )
+        moved = (clip.flow[tick], clip.features[tick], clip.embedding[tick])
         frames = translator.step(
+            gesture=gestures.step(*moved, patient=setting.anticipation_s < 0.0),
             latent=video["latent"],
             age_s=age_s,
             time_s=tick / TICKS_PER_SECOND,
             temperature=setting.temperature,
-            anticipation_s=setting.anticipation_s,
+            anticipation_s=max(0.0, setting.anticipation_s),
             guidance=setting.guidance,
+            voice=setting.voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
         music.append(limiter.step(ramp.step(pcm, gate.step(float(clip.still_s[tick])))))

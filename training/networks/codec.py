@@ -21,7 +21,7 @@ from training.loop.checkpoint import load_extra
 from training.loop.device import Device
 from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
 from training.synthesis.conventions import CLIP_S
-from training.trainer_spec import Trainer, TrainerOption, TrainingJob, TrainingResult, given_sizes
+from training.trainer_spec import CORPUS, SOUNDFONT, Trainer, TrainerOption, TrainingJob, TrainingResult, given_sizes
 
 MIN_USAGE = 0.01
 """An entry chosen less often than this, in vectors per step, counts as dead."""
@@ -261,13 +261,7 @@ TRAINER = Trainer(
             "--place-weight",
             {"type": float, "help": "weight of the loss on which oscillators sound; default: the recipe's own"},
         ),
-        TrainerOption(
-            "--soundfont",
-            {"type": Path, "metavar": "FILE", "help": "learn music of sampled instruments (General MIDI) as well"},
-        ),
-        TrainerOption(
-            "--corpus",
-            {"type": Path, "metavar": "DIR", "help": "a folder with recordings and real scores to learn as well"},
-        ),
+        SOUNDFONT,
+        CORPUS,
     ),
 )

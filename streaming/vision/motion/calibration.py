@@ -19,12 +19,13 @@ NOT_TAKEN = "the bundle's networks do not take motion features, so sensitivity a
 
 
 def takes_motion_features(bundle: str) -> bool:
-    """Whether a bundle's networks take `Motion.features`: its network "latent" has `motion_features` in its config."""
+    """Whether a bundle's networks take `Motion.features`: the latent space, or a translator that plays by gestures."""
     try:
-        latent = read_manifest(find_bundle(bundle))["networks"].get("latent", {})
+        networks = read_manifest(find_bundle(bundle))["networks"]
     except EngineError:
         return False
-    return bool(latent.get("config", {}).get("motion_features"))
+    configs = [networks.get(name, {}).get("config", {}) for name in ("latent", "translator")]
+    return bool(configs[0].get("motion_features") or configs[1].get("gesture_dim"))
 
 
 class Calibration:

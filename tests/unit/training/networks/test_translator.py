@@ -13,19 +13,17 @@ from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
 from streaming.conventions import MOTION_FEATURES, TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
-from training.datasets.translator_rollouts import play
-from training.loop.run import Plan, run
-from training.networks.translator import (
+from training.datasets.translator_batches import (
     AHEAD,
-    History,
-    SamplingShares,
+    Material,
     TranslatorRecipe,
-    TranslatorTraining,
     draw_batch,
     draw_spans,
     encode_views,
-    loss_of,
 )
+from training.datasets.translator_rollouts import History, SamplingShares, Shown, play
+from training.loop.run import Plan, run
+from training.networks.translator import TranslatorTraining, loss_of
 from training.synthesis.conventions import CLIP_TICKS
 
 CLIPS = 12
@@ -70,8 +68,8 @@ def sight() -> torch.nn.Module:
 
 
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torch.nn.Module) -> None:
-    history = History(examples, SamplingShares(wrong=0.0))
-    batch = draw_batch(encode_views(sight, examples), examples, history, np.random.default_rng(2), RECIPE)
+    history = History(examples.codes, SamplingShares(wrong=0.0))
+    batch = draw_batch(Material(examples, encode_views(sight, examples), history), np.random.default_rng(2), RECIPE)
     assert batch.previous.shape == (8, 40, 4, TOKEN_FRAMES_PER_TICK)
     ahead = (batch.video.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
@@ -84,9 +82,9 @@ def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torc
 
 
 def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: torch.nn.Module) -> None:
-    history, rng, seen = History(examples, SamplingShares()), np.random.default_rng(3), set()
+    history, rng, seen = History(examples.codes, SamplingShares()), np.random.default_rng(3), set()
     for _ in range(12):
-        batch = draw_batch(encode_views(sight, examples), examples, history, rng, RECIPE)
+        batch = draw_batch(Material(examples, encode_views(sight, examples), history), rng, RECIPE)
         for row in range(8):
             clip, take = int(batch.codes[row, 0, 1, 0]), int(batch.codes[row, 0, 2, 0])
             voice = int(batch.video.voice[row, 0])
@@ -99,9 +97,9 @@ def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: to
 def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
     examples: Examples, sight: torch.nn.Module
 ) -> None:
-    history, rng = History(examples, SamplingShares()), np.random.default_rng(4)
+    history, rng = History(examples.codes, SamplingShares()), np.random.default_rng(4)
     seen = encode_views(sight, examples)
-    batches = [draw_batch(seen, examples, history, rng, RECIPE) for _ in range(60)]
+    batches = [draw_batch(Material(examples, seen, history), rng, RECIPE) for _ in range(60)]
     never = float((torch.cat([batch.known for batch in batches]).sum(1) == 0).float().mean())
     assert abs(never - SamplingShares().hidden) < 0.07
     eyes = torch.cat([batch.video.open for batch in batches])
@@ -115,12 +113,14 @@ def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: to
     assert not seen.requires_grad
     assert not torch.equal(seen[:, 0], seen[:, 1])
     assert torch.equal(seen, encode_views(sight, examples, 2)), "a training that goes on sees the same"
-    batch = draw_batch(seen, examples, History(examples, SamplingShares()), np.random.default_rng(0), RECIPE)
+    batch = draw_batch(
+        Material(examples, seen, History(examples.codes, SamplingShares())), np.random.default_rng(0), RECIPE
+    )
     assert batch.video.latent.shape == (8, 40, 16)
 
 
 def test_once_it_has_played_it_is_shown_what_it_played(examples: Examples) -> None:
-    history = History(examples, SamplingShares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
+    history = History(examples.codes, SamplingShares(hidden=0.0, spells=0.0, own=1.0, wrong=0.0))
     clip, take, ahead = torch.arange(CLIPS), torch.zeros(CLIPS, dtype=torch.int64), torch.full((CLIPS,), 2)
     played = torch.full((CLIPS, CLIP_TICKS, 4, TOKEN_FRAMES_PER_TICK), 9, dtype=torch.int16)
     history.remember(clip, take, ahead, played)
@@ -138,17 +138,22 @@ def test_a_rollout_hears_only_itself_and_is_reproducible() -> None:
     model = small().train()
     latents, age = torch.randn(2, 30, 16), torch.zeros(2, 30)
     voice, ahead = torch.tensor([0, 2]), torch.tensor([0, 2])
-    first = play(model, latents, age, voice, ahead, np.random.default_rng(6))
+    none = torch.zeros(2, 30, 0)
+    first = play(model, Shown(latents, age, none), voice, ahead, np.random.default_rng(6))
     assert model.training, "the mode is left as it was"
     assert first.shape == (2, 30, 4, TOKEN_FRAMES_PER_TICK)
-    assert torch.equal(first, play(model, latents, age, voice, ahead, np.random.default_rng(6)))
-    assert not torch.equal(first, play(model, -latents, age, voice, ahead, np.random.default_rng(6))), "it looks"
+    assert torch.equal(first, play(model, Shown(latents, age, none), voice, ahead, np.random.default_rng(6)))
+    assert not torch.equal(first, play(model, Shown(-latents, age, none), voice, ahead, np.random.default_rng(6))), (
+        "it looks"
+    )
 
 
 def test_the_loss_teaches_to_look(examples: Examples, sight: torch.nn.Module) -> None:
     model = small()
     batch = draw_batch(
-        encode_views(sight, examples), examples, History(examples, SamplingShares()), np.random.default_rng(7), RECIPE
+        Material(examples, encode_views(sight, examples), History(examples.codes, SamplingShares())),
+        np.random.default_rng(7),
+        RECIPE,
     )
     parts = loss_of(model, batch)
     assert parts.shape == (8,)

@@ -1,0 +1,1 @@
+"""Data sets of gestures and the music that answers them."""
