@@ -180,7 +180,8 @@ class TokensStage:
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
         seconds = self._anticipation.seconds
         sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
-        gesture = self._gestures.step(motion.flow, motion.features, motion.embedding, patient=seconds < 0.0)
+        seen = (motion.flow, motion.features, motion.embedding, motion.hands_motion)
+        gesture = self._gestures.step(*seen, patient=seconds < 0.0)
         outputs = self._engine.step(
             latent=sight["latent"],
             age_s=age_s,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from streaming.conventions import GESTURE, TICKS_PER_SECOND
 from streaming.vision.gestures.gesture_names import GESTURE_INDEX, LEVEL_SPAN_DB
-from streaming.vision.gestures.strike_detector import THRESHOLD, StrikeDetector
+from streaming.vision.gestures.strike_detector import KNOWN_FROM, THRESHOLD, StrikeDetector
 from streaming.vision.motion.feature_names import INDEX
+from streaming.vision.motion.hand_motion import HAND_INDEX
 
 USUAL_LEVEL = 0.67
 """Level of motion that is as fast as this player's usual fast motion: -20 dB, a voice at its usual loudness."""
@@ -45,18 +46,31 @@ class GestureReader:
         self._level = 0.0
 
     def step(
-        self, flow: NDArray[np.floating], features: NDArray[np.floating], *, patient: bool = False
+        self,
+        flow: NDArray[np.floating],
+        features: NDArray[np.floating],
+        hands: NDArray[np.floating] | None = None,
+        *,
+        patient: bool = False,
     ) -> NDArray[np.float32]:
         """The gesture of a tick: float32 [GESTURE], see `gesture_names.GESTURE_NAMES`.
 
         Args:
             flow: float [2, G, G], of the newest frame, in frame sides per second.
             features: float [26], its motion features; see `streaming.vision.motion.feature_names`.
+            hands: float [2, 8], how each hand moves; see `streaming.vision.motion.hand_motion`. None for none.
             patient: see `StrikeDetector.step`.
         """
         gesture = np.zeros(GESTURE, np.float32)
-        gesture[GESTURE_INDEX["strike_first"]] = self._detector.step(flow, patient=patient)
-        gesture[GESTURE_INDEX["level"]] = self._follow(float(features[INDEX["speed_max"]]))
+        gesture[GESTURE_INDEX["strike_first"]] = self._detector.step(flow, hands, patient=patient)
+        speed = float(features[INDEX["speed_max"]])
+        if hands is not None:
+            known = hands[:, HAND_INDEX["known"]] > KNOWN_FROM
+            if known.any():
+                speed = float(hands[known, HAND_INDEX["speed"]].max())
+                gesture[GESTURE_INDEX["height"]] = float(hands[known, HAND_INDEX["height"]].max())
+                gesture[GESTURE_INDEX["height_known"]] = 1.0
+        gesture[GESTURE_INDEX["level"]] = self._follow(speed)
         gesture[GESTURE_INDEX["activity"]] = float(features[INDEX["activity"]])
         gesture[GESTURE_INDEX["by_gesture"]] = 1.0
         return gesture

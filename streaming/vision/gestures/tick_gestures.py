@@ -36,6 +36,7 @@ class TickGestures:
         flow: NDArray[np.floating],
         features: NDArray[np.floating],
         embedding: NDArray[np.floating],
+        hands: NDArray[np.floating] | None = None,
         *,
         patient: bool = False,
     ) -> NDArray[np.float32]:
@@ -45,9 +46,10 @@ class TickGestures:
             flow: float [2, G, G], of the newest frame.
             features: float [26], its motion features.
             embedding: float [E], of that frame.
+            hands: float [2, 8], how each hand moves; None where nobody looks for hands.
             patient: see `streaming.vision.gestures.strike_detector.StrikeDetector.step`.
         """
-        gesture = self.reader.step(flow, features, patient=patient)
+        gesture = self.reader.step(flow, features, hands, patient=patient)
         if self._kind is None:
             return self._none
         odds = self._kind.step(embedding=np.asarray(embedding, np.float32))["odds"]

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streaming.conventions import HAND_FEATURES
 from streaming.vision.gestures.strike_detector import USUAL_VELOCITY, StrikeDetector
+from streaming.vision.motion.hand_motion import HAND_INDEX
 from training.evaluation.films.flow_rules import deceleration
 
 STROKE = (0.1, 0.4, 0.9, 0.0, -0.3, 0.0)
@@ -67,10 +69,33 @@ def test_a_harder_stroke_is_louder() -> None:
     down, stops = strokes(3)
     detector = StrikeDetector()
     velocity = [detector.step(flow) for flow in flow_of([*down, *[3.0 * value for value in once], *once])]
-    assert abs(velocity[stops[2]] - USUAL_VELOCITY) < 0.01
     hard, soft = velocity[len(down) + first[0]], velocity[len(down) + len(once) + first[0]]
-    assert hard > USUAL_VELOCITY + 0.15
-    assert soft < USUAL_VELOCITY
+    assert abs(velocity[stops[0]] - USUAL_VELOCITY) < 0.01, "the first one is usual"
+    assert hard > velocity[stops[2]] + 0.15
+    assert soft < hard - 0.15
+
+
+def hands_that(loss: float, known: float = 1.0) -> NDArray[np.float32]:
+    """One hand of two that loses so much downward velocity."""
+    hands = np.zeros((2, HAND_FEATURES), np.float32)
+    hands[1, [HAND_INDEX["known"], HAND_INDEX["loss_down"]]] = known, loss
+    return hands
+
+
+def test_hands_strike_where_the_flow_shows_nothing() -> None:
+    losses = [1.5 if tick % 20 == 15 else 0.0 for tick in range(100)]
+    detector, still = StrikeDetector(), np.zeros((2, 16, 16), np.float32)
+    found = [tick for tick, loss in enumerate(losses) if detector.step(still, hands_that(loss))]
+    assert found == [15, 35, 55, 75, 95]
+
+
+def test_the_flow_counts_half_while_hands_are_known_and_in_full_without_them() -> None:
+    flow = flow_of(strokes(4)[0])
+    seen, alone, unseen = StrikeDetector(), StrikeDetector(), StrikeDetector()
+    half = [seen.strength(one, hands_that(0.0)).excess for one in flow][-40:]
+    full = [alone.strength(one).excess for one in flow][-40:]
+    assert np.allclose(half, 0.5 * np.array(full))
+    assert np.allclose(full, [unseen.strength(one, hands_that(0.0, 0.0)).excess for one in flow][-40:])
 
 
 def test_the_curve_is_that_of_the_untrained_rule() -> None:
