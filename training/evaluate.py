@@ -18,6 +18,7 @@ from engines.bundles import find_bundle
 from engines.contract import EngineError
 from streaming.errors import UserError
 from streaming.settings.controls import CONTROLS
+from streaming.settings.option_table import EYES
 from training.bundling import write_scores
 from training.evaluation.codec import CodecSounds, evaluate_codec
 from training.evaluation.films.footage import FilmFolder, evaluate_footage
@@ -51,7 +52,14 @@ class Evaluation:
 
 
 def _forward(options: argparse.Namespace) -> Evaluation:
-    settings = ResponseSettings(options.bundle, options.temperature, options.anticipation_ms / 1e3, options.guidance)
+    settings = ResponseSettings(
+        options.bundle,
+        options.temperature,
+        options.anticipation_ms / 1e3,
+        options.guidance,
+        options.voice,
+        options.eyes,
+    )
     if isinstance(options.clips, Path):
         folder = FilmFolder(options.clips, options.groups, options.labels)
         figures, responses = evaluate_footage(settings, folder, workers=options.workers)
@@ -81,7 +89,7 @@ def _forward(options: argparse.Namespace) -> Evaluation:
 def _playability(options: argparse.Namespace) -> Evaluation:
     from training.evaluation.films.hands import evaluate_hands
 
-    settings = ResponseSettings(options.bundle)
+    settings = ResponseSettings(options.bundle, voice=options.voice, eyes=options.eyes)
     return Evaluation(
         "playability", evaluate_hands(settings, options.clips, options.workers), "playability --clips FOLDER"
     )
@@ -176,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     forward.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE, help=CONTROLS["temperature"].words)
     forward.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help=CONTROLS["guidance"].words)
     forward.add_argument("--periodic", action="store_true", help="performers that repeat one gesture at every beat")
-    forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: 0, 40, 80 or 120")
+    forward.add_argument("--anticipation-ms", type=float, default=0.0, help="look-ahead: -40, 0, 40, 80 or 120")
     forward.add_argument(
         "--groups", type=Path, metavar="FILE", help="TOML file with films' name patterns for each group"
     )
@@ -189,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
         "--clips", type=_folder, required=True, metavar="DIR", help="films' folder; needs no sound"
     )
     playability.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
+    for each in (forward, playability):
+        each.add_argument("--voice", default="auto", help=CONTROLS["voice"].words)
+        each.add_argument("--eyes", default="auto", choices=EYES, help="what looks at people in films, as in a show")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
     codec.add_argument("--clips", type=_at_least(2), default=40, help="number of held-out renders")
     codec.add_argument("--recordings", type=Path, metavar="DIR", help="a folder of real sounds to score as well")

@@ -108,7 +108,7 @@ class TokensStage:
         self._engine = opener("translator", seed=show.seed)
         kind = opener("kind") if has_network("kind", show.bundle) else None
         self._gestures = TickGestures(kind)
-        self._voice = _voice(self._controls.word("voice"), self._engine.spec)
+        self._voice = voice_number(self._controls.word("voice"), self._engine.spec)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
@@ -207,7 +207,7 @@ class TokensStage:
                 self._gestures.reader.sensitivity = self._controls["sensitivity"]
             elif name == "voice":
                 try:
-                    self._voice = _voice(self._controls.word("voice"), self._engine.spec)
+                    self._voice = voice_number(self._controls.word("voice"), self._engine.spec)
                 except UserError as error:
                     self._refuse(error)
 
@@ -226,8 +226,12 @@ def _stillness(still: Motion, motion: Motion) -> Motion:
     return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding, features=features, still_s=math.inf)
 
 
-def _voice(name: str, spec: EngineSpec) -> int:
-    """The number of a bundle's voice; 0 for "auto"."""
+def voice_number(name: str, spec: EngineSpec) -> int:
+    """The number of a bundle's voice; 0 for "auto".
+
+    Raises:
+        SettingError: for a voice that the bundle does not have.
+    """
     names = [str(known) for known in spec.config.get("voice_names", ())]
     if name == "auto":
         return 0

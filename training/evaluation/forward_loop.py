@@ -20,6 +20,7 @@ from streaming.audio.stillness_gate import GainRamp, StillnessGate
 from streaming.audio.true_peak_limiter import TruePeakLimiter
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
+from streaming.stages.tokens import voice_number
 from streaming.vision.gestures.tick_gestures import TickGestures
 from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
@@ -68,13 +69,19 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseSettings:
-    """How music is made for clips: a bundle's name or folder, and the live controls; `voice` 0 is auto."""
+    """How music is made for clips: a bundle's name or folder, and the live controls.
+
+    Attributes:
+        voice: an instrument's name, or "auto".
+        eyes: whether the pre-trained eyes look at films, where they are here: "auto", "mediapipe" or "bundle".
+    """
 
     bundle: str
     temperature: float = ANSWER_TEMPERATURE
     anticipation_s: float = 0.0
     guidance: float = ANSWER_GUIDANCE
-    voice: int = 0
+    voice: str = "auto"
+    eyes: str = "auto"
 
 
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
@@ -85,6 +92,7 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
     gate, ramp, limiter = StillnessGate(), GainRamp(), TruePeakLimiter()
     knows = has_network("kind", setting.bundle)
     gestures = TickGestures(open_engine("kind", bundle=setting.bundle) if knows else None)
+    voice = voice_number(setting.voice, translator.spec)
     music = []
     for tick in range(clip.age_s.size):
         age_s = float(clip.age_s[tick])
@@ -94,7 +102,7 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             embedding=clip.embedding[tick].astype(np.float32),
             age_s=age_s,
         )
-        moved = (clip.flow[tick], clip.features[tick], clip.embedding[tick])
+        moved = (clip.flow[tick], clip.features[tick], clip.embedding[tick], clip.hands_motion[tick])
         frames = translator.step(
             gesture=gestures.step(*moved, patient=setting.anticipation_s < 0.0),
             latent=video["latent"],
@@ -103,7 +111,7 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             temperature=setting.temperature,
             anticipation_s=max(0.0, setting.anticipation_s),
             guidance=setting.guidance,
-            voice=setting.voice,
+            voice=voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
         music.append(limiter.step(ramp.step(pcm, gate.step(float(clip.still_s[tick])))))
@@ -216,4 +224,5 @@ def describe_settings(setting: ResponseSettings) -> dict[str, Any]:
         "temperature": setting.temperature,
         "guidance": setting.guidance,
         "anticipation_ms": round(setting.anticipation_s * 1e3),
+        "voice": setting.voice,
     }

@@ -23,6 +23,7 @@ from performers.score import draw_score
 from streaming.conventions import (
     EMBEDDING_DIM,
     FLOW_GRID,
+    HAND_FEATURES,
     MOTION_FEATURES,
     SAMPLE_RATE,
     TICK_SAMPLES,
@@ -31,6 +32,7 @@ from streaming.conventions import (
 from streaming.schema.messages import Motion
 from streaming.stages.motion import MotionReader
 from streaming.vision.motion.stillness import LONG_STILL_S
+from streaming.vision.person_reader import PersonReader
 from training.loop.pool import open_executor
 from training.synthesis.composition.performed_score import played_notes
 from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS, FRAME_SIZE
@@ -53,6 +55,7 @@ class MotionTrack(NamedTuple):
     age_s: NDArray[np.float32]
     features: NDArray[np.float16]
     still_s: NDArray[np.float32]
+    hands_motion: NDArray[np.float32]
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Clip:
         flow: float16 [T, 2, 16, 16]; speed: float16 [T, 16, 16]; embedding: float16 [T, 128]; age_s: float32 [T].
         features: float16 [T, 26], see `streaming.vision.motion.feature_names.NAMES`.
         still_s: float32 [T], for how many seconds nothing has moved.
+        hands_motion: float32 [T, 2, 8], see `streaming.vision.motion.hand_motion.HAND_NAMES`; 0 where nobody looks.
         sound: float32 [T * 1280].
     """
 
@@ -75,6 +79,7 @@ class Clip:
     age_s: NDArray[np.float32]
     features: NDArray[np.float16]
     still_s: NDArray[np.float32]
+    hands_motion: NDArray[np.float32]
     sound: NDArray[np.float32]
 
 
@@ -183,15 +188,22 @@ def watch(
     return Clip(seed, performer.kind, *track, sound_of(seed, periodic=periodic))
 
 
-def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, embedding: Engine) -> MotionTrack:
+def read_motion(
+    frames: Iterable[tuple[NDArray[np.uint8], float]],
+    ticks: int,
+    embedding: Engine,
+    person: PersonReader | None = None,
+) -> MotionTrack:
     """The newest frame's motion at each tick, as the live path has it.
 
     Args:
         frames: pictures uint8 [H, W, 3] and their times in seconds, in order; none is used before its time.
         ticks: number of ticks.
         embedding: the visual network's engine.
+        person: reads the hands; None for nobody.
     """
-    reader = MotionReader(open_engine("flow", backend="opencv"), embedding)
+    reader = MotionReader(open_engine("flow", backend="opencv"), embedding, person=person)
+    hands = np.zeros((ticks, 2, HAND_FEATURES), np.float32)
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
     embeddings = np.zeros((ticks, EMBEDDING_DIM), np.float16)
@@ -210,10 +222,10 @@ def read_motion(frames: Iterable[tuple[NDArray[np.uint8], float]], ticks: int, e
             after = next(coming, None)
         if motion is not None:
             flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
-            features[tick] = motion.features
+            features[tick], hands[tick] = motion.features, motion.hands_motion
             still[tick] = LONG_STILL_S if motion.still_s is None else motion.still_s
         age[tick] = max(0.0, now - capture_s)
-    return MotionTrack(flow, speed, embeddings, age, features, still)
+    return MotionTrack(flow, speed, embeddings, age, features, still, hands)
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from tqdm import tqdm
 
 from engines.registry import open_engine
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.settings.config import Show
+from streaming.vision.eyes.eyes import open_eyes
+from streaming.vision.person_reader import OWN, PersonReader, open_person_reader
 from training.evaluation.films.flow_rules import flow_peaks
 from training.evaluation.films.groups import read_groups
 from training.evaluation.films.reference_onsets import FOOTAGE_THRESHOLD, reference_onsets
@@ -52,6 +56,15 @@ def reference_sound(footage: Footage) -> NDArray[np.float32]:
     return np.asarray(reference * np.float32(FOOTAGE_RMS / max(float(np.sqrt(np.mean(reference**2))), 1e-4)))
 
 
+def film_person(setting: ResponseSettings) -> PersonReader | None:
+    """What reads the hands in films, as in a show; None where the bundle's own network looks alone.
+
+    Raises:
+        UserError: when the eyes are asked for and are not here.
+    """
+    return open_person_reader(Show(eyes=setting.eyes), lambda line: None, partial(open_eyes, "full"))
+
+
 def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | None = None) -> FilmResponse:
     """Watch a film and make its music; the reference onsets are those of `reference_onsets`.
 
@@ -61,7 +74,11 @@ def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | Non
     footage = examine(path)
     reference = reference_sound(footage)
     embedding = open_engine("embedding", bundle=setting.bundle)
-    clip = Clip(0, "footage", *read_motion(camera_frames(footage), footage.ticks, embedding), reference)
+    person = film_person(setting)
+    track = read_motion(camera_frames(footage), footage.ticks, embedding, person)
+    if person is not None:
+        person.close()
+    clip = Clip(0, "footage", *track, reference)
     onsets, source = reference_onsets(path, reference, labels)
     music, rule = respond(clip, setting, 0), flow_peaks(clip.speed)
     response = Response(path.name, clip.kind, music, reference, onsets, rule, threshold=FOOTAGE_THRESHOLD)
@@ -109,4 +126,5 @@ def evaluate_footage(
         )
     figures = score(responses, setting.anticipation_s) | film_table(scores, groups)
     figures |= {"refused": refused, "split": "footage of others, never trained on"}
+    figures["eyes"] = OWN if (person := film_person(setting)) is None else person.words
     return figures | describe_settings(setting), responses
