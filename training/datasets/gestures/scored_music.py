@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from engines.bundles import find_bundle, identity, network_entry, weights_of
+from engines.contract import EngineError
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from performers.hits.performer import HitsPerformer
@@ -34,6 +35,7 @@ from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS
 from training.synthesis.hits_corpus import load_corpus, material_of
 from training.synthesis.sampled.played_note import PlayedNote
 from training.synthesis.sampled.render import render_notes
+from training.synthesis.sampled.soundfont import DEFAULT_SOUNDFONT, SoundfontError, open_soundfont
 
 TRAIN_SEED, TEST_SEED = 5_100_000, 9_800_000
 """Seeds of the first clip; from `TEST_SEED` on nothing is trained on."""
@@ -198,10 +200,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--test", action="store_true", help="clips that are never trained on")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     options = parser.parse_args(arguments)
+    try:
+        open_soundfont(options.soundfont or DEFAULT_SOUNDFONT)
+        bundle = find_bundle(options.bundle)
+    except (SoundfontError, EngineError) as error:
+        print(error, file=sys.stderr)
+        return 2
     music = load_music(
         options.folder,
         options.clips,
-        find_bundle(options.bundle),
+        bundle,
         corpus=options.corpus,
         soundfont=options.soundfont,
         test=options.test,

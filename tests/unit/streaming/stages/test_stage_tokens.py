@@ -16,6 +16,8 @@ from streaming.stage import Context, Inputs
 from streaming.stages.tokens import Anticipation, TokensStage
 from streaming.telemetry.metrics import Metrics
 from streaming.timing.pacing import LatchLimits
+from streaming.vision.gestures.gesture_names import GESTURE_INDEX
+from streaming.vision.motion.feature_names import INDEX
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -48,6 +50,19 @@ class FakeTranslator:
         self.calls = []
 
 
+class FakeKind:
+    """Says that nobody is known where the embedding is negative."""
+
+    spec = EngineSpec("kind", "fake", config={"kind_names": ["drums", "keys"]})
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        none = float(inputs["embedding"].mean() < 0)
+        return {"odds": np.array([0.0, 1.0 - none, none], np.float32)}
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+
 def motion(capture_ns: int, value: float = 1.0) -> Motion:
     return Motion(
         flow=np.full((2, 16, 16), value, np.float32),
@@ -60,7 +75,8 @@ def motion(capture_ns: int, value: float = 1.0) -> Motion:
 
 def made(duration_s: float | None = None, **controls: float | str) -> tuple[TokensStage, FakeTranslator, Context]:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)
+    engines = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
+    stage = TokensStage(engine_opener=lambda network, **_: engines[network])
     context = Context(show=Show(duration_s=duration_s, controls=controls), metrics=Metrics())
     stage.setup(context)
     return stage, engine, context
@@ -161,7 +177,8 @@ def test_it_ends_with_the_performance() -> None:
 
 def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
     engine = FakeTranslator()
-    stage = TokensStage(engine_opener=lambda network, **_: FakeSight() if network == "sight" else engine)
+    engines = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
+    stage = TokensStage(engine_opener=lambda network, **_: engines[network])
     context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
     stage.setup(context)
     step(stage, S, Speaker(tick=39, dac_ns=S))
@@ -182,6 +199,48 @@ def test_controls() -> None:
     assert engine.calls[-1]["temperature"] == 1.5
     assert len(lines) == 2
     assert "give 0 to 2" in lines[0]
+
+
+def test_a_player_nobody_knows_is_played_by_the_gesture() -> None:
+    stage, engine, context = made(sensitivity=2.0)
+    now = S
+    for tick in range(60):
+        # Something falls, and stops at every eighth tick.
+        seen = motion(now - 10 * MS, -1.0)
+        seen.flow[:] = 0.0
+        seen.flow[1, 4, 4] = 0.0 if tick % 8 == 7 else 0.1 * (tick % 8)
+        seen.features[INDEX["activity"]] = 1.0
+        step(stage, now, seen, *([Speaker(tick=0, dac_ns=S + 20 * MS)] if not tick else []))
+        wake = stage.wake_ns()
+        assert wake is not None
+        now = wake
+    gestures = np.stack([call["gesture"] for call in engine.calls])
+    assert (gestures[:, GESTURE_INDEX["by_gesture"]] == 1.0).all()
+    strikes = np.flatnonzero(gestures[16:, GESTURE_INDEX["strike_first"]])
+    assert np.diff(strikes).tolist() == [8] * (strikes.size - 1)
+    assert strikes.size >= 5
+    health = context.metrics.take()
+    assert health.gauges["known_player"] == 0.0
+
+
+def test_a_known_player_is_played_by_the_latent() -> None:
+    stage, engine, _ = made()
+    step(stage, S, motion(S - 10 * MS, 1.0), Speaker(tick=0, dac_ns=S + 20 * MS))
+    assert not engine.calls[-1]["gesture"].any()
+
+
+def test_less_anticipation_than_none_waits_a_tick_to_be_surer_of_a_strike() -> None:
+    stage, engine, _ = made(anticipation=-40.0)
+    now, falls = S, [0.0, 0.0, 0.4, 0.9, 0.0, 0.0, 0.0]
+    for tick, speed in enumerate(falls):
+        seen = motion(now - 10 * MS, -1.0)
+        seen.flow[:] = 0.0
+        seen.flow[1, 4, 4] = speed
+        step(stage, now, seen, *([Speaker(tick=0, dac_ns=S + 20 * MS)] if not tick else []))
+        now = stage.wake_ns() or now
+    struck = [tick for tick, call in enumerate(engine.calls) if call["gesture"][0] > 0]
+    assert struck == [falls.index(0.9) + 2], "the stop is one tick after, and it is told one tick later"
+    assert all(call["anticipation_s"] == 0.0 for call in engine.calls)
 
 
 def test_voice_and_guidance_are_live_controls() -> None:
@@ -219,7 +278,7 @@ def test_anticipation_follows_the_measured_age_with_hysteresis() -> None:
     assert fixed.observe(0.3) == 0.055
 
 
-@pytest.mark.parametrize("value", ["soon", -4.0, float("nan"), 121.0, 1000.0])
+@pytest.mark.parametrize("value", ["soon", -41.0, float("nan"), 121.0, 1000.0])
 def test_an_anticipation_out_of_range_does_not_begin(value: float | str) -> None:
     with pytest.raises(UserError, match="anticipation"):
         made(anticipation=value)
