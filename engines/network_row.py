@@ -124,12 +124,13 @@ class Network:
 
 
 def sizes_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The sizes that a row may name: those of the configuration, and two that follow from them.
+    """The sizes that a row may name: those of the configuration, and some that follow from them.
 
     `frame_rows`: rows of a tick's frames, codebooks or mel bands; `cells`: side of the grid of a picture's flow.
     """
     sizes = dict(config)
     sizes["frame_rows"] = config.get("mel_dim") or config.get("num_codebooks")
+    sizes.setdefault("gesture_dim", 0)
     sizes["cells"] = config.get("grid") or int(config.get("side", 0)) // 8
     return sizes
 

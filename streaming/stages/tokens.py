@@ -19,6 +19,7 @@ from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
+from streaming.vision.gestures.gesture_reader import PlayerMotion
 from streaming.vision.gestures.tick_gestures import TickGestures
 from streaming.vision.motion.feature_names import INDEX
 
@@ -180,8 +181,8 @@ class TokensStage:
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
         seconds = self._anticipation.seconds
         sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
-        seen = (motion.flow, motion.features, motion.embedding, motion.hands_motion)
-        gesture = self._gestures.step(*seen, patient=seconds < 0.0)
+        moved = PlayerMotion(motion.flow, motion.features, motion.hands_motion, motion.still_s)
+        gesture = self._gestures.step(moved, motion.embedding, patient=seconds < 0.0)
         outputs = self._engine.step(
             latent=sight["latent"],
             age_s=age_s,

@@ -21,6 +21,7 @@ from streaming.audio.true_peak_limiter import TruePeakLimiter
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
 from streaming.stages.tokens import voice_number
+from streaming.vision.gestures.gesture_reader import PlayerMotion
 from streaming.vision.gestures.tick_gestures import TickGestures
 from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
@@ -102,9 +103,10 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             embedding=clip.embedding[tick].astype(np.float32),
             age_s=age_s,
         )
-        moved = (clip.flow[tick], clip.features[tick], clip.embedding[tick], clip.hands_motion[tick])
+        still_s = float(clip.still_s[tick])
+        moved = PlayerMotion(clip.flow[tick], clip.features[tick], clip.hands_motion[tick], still_s)
         frames = translator.step(
-            gesture=gestures.step(*moved, patient=setting.anticipation_s < 0.0),
+            gesture=gestures.step(moved, clip.embedding[tick], patient=setting.anticipation_s < 0.0),
             latent=video["latent"],
             age_s=age_s,
             time_s=tick / TICKS_PER_SECOND,
@@ -114,7 +116,7 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             voice=voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
-        music.append(limiter.step(ramp.step(pcm, gate.step(float(clip.still_s[tick])))))
+        music.append(limiter.step(ramp.step(pcm, gate.step(still_s))))
     return np.concatenate(music)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,29 @@ USUAL_LEVEL = 0.67
 RELEASE_S = 0.2
 """Time constant at which the level falls when motion slows down."""
 LEAST_SPEED = 1e-3
+
+
+class PlayerMotion(NamedTuple):
+    """What a frame tells of a player's motion.
+
+    Attributes:
+        flow: float [2, G, G], in frame sides per second.
+        features: float [26], see `streaming.vision.motion.feature_names`.
+        hands: float [2, 8], how each hand moves, see `streaming.vision.motion.hand_motion`; None where nobody looks.
+        still_s: for how many seconds nothing has moved; None where that is not known.
+    """
+
+    flow: NDArray[np.floating]
+    features: NDArray[np.floating]
+    hands: NDArray[np.floating] | None = None
+    still_s: float | None = None
+
+    @property
+    def activity(self) -> float:
+        """1 while something moves, and exp(-t) after t seconds without motion."""
+        if self.still_s is None:
+            return float(self.features[INDEX["activity"]])
+        return math.exp(-max(0.0, self.still_s))
 
 
 class GestureReader:
@@ -45,25 +69,17 @@ class GestureReader:
         self._detector.reset()
         self._level = 0.0
 
-    def step(
-        self,
-        flow: NDArray[np.floating],
-        features: NDArray[np.floating],
-        hands: NDArray[np.floating] | None = None,
-        *,
-        patient: bool = False,
-    ) -> NDArray[np.float32]:
+    def step(self, motion: PlayerMotion, *, patient: bool = False) -> NDArray[np.float32]:
         """The gesture of a tick: float32 [GESTURE], see `gesture_names.GESTURE_NAMES`.
 
         Args:
-            flow: float [2, G, G], of the newest frame, in frame sides per second.
-            features: float [26], its motion features; see `streaming.vision.motion.feature_names`.
-            hands: float [2, 8], how each hand moves; see `streaming.vision.motion.hand_motion`. None for none.
+            motion: of the newest frame.
             patient: see `StrikeDetector.step`.
         """
         gesture = np.zeros(GESTURE, np.float32)
-        gesture[GESTURE_INDEX["strike_first"]] = self._detector.step(flow, hands, patient=patient)
-        speed = float(features[INDEX["speed_max"]])
+        hands = motion.hands
+        gesture[GESTURE_INDEX["strike_first"]] = self._detector.step(motion.flow, hands, patient=patient)
+        speed = float(motion.features[INDEX["speed_max"]])
         if hands is not None:
             known = hands[:, HAND_INDEX["known"]] > KNOWN_FROM
             if known.any():
@@ -71,7 +87,7 @@ class GestureReader:
                 gesture[GESTURE_INDEX["height"]] = float(hands[known, HAND_INDEX["height"]].max())
                 gesture[GESTURE_INDEX["height_known"]] = 1.0
         gesture[GESTURE_INDEX["level"]] = self._follow(speed)
-        gesture[GESTURE_INDEX["activity"]] = float(features[INDEX["activity"]])
+        gesture[GESTURE_INDEX["activity"]] = motion.activity
         gesture[GESTURE_INDEX["by_gesture"]] = 1.0
         return gesture
 

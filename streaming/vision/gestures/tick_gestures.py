@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from streaming.conventions import GESTURE
-from streaming.vision.gestures.gesture_reader import GestureReader
+from streaming.vision.gestures.gesture_reader import GestureReader, PlayerMotion
 from streaming.vision.gestures.known_player import KnownPlayer
 
 
@@ -32,24 +32,16 @@ class TickGestures:
         self.player.reset()
 
     def step(
-        self,
-        flow: NDArray[np.floating],
-        features: NDArray[np.floating],
-        embedding: NDArray[np.floating],
-        hands: NDArray[np.floating] | None = None,
-        *,
-        patient: bool = False,
+        self, motion: PlayerMotion, embedding: NDArray[np.floating], *, patient: bool = False
     ) -> NDArray[np.float32]:
         """The gesture of a tick: float32 [GESTURE], all 0 for a known player, who is played by the video latent.
 
         Args:
-            flow: float [2, G, G], of the newest frame.
-            features: float [26], its motion features.
+            motion: of the newest frame.
             embedding: float [E], of that frame.
-            hands: float [2, 8], how each hand moves; None where nobody looks for hands.
             patient: see `streaming.vision.gestures.strike_detector.StrikeDetector.step`.
         """
-        gesture = self.reader.step(flow, features, hands, patient=patient)
+        gesture = self.reader.step(motion, patient=patient)
         if self._kind is None:
             return self._none
         odds = self._kind.step(embedding=np.asarray(embedding, np.float32))["odds"]

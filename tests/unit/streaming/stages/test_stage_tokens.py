@@ -75,7 +75,7 @@ def motion(capture_ns: int, value: float = 1.0) -> Motion:
 
 def made(duration_s: float | None = None, **controls: float | str) -> tuple[TokensStage, FakeTranslator, Context]:
     engine = FakeTranslator()
-    engines = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
+    engines: dict[str, Any] = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
     stage = TokensStage(engine_opener=lambda network, **_: engines[network])
     context = Context(show=Show(duration_s=duration_s, controls=controls), metrics=Metrics())
     stage.setup(context)
@@ -177,7 +177,7 @@ def test_it_ends_with_the_performance() -> None:
 
 def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
     engine = FakeTranslator()
-    engines = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
+    engines: dict[str, Any] = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
     stage = TokensStage(engine_opener=lambda network, **_: engines[network])
     context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
     stage.setup(context)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engines.contract import EngineSpec
 from streaming.conventions import GESTURE, MOTION_FEATURES
+from streaming.vision.gestures.gesture_reader import PlayerMotion
 from streaming.vision.gestures.known_player import KnownPlayer
 from streaming.vision.gestures.tick_gestures import TickGestures
 
@@ -58,7 +59,8 @@ class OneKind:
 
 
 def test_a_known_player_has_no_gesture_and_any_other_has_one() -> None:
-    motion = (np.zeros((2, 16, 16), np.float16), np.zeros(MOTION_FEATURES, np.float16), np.zeros(128, np.float16))
+    moved = PlayerMotion(np.zeros((2, 16, 16), np.float16), np.zeros(MOTION_FEATURES, np.float16))
+    motion = (moved, np.zeros(128, np.float16))
     known = TickGestures(OneKind(0.0))
     assert not known.step(*motion).any()
     assert known.player.kind == "keys"
