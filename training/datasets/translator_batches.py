@@ -114,7 +114,7 @@ def encode_views(sight: nn.Module, data: Examples, count: int = CAMERAS, seed: i
 
 
 @dataclass(frozen=True)
-class Material:
+class TranslatorMaterial:
     """What a translator learns from.
 
     Attributes:
@@ -135,7 +135,7 @@ class Material:
 
 
 def draw_music_batch(
-    material: Material, rng: np.random.Generator, recipe: TranslatorRecipe, count: int
+    material: TranslatorMaterial, rng: np.random.Generator, recipe: TranslatorRecipe, count: int
 ) -> TranslatorBatch:
     """Random stretches of music, each with the gestures of a camera that might have seen it, and a past."""
     music, history = material.music, material.music_history
@@ -168,7 +168,7 @@ def draw_music_batch(
     return TranslatorBatch(previous, known, video, to_network_dtype(music.codes[rows[:, None], ticks]), learned)
 
 
-def draw_any_batch(material: Material, rng: np.random.Generator, recipe: TranslatorRecipe) -> TranslatorBatch:
+def draw_any_batch(material: TranslatorMaterial, rng: np.random.Generator, recipe: TranslatorRecipe) -> TranslatorBatch:
     """Rows of performances and, where there is music, rows of music."""
     count = round(recipe.batch * recipe.shares.music) if material.music is not None and material.gesture_dim else 0
     seen = draw_batch(material, rng, replace(recipe, batch=recipe.batch - count))
@@ -182,7 +182,7 @@ def draw_any_batch(material: Material, rng: np.random.Generator, recipe: Transla
     return TranslatorBatch(parts[0], parts[1], video, parts[2], parts[3])
 
 
-def draw_batch(material: Material, rng: np.random.Generator, recipe: TranslatorRecipe) -> TranslatorBatch:
+def draw_batch(material: TranslatorMaterial, rng: np.random.Generator, recipe: TranslatorRecipe) -> TranslatorBatch:
     """Random stretches, each with a camera variant (see `encode_views`), a voice, an anticipation and a past."""
     data, view_latents = material.data, material.view_latents
     spans, ahead = draw_spans(data, rng, recipe)

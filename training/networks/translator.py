@@ -22,7 +22,7 @@ from training.datasets.gestures.scored_music import ScoredMusic, load_music
 from training.datasets.sounds.attributions import trained_on
 from training.datasets.translator import VOICES, Examples, load_examples
 from training.datasets.translator_batches import (
-    Material,
+    TranslatorMaterial,
     TranslatorBatch,
     TranslatorRecipe,
     draw_ahead,
@@ -87,13 +87,13 @@ class TranslatorTraining:
         """The pasts of the music."""
         return self._train.music_history
 
-    def _material(self, data: Examples, music: ScoredMusic | None, sight: nn.Module) -> Material:
+    def _material(self, data: Examples, music: ScoredMusic | None, sight: nn.Module) -> TranslatorMaterial:
         shares = self.recipe.shares
         past = None if music is None else History(music.codes[:, None], shares)
         views = encode_views(sight, data)
-        return Material(data, views, History(data.codes, shares), music, past, self.model.config.gesture_dim)
+        return TranslatorMaterial(data, views, History(data.codes, shares), music, past, self.model.config.gesture_dim)
 
-    def _draw(self, material: Material, rng: np.random.Generator) -> TranslatorBatch:
+    def _draw(self, material: TranslatorMaterial, rng: np.random.Generator) -> TranslatorBatch:
         batch = draw_any_batch(material, rng, self.recipe)
         where = self.device.device
         video = TranslatorInputs(*(x.to(where) for x in batch.video))

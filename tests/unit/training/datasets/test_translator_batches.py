@@ -11,7 +11,7 @@ from tests.unit.training.datasets.gestures.music import scored
 from training.datasets.translator import MEL_BANDS, VOICES, Examples
 from training.datasets.translator_batches import (
     UNKNOWN_VOICE,
-    Material,
+    TranslatorMaterial,
     TranslatorRecipe,
     draw_any_batch,
     draw_music_batch,
@@ -24,7 +24,7 @@ UNKNOWN = 1 + VOICES.index(UNKNOWN_VOICE)
 
 
 @pytest.fixture
-def material() -> Material:
+def material() -> TranslatorMaterial:
     clips = 6
     data = Examples(
         torch.zeros(clips, CLIP_TICKS, 2, 16, 16),
@@ -40,10 +40,10 @@ def material() -> Material:
     )
     music, shares = scored(), SamplingShares(wrong=0.0)
     pasts = (History(data.codes, shares), History(music.codes[:, None], shares))
-    return Material(data, torch.ones(clips, 1, CLIP_TICKS, 16), pasts[0], music, pasts[1], GESTURE)
+    return TranslatorMaterial(data, torch.ones(clips, 1, CLIP_TICKS, 16), pasts[0], music, pasts[1], GESTURE)
 
 
-def test_half_of_the_rows_are_music_by_gestures_and_half_performances_by_latents(material: Material) -> None:
+def test_half_of_the_rows_are_music_by_gestures_and_half_performances_by_latents(material: TranslatorMaterial) -> None:
     batch = draw_any_batch(material, np.random.default_rng(1), RECIPE)
     assert batch.codes.shape[0] == RECIPE.batch
     by_gesture = batch.video.gesture[..., -1]
@@ -53,14 +53,14 @@ def test_half_of_the_rows_are_music_by_gestures_and_half_performances_by_latents
     assert (batch.video.gesture[by_gesture[:, 0] == 0] == 0).all()
 
 
-def test_a_network_without_gestures_gets_performances_alone(material: Material) -> None:
-    plain = Material(material.data, material.view_latents, material.history)
+def test_a_network_without_gestures_gets_performances_alone(material: TranslatorMaterial) -> None:
+    plain = TranslatorMaterial(material.data, material.view_latents, material.history)
     batch = draw_any_batch(plain, np.random.default_rng(2), RECIPE)
     assert batch.video.gesture.shape == (RECIPE.batch, RECIPE.length, 0)
     assert (batch.codes == 7).all()
 
 
-def test_the_past_of_music_is_its_own_and_strikes_lie_where_the_codes_are(material: Material) -> None:
+def test_the_past_of_music_is_its_own_and_strikes_lie_where_the_codes_are(material: TranslatorMaterial) -> None:
     batch = draw_music_batch(material, np.random.default_rng(3), RECIPE, 40)
     assert torch.equal(batch.previous[:, 1:, 1], batch.codes[:, 1:, 1]), "of the same clip"
     there = batch.codes[:, :, 0, 0] > 0
@@ -69,7 +69,7 @@ def test_the_past_of_music_is_its_own_and_strikes_lie_where_the_codes_are(materi
     assert set(struck.tolist()) <= {50, 51, 100, 101, 150, 151}
 
 
-def test_only_what_an_unknown_picture_gets_is_asked_for_without_a_name(material: Material) -> None:
+def test_only_what_an_unknown_picture_gets_is_asked_for_without_a_name(material: TranslatorMaterial) -> None:
     assert material.music is not None
     batch = draw_music_batch(material, np.random.default_rng(4), RECIPE, 200)
     voice, clip = batch.video.voice[:, 0], batch.codes[:, 0, 1, 0]

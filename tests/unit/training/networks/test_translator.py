@@ -15,7 +15,7 @@ from streaming.conventions import MOTION_FEATURES, TOKEN_FRAMES_PER_TICK
 from training.datasets.translator import MEL_BANDS, Examples, attack_frames, mel_frames
 from training.datasets.translator_batches import (
     AHEAD,
-    Material,
+    TranslatorMaterial,
     TranslatorRecipe,
     draw_batch,
     draw_spans,
@@ -69,7 +69,9 @@ def sight() -> torch.nn.Module:
 
 def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torch.nn.Module) -> None:
     history = History(examples.codes, SamplingShares(wrong=0.0))
-    batch = draw_batch(Material(examples, encode_views(sight, examples), history), np.random.default_rng(2), RECIPE)
+    batch = draw_batch(
+        TranslatorMaterial(examples, encode_views(sight, examples), history), np.random.default_rng(2), RECIPE
+    )
     assert batch.previous.shape == (8, 40, 4, TOKEN_FRAMES_PER_TICK)
     ahead = (batch.video.anticipation_s * 25).round().long()
     assert set(ahead.unique().tolist()) <= set(range(AHEAD + 1))
@@ -84,7 +86,7 @@ def test_the_past_is_that_of_the_sound_asked_for(examples: Examples, sight: torc
 def test_another_voice_is_always_asked_for_by_name(examples: Examples, sight: torch.nn.Module) -> None:
     history, rng, seen = History(examples.codes, SamplingShares()), np.random.default_rng(3), set()
     for _ in range(12):
-        batch = draw_batch(Material(examples, encode_views(sight, examples), history), rng, RECIPE)
+        batch = draw_batch(TranslatorMaterial(examples, encode_views(sight, examples), history), rng, RECIPE)
         for row in range(8):
             clip, take = int(batch.codes[row, 0, 1, 0]), int(batch.codes[row, 0, 2, 0])
             voice = int(batch.video.voice[row, 0])
@@ -99,7 +101,7 @@ def test_a_share_of_the_rows_is_never_shown_the_past_and_a_share_is_blind(
 ) -> None:
     history, rng = History(examples.codes, SamplingShares()), np.random.default_rng(4)
     seen = encode_views(sight, examples)
-    batches = [draw_batch(Material(examples, seen, history), rng, RECIPE) for _ in range(60)]
+    batches = [draw_batch(TranslatorMaterial(examples, seen, history), rng, RECIPE) for _ in range(60)]
     never = float((torch.cat([batch.known for batch in batches]).sum(1) == 0).float().mean())
     assert abs(never - SamplingShares().hidden) < 0.07
     eyes = torch.cat([batch.video.open for batch in batches])
@@ -114,7 +116,7 @@ def test_every_clip_is_seen_by_cameras_that_differ(examples: Examples, sight: to
     assert not torch.equal(seen[:, 0], seen[:, 1])
     assert torch.equal(seen, encode_views(sight, examples, 2)), "a training that goes on sees the same"
     batch = draw_batch(
-        Material(examples, seen, History(examples.codes, SamplingShares())), np.random.default_rng(0), RECIPE
+        TranslatorMaterial(examples, seen, History(examples.codes, SamplingShares())), np.random.default_rng(0), RECIPE
     )
     assert batch.video.latent.shape == (8, 40, 16)
 
@@ -151,7 +153,7 @@ def test_a_rollout_hears_only_itself_and_is_reproducible() -> None:
 def test_the_loss_teaches_to_look(examples: Examples, sight: torch.nn.Module) -> None:
     model = small()
     batch = draw_batch(
-        Material(examples, encode_views(sight, examples), History(examples.codes, SamplingShares())),
+        TranslatorMaterial(examples, encode_views(sight, examples), History(examples.codes, SamplingShares())),
         np.random.default_rng(7),
         RECIPE,
     )
