@@ -22,8 +22,8 @@ from training.datasets.gestures.scored_music import ScoredMusic, load_music
 from training.datasets.sounds.attributions import trained_on
 from training.datasets.translator import VOICES, Examples, load_examples
 from training.datasets.translator_batches import (
-    TranslatorMaterial,
     TranslatorBatch,
+    TranslatorMaterial,
     TranslatorRecipe,
     draw_ahead,
     draw_any_batch,
