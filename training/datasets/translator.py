@@ -111,7 +111,7 @@ def prepared_file(path: Path, bundle: Path, sources: SoundSources | None = None)
     made_by = "".join(identity(network_entry(bundle, network)) for network in networks)
     made_by += str(LAYOUT)
     if sources is not None and sources.soundfont is not None:
-        made_by += f"{sources.soundfont.name} {sources.corpus is not None}"
+        made_by += f"{sources.soundfont.name} {sources.corpus is not None} detached"
     return path.with_name(f"{path.stem}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}.npz")
 
 

@@ -127,7 +127,8 @@ def sound_of(
     score = draw_score(kind_of(seed), seed, CLIP_S, periodic=periodic)
     if teacher == "sampled":
         notes = played_notes(score, voice or score.kind, corpus)
-        return render_notes(notes, voice or score.kind, CLIP_S, seed, soundfont)[: CLIP_TICKS * TICK_SAMPLES]
+        sound = render_notes(notes, voice or score.kind, CLIP_S, seed, soundfont, detached=True)
+        return sound[: CLIP_TICKS * TICK_SAMPLES]
     if teacher != "additive":
         raise ValueError(f"unknown teacher {teacher!r}; one of additive, sampled")
     return render_sound(replace(score, kind=voice or score.kind), SAMPLE_RATE)[: CLIP_TICKS * TICK_SAMPLES]

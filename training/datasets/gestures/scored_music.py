@@ -39,7 +39,7 @@ from training.synthesis.sampled.soundfont import DEFAULT_SOUNDFONT, SoundfontErr
 
 TRAIN_SEED, TEST_SEED = 5_100_000, 9_800_000
 """Seeds of the first clip; from `TEST_SEED` on nothing is trained on."""
-LAYOUT = 1
+LAYOUT = 2
 """Version of the music and of the file format; older files are not used."""
 COMPOSED_SHARE = 0.6
 """Share of the clips that answer strikes as hands and sticks make them; the others are music of its own."""
@@ -130,7 +130,7 @@ def _sound_network(bundle: Path) -> TokenCodec | Vocoder:
 def _record(path: Path, bundle: Path, corpus: Path | None, soundfont: Path | None) -> Path:
     seed = int(path.stem.split("-")[1])
     voice, notes = voice_of(seed), notes_of(seed, corpus)
-    sound = render_notes(notes, voice, CLIP_S, seed, soundfont)
+    sound = render_notes(notes, voice, CLIP_S, seed, soundfont, detached=True)
     frames = _sound_network(bundle).encode(torch.from_numpy(sound)[None, None])[0]
     codes = frames.unflatten(1, (-1, TOKEN_FRAMES_PER_TICK)).transpose(0, 1).numpy()
     part = path.with_suffix(".part")

@@ -46,6 +46,7 @@ class NoteGesture(NamedTuple):
         hold_s: seconds until it is released.
         pitch: MIDI pitch, constant or for each sample of the mix rate [n]; the last one is held.
         skip_s: seconds of the recording's start that are left out, for a note that is slurred to the one before.
+        attack_s: shortest fade-in of a note whose recording's start is left out.
         choke_s: seconds until another note ends it; infinite for none.
     """
 
@@ -54,6 +55,7 @@ class NoteGesture(NamedTuple):
     hold_s: float
     pitch: float | Signal
     skip_s: float = 0.0
+    attack_s: float = SLUR_ATTACK_S
     choke_s: float = np.inf
 
 
@@ -115,15 +117,15 @@ def play(font: Soundfont, region: SampleRegion, gesture: NoteGesture, longest_s:
         decibels = decibels - np.maximum(0.0, time - gesture.choke_s) * 60.0 / CHOKE_S
     if region.amount(13):
         decibels = decibels + region.amount(13) / 10.0 * _lfo(region, time, 21, 22)
-    sound *= 10.0 ** (decibels / 20.0) * _attack(region, time, gesture.skip_s) * gesture.velocity**LOUDER
+    sound *= 10.0 ** (decibels / 20.0) * _attack(region, time, gesture) * gesture.velocity**LOUDER
     if region.amount(54) not in (1, 3):
         sound *= np.minimum(1.0, np.arange(sound.size, 0, -1) / (0.01 * MIX_RATE))
     return np.asarray(sound)
 
 
-def _attack(region: SampleRegion, time: Signal, skip_s: float) -> Signal:
+def _attack(region: SampleRegion, time: Signal, gesture: NoteGesture) -> Signal:
     delay, attack = seconds_of(region.amount(33)), seconds_of(region.amount(34))
-    shortest = SLUR_ATTACK_S if skip_s else 0.001
+    shortest = gesture.attack_s if gesture.skip_s else 0.001
     return np.asarray(np.clip((time - delay) / max(attack, shortest), 0.0, 1.0))
 
 
