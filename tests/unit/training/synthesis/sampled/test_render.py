@@ -67,6 +67,21 @@ def test_a_seed_draws_instrument_tuning_and_room(font: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["violin", "theremin"])
+def test_a_detached_note_has_an_attack_of_its_own(name: str, font: Path) -> None:
+    program = next(one for voice in VOICES.values() for one in voice if one.name == name)
+    notes = [PlayedNote(0.2, 0.4, 64.0, 0.7), PlayedNote(0.6, 0.4, 64.0, 0.7)]
+
+    def before_the_second(detached: bool) -> float:
+        rng = np.random.default_rng(0)
+        sound = render_program(open_soundfont(font), program, notes, 1.2, rng, {}, detached=detached)
+        at = round(0.6 * SAMPLE_RATE)
+        return 20.0 * np.log10(rms(sound[at - 320 : at]) / rms(sound[at + 640 : at + 3_200]))
+
+    assert before_the_second(False) > -6.0
+    assert before_the_second(True) < -10.0
+
+
+@pytest.mark.parametrize("name", ["violin", "theremin"])
 def test_a_slur_glides_without_a_hole(name: str, font: Path) -> None:
     notes = [PlayedNote(0.1, 0.5, 64.0, 0.8), PlayedNote(0.6, 0.5, 71.0, 0.8)]
     program = next(one for programs in VOICES.values() for one in programs if one.name == name)
