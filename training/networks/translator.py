@@ -306,7 +306,7 @@ def _train(job: TrainingJob) -> TrainingResult:
         sources=SoundSources(job.options.soundfont, job.options.corpus),
         music_clips=job.options.music,
     )
-    material = trained_on(job.options.soundfont, job.options.corpus)
+    material = trained_on(job.options.soundfont, job.options.corpus, recordings=False)
     return TrainingResult(path, {"trained_on": material} if material else {})
 
 

@@ -21,12 +21,13 @@ RECORDINGS: dict[str, tuple[str, str]] = {
 """Name of a recording, or what its name begins with -> its licence, and whom to name."""
 
 
-def trained_on(soundfont: Path | None, corpus: Path | None) -> list[dict[str, str]]:
+def trained_on(soundfont: Path | None, corpus: Path | None, *, recordings: bool = True) -> list[dict[str, str]]:
     """The material of a training, for a manifest: each with `what`, `licence` and `attribution`.
 
     Args:
         soundfont: the soundfont that music was played with; None for none.
         corpus: the folder of scores and recordings; None for none.
+        recordings: whether the recordings were used too.
     """
     found = []
     if soundfont is not None:
@@ -39,7 +40,7 @@ def trained_on(soundfont: Path | None, corpus: Path | None) -> list[dict[str, st
         if corpus is not None and piano_files(corpus):
             author = "GiantMIDI-Piano; Kong, Li, Chen, Wang (2020), ByteDance"
             found.append({"what": "piano scores", "licence": "CC BY 4.0", "attribution": author})
-    names = {path.name for path in recording_files(corpus)} if corpus is not None else set()
+    names = {path.name for path in recording_files(corpus)} if corpus is not None and recordings else set()
     for beginning, (licence, author) in RECORDINGS.items():
         if any(name.startswith(beginning) for name in names):
             found.append({"what": "recordings", "licence": licence, "attribution": author})

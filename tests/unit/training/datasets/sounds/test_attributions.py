@@ -23,6 +23,8 @@ def test_everything_that_was_given_is_said(tmp_path: Path) -> None:
     assert [one["licence"] for one in found] == ["MIT", "CC BY 4.0", "CC BY 4.0", "CC BY 4.0", "unknown"]
     assert "Frank Wen" in found[0]["attribution"]
     assert all(one["attribution"] for one in found)
+    scores = trained_on(DEFAULT_SOUNDFONT, tmp_path, recordings=False)
+    assert scores == found[:3], "who learns from scores alone does not name recordings"
 
 
 def test_another_soundfont_is_not_called_fluid(tmp_path: Path) -> None:
