@@ -75,7 +75,7 @@ def test_a_detached_note_has_an_attack_of_its_own(name: str, font: Path) -> None
         rng = np.random.default_rng(0)
         sound = render_program(open_soundfont(font), program, notes, 1.2, rng, {}, detached=detached)
         at = round(0.6 * SAMPLE_RATE)
-        return 20.0 * np.log10(rms(sound[at - 320 : at]) / rms(sound[at + 640 : at + 3_200]))
+        return float(20.0 * np.log10(rms(sound[at - 320 : at]) / rms(sound[at + 640 : at + 3_200])))
 
     assert before_the_second(False) > -6.0
     assert before_the_second(True) < -10.0
