@@ -23,7 +23,7 @@ PLAIN, COMPRESSED = ("YUYV", "NV12", "YU12", "UYVY", "BGR3", "RGB3", "GREY"), ("
 MAX_FPS = 120.0
 LEAST_SIDE = 480
 """A smaller picture hides the hands."""
-MOST_PIXELS_PER_S = 40e6
+MOST_PIXELS_PER_S = 41e6
 """640x480 at 120 a second. A JPEG of 640x480 takes 2 ms of a core to decode."""
 
 

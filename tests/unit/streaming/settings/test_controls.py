@@ -55,7 +55,7 @@ def test_words_beside_numbers() -> None:
     anticipation = CONTROLS["anticipation"]
     assert anticipation.read("auto") == "auto"
     assert anticipation.read("80") == 80.0
-    assert anticipation.stops() == pytest.approx((0.0, 0.04, 0.08, 0.12)), "in seconds, as the network is trained"
+    assert anticipation.stops() == pytest.approx((-0.04, 0.0, 0.04, 0.08, 0.12)), "in seconds; from 0 on as trained"
     with pytest.raises(SettingError):
         CONTROLS["temperature"].read("auto")
 
@@ -142,7 +142,7 @@ def test_the_list_says_value_range_unit_and_sentence() -> None:
     lines = list_controls(Show(controls={"anticipation": 80.0}).controls)
     assert [line.split()[0] for line in lines] == list(CONTROLS)
     line = next(line for line in lines if line.startswith("anticipation"))
-    assert re.fullmatch(r"anticipation +80 ms +auto or 0 to 120 ms +how far ahead .*", line)
+    assert re.fullmatch(r"anticipation +80 ms +auto or -40 to 120 ms +how far ahead .*", line)
 
 
 def test_a_control_that_is_not_live_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:

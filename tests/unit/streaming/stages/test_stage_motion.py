@@ -230,7 +230,9 @@ def perform(stage: MotionStage, frames: int, first: int = 0, **controls: float |
     return found
 
 
-def test_features_are_published_and_sensitivity_multiplies_them() -> None:
+@pytest.mark.parametrize("taken", [True, False])
+def test_features_are_published_and_sensitivity_multiplies_them(taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streaming.stages.motion.takes_motion_features", lambda bundle: taken)
     loudest = []
     for sensitivity in (1.0, 2.0):
         notes: list[str] = []
@@ -240,7 +242,7 @@ def test_features_are_published_and_sensitivity_multiplies_them() -> None:
         features = np.stack([message.features for message in messages])
         assert features.shape == (30, MOTION_FEATURES)
         loudest.append(float(features[:, INDEX["speed_max"]].max()))
-        assert [note for note in notes if "motion features" in note] == [NOT_TAKEN] * (sensitivity != 1.0)
+        assert [note for note in notes if "motion features" in note] == [NOT_TAKEN] * (sensitivity != 1.0 and not taken)
     assert loudest[1] == pytest.approx(2.0 * loudest[0], rel=1e-4)
 
 

@@ -74,10 +74,13 @@ def test_whoever_does_not_move_is_not_calibrated(large: list[MotionFrame]) -> No
 
 
 def test_a_bundle_says_whether_it_takes_the_features(tmp_path: Path) -> None:
-    assert not takes_motion_features("default")
+    assert takes_motion_features("default"), "its translator plays by gestures"
     assert not takes_motion_features(str(tmp_path))
     shipped = json.loads((BUNDLES / "default" / "manifest.json").read_text(encoding="utf-8"))
     for config in ({}, {"motion_features": 26}):
         networks = {"latent": {"file": "latent.safetensors", "config": config}}
         (tmp_path / "manifest.json").write_text(json.dumps({**shipped, "networks": networks}))
         assert takes_motion_features(str(tmp_path)) == bool(config)
+        networks["translator"] = {"file": "translator.safetensors", "config": {"gesture_dim": 7}}
+        (tmp_path / "manifest.json").write_text(json.dumps({**shipped, "networks": networks}))
+        assert takes_motion_features(str(tmp_path))
