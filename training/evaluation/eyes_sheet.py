@@ -59,7 +59,9 @@ class Sighting:
 
 
 def frames_of(path: Path, begin_s: float, seconds: float, side: int) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """The frames of a part of a film, uint8 [H, W, 3] BGR, with their times in seconds.
+    """The frames of a part of a film, uint8 [H, W, 3] BGR, with their times in seconds, which rise.
+
+    A frame that is not later than the one before is left out, as `training.footage.reader` does.
 
     Args:
         path: the film.
@@ -70,10 +72,14 @@ def frames_of(path: Path, begin_s: float, seconds: float, side: int) -> Iterator
     Raises:
         UserError: when it cannot be decoded.
     """
+    last = float("-inf")
     try:
         with open_media(str(path)) as container:
             for frame in container.decode(video=0):
                 time_s = float(frame.time or 0.0)
+                if time_s <= last:
+                    continue
+                last = time_s
                 if time_s >= begin_s + seconds:
                     return
                 if time_s >= begin_s:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streaming.vision.eyes.eyes import Eyes
 from streaming.vision.eyes.person import Person
@@ -74,3 +75,31 @@ def test_what_is_missing_is_one_line(
     monkeypatch.setenv("ANTIPHON_EYES", str(tmp_path / "nothing"))
     assert eyes_sheet.main([str(film), "--out", str(tmp_path / "x.png")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_frames_that_go_back_in_time_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Frame:
+        width, height, rotation = 8, 6, 0
+
+        def __init__(self, time: float) -> None:
+            self.time = time
+
+        def reformat(self, width: int, height: int, **_: str) -> Frame:
+            return self
+
+        def to_ndarray(self) -> NDArray[np.uint8]:
+            return np.zeros((6, 8, 3), np.uint8)
+
+    class Container:
+        def __enter__(self) -> Container:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing to close."""
+
+        def decode(self, video: int) -> list[Frame]:
+            return [Frame(time) for time in (0.033, 0.133, 0.1, 0.167, 0.167, 0.2)]
+
+    monkeypatch.setattr("training.evaluation.eyes_sheet.open_media", lambda path: Container())
+    times = [time for _, time in eyes_sheet.frames_of(Path("film.avi"), 0.0, 10.0, 640)]
+    assert times == [0.033, 0.133, 0.167, 0.2]
