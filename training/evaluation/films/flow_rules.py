@@ -8,13 +8,12 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import lfilter
 
 from streaming.conventions import TICKS_PER_SECOND
+from streaming.vision.gestures.strike_detector import LEAST_MEAN, SCALE_S
 from streaming.vision.motion.onset_rule import onset_strength
 from training.measures.average_precision import Peaks, find_peaks
 
-SCALE_S = 2.0
-"""Time constant of the running mean by which decelerations are divided."""
-LEAST_SCALE, LEAST_FEATURE_SCALE = 0.002, 0.02
-"""Smallest running mean that is divided by: of flow in frame sides per second, and of the motion features."""
+LEAST_FEATURE_SCALE = 0.02
+"""Added to the running mean of the motion features' curve; to that of the flow, `LEAST_MEAN`."""
 THRESHOLDS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 """What may be chosen as the least deceleration of an onset, over its running mean; below lies nearly every peak."""
 TICK_PEAK_DISTANCE_S = 0.05
@@ -60,7 +59,7 @@ def deceleration(flow: NDArray[np.float16]) -> NDArray[np.float64]:
     down = np.maximum(flow[:, 1].astype(np.float64), 0.0)
     loss = np.zeros(len(down))
     loss[1:] = np.maximum(down[:-1] - down[1:], 0.0).max((1, 2))
-    return over_running_mean(loss, LEAST_SCALE)
+    return over_running_mean(loss, LEAST_MEAN)
 
 
 def deceleration_peaks(flow: NDArray[np.float16]) -> Peaks:

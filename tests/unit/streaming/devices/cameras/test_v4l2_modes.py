@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,6 +20,9 @@ LISTED = [
     CameraMode("MJPG", 1280, 720, 30.0),
     CameraMode("MJPG", 320, 240, 120.0),
 ]
+
+
+T = TypeVar("T")
 
 
 class FakeDriver:
@@ -50,7 +55,7 @@ class FakeDriver:
         return int.from_bytes(pixels.encode(), "little")
 
     @staticmethod
-    def entry(entries: list, index: int):  # type: ignore[no-untyped-def,type-arg]
+    def entry(entries: Sequence[T], index: int) -> T:
         if index >= len(entries):
             raise OSError(22, "Invalid argument")
         return entries[index]
