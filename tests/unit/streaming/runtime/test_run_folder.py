@@ -13,7 +13,7 @@ from streaming.errors import UserError
 from streaming.runtime.run_folder import RunFolder
 
 
-def test_a_run_folder_is_locked_swept_and_private(tmp_path: Path) -> None:
+def test_locked_and_swept(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX) as stale:
