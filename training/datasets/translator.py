@@ -35,7 +35,7 @@ from training.synthesis.conventions import CLIP_KINDS, CLIP_TICKS
 from training.synthesis.recordings import embed, kind_of, record_dataset, sound_of
 
 MEL_BANDS = 24
-LAYOUT = 4
+LAYOUT = 5
 """File format of the prepared clips; raised when its content changes."""
 VOICES = CLIP_KINDS
 """Voices that a translator can be asked for, from voice 1 on; voice 0 is the performer's own."""

@@ -39,7 +39,7 @@ from training.synthesis.sampled.soundfont import DEFAULT_SOUNDFONT, SoundfontErr
 
 TRAIN_SEED, TEST_SEED = 5_100_000, 9_800_000
 """Seeds of the first clip; from `TEST_SEED` on nothing is trained on."""
-LAYOUT = 2
+LAYOUT = 3
 """Version of the music and of the file format; older files are not used."""
 COMPOSED_SHARE = 0.6
 """Share of the clips that answer strikes as hands and sticks make them; the others are music of its own."""
