@@ -25,6 +25,8 @@ BODY_POINTS, HAND_POINTS = 33, 21
 """Points of a body and of a hand, in MediaPipe's order."""
 HAND_FEATURES = 8
 """Length of a hand's motion features; `streaming.vision.motion.hand_motion.HAND_NAMES` names each."""
+SOUND_BANDS = 8
+"""Bands of `streaming.audio.sound_bands`, from low to high."""
 GESTURE = 7
 """Length of the gesture of a tick; `streaming.vision.gestures.gesture_names.GESTURE_NAMES` names each."""
 STILL_SIDE = 128

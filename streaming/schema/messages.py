@@ -126,11 +126,15 @@ class Microphone(Message, kw_only=True):
 
 
 class Hearing(Message, kw_only=True):
-    """What a tick of sound is in the coordinated latent space: float32 [D]. `level_db`: how loud it was."""
+    """What a tick of sound is in the coordinated latent space: float32 [D]. `level_db`: how loud it was.
+
+    bands: float32 [2, 8], its levels and its attacks in each band, see `streaming.audio.sound_bands`.
+    """
 
     tick: int
     latent: np.ndarray
     level_db: float = -120.0
+    bands: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((2, conventions.SOUND_BANDS), np.float32))
 
 
 class Scene(Message, kw_only=True):
@@ -139,12 +143,23 @@ class Scene(Message, kw_only=True):
     identity: hash of the content; scenes of the same identity show the same image. name: the image file's name, for a
     person. image: uint8 [H, W, 3], BGR, the prior fitted into the screen, whose size stays for the whole show. still:
     uint8 [128, 128, 3], BGR, the prior fitted into a square, as the animator sees it.
+
+    The others are the scene's layers and modes, see `streaming.scenes.layered_scene.PackedScene`. kinds: what each of L
+    layers is. boxes: int32 [L, 4]. roots: float32 [L, 2]. covers: uint8 [N, 4], the pixels of all layers. mode_names,
+    mode_table: float32 [M, 10], the M modes. fields: float32 [K, 2], the displacement fields of all modes.
     """
 
     identity: str
     image: np.ndarray
     still: np.ndarray
     name: str = ""
+    kinds: list[str] = msgspec.field(default_factory=list)
+    boxes: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((1, 4), np.int32))
+    roots: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((1, 2), np.float32))
+    covers: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((1, 4), np.uint8))
+    mode_names: list[str] = msgspec.field(default_factory=list)
+    mode_table: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((1, 10), np.float32))
+    fields: np.ndarray = msgspec.field(default_factory=lambda: np.zeros((1, 2), np.float32))
 
 
 class Flow(Message, kw_only=True):
@@ -157,6 +172,8 @@ class Flow(Message, kw_only=True):
     scenes: identities of the scenes that are moved, the present one first; the one before it stays as long as a new
     prior image fades in. displacements: float32 [N, 64, 64, 2], for each of `scenes` the warp map: from each cell of
     the square, the way (x, y) to the point of the prior that is shown there, in longer sides of the picture.
+
+    amplitudes: float32 [sum of mode_counts], where the springs of the modes are, for each of `scenes` in turn.
     """
 
     tick: int
@@ -167,6 +184,8 @@ class Flow(Message, kw_only=True):
     displacements: np.ndarray = msgspec.field(
         default_factory=lambda: np.zeros((1, conventions.WARP_CELLS, conventions.WARP_CELLS, 2), np.float32)
     )
+    mode_counts: list[int] = msgspec.field(default_factory=lambda: [0])
+    amplitudes: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
 
 
 class Picture(Message, kw_only=True):
@@ -206,15 +225,21 @@ _TOKENS = {
         Layout("float32", (None, conventions.TOKEN_FRAMES_PER_TICK)),
     )
 }
-_HEARING = {"latent": Layout("float32", (None,))}
+_HEARING = {"latent": Layout("float32", (None,)), "bands": Layout("float32", (2, conventions.SOUND_BANDS))}
 _SCENE = {
     "image": Layout("uint8", (None, None, 3)),
     "still": Layout("uint8", (conventions.STILL_SIDE, conventions.STILL_SIDE, 3)),
+    "boxes": Layout("int32", (None, 4)),
+    "roots": Layout("float32", (None, 2)),
+    "covers": Layout("uint8", (None, 4)),
+    "mode_table": Layout("float32", (None, 10)),
+    "fields": Layout("float32", (None, 2)),
 }
 _FLOW = {
     "flow": Layout("float32", (2, *_GRID)),
     "heard": Layout("float32", (None,)),
     "displacements": Layout("float32", (None, conventions.WARP_CELLS, conventions.WARP_CELLS, 2)),
+    "amplitudes": Layout("float32", (None,)),
 }
 
 TOPICS: dict[str, Topic] = {
@@ -227,7 +252,7 @@ TOPICS: dict[str, Topic] = {
         Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16),
         Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
         Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING),
-        Topic("scene", Scene, 0.0, Policy.STATE, 2_000_000, 4, layouts=_SCENE),
+        Topic("scene", Scene, 0.0, Policy.STATE, 64_000_000, 4, layouts=_SCENE),
         Topic("flow", Flow, 25.0, Policy.LATEST, 98_304, 4, together=4, layouts=_FLOW),
         Topic("picture", Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4, layouts=_PICTURE),
         Topic("screen", Screen, 25.0, Policy.LATEST, 4_096, 16),
