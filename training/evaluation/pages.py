@@ -13,7 +13,8 @@ from training.evaluation.codec import OPUS_KBITS, Sample, mel_distance, through_
 from training.evaluation.forward_loop import Response
 from training.evaluation.html_page import Page, bars, compare
 from training.evaluation.latent import GROUP, LARGEST_SHIFT, LatentPair, match, shift_errors
-from training.evaluation.reverse_loop import ReverseClip, energy_of
+from training.evaluation.reverse.measures.motion_energy import energy_of
+from training.evaluation.reverse_loop import ReverseClip
 from training.measures.opus import through_opus
 
 EXAMPLES = 2

@@ -30,6 +30,13 @@ from streaming.vision.frame_features import VIEW_SIDE, fit_square
 from training.datasets.animator import MOBILE_TEST_SEED, record_mobile
 from training.datasets.painter import paint_mobile
 from training.evaluation.offline_reverse_loop import animate
+from training.evaluation.reverse.measures.looks import gradient_errors, psnr, structural_similarity
+from training.evaluation.reverse.measures.motion_energy import (
+    best_constant,
+    end_point_error,
+    energy_of,
+    series_correlation,
+)
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
 from training.measures.onsets import level_db
@@ -66,52 +73,9 @@ class ReverseClip:
     psnr_still: float
 
 
-def end_point_error(field: Field, reference: Field) -> float:
-    """Mean length of the difference of fields [T, 2, G, G], in longer sides of the picture per second."""
-    return float(np.sqrt(((field.astype(np.float64) - reference) ** 2).sum(1)).mean())
-
-
-def best_constant(true: Field, loud_db: NDArray[np.float64]) -> Field:
-    """The control: one field, scaled by the sound's amplitude, that fits the clip itself in least squares."""
-    amplitude = 10.0 ** (loud_db / 20.0)
-    field = np.einsum("t,tcyx->cyx", amplitude, true) / max(1e-12, float((amplitude**2).sum()))
-    return np.asarray(amplitude[:, None, None, None] * field, np.float32)
-
-
 def first_sounding_tick(loud_db: NDArray[np.float64]) -> int:
     """The first tick of a clip that sounds; 0 where none does."""
     return int(np.argmax(loud_db > SOUNDING_DB))
-
-
-def energy_of(flow: Field) -> NDArray[np.float64]:
-    """How much moves at each tick: the logarithm of the mean speed."""
-    return np.asarray(np.log(np.sqrt((flow.astype(np.float64) ** 2).sum(1)).mean((1, 2)) + 1e-3))
-
-
-def series_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Correlation of two series; 0 where one of them is constant."""
-    if one.std() < 1e-9 or other.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
-
-
-def psnr(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of pictures or films, in dB."""
-    error = float(((got.astype(np.float64) - want) ** 2).mean())
-    return 10.0 * float(np.log10(255.0**2 / max(error, 1e-3)))
-
-
-def structural_similarity(picture: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Structural similarity of two pictures [H, W, 3], in grey, at each pixel (Wang et al. 2004)."""
-    x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float64) for image in (picture, reference))
-
-    def mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(image, (11, 11), 1.5))
-
-    mx, my = mean(x), mean(y)
-    vx, vy, cov = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    return np.asarray((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
 
 
 @dataclass(frozen=True)
@@ -214,15 +178,8 @@ def score_inpainting(seed: int, bundle: str) -> dict[str, float]:
         wanted = rows["wanted"][row]
         for name, picture in (("painted", painted_picture), ("moved", rows["warped"][row])):
             sums.setdefault(f"{name}_ssim", []).append(float(structural_similarity(picture, wanted)[hidden].mean()))
-            sums.setdefault(f"{name}_gradient_error", []).append(float(_slopes(picture, wanted)[hidden].mean()))
+            sums.setdefault(f"{name}_gradient_error", []).append(float(gradient_errors(picture, wanted)[hidden].mean()))
     return {name: float(np.mean(values)) for name, values in sums.items()}
-
-
-def _slopes(got: NDArray[np.uint8], want: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Differences of the gradients of two pictures at each pixel, as shares of the range."""
-    error = (got.astype(np.float64) - want).mean(-1) / 255.0
-    by_y, by_x = np.gradient(error)
-    return np.asarray(np.abs(by_x) + np.abs(by_y))
 
 
 def _embedding_of(still: NDArray[np.uint8], bundle: str) -> NDArray[np.float32]:

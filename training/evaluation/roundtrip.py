@@ -20,7 +20,13 @@ from streaming.settings.config import Show
 from training.evaluation.forward_loop import ResponseSettings, respond
 from training.evaluation.html_page import Page, compare
 from training.evaluation.offline_reverse_loop import Moment, animate
-from training.evaluation.reverse_loop import best_constant, end_point_error, energy_of, psnr, series_correlation
+from training.evaluation.reverse.measures.looks import psnr
+from training.evaluation.reverse.measures.motion_energy import (
+    best_constant,
+    end_point_error,
+    energy_of,
+    series_correlation,
+)
 from training.footage.reader import Footage, camera_frames, examine
 from training.measures.onsets import level_db
 from training.synthesis.recordings import Clip, read_motion
