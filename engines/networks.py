@@ -57,6 +57,12 @@ ANIMATOR = Weights(
     command="flow",
     trained_with=("codec", "vocoder", "latent"),
 )
+DRIVE = Weights(
+    "drive",
+    "models.pictures.drive:Drive.from_config",
+    "training.networks.drive:TRAINER",
+    trained_with=("codec", "vocoder", "latent"),
+)
 PAINTER = Weights(
     "painter",
     "models.pictures.painter:Painter.from_config",
@@ -203,6 +209,21 @@ ROWS = (
         weights=(POSE,),
         tick="models.tick_modules:PoseTick",
         engine="engines.tick_engines:PoseEngine",
+        optional=True,
+    ),
+    Network(
+        name="drive",
+        direction="music-to-video",
+        takes=(
+            Port("latent", ("latent_dim",), "float32", "the audio latent"),
+            Port("bands", (2, "bands"), "float32", "levels and attacks of the sound, 0 to 1"),
+            Port("modes", ("modes", "features"), "float32", "what each mode is; all 0 where there is none"),
+            Port("noise", ("modes", 2), "float32", "spread 1; 0 for the likeliest forces"),
+        ),
+        gives=(Port("forces", (3, "modes"), "float32", "push, kick and bow of each mode's spring"),),
+        weights=(DRIVE,),
+        tick="models.tick_modules:DriveTick",
+        engine="engines.tick_engines:DriveEngine",
         optional=True,
     ),
     Network(

@@ -134,6 +134,16 @@ class PoseEngine(TickEngine):
         return {"said": self._runner.run(rows | {"seen": np.asarray(inputs["seen"], np.float32)[None]})[0]}
 
 
+class DriveEngine(TickEngine):
+    """Forces on the modes of a scene; the caller gives the noise."""
+
+    def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
+        """One tick; inputs and output as in `engines.networks`."""
+        rows = {name: np.asarray(inputs[name], np.float32)[None, None] for name in ("latent", "bands")}
+        rows |= {name: np.asarray(inputs[name], np.float32)[None] for name in ("modes", "noise")}
+        return {"forces": self._runner.run(rows)[0]}
+
+
 class PainterEngine(TickEngine):
     """The change to add to a warped picture; no state, and the caller gives the noise."""
 

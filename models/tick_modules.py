@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.pictures.animator import Animator, AnimatorCondition, warp_features
+from models.pictures.drive import Drive
 from models.pictures.painter import Painter, PainterInputs
 from models.pictures.pose import PoseEstimator
 from models.translation.latent import Latent, Motions
@@ -347,6 +348,32 @@ class PoseTick(TickModule):
         """One tick."""
         estimate, after = self.network.step(latent, seen, state)
         return (estimate.as_one()[:, 0], *after)
+
+
+class DriveTick(TickModule):
+    """A tick's audio latent and bands, and the modes' descriptions -> forces on the modes, [1, 3, M]."""
+
+    output = "forces"
+
+    def __init__(self, network: Drive) -> None:
+        super().__init__()
+        self.network = network
+        config = network.config
+        self.inputs = (
+            Spec("latent", (1, 1, config.latent_dim)),
+            Spec("bands", (1, 1, 2, config.bands), values="unit"),
+            Spec("modes", (1, config.modes, config.features)),
+            Spec("noise", (1, config.modes, 2)),
+        )
+
+    def init_state(self) -> tuple[Tensor, ...]:
+        """The state before the first sound."""
+        return self.network.init_state(1)
+
+    def forward(self, latent: Tensor, bands: Tensor, modes: Tensor, noise: Tensor, *state: Tensor) -> Any:
+        """One tick."""
+        forces, after = self.network.step(latent, bands, modes, state)
+        return (self.network.draw(forces, noise[:, None])[:, 0], *after)
 
 
 class PainterTick(TickModule):

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.pictures.sound_encoder import KEEP, SoundEncoder
 from models.sizes import Sizes
 from models.streaming_law import State
 from models.vision.embedding import POINTS
@@ -22,10 +23,6 @@ MIN_SPREAD = 0.03
 """The smallest spread of a point's spot in a map, in -1..1."""
 MAX_SPREAD = 0.3
 """The largest spread of an estimate, in -1..1."""
-MAX_RETENTION = 0.998
-"""The largest share of a memory that is left at the next tick: half is left after fourteen seconds."""
-KEEP = -1
-"""In `PoseConfig.levels`: this level is a memory."""
 
 
 @dataclass(frozen=True)
@@ -69,68 +66,6 @@ def points_of_embedding(embedding: Tensor, points: int) -> Tensor:
     return torch.stack([embedding[:, :count], embedding[:, points : points + count]], -1)
 
 
-class _DilatedConv(nn.Module):
-    """A residual causal dilated convolution of three taps (van den Oord et al. 2016, "WaveNet").
-
-    The first tick stands for the ticks before it.
-    """
-
-    def __init__(self, width: int, apart: int) -> None:
-        super().__init__()
-        self.apart = apart
-        self.known = nn.LayerNorm(width)
-        self.now, self.earlier, self.earliest = (nn.Linear(width, width, bias=first) for first in (True, False, False))
-        self.out = nn.Linear(width, width)
-
-    def init_state(self, like: Tensor, batch: int) -> Tensor:
-        """The features of earlier ticks, [B, 2 apart, width]."""
-        return like.new_zeros(batch, 2 * self.apart, like.shape[-1])
-
-    def step(self, x: Tensor, past: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """X [B, T, width], fresh [B, 1, 1] (true before the first tick) -> (x, the new past)."""
-        normalized = self.known(x)
-        history = torch.cat([torch.where(fresh, normalized[:, :1], past), normalized], 1)
-        count = x.shape[1]
-        earlier = self.earlier(history[:, self.apart : self.apart + count])
-        update = F.gelu(self.now(normalized) + earlier + self.earliest(history[:, :count]))
-        return x + self.out(update), history[:, count:]
-
-
-class _SignedMemory(nn.Module):
-    """A residual linear recurrence whose factors may be negative.
-
-    At every tick each number of the memory is multiplied by a gate between -1 and 1, and an increment is added. A bow
-    reverses its direction with each stroke, and its place is the sum of its strokes. Convolutions over five seconds did
-    not learn that. Negative factors: Grazzi et al. 2024, "Unlocking state-tracking in linear RNNs through negative
-    eigenvalues"; gates: De et al. 2024, "Griffin".
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.known = nn.LayerNorm(width)
-        self.into = nn.Linear(width, 4 * width)
-        self.kept = nn.LayerNorm(width)
-        self.out = nn.Linear(width, width)
-        with torch.no_grad():
-            # At first the memory decays slowly, at different rates, and little is added.
-            self.into.weight[:width] *= 2.0
-            self.into.bias[:width] = torch.linspace(1.0, 3.0, width)
-            self.into.bias[width : 2 * width] = -2.0
-
-    def init_state(self, like: Tensor, batch: int) -> Tensor:
-        """An empty memory, [B, width]."""
-        return like.new_zeros(batch, like.shape[-1])
-
-    def step(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """X [B, T, width], memory [B, width] -> (x, the new memory)."""
-        decay, share, values, gate = self.into(self.known(x)).chunk(4, -1)
-        factors, increments, after = MAX_RETENTION * torch.tanh(decay), torch.sigmoid(share) * values, list[Tensor]()
-        for factor, more in zip(factors.unbind(1), increments.unbind(1), strict=True):
-            memory = factor * memory + more
-            after.append(memory)
-        return x + self.out(self.kept(torch.stack(after, 1)) * F.gelu(gate)), memory
-
-
 class _FilmView(nn.Module):
     """Projects the body's features into the still's view (Perez et al. 2018, "FiLM")."""
 
@@ -149,32 +84,6 @@ class _FilmView(nn.Module):
         return x + update
 
 
-class BodySoundEncoder(nn.Module):
-    """Features of the body's movement from audio latents alone, tick by tick."""
-
-    def __init__(self, latent_dim: int, width: int, levels: tuple[int, ...]) -> None:
-        super().__init__()
-        self.hear = nn.Linear(latent_dim, width)
-        self.levels = nn.ModuleList(
-            _SignedMemory(width) if apart == KEEP else _DilatedConv(width, apart) for apart in levels
-        )
-
-    def init_state(self, batch: int) -> State:
-        """The state before the first tick: a flag [B, 1] that is 0, and each level's state."""
-        like = self.hear.bias
-        levels: Any = self.levels
-        return (like.new_zeros(batch, 1), *(level.init_state(like, batch) for level in levels))
-
-    def step(self, audio_latents: Tensor, state: State) -> tuple[Tensor, State]:
-        """Audio latents [B, T, latent_dim] -> features [B, T, width]."""
-        x, after, fresh = self.hear(audio_latents), list[Tensor](), (state[0] == 0.0)[..., None]
-        levels: Any = self.levels
-        for level, past in zip(levels, state[1:], strict=True):
-            x, now = level.step(x, past, fresh) if isinstance(level, _DilatedConv) else level.step(x, past)
-            after.append(now)
-        return x, (torch.ones_like(state[0]), *after)
-
-
 class PoseEstimator(nn.Module):
     """Estimates the player's points from audio latents and a still's embedding.
 
@@ -188,8 +97,8 @@ class PoseEstimator(nn.Module):
         super().__init__()
         self.config = config = config or PoseConfig()
         width = config.width
-        self.strokes = BodySoundEncoder(config.latent_dim, config.stroke_width, config.stroke_levels)
-        self.body = BodySoundEncoder(config.latent_dim, width, config.levels)
+        self.strokes = SoundEncoder(config.latent_dim, config.stroke_width, config.stroke_levels)
+        self.body = SoundEncoder(config.latent_dim, width, config.levels)
         self.join = nn.Sequential(nn.LayerNorm(config.stroke_width), nn.Linear(config.stroke_width, width))
         self.look = nn.Sequential(nn.Linear(config.seen_dim, width), nn.GELU(), nn.Linear(width, width))
         self.enter = nn.Linear(width, width)

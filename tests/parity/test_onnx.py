@@ -17,8 +17,10 @@ from models.codec.additive_codec import CodecConfig
 from models.codec.codec import Codec
 from models.codec.mel import MelConfig, Vocoder
 from models.pictures.animator import Animator, AnimatorConfig
+from models.pictures.drive import Drive, DriveConfig
 from models.pictures.painter import Painter, PainterConfig
-from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
+from models.pictures.pose import PoseConfig, PoseEstimator
+from models.pictures.sound_encoder import KEEP
 from models.translation.latent import Latent, LatentConfig
 from models.translation.translator import Translator, TranslatorConfig
 from models.vision.embedding import EmbeddingConfig, VisualEmbedding
@@ -50,6 +52,10 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
         ).eval()
         nn.init.normal_(pose.say[-1].get_parameter("weight"))
         return pose
+    if name == "drive":
+        drive = Drive(DriveConfig(latent_dim=8, features=5, modes=6, width=16, levels=(1, KEEP, 4), inside=16)).eval()
+        nn.init.normal_(drive.say.weight, std=0.3)
+        return drive
     if name == "painter":
         painter = Painter(
             PainterConfig(side=32, latent_dim=8, width=16, inner=16, blocks=1, deep=(16,), moment=16)
@@ -76,7 +82,19 @@ def network(name: str, mel_dim: int = 0) -> nn.Module:
 @pytest.mark.parametrize("mel_dim", [0, MEL.dim])
 @pytest.mark.parametrize(
     "name",
-    ["embedding", "sight", "hearing", "translator", "encoder", "decoder", "still", "animator", "pose", "painter"],
+    [
+        "embedding",
+        "sight",
+        "hearing",
+        "translator",
+        "encoder",
+        "decoder",
+        "still",
+        "animator",
+        "pose",
+        "drive",
+        "painter",
+    ],
 )
 def test_tick_by_tick_it_is_torch(name: str, mel_dim: int) -> None:
     tick = make_tick(name, network(name, mel_dim))

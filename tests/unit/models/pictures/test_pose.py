@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from models.pictures.pose import KEEP, PointEstimate, PoseConfig, PoseEstimator
+from models.pictures.pose import PointEstimate, PoseConfig, PoseEstimator
+from models.pictures.sound_encoder import KEEP
 from models.vision.embedding import POINTS
 
 SIZES = {"latent_dim": 4, "seen_dim": 40, "points": 16, "width": 16, "stroke_width": 8}

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
+from models.pictures.pose import PoseConfig, PoseEstimator
+from models.pictures.sound_encoder import KEEP
 from models.weights import pack_weights
 from training.datasets import painter as module
 from training.datasets.painter import LAYOUT, hidden_mask, performer_examples, warp_still

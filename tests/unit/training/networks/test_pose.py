@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.pictures.pose import KEEP, PoseConfig, PoseEstimator
+from models.pictures.pose import PoseConfig, PoseEstimator
+from models.pictures.sound_encoder import KEEP
 from models.vision.embedding import POINTS
 from training.datasets.pose import PlayerClips
 from training.networks.pose import PoseRecipe, PoseTraining, PoseWithHeads, draw_batch, predict_points, relative_error
