@@ -47,26 +47,26 @@ TRANSLATOR = Weights(
 POSE = Weights(
     "pose",
     "models.pictures.pose:PoseEstimator.from_config",
-    "training.networks.pose:TRAINER",
+    "training.networks.pictures.pose:TRAINER",
     trained_with=("codec", "vocoder", "latent", "embedding"),
 )
 ANIMATOR = Weights(
     "animator",
     "models.pictures.animator:Animator.from_config",
-    "training.networks.animator:TRAINER",
+    "training.networks.pictures.animator:TRAINER",
     command="flow",
     trained_with=("codec", "vocoder", "latent"),
 )
 DRIVE = Weights(
     "drive",
     "models.pictures.drive:Drive.from_config",
-    "training.networks.drive:TRAINER",
+    "training.networks.pictures.drive:TRAINER",
     trained_with=("codec", "vocoder", "latent"),
 )
 PAINTER = Weights(
     "painter",
     "models.pictures.painter:Painter.from_config",
-    "training.networks.painter:TRAINER",
+    "training.networks.pictures.painter:TRAINER",
     command="picture",
     trained_with=("codec", "vocoder", "latent", "embedding"),
 )

@@ -1,6 +1,6 @@
 """What a network's trainer declares beside itself: what trains it, and its own command-line options.
 
-A row of `engines.networks` names a trainer ("training.networks.pose:TRAINER"); `training.train` runs it.
+A row of `engines.networks` names a trainer ("training.networks.pictures.pose:TRAINER"); `training.train` runs it.
 """
 
 from __future__ import annotations

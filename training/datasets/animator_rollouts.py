@@ -19,7 +19,7 @@ from models.pictures.animator import TICK_S, Animator, AnimatorCondition, warp_f
 from streaming.audio.levels import Loudness
 from streaming.stages.flow import NOISE_CORRELATION, chance_spread
 from training.datasets.animator import STARTS, MotionClips
-from training.networks.animator import advance_map
+from training.networks.pictures.animator import advance_map
 
 ANCHORING = 0.5, 2.0
 """Range of the live control `anchoring`, 1/s."""

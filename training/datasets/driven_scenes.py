@@ -90,7 +90,7 @@ class DrivenClip:
         return table_to_modes(self.modes)
 
 
-class _Recording(NamedTuple):
+class _ClipSound(NamedTuple):
     """A clip's sound float32 [n], who plays what (None for by its bands), and a performer's modes with their course."""
 
     sound: NDArray[np.float32]
@@ -149,7 +149,7 @@ def person_course(seed: int) -> tuple[list[SceneMode], NDArray[np.float32]]:
     return modes, np.stack(courses, 1).astype(np.float32) if courses else np.zeros((CLIP_TICKS, 0), np.float32)
 
 
-def _record(seed: int, corpus: Path | None, soundfont: Path | None) -> _Recording:
+def _record(seed: int, corpus: Path | None, soundfont: Path | None) -> _ClipSound:
     """The recording of a seed."""
     rng = np.random.default_rng([seed, 511])
     split, kind = "test" if seed >= TEST_SEED else "train", rng.random()
@@ -158,16 +158,16 @@ def _record(seed: int, corpus: Path | None, soundfont: Path | None) -> _Recordin
         voice = kind_of(seed) if rng.random() < 0.7 else str(rng.choice(KINDS))
         notes = played_notes(score, voice, corpus)
         modes, course = person_course(seed)
-        return _Recording(_render(notes, voice, seed, soundfont), [MusicPart(voice, notes)], modes, course)
+        return _ClipSound(_render(notes, voice, seed, soundfont), [MusicPart(voice, notes)], modes, course)
     if kind < PLAYER_SHARE + RECORDED_SHARE and corpus is not None and recordings_of(corpus, split):
-        return _Recording(draw_recorded(recordings_of(corpus, split), CLIP_S, rng).astype(np.float32), None)
+        return _ClipSound(draw_recorded(recordings_of(corpus, split), CLIP_S, rng).astype(np.float32), None)
     parts, sound = [], np.zeros(CLIP_TICKS * TICK_SAMPLES, np.float32)
     for number in range(2 if rng.random() < TWO_VOICES_SHARE else 1):
         voice = str(rng.choice(KINDS))
         notes = draw_music(voice, CLIP_S, seed + 400_000 * number, corpus, split)
         parts.append(MusicPart(voice, notes))
         sound += _render(notes, voice, seed + 400_000 * number, soundfont) * float(rng.uniform(0.5, 1.0))
-    return _Recording(sound, parts)
+    return _ClipSound(sound, parts)
 
 
 def _render(notes: Sequence[PlayedNote], voice: str, seed: int, soundfont: Path | None) -> NDArray[np.float32]:

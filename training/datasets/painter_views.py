@@ -22,7 +22,7 @@ from streaming.vision.frame_features import fit_square
 from training.bundling import load_network
 from training.datasets.painter import PainterExamples
 from training.datasets.pose import Row, RowFiles, follow_player
-from training.networks.pose import predict_points
+from training.networks.pictures.pose import predict_points
 from training.synthesis.conventions import FRAME_SIZE
 
 VIEW_SEED = 3_200_000

@@ -11,7 +11,7 @@ import torch
 from models.pictures.painter import REPAIR_LIMIT, Painter, PainterConfig
 from models.vision.embedding import POINTS
 from training.datasets.painter import PainterExamples
-from training.networks.painter import (
+from training.networks.pictures.painter import (
     HELD_PART,
     TRUTH_SHARE,
     PainterRecipe,

@@ -6,7 +6,7 @@ import torch
 
 from models.pictures.limbs import BENDS, JOINTS, JointEstimator
 from training.datasets.pose import PLAYER_SEED
-from training.networks.joints import MOMENTS, body_joints, train_bends
+from training.networks.pictures.joints import MOMENTS, body_joints, train_bends
 
 
 def test_elbows_are_found_on_other_bodies() -> None:

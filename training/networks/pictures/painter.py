@@ -1,7 +1,7 @@
 """Trains the painter, which repairs a warped still image into the picture that should be seen.
 
-The joint network (`training.networks.joints`) is trained first and then frozen. The painter is told where a player's
-points are by the pose network (`models.pictures.pose`).
+The joint network (`training.networks.pictures.joints`) is trained first and then frozen. The painter is told where a
+player's points are by the pose network (`models.pictures.pose`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from training.datasets.pose import PLAYER_SEED
 from training.loop.device import Device
 from training.loop.run import Plan, run
 from training.loop.trainer import NetworkTrainer
-from training.networks.joints import body_joints, train_bends
+from training.networks.pictures.joints import body_joints, train_bends
 from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
 
 HELD_PART = 25

@@ -8,7 +8,7 @@ from models.pictures.drive import Drive, DriveConfig
 from models.pictures.sound_encoder import KEEP
 from streaming.scenes.mode_descriptions import MODE_FEATURES
 from training.datasets.driven_scenes import DrivenClip
-from training.networks.drive import DriveRecipe, DriveTraining, draw_batch, explained
+from training.networks.pictures.drive import DriveRecipe, DriveTraining, draw_batch, explained
 
 SMALL = DriveConfig(latent_dim=4, features=MODE_FEATURES, width=24, levels=(1, KEEP), inside=24)
 TICKS = 60

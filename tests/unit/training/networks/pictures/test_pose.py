@@ -11,7 +11,14 @@ from models.pictures.pose import PoseConfig, PoseEstimator
 from models.pictures.sound_encoder import KEEP
 from models.vision.embedding import POINTS
 from training.datasets.pose import PlayerClips
-from training.networks.pose import PoseRecipe, PoseTraining, PoseWithHeads, draw_batch, predict_points, relative_error
+from training.networks.pictures.pose import (
+    PoseRecipe,
+    PoseTraining,
+    PoseWithHeads,
+    draw_batch,
+    predict_points,
+    relative_error,
+)
 
 SMALL = PoseConfig(
     latent_dim=4, seen_dim=40, points=16, width=64, levels=(1, KEEP, 2), stroke_width=8, stroke_levels=(1, KEEP)

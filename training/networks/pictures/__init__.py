@@ -1,0 +1,1 @@
+"""The networks of the reverse loop: what hears, moves and paints."""
