@@ -82,6 +82,7 @@ class PublishedWheel:
 _BODIES = (EyeOutput("boxes", 0, (-1, 12)), EyeOutput("scores", 1, (-1,)))
 _PALMS = (EyeOutput("boxes", 0, (-1, 18)), EyeOutput("scores", 1, (-1,)))
 _BODY = (EyeOutput("landmarks", 0, (39, 5)), EyeOutput("presence", 1, (1,)))
+_FACES = (EyeOutput("boxes", 0, (-1, 16)), EyeOutput("scores", 1, (-1,)))
 _HAND = (EyeOutput("landmarks", 0, (21, 3)), EyeOutput("presence", 1, (1,)), EyeOutput("handedness", 2, (1,)))
 _MODULES = "mediapipe/modules"
 MEDIAPIPE = PublishedWheel(
@@ -147,12 +148,21 @@ MEDIAPIPE = PublishedWheel(
             0.0,
             _HAND,
         ),
+        EyeNetwork(
+            "face_detector",
+            "finds faces in a picture, for the scores of moved pictures",
+            f"{_MODULES}/face_detection/face_detection_full_range_sparse.tflite",
+            "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+            192,
+            -1.0,
+            _FACES,
+        ),
     ),
 )
 """The wheel of the eyes. One step of a network takes image: uint8 [S, S, 3] BGR, and gives
 
-body_detector, palm_detector   boxes: float32 [A, 12 or 18], offsets in pixels from A anchors;
-                               scores: float32 [A], logits
+body_detector, palm_detector,  boxes: float32 [A, 12, 18 or 16], offsets in pixels from A anchors;
+face_detector                  scores: float32 [A], logits
 body_landmarks                 landmarks: float32 [39, 5], x, y in pixels, depth, visibility and presence as logits;
                                presence: float32 [1], 0 to 1
 hand_landmarks                 landmarks: float32 [21, 3], x, y in pixels, depth; presence: float32 [1], 0 to 1;
