@@ -45,6 +45,8 @@ class TranslatorConfig(Sizes):
         voice_names: the voices that can be chosen, numbered from 1; voice 0 follows the instrument in the picture.
         memory: share of the ticks at which its own past is an input in a show; with less, the video counts more.
         gesture_dim: numbers of a gesture, the last of them 1 where it takes the place of the video latent; 0 for none.
+        level_db: how much louder its music is to be made, so that every voice is as loud for every player; see
+            `streaming.audio.voice_levels`. Empty for not at all.
     """
 
     dim: int = 192
@@ -65,6 +67,7 @@ class TranslatorConfig(Sizes):
     voice_names: tuple[str, ...] = ("drums", "strings", "air", "keys", "dance")
     memory: float = 0.5
     gesture_dim: int = 0
+    level_db: tuple[float, ...] = ()
 
     @property
     def codes_per_tick(self) -> int:

@@ -78,6 +78,8 @@ class Tokens(Message, kw_only=True):
 
     `gain`: 0..1, what the sound is multiplied with at the tick's end, as the player moves or stands still.
 
+    `level_db`: how much louder this voice is made for this player, in dB; see `streaming.audio.voice_levels`.
+
     `dac_ns`: when the tick's first sample leaves the speaker, 0 for unknown.
     """
 
@@ -86,6 +88,7 @@ class Tokens(Message, kw_only=True):
     fresh: bool = False
     latch_ns: int = 0
     gain: float = 1.0
+    level_db: float = 0.0
     dac_ns: int = 0
 
 

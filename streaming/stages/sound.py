@@ -14,6 +14,7 @@ from streaming.audio.fader import Fader, gain_of
 from streaming.audio.levels import decibels
 from streaming.audio.stillness_gate import GainRamp
 from streaming.audio.true_peak_limiter import DELAY_SAMPLES, TruePeakLimiter
+from streaming.audio.voice_levels import LEVEL_FADE_S, level_gain
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
 from streaming.schema.messages import Message, Set, Sound, Tokens
 from streaming.settings.control_values import ControlValues
@@ -54,7 +55,7 @@ class SoundStage:
         """
         self._context = context
         self._controls = ControlValues("sound", context.show, lambda error: context.note(str(error)))
-        self._fader = Fader(self._wanted_gain())
+        self._fader, self._level = Fader(self._wanted_gain()), Fader()
         self._engine = self._open_engine("decoder", **context.engine_options())
         self._frames = silent_frames(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
@@ -106,7 +107,9 @@ class SoundStage:
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
-        pcm = self._limiter.step(self._fader.step(self._gate.step(pcm, _gain(tokens.gain))))
+        self._level.move(level_gain(tokens.level_db), LEVEL_FADE_S)
+        pcm = self._level.step(self._gate.step(pcm, _gain(tokens.gain)))
+        pcm = self._limiter.step(self._fader.step(pcm))
         metrics.gauge("level_db", decibels(pcm))
         metrics.gauge("limited_db", self._limiter.reduction_db, peak=True)
         # Limiter and decoder look ahead and give their output late: this tick's sound comes from an earlier frame.

@@ -12,6 +12,7 @@ import numpy as np
 from engines.contract import Engine, EngineSpec
 from engines.registry import has_network, open_engine
 from streaming.audio.stillness_gate import StillnessGate
+from streaming.audio.voice_levels import VoiceLevels
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
 from streaming.errors import SettingError, UserError
 from streaming.schema.messages import Message, Motion, Set, Speaker, Tokens
@@ -110,6 +111,7 @@ class TokensStage:
         kind = opener("kind") if has_network("kind", show.bundle) else None
         self._gestures = TickGestures(kind)
         self._voice = voice_number(self._controls.word("voice"), self._engine.spec)
+        self._levels = VoiceLevels(self._engine.spec.config)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
         self._sight.reset()
@@ -165,14 +167,16 @@ class TokensStage:
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
         metrics.gauge("known_player", float(self._gestures.player.is_known))
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
+        level_db = self._levels.gain_db(self._gestures.player.kind, self._voice)
         if motion is None:
-            return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain, dac_ns=dac_ns)
+            return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain, level_db=level_db, dac_ns=dac_ns)
         return Tokens(
             tick=tick,
             frames=frames,
             fresh=fresh,
             latch_ns=now_ns,
             gain=gain,
+            level_db=level_db,
             dac_ns=dac_ns,
             capture_ns=motion.capture_ns,
             stamps=dict(motion.stamps),

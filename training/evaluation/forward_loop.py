@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from engines.registry import has_network, open_engine
 from performers.kinds import MELODIC
+from streaming.audio.fader import Fader
 from streaming.audio.stillness_gate import GainRamp, StillnessGate
 from streaming.audio.true_peak_limiter import TruePeakLimiter
+from streaming.audio.voice_levels import LEVEL_FADE_S, VoiceLevels, level_gain
 from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
 from streaming.settings.config import Show
 from streaming.stages.tokens import voice_number
@@ -75,6 +77,7 @@ class ResponseSettings:
     Attributes:
         voice: an instrument's name, or "auto".
         eyes: whether the pre-trained eyes look at films, where they are here: "auto", "mediapipe" or "bundle".
+        by_gestures: whether every player is played by gestures, as one of no known kind is.
     """
 
     bundle: str
@@ -83,6 +86,7 @@ class ResponseSettings:
     guidance: float = ANSWER_GUIDANCE
     voice: str = "auto"
     eyes: str = "auto"
+    by_gestures: bool = False
 
 
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
@@ -90,9 +94,11 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
     sight = open_engine("sight", bundle=setting.bundle)
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
     decoder = open_engine("decoder", bundle=setting.bundle)
-    gate, ramp, limiter = StillnessGate(), GainRamp(), TruePeakLimiter()
+    gate, ramp, level, limiter = StillnessGate(), GainRamp(), Fader(), TruePeakLimiter()
+    levels = VoiceLevels(translator.spec.config)
     knows = has_network("kind", setting.bundle)
     gestures = TickGestures(open_engine("kind", bundle=setting.bundle) if knows else None)
+    gestures.ignores_kind = setting.by_gestures
     voice = voice_number(setting.voice, translator.spec)
     music = []
     for tick in range(clip.age_s.size):
@@ -116,7 +122,8 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
             voice=voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
-        music.append(limiter.step(ramp.step(pcm, gate.step(still_s))))
+        level.move(level_gain(levels.gain_db(gestures.player.kind, voice)), LEVEL_FADE_S)
+        music.append(limiter.step(level.step(ramp.step(pcm, gate.step(still_s)))))
     return np.concatenate(music)
 
 

@@ -17,10 +17,14 @@ class TickGestures:
     Args:
         kind: the engine of the network "kind"; None for a bundle without it, where every player counts as known.
         reader: makes the gestures; None for the usual one.
+
+    Attributes:
+        ignores_kind: True to play every player by gestures, as one of no known kind.
     """
 
     def __init__(self, kind: Engine | None, reader: GestureReader | None = None) -> None:
         self._kind = kind
+        self.ignores_kind = False
         self.reader = reader or GestureReader()
         names = kind.spec.config.get("kind_names", ()) if kind is not None else ()
         self.player = KnownPlayer(tuple(str(name) for name in names))
@@ -42,6 +46,8 @@ class TickGestures:
             patient: see `streaming.vision.gestures.strike_detector.StrikeDetector.step`.
         """
         gesture = self.reader.step(motion, patient=patient)
+        if self.ignores_kind:
+            return gesture
         if self._kind is None:
             return self._none
         odds = self._kind.step(embedding=np.asarray(embedding, np.float32))["odds"]

@@ -209,3 +209,14 @@ def test_the_gain_of_the_tokens_is_followed_smoothly_and_what_is_no_number_is_ig
     assert sounds[5].pcm[0] == pytest.approx(0.25, rel=0.02)
     assert not sounds[6].pcm[DELAY_SAMPLES:].any()
     np.testing.assert_array_equal(sounds[8].pcm, 0.5)
+
+
+def test_the_level_of_the_voice_is_corrected_without_a_click(ready: Any) -> None:
+    stage, engine, _ = ready
+    engine.out = np.full(1280, 0.2, np.float32)
+    levels = 5 * [0.0] + 15 * [6.0] + [float("nan")] + 15 * [60.0]
+    pcm = np.concatenate([sound.pcm for sound in step(stage, *(tokens(n, level_db=db) for n, db in enumerate(levels)))])
+    np.testing.assert_allclose(pcm[2 * 1280 : 5 * 1280], 0.2, rtol=1e-5)
+    assert pcm[19 * 1280] == pytest.approx(0.2 * 10 ** (6 / 20), rel=1e-3)
+    assert np.abs(np.diff(pcm[1280:])).max() < 1e-3
+    assert pcm[-1] == pytest.approx(0.2 * 10 ** (10 / 20), rel=1e-3), "no correction is larger than 10 dB"

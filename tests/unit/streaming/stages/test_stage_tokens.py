@@ -315,3 +315,14 @@ def test_without_a_motion_or_with_a_lost_camera_nothing_is_heard_and_without_kno
         assert late.gain <= last
         last = late.gain
     assert last == 0.0
+
+
+def test_a_voice_is_made_as_loud_for_every_player(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["drums", "keys"]
+    table = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    spec = EngineSpec("translator", "fake", config={"voice_names": names, "level_db": table})
+    monkeypatch.setattr(FakeTranslator, "spec", spec)
+    for value, voice, wanted in ((1.0, "auto", 4.0), (1.0, "keys", 6.0), (-1.0, "drums", 8.0)):
+        stage, _, _ = made(voice=voice)
+        (tokens,) = step(stage, S, motion(S - 10 * MS, value), Speaker(tick=0, dac_ns=S + 20 * MS))
+        assert tokens.level_db == wanted
