@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import FLOW_GRID, WARP_CELLS
+from streaming.painting.fine_texture import OVERSAMPLING, refine
 
 MAX_REACH = 0.22
 """No point comes from farther away than this, in longer sides of the picture."""
@@ -22,19 +23,10 @@ MAX_GRADIENT = 0.6
 SMOOTHING_PASSES = 4
 STILL_PIXELS = 0.02
 """A map that moves nothing by as much as this many pixels shows the prior image itself."""
-OVERSAMPLING = 2
-"""Points of a texture for each pixel of its image, along each side."""
 
 DisplacementMap = NDArray[np.float32]
 """[WARP_CELLS, WARP_CELLS, 2], for each cell the way (x, y) to the point of the prior that is shown there, in longer
 sides of the picture."""
-
-
-def _enlarge(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An image [H, W, 3] with `OVERSAMPLING` points for each pixel along each side."""
-    return np.asarray(
-        cv2.resize(image, None, fx=OVERSAMPLING, fy=OVERSAMPLING, interpolation=cv2.INTER_LANCZOS4), np.float32
-    )
 
 
 def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -52,9 +44,7 @@ def pool_displacement(displacement: DisplacementMap) -> NDArray[np.float32]:
 class Texture:
     """A still image that can be rendered warped.
 
-    It is stored enlarged twice: a linear look-up in that is nearly as crisp as a cubic look-up in the image, in a third
-    of the time. A pixel at rest lies between four of its points. They are set so that their mean is that pixel, or the
-    whole picture would lose its sharpness as soon as a part of it moves.
+    It is stored at twice its resolution, see `fine_texture`.
 
     Args:
         image: uint8 [height, width, 3].
@@ -62,13 +52,7 @@ class Texture:
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         self.image = image
-        wanted = image.astype(np.float32)
-        fine = _enlarge(wanted)
-        # What the means of four miss of the pixels is added back once (Irani and Peleg 1991); more passes sharpen.
-        fine += _enlarge(wanted - cv2.resize(fine, image.shape[1::-1], interpolation=cv2.INTER_AREA))
-        whole = np.asarray(np.clip(np.rint(fine), 0, 255), np.uint8)
-        # With a fourth channel a point is one word: a look-up takes half the time.
-        self._fine = np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2BGRA), np.uint8)
+        self._fine = refine(image)
         height, width = image.shape[:2]
         self._longer = max(height, width)
         self._rows, self._top = self._cells_of(height)
