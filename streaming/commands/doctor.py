@@ -220,13 +220,14 @@ def sound(show: Show, load: Callable[[], Any], outputs_of: Callable[[], Sequence
 
 
 def pictures(show: Show, inputs_of: Callable[[], Sequence[Any]]) -> list[Finding]:
-    """The input, the screen and the prior image of music-to-video, and whether the bundle has the networks for it."""
+    """The input, the screen and the prior image of music-to-video, and which networks of the bundle take part."""
     try:
-        lacking = [name for name in ("animator", "painter") if not has_network(name, show.bundle)]
+        learned = [name for name in ("drive", "painter") if has_network(name, show.bundle)]
     except EngineError:
         return []  # `try_engines` reports the bundle's fault
-    text = f"not with this bundle: it has no {' and no '.join(lacking)}" if lacking else "this bundle makes them"
-    findings = [Finding("pictures", text)]
+    moved = "a network decides what the sound moves" if "drive" in learned else "rules decide what the sound moves"
+    painted = "a painter reimagines them" if "painter" in learned else "this bundle has no painter"
+    findings = [Finding("pictures", f"{moved}; {painted}")]
     try:
         inputs = list(inputs_of())
     except UserError:

@@ -1,10 +1,10 @@
 """The paint step of a tick: the painter's change is computed small, in parallel, and added to the picture at full size.
 
-The painter adds to the warped picture and does not replace it, so what the prior image shows sharply stays sharp. In
+The painter adds to the moved picture and does not replace it, so what the prior image shows sharply stays sharp. In
 silence, once the picture has come to rest, nothing is added, and the picture is the prior image again.
 
-The painter runs in a thread of its own (`streaming.painting.paint_worker`). It is started first and has as long as the
-picture takes to be warped, and a little longer. A change that comes later is added to the next picture.
+The painter runs in a thread of its own (`streaming.painting.paint_worker`). A change that comes later than a picture
+may wait is added to the next picture.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from engines.registry import has_network, open_engine
 from streaming.audio.levels import LevelGate
-from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_NS, WARP_CELLS
+from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_NS
 from streaming.painting.paint_worker import NEVER, PaintResult, PaintWorker
 from streaming.painting.pose_tracker import PoseTracker
 from streaming.painting.similarity_filter import SimilarityFilter
-from streaming.painting.warp import DisplacementMap, Texture, pool_displacement
 from streaming.schema.messages import Flow
 from streaming.stage import Context
 from streaming.system.host_info import cores, threads_for
@@ -36,7 +35,7 @@ NOISE_CORRELATION = 0.9
 FULL_IMAGINATION = 0.1
 """From this imagination on the whole change is added; below, a share that falls to 0."""
 FULL_REACH = 0.004
-"""A picture that is warped by this share of its longer side is repaired in full, also in silence."""
+"""A picture that is moved by this share of its longer side is repaired in full, also in silence."""
 SHARPEN = np.array([-1.0, 8.0, -1.0], np.float32) / 6.0
 """Applied before a change is enlarged: enlarging and averaging back blurs by (1, 6, 1) / 8, and this undoes it."""
 NOISELESS_IMAGINATION = 0.25
@@ -52,14 +51,25 @@ Image = NDArray[np.uint8]
 class PriorFeatures(NamedTuple):
     """What the painter needs of a prior image, computed once.
 
-    small: uint8 [S, S, 3], the image in the middle of the painter's square. texture: of the square's part that the
-    image fills. region: rows and columns of that part. embedding: float32 [E], zeros for a painter that needs none.
+    small: uint8 [S, S, 3], the image in the middle of the painter's square. region: rows and columns of the square's
+    part that the image fills. embedding: float32 [E], zeros for a painter that needs none.
     """
 
     small: Image
-    texture: Texture
     region: tuple[slice, slice]
     embedding: NDArray[np.float32]
+
+
+class MovedPicture(NamedTuple):
+    """A tick's picture before it is painted.
+
+    image: uint8 [H, W, 3]. where: float32 [2, 16, 16], from each cell of the square the mean way (x, y) to the point of
+    the prior that is shown there, in longer sides. reach: how far it is moved, in longer sides.
+    """
+
+    image: Image
+    where: NDArray[np.float32]
+    reach: float
 
 
 class PaintedPicture(NamedTuple):
@@ -113,12 +123,12 @@ class PaintStep:
             if found.shape == embedding.shape and np.isfinite(found).all():
                 embedding = found
         small, region = fit_square(image, self._side), _region(self._side, image.shape[:2])
-        return PriorFeatures(small, Texture(np.ascontiguousarray(small[region])), region, embedding)
+        return PriorFeatures(small, region, embedding)
 
     def start(
         self,
         features: PriorFeatures,
-        displacement: DisplacementMap,
+        moved: MovedPicture,
         flow: Flow,
         imagination: float,
         chance: float,
@@ -129,7 +139,7 @@ class PaintStep:
 
         Args:
             features: of the prior image in the screen's shape.
-            displacement: the warp map of this tick, see `DisplacementMap`.
+            moved: the tick's picture.
             flow: the tick's flow and sound.
             imagination: 0 to 1; with 0 nothing is added.
             chance: 0 to 1; how much chance there was in the motion.
@@ -144,8 +154,7 @@ class PaintStep:
         if imagination > self._noiseless:
             fresh_share = np.float32(np.sqrt(1.0 - NOISE_CORRELATION**2))
             self._noise = NOISE_CORRELATION * self._noise + fresh_share * self._draw_noise()
-        reach = features.texture.reach(displacement)
-        awake = max(self._gate.hear(flow.level_db, TICK_NS / 1e9), min(1.0, reach / FULL_REACH))
+        awake = max(self._gate.hear(flow.level_db, TICK_NS / 1e9), min(1.0, moved.reach / FULL_REACH))
         lost = tracker is not None and points is None
         self._share = 0.0 if lost else min(1.0, imagination / FULL_IMAGINATION) * awake
         if self._share <= 0.0 or features is not self._session_features:
@@ -154,9 +163,9 @@ class PaintStep:
         self._result = self._collect(NEVER)
         if self._share <= 0.0 or not anew or not self._worker.idle:
             return
-        # Warped at its small size, as in training; that costs less than making the warped picture small.
         small = features.small.copy()
-        small[features.region] = features.texture.render(displacement)
+        region = small[features.region]
+        region[:] = cv2.resize(moved.image, region.shape[1::-1], interpolation=cv2.INTER_AREA)
         if self._similarity_filter is not None and self._similarity_filter.skips(small) and self._change is not None:
             self._fresh = True
             return
@@ -165,7 +174,7 @@ class PaintStep:
         self._worker.start(
             warped=small,
             prior=features.small,
-            where=pool_displacement(displacement),
+            where=moved.where,
             flow=flow.flow,
             heard=latent if latent.shape == self._no_latent.shape else self._no_latent,
             imagination=imagination,
@@ -179,7 +188,7 @@ class PaintStep:
         """Add the change to the tick's picture.
 
         Args:
-            image: the warped picture, uint8 [H, W, 3].
+            image: the moved picture, uint8 [H, W, 3].
             until_ns: until when to wait for the change; None for as long as it takes.
 
         Raises:
@@ -203,13 +212,13 @@ class PaintStep:
     def warm_up(self, clock: Callable[[], int] = now_ns) -> float:
         """Run a few steps before the show; returns how many ms the last one took."""
         blank = np.zeros((self._side, self._side, 3), np.uint8)
-        displacement = np.full((WARP_CELLS, WARP_CELLS, 2), FULL_REACH, np.float32)
+        where = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
         silence = Flow(tick=0, flow=np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32))
         took_ms = 0.0
         for step in range(_WARM_UP_STEPS):
             image = np.random.default_rng(step).integers(0, 256, blank.shape, dtype=np.uint8)
             features, begun = self.analyse_prior(image), clock()
-            self.start(features, displacement, silence, 0.5, 1.0)
+            self.start(features, MovedPicture(image, where, FULL_REACH), silence, 0.5, 1.0)
             self.finish(image)
             took_ms = (clock() - begun) / 1e6
         if self._pose_tracker is not None:

@@ -1,4 +1,4 @@
-"""Prepares prior images to be drawn: the texture and the painter's features, in a thread beside the pictures."""
+"""Prepares scenes to be drawn: textures and the painter's features, in a thread beside the pictures."""
 
 from __future__ import annotations
 
@@ -7,42 +7,71 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from streaming.conventions import WARP_CELLS
+from streaming.painting.layer_renderer import LayerRenderer
 from streaming.painting.paint_step import PaintStep, PriorFeatures
-from streaming.painting.warp import DisplacementMap, Texture
+from streaming.scenes.plain_scene import make_plain_scene
+from streaming.scenes.pooled_modes import PooledModes, pool_modes, weigh_modes
+from streaming.scenes.scene_message import read_scene
 from streaming.schema.messages import Flow, Scene
 from streaming.system.realtime import leave_realtime
 
 
 @dataclass
 class Still:
-    """A prior image that can be drawn, and how it is warped at present.
+    """A prior image that can be drawn, and how its scene is moved at present.
 
     Attributes:
         identity: of its scene.
-        texture: at the screen's size.
+        renderer: at the screen's size.
+        pooled: its modes on the flow grid.
         features: for the painter; None without one.
-        displacement: its newest warp map.
+        amplitudes: [M], the newest of its modes.
+        error: why it is drawn without layers; "" where it has those of its scene.
     """
 
     identity: str
-    texture: Texture
+    renderer: LayerRenderer
+    pooled: PooledModes
     features: PriorFeatures | None
-    displacement: DisplacementMap
+    amplitudes: NDArray[np.float32]
+    error: str = ""
 
     def follow(self, flow: Flow) -> None:
-        """Take its warp map from a flow, if it is in there; else it stays as it is."""
-        for identity, displacement in zip(flow.scenes, flow.displacements, strict=False):
-            if identity == self.identity:
-                self.displacement = displacement
+        """Take its amplitudes from a flow, if they are in there; else it stays as it is."""
+        first = 0
+        for identity, count in zip(flow.scenes, flow.mode_counts, strict=False):
+            if identity == self.identity and count == len(self.amplitudes):
+                self.amplitudes = flow.amplitudes[first : first + count]
+            first += count
+
+    def draw(self) -> NDArray[np.uint8]:
+        """The picture at present: uint8 [H, W, 3], the prior image itself at rest."""
+        return self.renderer.render(self.amplitudes)
+
+    @property
+    def reach(self) -> float:
+        """How far it is moved at present, in longer sides of the picture."""
+        return self.renderer.reach(self.amplitudes)
+
+    @property
+    def where(self) -> NDArray[np.float32]:
+        """From each cell of the square, the mean way (x, y) to what is shown there: float32 [2, 16, 16]."""
+        return -weigh_modes(self.amplitudes, self.pooled)
 
 
-def prepare_still(scene: Scene, paint_step: PaintStep | None) -> Still:
-    """Make a scene drawable; takes some 50 ms."""
-    texture = Texture(np.ascontiguousarray(scene.image))
-    features = None if paint_step is None else paint_step.analyse_prior(texture.image)
-    return Still(scene.identity, texture, features, np.zeros((WARP_CELLS, WARP_CELLS, 2), np.float32))
+def prepare_still(message: Scene, paint_step: PaintStep | None) -> Still:
+    """Make a scene drawable; takes 50 to 400 ms."""
+    error = ""
+    try:
+        scene = read_scene(message)
+    except ValueError as fault:
+        error = str(fault)
+        scene = make_plain_scene(np.ascontiguousarray(message.image))
+    features = None if paint_step is None else paint_step.analyse_prior(scene.image)
+    rest = np.zeros(len(scene.modes), np.float32)
+    return Still(message.identity, LayerRenderer(scene), pool_modes(scene), features, rest, error)
 
 
 class StillPreparer:

@@ -2,7 +2,7 @@
 
 For an amplitude x, an angular frequency w and a damping z: x'' + 2 z w x' + w^2 x = w^2 f, where the push f is held for
 a tick. The step is the closed form of that equation, so it is exact however slow the ticks are. A kick adds to the
-velocity at the tick's beginning.
+velocity at the tick's beginning, and a bow drags along with the velocity that is there, as a bow does with a string.
 
 What is shown is a softly limited amplitude, so that a long loud passage moves far and not without end. When nothing has
 pushed or kicked for a while, the springs ring out within `REST_TICKS` and then are exactly at rest: silence is the
@@ -21,8 +21,10 @@ from streaming.scenes.layered_scene import SceneMode
 
 LIMIT = 1.2
 """No amplitude that is shown exceeds this; 1 is a wide but natural movement."""
-MAX_PUSH, MAX_KICK = 2.0, 3.0
+MAX_PUSH, MAX_KICK, MAX_BOW = 2.0, 3.0, 0.5
 """Stronger forces count as these."""
+BOW_STEEPNESS = 4.0
+"""How soon a bow takes hold of a mode that hardly moves."""
 SNAP = 2e-4
 """A spring without force that is displaced by less, and moves by less than this in the time w^-1, is at rest."""
 RING_TICKS, REST_TICKS = 12, 44
@@ -97,7 +99,9 @@ class Springs:
         self._give = factor**-2.0
         self._omega = w
 
-    def step(self, push: NDArray[np.floating], kick: NDArray[np.floating]) -> Amplitudes:
+    def step(
+        self, push: NDArray[np.floating], kick: NDArray[np.floating], bow: NDArray[np.floating] | None = None
+    ) -> Amplitudes:
         """Advance by one tick.
 
         Args:
@@ -105,21 +109,27 @@ class Springs:
                 anchoring; held for this tick.
             kick: [M], the velocity that is added at the tick's beginning, in units of the mode's own angular frequency:
                 1 swings an undamped spring out to 1.
+            bow: [M], at least 0, the most that is added to the velocity in the direction that it has, in the same unit;
+                None for none.
 
         Returns:
             The amplitudes at the tick's end; all 0 after forces that are not finite or not [M], which are counted.
         """
-        push, kick = np.asarray(push, np.float64), np.asarray(kick, np.float64)
-        if push.shape != self._x.shape or kick.shape != self._x.shape or not np.isfinite([push, kick]).all():
+        given = [
+            np.asarray(force, np.float64) for force in (push, kick, np.zeros_like(self._x) if bow is None else bow)
+        ]
+        if any(force.shape != self._x.shape or not np.isfinite(force).all() for force in given):
             self.resets += 1
             self.rest()
             return self.amplitudes
-        if push.any() or kick.any():
+        pushed, kicked, bowed = given
+        if pushed.any() or kicked.any() or bowed.any():
             self._ticks_without_force = 0
         else:
             self._ticks_without_force += 1
-        f = self._give * np.clip(push, -MAX_PUSH, MAX_PUSH)
-        x, v = self._x - f, self._v + self._angular * np.clip(kick, -MAX_KICK, MAX_KICK)
+        f = self._give * np.clip(pushed, -MAX_PUSH, MAX_PUSH)
+        dragged = np.clip(bowed, 0.0, MAX_BOW) * np.tanh(BOW_STEEPNESS * self._v / self._angular)
+        x, v = self._x - f, self._v + self._angular * (np.clip(kicked, -MAX_KICK, MAX_KICK) + dragged)
         self._x, self._v = self._xx * x + self._xv * v + f, self._vx * x + self._vv * v
         self._settle()
         return self.amplitudes

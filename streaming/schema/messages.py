@@ -1,4 +1,4 @@
-"""The one schema file: every message on the wire and the table of topics; fields are only ever added.
+"""The one schema file: every message on the wire and the table of topics; readers ignore fields they do not know.
 
 A message is a msgpack header and raw array buffers (see `streaming/transport/wire.py`). `seq`, `capture_ns` and
 `stamps` are in every message: `seq` counts a publisher's messages of one topic; `capture_ns` is the monotonic time of
@@ -145,7 +145,7 @@ class Scene(Message, kw_only=True):
 
     identity: hash of the content; scenes of the same identity show the same image. name: the image file's name, for a
     person. image: uint8 [H, W, 3], BGR, the prior fitted into the screen, whose size stays for the whole show. still:
-    uint8 [128, 128, 3], BGR, the prior fitted into a square, as the animator sees it.
+    uint8 [128, 128, 3], BGR, the prior fitted into a square, as the painter sees it.
 
     The others are the scene's layers and modes, see `streaming.scenes.layered_scene.PackedScene`. kinds: what each of L
     layers is. boxes: int32 [L, 4]. roots: float32 [L, 2]. covers: uint8 [N, 4], the pixels of all layers. mode_names,
@@ -168,15 +168,13 @@ class Scene(Message, kw_only=True):
 class Flow(Message, kw_only=True):
     """How the prior image moves in one tick, and where that has led.
 
-    flow: float32 [2, 16, 16], velocity (x right, y down) of each grid cell in longer sides of the picture per second,
-    in the square in whose middle the picture lies. `level_db`: level of the sound that moves it. heard: float32 [D],
-    that sound in the coordinated latent space; [1] where it is unknown.
+    flow: float32 [2, 16, 16], mean velocity (x right, y down) of what is seen in each grid cell, in longer sides of the
+    picture per second, in the square in whose middle the picture lies. `level_db`: level of the sound that moves it.
+    heard: float32 [D], that sound in the coordinated latent space; [1] where it is unknown.
 
     scenes: identities of the scenes that are moved, the present one first; the one before it stays as long as a new
-    prior image fades in. displacements: float32 [N, 64, 64, 2], for each of `scenes` the warp map: from each cell of
-    the square, the way (x, y) to the point of the prior that is shown there, in longer sides of the picture.
-
-    amplitudes: float32 [sum of mode_counts], where the springs of the modes are, for each of `scenes` in turn.
+    prior image fades in. mode_counts: how many modes each of `scenes` has. amplitudes: float32 [sum of mode_counts],
+    where the springs of the modes are, for each of `scenes` in turn; [1] where there are none.
     """
 
     tick: int
@@ -184,9 +182,6 @@ class Flow(Message, kw_only=True):
     level_db: float = -120.0
     heard: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
     scenes: list[str] = msgspec.field(default_factory=lambda: [""])
-    displacements: np.ndarray = msgspec.field(
-        default_factory=lambda: np.zeros((1, conventions.WARP_CELLS, conventions.WARP_CELLS, 2), np.float32)
-    )
     mode_counts: list[int] = msgspec.field(default_factory=lambda: [0])
     amplitudes: np.ndarray = msgspec.field(default_factory=lambda: np.zeros(1, np.float32))
 
@@ -241,7 +236,6 @@ _SCENE = {
 _FLOW = {
     "flow": Layout("float32", (2, *_GRID)),
     "heard": Layout("float32", (None,)),
-    "displacements": Layout("float32", (None, conventions.WARP_CELLS, conventions.WARP_CELLS, 2)),
     "amplitudes": Layout("float32", (None,)),
 }
 
@@ -256,7 +250,7 @@ TOPICS: dict[str, Topic] = {
         Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
         Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING),
         Topic("scene", Scene, 0.0, Policy.STATE, 64_000_000, 4, layouts=_SCENE),
-        Topic("flow", Flow, 25.0, Policy.LATEST, 98_304, 4, together=4, layouts=_FLOW),
+        Topic("flow", Flow, 25.0, Policy.LATEST, 16_384, 4, together=4, layouts=_FLOW),
         Topic("picture", Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4, layouts=_PICTURE),
         Topic("screen", Screen, 25.0, Policy.LATEST, 4_096, 16),
     )

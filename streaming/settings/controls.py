@@ -254,8 +254,8 @@ CONTROLS: dict[str, ControlSpec] = {
             step=0.05,
             default=1.0,
             words="how much of the picture's motion comes from chance",
-            at_low="only the likeliest motion is made, which is nearly none: the picture hardly moves",
-            at_high="the motion is as varied as the films that it learned from",
+            at_low="the same sound always moves the same picture in the same way",
+            at_high="the motion is as varied as what it learned from; the sound still decides most of it",
         ),
         ControlSpec(
             name="motion",
@@ -268,7 +268,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=1.0,
             words="how far the picture moves",
             at_low="the picture stands still, whatever is heard",
-            at_high="it moves four times as far as it was learned, and may tear",
+            at_high="the sound's forces are four times as strong, and things swing as far as they can",
         ),
         ControlSpec(
             name="anchoring",
@@ -278,12 +278,11 @@ CONTROLS: dict[str, ControlSpec] = {
             low=0.05,
             high=10.0,
             step=0.05,
-            unit="per second",
             default=1.2,
-            words="how fast the picture comes back to the prior image",
-            at_low="what has moved stays where it is for about 20 s",
-            below="below 0.05 the picture would drift away and not come back",
-            at_high="what has moved is back within about 0.1 s, so the picture only trembles",
+            words="how stiffly things are held: low lets them swing wide and slowly, high makes them tremble",
+            at_low="things swing at a third of their usual frequency, wide, and ring on",
+            below="below 0.05 things would not come back",
+            at_high="things swing at twice their usual frequency, half as far, and stop soon",
         ),
     )
 }

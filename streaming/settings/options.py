@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-import msgspec
-
 from streaming.errors import SettingError, UserError, shorten
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Links, Show
@@ -17,7 +15,7 @@ from streaming.settings.controls import CONTROLS, list_controls
 from streaming.settings.option_table import OPTIONS, SETTINGS, Option, place
 from streaming.settings.setting import GROUPS, Setting, attributed_to, nearest, or_nearest
 from streaming.settings.toml_file import in_file, read_config
-from streaming.settings.validation import NO_PICTURES, check_show
+from streaming.settings.validation import check_show
 from streaming.system.files import check_name
 
 COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "keys")
@@ -149,8 +147,6 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
         if error.name in in_config and error.name not in on_command_line:
             raise in_file(error, file, error.name, in_config[error.name]) from error
         raise
-    if NO_PICTURES in notes:
-        show = msgspec.structs.replace(show, direction="video-to-music")
     return Command(
         name,
         show,

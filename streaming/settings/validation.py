@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
-from engines.registry import check_backend, has_network
+from engines.registry import check_backend
 from streaming.errors import SettingError, shorten
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
@@ -16,7 +16,6 @@ from streaming.settings.option_table import OPTIONS
 from streaming.settings.setting import attributed_to, or_nearest
 from streaming.system.files import check_input, check_name
 
-NO_PICTURES = "the bundle has no animator: of both directions, video-to-music is performed"
 STANDSTILL = "--microphone none: nothing is heard, so the pictures stand still; with self they hear the music"
 
 
@@ -48,7 +47,7 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     _check_links(show.links)
     if command in ("play", "bench"):
         check_files(show, config)
-    return notes + _check_pictures(show, command)
+    return notes
 
 
 def check_controls(show: Show) -> None:
@@ -108,21 +107,6 @@ def _check_control(show: Show, row: ControlSpec, value: float | str) -> None:
         voice_names = voices(show.bundle)
         if voice_names is not None and value not in voice_names:
             raise SettingError(row.name, value, "is no voice of the bundle", or_nearest(value, ["auto", *voice_names]))
-
-
-def _check_pictures(show: Show, command: str) -> list[str]:
-    """Check that the bundle can make pictures if the direction needs them; gives lines for the user."""
-    if show.direction == "video-to-music" or command not in ("play", "bench"):
-        return []
-    try:
-        if has_network("animator", show.bundle):
-            return []
-    except EngineError:
-        return []  # reported in one line when the bundle is opened
-    if show.direction == "both":
-        return [NO_PICTURES]
-    fix = "use a bundle that has one, or --direction video-to-music"
-    raise SettingError("bundle", show.bundle, "has no animator, so it makes no pictures", fix)
 
 
 def _check_bundle(bundle: str) -> None:

@@ -1,85 +1,88 @@
-"""The stage that moves: it computes each tick's flow from the sound and the prior image, and integrates the warp."""
+"""The stage that moves: the sound drives the springs of the scene's modes; their velocity is the tick's flow field."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from engines.registry import open_engine
-from streaming.audio.levels import Loudness, gate_opening
-from streaming.conventions import FLOW_GRID, STILL_SIDE, TICK_NS
-from streaming.painting.warp import WarpMap, pool_displacement
+from engines.registry import has_network, open_engine
+from streaming.audio.levels import gate_opening
+from streaming.conventions import SOUND_BANDS
+from streaming.scenes.hand_drive import HandDrive, ModeDrive
+from streaming.scenes.layered_scene import MAX_MODES, LayeredScene, SceneMode
+from streaming.scenes.network_drive import NetworkDrive
+from streaming.scenes.plain_scene import make_plain_scene
+from streaming.scenes.pooled_modes import PooledModes, pool_modes, weigh_modes
+from streaming.scenes.scene_message import read_scene
+from streaming.scenes.springs import Springs
 from streaming.schema.messages import Flow, Hearing, Message, Scene
 from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
 
-SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.25
-"""Scale of the noise when nothing is heard, and at the greatest loudness; 1 as in training. Below 0.7 next to nothing
-moves, above 1.3 the motion runs away. So quiet passages barely move the image, and loud ones move it freely."""
-NOISE_CORRELATION = 0.85
+NOISE_CORRELATION = 0.9
 """Correlation of the noise in one tick with that in the next: what jumps 25 times a second is no motion."""
-MAX_GAP_TICKS = 25
-"""Lost ticks for which the warp map decays at most."""
 PREVIOUS_TICKS = 75
-"""The map of the scene before is integrated for this long after a change: the new one is prepared and fades in."""
-_WARM_UP_STEPS = 3
-
-FlowField = NDArray[np.float32]
-
-
-def chance_spread(loudness: float) -> float:
-    """The scale of the noise at a loudness of 0 to 1; see `levels.Loudness`."""
-    return SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness
+"""The scene before is moved for this long after a change: the new one is prepared and fades in."""
+NO_DRIVE = "the bundle has no network drive: rules made by hand decide what the sound moves"
 
 
 @dataclass
-class _MovedScene:
-    """A scene and its warp map. `ticks_left`: for how long it is still moved."""
+class _SwingingScene:
+    """A scene and its springs. `ticks_left`: for how long it is still moved once it is not the present one."""
 
     identity: str
-    warp: WarpMap = field(default_factory=WarpMap)
+    modes: tuple[SceneMode, ...]
+    pooled: PooledModes
+    springs: Springs
+    drive: ModeDrive
     ticks_left: int = PREVIOUS_TICKS
 
 
 class FlowStage:
     """Publishes how the prior image moves, tick by tick; the same seed, sound and image give the same motion.
 
-    It is the only one that integrates the flow. Its map of a new scene begins at rest.
+    It is the only one that has the springs. A new scene begins at rest; the one before is moved on by hand-made rules
+    while it fades.
 
     Args:
-        engine_opener: opens the networks; see `engines.registry.open_engine`.
+        engine_opener: opens the network; see `engines.registry.open_engine`.
+        network_finder: says whether a bundle has a network; see `engines.registry.has_network`.
     """
 
-    def __init__(self, engine_opener: Callable[..., Engine] = open_engine) -> None:
-        self._open_engine = engine_opener
-        self._scene = _MovedScene("")
-        self._previous_scene: _MovedScene | None = None
-        self._last_flow: FlowField = np.zeros((2, FLOW_GRID, FLOW_GRID), np.float32)
-        self._shown: NDArray[np.float32] | None = None
-        self._loudness = Loudness()
+    def __init__(
+        self,
+        engine_opener: Callable[..., Engine] = open_engine,
+        network_finder: Callable[[str, str], bool] = has_network,
+    ) -> None:
+        self._open_engine, self._has_network = engine_opener, network_finder
+        self._scene: _SwingingScene | None = None
+        self._previous_scene: _SwingingScene | None = None
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
-        """Open the networks and run them warm.
+        """Open the network and run it warm.
 
         Raises:
-            EngineError: when a network cannot be opened.
+            EngineError: when it cannot be opened.
         """
         show = context.show
         self._context = context
         self._controls = ControlValues("flow", show)
-        opener = functools.partial(self._open_engine, **context.engine_options())
-        self._eyes = opener("still")
-        self._engine = opener("animator", seed=show.seed)
+        self._drive: ModeDrive = HandDrive()
+        if self._has_network("drive", show.bundle):
+            opener = functools.partial(self._open_engine, **context.engine_options())
+            engine = opener("drive", seed=show.seed)
+            self._drive = NetworkDrive(engine)
+            context.add_engines(engine)
+        else:
+            context.note(NO_DRIVE)
         self._random = np.random.default_rng([show.seed, 99])
         self._noise = self._draw_noise()
-        self._warm_up()
-        context.add_engines(self._eyes, self._engine)
 
     def wake_ns(self) -> int | None:
         """Never by time: sound wakes it, and a scene."""
@@ -88,32 +91,37 @@ class FlowStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Move with every tick that was heard; nothing before there is a scene."""
         scene = inputs.latest(Scene)
-        if scene is not None and (self._shown is None or scene.identity != self._scene.identity):
+        if scene is not None and (self._scene is None or scene.identity != self._scene.identity):
             self._take_scene(scene)
         self._controls.update(inputs.controls)
-        shown = self._shown
-        return [] if shown is None else [self._move(hearing, shown) for hearing in inputs.all(Hearing)]
+        present = self._scene
+        return [] if present is None else [self._move(hearing, present) for hearing in inputs.all(Hearing)]
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _take_scene(self, scene: Scene) -> None:
-        """Look at a new prior image, and begin to move it from rest."""
-        self._previous_scene = None if self._shown is None else self._scene
-        self._scene = _MovedScene(scene.identity)
-        self._shown = self._embed(scene.still)
+    def _take_scene(self, message: Scene) -> None:
+        """Begin to move a new scene from rest."""
+        scene = self._read(message)
+        if self._scene is not None:
+            # The network hears one tick once and drives one scene at a time.
+            relief = HandDrive()
+            relief.take_scene(self._scene.modes)
+            self._previous_scene = replace(self._scene, drive=relief)
+        self._drive.take_scene(scene.modes)
+        self._scene = _SwingingScene(
+            message.identity, scene.modes, pool_modes(scene), Springs(scene.modes), self._drive
+        )
 
-    def _embed(self, still: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(self._eyes.step(still=still)["shown"], np.float32)
+    def _read(self, message: Scene) -> LayeredScene:
+        try:
+            return read_scene(message)
+        except ValueError as error:
+            self._context.metrics.count("bad")
+            self._context.note(f"the scene of {message.name or message.identity} is not used ({error})")
+            return make_plain_scene(np.ascontiguousarray(message.image))
 
-    def _warm_up(self) -> None:
-        width = int(self._engine.spec.config.get("latent_dim", 128))
-        shown = self._embed(np.full((STILL_SIDE, STILL_SIDE, 3), 127, np.uint8))
-        for _ in range(_WARM_UP_STEPS):
-            self._animate(np.zeros(width, np.float32), 0.0, 0.0, shown)
-        self._engine.reset()
-
-    def _move(self, hearing: Hearing, shown: NDArray[np.float32]) -> Flow:
+    def _move(self, hearing: Hearing, present: _SwingingScene) -> Flow:
         metrics = self._context.metrics
         lost = 0 if self._tick is None else max(0, hearing.tick - self._tick - 1)
         if lost:
@@ -122,16 +130,10 @@ class FlowStage:
         self._noise = (
             NOISE_CORRELATION * self._noise + np.float32(np.sqrt(1.0 - NOISE_CORRELATION**2)) * self._draw_noise()
         )
-        spread = self._controls["chance"] * chance_spread(self._loudness.hear(hearing.level_db, TICK_NS / 1e9))
-        flow = self._animate(hearing.latent, hearing.tick * TICK_NS / 1e9, spread, shown)
-        if not np.isfinite(flow).all():
-            # A recurrent state that has gone bad would stay so: begin anew, from stillness.
-            metrics.count("nan")
-            self._engine.reset()
-            flow = np.zeros_like(flow)
-        flow = (flow * gate_opening(hearing.level_db)).astype(np.float32)
-        self._last_flow = flow
-        scenes = self._integrate(flow, lost)
+        scenes = self._scenes(present)
+        for scene in scenes:
+            self._swing(scene, hearing, lost)
+        flow = weigh_modes(present.springs.velocity, present.pooled)
         metrics.gauge("speed", float(np.abs(flow).mean()))
         return Flow(
             tick=hearing.tick,
@@ -139,40 +141,45 @@ class FlowStage:
             level_db=hearing.level_db,
             heard=hearing.latent,
             scenes=[scene.identity for scene in scenes],
-            displacements=np.stack([scene.warp.displacement for scene in scenes]),
+            mode_counts=[len(scene.modes) for scene in scenes],
+            amplitudes=np.concatenate([scene.springs.amplitudes for scene in scenes]).astype(np.float32),
             capture_ns=hearing.capture_ns,
             stamps=dict(hearing.stamps),
         )
 
-    def _integrate(self, flow: FlowField, lost: int) -> list[_MovedScene]:
-        """Move all that is moved at present; the velocity holds for its own tick, lost ticks only decay."""
+    def _scenes(self, present: _SwingingScene) -> list[_SwingingScene]:
+        """All that is moved at present, the present scene first."""
         if self._previous_scene is not None:
             self._previous_scene.ticks_left -= 1
             if self._previous_scene.ticks_left < 0:
                 self._previous_scene = None
-        scenes = [self._scene] if self._previous_scene is None else [self._scene, self._previous_scene]
-        velocity, anchoring = np.float32(self._controls["motion"]) * flow, self._controls["anchoring"]
-        for scene in scenes:
-            scene.warp.move(velocity, TICK_NS / 1e9, anchoring)
-            if lost:
-                scene.warp.move(np.zeros_like(flow), min(lost, MAX_GAP_TICKS) * TICK_NS / 1e9, anchoring)
-        return scenes
+        return [present] if self._previous_scene is None else [present, self._previous_scene]
 
-    def _animate(
-        self, latent: NDArray[np.float32], time_s: float, spread: float, shown: NDArray[np.float32]
-    ) -> FlowField:
-        outputs = self._engine.step(
-            latent=latent,
-            time_s=time_s,
-            shown=shown,
-            where=pool_displacement(self._scene.warp.displacement),
-            before=self._last_flow,
-            noise=np.float32(spread) * self._noise,
-        )
-        return np.asarray(outputs["flow"], np.float32).reshape(2, FLOW_GRID, FLOW_GRID)
+    def _swing(self, scene: _SwingingScene, hearing: Hearing, lost: int) -> None:
+        """Advance a scene's springs by the tick that was heard, after those that were lost."""
+        springs = scene.springs
+        springs.hold(self._controls["anchoring"])
+        springs.coast(lost)
+        noise = np.float32(self._controls["chance"]) * self._noise
+        forces = scene.drive.step(hearing.latent, self._bands_of(hearing), noise)
+        if not np.isfinite(forces).all():
+            # A recurrent state that is not finite stays so: begin anew.
+            self._context.metrics.count("nan")
+            scene.drive.reset()
+            forces = np.zeros_like(forces)
+        # A silent microphone's noise moves nothing, whatever the network makes of it.
+        forces = forces * gate_opening(hearing.level_db)
+        springs.step(*(self._controls["motion"] * forces))
 
-    def _draw_noise(self) -> FlowField:
-        return self._random.standard_normal((2, FLOW_GRID, FLOW_GRID), np.float32)
+    def _bands_of(self, hearing: Hearing) -> NDArray[np.float32]:
+        bands = np.asarray(hearing.bands)
+        if bands.shape == (2, SOUND_BANDS) and bands.dtype.kind == "f" and np.isfinite(bands).all():
+            return bands.astype(np.float32)
+        self._context.metrics.count("bad")
+        return np.zeros((2, SOUND_BANDS), np.float32)
+
+    def _draw_noise(self) -> NDArray[np.float32]:
+        return self._random.standard_normal((MAX_MODES, 2), np.float32)
 
 
 def build() -> FlowStage:

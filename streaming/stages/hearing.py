@@ -1,4 +1,4 @@
-"""The stage that hears: it encodes each tick of sound to a point of the coordinated latent space."""
+"""The stage that hears: it encodes each tick of sound to a point of the coordinated latent space, and to bands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from engines.contract import Engine
 from engines.registry import open_engine
+from streaming.audio.sound_bands import SoundBands
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.schema.messages import Hearing, Message, Microphone
 from streaming.stage import Context, Inputs
@@ -17,7 +18,7 @@ _WARM_UP_STEPS = 3
 
 
 class HearingStage:
-    """Encodes ticks in order: the codec's encoder, then the latent space.
+    """Encodes ticks in order: the codec's encoder, then the latent space; beside them, levels and attacks in bands.
 
     A gap in the ticks is counted, and the networks continue from their present state.
 
@@ -27,6 +28,7 @@ class HearingStage:
 
     def __init__(self, engine_opener: Callable[..., Engine] = open_engine) -> None:
         self._open_engine = engine_opener
+        self._bands = SoundBands()
         self._last_tick: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -67,7 +69,8 @@ class HearingStage:
         if last is not None and sound.tick > last + 1:
             metrics.count("gaps", sound.tick - last - 1)
         self._last_tick = sound.tick
-        latent = self._latent_of(np.nan_to_num(pcm.astype(np.float32)))
+        pcm = np.nan_to_num(pcm.astype(np.float32), posinf=0.0, neginf=0.0)
+        latent = self._latent_of(pcm)
         if not np.isfinite(latent).all():
             # A recurrent state that is not finite stays so: begin anew.
             metrics.count("nan")
@@ -77,6 +80,7 @@ class HearingStage:
             tick=sound.tick,
             latent=latent,
             level_db=sound.level_db,
+            bands=self._bands.hear(pcm),
             # An encoder with look-ahead gives its output late.
             capture_ns=max(0, sound.capture_ns - self._look_ahead_ns),
             stamps=dict(sound.stamps),

@@ -1,4 +1,4 @@
-"""The stage that draws: it warps the prior image, has the painter repair it, and fades from one prior to the next."""
+"""The stage that draws: it moves the scene's layers, has the painter work, and fades from one prior to the next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.conventions import FLOW_GRID, WARP_CELLS
+from streaming.conventions import FLOW_GRID
 from streaming.painting.load_shedding import LoadShedding
-from streaming.painting.paint_step import PaintStep, open_paint_step
+from streaming.painting.paint_step import MovedPicture, PaintStep, open_paint_step
 from streaming.painting.paint_worker import NEVER
 from streaming.painting.still_preparer import Still, StillPreparer, prepare_still
 from streaming.schema.messages import Flow, Message, Picture, Scene
@@ -24,7 +24,7 @@ MAX_GAP_TICKS = 25
 """A flow that is further behind the last one belongs to a clock that has begun anew."""
 PATIENCE_NS = 34_000_000
 """A picture waits for its painter until this long after its flow was published; then it is shown without."""
-NO_PAINTER = "the bundle has no painter: the picture is moved, not repaired nor reimagined"
+NO_PAINTER = "the bundle has no painter: the picture is moved, and not reimagined"
 
 
 class PictureStage:
@@ -85,7 +85,7 @@ class PictureStage:
         scene = inputs.latest(Scene)
         if scene is not None and scene.identity != self._newest_identity:
             self._take_scene(scene)
-        self._next = self._preparer.take() or self._next
+        self._next = self._note_error(self._preparer.take()) or self._next
         self._controls.update(inputs.controls)
         flows = inputs.all(Flow)
         pictures = [self._draw(flow, now_ns, late=flow is not flows[-1], hurried=len(flows) > 1) for flow in flows]
@@ -101,16 +101,23 @@ class PictureStage:
         """Prepare a scene: the first one at once, a later one beside the pictures."""
         self._newest_identity = scene.identity
         if self._still is None:
-            self._still = prepare_still(scene, self._paint_step)
+            self._still = self._note_error(prepare_still(scene, self._paint_step))
             self._context.info.update(size=[scene.image.shape[1], scene.image.shape[0]])
         else:
             self._preparer.request(scene)
+
+    def _note_error(self, still: Still | None) -> Still | None:
+        """Say why a still has no layers."""
+        if still is not None and still.error:
+            self._context.metrics.count("bad")
+            self._context.note(f"the prior image is drawn without its layers ({still.error})")
+        return still
 
     def _draw(self, flow: Flow, now_ns: int, *, late: bool, hurried: bool) -> Picture | None:
         """The picture of a flow, unless it had one.
 
         Args:
-            flow: the tick's flow, and the warp maps.
+            flow: the tick's flow, and the modes' amplitudes.
             now_ns: the time.
             late: the next flow is there too.
             hurried: the picture is not to be painted anew.
@@ -138,10 +145,12 @@ class PictureStage:
 
     def _check(self, flow: Flow) -> Flow:
         """A flow whose arrays are what they must be; one that moves nothing in place of a bad one."""
+        counts = flow.mode_counts
         good = (
-            len(flow.scenes) > 0
+            len(flow.scenes) == len(counts) > 0
+            and min(counts) >= 0
             and _is_float_array(flow.flow, (2, FLOW_GRID, FLOW_GRID))
-            and _is_float_array(flow.displacements, (len(flow.scenes), WARP_CELLS, WARP_CELLS, 2))
+            and _is_float_array(flow.amplitudes, (max(1, sum(counts)),))
         )
         if good:
             return flow
@@ -160,17 +169,16 @@ class PictureStage:
             self._next = None
 
     def _paint(self, still: Still, flow: Flow, now_ns: int, *, hurried: bool) -> NDArray[np.uint8]:
-        """The picture of a flow; it is warped while the painter works."""
+        """The picture of a flow, painted as far as the painter is ready."""
         step, features, metrics = self._paint_step, still.features, self._context.metrics
+        image = still.draw()
         if step is None or features is None:
-            return still.texture.render(still.displacement)
+            return image
+        imagination, chance = self._controls["imagination"], self._controls["chance"]
         anew = self._patience_ns is None or not (hurried or self._shedding.skips(now_ns))
-        step.start(
-            features, still.displacement, flow, self._controls["imagination"], self._controls["chance"], anew=anew
-        )
-        warped = still.texture.render(still.displacement)
+        step.start(features, MovedPicture(image, still.where, still.reach), flow, imagination, chance, anew=anew)
         until_ns = None if self._patience_ns is None else flow.stamps.get("flow", now_ns) + self._patience_ns
-        painted = step.finish(warped, until_ns if anew else NEVER)
+        painted = step.finish(image, until_ns if anew else NEVER)
         if not painted.fresh:
             metrics.count("painted_again")
         if painted.result is not None:
@@ -182,7 +190,7 @@ class PictureStage:
         """A mixture of the prior image that goes and the one that comes; both move."""
         share = self._fade_ticks / FADE_TICKS
         share = share * share * (3.0 - 2.0 * share)
-        mixed = cv2.addWeighted(image, share, previous.texture.render(previous.displacement), 1.0 - share, 0.0)
+        mixed = cv2.addWeighted(image, share, previous.draw(), 1.0 - share, 0.0)
         self._fade_ticks += 1
         if self._fade_ticks > FADE_TICKS:
             self._previous = None
@@ -190,7 +198,9 @@ class PictureStage:
 
 
 def _is_float_array(value: object, shape: tuple[int, ...]) -> bool:
-    return isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind == "f"
+    if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype.kind != "f":
+        return False
+    return bool(np.isfinite(value).all())
 
 
 def build() -> PictureStage:

@@ -181,7 +181,7 @@ def test_a_show_of_music_to_video_says_its_own_latency_on_a_latin_1_terminal(
     assert lines[closing + 2] == "networks: onnxruntime"
     assert lines[-1] == f"report: {stage.folder / 'r.json'}"
     assert set(report["devices"]) == {"microphone", "screen"}
-    assert {"encoder", "hearing", "animator", "painter"} <= set(report["backends"])
+    assert {"encoder", "hearing", "painter"} <= set(report["backends"])
     assert report["silent"] == []
 
 

@@ -1,7 +1,7 @@
 """Rolls a trained animator out on many clips at once: how each still is warped until the end of its clip.
 
-The painter must repair what it will be shown in a show, and that is the animator's motion, not the players' own. The
-steps are those of `streaming.stages.flow`: correlated noise, the animator's own previous field, and an anchored map.
+The painter that ships has learned to repair what the animator's motion leaves, and that is not the players' own. The
+steps are those of the shows of that time: correlated noise, the animator's own previous field, and an anchored map.
 With little chance, what the player truly looked like can be the painter's target. Once much chance has moved a hand
 away from any real pose there is no such picture, and the target is the warped still itself.
 """
@@ -17,12 +17,15 @@ from tqdm import tqdm
 
 from models.pictures.animator import TICK_S, Animator, AnimatorCondition, warp_features
 from streaming.audio.levels import Loudness
-from streaming.stages.flow import NOISE_CORRELATION, chance_spread
 from training.datasets.animator import STARTS, MotionClips
 from training.networks.pictures.animator import advance_map
 
+NOISE_CORRELATION = 0.85
+"""Correlation of the noise in one tick with that in the next."""
+SOFT_SPREAD, LOUD_SPREAD = 0.5, 1.25
+"""Scale of the noise when nothing is heard, and at the greatest loudness; 1 as in the animator's training."""
 ANCHORING = 0.5, 2.0
-"""Range of the live control `anchoring`, 1/s."""
+"""Range of the rate at which the map decays, 1/s."""
 LITTLE_CHANCE, MUCH_CHANCE = 0.5, 0.8
 """Largest chance of a faithful rollout, and smallest of a free one, as shares of a show's."""
 ROWS = 120
@@ -39,6 +42,11 @@ class Rollout(NamedTuple):
     chance: float
     anchoring: float
     flow: NDArray[np.float16]
+
+
+def chance_spread(loudness: float) -> float:
+    """The scale of the noise at a loudness of 0 to 1; see `levels.Loudness`."""
+    return SOFT_SPREAD + (LOUD_SPREAD - SOFT_SPREAD) * loudness
 
 
 @torch.inference_mode()

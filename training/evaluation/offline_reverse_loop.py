@@ -23,10 +23,17 @@ from streaming.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class Moment:
-    """A tick: its flow, float32 [2, G, G], and its picture, uint8 [H, W, 3], or None where none was drawn."""
+    """A tick.
+
+    Attributes:
+        flow: float32 [2, G, G].
+        picture: uint8 [H, W, 3], or None where none was drawn.
+        amplitudes: float32 [M], of the scene's modes.
+    """
 
     flow: NDArray[np.float32]
     picture: NDArray[np.uint8] | None
+    amplitudes: NDArray[np.float32]
 
 
 def animate(
@@ -67,7 +74,7 @@ def animate(
                 (picture,) = picture_stage.step(Inputs({"flow": [flow]}), now_ns)
                 assert isinstance(picture, Picture)
                 image = picture.image
-            yield Moment(flow.flow, image)
+            yield Moment(flow.flow, image, flow.amplitudes)
     finally:
         for stage in stages:
             stage.close()

@@ -53,14 +53,16 @@ def test_a_missing_sound_library_stops_only_a_chosen_device() -> None:
 
 
 def test_what_the_pictures_would_be_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "has_network", lambda network, bundle: network == "animator")
+    monkeypatch.setattr(doctor, "has_network", lambda network, bundle: network == "drive")
     monkeypatch.setattr(doctor, "has_display", lambda: False)
     found = {f.topic: f for f in doctor.pictures(Show(), lambda: [output("other", False), output("room", True)])}
-    assert "no painter" in found["pictures"].text
+    assert found["pictures"].text == "a network decides what the sound moves; this bundle has no painter"
     assert found["microphone auto"].text == "room"
     assert "--screen web" in found["screen auto"].text
     assert "the shipped one" in found["prior image"].text
+    monkeypatch.setattr(doctor, "has_network", lambda network, bundle: network == "painter")
     none = doctor.pictures(Show(controls={"prior": "nowhere.png"}), list)
+    assert none[0].text == "rules decide what the sound moves; a painter reimagines them"
     assert "what the show itself plays" in none[1].text
     assert Diagnosis(none).exit_code() == 1
 

@@ -11,18 +11,23 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineSpec
-from streaming.conventions import WARP_CELLS
 from streaming.painting import paint_step
-from streaming.painting.paint_step import FULL_REACH, PaintedPicture, PaintStep, PriorFeatures, open_paint_step
+from streaming.painting.paint_step import (
+    FULL_REACH,
+    MovedPicture,
+    PaintedPicture,
+    PaintStep,
+    PriorFeatures,
+    open_paint_step,
+)
 from streaming.painting.paint_worker import NEVER, PaintWorker
-from streaming.painting.warp import DisplacementMap
 from streaming.schema.messages import Flow
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.telemetry.metrics import Metrics
 
 SIZE = (640, 512)
-REST = np.zeros((WARP_CELLS, WARP_CELLS, 2), np.float32)
+WHERE = np.zeros((2, 16, 16), np.float32)
 
 
 class FakePainter:
@@ -66,18 +71,17 @@ def step_of(engine: Any, eyes: Any, seed: int, pose: Any = None) -> PaintStep:
 
 
 def paint(
-    step: PaintStep, image: np.ndarray, features: PriorFeatures, warp: DisplacementMap, heard: Flow, *dials: float
+    step: PaintStep, image: np.ndarray, features: PriorFeatures, reach: float, heard: Flow, *dials: float
 ) -> np.ndarray:
-    step.start(features, warp, heard, *dials)
+    step.start(features, MovedPicture(image, WHERE, reach), heard, *dials)
     return step.finish(image).image
 
 
 def painted(imagination: float, level_db: float = -20.0, moved: float = 0.0) -> tuple[np.ndarray, FakePainter]:
     engine = FakePainter()
-    warp = REST + np.float32(moved)
     image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
     step = step_of(engine, None, 0)
-    return paint(step, image, step.analyse_prior(image), warp, flow(level_db), imagination, 1.0), engine
+    return paint(step, image, step.analyse_prior(image), moved, flow(level_db), imagination, 1.0), engine
 
 
 def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
@@ -91,6 +95,20 @@ def test_it_adds_to_the_whole_picture_in_its_own_shape() -> None:
     assert told["heard"].tolist() == [1.0] * 4
     assert (told["imagination"], told["chance"]) == (0.5, 1.0)
     assert told["seen"].tolist() == [0.0] * 3
+
+
+def test_the_painter_sees_the_moved_picture_and_where_it_has_come_from() -> None:
+    engine = FakePainter()
+    step = step_of(engine, None, 0)
+    prior, moved = (np.full((SIZE[1], SIZE[0], 3), grey, np.uint8) for grey in (40, 90))
+    where = np.full((2, 16, 16), 0.25, np.float32)
+    step.start(step.analyse_prior(prior), MovedPicture(moved, where, 0.1), flow(), 0.5, 1.0)
+    step.finish(moved)
+    (told,) = engine.told
+    assert (told["warped"][20:108] == 90).all()
+    assert (told["warped"][:12] == told["prior"][:12]).all(), "beyond the picture there is nothing to be moved"
+    assert (told["prior"][20:108] == 40).all()
+    assert (told["where"] == 0.25).all()
 
 
 def test_without_imagination_it_is_not_even_asked() -> None:
@@ -115,7 +133,7 @@ def test_a_broken_painter_changes_nothing() -> None:
     engine.change[0, 0, 0] = np.nan
     image = np.full((512, 512, 3), 7, np.uint8)
     step = step_of(engine, None, 0)
-    assert np.array_equal(paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0), image)
+    assert np.array_equal(paint(step, image, step.analyse_prior(image), 0.0, flow(), 0.5, 1.0), image)
 
 
 def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
@@ -124,7 +142,7 @@ def test_a_prior_is_looked_at_once_and_in_its_own_shape() -> None:
     image = np.full((256, 512, 3), 40, np.uint8)
     features = step.analyse_prior(image)
     for _ in range(3):
-        paint(step, image, features, REST, flow(), 0.5, 1.0)
+        paint(step, image, features, 0.0, flow(), 0.5, 1.0)
     assert eyes.shown == [(256, 256, 3)]
     assert features.small.shape == (128, 128, 3)
     # Half of the square is the picture, half is grey.
@@ -138,7 +156,7 @@ def test_chance_changes_slowly_and_is_the_seeds() -> None:
         step = step_of(engine, None, seed)
         image = np.zeros((512, 512, 3), np.uint8)
         for _ in range(2):
-            paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0)
+            paint(step, image, step.analyse_prior(image), 0.0, flow(), 0.5, 1.0)
         noises.append([told["noise"] for told in engine.told])
     assert np.array_equal(noises[0], noises[1])
     assert not np.array_equal(noises[0], noises[2])
@@ -159,13 +177,13 @@ def test_a_painter_of_another_size_is_asked_in_it_and_spared_what_is_alike() -> 
     step = step_of(engine, None, 0)
     image = np.random.default_rng(0).integers(0, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     features = step.analyse_prior(image)
-    painted = [paint(step, image, features, REST, flow(), 0.5, 1.0) for _ in range(11)]
+    painted = [paint(step, image, features, 0.0, flow(), 0.5, 1.0) for _ in range(11)]
     assert len(engine.told) == 1, "ten in a row are as the first"
     assert all(np.array_equal(one, painted[0]) for one in painted)
     assert engine.told[0]["warped"].shape == engine.told[0]["prior"].shape == (64, 64, 3)
     assert engine.told[0]["noise"].shape == (4, 8, 8)
     other = np.random.default_rng(1).integers(0, 200, image.shape, dtype=np.uint8)
-    paint(step, other, step.analyse_prior(other), REST, flow(), 0.5, 1.0)
+    paint(step, other, step.analyse_prior(other), 0.0, flow(), 0.5, 1.0)
     assert len(engine.told) == 2
 
 
@@ -208,7 +226,7 @@ def test_a_player_is_followed_while_it_sleeps_and_of_what_warmed_it_up_nothing_i
     features = step.analyse_prior(image)
     for tick, dial in enumerate((0.0, 0.0, 0.5)):
         heard = msgspec.structs.replace(flow(), tick=tick)
-        paint(step, image, features, REST, heard, dial, 1.0)
+        paint(step, image, features, 0.0, heard, dial, 1.0)
     assert engine.told[-1]["said"].tolist() == np.full((14, 3), 3.0).tolist()
     assert engine.told[-1]["heard"].tolist() == [1.0] * 4
 
@@ -217,7 +235,7 @@ def test_where_it_is_said_of_no_number_it_paints_nothing() -> None:
     engine, pose, image = FakePainter(), FakePose(), np.full((SIZE[1], SIZE[0], 3), 7, np.uint8)
     pose.step = lambda **_: {"said": np.full((14, 3), np.nan, np.float32)}  # type: ignore[method-assign]
     step = step_of(engine, None, 0, pose)
-    assert np.array_equal(paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0), image)
+    assert np.array_equal(paint(step, image, step.analyse_prior(image), 0.0, flow(), 0.5, 1.0), image)
     assert not engine.told
 
 
@@ -237,7 +255,7 @@ def test_what_was_added_is_there_where_it_is_looked_at_as_small_as_it_was_painte
     engine.change = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
     image = np.full((512, 640, 3), 128, np.uint8)
     step = step_of(engine, None, 0)
-    shown = paint(step, image, step.analyse_prior(image), REST, flow(), 0.5, 1.0).astype(np.float32) - 128.0
+    shown = paint(step, image, step.analyse_prior(image), 0.0, flow(), 0.5, 1.0).astype(np.float32) - 128.0
     seen = cv2.resize(shown, (128, 102), interpolation=cv2.INTER_AREA)
     said = engine.change[13 : 13 + 102]
     plain = cv2.resize(cv2.resize(said, (640, 512)), (128, 102), interpolation=cv2.INTER_AREA)
@@ -259,10 +277,11 @@ class Patient(FakePainter):
 def shown_of(
     painter: Patient, step: PaintStep, features: PriorFeatures, *, anew: bool = True, until_ns: int | None = NEVER
 ) -> PaintedPicture:
-    step.start(features, REST, flow(), 0.5, 1.0, anew=anew)
+    image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
+    step.start(features, MovedPicture(image, WHERE, 0.0), flow(), 0.5, 1.0, anew=anew)
     if until_ns is None:
         painter.may.set()
-    return step.finish(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), until_ns)
+    return step.finish(image, until_ns)
 
 
 def test_what_comes_late_is_added_to_the_next_picture_and_meanwhile_nothing_else_is_asked() -> None:
@@ -294,8 +313,9 @@ def test_what_was_painted_for_another_still_or_before_it_slept_is_not_added() ->
     assert shown.result is not None, "it was done, for the one before"
     assert (shown.image == 100).all()
     assert (shown_of(engine, step, other, until_ns=None).image[:, :300] == 150).all()
-    step.start(other, REST, flow(), 0.0, 1.0)
-    asleep = step.finish(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8))
+    image = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
+    step.start(other, MovedPicture(image, WHERE, 0.0), flow(), 0.0, 1.0)
+    asleep = step.finish(image)
     assert asleep.fresh, "nothing is to be added"
     assert (asleep.image == 100).all()
     assert (shown_of(engine, step, other, anew=False).image == 100).all()

@@ -51,6 +51,24 @@ def test_anchoring_makes_them_stiffer_and_more_damped() -> None:
         np.testing.assert_allclose(got[:, number], want, atol=1e-6)
 
 
+def test_a_bow_keeps_swinging_what_swings() -> None:
+    bowed, free = Springs(MODES), Springs(MODES)
+    for springs in (bowed, free):
+        springs.step(NOTHING, np.full(3, 0.2))
+    late = []
+    for _ in range(100):
+        free.step(NOTHING, NOTHING)
+        late.append(bowed.step(NOTHING, NOTHING, np.full(3, 0.3)))
+    assert free.at_rest
+    swing = np.abs(np.stack(late[50:])).max(0)
+    assert (swing > 0.2).all()
+    assert (swing < LIMIT).all()
+    still = Springs(MODES)
+    assert not still.step(NOTHING, NOTHING, np.full(3, 0.3)).any(), "what does not move has nothing to be dragged along"
+    bowed.step(NOTHING, NOTHING, np.full(3, np.nan))
+    assert bowed.resets == 1
+
+
 def test_velocity_is_the_slope_of_the_amplitudes() -> None:
     springs = Springs([mode_of(0.5, 0.1)])
     springs.step(np.zeros(1), np.ones(1))

@@ -12,7 +12,7 @@ from streaming.errors import UserError
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS
 from streaming.settings.options import parse
-from streaming.settings.validation import NO_PICTURES, with_control
+from streaming.settings.validation import with_control
 
 
 def line_for(*argv: str) -> str:
@@ -25,7 +25,6 @@ def line_for(*argv: str) -> str:
 
 def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("streaming.settings.validation.has_network", lambda network, bundle: True)
     command = parse([])
     assert (command.name, command.show.direction, command.show.camera) == ("play", "both", "auto")
     assert command.show.record == "recordings"
@@ -33,13 +32,12 @@ def test_nothing_said_is_a_performance_of_what_there_is(tmp_path: Path, monkeypa
     assert parse(["--direction", "video-to-music"]).notes == ()
 
 
-def test_a_bundle_that_makes_no_pictures_performs_what_it_can(tmp_path: Path) -> None:
+def test_any_bundle_makes_pictures(tmp_path: Path) -> None:
     bundle = tmp_path / "small"
     bundle.mkdir()
     (bundle / "manifest.json").write_text('{"schema": 1, "networks": {}}')
     command = parse(["--bundle", str(bundle), "--backend", "torch", "--record", "none"])
-    assert (command.show.direction, command.notes) == ("video-to-music", (NO_PICTURES,))
-    assert "no animator" in line_for(*["--bundle", str(bundle), "--backend", "torch", "--direction", "music-to-video"])
+    assert (command.show.direction, command.notes) == ("both", ())
 
 
 def test_every_option_arrives(tmp_path: Path) -> None:
@@ -86,7 +84,7 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--camera", ""], '--camera "": is empty; give auto | N | URL'),
         (["--duration", "0"], "--duration 0: must be seconds, more than 0"),
         (["--bundle", ""], '--bundle "": is empty; give a value, or leave it out'),
-        (["--anchoring", "0"], "the picture would drift away"),
+        (["--anchoring", "0"], "things would not come back"),
         (["--guidance", "9"], "must be 0.5 to 4; give another value"),
         (["--duration", "nan"], "more than 0"),
         (["--duration", "inf"], "more than 0"),

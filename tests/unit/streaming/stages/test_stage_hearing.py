@@ -87,3 +87,26 @@ def test_what_an_encoder_that_looks_ahead_says_was_heard_earlier() -> None:
     stage.setup(Context(Show(), Metrics()))
     (heard,) = step(stage, tick(0, capture_ns=1_000_000_000))
     assert heard.capture_ns == 920_000_000
+
+
+def test_the_bands_of_every_tick_are_told(ready: Any) -> None:
+    stage, _, _ = ready
+    seconds = np.arange(1280) / 32_000
+    low, high = (np.float32(0.5) * np.sin(2 * np.pi * hz * seconds).astype(np.float32) for hz in (120.0, 4000.0))
+    first, second, third = step(stage, *(Microphone(tick=n, pcm=pcm) for n, pcm in enumerate((low, high, 0.0 * low))))
+    assert first.bands.shape == (2, 8)
+    assert first.bands.dtype == np.float32
+    assert first.bands[:, 1].min() > 0.5
+    assert not first.bands[:, 4:].any()
+    assert second.bands[:, 6].min() > 0.5
+    assert not second.bands[1, :3].any()
+    assert not third.bands.any()
+
+
+def test_samples_that_are_no_numbers_do_not_reach_the_bands(ready: Any) -> None:
+    stage, _, _ = ready
+    broken = np.full(1280, np.nan, np.float32)
+    broken[::2] = np.inf
+    first, second = step(stage, Microphone(tick=0, pcm=broken), tick(1))
+    assert not first.bands.any()
+    assert np.isfinite(second.bands).all()

@@ -9,23 +9,32 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_NS
+from streaming.painting.layer_renderer import LayerRenderer
 from streaming.painting.load_shedding import FIRST_REST, LoadShedding
 from streaming.painting.paint_step import PaintedPicture
 from streaming.painting.paint_worker import NEVER, PaintResult
-from streaming.painting.warp import Texture, WarpMap
+from streaming.scenes.layered_scene import LayeredScene, pack_scene
+from streaming.scenes.plain_scene import make_plain_scene
 from streaming.schema.messages import Flow, Picture, Scene, Set
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.picture import FADE_TICKS, PATIENCE_NS, PictureStage
 from streaming.telemetry.metrics import Metrics
+from tests.scenes.hand_made import two_layer_scene
 
 STILL = np.zeros((128, 128, 3), np.uint8)
-ONE = Scene(identity="one", still=STILL, image=np.random.default_rng(0).integers(0, 255, (512, 768, 3), dtype=np.uint8))
-OTHER = Scene(identity="other", still=STILL, image=np.full((512, 768, 3), 200, np.uint8))
+SCENE, OTHER_SCENE = two_layer_scene((768, 512)), two_layer_scene((768, 512), level=200)
+
+
+def scene_of(identity: str, scene: LayeredScene) -> Scene:
+    return Scene(identity=identity, image=scene.image, still=STILL, **pack_scene(scene)._asdict())
+
+
+ONE, OTHER = scene_of("one", SCENE), scene_of("other", OTHER_SCENE)
 
 
 class PictureShow:
-    """A picture stage; it has a scene from the start, and a map that is moved for it beside the stage."""
+    """A picture stage; it has a scene from the start."""
 
     def __init__(self, paint_step: Any = None, scene: Scene | None = ONE, **controls: Any) -> None:
         self.metrics, self.notes, self.woken = Metrics(), list[str](), Event()
@@ -36,22 +45,19 @@ class PictureShow:
         if scene is not None:
             assert self.stage.step(Inputs({"scene": [scene]}), 0) == []
         self.tick = -1
-        self.warp = WarpMap()
         self.scenes = ["one"]
 
     def step(
-        self, speed: float = 0.0, by: int = 1, waited_ns: int = 0, scene: Scene | None = None, **controls: Any
+        self, amount: float = 0.0, by: int = 1, waited_ns: int = 0, scene: Scene | None = None, **controls: Any
     ) -> Picture | None:
         self.tick += by
-        flow = np.zeros((2, 16, 16), np.float32)
-        flow[0] = speed
-        self.warp.move(flow, TICK_NS / 1e9, 1.2)
         self.now_ns += by * TICK_NS
         message = Flow(
             tick=self.tick,
-            flow=flow,
+            flow=np.zeros((2, 16, 16), np.float32),
             scenes=self.scenes,
-            displacements=np.stack([self.warp.displacement] * len(self.scenes)),
+            mode_counts=[3] * len(self.scenes),
+            amplitudes=np.full(3 * len(self.scenes), amount, np.float32),
             capture_ns=5,
             stamps={"flow": self.now_ns - waited_ns},
         )
@@ -63,8 +69,8 @@ class PictureShow:
         assert all(isinstance(picture, Picture) for picture in found)
         return found[0] if found else None  # type: ignore[return-value]
 
-    def shown(self, speed: float = 0.0, **changes: Any) -> np.ndarray:
-        picture = self.step(speed, **changes)
+    def shown(self, amount: float = 0.0, **changes: Any) -> np.ndarray:
+        picture = self.step(amount, **changes)
         assert picture is not None
         return picture.image
 
@@ -84,27 +90,24 @@ def test_before_there_is_a_scene_nothing_is_drawn() -> None:
     assert np.array_equal(show.shown(scene=ONE), ONE.image)
 
 
-def test_it_draws_what_the_map_of_the_flow_says_and_comes_back_to_the_bit() -> None:
-    show, texture = PictureShow(), Texture(ONE.image)
-    for _ in range(10):
-        image = show.shown(0.3)
-    assert np.array_equal(image, texture.render(show.warp.displacement))
+def drawn(amount: float, scene: LayeredScene = SCENE) -> np.ndarray:
+    return LayerRenderer(scene).render(np.full(3, amount))
+
+
+def test_it_draws_what_the_amplitudes_say_and_comes_back_to_the_bit() -> None:
+    show = PictureShow()
+    image = show.shown(0.5)
+    assert np.array_equal(image, drawn(0.5))
     assert not np.array_equal(image, ONE.image)
-    for _ in range(250):
-        image = show.shown()
-    assert np.array_equal(image, ONE.image), "10 s later"
+    assert np.array_equal(show.shown(), ONE.image)
 
 
 def test_a_flow_that_was_missed_changes_no_later_picture() -> None:
     whole, holed = PictureShow(), PictureShow()
-    for tick in range(12):
-        whole.step(0.3)
-        if tick % 3 == 1:  # a flow that never arrives
-            holed.tick += 1
-            holed.now_ns += TICK_NS
-            holed.warp.move(np.stack([np.full((16, 16), 0.3), np.zeros((16, 16))]).astype(np.float32), 0.04, 1.2)
-        else:
-            holed.step(0.3)
+    for tick in range(6):
+        whole.step(0.1 * tick)
+        if tick % 3 != 1:  # else a flow that never arrives
+            holed.step(0.1 * tick, by=2 if tick % 3 == 2 else 1)
     assert np.array_equal(whole.shown(0.3), holed.shown(0.3))
 
 
@@ -125,24 +128,53 @@ def test_a_new_scene_fades_in_when_it_is_prepared_and_moved() -> None:
     assert show.woken.wait(10.0)
     assert np.array_equal(show.shown(), ONE.image), "the flow does not move it yet"
     show.scenes = ["other", "one"]
-    levels = [float(show.shown()[256, 384].mean()) for _ in range(FADE_TICKS + 4)]
-    before = float(ONE.image[256, 384].mean())
+    levels = [float(show.shown()[100, 100].mean()) for _ in range(FADE_TICKS + 4)]
+    before = float(ONE.image[100, 100].mean())
     assert np.abs(np.diff([before, *levels])).max() < 20.0, "no jump"
-    assert levels[-1] == 200.0
+    assert levels[-1] == float(OTHER.image[100, 100].mean()) > before + 50.0
     show.scenes = ["other"]
     assert np.array_equal(show.shown(), OTHER.image)
 
 
-def test_while_a_scene_is_prepared_the_present_one_moves_on_by_its_own_map() -> None:
+def test_while_a_scene_is_prepared_the_present_one_moves_on_by_its_own_amplitudes() -> None:
     show = PictureShow()
     show.scenes = ["other", "one"]
-    for _ in range(5):
-        image = show.shown(0.3)
-    assert np.array_equal(image, Texture(ONE.image).render(show.warp.displacement))
+    assert np.array_equal(show.shown(0.3), drawn(0.3))
     show.scenes = ["other"]
-    kept = show.warp.displacement
-    show.warp = WarpMap()
-    assert np.array_equal(show.shown(), Texture(ONE.image).render(kept)), "without a map it stays as it is"
+    assert np.array_equal(show.shown(0.7), drawn(0.3)), "without amplitudes it stays as it is"
+
+
+def test_both_scenes_move_while_one_fades_into_the_other() -> None:
+    show = PictureShow()
+    show.step(scene=OTHER)
+    assert show.woken.wait(10.0)
+    show.scenes = ["other", "one"]
+    for _ in range(FADE_TICKS // 2):
+        mixed = show.shown(0.4)
+    one, other = drawn(0.4).astype(float), drawn(0.4, OTHER_SCENE).astype(float)
+    share = float(((mixed - one) * (other - one)).sum() / ((other - one) ** 2).sum())
+    assert 0.2 < share < 0.8
+    assert np.abs(one + share * (other - one) - mixed).max() <= 2.0
+
+
+def test_a_scene_without_layers_is_drawn_as_a_plain_one() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (128, 192, 3), dtype=np.uint8)
+    show = PictureShow(scene=Scene(identity="one", still=STILL, image=image))
+    amplitudes = np.array([0.0, 0.8, 0.0, 0.5], np.float32)
+    flow = Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=["one"], mode_counts=[4], amplitudes=amplitudes)
+    (picture,) = show.stage.step(Inputs({"flow": [flow]}), 0)
+    assert isinstance(picture, Picture)
+    assert np.array_equal(picture.image, LayerRenderer(make_plain_scene(image)).render(amplitudes))
+    assert not np.array_equal(picture.image, image)
+
+
+def test_a_malformed_scene_is_said_and_drawn_without_its_layers() -> None:
+    bad = scene_of("one", SCENE)
+    bad.boxes = bad.boxes[:, ::-1].copy()
+    show = PictureShow(scene=bad)
+    assert np.array_equal(show.shown(0.5), ONE.image), "its modes are not those of the flow"
+    assert "without its layers" in show.notes[-1]
+    assert show.metrics.take().counters == {"bad": 1}
 
 
 def test_the_same_scene_again_costs_nothing() -> None:
@@ -167,7 +199,16 @@ def test_a_control_beyond_its_range_is_refused(value: Any) -> None:
         Flow(tick=0, flow=np.zeros((3, 4), np.float32)),
         Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=[]),
         Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=["one", "two"]),
-        Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), displacements=np.zeros((1, 3, 3, 2), np.float32)),
+        Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=["one"], mode_counts=[3]),
+        Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=["one", "other"], mode_counts=[3]),
+        Flow(tick=0, flow=np.zeros((2, 16, 16), np.float32), scenes=["one"], mode_counts=[-1]),
+        Flow(
+            tick=0,
+            flow=np.zeros((2, 16, 16), np.float32),
+            scenes=["one"],
+            mode_counts=[3],
+            amplitudes=np.full(3, np.nan, np.float32),
+        ),
     ],
 )
 def test_what_is_no_flow_moves_nothing(flow: Flow) -> None:

@@ -60,7 +60,8 @@ def samples() -> dict[str, Message]:
             flow=rng.normal(size=(2, 16, 16)).astype(np.float32),
             heard=rng.normal(size=128).astype(np.float32),
             scenes=["0123456789abcdef", "fedcba9876543210"],
-            displacements=rng.normal(size=(2, 64, 64, 2)).astype(np.float32),
+            mode_counts=[36, 4],
+            amplitudes=rng.normal(size=40).astype(np.float32),
             **common,
         ),
         "scene": Scene(

@@ -1,0 +1,48 @@
+"""The drive that has learned to hear: an engine, from sound and the modes' descriptions to forces on the modes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.contract import Engine
+from streaming.conventions import SOUND_BANDS
+from streaming.scenes.layered_scene import MAX_MODES, SceneMode
+from streaming.scenes.mode_descriptions import describe_modes
+
+_WARM_UP_STEPS = 3
+
+
+class NetworkDrive:
+    """Feeds the network `drive` every tick; see `streaming.scenes.hand_drive.ModeDrive`.
+
+    Its state depends on the sound alone.
+
+    Args:
+        engine: of the network, see `engines.networks`; it is run warm.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.take_scene(())
+        silence = np.zeros(int(engine.spec.config.get("latent_dim", 128)), np.float32)
+        for _ in range(_WARM_UP_STEPS):
+            self.step(silence, np.zeros((2, SOUND_BANDS), np.float32), np.zeros((MAX_MODES, 2), np.float32))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._engine.reset()
+
+    def take_scene(self, modes: Sequence[SceneMode]) -> None:
+        """Drive these modes from now on, going by what was heard up to now."""
+        self._count, self._modes = len(modes), describe_modes(modes)
+
+    def step(
+        self, latent: NDArray[np.float32], bands: NDArray[np.float32], noise: NDArray[np.float32]
+    ) -> NDArray[np.floating]:
+        """The forces of the next tick; see `streaming.scenes.hand_drive.ModeDrive.step`."""
+        outputs = self._engine.step(latent=latent, bands=bands, modes=self._modes, noise=noise)
+        return np.asarray(outputs["forces"], np.float64)[:, : self._count]
