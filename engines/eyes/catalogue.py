@@ -83,6 +83,7 @@ _BODIES = (EyeOutput("boxes", 0, (-1, 12)), EyeOutput("scores", 1, (-1,)))
 _PALMS = (EyeOutput("boxes", 0, (-1, 18)), EyeOutput("scores", 1, (-1,)))
 _BODY = (EyeOutput("landmarks", 0, (39, 5)), EyeOutput("presence", 1, (1,)))
 _FACES = (EyeOutput("boxes", 0, (-1, 16)), EyeOutput("scores", 1, (-1,)))
+_MASK = (*_BODY, EyeOutput("mask", 2, (256, 256)))
 _HAND = (EyeOutput("landmarks", 0, (21, 3)), EyeOutput("presence", 1, (1,)), EyeOutput("handedness", 2, (1,)))
 _MODULES = "mediapipe/modules"
 MEDIAPIPE = PublishedWheel(
@@ -111,6 +112,15 @@ MEDIAPIPE = PublishedWheel(
             256,
             0.0,
             _BODY,
+        ),
+        EyeNetwork(
+            "body_mask",
+            "33 points of a body and which pixels are the body, for stills",
+            f"{_MODULES}/pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+            256,
+            0.0,
+            _MASK,
         ),
         EyeNetwork(
             "palm_detector",
@@ -165,6 +175,7 @@ body_detector, palm_detector,  boxes: float32 [A, 12, 18 or 16], offsets in pixe
 face_detector                  scores: float32 [A], logits
 body_landmarks                 landmarks: float32 [39, 5], x, y in pixels, depth, visibility and presence as logits;
                                presence: float32 [1], 0 to 1
+body_mask                      as body_landmarks, and mask: float32 [256, 256], logits of the pixels that are the body
 hand_landmarks                 landmarks: float32 [21, 3], x, y in pixels, depth; presence: float32 [1], 0 to 1;
                                handedness: float32 [1], 1 for a right hand in a picture that is not mirrored
 

@@ -11,7 +11,7 @@ from streaming.errors import SourceError, UserError
 from streaming.system.realtime import leave_realtime
 
 TIME_LIMIT_NS = 10_000_000_000
-"""A load that takes longer is abandoned: 50 megapixels take 2 s on one core."""
+"""A load that takes longer is abandoned: 50 megapixels take 2 s on one core, and a scene 1 to 2 s."""
 MAX_RUNNING = 4
 """Loads that run at once, abandoned ones included."""
 
@@ -94,16 +94,16 @@ class PriorLoader(Generic[T]):
             return LoadResult(load.path, error=_too_slow(load.path))
         return load
 
-    def load(self, path: str) -> T:
-        """Load an image and wait for it, for `TIME_LIMIT_NS` at most.
+    def load(self, path: str, limit_ns: int = TIME_LIMIT_NS) -> T:
+        """Load an image and wait for it, for `limit_ns` at most.
 
         Raises:
             UserError: when it cannot be loaded, or not in time.
         """
         self.request(path, 0)
         load, self._current = self._current, None
-        if load is None or not load.done.wait(TIME_LIMIT_NS / 1e9):
-            raise _too_slow(path)
+        if load is None or not load.done.wait(limit_ns / 1e9):
+            raise _too_slow(path, limit_ns)
         if load.error is not None:
             raise load.error
         if load.value is None:
@@ -124,5 +124,5 @@ class PriorLoader(Generic[T]):
         self._wake()
 
 
-def _too_slow(path: str) -> SourceError:
-    return SourceError(f"was not read within {TIME_LIMIT_NS / 1e9:g} s", path, "copy it to this machine's own disk")
+def _too_slow(path: str, limit_ns: int = TIME_LIMIT_NS) -> SourceError:
+    return SourceError(f"was not read within {limit_ns / 1e9:g} s", path, "copy it to this machine's own disk")

@@ -205,21 +205,41 @@ def fit_screen(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
         uint8 [height, width, 3].
     """
     width, height = size
-    whole = min(width / image.shape[1], height / image.shape[0])
-    inner = _scaled(image, whole)[:height, :width]
-    # A narrow margin, from rounding to multiples of 16, is covered by stretching the image a little.
-    if inner.shape[0] >= height - height // 25 and inner.shape[1] >= width - width // 25:
+    left, top, inner_width, inner_height = fitted_place(image.shape[:2], size)
+    if (inner_width, inner_height) == size:
+        whole = min(width / image.shape[1], height / image.shape[0])
+        inner = _scaled(image, whole)[:height, :width]
         return np.asarray(cv2.resize(inner, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     # The background is the middle of the picture, cut to the screen's shape.
     wide = min(image.shape[1], max(1, round(image.shape[0] * width / height)))
     high = min(image.shape[0], max(1, round(image.shape[1] * height / width)))
-    top, left = (image.shape[0] - high) // 2, (image.shape[1] - wide) // 2
-    ground = cv2.resize(image[top : top + high, left : left + wide], size, interpolation=cv2.INTER_LINEAR)
+    cut_top, cut_left = (image.shape[0] - high) // 2, (image.shape[1] - wide) // 2
+    middle = image[cut_top : cut_top + high, cut_left : cut_left + wide]
+    ground = cv2.resize(middle, size, interpolation=cv2.INTER_LINEAR)
     ground = cv2.GaussianBlur(ground, (0, 0), 0.04 * max(size))
     out = np.ascontiguousarray((0.6 * ground).astype(np.uint8))
-    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
-    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    inner = _scaled(image, min(width / image.shape[1], height / image.shape[0]))[:height, :width]
+    out[top : top + inner_height, left : left + inner_width] = inner
     return out
+
+
+def fitted_place(shape: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where `fit_screen` puts an image: left, top, width and height in pixels of the screen.
+
+    Args:
+        shape: of the image: height, width.
+        size: width and height of the screen.
+    """
+    width, height = size
+    whole = min(width / shape[1], height / shape[0])
+    inner_width, inner_height = (
+        min(width, max(1, round(shape[1] * whole))),
+        min(height, max(1, round(shape[0] * whole))),
+    )
+    # A narrow margin, from rounding to multiples of 16, is covered by stretching the image a little.
+    if inner_height >= height - height // 25 and inner_width >= width - width // 25:
+        return 0, 0, width, height
+    return (width - inner_width) // 2, (height - inner_height) // 2, inner_width, inner_height
 
 
 def _scaled(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

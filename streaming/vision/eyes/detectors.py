@@ -93,8 +93,19 @@ class BodyDetector:
         best = int(np.argmax(scores))
         if scores[best] < LEAST_SCORE:
             return None
-        points = found["boxes"][best, 4:8].reshape(2, 2) + self._anchors[best]
-        return Detection(float(scores[best]), body_region(*place(points, window, BODY_SIDE)))
+        return self._detection(float(scores[best]), found["boxes"][best], best, window)
+
+    def find_all(self, frame: NDArray[np.uint8], window: Region, count: int) -> list[Detection]:
+        """The surest bodies, at most so many, the surest first."""
+        found = self._engine.step(image=cut(frame, window, BODY_SIDE))
+        scores, rows = _sigmoid(found["scores"]), found["boxes"]
+        middles, halves = rows[:, :2] + self._anchors, rows[:, 2:4] / 2
+        best = strongest(scores, np.hstack([middles - halves, middles + halves]), count)
+        return [self._detection(float(scores[one]), rows[one], one, window) for one in best]
+
+    def _detection(self, score: float, row: NDArray[np.float32], anchor: int, window: Region) -> Detection:
+        points = row[4:8].reshape(2, 2) + self._anchors[anchor]
+        return Detection(score, body_region(*place(points, window, BODY_SIDE)))
 
 
 class PalmDetector:

@@ -95,5 +95,25 @@ def place(points: NDArray[np.float32], region: Region, side: int) -> NDArray[np.
     return np.stack([region.x + cos * x - sin * y, region.y + sin * x + cos * y], 1).astype(np.float32)
 
 
+def map_back(picture: NDArray[np.float32], region: Region, size: tuple[int, ...]) -> NDArray[np.float32]:
+    """A picture of a region, float32 [side, side], where it is in the frame; 0 elsewhere.
+
+    Args:
+        picture: what was found for each pixel of the region's picture.
+        region: that was cut out.
+        size: height and width of the frame.
+
+    Returns:
+        float32 [height, width].
+    """
+    side = picture.shape[0]
+    scale = side / region.size
+    cos, sin = math.cos(region.angle) * scale, math.sin(region.angle) * scale
+    x, y = region.x, region.y
+    matrix = np.array([[cos, sin, side / 2 - cos * x - sin * y], [-sin, cos, side / 2 + sin * x - cos * y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(picture, matrix, (size[1], size[0]), flags=flags), np.float32)
+
+
 def _wrapped(angle: float) -> float:
     return (angle + math.pi) % (2 * math.pi) - math.pi

@@ -16,12 +16,35 @@ import pytest
 
 from streaming.devices.stills.prior import fit_screen, load_prior
 from streaming.errors import SourceError
+from streaming.scenes.layered_scene import (
+    LayeredScene,
+    PackedScene,
+    SceneLayer,
+    SceneMode,
+    grid_of,
+    pack_scene,
+    unpack_scene,
+)
 from streaming.schema.messages import Message, Scene, Set
 from streaming.settings.config import Links, Show
 from streaming.stage import Context, Inputs
 from streaming.stages.scene import FILE_NAME, SceneStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.frame_features import fit_square
+
+
+def make_plain(image: np.ndarray, mask: np.ndarray | None) -> PackedScene:
+    """A scene of the ground and, with a mask, of a thing that covers what is white in it."""
+    height, width = image.shape[:2]
+    boxes = [(0, 0, width, height)] if mask is None else [(0, 0, width, height), (8, 8, 40, 40)]
+    layers: list[SceneLayer] = []
+    for box in boxes:
+        cover = np.full((box[3] - box[1], box[2] - box[0], 4), 255, np.uint8)
+        layers.append(
+            SceneLayer("thing" if layers else "ground", box, cover, np.ones((1, *grid_of(box), 2), np.float32))
+        )
+    modes = tuple(SceneMode(n, "slide", 1.0, 0.3, 0.02, (0.0, 0.0), (1.0, 0.0), 0.4) for n in range(len(layers)))
+    return pack_scene(LayeredScene(image, tuple(layers), modes))
 
 
 class SceneShow:
@@ -38,7 +61,7 @@ class SceneShow:
         self.notes: list[str] = []
         self.woken = threading.Event()
         self.metrics = Metrics()
-        self.stage = SceneStage(loader)
+        self.stage = SceneStage(loader, make_plain)
         self.context = Context(
             Show(controls={"prior": prior}, links=Links(run_dir=str(run_dir or ""))),
             self.metrics,
@@ -201,6 +224,8 @@ def test_a_restarted_stage_has_the_scene_whatever_became_of_the_file(tmp_path: P
     assert (scene.identity, scene.name) == (shown.identity, "other.png")
     assert np.array_equal(scene.image, shown.image)
     assert np.array_equal(scene.still, shown.still)
+    for name in PackedScene._fields:
+        assert np.array_equal(getattr(scene, name), getattr(shown, name)), name
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0, "nobody else may read it"
 
 
@@ -249,3 +274,49 @@ def test_a_prior_that_is_set_before_the_first_scene_is_published_is_not_confirme
     assert scene is not None
     assert scene.name == "the shipped image"
     assert show.confirmed == [(str(missing), f"{missing}: there is no such file; give an image")]
+
+
+def test_the_layers_and_modes_are_in_the_message(tmp_path: Path) -> None:
+    show = SceneShow(tmp_path, str(write_image(tmp_path / "one.png", 200)))
+    scene = show.step()
+    assert scene is not None
+    packed = PackedScene(*(getattr(scene, name) for name in PackedScene._fields))
+    layers = unpack_scene(scene.image, packed).layers
+    assert [layer.kind for layer in layers] == ["ground"]
+    assert packed.mode_names == ["slide"]
+
+
+def test_an_artists_mask_beside_the_image_is_taken_and_makes_another_identity(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "one.png", 200)
+    show = SceneShow(tmp_path, str(path))
+    plain = show.step()
+    drawn = np.zeros((64, 96), np.uint8)
+    drawn[20:40, 30:60] = 255
+    cv2.imwrite(str(tmp_path / "one.mask.png"), drawn)
+    scene = show.set_prior(path)
+    assert plain is not None
+    assert scene is not None
+    assert scene.kinds == ["ground", "thing"]
+    assert scene.identity != plain.identity
+
+
+def test_a_mask_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "one.png", 200)
+    show = SceneShow(tmp_path)
+    show.step()
+    (tmp_path / "one.mask.png").write_text("no picture")
+    assert show.set_prior(path) is None
+    assert "one.mask.png" in show.confirmed[0][1]
+
+
+def test_a_stored_scene_with_other_layers_than_were_stored_is_not_used(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "one.png", 200)
+    show = SceneShow(tmp_path, str(path))
+    show.step()
+    with np.load(tmp_path / FILE_NAME) as data:
+        arrays = dict(data)
+    arrays["fields"] = arrays["fields"] * 2
+    np.savez(tmp_path / FILE_NAME, **arrays)
+    path.unlink()
+    with pytest.raises(SourceError, match="no such file"):
+        SceneShow(tmp_path, str(path), memo=dict(show.context.memo))

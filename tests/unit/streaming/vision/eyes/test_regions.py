@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from streaming.vision.eyes.regions import Region, cut, place, shifted, turned, whole
+from streaming.vision.eyes.regions import Region, cut, map_back, place, shifted, turned, whole
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.7, -2.5])
@@ -20,6 +20,17 @@ def test_a_dot_is_found_where_it_was_put(angle: float, size: float) -> None:
     weights = picture[v, u, 0].astype(np.float64)
     seen = np.array([[np.average(u, weights=weights), np.average(v, weights=weights)]], np.float32)
     np.testing.assert_allclose(place(seen, Region(320, 200, size, angle), 96), [[304.5, 194.5]], atol=size / 96)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7, -2.5])
+def test_a_regions_picture_lies_in_the_frame_where_it_was_cut(angle: float) -> None:
+    frame = np.zeros((400, 640, 3), np.uint8)
+    frame[180:220, 300:350] = 255
+    region = Region(330, 190, 150, angle)
+    back = map_back(cut(frame, region, 128)[..., 0].astype(np.float32) / 255, region, frame.shape[:2])
+    assert back.shape == (400, 640)
+    assert ((back > 0.5) != (frame[..., 0] > 127)).sum() < 200
+    assert back[:, :200].max() == 0.0
 
 
 def test_a_turned_region_shows_its_vector_upright() -> None:

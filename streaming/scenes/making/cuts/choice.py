@@ -1,0 +1,135 @@
+"""Chooses among the candidates those that are things: wholes before their parts, no two of them overlapping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.scenes.making.cuts.candidates import Candidate, Mask
+
+GOOD = 10.0
+"""The least score of a thing. A wrong cut is seen at once, a missed one is not: the ground moves in its place."""
+GOOD_WHOLE = 3.0
+"""The least score of a large whole: see `_is_clear_whole`."""
+HELD = 1.4
+"""The least score of what lies at a person's hand."""
+MOST_LARGE = 8
+"""Things of more than two hundredths of the picture that are chosen at most."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen things.
+
+    Attributes:
+        things: that become layers.
+        held: what lies at a person's hand, each with the person's number; it becomes part of the person.
+    """
+
+    things: tuple[Candidate, ...]
+    held: tuple[tuple[Candidate, int], ...]
+
+
+def choose_things(
+    candidates: Sequence[Candidate],
+    persons: Sequence[Mask],
+    hands: Sequence[Sequence[tuple[float, float]]],
+    most: int,
+) -> Choice:
+    """Choose.
+
+    Args:
+        candidates: the best first, see `find_candidates`.
+        persons: bool [h, w] each, where persons are.
+        hands: for each person places (x, y) of hands in pixels of the small copy.
+        most: how many things at most.
+    """
+    good = [candidate for candidate in candidates if _is_good(candidate)]
+    good.sort(key=_rank, reverse=True)
+    occupied = np.zeros(candidates[0].mask.shape if candidates else (1, 1), bool)
+    for person in persons:
+        occupied |= _grown(person)
+    people = occupied.copy()
+    things: list[Candidate] = []
+    for candidate in good:
+        if len(things) >= most or (len(things) >= MOST_LARGE and candidate.area > 0.02):
+            continue
+        if _stands_free(candidate.mask, occupied, people):
+            things.append(candidate)
+            occupied |= candidate.mask
+    held = _held_things(candidates, occupied, hands)
+    return Choice(tuple(things), tuple(held))
+
+
+def _is_good(candidate: Candidate) -> bool:
+    """Whether a region may be a thing at all."""
+    touched = sum(side > 0.03 for side in candidate.sides)
+    if candidate.sides[2] > 0.15 or touched >= 3 or candidate.weak >= 0.25 or is_panel(candidate.mask):
+        return False
+    return candidate.score > GOOD or _is_clear_whole(candidate)
+
+
+def _is_clear_whole(candidate: Candidate) -> bool:
+    """Whether a region is a large compact thing before a ground of another colour, sharp all around."""
+    is_clear = candidate.weak < 0.06 and candidate.solidity > 0.85 and candidate.colour_step > 0.4
+    return is_clear and candidate.is_whole and candidate.area > 0.03 and candidate.score > GOOD_WHOLE
+
+
+def _rank(candidate: Candidate) -> float:
+    """What is chosen first: a good outline, and the whole before its parts."""
+    surplus = 1.6 if candidate.source in ("grabcut", "key") else 1.0
+    return float(candidate.score * (max(candidate.area, 0.004) / 0.03) ** 0.42 * surplus)
+
+
+def _stands_free(mask: Mask, occupied: Mask, people: Mask) -> bool:
+    """Whether it overlaps nothing that is taken, and its outline does not run along another thing's."""
+    if (occupied & mask).sum() > 0.06 * mask.sum():
+        return False
+    grown = _grown(mask)
+    rim = grown & ~mask
+    return bool((_grown(occupied) & rim).sum() <= 0.25 * rim.sum() or (people & grown).any())
+
+
+def _held_things(
+    candidates: Sequence[Candidate], occupied: Mask, hands: Sequence[Sequence[tuple[float, float]]]
+) -> list[tuple[Candidate, int]]:
+    """Regions at a hand: an instrument, a tool."""
+    found: list[tuple[Candidate, int]] = []
+    taken = occupied.copy()
+    if not any(hands):
+        return found
+    for candidate in candidates:
+        if candidate.score < HELD or candidate.weak > 0.3 or not 0.012 <= candidate.area <= 0.12:
+            continue
+        if (taken & candidate.mask).sum() > 0.25 * candidate.mask.sum():
+            continue
+        far = cv2.distanceTransform((~candidate.mask).astype(np.uint8), cv2.DIST_L2, 3)
+        height, width = far.shape
+        for person, places in enumerate(hands):
+            near = [far[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)] for x, y in places]
+            if near and min(near) <= 0.03 * width:
+                found.append((candidate, person))
+                taken |= candidate.mask
+                break
+    return found
+
+
+def is_panel(mask: NDArray[np.bool_]) -> bool:
+    """Whether a region is a rectangle along the picture's sides: a caption, a logo, a window or a framed picture."""
+    ys, xs = np.nonzero(mask)
+    if len(xs) == 0:
+        return False
+    left, right = np.percentile(xs, [2, 98])
+    top, bottom = np.percentile(ys, [2, 98])
+    box = mask[int(top) : int(bottom) + 1, int(left) : int(right) + 1]
+    wide, high = box.shape[1], box.shape[0]
+    return bool(box.mean() > 0.93 and min(wide, high) > 0.25 * max(wide, high))
+
+
+def _grown(mask: Mask) -> Mask:
+    grown: Mask = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return grown

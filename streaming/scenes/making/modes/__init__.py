@@ -1,0 +1,1 @@
+"""The modes of a scene: fields of things, of persons and of the ground."""
