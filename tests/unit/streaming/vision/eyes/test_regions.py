@@ -27,7 +27,8 @@ def test_a_regions_picture_lies_in_the_frame_where_it_was_cut(angle: float) -> N
     frame = np.zeros((400, 640, 3), np.uint8)
     frame[180:220, 300:350] = 255
     region = Region(330, 190, 150, angle)
-    back = map_back(cut(frame, region, 128)[..., 0].astype(np.float32) / 255, region, frame.shape[:2])
+    picture = np.asarray(cut(frame, region, 128)[..., 0] / 255, np.float32)
+    back = map_back(picture, region, frame.shape[:2])
     assert back.shape == (400, 640)
     assert ((back > 0.5) != (frame[..., 0] > 127)).sum() < 200
     assert back[:, :200].max() == 0.0
