@@ -76,7 +76,7 @@ class BeatAnticipation:
         surprise[foreseen > 0.25 * self._attacks[-1]] = 0.0
         ahead = self.belief * self._forecast(lead_ticks, HISTORY_TICKS - 1) if self.belief > 0.0 else 0.0 * surprise
         self._given[-1] = ahead
-        return np.clip(ahead + surprise, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(ahead + surprise, 0.0, 1.0), np.float32)
 
     def _forecast(self, lead_ticks: int, now: int) -> NDArray[np.float64]:
         """Attacks [SOUND_BANDS] expected `lead_ticks` after the tick at place `now` of the history."""
