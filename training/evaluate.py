@@ -29,7 +29,7 @@ from training.evaluation.forward_loop import (
     evaluate_forward,
 )
 from training.evaluation.latent import evaluate_latent
-from training.evaluation.reverse_loop import evaluate_reverse
+from training.evaluation.reverse.evaluation import GROUPS, ReverseMaterial, evaluate_reverse
 from training.footage.reader import FootageError
 from training.synthesis.sampled.soundfont import SoundfontError
 
@@ -121,14 +121,26 @@ def _latent(options: argparse.Namespace) -> Evaluation:
 
 
 def _reverse(options: argparse.Namespace) -> Evaluation:
-    figures, clips = evaluate_reverse(options.bundle, options.clips)
+    material = ReverseMaterial(
+        tuple(options.stills),
+        tuple(options.audio),
+        tuple(options.clips),
+        options.masks,
+        options.quick,
+        tuple(options.only or GROUPS),
+    )
+    figures = evaluate_reverse(options.bundle, material)
 
     def page(folder: Path) -> Path:
-        from training.evaluation.pages import reverse_page
+        from training.evaluation.reverse.page import reverse_page
 
-        return reverse_page(folder, figures, clips)
+        return reverse_page(folder, figures)
 
-    return Evaluation("reverse", figures, f"reverse --clips {options.clips}", page)
+    folders = ("stills", options.stills), ("audio", options.audio), ("clips", options.clips)
+    arguments = "reverse" + "".join(f" --{name} FOLDER" for name, given in folders if given)
+    arguments += " --masks FOLDER" * bool(options.masks) + " --quick" * options.quick
+    arguments += f" --only {' '.join(options.only)}" if options.only else ""
+    return Evaluation("reverse", figures, arguments, page)
 
 
 def _endurance(options: argparse.Namespace) -> Evaluation:
@@ -170,7 +182,7 @@ def _clips_or_folder(text: str) -> int | Path:
 
 def _folder(text: str) -> Path:
     if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r}: there is no such folder; name one with films in it")
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no such folder; name one that is there")
     return Path(text)
 
 
@@ -207,8 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     codec.add_argument("--corpus", type=Path, metavar="DIR", help="scores and recordings; those for tests are used")
     latent = what.add_parser("latent", help="which sound belongs to a video, and at what shift in time")
     latent.add_argument("--clips", type=_at_least(2), default=64, help="number of held-out clips")
-    reverse = what.add_parser("reverse", help="music to video: held-out music and a still in, flow and pictures out")
-    reverse.add_argument("--clips", type=_at_least(4), default=40, help="number of held-out clips")
+    _add_reverse(what.add_parser("reverse", help="music to video: does the music move the still, and as what it shows"))
     around = what.add_parser("roundtrip", help="a video to music, and that music with the first frame back to pictures")
     around.add_argument("video", type=Path, help="any video that FFmpeg reads")
     around.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the page and the film")
@@ -217,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     endurance.add_argument("--minutes", type=float, default=60.0, help="length of the music")
     endurance.add_argument("--silence-minutes", type=float, default=10.0, help="length of the silence before it")
     endurance.add_argument("--prior", default="", metavar="IMAGE", help="the still image; default: the shipped one")
+    reverse = what.choices["reverse"]
     for each in (forward, playability, codec, latent, reverse, around, endurance):
         each.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     for each in (forward, codec, latent, reverse):
@@ -225,6 +237,22 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
         each.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest")
     return parser
+
+
+def _add_reverse(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the reverse evaluation."""
+    words = {
+        "stills": "folders with pictures; default: generated ones",
+        "audio": "folders with sounds; default: generated ones",
+        "clips": "folders with films, of which the first picture is moved by their sound",
+    }
+    for name, help_text in words.items():
+        parser.add_argument(f"--{name}", type=_folder, nargs="+", default=[], metavar="DIR", help=help_text)
+    parser.add_argument(
+        "--masks", type=_folder, metavar="DIR", help="a folder with NAME.png for stills, a grey level for each thing"
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer of everything, about two minutes")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=f"of {', '.join(GROUPS)}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
+from streaming.conventions import SAMPLE_RATE
 from training.evaluation.codec import OPUS_KBITS, Sample, mel_distance, through_codec
 from training.evaluation.forward_loop import Response
 from training.evaluation.html_page import Page, bars, compare
 from training.evaluation.latent import GROUP, LARGEST_SHIFT, LatentPair, match, shift_errors
-from training.evaluation.reverse.measures.motion_energy import energy_of
-from training.evaluation.reverse_loop import ReverseClip
 from training.measures.opus import through_opus
 
 EXAMPLES = 2
@@ -136,28 +134,6 @@ def codec_page(folder: Path, figures: dict[str, Any], groups: dict[str, list[Sam
                 }
                 | {f"Opus {k} kbit/s, {mel_distance(x, sample.sound):.2f}": x for k, x in opus.items()}
             )
-    return page.write()
-
-
-def reverse_page(folder: Path, figures: dict[str, Any], clips: list[ReverseClip]) -> Path:
-    """The page of the reverse evaluation: how much moves, beside how much truly moved."""
-    page = Page(folder, "Music to pictures")
-    page.text(f"{figures['split']}, seeds {figures['seeds'][0]} to {figures['seeds'][1]}. Made by:")
-    page.command(str(figures.get("command", "")))
-    for name in ("performers", "mobiles", "hidden"):
-        if name in figures:
-            page.heading(name)
-            page.scores(figures[name])
-    page.heading("How much moves")
-    for clip in [*clips[:5], *clips[-2:]]:
-        figure = Figure(figsize=(9, 2.6))
-        axes = figure.subplots()
-        seconds = np.arange(len(clip.true)) / TICKS_PER_SECOND
-        for label, flow in (("true", clip.true), ("drawn", clip.sampled), ("likeliest", clip.likeliest)):
-            axes.plot(seconds, energy_of(flow), label=label, linewidth=1.0)
-        axes.plot(seconds, np.maximum(clip.loud_db, -60.0) / 20.0, label="loudness, dB / 20", color="0.7")
-        axes.legend(frameon=False, fontsize=8, ncol=4)
-        page.plot(figure, f"{clip.kind}, {clip.name}: log of the mean speed")
     return page.write()
 
 

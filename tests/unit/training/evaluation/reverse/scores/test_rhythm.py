@@ -1,0 +1,29 @@
+"""Rhythm: clicks and onsets move a loop that hears, and loudness alone does not pass for it."""
+
+from __future__ import annotations
+
+from tests.fake_reverse_stages import DeafStages, HearingStages, beats, picture
+from training.evaluation.reverse.scores.rhythm import score_clicks, score_onsets
+
+
+def test_a_click_moves_the_still_and_the_motion_ends() -> None:
+    stages = HearingStages("none")
+    figures = score_clicks(stages, [stages.scene(picture())])
+    assert figures["click_displacement_px"] > 3.0 > figures["click_displacement_px_after_a_second"]
+    assert figures["click_displacement_px"] > 1.5 * figures["click_displacement_px_elsewhere"]
+    assert figures["click_displacement_px_next_tick"] > 0.0
+    assert figures["click_displacement_px_input_zero"] == 0.0
+    assert figures["click_displacement_px_least"] == figures["click_displacement_px"]
+
+
+def test_onsets_are_met_where_they_are_heard() -> None:
+    pieces = [beats(1, 8.0), beats(2, 8.0)]
+    hearing, deaf = HearingStages("none"), DeafStages("none")
+    met = score_onsets(hearing, [hearing.scene(picture())], pieces)
+    missed = score_onsets(deaf, [deaf.scene(picture())], pieces)
+    assert met["onset_motion_ratio"] > 1.2 * missed["onset_motion_ratio"]
+    assert all(row["p"] < 0.05 for row in met["recordings"].values())
+    assert all(row["onset_motion_ratio_input_zero"] is None for row in met["recordings"].values())
+    assert set(met["onsets_enough"]) <= {"beats 1", "beats 2"}
+    assert met["n_recordings"] == 2
+    assert met["recordings"]["beats 1"]["n_onsets"] > 5

@@ -1,0 +1,94 @@
+"""Do things move as things? The jump at their edges and what of their motion is not affine, beside shifted masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.schema.messages import Hearing
+from training.evaluation.reverse.material import ScoredStill
+from training.evaluation.reverse.measures.edge_motion import affine_residual, edge_jump, shifted_masks
+from training.evaluation.reverse.measures.scene_motion import displacements, scene_field
+from training.evaluation.reverse.moved_still import ReverseStages, SceneOfStill
+from training.evaluation.reverse.scores.figures import Figures, mean_figures, rounded
+
+STEP = 2
+"""Pixels between the points at which displacements are compared."""
+TICKS = 6
+"""Moments of strong motion at which each thing is scored."""
+SEED = 31
+LEAST_AREA = 0.002
+Mask = NDArray[np.bool_]
+
+
+def strong_ticks(amplitudes: NDArray[np.floating], count: int = TICKS, apart: int = 8) -> list[int]:
+    """The ticks with the largest rms amplitude, at least so many ticks apart, in order."""
+    size = np.sqrt((amplitudes.astype(np.float64) ** 2).mean(1))
+    chosen: list[int] = []
+    for tick in np.argsort(-size).tolist():
+        if len(chosen) < count and size[tick] > 0 and all(abs(tick - other) >= apart for other in chosen):
+            chosen.append(tick)
+    return sorted(chosen)
+
+
+def score_edges(
+    stages: ReverseStages, stills: Sequence[tuple[ScoredStill, SceneOfStill]], heard: Sequence[Hearing]
+) -> Figures:
+    """Edge jumps and affine residuals of own layers and of independent masks, each with shifted masks as control.
+
+    Args:
+        stages: of the bundle.
+        stills: with their scenes.
+        heard: what moves them.
+    """
+    values: dict[str, list[float]] = {}
+    by_still: dict[str, Figures] = {}
+    for still, scene in stills:
+        field = scene_field(scene.layers, STEP)
+        amplitudes = stages.move(scene, heard, SEED).amplitudes
+        moments = displacements(field, amplitudes[strong_ticks(amplitudes)])
+        kinds = [layer.kind for layer in scene.layers.layers]
+        own = [(f"_{kinds[number]}s", field.owner == number) for number in range(1, len(kinds))]
+        independent = [("_independent", _thinned(mask)) for mask in still.masks]
+        row: dict[str, list[float]] = {}
+        for group, mask in [*own, *independent]:
+            if mask.mean() >= LEAST_AREA:
+                _score_mask(moments, mask, group, row)
+        for name, found in row.items():
+            values.setdefault(name, []).extend(found)
+        by_still[still.name] = {
+            "layers": kinds[1:],
+            "modes": len(scene.layers.modes),
+            **{name: rounded(float(np.nanmean(found))) for name, found in row.items() if np.isfinite(found).any()},
+        }
+    figures = mean_figures(values)
+    counts = {f"{name}_n": int(np.isfinite(row).sum()) for name, row in values.items() if "control" not in name}
+    return figures | counts | {"edges_by_still": by_still}
+
+
+def _score_mask(moments: NDArray[np.float32], mask: Mask, group: str, row: dict[str, list[float]]) -> None:
+    """Add a mask's figures; own layers count under `edge_jump`, and each kind under its own name."""
+    own = group != "_independent"
+    jump = _mean([edge_jump(moment, mask, 1 if own else 2) for moment in moments])
+    rest = _mean([affine_residual(moment, mask) for moment in moments])
+    elsewhere = [
+        edge_jump(moment, other, 1 if own else 2) for moment in moments[:3] for other in shifted_masks(mask, 3)
+    ]
+    rest_elsewhere = [affine_residual(moment, other) for moment in moments[:3] for other in shifted_masks(mask, 3)]
+    found = {"edge_jump": jump, "edge_jump_control": _mean(elsewhere)}
+    found |= {"affine_residual": rest, "affine_residual_control": _mean(rest_elsewhere)}
+    for name, value in found.items():
+        names = (name, f"{name}{group}") if own else (f"{name}{group}",)
+        for each in names:
+            row.setdefault(each, []).append(value)
+
+
+def _mean(values: Sequence[float]) -> float:
+    numbers = [value for value in values if np.isfinite(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")
+
+
+def _thinned(mask: Mask) -> Mask:
+    return mask[STEP // 2 :: STEP, STEP // 2 :: STEP]
