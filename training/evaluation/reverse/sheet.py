@@ -38,11 +38,11 @@ SEED = 5
 def layers_picture(scene: LayeredScene) -> Picture:
     """The still in grey with each layer in a colour of its own, its outline, and where it is held."""
     grey = cv2.cvtColor(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    out = np.clip(0.6 * grey + 60, 0, 255).astype(np.uint8)
+    out: Picture = np.clip(0.6 * grey + 60, 0, 255).astype(np.uint8)
     count = max(1, len(scene.layers) - 1)
     for number, layer in enumerate(scene.layers[1:]):
         left, top, right, bottom = layer.box
-        hue = np.uint8([[[round(150 * number / count), 220, 255]]])
+        hue = np.array([[[round(150 * number / count), 220, 255]]], np.uint8)
         colour = cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)
         cover = (layer.cover[..., 3:] / 255.0).astype(np.float32)
         part = out[top:bottom, left:right]

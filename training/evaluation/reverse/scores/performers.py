@@ -57,7 +57,7 @@ def score_performers(stages: ReverseStages, seeds: Sequence[int]) -> Figures:
         shown = list(range(FIRST_TICKS, ticks, EVERY))
         drawn = np.stack([_small(picture) for picture in stages.draw(scene, moved, shown)])
         film = np.stack([_small(performer.frame(tick / TICKS_PER_SECOND)) for tick in shown])
-        still = np.repeat(_small(scene.message.image)[None], len(shown), 0)
+        still = np.stack([_small(scene.message.image)] * len(shown))
         row["psnr_gain_db"] = psnr(drawn, film) - psnr(still, film)
         for name, value in row.items():
             values.setdefault(name, []).append(value)
@@ -65,7 +65,6 @@ def score_performers(stages: ReverseStages, seeds: Sequence[int]) -> Figures:
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture at the networks' resolution, at which the films of performers are compared."""
-    scale = STILL_SIDE / max(image.shape[:2])
-    size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+    """A picture at the networks' resolution and the performers' shape, at which they are compared."""
+    size = STILL_SIDE, round(STILL_SIDE * SIZE[1] / SIZE[0])
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -32,7 +32,7 @@ class DriftingStages(HearingStages):
 
     def move(self, scene: SceneOfStill, heard: Iterable[Hearing], seed: int = 0, **controls: float) -> MovedStill:
         moved = super().move(scene, heard, seed, **controls)
-        return MovedStill(moved.flows, np.maximum.accumulate(moved.amplitudes) + 0.5, moved.flow)
+        return MovedStill(moved.flows, np.maximum.accumulate(moved.amplitudes) + np.float32(0.5), moved.flow)
 
 
 def find_thing(image: NDArray[np.uint8]) -> list[Finding2D]:
