@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streaming.errors import UserError
-from tests.fake_reverse_stages import HearingStages
+from tests.scenes.reverse_stages import HearingStages
 from training.evaluation.reverse import evaluation
 from training.evaluation.reverse.evaluation import ReverseMaterial, evaluate_reverse
 from training.evaluation.reverse.page import reverse_page

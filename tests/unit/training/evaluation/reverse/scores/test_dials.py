@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fake_reverse_stages import HearingStages, beats, picture
+from tests.scenes.reverse_stages import HearingStages, beats, picture
 from training.evaluation.reverse.scores.dials import IMAGINATION, SETTINGS, score_dials
 
 

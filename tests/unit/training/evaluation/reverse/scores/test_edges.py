@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.fake_reverse_stages import BOX, HearingStages, SheetStages, beats, picture
+from tests.scenes.reverse_stages import BOX, HearingStages, SheetStages, beats, picture
 from training.evaluation.reverse.material import ScoredStill
 from training.evaluation.reverse.scores.edges import score_edges, strong_ticks
 

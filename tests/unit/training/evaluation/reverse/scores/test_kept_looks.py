@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.schema.messages import Hearing
-from tests.fake_reverse_stages import HearingStages, beats, picture
+from tests.scenes.reverse_stages import HearingStages, beats, picture
 from training.evaluation.reverse.finders import Finding2D
 from training.evaluation.reverse.material import ScoredStill
 from training.evaluation.reverse.moved_still import MovedStill, SceneOfStill

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fake_reverse_stages import DeafStages, HearingStages, beats, picture
+from tests.scenes.reverse_stages import DeafStages, HearingStages, beats, picture
 from training.evaluation.reverse.scores.music_choice import score_choice, score_retrieval
 
 PIECES = [beats(number) for number in range(8)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.fake_reverse_stages import DeafStages, HearingStages, beats, picture
+from tests.scenes.reverse_stages import DeafStages, HearingStages, beats, picture
 from training.evaluation.reverse.material import ScoredFilm
 from training.evaluation.reverse.scores.real_films import score_films
 
