@@ -61,7 +61,7 @@ class SceneStage:
         """
         self._context = context
         if self._maker is None:
-            sees_people = context.show.word("eyes") != "bundle"
+            sees_people = context.show.eyes != "bundle"
             self._maker = CachedSceneMaker(SceneCache(cache_folder()), sees_people, context.note).make
         self._loader = PriorLoader(self._make_scene, context.wake)
         run_dir = context.show.links.run_dir
