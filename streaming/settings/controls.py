@@ -284,6 +284,21 @@ CONTROLS: dict[str, ControlSpec] = {
             below="below 0.05 things would not come back",
             at_high="things swing at twice their usual frequency, half as far, and stop soon",
         ),
+        ControlSpec(
+            name="lead",
+            group=LOOKING,
+            stages=("flow",),
+            metavar="MS",
+            low=0.0,
+            high=160.0,
+            step=40.0,
+            unit="ms",
+            factor=1e-3,
+            default=80.0,
+            words="how far ahead of a regular beat things set off, so that they move on it and not after it",
+            at_low="everything moves as it is heard, as much later as the picture is",
+            at_high="things set off 160 ms before each beat that is foreseen",
+        ),
     )
 }
 """Every control by its name."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from engines.contract import Engine
 from engines.registry import has_network, open_engine
+from streaming.audio.beat_anticipation import BeatAnticipation
 from streaming.audio.levels import gate_opening
-from streaming.conventions import SOUND_BANDS
+from streaming.conventions import SOUND_BANDS, TICKS_PER_SECOND
 from streaming.scenes.hand_drive import HandDrive, ModeDrive
 from streaming.scenes.layered_scene import MAX_MODES, LayeredScene, SceneMode
 from streaming.scenes.network_drive import NetworkDrive
@@ -26,6 +27,8 @@ from streaming.stage import Context, Inputs
 
 NOISE_CORRELATION = 0.9
 """Correlation of the noise in one tick with that in the next: what jumps 25 times a second is no motion."""
+MAX_GAP_TICKS = 250
+"""Lost ticks that the beat goes on for at most."""
 PREVIOUS_TICKS = 75
 """The scene before is moved for this long after a change: the new one is prepared and fades in."""
 NO_DRIVE = "the bundle has no network drive: rules made by hand decide what the sound moves"
@@ -46,8 +49,9 @@ class _SwingingScene:
 class FlowStage:
     """Publishes how the prior image moves, tick by tick; the same seed, sound and image give the same motion.
 
-    It is the only one that has the springs. A new scene begins at rest; the one before is moved on by hand-made rules
-    while it fades.
+    Attacks of regular music are anticipated by the control `lead`, as picture and beat would otherwise be apart by what
+    the show takes. It is the only one that has the springs. A new scene begins at rest; the one before is moved on by
+    hand-made rules while it fades.
 
     Args:
         engine_opener: opens the network; see `engines.registry.open_engine`.
@@ -62,6 +66,7 @@ class FlowStage:
         self._open_engine, self._has_network = engine_opener, network_finder
         self._scene: _SwingingScene | None = None
         self._previous_scene: _SwingingScene | None = None
+        self._beat = BeatAnticipation()
         self._tick: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -127,14 +132,16 @@ class FlowStage:
         if lost:
             metrics.count("gaps", lost)
         self._tick = hearing.tick
+        bands = self._bands_of(hearing, lost)
         self._noise = (
             NOISE_CORRELATION * self._noise + np.float32(np.sqrt(1.0 - NOISE_CORRELATION**2)) * self._draw_noise()
         )
         scenes = self._scenes(present)
         for scene in scenes:
-            self._swing(scene, hearing, lost)
+            self._swing(scene, hearing, bands, lost)
         flow = weigh_modes(present.springs.velocity, present.pooled)
         metrics.gauge("speed", float(np.abs(flow).mean()))
+        metrics.gauge("beat", self._beat.belief)
         return Flow(
             tick=hearing.tick,
             flow=flow,
@@ -155,13 +162,13 @@ class FlowStage:
                 self._previous_scene = None
         return [present] if self._previous_scene is None else [present, self._previous_scene]
 
-    def _swing(self, scene: _SwingingScene, hearing: Hearing, lost: int) -> None:
+    def _swing(self, scene: _SwingingScene, hearing: Hearing, bands: NDArray[np.float32], lost: int) -> None:
         """Advance a scene's springs by the tick that was heard, after those that were lost."""
         springs = scene.springs
         springs.hold(self._controls["anchoring"])
         springs.coast(lost)
         noise = np.float32(self._controls["chance"]) * self._noise
-        forces = scene.drive.step(hearing.latent, self._bands_of(hearing), noise)
+        forces = scene.drive.step(hearing.latent, bands, noise)
         if not np.isfinite(forces).all():
             # A recurrent state that is not finite stays so: begin anew.
             self._context.metrics.count("nan")
@@ -171,12 +178,19 @@ class FlowStage:
         forces = forces * gate_opening(hearing.level_db)
         springs.step(*(self._controls["motion"] * forces))
 
-    def _bands_of(self, hearing: Hearing) -> NDArray[np.float32]:
+    def _bands_of(self, hearing: Hearing, lost: int) -> NDArray[np.float32]:
+        """Levels and attacks [2, SOUND_BANDS] of a tick, the attacks as far ahead as the control says."""
         bands = np.asarray(hearing.bands)
         if bands.shape == (2, SOUND_BANDS) and bands.dtype.kind == "f" and np.isfinite(bands).all():
-            return bands.astype(np.float32)
-        self._context.metrics.count("bad")
-        return np.zeros((2, SOUND_BANDS), np.float32)
+            bands = bands.astype(np.float32)
+        else:
+            self._context.metrics.count("bad")
+            bands = np.zeros((2, SOUND_BANDS), np.float32)
+        lead_ticks = round(self._controls["lead"] * TICKS_PER_SECOND)
+        for _ in range(min(lost, MAX_GAP_TICKS)):
+            self._beat.step(np.zeros(SOUND_BANDS), lead_ticks)
+        attacks = self._beat.step(bands[1], lead_ticks)
+        return np.stack([bands[0], attacks])
 
     def _draw_noise(self) -> NDArray[np.float32]:
         return self._random.standard_normal((MAX_MODES, 2), np.float32)

@@ -148,7 +148,7 @@ def test_silence_is_exact_rest_within_two_seconds() -> None:
 
 
 def test_a_click_moves_a_thing_at_once_and_what_it_set_off_decays() -> None:
-    show = FlowShow()
+    show = FlowShow(lead=0.0)
     course = []
     for _ in range(4):
         show.step(attack=0.9, level=0.9)
@@ -358,3 +358,17 @@ def test_a_restarted_stage_begins_at_rest_and_goes_on_with_the_ticks() -> None:
     assert not flow.amplitudes.any()
     assert again.step(attack=0.9).amplitudes.any()
     assert "gaps" not in again.metrics.take().counters
+
+
+def test_attacks_of_a_steady_beat_reach_the_network_ahead_of_it_and_without_lead_as_they_come() -> None:
+    def places(**controls: Any) -> set[int]:
+        drive = FakeDrive()
+        show = FlowShow(drive=drive, **controls)
+        for tick in range(400):
+            show.step(attack=0.9 if tick % 25 == 20 else 0.0)
+        attacks = np.array([given["bands"][1].max() for given in drive.given])[-150:]
+        return {int(place) % 25 for place in np.flatnonzero(attacks > 0.3) + 250}
+
+    assert places(lead=0.0) == {20}
+    assert places(lead=80.0) == {18}
+    assert places() == {18}
