@@ -187,7 +187,7 @@ def test_the_same_scene_again_costs_nothing() -> None:
 @pytest.mark.parametrize("value", [-1.0, 99.0, "loud", True, None])
 def test_a_control_beyond_its_range_is_refused(value: Any) -> None:
     painter = Reddening()
-    show = PictureShow(painter)
+    show = PictureShow(painter, imagination=0.25)
     show.step(0.0, imagination=value)
     assert painter.asked == [(0.25, 1.0)]
     assert show.metrics.take().counters["controls_refused"] == 1
@@ -253,7 +253,7 @@ class Reddening:
 
 def test_imagination_is_a_live_control_and_without_a_painter_it_is_said() -> None:
     painter = Reddening()
-    show = PictureShow(painter)
+    show = PictureShow(painter, imagination=0.25)
     shown = show.step(0.1)
     assert shown is not None
     assert shown.image[5, 5].tolist() == [0, 0, 250]
@@ -263,7 +263,8 @@ def test_imagination_is_a_live_control_and_without_a_painter_it_is_said() -> Non
     assert painter.looked == [(512, 768, 3)]
     assert show.metrics.take().counters["controls_refused"] == 1
     assert show.notes == []
-    assert "no painter" in PictureShow().notes[0]
+    assert PictureShow().notes == [], "nobody asked for one"
+    assert "no painter" in PictureShow(imagination=0.25).notes[0]
 
 
 def test_a_picture_is_waited_for_until_its_flow_has_waited_long_enough() -> None:
