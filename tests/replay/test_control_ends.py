@@ -108,8 +108,13 @@ def test_the_most_imagination_changes_much(moved: np.ndarray) -> None:
     assert np.abs(pictures_of(play(imagination=1.0)) - moved).mean() > 3.0
 
 
-def test_without_chance_every_seed_moves_the_same_and_hardly() -> None:
-    one, other = (np.stack([tick.flow for tick in play(seed, pictures=False, chance=0.0)]) for seed in (1, 2))
+def test_without_chance_every_seed_moves_the_same_and_with_all_of_it_the_sound_still_decides() -> None:
+    def course(seed: int, chance: float) -> np.ndarray:
+        return np.stack([tick.amplitudes for tick in play(seed, pictures=False, chance=chance)])
+
+    one, other = (course(seed, CONTROLS["chance"].low) for seed in (1, 2))
     np.testing.assert_array_equal(one, other)
-    usual = np.stack([tick.flow for tick in play(1, pictures=False)])
-    assert np.abs(one).mean() < 0.2 * np.abs(usual).mean()
+    free, freer = (course(seed, CONTROLS["chance"].high) for seed in (1, 2))
+    assert np.abs(free - freer).max() > 0.01
+    assert np.abs(one).mean() > 0.5 * np.abs(free).mean()
+    assert np.corrcoef(free.ravel(), freer.ravel())[0, 1] > 0.7
