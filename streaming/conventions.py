@@ -16,8 +16,6 @@ NUM_CODEBOOKS = 4
 CARDINALITY = 2_048
 FLOW_GRID = 16
 """Cells along each side of a motion's flow grid."""
-WARP_CELLS = 64
-"""Cells along each side of the warp map: a square in whose middle the picture lies."""
 EMBEDDING_DIM = 128
 MOTION_FEATURES = 26
 """Length of the motion features of a frame; `streaming.vision.motion.feature_names.NAMES` names each."""
@@ -30,4 +28,4 @@ SOUND_BANDS = 8
 GESTURE = 7
 """Length of the gesture of a tick; `streaming.vision.gestures.gesture_names.GESTURE_NAMES` names each."""
 STILL_SIDE = 128
-"""Side of the square, in pixels, in which the animator and the painter see a prior image."""
+"""Side of the square, in pixels, in which the painter sees a prior image."""

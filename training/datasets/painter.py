@@ -24,11 +24,11 @@ from models.pictures.pose import PoseEstimator
 from models.vision.embedding import POINTS
 from models.weights import pack_weights
 from streaming.conventions import STILL_SIDE, TICKS_PER_SECOND
-from streaming.painting.warp import Texture, WarpMap, pool_displacement
 from streaming.vision.frame_features import fit_square
 from training.datasets.animator import MotionClips, mobile_of, pool_field, push_of, record_mobiles
 from training.datasets.animator_rollouts import LITTLE_CHANCE, Rollout, roll_out
 from training.loop.pool import open_executor
+from training.networks.pictures.warp import Texture, WarpMap, pool_displacement
 from training.synthesis.conventions import CLIP_TICKS
 from training.synthesis.mobiles import Mobile
 from training.synthesis.recordings import performer_of, record_dataset

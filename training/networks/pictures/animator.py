@@ -73,7 +73,7 @@ class AnimatorBatch(NamedTuple):
 
 
 def advance_map(where: Tensor, flow: Tensor, keep: Tensor) -> Tensor:
-    """The map after one tick of flow, as `streaming.painting.warp` advances it.
+    """The map after one tick of flow, as `training.networks.pictures.warp` advances it.
 
     Args:
         where: displacement map [B, 2, G, G].

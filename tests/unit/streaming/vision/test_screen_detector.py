@@ -14,7 +14,6 @@ import pytest
 from engines.contract import EngineSpec
 from engines.flow.opencv import DisFlow
 from streaming.conventions import EMBEDDING_DIM
-from streaming.painting.warp import Texture, WarpMap
 from streaming.schema.messages import Camera, Motion, Picture
 from streaming.schema.processes import PROCESSES, inputs_of
 from streaming.settings.config import Show
@@ -22,6 +21,7 @@ from streaming.stage import Context, Inputs
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
 from streaming.vision.screen_detector import SIDE, ScreenDetector, find_screen
+from training.networks.pictures.warp import Texture, WarpMap
 
 PICTURE = (384, 288)
 VIEW = 256

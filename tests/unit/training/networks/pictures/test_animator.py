@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from models.pictures.animator import Animator, AnimatorConfig
-from streaming.painting.warp import WarpMap
 from training.datasets.animator import STARTS, MotionClips, concatenate
 from training.networks.pictures.animator import (
     AnimatorRecipe,
@@ -19,6 +18,7 @@ from training.networks.pictures.animator import (
     draw_batch,
     end_point_error,
 )
+from training.networks.pictures.warp import WarpMap
 
 SMALL = AnimatorConfig(
     latent_dim=4, dim=16, heads=2, layers=1, window=6, shown=8, inside=16, blocks=1, widths=(8, 8, 8, 8)

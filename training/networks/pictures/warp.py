@@ -4,6 +4,8 @@ The map is carried along the flow (semi-Lagrangian advection, Stam 1999), so wha
 pixel that is shown is a pixel of the prior image: nothing is drawn over itself, and nothing fades, however long it
 runs. The map decays to zero, and without flow the picture is the prior image again, bit for bit.
 
+So were stills moved when the animator and the painter that ship were trained; a show moves layers.
+
 The map covers a square in whose middle the picture lies, the same square in which the networks see it.
 """
 
@@ -13,9 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.conventions import FLOW_GRID, WARP_CELLS
+from streaming.conventions import FLOW_GRID
 from streaming.painting.fine_texture import OVERSAMPLING, refine
 
+WARP_CELLS = 64
+"""Cells along each side of the map: a square in whose middle the picture lies."""
 MAX_REACH = 0.22
 """No point comes from farther away than this, in longer sides of the picture."""
 MAX_GRADIENT = 0.6

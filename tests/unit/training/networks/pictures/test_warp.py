@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from streaming.conventions import WARP_CELLS
 from streaming.devices.stills.prior import fit_screen, load_prior, screen_size
-from streaming.painting.warp import MAX_REACH, Texture, WarpMap
+from training.networks.pictures.warp import MAX_REACH, WARP_CELLS, Texture, WarpMap
 
 SIZE = (320, 192)
 TICK = 0.04
