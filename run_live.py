@@ -1,4 +1,4 @@
-"""The one command: perform (the default), doctor, set (live controls), config, bench, stage, keys."""
+"""The one command: perform (the default), doctor, set (live controls), config, bench, stage, scene, keys."""
 
 from __future__ import annotations
 
@@ -76,6 +76,10 @@ def run(command: Command) -> int:
 
         print_out(example().rstrip("\n"))
         return 0
+    if command.name == "scene":
+        from streaming.commands.show_scene import show_scene
+
+        return show_scene(command.target, command.out, print_out)
     if command.name == "keys":
         from streaming.transport.sockets import make_keys
 

@@ -21,6 +21,7 @@ HEAD = """# Command line
 | `python run_live.py doctor` | what is here, what would be used, what is missing and how to get it |
 | `python run_live.py set …` | changes a live control of the show that runs |
 | `python run_live.py config` | prints a TOML file with every setting, its range and its default, for `--config` |
+| `python run_live.py scene IMAGE` | shows what a prior image is cut into and how it moves; says how to correct it |
 | `python run_live.py bench …` | measures this machine: latency, throughput, soak, backends, engines |
 | `python -m export BUNDLE` | builds a bundle's engines for this machine: [bundles](bundles.md) |
 | `python -m training.prepare FOLDER --out DATASET` | makes a data set of your footage: [training](training.md) |
@@ -78,7 +79,11 @@ def page() -> str:
     """The whole page."""
     blocks = "".join(
         f"\n## {title}\n\n```\n{help_of(*arguments).rstrip()}\n```\n"
-        for title, arguments in (("Performing", ()), ("Live controls of a running show", ("set",)))
+        for title, arguments in (
+            ("Performing", ()),
+            ("Live controls of a running show", ("set",)),
+            ("The scene of an image", ("scene",)),
+        )
     )
     return HEAD + blocks + TAIL
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from engines.contract import EngineError
 from streaming.scenes.layered_scene import PackedScene, pack_scene, unpack_scene
+from streaming.scenes.making.people import PeopleFinder, open_people_finder
 
 MOST_FILES = 48
 """Scenes that are kept, of 1 to 6 MB each; those that were used longest ago are removed."""
 SUFFIX = ".npz"
-MAKER_VERSION = 1
+MAKER_VERSION = 2
 """Counts up whenever the same still makes another scene; older files are not used."""
 NO_PEOPLE = "people in prior images are not found"
 
@@ -124,23 +125,32 @@ class CachedSceneMaker:
             image: uint8 [H, W, 3] BGR, at the screen's size.
             mask: an artist's layers, see `streaming.scenes.making.hand_mask`.
         """
-        # Imported here: what makes scenes takes a second to import, and a scene from the cache does not need it.
-        from streaming.scenes.making.people import PeopleFinder, open_people_finder
-        from streaming.scenes.scene_maker import make_scene
-
-        people: PeopleFinder | None = None
-        if self._sees_people:
-            try:
-                people = open_people_finder()
-            except EngineError as error:
-                self._note(f"{NO_PEOPLE} ({error})")
+        people = self._find_people_finder()
         key = scene_key(image, mask, people is not None)
         packed = self._cache.read(key, image) if self._cache is not None else None
-        if packed is None:
+        if packed is not None:
+            return packed
+        # Imported here: what makes scenes takes a second to import, and a scene from the cache does not need it.
+        from streaming.scenes.scene_maker import make_scene
+
+        try:
             packed = pack_scene(make_scene(image, people, mask))
-            if self._cache is not None:
-                self._cache.write(key, packed)
+        except EngineError as error:
+            self._note(f"{NO_PEOPLE} ({error})")
+            return pack_scene(make_scene(image, None, mask))
+        if self._cache is not None:
+            self._cache.write(key, packed)
         return packed
+
+    def _find_people_finder(self) -> PeopleFinder | None:
+        """What finds people; None, and a word about it, where there are no eyes."""
+        if not self._sees_people:
+            return None
+        try:
+            return open_people_finder()
+        except EngineError as error:
+            self._note(f"{NO_PEOPLE} ({error})")
+            return None
 
 
 def scene_key(image: NDArray[np.uint8], mask: NDArray[np.uint8] | None, sees_people: bool) -> str:

@@ -16,9 +16,9 @@ from streaming.settings.option_table import OPTIONS, SETTINGS, Option, place
 from streaming.settings.setting import GROUPS, Setting, attributed_to, nearest, or_nearest
 from streaming.settings.toml_file import in_file, read_config
 from streaming.settings.validation import check_show
-from streaming.system.files import check_name
+from streaming.system.files import check_input, check_name, check_output
 
-COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "keys")
+COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "scene", "keys")
 BENCHES = ("latency", "soak", "throughput", "backends", "engines")
 BENCH_OPTIONS = ("--seconds", "--minutes", "--history", "--out", "--compiled")
 HELP = "see python run_live.py --help"
@@ -37,6 +37,7 @@ commands:
   bench backends       perform on each runtime in turn            [--seconds S] [--history]
   bench engines        time every network on every runtime        [--seconds S] [--out DIR] [--history] [--compiled]
   stage NAME           run one stage by hand, on this or another machine
+  scene IMAGE          show what a prior image is cut into and how it moves    [--out FILE.html|FILE.png]
   keys DIR             make the keys for links between machines"""
 DESCRIPTIONS = {
     "play": DESCRIPTION,
@@ -45,6 +46,10 @@ DESCRIPTIONS = {
     "stage": "Run one stage of a show by hand, on this or another machine, with the show's own options.",
     "set": "Change a live control of the show that runs, or without a name list them all.",
     "config": "Print a TOML file with every setting, its range and its default, for --config.",
+    "scene": """Make the scene of a prior image and write a page (.html) or a picture (.png) that shows it: its layers
+with their outlines, what holds them, the modes in which they move, and the ground behind them. To correct
+it, save a mask beside the image as NAME.mask.png: each grey level or colour a layer, black the ground,
+darker layers behind brighter ones.""",
     "keys": "Make the keys for links between machines.",
 }
 EPILOG = """exit status: 0 it ran and closed cleanly, 2 bad arguments or unusable inputs (one line says how to mend it),
@@ -62,12 +67,13 @@ class Command:
         name: one of `COMMANDS`.
         show: the settings of the performance.
         awake: keep the machine's cores from halting meanwhile.
-        target: the stage of `stage`, the control of `set`, the folder of `keys`, or the benchmark of `bench`.
+        target: the stage of `stage`, the control of `set`, the folder of `keys`, the image of `scene`, or the benchmark
+            of `bench`.
         seconds: how long a benchmark takes, None for its default.
         history: append the benchmark's result to the history.
         notes: lines for the user.
         value: the new value of `set`.
-        out: the folder in which `bench engines` leaves its table.
+        out: the folder in which `bench engines` leaves its table, or the file that `scene` writes, "" for the default.
         compiled: whether `bench engines` includes torch.compile without a GPU.
     """
 
@@ -120,6 +126,8 @@ def parse(argv: Sequence[str]) -> Command:
         with attributed_to("keys", options["target"]):
             check_name(options["target"], "--keys")
         return Command(name, target=options["target"])
+    if name == "scene":
+        return _scene_command(options["target"], options.get("out", ""))
     if name == "set":
         return _set_command(options["target"], options["value"], options.get("run_dir", ""))
     _check_target(name, options.get("target", ""))
@@ -183,9 +191,13 @@ def _unknown_word(name: str, word: str) -> UserError:
     if word.startswith("-"):
         option = word.partition("=")[0]
         of_show, of_bench = {f"--{row}" for row in SETTINGS}, set(BENCH_OPTIONS)
-        option_names = {"set": {"--run-dir"}, "config": set(), "keys": set(), "bench": of_show | of_bench}.get(
-            name, of_show
-        )
+        option_names = {
+            "set": {"--run-dir"},
+            "config": set(),
+            "keys": set(),
+            "scene": {"--out"},
+            "bench": of_show | of_bench,
+        }.get(name, of_show)
         if option in of_show | of_bench:
             help_line = HELP if name == "play" else f"see python run_live.py {name} --help"
             return UserError(f"is no option of {name}", option, help_line)
@@ -210,6 +222,9 @@ def _parser(name: str) -> _Parser:
     )
     if name == "keys":
         parser.add_argument("target", metavar="DIR", help="folder for the keys, made if it does not exist")
+    elif name == "scene":
+        parser.add_argument("target", metavar="IMAGE", help="the prior image: PNG, JPEG, WebP, TIFF or BMP")
+        parser.add_argument("--out", metavar="FILE", help="a .html page or a .png picture; default: NAME.scene.html")
     elif name == "set":
         live = ", ".join(row.name for row in CONTROLS.values() if row.live)
         parser.add_argument("target", metavar="NAME", nargs="?", default="", help=live)
@@ -225,7 +240,7 @@ def _parser(name: str) -> _Parser:
         parser.add_argument("--out", metavar="DIR", help="where engines leaves its table; default: recordings")
         compiled = "engines: torch.compile too without a GPU, half a minute a network"
         parser.add_argument("--compiled", action="store_true", help=compiled)
-    if name not in ("keys", "set", "config"):
+    if name not in ("keys", "set", "config", "scene"):
         for group in GROUPS:
             section = parser.add_argument_group(group)
             for row in SETTINGS.values():
@@ -242,6 +257,16 @@ def _add(parser: argparse._ActionsContainer, row: Setting) -> None:
         parser.add_argument(f"--{row.name}", metavar=row.metavar, action="append", help=words)
     else:
         parser.add_argument(f"--{row.name}", metavar=row.metavar, help=words)
+
+
+def _scene_command(image: str, out: str) -> Command:
+    """`scene`: of which image, and where to."""
+    check_input(image, "scene", "an image: a PNG, JPEG or WebP")
+    if out:
+        if not out.lower().endswith((".html", ".png")):
+            raise UserError("is neither a page nor a picture", f"--out {shorten(out)}", "give a .html or a .png file")
+        check_output(out, "--out")
+    return Command("scene", target=image, out=out)
 
 
 def _set_command(name: str, value: str | None, run_dir: str) -> Command:

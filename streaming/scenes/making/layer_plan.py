@@ -14,11 +14,13 @@ from streaming.scenes.making.cuts.candidates import Candidate, find_candidates, 
 from streaming.scenes.making.cuts.choice import choose_things
 from streaming.scenes.making.hand_mask import split_mask
 from streaming.scenes.making.matting import cut_in_band, soften
-from streaming.scenes.making.people import FoundPerson
+from streaming.scenes.making.people import FoundPerson, with_arms
 
 Floats = NDArray[np.float32]
 LEAST_PERSON = 0.004
 """The least share of the picture of a person that becomes a layer."""
+SURE_PERSON = 0.05
+"""From this share of the picture on, a person's outline need not prove itself: dark clothes lie before dark walls."""
 HANDS = (15, 16, 17, 18, 19, 20)
 """Points of the wrists, little and index fingers."""
 OWN = 0.4
@@ -51,9 +53,13 @@ def plan_layers(image: NDArray[np.uint8], persons: Sequence[FoundPerson]) -> lis
     """
     small = small_copy(image)
     scale = small.shape[1] / image.shape[1]
-    covers, people = [], []
-    for person in persons:
-        cover = soften(image, cut_in_band(image, person.mask), 6, 1e-4)
+    covers: list[Floats] = []
+    people: list[FoundPerson] = []
+    for person in sorted(persons, key=lambda one: -float(one.mask.sum())):
+        cover = soften(image, cut_in_band(image, with_arms(person)), 6, 1e-4)
+        # The larger one is taken for the nearer one.
+        for other in covers:
+            cover = cover * (1 - other)
         if float((cover > 0.5).mean()) >= LEAST_PERSON:
             covers.append(cover)
             people.append(person)
@@ -73,8 +79,9 @@ def plan_layers(image: NDArray[np.uint8], persons: Sequence[FoundPerson]) -> lis
         for other in covers:
             free = free * (1 - other)
         covers[owner] = np.maximum(covers[owner], free)
-    figures = [LayerPlan("person", cover, person, is_sure=True) for cover, person in zip(covers, people, strict=True)]
-    return plans + sorted(figures, key=lambda plan: float(plan.cover.sum()))
+    for cover, person in zip(covers[::-1], people[::-1], strict=True):
+        plans.append(LayerPlan("person", cover, person, is_sure=float(cover.mean()) > SURE_PERSON))
+    return plans
 
 
 def plan_drawn_layers(

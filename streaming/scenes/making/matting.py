@@ -11,6 +11,8 @@ from streaming.scenes.making.cuts.candidates import run_grabcut
 Floats = NDArray[np.float32]
 BAND = 0.018
 """Half the width of the band about a rough mask's outline that GrabCut decides, in longer sides."""
+LEAST_PART = 0.06
+"""A part of a mask that is apart from the rest and has a smaller share of it is another thing's."""
 BAND_SIDE = 400
 """The longer side of the copy in which it does, in pixels."""
 
@@ -103,7 +105,7 @@ def _without_specks(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8)
     total = int(mask.sum())
-    for value, least in ((1, 0.03 * total), (0, 0.01 * total)):
+    for value, least in ((1, LEAST_PART * total), (0, 0.01 * total)):
         number, labels, stats, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8))
         for label in range(1, number):
             if stats[label, cv2.CC_STAT_AREA] < least:

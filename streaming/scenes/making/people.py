@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +21,22 @@ from streaming.vision.eyes.regions import Region, cut, map_back, place, whole
 NETWORKS = ("body_detector", "body_mask")
 MOST = 4
 """People that are looked for at most."""
-LEAST_PRESENCE = 0.9
-"""Bodies that were none, in paintings, had up to 0.83; real ones 0.98 and more."""
-APART = 0.35
-"""Two bodies are two when their middles are further apart than this share of the larger one's region."""
+LEAST_SCORE, LEAST_PRESENCE = 0.6, 0.95
+"""What the detector and the points' network must at least believe. Of bodies that were none, in paintings, on a cat and
+a cup, one or the other was below; of all real ones both were above in some window."""
+SHOULDERS = (11, 12)
+ARMS = ((11, 13, 15, 19), (12, 14, 16, 20))
+"""Shoulder, elbow, wrist and first finger among the body's points."""
+ARM_WIDTH, ARM_SURENESS = 0.16, 0.58
+"""An arm's width in widths of the shoulders, and how sure its pixels are the person."""
+SHARED = 0.3
+"""Two bodies are one when they share more than this of the smaller one's pixels."""
+ALIKE = 0.6
+"""Looks at one person that share less of their union see different parts: only those like the surest one count."""
+MOST_LOOKS = 5
+"""Looks at one person, from different windows, whose pixels are averaged: each misses other parts of dark clothes."""
+PART = 0.6
+"""The side of the smaller windows in which people are looked for, in shorter sides of the still."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,20 @@ class FoundPerson:
     visibility: NDArray[np.float64]
     mask: NDArray[np.float32] = field(repr=False)
     presence: float
+
+
+def with_arms(person: FoundPerson) -> NDArray[np.float32]:
+    """The person's pixels, float32 [H, W], with the arms and hands that the points say: a hand on a chair is missed."""
+    mask = person.mask.copy()
+    width = float(np.linalg.norm(person.points[SHOULDERS[0]] - person.points[SHOULDERS[1]]))
+    for line in ARMS:
+        for one, other in itertools.pairwise(line):
+            if min(person.visibility[one], person.visibility[other]) < 0.7:
+                break
+            ends = np.rint(person.points[[one, other]]).astype(int)
+            thickness = max(1, round(ARM_WIDTH * width))
+            cv2.line(mask, ends[0].tolist(), ends[1].tolist(), ARM_SURENESS, thickness, cv2.LINE_AA)
+    return np.maximum(mask, person.mask)
 
 
 class PeopleFinder(Protocol):
@@ -65,41 +94,54 @@ class PublishedPeopleFinder:
         Raises:
             EngineError: when a runtime cannot go on.
         """
-        found: list[tuple[FoundPerson, Region]] = []
+        looks: list[list[FoundPerson]] = []
         for window in windows(image):
             for detection in self._detector.find_all(image, window, MOST):
-                if len(found) >= MOST or any(_same(detection.region, region) for _, region in found):
+                if detection.score < LEAST_SCORE:
+                    break
+                person = self._look(image, detection.region)
+                if person is None:
                     continue
-                seen = self._look(image, detection.region)
-                if seen is not None and not any(_same(seen[1], region) for _, region in found):
-                    found.append(seen)
-        return [person for person, _ in found]
+                same = next((group for group in looks if _same(person, group[0])), None)
+                if same is not None:
+                    same.append(person)
+                elif len(looks) < MOST:
+                    looks.append([person])
+        return [_mean(group[:MOST_LOOKS]) for group in looks]
 
-    def _look(self, image: NDArray[np.uint8], region: Region) -> tuple[FoundPerson, Region] | None:
+    def _look(self, image: NDArray[np.uint8], region: Region) -> FoundPerson | None:
         """The person in a region; the second look is in the region that the first one's points say."""
-        for look in (1, 2):
-            outputs = self._landmarks.step(image=cut(image, region, SIDE))
-            rows, presence = outputs["landmarks"], float(outputs["presence"][0])
-            if presence < LEAST_PRESENCE:
-                return None
-            places = place(rows, region, SIDE)
-            if look == 2:
-                break
-            region = body_region(places[MIDDLE], places[END])
+        first = self._landmarks.step(image=cut(image, region, SIDE))
+        places = place(first["landmarks"], region, SIDE)
+        region = body_region(places[MIDDLE], places[END])
+        outputs = self._landmarks.step(image=cut(image, region, SIDE))
+        rows, presence = outputs["landmarks"], float(outputs["presence"][0])
+        if min(presence, float(first["presence"][0])) < LEAST_PRESENCE:
+            return None
+        places = place(rows, region, SIDE)
         sure = (1 / (1 + np.exp(-np.clip(outputs["mask"], -50, 50)))).astype(np.float32)
         mask = map_back(sure, region, image.shape[:2])
         visibility = 1 / (1 + np.exp(-np.clip(rows[:BODY_POINTS, 3].astype(np.float64), -50, 50)))
-        return FoundPerson(places[:BODY_POINTS].astype(np.float64), visibility, mask, presence), region
+        return FoundPerson(places[:BODY_POINTS].astype(np.float64), visibility, mask, presence)
 
 
 def windows(image: NDArray[np.uint8]) -> list[Region]:
-    """Where people are looked for: the whole picture, and squares at both ends of its longer side."""
+    """Where people are looked for: the whole picture, squares along its longer side, and smaller ones all over it."""
     height, width = image.shape[:2]
-    side = float(min(height, width))
+    shorter = float(min(height, width))
     found = [whole(image)]
-    if max(height, width) > 1.2 * side:
-        found += [Region(side / 2, side / 2, side), Region(width - side / 2, height - side / 2, side)]
+    for side in (shorter, PART * shorter):
+        if side == max(height, width):
+            continue
+        for y in _middles(height, side):
+            found += [Region(x, y, side) for x in _middles(width, side)]
     return found
+
+
+def _middles(length: int, side: float) -> list[float]:
+    """Middles of windows of a side that cover a length, each half over the next."""
+    count = 1 + math.ceil((length - side) / (side / 2) - 1e-6)
+    return [float(middle) for middle in np.linspace(side / 2, length - side / 2, count)]
 
 
 def open_people_finder() -> PublishedPeopleFinder:
@@ -112,5 +154,18 @@ def open_people_finder() -> PublishedPeopleFinder:
     return PublishedPeopleFinder(detector, landmarks)
 
 
-def _same(one: Region, other: Region) -> bool:
-    return float(np.hypot(one.x - other.x, one.y - other.y)) < APART * max(one.size, other.size) / 1.25
+def _same(one: FoundPerson, other: FoundPerson) -> bool:
+    first, second = one.mask > 0.5, other.mask > 0.5
+    return bool((first & second).sum() > SHARED * min(first.sum(), second.sum()))
+
+
+def _mean(looks: list[FoundPerson]) -> FoundPerson:
+    """The person of several looks: the points of the surest one, the mean of all pixels."""
+    best = max(looks, key=lambda person: person.presence)
+    like = [person.mask for person in looks if _overlap(person, best) > ALIKE]
+    return FoundPerson(best.points, best.visibility, np.mean(like, 0, dtype=np.float32), best.presence)
+
+
+def _overlap(one: FoundPerson, other: FoundPerson) -> float:
+    first, second = one.mask > 0.5, other.mask > 0.5
+    return float((first & second).sum() / max((first | second).sum(), 1))

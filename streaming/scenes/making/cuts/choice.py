@@ -17,6 +17,8 @@ GOOD_WHOLE = 3.0
 """The least score of a large whole: see `_is_clear_whole`."""
 HELD = 1.4
 """The least score of what lies at a person's hand."""
+LEAST_HOLDER = 0.08
+"""The least share of the picture of a person whose hands hold something."""
 MOST_LARGE = 8
 """Things of more than two hundredths of the picture that are chosen at most."""
 
@@ -61,7 +63,7 @@ def choose_things(
         if _stands_free(candidate.mask, occupied, people):
             things.append(candidate)
             occupied |= candidate.mask
-    held = _held_things(candidates, occupied, hands)
+    held = _held_things(candidates, occupied, persons, hands)
     return Choice(tuple(things), tuple(held))
 
 
@@ -95,7 +97,10 @@ def _stands_free(mask: Mask, occupied: Mask, people: Mask) -> bool:
 
 
 def _held_things(
-    candidates: Sequence[Candidate], occupied: Mask, hands: Sequence[Sequence[tuple[float, float]]]
+    candidates: Sequence[Candidate],
+    occupied: Mask,
+    persons: Sequence[Mask],
+    hands: Sequence[Sequence[tuple[float, float]]],
 ) -> list[tuple[Candidate, int]]:
     """Regions at a hand: an instrument, a tool."""
     found: list[tuple[Candidate, int]] = []
@@ -111,11 +116,19 @@ def _held_things(
         height, width = far.shape
         for person, places in enumerate(hands):
             near = [far[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)] for x, y in places]
-            if near and min(near) <= 0.03 * width:
+            if near and min(near) <= 0.03 * width and _may_be_held(candidate.mask & ~taken, persons[person]):
                 found.append((candidate, person))
                 taken |= candidate.mask
                 break
     return found
+
+
+def _may_be_held(mask: Mask, person: Mask) -> bool:
+    """Whether a region is long and much smaller than a person who is large enough to be looked at closely."""
+    if person.mean() < LEAST_HOLDER or mask.sum() > 0.35 * person.sum() or mask.sum() < 8:
+        return False
+    values = np.linalg.eigvalsh(np.cov(np.stack(np.nonzero(mask))) + 1e-3 * np.eye(2))
+    return bool(np.sqrt(values[1] / values[0]) > 2.0)
 
 
 def is_panel(mask: NDArray[np.bool_]) -> bool:

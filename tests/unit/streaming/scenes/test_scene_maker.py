@@ -158,7 +158,8 @@ class OnePerson:
         points[:11] = (230, 90)
         points[[7, 8]] = (245, 90), (215, 90)
         points[[11, 12]] = (255, 150), (205, 150)
-        points[[13, 14, 15, 16]] = (270, 200), (190, 200), (280, 245), (180, 245)
+        points[[13, 14, 15, 16]] = (265, 200), (195, 200), (275, 245), (185, 245)
+        points[17:23] = points[[15, 16, 15, 16, 15, 16]]
         points[[23, 24]] = (245, 270), (215, 270)
         rough = cv2.GaussianBlur(self._truth.astype(np.float32), (0, 0), 3.0)
         return [FoundPerson(points, np.ones(33), rough, 0.99)]
@@ -168,6 +169,7 @@ def test_a_person_is_a_layer_with_a_rigid_head_and_arms() -> None:
     image = grainy((170, 175, 180))
     truth = np.zeros(image.shape[:2], np.uint8)
     cv2.circle(truth, (230, 90), 28, 1, -1)
+    cv2.rectangle(truth, (218, 110), (242, 140), 1, -1)
     cv2.rectangle(truth, (190, 130), (270, 319), 1, -1)
     image[truth > 0] = grainy((60, 60, 140), 1)[truth > 0]
     scene = make_scene(image, OnePerson(truth > 0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineSpec
-from streaming.scenes.making.people import PublishedPeopleFinder, windows
+from streaming.scenes.making.people import FoundPerson, PublishedPeopleFinder, windows, with_arms
 from streaming.vision.eyes.detectors import BODY_SIDE, BODY_STRIDES, anchors
 
 
@@ -26,7 +26,7 @@ class FakeDetector:
         for x, y, size in self._places if self._calls == 1 else []:
             best = int(np.argmin(np.abs(middles - (x, y)).sum(1)))
             at = (x, y) - middles[best]
-            boxes[best, :4] = (*at, size, size)
+            boxes[best, :4] = (*at, 6, 6)
             boxes[best, 4:8] = (*at, at[0], at[1] - size)
             scores[best] = 5.0
         return {"boxes": boxes, "scores": scores}
@@ -69,7 +69,7 @@ def test_two_people_are_two_and_lie_where_they_are() -> None:
 
 
 def test_one_body_that_is_found_twice_is_one() -> None:
-    finder = PublishedPeopleFinder(FakeDetector([(100, 110, 60), (108, 116, 10)]), FakeLandmarks())
+    finder = PublishedPeopleFinder(FakeDetector([(100, 110, 60), (105, 115, 50)]), FakeLandmarks())
     assert len(finder.find(IMAGE)) == 1
 
 
@@ -78,9 +78,36 @@ def test_what_the_second_network_does_not_believe_is_nobody() -> None:
     assert PublishedPeopleFinder(FakeDetector([]), FakeLandmarks()).find(IMAGE) == []
 
 
-def test_a_long_picture_is_looked_at_from_both_ends_too() -> None:
-    assert len(windows(np.zeros((400, 400, 3), np.uint8))) == 1
-    whole, left, right = windows(np.zeros((400, 900, 3), np.uint8))
-    assert whole.size == 900
-    assert (left.x, left.y, left.size) == (200, 200, 400)
-    assert (right.x, right.y, right.size) == (700, 200, 400)
+def test_the_windows_are_the_whole_picture_and_smaller_squares_all_over_it() -> None:
+    for height, width in ((400, 400), (400, 900), (700, 400)):
+        first, *others = windows(np.zeros((height, width, 3), np.uint8))
+        assert first.size == max(height, width)
+        assert {other.size for other in others} <= {400.0, 240.0}
+        for size in {other.size for other in others}:
+            xs = sorted({other.x for other in others if other.size == size})
+            ys = sorted({other.y for other in others if other.size == size})
+            assert (xs[0] - size / 2, xs[-1] + size / 2) == (0, width)
+            assert (ys[0] - size / 2, ys[-1] + size / 2) == (0, height)
+            assert max([*np.diff(xs), *np.diff(ys), 0]) <= size / 2 + 1e-6
+
+
+def test_looks_at_one_person_are_averaged() -> None:
+    once = PublishedPeopleFinder(FakeDetector([(100, 110, 60)]), FakeLandmarks()).find(IMAGE)[0]
+    twice = PublishedPeopleFinder(FakeDetector([(100, 110, 60), (105, 115, 60)]), FakeLandmarks()).find(IMAGE)[0]
+    assert once.mask.max() > 0.99
+    between = (twice.mask > 0.3) & (twice.mask < 0.7)
+    assert between.sum() > 1000
+
+
+def test_arms_that_are_seen_belong_to_the_person() -> None:
+    points = np.zeros((33, 2))
+    points[[11, 12]] = (150, 100), (250, 100)
+    points[[13, 15, 19]] = (120, 180), (60, 200), (40, 205)
+    visibility = np.ones(33)
+    visibility[[14, 16, 20]] = 0.2
+    mask = np.zeros((300, 400), np.float32)
+    found = with_arms(FoundPerson(points, visibility, mask, 0.99))
+    assert found[190, 90] > 0.5
+    assert found[:, 200:].max() == 0.0
+    sure = np.ones((300, 400), np.float32)
+    assert with_arms(FoundPerson(points, visibility, sure, 0.99)).min() == 1.0

@@ -46,11 +46,13 @@ def test_what_is_faint_hangs_from_above_or_touches_three_sides_is_no_thing() -> 
 
 def test_a_person_is_no_thing_and_what_lies_at_a_hand_is_held() -> None:
     person = candidate(20, 20, 120, 190).mask
-    body, tool = candidate(30, 30, 110, 180), candidate(124, 80, 190, 130, 3.0)
+    body, tool = candidate(30, 30, 110, 180), candidate(122, 90, 200, 118, 3.0)
+    wall = candidate(122, 60, 190, 140, 6.0)
     choice = choose_things([body, tool], [person], [[(118.0, 105.0)]], 15)
     assert choice.things == ()
     assert [(found is tool, owner) for found, owner in choice.held] == [(True, 0)]
     assert choose_things([body, tool], [person], [[(20.0, 20.0)]], 15).held == ()
+    assert choose_things([wall], [person], [[(118.0, 105.0)]], 15).held == (), "what is not long is no tool"
 
 
 def test_there_are_no_more_than_wanted() -> None:
