@@ -19,6 +19,7 @@ from engines.registry import open_engine
 from streaming.audio.levels import decibels
 from streaming.conventions import TICK_NS, TICK_SAMPLES
 from streaming.scenes.layered_scene import LayeredScene
+from streaming.scenes.scene_cache import CachedSceneMaker
 from streaming.scenes.scene_message import read_scene
 from streaming.schema.messages import Flow, Hearing, Microphone, Picture, Scene
 from streaming.settings.config import Links, Show
@@ -80,8 +81,8 @@ class ReverseStages:
         return heard
 
     def scene(self, image: NDArray[np.uint8]) -> SceneOfStill:
-        """The scene of a still [H, W, 3]."""
-        stage = SceneStage(lambda path: image)
+        """The scene of a still [H, W, 3], made anew: one from the user's cache may be of an older maker."""
+        stage = SceneStage(lambda path: image, CachedSceneMaker(None).make)
         self._setup(stage, self._show(0))
         try:
             (message,) = _of_kind(Scene, stage.step(Inputs(), 0))
@@ -132,7 +133,8 @@ class ReverseStages:
         return pictures
 
     def _show(self, seed: int, **controls: float) -> Show:
-        show = Show(bundle=self.bundle, seed=seed, controls=dict(controls)).with_controls(prior="")
+        # A picture is compared with the sound up to then: what is foreseen of a regular beat would come before it.
+        show = Show(bundle=self.bundle, seed=seed, controls={"lead": 0.0, **controls}).with_controls(prior="")
         return msgspec.structs.replace(show, direction="music-to-video", links=Links())
 
     def _setup(self, stage: Stage, show: Show) -> None:

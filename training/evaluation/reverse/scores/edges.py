@@ -19,6 +19,8 @@ STEP = 2
 TICKS = 6
 """Moments of strong motion at which each thing is scored."""
 SEED = 31
+OWN_GAP, DRAWN_GAP = 1, 3
+"""Points beside an outline that are left out: a mask that a person drew is a few pixels off."""
 LEAST_AREA = 0.002
 Mask = NDArray[np.bool_]
 
@@ -38,6 +40,9 @@ def score_edges(
 ) -> Figures:
     """Edge jumps and affine residuals of own layers and of independent masks, each with shifted masks as control.
 
+    Each still counts once, with the mean over its things; `_n` is the number of stills. Independent masks whose things
+    do not move have no figure: `masks_that_move` says how many do.
+
     Args:
         stages: of the bundle.
         stills: with their scenes.
@@ -45,6 +50,7 @@ def score_edges(
     """
     values: dict[str, list[float]] = {}
     by_still: dict[str, Figures] = {}
+    moving = total = 0
     for still, scene in stills:
         field = scene_field(scene.layers, STEP)
         amplitudes = stages.move(scene, heard, SEED).amplitudes
@@ -56,27 +62,30 @@ def score_edges(
         for group, mask in [*own, *independent]:
             if mask.mean() >= LEAST_AREA:
                 _score_mask(moments, mask, group, row)
-        for name, found in row.items():
-            values.setdefault(name, []).extend(found)
+        jumps = row.get("edge_jump_independent", [])
+        moving, total = moving + int(np.isfinite(jumps).sum()), total + len(jumps)
+        means = {name: _mean(found) for name, found in row.items()}
+        for name, value in means.items():
+            values.setdefault(name, []).append(value)
         by_still[still.name] = {
             "layers": kinds[1:],
             "modes": len(scene.layers.modes),
-            **{name: rounded(float(np.nanmean(found))) for name, found in row.items() if np.isfinite(found).any()},
+            **{name: rounded(value) for name, value in means.items() if np.isfinite(value)},
         }
     figures = mean_figures(values)
     counts = {f"{name}_n": int(np.isfinite(row).sum()) for name, row in values.items() if "control" not in name}
-    return figures | counts | {"edges_by_still": by_still}
+    return figures | counts | {"masks": total, "masks_that_move": moving, "edges_by_still": by_still}
 
 
 def _score_mask(moments: NDArray[np.float32], mask: Mask, group: str, row: dict[str, list[float]]) -> None:
     """Add a mask's figures; own layers count under `edge_jump`, and each kind under its own name."""
     own = group != "_independent"
-    jump = _mean([edge_jump(moment, mask, 1 if own else 2) for moment in moments])
+    gap = OWN_GAP if own else DRAWN_GAP
+    shifted = [(moment, other) for moment in moments[:3] for other in shifted_masks(mask, 3)]
+    jump = _mean([edge_jump(moment, mask, gap) for moment in moments])
     rest = _mean([affine_residual(moment, mask) for moment in moments])
-    elsewhere = [
-        edge_jump(moment, other, 1 if own else 2) for moment in moments[:3] for other in shifted_masks(mask, 3)
-    ]
-    rest_elsewhere = [affine_residual(moment, other) for moment in moments[:3] for other in shifted_masks(mask, 3)]
+    elsewhere = [edge_jump(moment, other, gap) for moment, other in shifted]
+    rest_elsewhere = [affine_residual(moment, other) for moment, other in shifted]
     found = {"edge_jump": jump, "edge_jump_control": _mean(elsewhere)}
     found |= {"affine_residual": rest, "affine_residual_control": _mean(rest_elsewhere)}
     for name, value in found.items():

@@ -17,6 +17,8 @@ from training.evaluation.reverse.scores.edges import strong_ticks
 from training.evaluation.reverse.scores.figures import Figures, mean_figures, rounded, share_figures
 
 SEED = 41
+PAINTED = 0.25
+"""Imagination at which the painter is scored."""
 FINDER_WORDS = (
     "MediaPipe's full-range face detector, which nothing else here uses; its body detector and landmarks; its palm "
     "detector; looked for in the whole picture and in overlapping squares of half its height"
@@ -31,7 +33,7 @@ def score_looks(
     finders: dict[str, Finder],
     pictures: int,
 ) -> Figures:
-    """What strong motion does to the pictures, without the painter and with it at its default.
+    """What strong motion does to the pictures without the painter, and with it at `PAINTED` (`_painted`).
 
     Args:
         stages: of the bundle.
@@ -52,7 +54,7 @@ def score_looks(
         shown = scene.message.image
         row: Figures = {}
         for painter in (False, True):
-            drawn = stages.draw(scene, moved, ticks, **({} if painter else {"imagination": 0.0}))
+            drawn = stages.draw(scene, moved, ticks, imagination=PAINTED if painter else 0.0)
             suffix = "_painted" if painter else ""
             sharpness = [sharpness_ratio(picture, shown) for picture in drawn]
             row[f"sharpness{suffix}"] = rounded(float(np.median(sharpness)))

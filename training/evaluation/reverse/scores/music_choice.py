@@ -66,8 +66,8 @@ def score_choice(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: 
 def score_retrieval(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: Sequence[Piece]) -> Figures:
     """Which of the pieces, all at one loudness envelope, moved a film; told by the motion with another seed.
 
-    The envelope is another piece's own for each scene. With the inputs at zero all films are the same, so the share
-    must be at chance or below.
+    Every other scene is moved at the first piece's own envelope, the others at the middle one's. With the inputs at
+    zero all films are the same, so the share must be at chance or below.
 
     Args:
         stages: of the bundle.
@@ -75,9 +75,10 @@ def score_retrieval(stages: ReverseStages, scenes: Sequence[SceneOfStill], piece
         pieces: equally long, eight of them.
     """
     hits = dict.fromkeys(("", "_flow", "_input_zero"), 0)
+    patterns = [pieces[0].sound, pieces[len(pieces) // 2].sound][: len(scenes)]
+    matched = [[stages.hear(match_envelope(piece.sound, pattern)) for piece in pieces] for pattern in patterns]
     for number, scene in enumerate(scenes):
-        pattern = pieces[number % len(pieces)].sound
-        heard = [stages.hear(match_envelope(piece.sound, pattern)) for piece in pieces]
+        heard = matched[number % len(matched)]
         silent = [zero_inputs(one) for one in heard]
         for suffix, inputs in (("", heard), ("_input_zero", silent)):
             films, references = ([stages.move(scene, one, seed) for one in inputs] for seed in (SEED, OTHER_SEED))
