@@ -98,7 +98,8 @@ def stills_of(folders: Sequence[Path], masks: Path | None = None) -> list[Scored
 
 
 def _read_masks(folder: Path | None, name: str, shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], ...]:
-    found = None if folder is None else cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+    path = None if folder is None else folder / f"{name}.png"
+    found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path is not None and path.is_file() else None
     if found is None:
         return ()
     fitted = cv2.resize(found, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
