@@ -252,10 +252,10 @@ CONTROLS: dict[str, ControlSpec] = {
             low=0.0,
             high=1.0,
             step=0.05,
-            default=1.0,
+            default=0.3,
             words="how much of the picture's motion comes from chance",
             at_low="the same sound always moves the same picture in the same way",
-            at_high="the motion is as varied as what it learned from; the sound still decides most of it",
+            at_high="the motion is as varied as what it learned from: seeds differ about as much as sounds do",
         ),
         ControlSpec(
             name="motion",

@@ -13,7 +13,7 @@ from streaming.settings.control_values import ControlValues
 def test_first_values_come_from_the_show() -> None:
     show = Show(controls={"motion": 2.0, "prior": "a.png"})
     controls = ControlValues("flow", show)
-    assert (controls["motion"], controls["chance"]) == (2.0, 1.0)
+    assert (controls["motion"], controls["chance"]) == (2.0, 0.3)
     assert ControlValues("scene", show).word("prior") == "a.png"
     with pytest.raises(KeyError):
         controls["temperature"]  # another stage's
