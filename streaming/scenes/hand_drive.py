@@ -19,7 +19,9 @@ from streaming.scenes.springs import Springs
 
 KICK = 1.5
 """Of a full attack."""
-PUSH = 0.4
+ATTACK_POWER = 0.75
+"""Soft attacks kick more than in proportion: those of a guitar are a tenth of a drum's."""
+PUSH = 0.3
 """Of a loud held tone, at its strongest."""
 LISTENING_WIDTH = 1.2
 """In bands: how far from its own band a mode hears half as well, at least; fewer modes listen more widely."""
@@ -87,7 +89,7 @@ class HandDrive:
         levels, attacks = np.asarray(bands, np.float64)
         count = len(self._angular)
         varied = 1.0 + CHANCE * np.clip(np.asarray(noise[:count], np.float64), -2.0, 2.0)
-        attack = (self._hearing * attacks).max(1)
+        attack = (self._hearing * attacks).max(1) ** ATTACK_POWER
         going = self._springs.velocity / self._angular
         kick = KICK * attack * np.where(np.abs(going) > GOING, np.sign(going), self._way) * varied[:, 1]
         self._held = np.where(levels > 0.0, self._held + SUSTAIN_SHARE * (levels - self._held), 0.0)

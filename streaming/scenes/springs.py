@@ -20,9 +20,9 @@ from streaming.conventions import TICK_NS
 from streaming.scenes.layered_scene import SceneMode
 
 LIMIT = 1.2
-"""No amplitude that is shown exceeds this; 1 is a wide but natural movement."""
-MAX_PUSH, MAX_KICK, MAX_BOW = 2.0, 3.0, 0.5
-"""Stronger forces count as these."""
+"""No amplitude that is shown exceeds this at the usual motion; 1 is a wide but natural movement."""
+MAX_PUSH, MAX_KICK, MAX_BOW = 8.0, 12.0, 2.0
+"""Stronger forces count as these: four times (the control `motion`) what a drive gives at most."""
 BOW_STEEPNESS = 4.0
 """How soon a bow takes hold of a mode that hardly moves."""
 SNAP = 2e-4
@@ -55,19 +55,20 @@ class Springs:
         self._angular = 2.0 * np.pi * np.array([mode.hz for mode in modes], np.float64)
         self._damping = np.array([mode.damping for mode in modes], np.float64)
         self.resets = 0
+        self._limit = LIMIT
         self._anchoring = float("nan")
         self.hold(anchoring)
         self.rest()
 
     @property
     def amplitudes(self) -> Amplitudes:
-        """Where the modes are: [M], within `LIMIT`."""
-        return np.asarray(LIMIT * np.tanh(self._x / LIMIT))
+        """Where the modes are: [M], within the limit."""
+        return np.asarray(self._limit * np.tanh(self._x / self._limit))
 
     @property
     def velocity(self) -> Amplitudes:
         """How fast the amplitudes change: [M], per second."""
-        return np.asarray(self._v * (1.0 - np.tanh(self._x / LIMIT) ** 2))
+        return np.asarray(self._v * (1.0 - np.tanh(self._x / self._limit) ** 2))
 
     @property
     def at_rest(self) -> bool:
@@ -98,6 +99,15 @@ class Springs:
         self._vx, self._vv = -decay * w * w * sine, decay * (cosine - z * w * sine)
         self._give = factor**-2.0
         self._omega = w
+
+    def allow(self, motion: float) -> None:
+        """Let them swing farther where the forces are stronger than usual.
+
+        Args:
+            motion: what the forces are multiplied with; above 1 the limit grows as its root, so that twice the force
+                is not lost in the limit, nor does it swing twice as far.
+        """
+        self._limit = LIMIT * max(1.0, motion) ** 0.5
 
     def step(
         self, push: NDArray[np.floating], kick: NDArray[np.floating], bow: NDArray[np.floating] | None = None

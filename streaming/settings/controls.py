@@ -268,7 +268,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=1.0,
             words="how far the picture moves",
             at_low="the picture stands still, whatever is heard",
-            at_high="the sound's forces are four times as strong, and things swing as far as they can",
+            at_high="the sound's forces are four times as strong: things swing three times as far, and may fold",
         ),
         ControlSpec(
             name="anchoring",

@@ -166,6 +166,7 @@ class FlowStage:
         """Advance a scene's springs by the tick that was heard, after those that were lost."""
         springs = scene.springs
         springs.hold(self._controls["anchoring"])
+        springs.allow(self._controls["motion"])
         springs.coast(lost)
         noise = np.float32(self._controls["chance"]) * self._noise
         forces = scene.drive.step(hearing.latent, bands, noise)

@@ -19,7 +19,6 @@ import torch
 from torch import nn
 
 from engines.bundles import find_bundle
-from models.pictures.animator import Animator
 from models.pictures.painter import Painter
 from streaming.commands.control_client import request_control
 from streaming.errors import UserError
@@ -32,14 +31,12 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped bundle, with an animator and a painter that move and change things at random."""
+    """The shipped bundle, with a painter that changes things at random."""
     folder = tmp_path_factory.mktemp("bundles") / "random"
     shutil.copytree(find_bundle("default"), folder, ignore=shutil.ignore_patterns("artifacts"))
     torch.manual_seed(0)
-    animator, painter = Animator(), Painter()
-    nn.init.normal_(animator.end.weight, std=0.1)
+    painter = Painter()
     nn.init.normal_(painter.leave.weight, std=0.003)
-    write_network(folder, "animator", animator, {})
     write_network(folder, "painter", painter, {})
     subprocess.run([sys.executable, "-m", "export", str(folder)], cwd=CHECKOUT, check=True, capture_output=True)
     return folder

@@ -112,6 +112,19 @@ def test_however_strong_the_force_the_amplitude_is_limited() -> None:
     assert springs.resets == 0
 
 
+def test_stronger_forces_may_swing_them_farther() -> None:
+    sizes = []
+    for motion in (0.5, 1.0, 2.0, 4.0):
+        springs = Springs(MODES)
+        springs.allow(motion)
+        found = np.stack([springs.step(NOTHING, motion * np.ones(3) * (tick % 6 == 0)) for tick in range(120)])
+        sizes.append(float(np.abs(found).mean()))
+        assert np.abs(found).max() <= LIMIT * max(1.0, motion) ** 0.5
+    growth = np.diff(np.log2(sizes))
+    assert growth.min() > 0.6, "no doubling of the dial is lost"
+    assert growth.max() <= 1.0
+
+
 @pytest.mark.parametrize(
     "bad", [np.array([np.nan, 0, 0]), np.array([0, np.inf, 0]), np.zeros(2), np.zeros((3, 3)), np.zeros(4)]
 )
