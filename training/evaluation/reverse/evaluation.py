@@ -83,7 +83,7 @@ class _Amounts:
     seconds: float
 
 
-_FULL = _Amounts(40, 4, 4, 6, 60, 8, 12, 6, 24, 8.0)
+_FULL = _Amounts(40, 4, 4, 6, 60, 6, 12, 6, 24, 8.0)
 _QUICK = _Amounts(4, 2, 1, 2, 6, 3, 3, 2, 6, 6.0)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,12 @@ class Finding2D:
     size: float
 
 
-Finder = Callable[[Picture], list[Finding2D]]
+class Finder(Protocol):
+    """Finds things of one kind."""
+
+    def __call__(self, picture: Picture, near: Sequence[Finding2D] | None = None) -> list[Finding2D]:
+        """What is found in a picture; with `near` it looks at the squares that hold one of these, and at the whole."""
+        ...
 
 
 def found_again(before: Sequence[Finding2D], after: Sequence[Finding2D], longer: int) -> int:
@@ -113,10 +119,12 @@ def score_finder(find: Finder, still: Picture, pictures: Sequence[Picture]) -> F
     sure = [thing for thing in find(still) if thing.score >= SURE]
     if not sure:
         return FoundShare()
-    again = find(_disturbed(still, (4, 6), 0))
+    again = find(_disturbed(still, (4, 6), 0), sure)
     things = [thing for thing in sure if found_again([thing], again, longer)]
-    found = sum(found_again(things, find(picture), longer) for picture in pictures)
-    control = found_again(things, find(_disturbed(still, (-5, 3), 1)), longer)
+    if not things:
+        return FoundShare()
+    found = sum(found_again(things, find(picture, things), longer) for picture in pictures)
+    control = found_again(things, find(_disturbed(still, (-5, 3), 1), things), longer)
     return FoundShare(found, len(things) * len(pictures), control, len(things))
 
 
@@ -125,12 +133,24 @@ def _disturbed(still: Picture, by: tuple[int, int], seed: int) -> Picture:
     return np.asarray(np.clip(np.roll(still, by, (0, 1)) + noise, 0, 255), np.uint8)
 
 
-def windows(picture: Picture) -> list[Region]:
-    """The whole picture, and overlapping squares with half of its shorter side."""
+def windows(picture: Picture, near: Sequence[Finding2D] | None = None) -> list[Region]:
+    """The whole picture, and overlapping squares with half of its shorter side.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        near: only squares that hold the middle of one of these, if given.
+    """
     height, width = picture.shape[:2]
     side = min(height, width) / 2.0
     middles_y, middles_x = (np.arange(side / 2, size - side / 2 + 1, side / 2) for size in (height, width))
-    return [whole(picture), *(Region(float(x), float(y), side) for y in middles_y for x in middles_x)]
+    squares = [Region(float(x), float(y), side) for y in middles_y for x in middles_x]
+    if near is not None:
+        squares = [
+            square
+            for square in squares
+            if any(max(abs(square.x - thing.x), abs(square.y - thing.y)) < side / 2 for thing in near)
+        ]
+    return [whole(picture), *squares]
 
 
 def open_finders(opener: Callable[[str], Engine] = open_eye) -> dict[str, Finder]:
@@ -162,9 +182,9 @@ def _palm_finder(engine: Engine) -> Finder:
 def _box_finder(engine: Engine, side: int, middles: NDArray[np.float32]) -> Finder:
     """Things in boxes around anchors."""
 
-    def find(picture: Picture) -> list[Finding2D]:
+    def find(picture: Picture, near: Sequence[Finding2D] | None = None) -> list[Finding2D]:
         found = []
-        for window in windows(picture):
+        for window in windows(picture, near):
             outputs = engine.step(image=cut(picture, window, side))
             scores, rows = _sigmoid(outputs["scores"]), outputs["boxes"]
             at, halves = rows[:, :2] + middles, rows[:, 2:4] / 2
@@ -193,8 +213,8 @@ def _body_finder(detector: Engine, landmarks: Engine) -> Finder:
                 shoulders = place(result["landmarks"][11:13], region, BODY_LANDMARK_SIDE).mean(0)
                 yield Finding2D(presence, float(shoulders[0]), float(shoulders[1]), region.size / 2)
 
-    def find(picture: Picture) -> list[Finding2D]:
-        return _apart([body for window in windows(picture) for body in look(picture, window)])
+    def find(picture: Picture, near: Sequence[Finding2D] | None = None) -> list[Finding2D]:
+        return _apart([body for window in windows(picture, near) for body in look(picture, window)])
 
     return find
 

@@ -54,7 +54,7 @@ def score_looks(
         shown = scene.message.image
         row: Figures = {}
         for painter in (False, True):
-            drawn = stages.draw(scene, moved, ticks, imagination=PAINTED if painter else 0.0)
+            drawn = stages.draw(scene, moved, ticks[::2] if painter else ticks, imagination=PAINTED * painter)
             suffix = "_painted" if painter else ""
             sharpness = [sharpness_ratio(picture, shown) for picture in drawn]
             row[f"sharpness{suffix}"] = rounded(float(np.median(sharpness)))

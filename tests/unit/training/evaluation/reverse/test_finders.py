@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,7 @@ def still() -> NDArray[np.uint8]:
     return picture
 
 
-def find_discs(picture: NDArray[np.uint8]) -> list[Finding2D]:
+def find_discs(picture: NDArray[np.uint8], near: Sequence[Finding2D] | None = None) -> list[Finding2D]:
     """A finder of white discs."""
     count, _, stats, middles = cv2.connectedComponentsWithStats((picture.mean(-1) > 200).astype(np.uint8))
     return [
@@ -68,6 +69,8 @@ def test_small_things_are_looked_for_in_squares_that_overlap() -> None:
         top, left, size = round(square.y - square.size / 2), round(square.x - square.size / 2), round(square.size)
         covered[top : top + size, left : left + size] += 1
     assert covered[:, : SIDE + 80].min() >= 1
+    _, *close = windows(still(), [Finding2D(0.9, 60.0, 60.0, 20.0)])
+    assert [(square.x, square.y) for square in close] == [(80.0, 80.0)]
 
 
 class OneBox:
