@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ import torch
 
 from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.errors import UserError
+from streaming.schema.messages import Hearing
 from streaming.timing.clock import now_ns
 from training.datasets.animator import MOBILE_TEST_SEED
 from training.evaluation.reverse.finders import open_finders
@@ -83,7 +85,7 @@ class _Amounts:
     seconds: float
 
 
-_FULL = _Amounts(40, 4, 4, 6, 60, 6, 12, 6, 24, 8.0)
+_FULL = _Amounts(40, 4, 4, 6, 16, 6, 12, 6, 16, 8.0)
 _QUICK = _Amounts(4, 2, 1, 2, 6, 3, 3, 2, 6, 6.0)
 
 
@@ -97,12 +99,29 @@ class _Scored:
         pieces = pieces_of(material.audio) if material.audio else generated_pieces(10)
         self.pieces = _spread(pieces, amounts.recordings)
         self.eight = take_eight(pieces, amounts.seconds)
-        chosen = _spread(stills, amounts.stills)
-        self.stills: list[tuple[ScoredStill, SceneOfStill]] = [
-            (still, self.stages.scene(still.image)) for still in chosen
-        ]
-        self.scenes = [scene for _, scene in _spread(self.stills, amounts.scenes)]
-        self.mixed = self.stages.hear(_mixed(self.eight))
+        self._chosen = _spread(stills, amounts.stills)
+        self.names = [still.name for still in self._chosen]
+
+    @cached_property
+    def stills(self) -> list[tuple[ScoredStill, SceneOfStill]]:
+        """All stills with their scenes."""
+        few = {id(still): scene for still, scene in self._moved}
+        return [(still, few.get(id(still)) or self.stages.scene(still.image)) for still in self._chosen]
+
+    @cached_property
+    def _moved(self) -> list[tuple[ScoredStill, SceneOfStill]]:
+        few = _spread(self._chosen, self.amounts.scenes)
+        return [(still, self.stages.scene(still.image)) for still in few]
+
+    @property
+    def scenes(self) -> list[SceneOfStill]:
+        """The scenes of a few stills, for what needs many runs of each."""
+        return [scene for _, scene in self._moved]
+
+    @cached_property
+    def mixed(self) -> list[Hearing]:
+        """A stretch of each of the eight pieces, as it is heard."""
+        return self.stages.hear(_mixed(self.eight))
 
 
 def evaluate_reverse(bundle: str, material: ReverseMaterial) -> Figures:
@@ -128,7 +147,7 @@ def evaluate_reverse(bundle: str, material: ReverseMaterial) -> Figures:
     scored = _timed("load", seconds, lambda: _Scored(bundle, material))
     figures: Figures = {
         "split": "stills, sounds and films as given; generated ones were never trained on",
-        "stills": [still.name for still, _ in scored.stills],
+        "stills": scored.names,
         "sounds": [piece.name for piece in scored.pieces],
     }
     for group, work in _works(scored).items():
@@ -139,16 +158,17 @@ def evaluate_reverse(bundle: str, material: ReverseMaterial) -> Figures:
 
 def _works(scored: _Scored) -> dict[str, Callable[[], Figures]]:
     """Group -> what scores it."""
-    amounts, stages, scenes = scored.amounts, scored.stages, scored.scenes
+    amounts, stages = scored.amounts, scored.stages
 
     def choice() -> Figures:
+        scenes = scored.scenes
         pieces = _spread(scored.eight, amounts.choice_pieces)
         few = scenes[: amounts.retrieval_scenes]
         return score_choice(stages, scenes, pieces) | score_retrieval(stages, few, scored.eight)
 
     def looks() -> Figures:
         figures = score_looks(stages, scored.stills, scored.mixed, open_finders(), amounts.pictures)
-        return figures | score_silence(stages, scenes[:3], scored.eight[0])
+        return figures | score_silence(stages, scored.scenes[:3], scored.eight[0])
 
     def films() -> Figures:
         if not scored.material.films:
@@ -165,14 +185,14 @@ def _works(scored: _Scored) -> dict[str, Callable[[], Figures]]:
 
     return {
         "choice": choice,
-        "rhythm": lambda: score_clicks(stages, scenes) | score_onsets(stages, scenes, scored.pieces),
+        "rhythm": lambda: score_clicks(stages, scored.scenes) | score_onsets(stages, scored.scenes, scored.pieces),
         "edges": lambda: score_edges(stages, scored.stills, scored.mixed),
         "looks": looks,
         "films": films,
         "performers": performers,
         "drive": lambda: score_drive(scored.bundle, amounts.drive_clips),
         "hidden": hidden,
-        "dials": lambda: score_dials(stages, scenes[:2], scored.mixed),
+        "dials": lambda: score_dials(stages, scored.scenes[:2], scored.mixed),
     }
 
 

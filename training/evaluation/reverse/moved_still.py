@@ -6,6 +6,7 @@ inputs at zero, or with another clip's inputs while the level and the seed stay.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from engines.contract import Engine
 from engines.registry import open_engine
 from streaming.audio.levels import decibels
-from streaming.conventions import TICK_NS, TICK_SAMPLES
+from streaming.conventions import STILL_SIDE, TICK_NS, TICK_SAMPLES
+from streaming.devices.stills.prior import fit_screen, screen_size
 from streaming.scenes.layered_scene import LayeredScene
 from streaming.scenes.scene_cache import CachedSceneMaker
 from streaming.scenes.scene_message import read_scene
@@ -27,8 +29,8 @@ from streaming.stage import Context, Inputs, Stage
 from streaming.stages.flow import FlowStage
 from streaming.stages.hearing import HearingStage
 from streaming.stages.picture import PictureStage
-from streaming.stages.scene import SceneStage
 from streaming.telemetry.metrics import Metrics
+from streaming.vision.frame_features import fit_square
 
 Sound = NDArray[np.float32]
 M = TypeVar("M")
@@ -81,13 +83,18 @@ class ReverseStages:
         return heard
 
     def scene(self, image: NDArray[np.uint8]) -> SceneOfStill:
-        """The scene of a still [H, W, 3], made anew: one from the user's cache may be of an older maker."""
-        stage = SceneStage(lambda path: image, CachedSceneMaker(None).make)
-        self._setup(stage, self._show(0))
-        try:
-            (message,) = _of_kind(Scene, stage.step(Inputs(), 0))
-        finally:
-            stage.close()
+        """The scene of a still, made anew: one from the user's cache may be of an older maker.
+
+        It takes as long as it takes; a show's scene stage gives up after a while.
+
+        Args:
+            image: uint8 [H, W, 3] BGR; it is fitted to a screen.
+        """
+        shown = fit_screen(image, screen_size(image))
+        packed = CachedSceneMaker(None).make(shown)
+        still = fit_square(shown, STILL_SIDE)
+        identity = hashlib.sha256(shown.tobytes()).hexdigest()[:16]
+        message = Scene(identity=identity, name="a still", image=shown, still=still, **packed._asdict())
         return SceneOfStill(message, read_scene(message))
 
     def move(self, scene: SceneOfStill, heard: Iterable[Hearing], seed: int = 0, **controls: float) -> MovedStill:

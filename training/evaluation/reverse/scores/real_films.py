@@ -18,7 +18,7 @@ ENOUGH = 0.2
 """A film counts as re-enacted when its own sound is that much above the mean of the others."""
 
 
-def score_films(stages: ReverseStages, films: Sequence[ScoredFilm], others: int = 3) -> Figures:
+def score_films(stages: ReverseStages, films: Sequence[ScoredFilm], others: int = 2) -> Figures:
     """Correlation of the motion's energy with the film's own, for its sound and for other films' sounds.
 
     The others' sounds are brought to the film's own loudness envelope, so loudness alone gives both the same. With the
