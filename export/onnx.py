@@ -17,7 +17,7 @@ OPSET = 17
 
 
 @contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
+def no_warnings() -> Iterator[None]:
     """Suppress the exporter's warnings: traced shapes are constant here on purpose."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,7 +29,7 @@ def to_onnx(tick: TickModule) -> bytes:
     state = tick.init_state()
     example = tuple(torch.zeros(spec.shape, dtype=spec.dtype) for spec in tick.inputs)
     names = [spec.name for spec in tick.inputs] + [f"{STATE}{i}" for i in range(len(state))]
-    with tempfile.TemporaryDirectory() as folder, _no_warnings(), torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder, no_warnings(), torch.no_grad():
         path = Path(folder) / "tick.onnx"
         torch.onnx.export(
             tick,
@@ -48,7 +48,7 @@ def to_half(data: bytes) -> bytes:
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    with _no_warnings():
+    with no_warnings():
         model = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True)
     small: bytes = model.SerializeToString()
     return small

@@ -23,6 +23,9 @@ BODY_POINTS, HAND_POINTS = 33, 21
 """Points of a body and of a hand, in MediaPipe's order."""
 HAND_FEATURES = 8
 """Length of a hand's motion features; `streaming.vision.motion.hand_motion.HAND_NAMES` names each."""
+INSTRUMENT_KINDS = ("strings", "keys", "drums", "air")
+"""Kinds of instrument that are told apart in pictures, in the order of their odds; see
+`streaming.vision.instrument_reader`."""
 SOUND_BANDS = 8
 """Bands of `streaming.audio.sound_bands`, from low to high."""
 GESTURE = 7

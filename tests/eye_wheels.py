@@ -24,12 +24,12 @@ def tiny_network(factor: float) -> bytes:
     return file.data(made)
 
 
-def tiny_wheel(folder: Path) -> tuple[Path, PublishedWheel]:
+def tiny_wheel(folder: Path, distribution: str = "tiny") -> tuple[Path, PublishedWheel]:
     """A wheel with two tiny networks, `near` with a picture from 0 to 1 and `far` with one from -1 to 1."""
-    path = folder / WHEEL_NAME
+    path = folder / WHEEL_NAME.replace("tiny", distribution)
     networks = []
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny-1.0.dist-info/LICENSE", "tiny licence")
+        archive.writestr(f"{distribution}-1.0.dist-info/LICENSE", "tiny licence")
         for name, factor, low in (("near", 2.0, 0.0), ("far", 3.0, -1.0)):
             data, source = tiny_network(factor), f"tiny/{name}.tflite"
             archive.writestr(source, data)
@@ -37,4 +37,4 @@ def tiny_wheel(folder: Path) -> tuple[Path, PublishedWheel]:
             outputs = (EyeOutput("picture", 0, (SIDE, SIDE, 3)),)
             networks.append(EyeNetwork(name, f"sees {name}", source, digest, SIDE, low, outputs))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return path, PublishedWheel("tiny", "1.0", "any", "311", digest, 1, "Tiny-1.0", tuple(networks))
+    return path, PublishedWheel(distribution, "1.0", "any", "311", digest, 1, "Tiny-1.0", tuple(networks))

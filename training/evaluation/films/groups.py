@@ -8,10 +8,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from streaming.errors import UserError
+from streaming.schema.messages import NO_INSTRUMENT
+from training.synthesis.conventions import CLIP_KINDS
 
 GROUPS_FILE = "groups.toml"
 """Read from the films' folder where no other file is named."""
 OTHER = "other"
+KINDS_TABLE = "kinds"
+"""The table of a file that says what is played in films."""
 WORDS = {
     "drums": ("drum", "drums", "snare", "conga", "congas", "bongo", "bongos", "tabla", "cymbal", "djembe"),
     "keys": ("piano", "pianist", "keyboard", "keys", "organ", "harpsichord", "typing", "marimba", "xylophone"),
@@ -53,12 +57,20 @@ class FilmGroups:
         hits = ["condfoley_*"]
         drums = ["*snare*"]
 
+    Its table `kinds` has the same for the kind of what is played, or "none"; the first that matches counts:
+
+        [kinds]
+        air = ["bassoon*"]
+        none = ["hands*"]
+
     Args:
         patterns: group -> patterns; None to go by the words in the films' names.
+        kinds: kind -> patterns.
     """
 
-    def __init__(self, patterns: dict[str, list[str]] | None = None) -> None:
+    def __init__(self, patterns: dict[str, list[str]] | None = None, kinds: dict[str, list[str]] | None = None) -> None:
         self._patterns = patterns
+        self._kinds = kinds or {}
 
     def of(self, name: str) -> tuple[str, ...]:
         """The groups of a film, at least one."""
@@ -66,6 +78,11 @@ class FilmGroups:
             return groups_by_name(name)
         found = tuple(g for g, patterns in self._patterns.items() if any(fnmatch(name, p) for p in patterns))
         return found or (OTHER,)
+
+    def kind_of(self, name: str) -> str | None:
+        """The kind of what is played in a film; None where the file does not say."""
+        matching = (kind for kind, patterns in self._kinds.items() if any(fnmatch(name, p) for p in patterns))
+        return next(matching, None)
 
     @property
     def source(self) -> str:
@@ -91,7 +108,13 @@ def read_groups(folder: Path, file: Path | None = None) -> FilmGroups:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"the groups of films cannot be read ({error})", str(path), fix) from error
-    for group, patterns in table.items():
+    kinds = table.pop(KINDS_TABLE, {})
+    if not isinstance(kinds, dict):
+        raise UserError(f"{KINDS_TABLE!r} is no table of kinds", str(path), f'write [{KINDS_TABLE}] and drums = ["*"]')
+    for group, patterns in (*table.items(), *kinds.items()):
         if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
             raise UserError(f"group {group!r} is no list of texts", str(path), fix)
-    return FilmGroups(table)
+    if unknown := sorted(set(kinds) - {*CLIP_KINDS, NO_INSTRUMENT}):
+        known = ", ".join((*CLIP_KINDS, NO_INSTRUMENT))
+        raise UserError(f"there is no kind {unknown[0]!r} to be played", str(path), f"use one of {known}")
+    return FilmGroups(table or None, kinds)

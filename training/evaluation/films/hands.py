@@ -25,7 +25,7 @@ from streaming.errors import UserError
 from streaming.vision.eyes.eyes import BODY_NETWORKS, HAND_NETWORKS, Eyes
 from streaming.vision.eyes.person import MIDDLE_KNUCKLE, WRISTS, Person
 from training.evaluation.eyes_sheet import frames_of
-from training.evaluation.films.footage import FILMS, film_person
+from training.evaluation.films.footage import FILMS, film_instrument, film_person
 from training.evaluation.forward_loop import ResponseSettings, describe_settings, respond
 from training.loop.pool import open_executor
 from training.measures.bootstrap import interval
@@ -105,8 +105,8 @@ def score_hands(path: Path, setting: ResponseSettings, eyes: Callable[[], Judge]
             f"no hand is seen in {LEAST_SHARE:.0%} of its frames", str(path), "name a film that shows a player's hands"
         )
     ticks = int((times[-1] + 1e-6) * TICKS_PER_SECOND)
-    person = film_person(setting)
-    track = read_motion(frames, ticks, open_engine("embedding", bundle=setting.bundle), person)
+    person, instrument = film_person(setting), film_instrument(setting)
+    track = read_motion(frames, ticks, open_engine("embedding", bundle=setting.bundle), person, instrument)
     if person is not None:
         person.close()
     silence = np.zeros(ticks * TICK_SAMPLES, np.float32)

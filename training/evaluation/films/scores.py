@@ -16,6 +16,7 @@ from training.evaluation.films.flow_rules import (
     feature_peaks,
     speed_peaks,
 )
+from training.evaluation.films.named_kinds import named_shares
 from training.evaluation.forward_loop import Response
 from training.measures.average_precision import Peaks, find_peaks
 from training.measures.fitted_shift import (
@@ -46,6 +47,7 @@ class FilmResponse:
         features: float16 [T, 26], the live motion features.
         frame_rate_hz: of the film.
         onsets_from: where the reference onsets come from, in words.
+        kinds: for each tick the kind of player that was named, or "none".
     """
 
     response: Response
@@ -54,6 +56,7 @@ class FilmResponse:
     features: NDArray[np.float16]
     frame_rate_hz: float
     onsets_from: str
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class FilmScores:
     """All scores of one film.
 
     Attributes:
-        film: name, length in seconds, frame rate, number of onsets and where they come from, level of the music.
+        film: name, length in seconds, frame rate, number of onsets and where they come from, level of the music, share
+            of ticks in which each kind of player was named.
         methods: by name, `MUSIC` and `RULES`.
         loudness: correlation of the levels at shift 0.
         loudness_fitted: the same at the shift chosen on the other half.
@@ -150,6 +154,7 @@ def score_film(film: FilmResponse, early_s: float = 0.0) -> FilmScores:
         "n_onsets": int(one.onsets.size),
         "onsets_from": film.onsets_from,
         "level_db_of_music": round(float(10 * np.log10(np.mean(one.music**2) + 1e-12)), 1),
+        "kind_named": named_shares(film.kinds),
     }
     loudness_fitted = fitted_correlation(reference, level, 1 / TICKS_PER_SECOND, LOUDNESS_REACH)
     return FilmScores(described, methods, loudness_at_zero(reference, level), loudness_fitted)

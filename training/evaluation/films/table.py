@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.films.groups import FilmGroups
+from training.evaluation.films.named_kinds import expected_kind, kind_means
 from training.evaluation.films.scores import FLOW_PEAKS, MUSIC, RULES, FilmScores, with_thresholds
 from training.measures.bootstrap import interval
 from training.measures.fitted_shift import CONTROL_SHIFTS, SHIFTS_S, FittedScore
@@ -24,6 +25,8 @@ METHOD = {
     "interval": "95 % bootstrap over films; none for a single film",
     "thresholds_of_deceleration_and_motion_features": "the best on all other films",
     "flow_peaks_threshold": "the film's mean speed",
+    "kind_named": "share of ticks in which each kind of player was named, by the bundle or by the eyes",
+    "kind_named_right": "share of ticks in which the kind that the file of groups says was named",
 }
 """What the keys of the table mean, in words, for the figures' file."""
 
@@ -143,10 +146,18 @@ def film_table(films: list[FilmScores], groups: FilmGroups) -> dict[str, Any]:
     by_film = {}
     for film in films:
         own = groups.of(film.film["name"])
-        by_film[film.film["name"]] = {"groups": list(own)} | _film_row(film, better_rule(members[own[0]]))
-    return _group_row(films) | {
-        "by_group": {group: _group_row(members[group]) for group in sorted(members)},
-        "by_film": by_film,
-        "groups_from": groups.source,
-        "method": METHOD,
-    }
+        by_film[film.film["name"]] = (
+            {"groups": list(own)}
+            | _film_row(film, better_rule(members[own[0]]))
+            | expected_kind(film.film["name"], film.film.get("kind_named", {}), groups)
+        )
+    return (
+        _group_row(films)
+        | kind_means(by_film)
+        | {
+            "by_group": {group: _group_row(members[group]) for group in sorted(members)},
+            "by_film": by_film,
+            "groups_from": groups.source,
+            "method": METHOD,
+        }
+    )

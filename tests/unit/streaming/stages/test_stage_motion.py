@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 import cv2
@@ -21,6 +23,7 @@ from streaming.telemetry.metrics import Metrics
 from streaming.vision.eyes.person import Person
 from streaming.vision.frame_features import VIEW_SIDE
 from streaming.vision.frame_stride import FRAMES, FrameStride
+from streaming.vision.instrument_reader import InstrumentReader
 from streaming.vision.motion.calibration import NOT_TAKEN
 from streaming.vision.motion.feature_names import INDEX
 from streaming.vision.motion.hand_motion import HAND_INDEX
@@ -372,6 +375,54 @@ def test_the_stage_opens_the_eyes_that_the_show_asks_for(
     stage.close()
     assert opened == [eyes]
     assert context.info["eyes"] == (PUBLISHED if opens else OWN)
+
+
+class SeesADrum:
+    """Says that every picture shows a drum."""
+
+    spec = EngineSpec("instrument", "fake")
+
+    def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+        return {"odds": np.eye(1000, dtype=np.float32)[541]}
+
+    def reset(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("has_eyes", [True, False])
+def test_the_instrument_is_named_and_where_all_eyes_are_missing_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, has_eyes: bool
+) -> None:
+    said: list[str] = []
+
+    def open_person(show: Show, note: Callable[[str], None]) -> PersonReader | None:
+        return PersonReader(SeesAHand()) if has_eyes else note("no eyes")
+
+    def open_instrument(show: Show, note: Callable[[str], None], executor: Executor) -> InstrumentReader | None:
+        note("no classifier")
+        readers.append(InstrumentReader(SeesADrum(), note, executor))
+        return readers[-1]
+
+    readers: list[InstrumentReader] = []
+    monkeypatch.setattr(motion, "open_person_reader", open_person)
+    monkeypatch.setattr(motion, "open_instrument_reader", open_instrument)
+    stage = motion.build()
+    stage.setup(Context(Show(), Metrics(), note=said.append))
+    assert said == (["no classifier"] if has_eyes else ["no eyes"])
+    assert isinstance(stage, MotionStage)
+    perform(stage, 1)
+    readers[0].reset()  # waits for the look that was begun
+    assert perform(stage, 1, first=1)[0].instrument == "none", "what the warm-up saw is forgotten"
+    stage.close()
+    assert not readers[0].plays
+
+
+def test_an_instrument_is_published() -> None:
+    stage = MotionStage(MotionReader(DisFlow(), FakeEmbedding(), instrument=InstrumentReader(SeesADrum())))
+    stage.setup(Context(Show(), Metrics()))
+    for message in perform(stage, 3):
+        assert message.instrument == "drums"
+        np.testing.assert_array_equal(message.instrument_odds, [0, 0, 1, 0])
 
 
 def test_what_the_screen_shows_is_in_no_feature() -> None:

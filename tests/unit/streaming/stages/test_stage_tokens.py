@@ -13,6 +13,7 @@ from streaming.errors import UserError
 from streaming.schema.messages import Motion, Set, Speaker, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
+from streaming.stages import tokens
 from streaming.stages.tokens import Anticipation, TokensStage
 from streaming.telemetry.metrics import Metrics
 from streaming.timing.pacing import LatchLimits
@@ -229,6 +230,45 @@ def test_a_known_player_is_played_by_the_latent() -> None:
     assert not engine.calls[-1]["gesture"].any()
 
 
+def test_a_named_instrument_gives_the_voice_of_a_player_nobody_knows() -> None:
+    stage, engine, context = made()
+
+    def play(tick: int, value: float, instrument: str, *messages: Any) -> int:
+        seen = motion(S + tick * TICK_NS - 10 * MS, value)
+        seen.instrument = instrument
+        step(stage, S + tick * TICK_NS, seen, *messages)
+        return int(engine.calls[-1]["voice"])
+
+    assert play(0, -1.0, "none", Speaker(tick=0, dac_ns=S + 20 * MS)) == 0
+    assert context.info["playing"] == "none of its kinds"
+    assert play(1, -1.0, "air") == 0, "the bundle has no such voice"
+    assert play(2, -1.0, "strings") == 2
+    assert context.info["playing"] == "strings (seen by the eyes)"
+    counters = context.metrics.take().counters
+    assert (counters["playing.none"], counters["playing.strings"], counters["playing.air"]) == (1, 1, 1)
+    step(stage, S + 60 * TICK_NS)
+    assert engine.calls[-1]["voice"] == 2, "a camera that has gone leaves what it saw last"
+
+
+def test_a_known_player_keeps_the_voice_of_its_picture() -> None:
+    stage, engine, context = made()
+    seen = motion(S - 10 * MS, 1.0)
+    seen.instrument = "strings"
+    step(stage, S, seen, Speaker(tick=0, dac_ns=S + 20 * MS))
+    assert engine.calls[-1]["voice"] == 0
+    assert context.info["playing"] == "keys (known to the bundle)"
+
+
+def test_a_bundle_that_cannot_tell_kinds_says_nothing_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "has_network", lambda network, bundle: False)
+    stage, engine, context = made()
+    seen = motion(S - 10 * MS, -1.0)
+    seen.instrument = "strings"
+    step(stage, S, seen, Speaker(tick=0, dac_ns=S + 20 * MS))
+    assert engine.calls[-1]["voice"] == 0
+    assert "playing" not in context.info
+
+
 def test_less_anticipation_than_none_waits_a_tick_to_be_surer_of_a_strike() -> None:
     stage, engine, _ = made(anticipation=-40.0)
     now, falls = S, [0.0, 0.0, 0.4, 0.9, 0.0, 0.0, 0.0]
@@ -322,7 +362,16 @@ def test_a_voice_is_made_as_loud_for_every_player(monkeypatch: pytest.MonkeyPatc
     table = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
     spec = EngineSpec("translator", "fake", config={"voice_names": names, "level_db": table})
     monkeypatch.setattr(FakeTranslator, "spec", spec)
-    for value, voice, wanted in ((1.0, "auto", 4.0), (1.0, "keys", 6.0), (-1.0, "drums", 8.0)):
+    cases = (
+        (1.0, "auto", "none", 4.0),
+        (1.0, "keys", "none", 6.0),
+        (-1.0, "drums", "none", 8.0),
+        (-1.0, "auto", "none", 7.0),
+        (-1.0, "auto", "keys", 9.0),
+    )
+    for value, voice, instrument, wanted in cases:
         stage, _, _ = made(voice=voice)
-        (tokens,) = step(stage, S, motion(S - 10 * MS, value), Speaker(tick=0, dac_ns=S + 20 * MS))
-        assert tokens.level_db == wanted
+        seen = motion(S - 10 * MS, value)
+        seen.instrument = instrument
+        (made_tokens,) = step(stage, S, seen, Speaker(tick=0, dac_ns=S + 20 * MS))
+        assert made_tokens.level_db == wanted

@@ -124,11 +124,13 @@ def test_the_table_shows_devices_stages_and_levels(direction: str, parts: tuple[
     record, out = performing(direction), io.StringIO()
     next(iter(record.stages.values())).info["backends"] = {"embedding": "onnxruntime"}
     next(iter(record.stages.values())).info["eyes"] = "published eyes"
+    next(iter(record.stages.values())).info["playing"] = "drums (seen by the eyes)"
     Console(file=out, width=120).print(render(shown(record)))
     text = out.getvalue()
     for part in (
         *parts,
         "networks: onnxruntime  eyes: published eyes",
+        "playing: drums (seen by the eyes)",
         "running",
         "25.0",
         "-12 dBFS",
@@ -276,8 +278,10 @@ def test_the_closing_lines_name_the_film_and_the_restarts(tmp_path: Path) -> Non
     recorder = record.stages["recorder"] = StageRecord(PROCESSES["recorder"], info={"film": str(film)})
     record.stolen_percent = 4.6
     record.stages["motion"].info["eyes"] = "published eyes"
+    record.stages["tokens"].info["playing"] = "air (seen by the eyes)"
     words = "\n".join(closing_lines(record))
     assert "eyes: published eyes" in words.splitlines()
+    assert "playing: air (seen by the eyes)" in words.splitlines()
     assert "5 % of the cores' time" in words
     assert "60.0 s performed; motion-to-sound p50 71 p99 71 ms" in words
     assert "camera performer:drums@3 → speaker auto" in words

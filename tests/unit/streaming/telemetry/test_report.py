@@ -114,6 +114,8 @@ def test_both_directions_say_their_latency_devices_and_networks() -> None:
     record.stages["screen"].totals.add(metrics.take("screen"))
     record.stages["microphone"].info["device"] = "USB microphone"
     assert build_report(record, HOST)["eyes"] is None, "no stage here looks"
+    assert build_report(record, HOST)["playing"] is None, "no stage here plays"
+    record.stages["hearing"].info["playing"] = "keys (seen by the eyes)"
     record.stages["hearing"].info["eyes"] = "published eyes"
     record.stages["hearing"].info["backends"] = {"encoder": "onnxruntime", "hearing": "onnxruntime"}
     record.stages["picture"].info["backends"] = {"painter": "torch"}
@@ -122,7 +124,7 @@ def test_both_directions_say_their_latency_devices_and_networks() -> None:
     assert report["motion_to_sound_ms"]["n"] is None
     assert report["backends"] == {"encoder": "onnxruntime", "hearing": "onnxruntime", "painter": "torch"}
     assert report["backend"] == "onnxruntime"
-    assert report["eyes"] == "published eyes"
+    assert (report["eyes"], report["playing"]) == ("published eyes", "keys (seen by the eyes)")
     assert report["devices"] == {"microphone": "USB microphone", "screen": "none"}
     forward = build_report(performed(), HOST)
     assert forward["devices"] == {"camera": "auto", "speaker": "JACK"}

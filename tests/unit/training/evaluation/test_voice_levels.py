@@ -18,7 +18,7 @@ from training.synthesis.recordings import Clip
 
 def clip(kind: str) -> Clip:
     half, single = np.zeros(0, np.float16), np.zeros(0, np.float32)
-    return Clip(0, kind, half, half, half, single, half, single, single, single)
+    return Clip(0, kind, half, half, half, single, half, single, single, np.zeros(0, np.int8), single)
 
 
 def test_each_kind_is_measured_in_each_voice() -> None:

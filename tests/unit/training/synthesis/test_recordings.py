@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.contract import EngineSpec
 from engines.registry import open_engine
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.conventions import INSTRUMENT_KINDS, SAMPLE_RATE, TICK_SAMPLES
 from streaming.schema.messages import Camera, Motion
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.motion import MotionReader, MotionStage
 from streaming.telemetry.metrics import Metrics
+from streaming.vision.instrument_reader import InstrumentReader
 from streaming.vision.motion.feature_names import INDEX
 from tests.unit.training.synthesis.sampled.small_soundfont import write_soundfont
 from training.measures.onsets import detect_onsets
@@ -63,6 +66,32 @@ def test_nothing_is_seen_before_its_time() -> None:
     seen, age = track.embedding, track.age_s
     assert seen[:, 0].tolist() == [0, 0, 0, *(2 * [1]), *(3 * [2]), *(2 * [3]), *(3 * [4]), 5]
     assert age[3:] == pytest.approx([0.02, 0.06, *[0.0, 0.04, 0.08], *[0.02, 0.06], *[0.0, 0.04, 0.08], 0.02], abs=1e-6)
+
+
+def test_an_instrument_is_named_at_each_tick_as_it_is_seen() -> None:
+    class Bright:
+        """Sees a drum in bright pictures, a cat in dark ones."""
+
+        spec = EngineSpec("instrument", "fake")
+
+        def step(self, **inputs: Any) -> dict[str, np.ndarray]:
+            bright = float(np.asarray(inputs["image"]).mean()) > 100
+            return {"odds": np.eye(1000, dtype=np.float32)[541 if bright else 281]}
+
+        def reset(self) -> None:
+            """Nothing to forget."""
+
+    class Blind:
+        def step(self, image: np.ndarray) -> dict[str, np.ndarray]:
+            return {"embedding": np.zeros(128, np.float32)}
+
+        def reset(self) -> None:
+            """Nothing to forget."""
+
+    frames = [(np.full((48, 64, 3), 200 if second else 10, np.uint8), float(second)) for second in range(3)]
+    track = read_motion(iter(frames), 75, Blind(), instrument=InstrumentReader(Bright()))  # type: ignore[arg-type]
+    assert track.instrument.tolist() == [-1] * 25 + [INSTRUMENT_KINDS.index("drums")] * 50
+    assert read_motion(iter(frames), 5, Blind()).instrument.tolist() == [-1] * 5  # type: ignore[arg-type]
 
 
 def test_a_performer_is_watched_as_a_camera_would() -> None:

@@ -25,6 +25,7 @@ def test_films_are_answered_and_what_cannot_be_used_is_named(tmp_path: Path) -> 
     labels = tmp_path / "labels"
     labels.mkdir()
     (labels / "two.txt").write_text("1.0\n3.0\n")
+    (tmp_path / "groups.toml").write_text('[kinds]\nnone = ["*"]\n')
     figures, answers = evaluate_footage(ResponseSettings("default"), FilmFolder(tmp_path, labels=labels), workers=1)
     assert [a.name for a in answers] == ["drum_one.mp4", "two.mkv"]
     assert list(figures["refused"]) == ["broken.mp4"]
@@ -34,6 +35,9 @@ def test_films_are_answered_and_what_cannot_be_used_is_named(tmp_path: Path) -> 
     assert (one["onsets_from"], one["n_onsets"]) == (DETECTED, 4)
     assert (two["onsets_from"], two["n_onsets"]) == (LABELLED, 2)
     assert one["frame_rate_hz"] == 25
+    assert sum(one["kind_named"].values()) == pytest.approx(1.0, abs=1e-3)
+    assert one["kind_named_right"] == one["kind_named"]["none"]
+    assert figures["no_kind_named_right"] == pytest.approx((one["kind_named_right"] + two["kind_named_right"]) / 2)
     assert answers[0].music.size == answers[0].reference.size
     assert np.abs(answers[0].onsets - EVENTS).max() < 0.02
     film = respond_to_footage(tmp_path / "drum_one.mp4", ResponseSettings("default"))

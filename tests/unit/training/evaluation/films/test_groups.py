@@ -32,7 +32,21 @@ def test_a_file_decides_and_a_film_may_be_in_several_groups(tmp_path: Path) -> N
     assert read_groups(tmp_path, other).of("piano.mp4") == ("keys",)
 
 
-@pytest.mark.parametrize("text", ["hits = 3", 'hits = ["a", 3]', "hits = ", "\x00"])
+def test_a_table_says_what_is_played_in_films_and_groups_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "groups.toml").write_text('[kinds]\nkeys = ["*piano*"]\nnone = ["*"]\n')
+    groups = read_groups(tmp_path)
+    assert (groups.kind_of("a_piano.mp4"), groups.kind_of("cat.mp4")) == ("keys", "none")
+    assert groups.of("piano.mp4") == ("keys",), "by its name, as without a file"
+    (tmp_path / "groups.toml").write_text('hits = ["*"]\n[kinds]\nair = ["b*"]\n')
+    groups = read_groups(tmp_path)
+    assert (groups.of("b.mp4"), groups.kind_of("b.mp4"), groups.kind_of("c.mp4")) == (("hits",), "air", None)
+    assert read_groups(tmp_path / "none").kind_of("piano.mp4") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kinds = 3", "[kinds]\nair = 3", '[kinds]\nkazoo = ["*"]', "hits = 3", 'hits = ["a", 3]', "hits = ", "\x00"],
+)
 def test_a_file_that_is_not_right_is_said_in_one_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "groups.toml"
     file.write_text(text)
