@@ -56,7 +56,7 @@ live: engines eyes ## perform: until Ctrl-C in a terminal, else for 20 s (ARGS="
 engines: venv ## the default bundle's networks for ONNX Runtime, where they are missing or stale
 	@$(PY) -m export default --if-needed
 
-eyes: venv ## the published networks that see people, fetched and converted once (the show goes on without them)
+eyes: venv ## the published networks that see people and instruments, fetched and converted once (the show goes on without them)
 	@$(PY) -m export.eyes --if-needed || true
 
 test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to choose)

@@ -60,6 +60,7 @@ imagination = 0.4
 |---|---|
 | `schema`, `version`, `host`, `backend`, `bundle`, `direction`, `duration_s` | what ran, on what |
 | `eyes` | what found the player's body and hands; null where nothing looked |
+| `playing` | the kind of player that was played last, and who knows it; null where nothing played |
 | `ticks` | expected, played, concealed |
 | `audio` | samples played, underruns, device, sample rate |
 | `fps`, `tokens_per_s` | rates of camera, motion, picture, screen and tokens |

@@ -70,9 +70,10 @@ class InstrumentReader:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was seen."""
+        """Forget what was seen, a look that was begun too; nothing is waited for."""
         if self._looking is not None:
-            self._take(self._looking)
+            self._looking.cancel()
+            self._looking = None
         self._looks: deque[NDArray[np.float32]] = deque(maxlen=LOOKS)
         self._begun_ns: int | None = None
         self._count = 0
@@ -113,7 +114,7 @@ class InstrumentReader:
         """Let the classifier go."""
         self._engine = None
         if self._executor is not None:
-            self._executor.shutdown(wait=True)
+            self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _is_due(self, capture_ns: int) -> bool:
         return self._begun_ns is None or not 0 <= capture_ns - self._begun_ns < PERIOD_NS
