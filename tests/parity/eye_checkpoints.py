@@ -70,8 +70,8 @@ def reference_odds(published: dict[str, Tensor], shape: LiteShape, image: Tensor
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             pads += [total // 2, total - total // 2]
         x = F.conv2d(F.pad(x, pads), published[f"{name}.weight"], None, stride, groups=wide if narrow == 0 else 1)
-        statistics = (published[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
-        x = F.batch_norm(x, *statistics, training=False, eps=1e-3)
+        mean, variance = published[f"{norm}.running_mean"], published[f"{norm}.running_var"]
+        x = F.batch_norm(x, mean, variance, published[f"{norm}.weight"], published[f"{norm}.bias"], eps=1e-3)
         if not name.endswith("_project_conv"):
             x = F.relu6(x)
         elif x.shape == shortcut.shape:
