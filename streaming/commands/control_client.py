@@ -19,8 +19,8 @@ from streaming.transport.sockets import Poller
 
 REPLY_TIMEOUT_S = 3.0
 """A supervisor replies within one turn of its loop, some 20 ms."""
-CONFIRMED_TIMEOUT_S = 15.0
-"""A control that a stage confirms is replied to within 12 s."""
+CONFIRMED_TIMEOUT_S = 35.0
+"""A control that a stage confirms is replied to within 32 s."""
 
 
 def request_control(links: Links, name: str = "", value: str = "", timeout_s: float | None = None) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Generic, TypeVar
 from streaming.errors import SourceError, UserError
 from streaming.system.realtime import leave_realtime
 
-TIME_LIMIT_NS = 10_000_000_000
-"""A load that takes longer is abandoned: 50 megapixels take 2 s on one core, and a scene 1 to 2 s."""
+TIME_LIMIT_NS = 30_000_000_000
+"""A load that takes longer is abandoned. 50 megapixels take 2 s on one core, and a scene 1 to 2 s; while pictures are
+shown, a load gets only what the show leaves of the cores' time."""
 MAX_RUNNING = 4
 """Loads that run at once, abandoned ones included."""
 

@@ -11,8 +11,8 @@ from streaming.schema.messages import Confirmation, Control, ControlReply, Contr
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, Value, list_controls
 
-TIME_LIMIT_NS = 12_000_000_000
-"""The time a stage has to confirm a value; a prior image takes 10 s at most."""
+TIME_LIMIT_NS = 32_000_000_000
+"""The time a stage has to confirm a value; a prior image takes 30 s at most."""
 NOT_IN_TIME = f"was not confirmed within {TIME_LIMIT_NS / 1e9:g} s"
 MAX_PENDING = 16
 """The most requests that wait at once; if there are more, the oldest is refused."""

@@ -20,7 +20,7 @@ from training.evaluation.reverse.measures.looks import gradient_errors, structur
 from training.evaluation.reverse.scores.figures import Figures, mean_figures
 
 IMAGINATION = 0.25
-"""Imagination at which the painter is scored: a show's default."""
+"""Imagination at which the painter is scored; a show's default is 0, until it has been trained on layers."""
 
 
 def score_hidden_parts(bundle: str, seeds: Sequence[int]) -> Figures:
