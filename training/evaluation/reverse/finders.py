@@ -107,8 +107,8 @@ class FoundShare:
 def score_finder(find: Finder, still: Picture, pictures: Sequence[Picture]) -> FoundShare:
     """Look for the things of a still in its moved pictures.
 
-    A thing counts if the finder is sure of it in the still and finds it again in the shifted still; the control shifts
-    the still another way, and so tells how often the finder itself fails.
+    A thing counts if the finder is sure of it in the still and finds it again in two shifted stills; the control shifts
+    the still a third way, and so tells how often the finder itself fails.
 
     Args:
         find: the finder.
@@ -119,12 +119,14 @@ def score_finder(find: Finder, still: Picture, pictures: Sequence[Picture]) -> F
     sure = [thing for thing in find(still) if thing.score >= SURE]
     if not sure:
         return FoundShare()
-    again = find(_disturbed(still, (4, 6), 0), sure)
-    things = [thing for thing in sure if found_again([thing], again, longer)]
+    things = sure
+    for seed, by in enumerate(((4, 6), (-6, -2))):
+        again = find(_disturbed(still, by, seed), sure)
+        things = [thing for thing in things if found_again([thing], again, longer)]
     if not things:
         return FoundShare()
     found = sum(found_again(things, find(picture, things), longer) for picture in pictures)
-    control = found_again(things, find(_disturbed(still, (-5, 3), 1), things), longer)
+    control = found_again(things, find(_disturbed(still, (-5, 3), 2), things), longer)
     return FoundShare(found, len(things) * len(pictures), control, len(things))
 
 

@@ -16,12 +16,14 @@ from training.evaluation.reverse.scores.figures import Figures, mean_figures, ro
 
 STEP = 2
 """Pixels between the points at which displacements are compared."""
-TICKS = 6
+TICKS = 4
 """Moments of strong motion at which each thing is scored."""
 SEED = 31
 OWN_GAP, DRAWN_GAP = 1, 3
 """Points beside an outline that are left out: a mask that a person drew is a few pixels off."""
 LEAST_AREA = 0.002
+NEAR = 24
+"""Points around a mask that can matter to its outline."""
 Mask = NDArray[np.bool_]
 
 
@@ -81,17 +83,25 @@ def _score_mask(moments: NDArray[np.float32], mask: Mask, group: str, row: dict[
     """Add a mask's figures; own layers count under `edge_jump`, and each kind under its own name."""
     own = group != "_independent"
     gap = OWN_GAP if own else DRAWN_GAP
-    shifted = [(moment, other) for moment in moments[:3] for other in shifted_masks(mask, 3)]
-    jump = _mean([edge_jump(moment, mask, gap) for moment in moments])
-    rest = _mean([affine_residual(moment, mask) for moment in moments])
-    elsewhere = [edge_jump(moment, other, gap) for moment, other in shifted]
-    rest_elsewhere = [affine_residual(moment, other) for moment, other in shifted]
+    shifted = [_cropped(moments[:2], other) for other in shifted_masks(mask, 3)]
+    near, own_mask = _cropped(moments, mask)
+    jump = _mean([edge_jump(moment, own_mask, gap) for moment in near])
+    rest = _mean([affine_residual(moment, own_mask) for moment in near])
+    elsewhere = [edge_jump(moment, other, gap) for some, other in shifted for moment in some]
+    rest_elsewhere = [affine_residual(moment, other) for some, other in shifted for moment in some]
     found = {"edge_jump": jump, "edge_jump_control": _mean(elsewhere)}
     found |= {"affine_residual": rest, "affine_residual_control": _mean(rest_elsewhere)}
     for name, value in found.items():
         names = (name, f"{name}{group}") if own else (f"{name}{group}",)
         for each in names:
             row.setdefault(each, []).append(value)
+
+
+def _cropped(moments: NDArray[np.float32], mask: Mask) -> tuple[NDArray[np.float32], Mask]:
+    """Displacements [T, H, W, 2] and a mask, cut to the mask and what lies near it."""
+    y, x = np.nonzero(mask)
+    rows, columns = (slice(max(0, int(axis.min()) - NEAR), int(axis.max()) + NEAR + 1) for axis in (y, x))
+    return moments[:, rows, columns], mask[rows, columns]
 
 
 def _mean(values: Sequence[float]) -> float:
