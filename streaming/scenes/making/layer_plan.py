@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from streaming.scenes.layered_scene import MAX_LAYERS
 from streaming.scenes.making.cuts.candidates import Candidate, find_candidates, small_copy
 from streaming.scenes.making.cuts.choice import choose_things
+from streaming.scenes.making.cuts.likelihood import rate_candidates
+from streaming.scenes.making.cuts.superpixels import to_lab
 from streaming.scenes.making.hand_mask import split_mask
 from streaming.scenes.making.matting import cut_in_band, soften
 from streaming.scenes.making.people import FoundPerson, with_arms
@@ -67,7 +69,8 @@ def plan_layers(image: NDArray[np.uint8], persons: Sequence[FoundPerson]) -> lis
     hands = [
         [tuple(scale * person.points[hand]) for hand in HANDS if person.visibility[hand] > 0.5] for person in people
     ]
-    choice = choose_things(find_candidates(small), masks, hands, MAX_LAYERS - 1 - len(people))
+    candidates = rate_candidates(find_candidates(small), to_lab(small))
+    choice = choose_things(candidates, masks, hands, MAX_LAYERS - 1 - len(people))
     plans = []
     for thing in sorted(choice.things, key=lambda one: -one.area):
         cover = _thing_cover(image, thing)

@@ -35,12 +35,13 @@ class Candidate:
     Attributes:
         mask: bool [h, w], of the small copy.
         source: which segmentation it is of.
-        score: how well it stands before its surroundings; 4 and more is good.
+        score: how well its outline stands before its surroundings; 4 and more is good, 20 very good.
         area: share of the picture.
         solidity: area over the area of the convex hull.
         weak: share of its outline with no edge in the picture, 0 to 1.
         colour_step: the difference of its mean colour to its surroundings', in 30 Lab.
         sides: share of the picture's left, right, upper and lower side that it covers.
+        likelihood: 0 to 1, that it is a thing, see `likelihood.rate_candidates`.
     """
 
     mask: Mask = field(repr=False)
@@ -51,6 +52,7 @@ class Candidate:
     weak: float
     colour_step: float
     sides: tuple[float, float, float, float]
+    likelihood: float = 0.0
 
     @property
     def is_whole(self) -> bool:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from streaming.scenes.making.cuts.candidates import Candidate, Mask
 
-GOOD = 10.0
-"""The least score of a thing. A wrong cut is seen at once, a missed one is not: the ground moves in its place."""
+LIKELY = 0.65
+"""The least likelihood of a thing. A wrong cut is seen at once, a missed one is not: the ground moves in its place."""
+CLEAR = 15.0
+"""From this score on a region is a thing whatever its likelihood; no chance region of a real still had more than 10."""
 GOOD_WHOLE = 3.0
 """The least score of a large whole: see `_is_clear_whole`."""
 HELD = 1.4
@@ -45,17 +47,21 @@ def choose_things(
     """Choose.
 
     Args:
-        candidates: the best first, see `find_candidates`.
+        candidates: with their likelihoods, see `rate_candidates`.
         persons: bool [h, w] each, where persons are.
         hands: for each person places (x, y) of hands in pixels of the small copy.
         most: how many things at most.
     """
-    good = [candidate for candidate in candidates if _is_good(candidate)]
+    panels = [candidate.mask for candidate in candidates if candidate.weak < 0.1 and is_panel(candidate.mask)]
+    good = [candidate for candidate in candidates if _is_good(candidate) and not _is_one_of(candidate.mask, panels)]
     good.sort(key=_rank, reverse=True)
     occupied = np.zeros(candidates[0].mask.shape if candidates else (1, 1), bool)
     for person in persons:
         occupied |= _grown(person)
     people = occupied.copy()
+    held = _held_things(candidates, occupied, persons, hands)
+    for candidate, _ in held:
+        occupied |= candidate.mask
     things: list[Candidate] = []
     for candidate in good:
         if len(things) >= most or (len(things) >= MOST_LARGE and candidate.area > 0.02):
@@ -63,22 +69,29 @@ def choose_things(
         if _stands_free(candidate.mask, occupied, people):
             things.append(candidate)
             occupied |= candidate.mask
-    held = _held_things(candidates, occupied, persons, hands)
     return Choice(tuple(things), tuple(held))
 
 
 def _is_good(candidate: Candidate) -> bool:
     """Whether a region may be a thing at all."""
     touched = sum(side > 0.03 for side in candidate.sides)
-    if candidate.sides[2] > 0.15 or touched >= 3 or candidate.weak >= 0.25 or is_panel(candidate.mask):
+    if candidate.sides[2] > 0.15 or touched >= 3 or candidate.weak >= 0.25:
         return False
-    return candidate.score > GOOD or _is_clear_whole(candidate)
+    return candidate.likelihood > LIKELY or candidate.score > CLEAR or _is_clear_whole(candidate)
 
 
 def _is_clear_whole(candidate: Candidate) -> bool:
-    """Whether a region is a large compact thing before a ground of another colour, sharp all around."""
-    is_clear = candidate.weak < 0.06 and candidate.solidity > 0.85 and candidate.colour_step > 0.4
-    return is_clear and candidate.is_whole and candidate.area > 0.03 and candidate.score > GOOD_WHOLE
+    """Whether a region is a large thing before a ground of another colour, sharp all around; see `_rank` for parts."""
+    if candidate.source not in ("grabcut", "key") or candidate.area < 0.03 or candidate.score < GOOD_WHOLE:
+        return False
+    is_compact = candidate.weak < 0.06 and candidate.solidity > 0.85 and candidate.colour_step > 0.4
+    return is_compact or (candidate.source == "key" and candidate.weak < 0.1)
+
+
+def _is_one_of(mask: Mask, others: Sequence[Mask]) -> bool:
+    """Whether a region is roughly one of some others."""
+    size = mask.sum()
+    return any((both := (mask & other).sum()) > 0.7 * (size + other.sum() - both) for other in others)
 
 
 def _rank(candidate: Candidate) -> float:
@@ -136,11 +149,9 @@ def is_panel(mask: NDArray[np.bool_]) -> bool:
     ys, xs = np.nonzero(mask)
     if len(xs) == 0:
         return False
-    left, right = np.percentile(xs, [2, 98])
-    top, bottom = np.percentile(ys, [2, 98])
-    box = mask[int(top) : int(bottom) + 1, int(left) : int(right) + 1]
+    box = mask[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
     wide, high = box.shape[1], box.shape[0]
-    return bool(box.mean() > 0.93 and min(wide, high) > 0.25 * max(wide, high))
+    return bool(box.mean() > 0.88 and min(wide, high) > 0.25 * max(wide, high))
 
 
 def _grown(mask: Mask) -> Mask:

@@ -20,8 +20,8 @@ CELLS = 40
 """Cells along the picture's longer side in which the energy is set up."""
 ACROSS = 0.25
 """What motion across edges costs."""
-BORDER = 4.0
-"""What motion out of the picture costs."""
+BORDER, ALONG_BORDER = 4.0, 2.0
+"""What motion out of the picture costs, and motion along its sides: many pictures have a frame."""
 STILL = 8.0
 """What motion costs where a layer covers the ground: things move before a still ground."""
 REACH = 0.024
@@ -104,7 +104,9 @@ def _energy(image: NDArray[np.uint8], structure: Doubles, hidden: Doubles, size:
     links = _laplacian(np.exp(-((right / unit) ** 2)) + 0.05, np.exp(-((down / unit) ** 2)) + 0.05, size)
     side_x, side_y = STILL * hidden, STILL * hidden
     side_x[:, [0, -1]] += BORDER
+    side_x[[0, -1]] += ALONG_BORDER
     side_y[[0, -1]] += BORDER
+    side_y[:, [0, -1]] += ALONG_BORDER
     held = sparse.diags(np.r_[side_x.ravel(), side_y.ravel()])
     energy = across + 1.2 * sparse.block_diag([links, links]) + held + 1e-4 * sparse.eye(2 * rows * columns)
     return sparse.csc_matrix(energy)
