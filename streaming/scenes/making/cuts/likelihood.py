@@ -56,7 +56,7 @@ def rate_candidates(candidates: Sequence[Candidate], lab: Floats) -> list[Candid
     colours = _colour_numbers(lab)
     rated = []
     for number, candidate in enumerate(candidates):
-        agree = np.flatnonzero(shared[number] > AGREE)
+        agree = np.flatnonzero(shared[number] > AGREE).tolist()
         core = cv2.erode(candidate.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         inside = float(gradient[core].mean()) / unit if core.any() else 0.0
         area = _log(candidate.area)
