@@ -115,12 +115,13 @@ def _held_things(
     persons: Sequence[Mask],
     hands: Sequence[Sequence[tuple[float, float]]],
 ) -> list[tuple[Candidate, int]]:
-    """Regions at a hand: an instrument, a tool."""
+    """Regions at a hand, one for each person: an instrument, a tool."""
     found: list[tuple[Candidate, int]] = []
     taken = occupied.copy()
     if not any(hands):
         return found
-    for candidate in candidates:
+    holders: set[int] = set()
+    for candidate in sorted(candidates, key=lambda one: -one.score):
         if candidate.score < HELD or candidate.weak > 0.3 or not 0.012 <= candidate.area <= 0.12:
             continue
         if (taken & candidate.mask).sum() > 0.25 * candidate.mask.sum():
@@ -128,10 +129,13 @@ def _held_things(
         far = cv2.distanceTransform((~candidate.mask).astype(np.uint8), cv2.DIST_L2, 3)
         height, width = far.shape
         for person, places in enumerate(hands):
+            if person in holders:
+                continue
             near = [far[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)] for x, y in places]
             if near and min(near) <= 0.03 * width and _may_be_held(candidate.mask & ~taken, persons[person]):
                 found.append((candidate, person))
                 taken |= candidate.mask
+                holders.add(person)
                 break
     return found
 

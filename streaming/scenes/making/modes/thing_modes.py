@@ -1,7 +1,7 @@
 """The modes of a thing: it swings, stretches and waves about its root, or it swells, turns and slides.
 
 Swing, stretch, swell, turn and slide are affine, so that a thing stays itself. A thing is held where the picture's side
-cuts it off, else at the foot of its longer axis.
+cuts it off, else at its foot.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ SIDES = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "top": (0.0, 1.0), "bottom": 
 """The sides of the picture and the way inwards from each."""
 LONG = 1.6
 """From this relation of its axes on, a thing is held at its foot."""
+
+
+UPRIGHT = 0.7
+"""The least upward part of a long thing's axis along which it stands."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def measure_thing(cover: Floats) -> ThingShape:
     axis = axes[:, 1] if axes[1, 1] < 0 else -axes[:, 1]
     way = np.sum([SIDES[side] for side in sides], 0) if sides else np.zeros(2)
     if np.linalg.norm(way) < 0.5:
-        way = axis if elongation > LONG else np.array([0.0, -1.0])
+        # What lies or stands on four legs is held from below as well.
+        way = axis if elongation > LONG and axis[1] < -UPRIGHT else np.array([0.0, -1.0])
     way = way / np.linalg.norm(way)
     places = (xs - middle[0]) * way[0] + (ys - middle[1]) * way[1]
     across = (xs - middle[0]) * way[1] - (ys - middle[1]) * way[0]

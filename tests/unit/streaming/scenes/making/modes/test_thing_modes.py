@@ -46,6 +46,12 @@ def test_a_free_tall_thing_stands_on_its_foot_and_a_round_one_has_none() -> None
     assert names == ["turn", "slide", "swell"]
 
 
+def test_what_is_long_and_lies_stands_on_its_lower_side() -> None:
+    shape = measure_thing(box_cover(120, 150, 380, 210))
+    assert shape.way == pytest.approx((0, -1), abs=1e-6)
+    assert shape.root == pytest.approx((250, 209), abs=3)
+
+
 def test_small_things_are_faster_and_a_sturdy_one_does_not_wave() -> None:
     grid = make_grid((0, 0, 480, 320))
     large, small = measure_thing(box_cover(100, 40, 300, 320)), measure_thing(box_cover(100, 280, 120, 320))
