@@ -12,6 +12,8 @@ from streaming.scenes.making.modes.mode_draft import Floats, Grid, ModeDraft
 
 LIMIT = 0.036
 """The longest displacement of any person at an amplitude of 1, in longer sides."""
+ROOT_SHARE = 0.35
+"""Share of the torso, from its root up, over which a sway sets in."""
 SHOULDERS, HIPS, EARS, FACE = (11, 12), (23, 24), (7, 8), slice(0, 11)
 ARMS = (("arm_left", 11, 13, 15, 1.0), ("arm_right", 12, 14, 16, -1.0))
 """Each arm's mode, shoulder, elbow and wrist among the body's points, and the way of its turn."""
@@ -85,17 +87,19 @@ def make_person_modes(person: PersonFrame, grid: Grid, size: tuple[int, int]) ->
     longer = max(size)
     pinned = _pinned(person, grid, size)
     up = person.up.astype(np.float32)
-    across = np.array([-up[1], up[0]], np.float32)
-    torso = smoothstep(grid.along(person.base, person.up) / person.torso) * pinned
+    height = grid.along(person.base, person.up) / person.torso
+    torso = smoothstep(height) * pinned
+    # Above the hips all of the body turns as one: a head that rides on it stays what it is.
+    sway_weight = smoothstep(height / ROOT_SHARE) * pinned
     length = float(np.linalg.norm(person.head)) + 1e-6
     head_way = person.head / length
     head = _head_weight(person, grid, head_way, length)
-    sway = min(LIMIT, 0.144 * person.torso / longer)
+    sway = min(LIMIT, 0.17 * person.torso / longer)
     tilt = min(0.7 * LIMIT, 0.19 * length / longer)
     hz = float(np.clip(1.35 * np.sqrt(0.34 * longer / person.torso), 0.9, 2.0))
     found = [
-        ModeDraft("sway", hz, 0.28, sway, torso[..., None] * across),
-        ModeDraft("bounce", 2.6, 0.48, 0.45 * sway, -torso[..., None] * up),
+        ModeDraft("sway", hz, 0.28, sway, sway_weight[..., None] * grid.turn(person.base)),
+        ModeDraft("bounce", 2.6, 0.48, 0.38 * sway, -torso[..., None] * up),
         ModeDraft("tilt", 1.9, 0.32, tilt, head[..., None] * grid.turn(person.neck)),
         ModeDraft(
             "nod", 3.1, 0.44, min(0.3 * LIMIT, 0.07 * length / longer), -head[..., None] * head_way.astype(np.float32)
