@@ -47,7 +47,7 @@ class BeatAnticipation:
         """Forget what was heard."""
         self._attacks = np.zeros((HISTORY_TICKS, SOUND_BANDS))
         self._given = np.zeros((HISTORY_TICKS, SOUND_BANDS))
-        self._ticks = 0
+        self._ticks = self._until_look = 0
         self.period_ticks = 0
         self.belief = 0.0
 
@@ -68,7 +68,9 @@ class BeatAnticipation:
         self._ticks = min(self._ticks + 1, HISTORY_TICKS)
         if lead_ticks <= 0:
             return np.asarray(attacks, np.float32)
-        if self._ticks % LOOK_EVERY == 0 or self._ticks == HISTORY_TICKS:
+        self._until_look -= 1
+        if self._until_look < 0:
+            self._until_look = LOOK_EVERY - 1
             self._look(lead_ticks)
         # An attack may be a tick early or late: what was given next to it counts too.
         foreseen = self._given[-1 - lead_ticks - 1 : -1 - lead_ticks + 2].max(0)

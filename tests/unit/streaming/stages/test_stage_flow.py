@@ -298,7 +298,7 @@ def test_a_network_gets_the_sound_the_modes_and_the_chance() -> None:
 
 def test_chance_changes_slowly_and_its_control_scales_it() -> None:
     drive = FakeDrive()
-    show = FlowShow(drive=drive)
+    show = FlowShow(drive=drive, chance=1.0)
     for _ in range(80):
         show.step()
     noises = [given["noise"].ravel() for given in drive.given[-80:]]
