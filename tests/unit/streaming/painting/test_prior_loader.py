@@ -95,6 +95,14 @@ def test_a_load_that_hangs_is_abandoned_and_the_next_one_works() -> None:
     loads.may.set()
 
 
+def test_the_wait_for_a_load_has_the_limit_that_is_given() -> None:
+    loads = Loads()
+    with pytest.raises(SourceError, match=r"was not read within 0\.05 s"):
+        loads.loader.load("slow", 50_000_000)
+    loads.may.set()
+    assert loads.loader.load("four") == 4
+
+
 def test_not_too_many_may_hang_at_once() -> None:
     loads = Loads()
     for number in range(MAX_RUNNING):
