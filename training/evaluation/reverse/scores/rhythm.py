@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.conventions import SAMPLE_RATE
 from streaming.schema.messages import Hearing
 from training.evaluation.reverse.material import Piece
 from training.evaluation.reverse.measures.onset_motion import OnsetMotion, onset_motion
@@ -28,6 +29,10 @@ WITHIN_TICKS = 2
 SECOND_TICKS = 25
 ENOUGH_RATIO, ENOUGH_P = 2.0, 0.05
 SEED = 21
+ONSET_LEVEL = 0.1
+"""Root mean square at which onsets are found."""
+ONSET_THRESHOLDS, SPARSEST_S = (0.2, 0.12, 0.07, 0.04), 1.5
+"""How clear an onset must be: the first of these with an onset in every so many seconds on average."""
 
 
 def score_clicks(stages: ReverseStages, scenes: Sequence[SceneOfStill]) -> Figures:
@@ -71,7 +76,7 @@ def score_onsets(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: 
     fields = [scene_field(scene.layers) for scene in scenes]
     for piece in pieces:
         heard = stages.hear(piece.sound)
-        onsets = detect_onsets(piece.sound)
+        onsets = onsets_of(piece)
         speeds = _speeds(stages, scenes, fields, heard)
         right = onset_motion(_relative(speeds), onsets)
         zero = onset_motion(_relative(_speeds(stages, scenes[:1], fields[:1], zero_inputs(heard))), onsets)
@@ -93,6 +98,18 @@ def score_onsets(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: 
         "sustained_px_per_tick": sustained,
     }
     return mean_figures(values) | {"onsets_enough": enough, "n_recordings": len(pieces), "recordings": recordings}
+
+
+def onsets_of(piece: Piece) -> NDArray[np.float64]:
+    """A piece's onsets in seconds, found at one level for all; where notes begin softly, soft onsets count too."""
+    rms = max(1e-5, float(np.sqrt(np.mean(piece.sound.astype(np.float64) ** 2))))
+    level = np.asarray(piece.sound * np.float32(ONSET_LEVEL / rms), np.float32)
+    found = np.zeros(0)
+    for threshold in ONSET_THRESHOLDS:
+        found = detect_onsets(level, threshold=threshold)
+        if len(found) * SPARSEST_S >= piece.sound.size / SAMPLE_RATE:
+            break
+    return found
 
 
 def _speeds(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.scenes.reverse_stages import DeafStages, HearingStages, beats, picture
-from training.evaluation.reverse.scores.rhythm import score_clicks, score_onsets
+from training.evaluation.reverse.material import Piece
+from training.evaluation.reverse.scores.rhythm import onsets_of, score_clicks, score_onsets
 
 
 def test_a_click_moves_the_still_and_the_motion_ends() -> None:
@@ -27,3 +28,9 @@ def test_onsets_are_met_where_they_are_heard() -> None:
     assert set(met["onsets_enough"]) <= {"beats 1", "beats 2"}
     assert met["n_recordings"] == 2
     assert met["recordings"]["beats 1"]["n_onsets"] > 5
+
+
+def test_a_quiet_recording_has_its_onsets() -> None:
+    loud = beats(1)
+    quiet = Piece("quiet", 0.003 * loud.sound)
+    assert len(onsets_of(quiet)) == len(onsets_of(loud)) > 5
