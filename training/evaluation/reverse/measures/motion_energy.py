@@ -30,3 +30,14 @@ def series_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> 
     if one.std() < 1e-9 or other.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
+
+
+def shifted_correlation(one: NDArray[np.float64], other: NDArray[np.float64], most: int) -> float:
+    """The best correlation of two equally long series over shifts of one by up to so many ticks either way.
+
+    It makes up for a film's sound that is late or early. Whatever it is compared with must be allowed the same search.
+    """
+    size = len(one)
+    shifts = range(-most, most + 1)
+    pairs = ((one[max(0, k) : size + min(0, k)], other[max(0, -k) : size + min(0, -k)]) for k in shifts)
+    return max(series_correlation(a, b) for a, b in pairs)

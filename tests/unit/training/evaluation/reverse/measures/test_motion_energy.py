@@ -10,6 +10,7 @@ from training.evaluation.reverse.measures.motion_energy import (
     end_point_error,
     energy_of,
     series_correlation,
+    shifted_correlation,
 )
 
 
@@ -26,3 +27,10 @@ def test_what_never_changes_goes_together_with_nothing() -> None:
     assert series_correlation(course, 3.0 * course - 1.0) == pytest.approx(1.0)
     still, moving = np.zeros((5, 2, 16, 16), np.float32), np.ones((5, 2, 16, 16), np.float32)
     assert (energy_of(moving) > energy_of(still)).all()
+
+
+def test_a_late_series_is_found_within_the_search_and_no_further() -> None:
+    course = np.random.default_rng(1).normal(size=200)
+    assert shifted_correlation(np.roll(course, 3), course, 3) > 0.95
+    assert shifted_correlation(np.roll(course, -2), course, 3) > 0.95
+    assert shifted_correlation(np.roll(course, 6), course, 3) < 0.3
