@@ -17,11 +17,12 @@ from streaming.scenes.springs import LIMIT, Springs
 from training.datasets.driven_scenes import TEST_SEED, DrivenClip, hear_clip
 from training.evaluation.reverse.measures.time_courses import Course, explained_share, gained_share
 from training.evaluation.reverse.scores.figures import Figures, rounded
-from training.measures.bootstrap import interval
 from training.networks.pictures.drive import true_motion
 from training.synthesis.force_law import draw_modes
 
 MODES = 10
+DRAWS = 200
+"""Of the bootstrap over clips (Efron 1979)."""
 
 
 def score_drive(bundle: str, clips: int, soundfont: Path | None = None) -> Figures:
@@ -55,7 +56,7 @@ def score_drive(bundle: str, clips: int, soundfont: Path | None = None) -> Figur
 def summarize_shares(
     true: Sequence[Course], hand: Sequence[Course], network: Sequence[Course], other: Sequence[Course]
 ) -> Figures:
-    """The shares over all clips, and the interval of those of single clips.
+    """The shares over all clips, with bootstrap intervals over the clips.
 
     Args:
         true: for each clip the true amplitudes [T, M].
@@ -64,10 +65,12 @@ def summarize_shares(
         other: those of the network that hears another clip's sound.
     """
     figures: Figures = {}
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(true), (DRAWS, len(true)))
     for name, courses in (("explained_beyond_bands", network), ("explained_other_sound", other)):
-        each = [explained_share([t], [h], [n]) for t, h, n in zip(true, hand, courses, strict=True)]
+        again = [explained_share(*([rows[i] for i in draw] for rows in (true, hand, courses))) for draw in draws]
         figures[name] = rounded(explained_share(true, hand, courses))
-        figures[f"{name}_interval"] = interval(each)
+        figures[f"{name}_interval"] = [rounded(float(edge)) for edge in np.percentile(again, [2.5, 97.5])]
         figures[f"{name}_unfitted"] = rounded(gained_share(true, hand, courses))
     return figures | {"explained_clips": len(true)}
 

@@ -52,3 +52,5 @@ def test_shares_tell_a_network_that_hears_from_one_that_hears_another_clip() -> 
     assert figures["explained_beyond_bands_unfitted"] == pytest.approx(1.0)
     assert figures["explained_other_sound_unfitted"] < 0.2
     assert figures["explained_clips"] == 4
+    low, high = figures["explained_other_sound_interval"]
+    assert low <= figures["explained_other_sound"] <= high < 0.6
