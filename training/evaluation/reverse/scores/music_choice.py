@@ -31,7 +31,8 @@ def score_choice(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: 
     """Correlations of the springs' time courses with those of the right sound, one thing exchanged at a time.
 
     `same_sound_other_seed` exchanges the seed; `same_seed_other_sound` the sound, brought to the same loudness
-    envelope, `_as_it_is` without that; `input_zero` and `input_other_clip` what the drive hears, while level and seed stay.
+    envelope, `_as_it_is` without that; `input_zero` and `input_other_clip` what the drive hears, while level and seed
+    stay.
     `envelope_correlation` is that of the motion's energy with the level, and what it is with the inputs exchanged.
 
     Args:
