@@ -327,14 +327,14 @@ def test_who_awaits_the_state_of_a_stage_that_was_given_up_is_given_up_too(tmp_p
 
 def test_a_stage_that_does_not_confirm_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     world = World()
-    show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=20.0)
+    show = supervisor(world, tmp_path, [*table(), plain_row("scene")], duration_s=40.0)
     world.at(3.0, lambda: world.reports.append((b"set:1", ControlRequest(stage="set:1", name="prior", value="x.png"))))
-    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    world.at(40.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
     ((at, refused, lines),) = replies(world, b"set:1")
     assert refused
-    assert lines == ["was not confirmed within 12 s", "set prior x.png", "set it again, or give another value"]
-    assert at == pytest.approx(15.0, abs=0.2)
+    assert lines == ["was not confirmed within 32 s", "set prior x.png", "set it again, or give another value"]
+    assert at == pytest.approx(35.0, abs=0.2)
 
 
 def test_a_control_of_a_stage_that_is_not_in_the_show_is_refused(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_control_beyond_its_range_is_refused(value: Any) -> None:
     painter = Reddening()
     show = PictureShow(painter, imagination=0.25)
     show.step(0.0, imagination=value)
-    assert painter.asked == [(0.25, 1.0)]
+    assert painter.asked == [(0.25, 0.3)]
     assert show.metrics.take().counters["controls_refused"] == 1
 
 
@@ -259,7 +259,7 @@ def test_imagination_is_a_live_control_and_without_a_painter_it_is_said() -> Non
     assert shown.image[5, 5].tolist() == [0, 0, 250]
     show.step(0.1, imagination=0.8, chance=0.5)
     show.step(0.1, imagination=7.0)
-    assert painter.asked == [(0.25, 1.0), (0.8, 0.5), (0.8, 0.5)]
+    assert painter.asked == [(0.25, 0.3), (0.8, 0.5), (0.8, 0.5)]
     assert painter.looked == [(512, 768, 3)]
     assert show.metrics.take().counters["controls_refused"] == 1
     assert show.notes == []

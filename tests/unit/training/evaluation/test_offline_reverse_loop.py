@@ -40,8 +40,9 @@ def test_every_picture_is_painted_whatever_the_cores_do(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         offline_reverse_loop, "PictureStage", functools.partial(PictureStage, paint_step_opener=lambda context: step)
     )
+    show = Show(controls={"imagination": 0.25})
     sound = np.sin(np.arange(12 * TICK_SAMPLES) / 12.0).astype(np.float32)
-    moments = list(offline_reverse_loop.animate(sound, np.full((64, 96, 3), 90, np.uint8), Show()))
+    moments = list(offline_reverse_loop.animate(sound, np.full((64, 96, 3), 90, np.uint8), show))
     assert len(moments) == 12
     shown = [moment.picture for moment in moments if moment.picture is not None]
     assert len(shown) == painter.painted == 12
