@@ -112,7 +112,7 @@ def generated_stills(count: int) -> list[ScoredStill]:
     shipped = load_prior("")
     stills = [ScoredStill("shipped", fit_screen(shipped, screen_size(shipped)))]
     for number in range(count - 1):
-        if number % 3 == 2:
+        if number % 4 == 1:
             image = performer_of(TEST_SEED + number, _MOBILE_SIZE).frame(0.0)
             stills.append(ScoredStill(f"performer {TEST_SEED + number}", image))
             continue
