@@ -14,7 +14,9 @@ Floats = NDArray[np.float32]
 MOVED = 0.35
 """A cell counts as moved from this share of the longest displacement on."""
 LEAST_HZ, MOST_HZ = 0.7, 4.0
-LEAST_DAMPING, MOST_DAMPING = 0.16, 0.5
+LEAST_DAMPING, MOST_DAMPING = 0.16, 0.6
+STILLER = 1.6
+"""Springs are damped that many times as much as their drafts say: what rings on from one hit hides the next one."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def finish_mode(
     way = field[row, column] / max(float(np.linalg.norm(field[row, column])), 1e-6)
     moved = float((cells * (seen > MOVED * longest)).sum()) * CELL * CELL
     hz = float(np.clip(draft.hz, LEAST_HZ, MOST_HZ))
-    damping = float(np.clip(draft.damping, LEAST_DAMPING, MOST_DAMPING))
+    damping = float(np.clip(STILLER * draft.damping, LEAST_DAMPING, MOST_DAMPING))
     mode = SceneMode(
         layer, draft.name, hz, damping, draft.reach, place, (float(way[0]), float(way[1])), moved**0.5 / longer
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines.contract import EngineSpec
 from streaming.scenes.mode_descriptions import describe_modes
-from streaming.scenes.network_drive import NetworkDrive
+from streaming.scenes.network_drive import GAINS, NetworkDrive
 from tests.scenes.hand_made import mode_of
 
 
@@ -35,7 +35,8 @@ def test_it_gives_the_forces_of_the_modes_that_there_are() -> None:
     modes = [mode_of(1.0), mode_of(2.0, place=(0.1, 0.2))]
     drive.take_scene(modes)
     latent, bands, noise = np.ones(5, np.float32), np.ones((2, 8), np.float32), np.ones((36, 2), np.float32)
-    np.testing.assert_array_equal(drive.step(latent, bands, noise), [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    wanted = GAINS * [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+    np.testing.assert_array_equal(drive.step(latent, bands, noise), wanted)
     np.testing.assert_array_equal(engine.given["modes"], describe_modes(modes))
     assert engine.given["noise"] is noise
 
@@ -46,6 +47,6 @@ def test_another_scene_does_not_make_it_forget_the_sound() -> None:
     sound = np.ones(5, np.float32), np.ones((2, 8), np.float32), np.ones((36, 2), np.float32)
     drive.step(*sound)
     drive.take_scene([mode_of(3.0)])
-    assert drive.step(*sound)[0].tolist() == [2.0]
+    assert drive.step(*sound)[0].tolist() == [2.0 * GAINS[0, 0]]
     drive.reset()
-    assert drive.step(*sound)[0].tolist() == [1.0]
+    assert drive.step(*sound)[0].tolist() == [GAINS[0, 0]]
