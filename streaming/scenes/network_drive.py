@@ -48,5 +48,7 @@ class NetworkDrive:
         self, latent: NDArray[np.float32], bands: NDArray[np.float32], noise: NDArray[np.float32]
     ) -> NDArray[np.floating]:
         """The forces of the next tick; see `streaming.scenes.hand_drive.ModeDrive.step`."""
+        # The spread of the pushes stays what it has learned.
+        noise = np.stack([noise[:, 0] / np.float32(GAINS[0, 0]), noise[:, 1]], -1)
         outputs = self._engine.step(latent=latent, bands=bands, modes=self._modes, noise=noise)
         return GAINS * np.asarray(outputs["forces"], np.float64)[:, : self._count]

@@ -32,11 +32,12 @@ FOLDER = find_bundle("default")
 NETWORKS = learned_networks(FOLDER)
 TICKS = 12
 BEYOND = {
-    "fp16": {"embedding", "encoder"},
+    "fp16": {"embedding", "encoder", "translator"},
     "bf16": {"embedding", "encoder", "translator"},
-    "onnx fp16": {"embedding", "encoder", "decoder", "sight"},
+    "onnx fp16": {"embedding", "encoder", "decoder", "sight", "translator"},
 }
-"""Where a lower precision is too far from torch's single precision."""
+"""Where a lower precision is too far from torch's single precision. Of the translator's codes 0.06 are others in half
+precision, over 12 and over 120 ticks alike."""
 
 
 def check(network: str, runner: object, precision: str, label: str) -> bool:
