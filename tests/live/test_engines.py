@@ -77,13 +77,13 @@ def few_cores() -> Iterator[None]:
 @pytest.mark.skipif(machine.has_gpu(), reason="on a GPU torch performs while engines are built")
 @pytest.mark.usefixtures("few_cores")
 def test_on_few_cores_most_of_the_engines_are_built_before_the_show(stage: ShowFolder, bundle: Path) -> None:
-    small = ("sight", "hearing", "encoder", "decoder", "still", "pose")
+    small = ("sight", "hearing", "encoder", "decoder", "still", "pose", "drive")
     for network in small:
         manifest_of(bundle, "onnxruntime", network).unlink()
     asked = ("--camera", "performer:air@1", "--bundle", str(bundle), *output_of(stage), "--duration", "4")
     done = stage.perform(*asked)
     assert done.returncode == 0, done.stderr
-    assert "preparing 6 networks for this machine, once, about 24 s (onnxruntime" in done.stderr
+    assert "preparing 7 networks for this machine, once, about 28 s (onnxruntime" in done.stderr
     assert all(built_well(bundle, network) for network in small)
     report = stage.report()
     assert not any("takes over" in note for note in report["notes"])
