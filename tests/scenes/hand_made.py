@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +15,9 @@ REACH = 0.05
 """Of the disc's modes, in longer sides: at an amplitude of 1 the disc is moved by this much."""
 
 
-def mode_of(hz: float = 1.5, damping: float = 0.3, **changes: object) -> SceneMode:
+def mode_of(hz: float = 1.5, damping: float = 0.3, **changes: Any) -> SceneMode:
     """A mode of the ground."""
-    values: dict[str, object] = {
-        "layer": 0,
-        "name": "region",
-        "hz": hz,
-        "damping": damping,
-        "reach": 0.02,
-        "place": (0.0, 0.0),
-        "way": (1.0, 0.0),
-        "size": 0.4,
-    }
-    return SceneMode(**(values | changes))  # type: ignore[arg-type]
+    return replace(SceneMode(0, "region", hz, damping, 0.02, (0.0, 0.0), (1.0, 0.0), 0.4), **changes)
 
 
 def uniform_field(box: tuple[int, int, int, int], x: float, y: float) -> NDArray[np.float32]:

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
+from engines.bundles import identity, network_entry, weights_of
 from models.codec.codec import TokenCodec
 from models.codec.mel import Vocoder
 from models.translation.latent import Latent
@@ -30,7 +30,7 @@ from streaming.scenes.layered_scene import SceneMode, modes_to_table, table_to_m
 from training.bundling import load_network, load_sound_network
 from training.datasets.sounds.recorded_sounds import draw_recorded, recordings_of
 from training.datasets.translator import to_network_dtype
-from training.loop.pool import open_executor
+from training.loop.pool import make_missing
 from training.synthesis.composition.composer import draw_music
 from training.synthesis.composition.performed_score import played_notes
 from training.synthesis.conventions import CLIP_S, CLIP_TICKS
@@ -246,14 +246,10 @@ def load_clips(
     """
     folder.mkdir(parents=True, exist_ok=True)
     start = TEST_SEED if test else TRAIN_SEED
-    paths = [folder / f"driven-{seed}-v{LAYOUT}.npz" for seed in range(start, start + clips)]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        job = partial(_write_clip, bundle=bundle, corpus=corpus, soundfont=soundfont)
-        with open_executor(workers) as pool, tqdm(total=clips, desc="clips", mininterval=5) as bar:
-            bar.update(clips - len(missing))
-            for _ in pool.map(job, missing):
-                bar.update()
+    heard_by = (identity(network_entry(bundle, weights_of(bundle, name)))[:8] for name in ("encoder", "hearing"))
+    made_by = "-".join(heard_by)
+    paths = [folder / f"driven-{seed}-{made_by}-v{LAYOUT}.npz" for seed in range(start, start + clips)]
+    make_missing(paths, partial(_write_clip, bundle=bundle, corpus=corpus, soundfont=soundfont), workers, "clips")
     loaded = []
     for path in paths:
         with np.load(path) as file:

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from engines.contract import EngineSpec
 from performers.hits.hand_shapes import LANDMARKS
 from performers.hits.performer import HitsPerformer
 from streaming.conventions import EMBEDDING_DIM, TICKS_PER_SECOND
-from training.loop.pool import open_executor
+from training.loop.pool import make_missing
 from training.synthesis.camera_augmentation import recompress
 from training.synthesis.conventions import CLIP_S, CLIP_TICKS
 from training.synthesis.hits_corpus import HitsCorpus, load_corpus, material_of
@@ -178,12 +177,7 @@ def record_hits(
     start = TEST_SEED if test else TRAIN_SEED
     source = "played" if corpus is not None else "drawn"
     paths = [folder / f"hits-{seed}-{source}-v{LAYOUT}.npz" for seed in range(start, start + clips, per_file)]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        with open_executor(workers) as pool, tqdm(total=len(paths), desc="hits", mininterval=5) as bar:
-            bar.update(len(paths) - len(missing))
-            for _ in pool.map(partial(_record_file, corpus=corpus, clips=per_file), missing):
-                bar.update()
+    make_missing(paths, partial(_record_file, corpus=corpus, clips=per_file), workers, "hits")
     return paths
 
 

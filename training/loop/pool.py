@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, TypeVar
+
+from tqdm import tqdm
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,6 +59,17 @@ def open_executor(workers: int, cluster: str = "") -> Executor:
         return RayExecutor(cluster)
     # Not forked: torch and OpenCV have threads whose locks a forked child would inherit.
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def make_missing(paths: Sequence[Path], make: Callable[[Path], object], workers: int, name: str) -> None:
+    """Make the files that are missing, in processes, with a bar that has a name; files that exist are kept."""
+    missing = [path for path in paths if not path.exists()]
+    if not missing:
+        return
+    with open_executor(workers) as pool, tqdm(total=len(paths), desc=name, mininterval=5) as bar:
+        bar.update(len(paths) - len(missing))
+        for _ in pool.map(make, missing):
+            bar.update()
 
 
 def run_jobs(executor: Executor, function: Callable[[T], R], jobs: Sequence[T]) -> Iterator[tuple[T, R | Exception]]:

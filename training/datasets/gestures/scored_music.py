@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from engines.bundles import find_bundle, identity, network_entry, weights_of
 from engines.contract import EngineError
@@ -29,7 +28,7 @@ from performers.hits.performer import HitsPerformer
 from performers.kinds import PITCH_RANGE
 from streaming.conventions import TICK_SAMPLES, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
 from training.bundling import load_sound_network
-from training.loop.pool import open_executor
+from training.loop.pool import make_missing
 from training.synthesis.composition.composer import compose_strikes, draw_music
 from training.synthesis.conventions import CLIP_KINDS, CLIP_S, CLIP_TICKS
 from training.synthesis.hits_corpus import load_corpus, material_of
@@ -174,13 +173,7 @@ def load_music(
     made_by = identity(network_entry(bundle, weights_of(bundle, "encoder")))[:8]
     start = TEST_SEED if test else TRAIN_SEED
     paths = [folder / f"music-{seed}-{made_by}-v{LAYOUT}.npz" for seed in range(start, start + clips)]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        job = partial(_record, bundle=bundle, corpus=corpus, soundfont=soundfont)
-        with open_executor(workers) as pool, tqdm(total=clips, desc="music", mininterval=5) as bar:
-            bar.update(clips - len(missing))
-            for _ in pool.map(job, missing):
-                bar.update()
+    make_missing(paths, partial(_record, bundle=bundle, corpus=corpus, soundfont=soundfont), workers, "music")
     columns: dict[str, list[NDArray[Any]]] = {field.name: [] for field in fields(ScoredMusic)}
     for path in paths:
         with np.load(path) as file:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -44,6 +45,8 @@ from training.evaluation.reverse.scores.performers import score_performers
 from training.evaluation.reverse.scores.real_films import score_films
 from training.evaluation.reverse.scores.rhythm import score_clicks, score_onsets
 from training.synthesis.recordings import TEST_SEED
+
+Item = TypeVar("Item")
 
 GROUPS = ("choice", "rhythm", "edges", "looks", "films", "performers", "drive", "hidden", "dials")
 
@@ -209,14 +212,15 @@ def _mixed(pieces: Sequence[Piece], seconds: float = 2.0) -> np.ndarray:
     return np.asarray(np.clip(np.concatenate(parts), -1.0, 1.0), np.float32)
 
 
-def _spread(items: Sequence, count: int) -> list:  # type: ignore[type-arg]
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
     """At most so many of the items, evenly spread over all."""
     if len(items) <= count:
         return list(items)
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, count)]
 
 
-def _timed(name: str, seconds: dict[str, float], work: Callable):  # type: ignore[no-untyped-def,type-arg]
+def _timed(name: str, seconds: dict[str, float], work: Callable[[], Item]) -> Item:
+    """The result of some work; how long it took is noted by its name."""
     begin = now_ns()
     result = work()
     seconds[name] = round((now_ns() - begin) / 1e9, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streaming.scenes.hand_drive import HandDrive, listening_weights
-from streaming.scenes.layered_scene import MAX_MODES
+from streaming.scenes.layered_scene import MAX_MODES, SceneMode
 from streaming.scenes.springs import MAX_KICK, MAX_PUSH
 from tests.scenes.hand_made import mode_of
 
@@ -15,7 +15,7 @@ NO_NOISE = np.zeros((MAX_MODES, 2), np.float32)
 LATENT = np.zeros(128, np.float32)
 
 
-def drive_of(modes: list = MODES) -> HandDrive:  # type: ignore[type-arg]
+def drive_of(modes: list[SceneMode] = MODES) -> HandDrive:
     drive = HandDrive()
     drive.take_scene(modes)
     return drive
