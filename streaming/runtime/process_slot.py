@@ -30,6 +30,7 @@ class ProcessSlot:
         kill_at_ns: when it is killed, None if it is not to be killed.
         exited_ns: when its exit was first noticed.
         cause: why it failed or is to be killed, "" while unknown.
+        renewing: it ends because its device has gone.
         memo: its data for its successor.
         sent: the settings that it has, with the live controls' values that it got last.
         deaths: when the processes before it died.
@@ -51,6 +52,7 @@ class ProcessSlot:
     kill_at_ns: int | None = None
     exited_ns: int | None = None
     cause: str = ""
+    renewing: bool = False
     memo: dict[str, Any] = field(default_factory=dict)
     sent: Show | None = None
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))

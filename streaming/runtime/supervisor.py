@@ -190,6 +190,7 @@ class Supervisor:
             child = self._spawn_child(self._command, self._log_of(process.name))
         self._watch(process.name, child.pid)
         slot.child, slot.identity, slot.kill_at_ns, slot.exited_ns, slot.cause = child, None, None, None, ""
+        slot.renewing = False
         slot.since_ns = slot.last_report_ns = now_ns
         slot.record.state = "setup"
         child.assign(
@@ -214,6 +215,14 @@ class Supervisor:
         cause = slot.cause or cause_of(status)
         slot.clear()
         self._controls.end_of(process.name)
+        if slot.renewing:
+            slot.recovering_since_ns = slot.recovering_since_ns or now_ns
+            # Its device has gone, which says nothing about the stage: it does not count against its restarts.
+            record.state = "restarting"
+            record.restarts += 1
+            slot.spawn_at_ns = now_ns
+            self._reconcile(slot, now_ns)
+            return
         slot.deaths.append(now_ns)
         recent = sum(1 for death in slot.deaths if now_ns - death <= process.restart_window_s * 1e9)
         budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)
@@ -306,11 +315,11 @@ class Supervisor:
         self._start_slot(slot)
 
     def _on_failed(self, slot: ProcessSlot, failure: Failed, now_ns: int) -> None:
-        slot.cause = failure.line
+        slot.cause, slot.renewing = failure.line, failure.renew
         if failure.exit_code == 2 and self.record.start_ns is None:
             self._ending = self._ending or Ending(2, failure.line)
         elif slot.kill_at_ns is None:
-            slot.kill_at_ns = now_ns + 1_000 * MS
+            slot.kill_at_ns = now_ns + (100 if failure.renew else 1_000) * MS
 
     def _on_finished(self, slot: ProcessSlot, finished: Finished, now_ns: int) -> None:
         if slot.record.state == "finished":

@@ -299,11 +299,15 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
 
 
 class Failed(msgspec.Struct, kw_only=True, tag="failed"):
-    """The stage cannot go on; `exit_code` 2 is a user's error, 1 anything else; `line` says what, where and the fix."""
+    """The stage cannot go on; `exit_code` 2 is a user's error, 1 anything else; `line` says what, where and the fix.
+
+    `renew`: its device has gone, not the stage: a new process takes its place, which is not a failure of the stage.
+    """
 
     stage: str
     line: str
     exit_code: int = 1
+    renew: bool = False
 
 
 class Finished(msgspec.Struct, kw_only=True, tag="finished"):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineError, EngineSpec
-from streaming.errors import UserError
+from streaming.errors import DeviceLost, UserError
 from streaming.runtime import stage_process
 from streaming.schema.messages import (
     TOPICS,
@@ -398,6 +398,18 @@ def test_failing_steps_are_counted_told_once_and_end_it(supervise: Any) -> None:
     assert failed[0].exit_code == 1
     assert "no beat" in failed[0].line
     assert isinstance(supervisor.reports[-1], Failed)
+
+
+def test_a_stage_whose_device_has_gone_asks_for_a_new_process_at_once(supervise: Any) -> None:
+    def step(inputs: Inputs, now_ns: int) -> list[Message]:
+        raise DeviceLost("the device has gone")
+
+    supervisor = supervise(Fake(step, wake=lambda: 0))
+    supervisor.until(lambda: not supervisor.thread.is_alive())
+    assert supervisor.end() == 1
+    line = "tokens: the device has gone"
+    assert supervisor.said(Failed) == [Failed(stage="tokens", line=line, renew=True)]
+    assert supervisor.totals.counter("errors") == 0
 
 
 def test_output_that_cannot_travel_is_an_error_of_the_step(supervise: Any) -> None:

@@ -210,6 +210,21 @@ def test_a_killed_stage_is_back_with_its_memo_and_told_to_start(tmp_path: Path) 
     assert "SIGKILL" in " ".join(show.record.notes)
 
 
+def test_a_stage_whose_device_has_gone_is_renewed_as_often_as_that_happens(tmp_path: Path) -> None:
+    """Ten times in ten seconds, where five deaths in a minute end a show."""
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    for second in range(5, 15):
+        world.at(
+            second, lambda: world.of("sound").say(Failed(stage="sound", line="sound: the device has gone", renew=True))
+        )
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].restarts == 10
+    assert max(show.record.stages["sound"].recovery_ms) < 1_000.0, "at once, each time"
+    assert not [note for note in show.record.notes if "started again" in note]
+
+
 def told(world: World, stage: str) -> list[tuple[str, object]]:
     sets = [said for _, identity, said in world.said if identity.startswith(stage.encode()) and isinstance(said, Set)]
     return [(said.name, said.value) for said in sets]
