@@ -7,7 +7,7 @@ AntiphonError
 │   └── BundleError    a bundle that cannot be trusted or loaded
 ├── WireError          a message that is malformed, truncated, oversized or of another version: counted and dropped
 └── StageError         a stage failed in a way that is not the user's doing
-    └── DeviceLost     the stage's device has gone; a new process of the stage looks for it until it is back
+    └── DeviceLostError     the stage's device has gone; a new process of the stage looks for it until it is back
 """
 
 from __future__ import annotations
@@ -84,5 +84,5 @@ class StageError(AntiphonError):
     """A stage failed in a way that is not the user's doing."""
 
 
-class DeviceLost(StageError):
+class DeviceLostError(StageError):
     """The stage's device has gone: its process is replaced by one that looks for the device until it is back."""

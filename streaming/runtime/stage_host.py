@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from engines.contract import EngineError
-from streaming.errors import DeviceLost, StageError, UserError, WireError
+from streaming.errors import DeviceLostError, StageError, UserError, WireError
 from streaming.schema.messages import (
     TOPICS,
     Confirmation,
@@ -166,7 +166,7 @@ class StageHost:
             return None
         except USER_ERRORS as error:
             return Failed(stage=name, line=_line(error), exit_code=2)
-        except DeviceLost as error:
+        except DeviceLostError as error:
             return Failed(stage=name, line=f"{name}: {_line(error)}", renew=True)
         except Exception as error:
             traceback.print_exc()
@@ -277,7 +277,7 @@ class StageHost:
             self._metrics.observe("step_ms", (clock.now_ns() - now_ns) / 1e6)
             for message in outputs:
                 self._publish(message)
-        except (*USER_ERRORS, DeviceLost):
+        except (*USER_ERRORS, DeviceLostError):
             raise
         except Exception as error:
             self._on_error(error)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engines.contract import EngineError, EngineSpec
-from streaming.errors import DeviceLost, UserError
+from streaming.errors import DeviceLostError, UserError
 from streaming.runtime import stage_process
 from streaming.schema.messages import (
     TOPICS,
@@ -402,7 +402,7 @@ def test_failing_steps_are_counted_told_once_and_end_it(supervise: Any) -> None:
 
 def test_a_stage_whose_device_has_gone_asks_for_a_new_process_at_once(supervise: Any) -> None:
     def step(inputs: Inputs, now_ns: int) -> list[Message]:
-        raise DeviceLost("the device has gone")
+        raise DeviceLostError("the device has gone")
 
     supervisor = supervise(Fake(step, wake=lambda: 0))
     supervisor.until(lambda: not supervisor.thread.is_alive())
