@@ -48,3 +48,11 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Return to the initial state."""
+
+
+def peak(array: Array) -> float:
+    """The largest absolute value; NaN where an element is NaN, 0 for an empty array."""
+    if not array.size:
+        return 0.0
+    low, high = float(array.min()), float(array.max())
+    return high if high != high else max(high, -low)

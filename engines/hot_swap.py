@@ -68,6 +68,14 @@ class HotSwap:
         """Go on from another runner's state."""
         self._now.runner.load(state)
 
+    def state_sizes(self) -> Sequence[int]:
+        """Bytes of each tensor of the state."""
+        return self._now.runner.state_sizes()
+
+    def state_peak(self, index: int) -> float:
+        """The largest absolute value of one tensor of the state; NaN where an element is NaN."""
+        return self._now.runner.state_peak(index)
+
     def blank(self) -> dict[str, Array]:
         """Inputs of zeros."""
         return self._now.runner.blank()

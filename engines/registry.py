@@ -24,6 +24,7 @@ from engines.contract import Engine, EngineError, EngineSpec
 from engines.hot_swap import HotSwap, LoadedRunner, warm_up
 from engines.network_row import Network, resolve
 from engines.networks import NETWORKS
+from engines.state_watch import StateWatch
 from engines.tick_engines import TickEngine
 
 RUNTIMES = {
@@ -208,6 +209,7 @@ def open_engine(
     threads: int = 1,
     tell: Callable[[str], None] = _silent,
     calm: Callable[[], None] = lambda: None,
+    count: Callable[[str], None] = _silent,
 ) -> Engine:
     """Open one network of a bundle in the best runtime that can run it.
 
@@ -222,6 +224,8 @@ def open_engine(
         threads: CPU threads that share a tick's work.
         tell: takes one line for the user.
         calm: lowers the priority of the thread that checks for a better runner; see `HotSwap.watch`.
+        count: adds 1 to the counter of a name: `state_resets.<network>` where the network had to begin anew; see
+            `engines.state_watch`.
 
     Raises:
         EngineError: when no runtime or the bundle cannot be used; the text says what, where and the fix.
@@ -242,15 +246,22 @@ def open_engine(
         runtime = backend if backend in ARTIFACT_RUNTIMES else "onnxruntime"
         raise EngineError(f"{folder}: no runtime here can run its {network}; {rebuild_hint(folder, runtime)}")
     swap = HotSwap(first, openings, tell)
+    watch = StateWatch(swap)
     is_stale = any(why_stale(folder, runtime, network) for runtime in before)
     if is_stale or (before and choices[0].runtime != first.spec.runtime):
         swap.watch(functools.partial(_load_better, network, folder, backend, threads, before, tell), calm)
-    engine: TickEngine = resolve(row.engine)(swap, first.spec, seed)
+    engine: TickEngine = resolve(row.engine)(watch, first.spec, seed)
 
     def update_spec(spec: EngineSpec) -> None:
         engine.spec = spec
 
+    def begin_anew(what: str) -> None:
+        engine.reset()
+        count(f"state_resets.{network}")
+        tell(f"{network}: its {what} was not finite or not plausible, so the network begins anew")
+
     swap.on_change = update_spec
+    watch.on_bad = begin_anew
     return engine
 
 

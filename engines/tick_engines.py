@@ -33,6 +33,12 @@ class Runner(Protocol):
     def load(self, state: Sequence[Array]) -> None:
         """Continue from another runner's state."""
 
+    def state_sizes(self) -> Sequence[int]:
+        """Bytes of each tensor of the state."""
+
+    def state_peak(self, index: int) -> float:
+        """The largest absolute value of one tensor of the state; NaN where an element is NaN."""
+
     def blank(self) -> dict[str, Array]:
         """Inputs of zeros, for the warm-up."""
 

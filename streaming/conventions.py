@@ -32,3 +32,8 @@ GESTURE = 7
 """Length of the gesture of a tick; `streaming.vision.gestures.gesture_names.GESTURE_NAMES` names each."""
 STILL_SIDE = 128
 """Side of the square, in pixels, in which the painter sees a prior image."""
+LARGEST_FEATURE = 8.0
+"""No motion feature of a frame or of a hand is larger."""
+MAX_VELOCITY = 100.0
+"""The fastest motion of a grid cell that counts, in frame sides per second; what is faster counts as this. A camera at
+100 fps reaches it when a cell crosses the whole view from one frame to the next."""

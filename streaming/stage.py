@@ -49,7 +49,13 @@ class Context:
 
     def engine_options(self) -> dict[str, Any]:
         """The keyword arguments of `engines.registry.open_engine` for this show: bundle, runtime, callbacks."""
-        return {"bundle": self.show.bundle, "backend": self.show.backend, "tell": self.note, "calm": leave_realtime}
+        return {
+            "bundle": self.show.bundle,
+            "backend": self.show.backend,
+            "tell": self.note,
+            "calm": leave_realtime,
+            "count": self.metrics.count,
+        }
 
     def add_engines(self, *engines: Engine) -> None:
         """Put into `info` what the stage's networks run in, and why; the last one stands for the stage."""

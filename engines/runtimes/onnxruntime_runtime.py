@@ -12,7 +12,7 @@ import onnxruntime as ort
 from engines import machine
 from engines.artifacts import artifact_entry, read_artifact, rebuild_hint
 from engines.bundles import InvalidBundleError, artifacts_of, network_entry, weights_of
-from engines.contract import Array, EngineError, EngineSpec
+from engines.contract import Array, EngineError, EngineSpec, peak
 
 STATE = "state."
 """Prefix of the state's inputs; the outputs that follow them are `after.` and the same number."""
@@ -70,6 +70,7 @@ class OnnxRunner:
         self._state_names = [node.name for node in inputs if node.name.startswith(STATE)]
         zeros = [self._host.pop(name) for name in self._state_names]
         self._zeros = zeros
+        self._sizes = [zero.nbytes for zero in zeros]
         # A value on the CPU shares its array's memory: the session reads what is written into the array.
         self._inputs = {name: self._value(array) for name, array in self._host.items()}
         self._result = np.zeros(outputs[0].shape, _TYPES[outputs[0].type])
@@ -99,6 +100,16 @@ class OnnxRunner:
     def state(self) -> list[Array]:
         """The state as it is now, copied."""
         return [np.array(value.numpy()) for value in self._states[self._now]]
+
+    def state_sizes(self) -> Sequence[int]:
+        """Bytes of each tensor of the state."""
+        return self._sizes
+
+    def state_peak(self, index: int) -> float:
+        """The largest absolute value of one tensor of the state; NaN where an element is NaN."""
+        if self._device == "cpu":
+            return peak(self._arrays[self._now][index])
+        return peak(self._states[self._now][index].numpy())
 
     def state_devices(self) -> set[str]:
         """The devices of the state's tensors: "cpu", "cuda"."""

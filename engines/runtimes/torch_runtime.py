@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from engines.artifacts import artifact_entry
 from engines.bundles import InvalidBundleError, network_entry, read_file, weights_of
-from engines.contract import Array, EngineError, EngineSpec
+from engines.contract import Array, EngineError, EngineSpec, peak
 from engines.network_row import resolve
 from engines.networks import NETWORKS, all_weights
 from models.tick_modules import TickModule as TickModule  # the other runtime that runs on torch takes it from here
@@ -50,6 +50,7 @@ class TorchRunner:
             self._tick: Any = tick.to(device)
             self._zero = tick.init_state()
             self._state = tuple(tensor.clone() for tensor in self._zero)
+            self._sizes = [tensor.nbytes for tensor in self._zero]
             self._inputs = {spec.name: torch.zeros(spec.shape, dtype=spec.dtype, device=device) for spec in tick.inputs}
         if compiled:
             # The traced tick is compiled: plain operations, independent of the module's Python code.
@@ -69,6 +70,19 @@ class TorchRunner:
         """The state as it is now, copied."""
         with device_errors(self._device):
             return [tensor.cpu().numpy().copy() for tensor in self._state]
+
+    def state_sizes(self) -> Sequence[int]:
+        """Bytes of each tensor of the state."""
+        return self._sizes
+
+    @torch.inference_mode()
+    def state_peak(self, index: int) -> float:
+        """The largest absolute value of one tensor of the state; NaN where an element is NaN."""
+        with device_errors(self._device):
+            own = self._state[index]
+            if own.device.type == "cpu":
+                return peak(own.numpy())
+            return float(own.abs().max()) if own.numel() else 0.0
 
     @torch.inference_mode()
     def load(self, state: Sequence[Array]) -> None:

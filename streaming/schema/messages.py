@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from streaming import conventions
-from streaming.schema.topics import Layout, Policy, Topic
+from streaming.schema.topics import MAX_NS, MAX_SIDE, MAX_TICK, Layout, Policy, Topic
 
 SCHEMA_VERSION = 1
 NO_INSTRUMENT = "none"
@@ -214,54 +214,103 @@ class Screen(Message, kw_only=True):
 
 
 _GRID = (conventions.FLOW_GRID, conventions.FLOW_GRID)
+_VELOCITY, _FEATURE = conventions.MAX_VELOCITY, conventions.LARGEST_FEATURE
+_PLACE = 100.0
+"""Points lie at most so many sides of the view outside it."""
+_LATENT = 1_000.0
+"""Networks' vectors are of unit scale (largest seen: 4 for a latent, 20 for an embedding)."""
+_LOUDEST = 8.0
+"""Samples are -1..1; a device or a decoder may exceed that for a moment."""
+_DECIBELS = (-1_000.0, 100.0)
+_TICK, _TIME, _COUNT = (0, MAX_TICK), (0, MAX_NS), (0, MAX_TICK)
+_RATE = (0.0, 1e6)
 _PICTURE = {"image": Layout("uint8", (None, None, 3))}
-_SOUND = {"pcm": Layout("float32", (conventions.TICK_SAMPLES,))}
+_SOUND = {"pcm": Layout("float32", (conventions.TICK_SAMPLES,), -_LOUDEST, _LOUDEST)}
 _MOTION = {
-    "flow": Layout("float32", (2, *_GRID)),
-    "speed": Layout("float32", _GRID),
-    "embedding": Layout("float32", (conventions.EMBEDDING_DIM,)),
-    "features": Layout("float32", (conventions.MOTION_FEATURES,)),
-    "body": Layout("float32", (conventions.BODY_POINTS, 3)),
-    "hands": Layout("float32", (2, conventions.HAND_POINTS, 3)),
-    "hands_motion": Layout("float32", (2, conventions.HAND_FEATURES)),
-    "instrument_odds": Layout("float32", (len(conventions.INSTRUMENT_KINDS),)),
+    "flow": Layout("float32", (2, *_GRID), -_VELOCITY, _VELOCITY),
+    "speed": Layout("float32", _GRID, 0.0, _VELOCITY),
+    "embedding": Layout("float32", (conventions.EMBEDDING_DIM,), -_LATENT, _LATENT),
+    "features": Layout("float32", (conventions.MOTION_FEATURES,), -_FEATURE, _FEATURE),
+    "body": Layout("float32", (conventions.BODY_POINTS, 3), -_PLACE, _PLACE),
+    "hands": Layout("float32", (2, conventions.HAND_POINTS, 3), -_PLACE, _PLACE),
+    "hands_motion": Layout("float32", (2, conventions.HAND_FEATURES), -_PLACE, _PLACE),
+    "instrument_odds": Layout("float32", (len(conventions.INSTRUMENT_KINDS),), 0.0, 1.0),
+}
+_MOTION_LIMITS = {
+    "interval_ms": (-1e12, 1e12),
+    "body_score": (0.0, 1.0),
+    "scale": (0.0, 1e6),
+    "still_s": (0.0, 1e9),
 }
 _TOKENS = {
     "frames": (
         Layout("int16", (conventions.NUM_CODEBOOKS, conventions.TOKEN_FRAMES_PER_TICK), 0, conventions.CARDINALITY - 1),
-        Layout("float32", (None, conventions.TOKEN_FRAMES_PER_TICK)),
+        Layout("float32", (None, conventions.TOKEN_FRAMES_PER_TICK), -_PLACE, _PLACE),
     )
 }
-_HEARING = {"latent": Layout("float32", (None,)), "bands": Layout("float32", (2, conventions.SOUND_BANDS))}
+_TOKENS_LIMITS = {"tick": _TICK, "latch_ns": _TIME, "gain": (0.0, 1.0), "level_db": _DECIBELS, "dac_ns": _TIME}
+_SPEAKER_LIMITS = {
+    "tick": (-1, MAX_TICK),
+    "dac_ns": _TIME,
+    "rate_hz": _RATE,
+    "slack_ms": (-1e9, 1e9),
+    "played": _COUNT,
+    "concealed": _COUNT,
+    "level_db": _DECIBELS,
+}
+_HEARING = {
+    "latent": Layout("float32", (None,), -_LATENT, _LATENT),
+    "bands": Layout("float32", (2, conventions.SOUND_BANDS), 0.0, _PLACE),
+}
 _SCENE = {
     "image": Layout("uint8", (None, None, 3)),
     "still": Layout("uint8", (conventions.STILL_SIDE, conventions.STILL_SIDE, 3)),
-    "boxes": Layout("int32", (None, 4)),
-    "roots": Layout("float32", (None, 2)),
+    "boxes": Layout("int32", (None, 4), -MAX_SIDE, MAX_SIDE),
+    "roots": Layout("float32", (None, 2), -MAX_SIDE, MAX_SIDE),
     "covers": Layout("uint8", (None, 4)),
-    "mode_table": Layout("float32", (None, 10)),
-    "fields": Layout("float32", (None, 2)),
+    "mode_table": Layout("float32", (None, 10), -MAX_SIDE, MAX_SIDE),
+    "fields": Layout("float32", (None, 2), -MAX_SIDE, MAX_SIDE),
 }
 _FLOW = {
-    "flow": Layout("float32", (2, *_GRID)),
-    "heard": Layout("float32", (None,)),
-    "amplitudes": Layout("float32", (None,)),
+    "flow": Layout("float32", (2, *_GRID), -_VELOCITY, _VELOCITY),
+    "heard": Layout("float32", (None,), -_LATENT, _LATENT),
+    "amplitudes": Layout("float32", (None,), -_PLACE, _PLACE),
 }
+_HEARD_LIMITS = {"tick": _TICK, "level_db": _DECIBELS}
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
-        Topic("camera", Camera, 25.0, Policy.LATEST, 3_200_000, 2, layouts=_PICTURE),
-        Topic("motion", Motion, 25.0, Policy.LATEST, 16_384, 4, layouts=_MOTION),
-        Topic("tokens", Tokens, 25.0, Policy.ORDERED, 4_096, 64, layouts=_TOKENS),
-        Topic("sound", Sound, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
-        Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16),
-        Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND),
-        Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING),
+        Topic(
+            "camera",
+            Camera,
+            25.0,
+            Policy.LATEST,
+            3_200_000,
+            2,
+            layouts=_PICTURE,
+            limits={"index": _COUNT, "rate_hz": _RATE},
+        ),
+        Topic("motion", Motion, 25.0, Policy.LATEST, 16_384, 4, layouts=_MOTION, limits=_MOTION_LIMITS),
+        Topic("tokens", Tokens, 25.0, Policy.ORDERED, 4_096, 64, layouts=_TOKENS, limits=_TOKENS_LIMITS),
+        Topic("sound", Sound, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND, limits={"tick": _TICK}),
+        Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16, limits=_SPEAKER_LIMITS),
+        Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND, limits=_HEARD_LIMITS),
+        Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING, limits=_HEARD_LIMITS),
         Topic("scene", Scene, 0.0, Policy.STATE, 64_000_000, 4, layouts=_SCENE),
-        Topic("flow", Flow, 25.0, Policy.LATEST, 16_384, 4, together=4, layouts=_FLOW),
-        Topic("picture", Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4, layouts=_PICTURE),
-        Topic("screen", Screen, 25.0, Policy.LATEST, 4_096, 16),
+        Topic("flow", Flow, 25.0, Policy.LATEST, 16_384, 4, together=4, layouts=_FLOW, limits=_HEARD_LIMITS),
+        Topic(
+            "picture", Picture, 25.0, Policy.LATEST, 3_200_000, 4, together=4, layouts=_PICTURE, limits={"tick": _TICK}
+        ),
+        Topic(
+            "screen",
+            Screen,
+            25.0,
+            Policy.LATEST,
+            4_096,
+            16,
+            limits={"tick": _TICK, "shown_ns": _TIME, "shown": _COUNT, "missed": _COUNT},
+        ),
     )
 }
 """Every topic by its name. A message is a type above and a row here."""

@@ -29,13 +29,28 @@ class Layout:
     Attributes:
         dtype: its element type, for example "float32".
         shape: its sides; None for any side of at least 1.
-        low, high: the range of its elements, None for any (floats must be finite all the same).
+        low, high: the range of its elements, both given or both None. A layout of floating point gives it: an absurd
+            number that is finite would stay in a recurrent network's state for ever.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
     low: float | None = None
     high: float | None = None
+
+
+Limits = tuple[float, float]
+"""The lowest and the highest value of a field that is a number."""
+MAX_TICK = 1 << 40
+"""Ticks are counted up to here: 1,400 years."""
+MAX_NS = 1 << 62
+"""The latest time in ns: 146 years after the machine's start."""
+MAX_SIDE = 1 << 16
+"""No picture is wider or higher in pixels, and nothing in it lies farther away."""
+MAX_STAMPS = 32
+"""Stages whose stamps one message carries at most."""
+COMMON_LIMITS: Mapping[str, Limits] = {"seq": (0, MAX_NS), "capture_ns": (0, MAX_NS)}
+"""Of the numbers that every message carries. Stamps are times like `capture_ns`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,8 @@ class Topic:
             the one before it can still be shown.
         layouts: array field -> its layout; or several layouts of different types, of which one must fit. Readers rely
             on these, so a message that differs is refused when it arrives.
+        limits: field that is a number -> its lowest and highest value; refused in the same way. `COMMON_LIMITS` apply
+            to every topic beside these.
     """
 
     name: str
@@ -63,6 +80,7 @@ class Topic:
     queue: int
     together: int = 1
     layouts: Mapping[str, Layout | tuple[Layout, ...]] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
     @property
     def room(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from streaming.errors import WireError
 from streaming.schema.messages import SCHEMA_VERSION, Control, Message, Report
-from streaming.schema.topics import Topic
+from streaming.schema.topics import COMMON_LIMITS, MAX_NS, MAX_STAMPS, Topic
 
 DTYPES = ("uint8", "int16", "int32", "int64", "float32", "float64")
 """The element types that may travel, little-endian. Any other, above all Python objects, is refused."""
@@ -80,6 +80,7 @@ def unpack(frames: Sequence[Frame], topic: Topic) -> Message:
     if len(used_indices) != len(buffers):
         raise WireError("malformed", f"{len(buffers) - len(used_indices)} buffers that nothing refers to")
     _check_layouts(message, topic)
+    _check_limits(message, topic)
     return message
 
 
@@ -212,9 +213,16 @@ def _check_layouts(message: Message, topic: Topic) -> None:
         )
         if not fits:
             raise WireError("shape", f"{name} is {array.shape}, expected {layout.shape}")
-        if array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
-            raise WireError("range", f"{name} is not finite")
-        if (layout.low is not None and array.min() < layout.low) or (
-            layout.high is not None and array.max() > layout.high
-        ):
+        # A comparison with NaN is false, so these two refuse what is not finite too.
+        if layout.low is not None and not (array.min() >= layout.low and array.max() <= layout.high):
             raise WireError("range", f"{name} is beyond {layout.low}..{layout.high}")
+
+
+def _check_limits(message: Message, topic: Topic) -> None:
+    for limits in (COMMON_LIMITS, topic.limits):
+        for name, (low, high) in limits.items():
+            value = getattr(message, name)
+            if value is not None and not low <= value <= high:
+                raise WireError("range", f"{name} is beyond {low}..{high}")
+    if len(message.stamps) > MAX_STAMPS or not all(0 <= stamp <= MAX_NS for stamp in message.stamps.values()):
+        raise WireError("range", f"stamps are no times, or more than {MAX_STAMPS}")

@@ -61,7 +61,7 @@ REASONS = {
     "topic": "frame 0 is not this topic's name",
     "dtype": "an element type that may not travel, or not the field's",
     "shape": "sides that do not fit the buffer, or not the field's",
-    "range": "an element beyond the field's range, or not finite",
+    "range": "a number or an element beyond the field's range, or not finite",
 }
 
 POLICIES = {
@@ -145,7 +145,8 @@ def _struct(kind: type[msgspec.Struct]) -> str:
         if field.name in inherited and issubclass(kind, messages.Message):
             continue
         layout = layouts.get(field.name)
-        text = _layout(layout) if layout else f"`{_type(field.type)}`"
+        limits = topic.limits.get(field.name) if topic else None
+        text = _layout(layout) if layout else f"`{_type(field.type)}`{_bounds(*limits) if limits else ''}"
         rows.append(f"| `{field.name}` | {text} | {_default(field)} |")
     if rows:
         lines += ["| field | type | default |", "|---|---|---|", *rows, ""]
@@ -156,8 +157,12 @@ def _layout(layout: Layout | tuple[Layout, ...]) -> str:
     if isinstance(layout, tuple):
         return " or ".join(_layout(one) for one in layout)
     sides = ", ".join("any" if side is None else str(side) for side in layout.shape)
-    bounds = "" if layout.low is None else f", {layout.low:g}..{layout.high:g}"
+    bounds = "" if layout.low is None or layout.high is None else _bounds(layout.low, layout.high)
     return f"`{layout.dtype}` [{sides}]{bounds}"
+
+
+def _bounds(low: float, high: float) -> str:
+    return f", {low:g}..{high:g}"
 
 
 def _type(kind: object) -> str:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.conventions import FLOW_GRID
+from streaming.conventions import FLOW_GRID, MAX_VELOCITY
 
 VIEW_SIDE = 256
 """Side in pixels of the square view that the embedding is computed on, and in grey the optical flow."""
@@ -51,13 +51,14 @@ def pool_flow(flow: NDArray[np.float32], interval_s: float) -> tuple[NDArray[np.
         interval_s: time between the two frames, positive.
 
     Returns:
-        Mean velocity float32 [2, 16, 16] and mean speed float32 [16, 16], in frame sides per second.
+        Mean velocity float32 [2, 16, 16] and mean speed float32 [16, 16], in frame sides per second, at most
+        `MAX_VELOCITY`.
     """
     side = flow.shape[-1]
     scale = 1.0 / (side * interval_s)
     speed = cv2.magnitude(flow[0], flow[1])
     cells = [cv2.resize(plane, (FLOW_GRID, FLOW_GRID), interpolation=cv2.INTER_AREA) for plane in (*flow, speed)]
-    grid = np.stack(cells).astype(np.float32) * np.float32(scale)
+    grid = (np.stack(cells).astype(np.float32) * np.float32(scale)).clip(-MAX_VELOCITY, MAX_VELOCITY)
     return grid[:2], grid[2]
 
 

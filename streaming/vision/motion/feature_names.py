@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from streaming.conventions import LARGEST_FEATURE
+
 DIRECTIONS = ("down", "up", "left", "right")
 NAMES = (
     *(f"loss_max_{direction}" for direction in DIRECTIONS),
@@ -27,5 +29,5 @@ activity: 1 while something moves, and exp(-t) after t seconds without motion. A
 (-1.5 to 1.5) and activity (0 to 1). At rest all are 0, but for scale.
 """
 INDEX = {name: index for index, name in enumerate(NAMES)}
-LARGEST = 8.0
+LARGEST = LARGEST_FEATURE
 """No feature is larger."""

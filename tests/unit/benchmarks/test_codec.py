@@ -50,6 +50,12 @@ def test_runners_take_turns() -> None:
         def load(self, state: Sequence[NDArray[Any]]) -> None:
             raise AssertionError("nothing is taken over")
 
+        def state_sizes(self) -> list[int]:
+            return []
+
+        def state_peak(self, index: int) -> float:
+            return 0.0
+
         def reset(self) -> None:
             self.count = 0
 

@@ -39,6 +39,12 @@ class CountingRunner:
     def load(self, state: Sequence[Array]) -> None:
         (self.count,) = state
 
+    def state_sizes(self) -> list[int]:
+        return [self.count.nbytes]
+
+    def state_peak(self, index: int) -> float:
+        return float(self.count[0])
+
     def blank(self) -> dict[str, Array]:
         return {"temperature": np.zeros(1)}
 

@@ -34,7 +34,7 @@ from streaming.schema.messages import (
     Stop,
     Tokens,
 )
-from streaming.schema.topics import Policy, Topic
+from streaming.schema.topics import COMMON_LIMITS, Layout, Policy, Topic
 from streaming.transport import wire
 
 
@@ -385,3 +385,47 @@ def test_control_that_cannot_travel() -> None:
         wire.pack_control(Health(stage="x", memo={"f": "y" * (1 << 20)}))
     with pytest.raises(WireError, match="oversized"):
         wire.unpack_report(b"\0" * ((1 << 20) + 1))
+
+
+def float_layouts() -> list[tuple[str, str, Layout]]:
+    found = []
+    for topic in TOPICS.values():
+        for name, layouts in topic.layouts.items():
+            options = layouts if isinstance(layouts, tuple) else (layouts,)
+            found += [(topic.name, name, one) for one in options if one.dtype.startswith("float")]
+    return found
+
+
+@pytest.mark.parametrize(("topic", "name", "layout"), float_layouts())
+def test_every_array_of_floats_has_a_range_that_is_checked_at_reception(topic: str, name: str, layout: Layout) -> None:
+    assert layout.low is not None
+    assert layout.high is not None
+    for value in (3e38, -3e38, layout.high * 1.01 + 1, layout.low * 1.01 - 1, np.nan, np.inf):
+        array = np.zeros([side or 3 for side in layout.shape], np.float32)
+        array.flat[-1] = value
+        message = samples()[topic]
+        setattr(message, name, array)
+        assert reason(flat(wire.pack(message, TOPICS[topic])), topic) == "range"
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+def test_every_number_of_a_message_has_a_range_that_is_checked_at_reception(topic: str) -> None:
+    limits = {**COMMON_LIMITS, **TOPICS[topic].limits}
+    numbers = [
+        field.name
+        for field in msgspec.structs.fields(TOPICS[topic].message)
+        if field.type in (int, float, float | None)
+    ]
+    assert set(numbers) == set(limits)
+    for name in numbers:
+        for value in (limits[name][0] - 1, limits[name][1] * 2 + 1):
+            message = samples()[topic]
+            setattr(message, name, value)
+            assert reason(flat(wire.pack(message, TOPICS[topic])), topic) == "range"
+
+
+def test_stamps_are_bounded() -> None:
+    for stamps in ({"camera": -1}, {"camera": 1 << 63}, {f"stage{n}": n for n in range(100)}):
+        message = samples()["sound"]
+        message.stamps = stamps
+        assert reason(flat(wire.pack(message, TOPICS["sound"])), "sound") == "range"

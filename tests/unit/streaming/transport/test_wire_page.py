@@ -34,7 +34,7 @@ def test_everything_is_on_it() -> None:
         assert f"### {kind}\n" in text
     for reason in wire.REASONS:
         assert f"| `{reason}` |" in text
-    assert "| `frames` | `int16` [4, 2], 0..2047 or `float32` [any, 2] | required |" in text
+    assert "| `frames` | `int16` [4, 2], 0..2047 or `float32` [any, 2], -100..100 | required |" in text
     assert f"version {messages.SCHEMA_VERSION};" in text
     assert " at 0x" not in text
 
