@@ -73,6 +73,14 @@ def leave_realtime() -> None:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
+def take_normal_priority() -> None:
+    """Run this thread with normal scheduling and niceness 0, whatever its process has."""
+    leave_realtime()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 0)
+
+
 def take_lowest_realtime() -> None:
     """Give this thread the lowest real-time priority, if it has a real-time priority."""
     if sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):

@@ -11,7 +11,7 @@ from engines.contract import Array, peak
 from engines.registry import open_engine
 from engines.state_watch import BYTES_PER_TICK, PLAUSIBLE, StateWatch
 
-SIGHT = {
+SIGHT: dict[str, Array | float] = {
     "flow": np.zeros((2, 16, 16), np.float32),
     "speed": np.zeros((16, 16), np.float32),
     "embedding": np.zeros(128, np.float32),

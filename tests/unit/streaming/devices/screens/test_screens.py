@@ -1,24 +1,20 @@
-"""Screens: a film with its sound, a page that browsers see, a window under a virtual display; what cannot be had."""
+"""Screens: a film with its sound, a window under a virtual display; what cannot be had."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
-import threading
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 from streaming.devices.films import film
 from streaming.devices.screens.device import NullScreen, ScreenDevice
 from streaming.devices.screens.film_file import FilmScreen
-from streaming.devices.screens.web import MOST, PictureServer
 from streaming.devices.screens.window import has_display
 from streaming.errors import SourceError, UserError
 from streaming.schema.device_kinds import SCREEN
@@ -92,65 +88,6 @@ def test_a_colon_in_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.Mon
         screen.show(tick, plain(90))
     screen.close()
     assert len(film_of(tmp_path / "take:1.mp4")[0]) == 5
-
-
-def test_a_browser_gets_every_new_picture() -> None:
-    server = PictureServer(0)
-    try:
-        with urllib.request.urlopen(server.url, timeout=5) as page:
-            assert b"picture" in page.read()
-        server.offer(plain(10))
-        with urllib.request.urlopen(server.url + "picture", timeout=5) as stream:
-            assert "multipart/x-mixed-replace" in stream.headers["Content-Type"]
-            for value in (10, 90, 170):
-                server.offer(plain(value))
-                seen = -1.0
-                while abs(seen - value) > 3:
-                    assert stream.readline() == b"--antiphon\r\n"
-                    stream.readline()
-                    size = int(stream.readline().split(b":")[1])
-                    stream.readline()
-                    data = np.frombuffer(stream.read(size), np.uint8)
-                    seen = float(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)).mean())
-                    stream.readline()
-    finally:
-        server.close()
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(server.url, timeout=2)
-
-
-def test_not_everyone_may_look_and_a_taken_port_gets_one_line() -> None:
-    server = PictureServer(0)
-    try:
-        assert [server.begin() for _ in range(MOST + 1)] == [True] * MOST + [False]
-        server.end()
-        assert server.begin()
-        port = int(server.url.rstrip("/").rpartition(":")[2])
-        with pytest.raises(SourceError, match="the port cannot be opened"):
-            PictureServer(port)
-    finally:
-        server.close()
-        server.close()
-
-
-def test_nothing_is_encoded_while_nobody_looks_and_once_for_all() -> None:
-    server = PictureServer(0)
-    try:
-        server.offer(plain(1))
-        assert server.encoded == 0
-        first = server.newer(0)
-        assert first is not None
-        assert server.newer(0) is first
-        assert server.encoded == 1
-        ended: list[object] = []
-        waiting = threading.Thread(target=lambda: ended.append(server.newer(1)))
-        waiting.start()
-        server.offer(plain(2))
-        waiting.join(5.0)
-        assert isinstance(ended[0], tuple)
-        assert ended[0][0] == 2
-    finally:
-        server.close()
 
 
 def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
