@@ -255,14 +255,17 @@ def open_engine(
     def update_spec(spec: EngineSpec) -> None:
         engine.spec = spec
 
-    def begin_anew(what: str) -> None:
-        engine.reset()
-        count(f"state_resets.{network}")
-        tell(f"{network}: its {what} was not finite or not plausible, so the network begins anew")
-
     swap.on_change = update_spec
-    watch.on_bad = begin_anew
+    watch.on_bad = functools.partial(_begin_anew, engine, network, tell, count)
     return engine
+
+
+def _begin_anew(
+    engine: TickEngine, network: str, tell: Callable[[str], None], count: Callable[[str], None], what: str
+) -> None:
+    engine.reset()
+    count(f"state_resets.{network}")
+    tell(f"{network}: its {what} was not finite or not plausible, so the network begins anew")
 
 
 def _load(network: str, folder: Path, choice: RuntimeChoice) -> LoadedRunner:

@@ -162,7 +162,7 @@ def test_a_thousand_slow_connections_take_one_thread_and_leave_room_for_a_browse
     try:
         before = len(os.listdir("/proc/self/fd"))
         opened.extend(ask(server, "GET / HTTP/1.1\r\nX-Slow: ") for _ in range(1300))
-        wait_for(lambda: server.refused >= 1300 - MAX_CONNECTIONS)
+        wait_for(lambda: server.refused >= 1300 - MAX_CONNECTIONS, 30.0)
         assert threading.active_count() == threads
         assert len(os.listdir("/proc/self/fd")) - before - len(opened) <= MAX_CONNECTIONS + 1
         server.offer(plain(50))
