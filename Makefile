@@ -89,6 +89,7 @@ bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history"
 docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page
 	$(PY) -m streaming.settings.controls_page
+	$(PY) -m streaming.remote.osc_page
 	$(PY) docs/command_line.py
 	$(PY) -m docs.diagrams
 	$(PY) docs/code_map.py

@@ -17,6 +17,7 @@ from streaming.runtime.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of
 from streaming.settings.config import Show
 from streaming.settings.device_checks import check_files
+from streaming.settings.network_place import is_loopback
 from streaming.settings.validation import with_control
 from streaming.system.files import reason
 from streaming.system.host_info import StolenTime, describe_host
@@ -24,7 +25,7 @@ from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, build_report, write_report
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
-from streaming.transport.links import CONTROL, address_of, host_of, is_loopback
+from streaming.transport.links import CONTROL, address_of, host_of
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,17 @@ PROCESSES: dict[str, Process] = {
             awaits=("scene",),
         ),
         Process(
+            "osc",
+            "streaming.remote.osc_stage",
+            ("sound", "speaker", "microphone"),
+            ("sound", "microphone"),
+            directions=ANY,
+            essential_to=(),
+            warm_spare=False,
+            nice=5,
+            needs="osc",
+        ),
+        Process(
             "recorder",
             "streaming.stages.recorder",
             ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),

@@ -13,11 +13,13 @@ from streaming.errors import SettingError
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS
+from streaming.settings.network_place import read_place
 from streaming.settings.setting import GROUPS, Setting, nearest, read_number
 
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", *RUNTIMES)
 EYES = ("auto", "mediapipe", "bundle")
+OFF = "off"
 MAX_SEED = 2**63 - 1
 LONGEST_DURATION = 1e8
 """Seconds or minutes of a show or a benchmark: in nanoseconds they fit into 64 bits."""
@@ -29,7 +31,7 @@ class Option(Setting):
 
     Attributes:
         kind: of its value: "seconds" is a number above 0, "seed" a whole number, "flag" true or false, "pairs" a list
-            of NAME=ADDRESS.
+            of NAME=ADDRESS, "place" a port, maybe with a host, or off.
         choices: the words that are accepted; empty for any.
         range: the values that are accepted, in words, where the metavar does not say it.
         unset: what holds when nothing is given, in words, where the default itself does not say it.
@@ -37,7 +39,7 @@ class Option(Setting):
         in_file: whether a TOML file may have it.
     """
 
-    kind: Literal["text", "seconds", "seed", "flag", "pairs"] = "text"
+    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place"] = "text"
     choices: tuple[str, ...] = ()
     range: str = ""
     unset: str = ""
@@ -71,12 +73,15 @@ class Option(Setting):
                 raise SettingError(self.name, value, f"must be {self.range_text()}", "give another number")
             return number
         # The number of a webcam or of a sound device is written without quotes by many.
-        if isinstance(value, int) and not isinstance(value, bool) and self.name in DEVICE_OPTIONS:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if is_number and (self.name in DEVICE_OPTIONS or self.kind == "place"):
             value = str(value)
         if not isinstance(value, str):
             raise SettingError(
                 self.name, value, "must be text, written in quotes", f"for example {self.toml_example()}"
             )
+        if self.kind == "place":
+            return _place_of(self, value)
         if self.choices and value not in self.choices:
             close = nearest(value, self.choices)
             fix = f"did you mean {close}?" if close else f"use one of {', '.join(self.choices)}"
@@ -99,6 +104,16 @@ class Option(Setting):
             return f"{self.name} = true"
         text = self.example or str(self.default)
         return f"{self.name} = {text}" if self.kind in ("seconds", "seed", "pairs") else f'{self.name} = "{text}"'
+
+
+def _place_of(option: Option, value: str) -> str:
+    """Check `off`, `PORT` or `HOST:PORT`."""
+    if value != OFF:
+        try:
+            read_place(value)
+        except ValueError as error:
+            raise SettingError(option.name, value, str(error), f"for example {option.default}, or {OFF}") from error
+    return value
 
 
 def _pairs(option: Option, value: object) -> dict[str, str]:
@@ -217,6 +232,14 @@ OPTIONS: dict[str, Option] = {
             example="report.json",
         ),
         Option(
+            name="osc",
+            group=MACHINE,
+            metavar="[HOST:]PORT",
+            kind="place",
+            words="the UDP port at which OSC programs set the controls and hear what is played",
+            range="a port, HOST:PORT (beyond this machine with --allow-remote), or off",
+        ),
+        Option(
             name="quiet",
             group=MACHINE,
             kind="flag",
@@ -282,6 +305,8 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
             show.setdefault("links", {})[field] = value
         elif name == "record":
             show[field] = "" if value == "none" else value
+        elif name == "osc":
+            show[field] = "" if value == OFF else value
         elif name not in ("awake", "config"):
             show[field] = value
     if "links" in show:

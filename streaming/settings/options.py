@@ -142,7 +142,8 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
     file = str(options.get("config", ""))
     in_config = read_config(file) if "config" in options else {}
     on_command_line = {setting: options[row.field] for setting, row in SETTINGS.items() if row.field in options}
-    values: dict[str, Any] = {"direction": "video-to-music", "record": "none"} if name == "bench" else {}
+    of_bench = {"direction": "video-to-music", "record": "none", "osc": "off"}
+    values: dict[str, Any] = of_bench if name == "bench" else {}
     try:
         for setting, value in {**in_config, **on_command_line}.items():
             if value == "":

@@ -12,6 +12,7 @@ from streaming.errors import SettingError, shorten
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
+from streaming.settings.network_place import LOOPBACK, is_loopback, read_place
 from streaming.settings.option_table import OPTIONS
 from streaming.settings.setting import attributed_to, or_nearest
 from streaming.system.files import check_input, check_name
@@ -45,9 +46,18 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     notes = [f"--backend {show.backend}: {instead}"] if instead else []
     notes += _check_microphone(show)
     _check_links(show.links)
+    _check_osc(show)
     if command in ("play", "bench"):
         check_files(show, config)
     return notes
+
+
+def _check_osc(show: Show) -> None:
+    """Check that OSC listens on this machine alone, unless others may connect."""
+    host = read_place(show.osc)[0] if show.osc else LOOPBACK
+    if not show.links.allow_remote and not is_loopback(host):
+        fix = "give --allow-remote too, or the port alone"
+        raise SettingError("osc", show.osc, "lets other machines set the controls", fix)
 
 
 def check_controls(show: Show) -> None:

@@ -42,6 +42,11 @@ def sleep_until(deadline_ns: int) -> None:
         time.sleep(remaining_ns / 1e9)
 
 
+def wall_seconds(at_ns: int) -> float:
+    """The wall-clock time of a monotonic time, in seconds since 1970: for stamps that other programs understand."""
+    return time.time() - (time.monotonic_ns() - at_ns) / 1e9
+
+
 def wall_text() -> str:
     """Wall-clock time as `20261122-041200`, for the names of files only: people look for them by date and hour."""
     return datetime.datetime.now().strftime("%Y%m%d-%H%M%S")

@@ -9,7 +9,6 @@ local link is a port of 127.0.0.1 derived from its path.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from streaming.errors import UserError
 from streaming.settings.config import Links
+from streaming.settings.network_place import is_loopback
 
 CONTROL = "control"
 """The name of the control link, beside the stages' names."""
@@ -118,16 +118,6 @@ def _local_address(run_dir: Path, name: str) -> str:
 def host_of(address: str) -> str:
     """The host of a `tcp://` address."""
     return address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, out of reach of the network."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _certificate(path: Path) -> tuple[bytes, bytes | None]:

@@ -16,8 +16,9 @@ from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils.monitor import recv_monitor_message
 
 from streaming.errors import UserError
+from streaming.settings.network_place import is_loopback
 from streaming.timing import clock
-from streaming.transport.links import Security, host_of, is_loopback, load_keys
+from streaming.transport.links import Security, host_of, load_keys
 
 LINGER_MS = 200
 """How long a closed link may take to send its queued messages."""

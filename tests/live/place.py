@@ -31,6 +31,8 @@ class ShowFolder:
 
     def command(self, *argv: str) -> list[str]:
         common = ["--run-dir", str(self.run_dir), "--record", str(self.folder / "films")]
+        # Shows beside each other cannot share a port.
+        common += [] if "--osc" in argv else ["--osc", "off"]
         return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", self.direction, *common, *argv]
 
     def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:

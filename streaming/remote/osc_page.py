@@ -1,0 +1,83 @@
+"""Writes docs/osc.md from the tables: `python -m streaming.remote.osc_page [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from streaming.remote.osc_messages import ERROR, EVENTS, GET, SUBSCRIBE, UNSUBSCRIBE, address_of_control
+from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS, ControlSpec
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "osc.md"
+HEAD = f"""# OSC
+
+<!-- Made by `python -m streaming.remote.osc_page`; change the tables in `streaming/`, not this page. -->
+
+Every show listens for OSC at UDP port {Show().osc} of its own machine. `--osc 9000` takes another port, `--osc off`
+none. `--osc 192.168.1.20:8421 --allow-remote` lets other machines of a network that you trust set the controls: OSC has
+no passwords.
+
+Programs that know OSCQuery find all addresses by themselves, at `http://127.0.0.1:{Show().osc}/` and by zeroconf where
+the Python package `zeroconf` is installed.
+
+## In and out: the controls
+
+A message with one value sets a control, as `run_live.py set` does. Every change, whoever made it, is sent back on the
+same address to all who listen.
+
+| address | type | range | what it is |
+|---|---|---|---|
+"""
+MIDDLE = f"""
+## In: who listens
+
+Whoever sends anything listens for a minute from then on, at the port that the message came from.
+
+| address | values | what it does |
+|---|---|---|
+| `{SUBSCRIBE}` | port (`i`), or none | listen at that port, and be told what every control is |
+| `{UNSUBSCRIBE}` | none | listen no more |
+| `{GET}` | none | be told what every control is |
+
+## Out: what is played
+
+Each comes in a bundle. Its time tag is when the sound leaves the audio device, by this machine's clock: it lies some
+milliseconds ahead, so that lights and pictures can be on time.
+
+| address | type | what it is |
+|---|---|---|
+"""
+TAIL = f"| `{ERROR}` | `ss` | what was refused, and why (at once) |\n"
+
+
+def render() -> str:
+    """The whole page."""
+    controls = "".join(_line(row) for row in CONTROLS.values())
+    events = "".join(f"| `{address}` | `{event.tag}` | {event.words} |\n" for address, event in EVENTS.items())
+    return HEAD + controls + MIDDLE + events + TAIL
+
+
+def _line(row: ControlSpec) -> str:
+    kinds = "`f`" + (" or `s`" if row.choices else "") if row.kind == "number" else "`s`"
+    return f"| `{address_of_control(row.name)}` | {kinds} | {row.range_text()} | {row.words} |\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare.
+
+    Returns:
+        0 when the page is right, 1 when `--check` found it out of date.
+    """
+    parser = argparse.ArgumentParser(prog="python -m streaming.remote.osc_page", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+    if parser.parse_args(arguments).check:
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == render() else 1
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

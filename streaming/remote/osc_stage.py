@@ -1,0 +1,217 @@
+"""The stage that speaks OSC: others set the show's controls, and hear of its changes and of what it plays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from streaming.conventions import TICK_NS
+from streaming.errors import SettingError, StageError, UserError
+from streaming.remote.osc_messages import (
+    ERROR,
+    EVENTS,
+    GET,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    OscCall,
+    control_of,
+    latest_calls,
+    pack,
+    pack_bundle,
+    pack_control,
+    read_packet,
+)
+from streaming.remote.osc_socket import Listeners, OscSocket, Peer
+from streaming.remote.oscquery import OscQueryServer, tree_of
+from streaming.remote.sound_events import SoundEventReader, SoundEvents
+from streaming.schema.messages import ControlReply, ControlRequest, Message, Microphone, Sound, Speaker
+from streaming.settings.controls import CONTROLS, Value
+from streaming.settings.network_place import read_place
+from streaming.stage import Context, Inputs
+from streaming.timing import clock
+from streaming.transport.bus import ControlLink
+from streaming.transport.links import CONTROL, address_of
+
+WAKE_NS = 100_000_000
+"""The supervisor's replies are read this often, whatever arrives."""
+ONSET, PITCH, LEVEL, POSITION = EVENTS
+PITCH_STEP = 0.05
+"""A pitch is said again when it has changed by so many semitones."""
+_LATEST_NS = 1_000_000_000
+
+
+class OscStage:
+    """Sets controls as OSC messages say, and tells listeners what changes and what is played.
+
+    A request goes the way that `run_live.py set` goes, so it is checked, reported and remembered in the same way.
+
+    Args:
+        link: opens the control link that requests go by; see `transport.bus.ControlLink`.
+        query: opens the server of OSCQuery.
+        wall_s: gives the wall-clock time, in seconds since 1970, of a monotonic time.
+    """
+
+    def __init__(
+        self,
+        link: Callable[..., ControlLink] = ControlLink,
+        query: Callable[..., OscQueryServer] = OscQueryServer,
+        wall_s: Callable[[int], float] = clock.wall_seconds,
+    ) -> None:
+        self._open_link, self._open_query, self._wall_s = link, query, wall_s
+        self._socket: OscSocket | None = None
+        self._query: OscQueryServer | None = None
+        self._link: ControlLink | None = None
+        self._last: dict[str, float | int] = {}
+        """Address of an event -> what was said last."""
+        self._reader = SoundEventReader()
+        self._pitch: float | None = None
+        self._clock: tuple[int, int] | None = None
+        """A tick and when it leaves the audio device."""
+        self._wake_ns: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Listen, and reach the supervisor; without its port the show goes on without OSC."""
+        self._context = context
+        self._values: dict[str, Value] = dict(context.show.controls)
+        self._wake_ns = context.now_ns + WAKE_NS
+        host, port = read_place(context.show.osc)
+        try:
+            self._socket = OscSocket(host, port, context.wake, context.metrics.count)
+        except UserError as error:
+            context.note(f"no OSC: {error}")
+            context.info["device"] = "none"
+            return
+        context.info["device"] = "osc.udp://{}:{}".format(*self._socket.address)
+        try:
+            self._query = self._open_query(host, port, lambda: tree_of(dict(self._values), dict(self._last)))
+        except UserError as error:
+            context.note(f"no OSCQuery: {error}")
+        self._listeners = Listeners()
+        self._identity = f"osc:{os.getpid()}:requests"
+        self._link = self._open_link(address_of(context.show.links, CONTROL), self._identity.encode(), context.metrics)
+
+    def wake_ns(self) -> int | None:
+        """Ten times a second."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Take what was sent, pass it on, and tell what has happened."""
+        self._wake_ns = now_ns + WAKE_NS
+        for change in inputs.controls:
+            self._values[change.name] = change.value
+        if self._socket is None or self._link is None:
+            return []
+        for change in inputs.controls:
+            self._tell(pack_control(change.name, change.value), now_ns)
+        self._take_datagrams(self._socket, now_ns)
+        self._take_replies(self._link, now_ns)
+        for position in inputs.all(Speaker):
+            self._clock = position.tick, position.dac_ns
+        # Of a show that makes no music, what it hears.
+        heard_ticks: list[Sound | Microphone] = [*inputs.all(Sound)]
+        if self._hears_only:
+            heard_ticks += inputs.all(Microphone)
+        for sound in heard_ticks:
+            self._tell_events(sound.tick, self._reader.hear(sound.pcm), sound.capture_ns, now_ns)
+        return []
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._query is not None:
+            self._query.close()
+        if self._socket is not None:
+            self._socket.close()
+        if self._link is not None:
+            with closing(self._link):
+                self._link = None
+
+    @property
+    def _hears_only(self) -> bool:
+        return self._context.show.direction == "music-to-video"
+
+    def _take_datagrams(self, source: OscSocket, now_ns: int) -> None:
+        wanted: list[tuple[str, str]] = []
+        for datagram, peer in source.take():
+            try:
+                calls = read_packet(datagram)
+            except ValueError:
+                self._context.metrics.count("bad")
+                continue
+            self._listeners.hear_from(peer, now_ns)
+            for call in calls:
+                try:
+                    self._answer(call, peer, now_ns, wanted)
+                except (SettingError, UserError) as error:
+                    self._context.metrics.count("refused")
+                    self._send(bytes(pack(ERROR, call.address, str(error)).dgram), self._listeners.reply_to(peer))
+        for name, value in latest_calls(wanted):
+            self._request(name, value)
+
+    def _answer(self, call: OscCall, peer: Peer, now_ns: int, wanted: list[tuple[str, str]]) -> None:
+        """Do what a message asks for; a control that it sets is put on the list.
+
+        Raises:
+            SettingError: for what no control is or takes.
+        """
+        if call.address == UNSUBSCRIBE:
+            self._listeners.forget(peer)
+        elif call.address == SUBSCRIBE:
+            port = call.arguments[0] if call.arguments else None
+            if port is not None and not (isinstance(port, int) and 0 < port < 65_536):
+                raise SettingError("osc", SUBSCRIBE, f"has the port {port!r}", "send a whole number, 1 to 65535")
+            self._listeners.hear_from(peer, now_ns, port)
+            self._tell_values(self._listeners.reply_to(peer))
+        elif call.address == GET:
+            self._tell_values(self._listeners.reply_to(peer))
+        else:
+            wanted.append(control_of(call))
+
+    def _request(self, name: str, value: str) -> None:
+        assert self._link is not None
+        try:
+            self._link.send(ControlRequest(stage=self._identity, name=name, value=value))
+        except StageError:
+            self._context.metrics.count("osc_unsent")
+
+    def _take_replies(self, link: ControlLink, now_ns: int) -> None:
+        for reply in link.receive():
+            if isinstance(reply, ControlReply) and reply.refused:
+                self._context.metrics.count("refused")
+                what, where, fix = (*reply.lines, "", "", "")[:3]
+                self._tell(bytes(pack(ERROR, where, f"{what}; {fix}").dgram), now_ns)
+
+    def _tell_values(self, peer: Peer) -> None:
+        """Tell one listener what every control is now."""
+        for name in CONTROLS:
+            self._send(pack_control(name, self._values[name]), peer)
+
+    def _tell_events(self, tick: int, events: SoundEvents, capture_ns: int, now_ns: int) -> None:
+        """Tell what a tick has, each with the time at which it leaves the audio device."""
+        begin_ns = capture_ns or now_ns
+        if self._clock is not None and abs(self._clock[1] - now_ns) < _LATEST_NS:
+            begin_ns = self._clock[1] + (tick - self._clock[0]) * TICK_NS
+        said: dict[str, float | int] = {POSITION: tick, LEVEL: float(events.level_db)}
+        if events.pitch is not None and (self._pitch is None or abs(events.pitch - self._pitch) >= PITCH_STEP):
+            said[PITCH] = float(events.pitch)
+        self._pitch = events.pitch
+        self._tell_at(said, begin_ns, now_ns)
+        if events.onset_s is not None:
+            self._tell_at({ONSET: float(events.strength)}, begin_ns + round(1e9 * events.onset_s), now_ns)
+
+    def _tell_at(self, said: dict[str, float | int], at_ns: int, now_ns: int) -> None:
+        self._last |= said
+        self._tell(pack_bundle([pack(*each) for each in said.items()], self._wall_s(at_ns)), now_ns)
+
+    def _tell(self, datagram: bytes, now_ns: int) -> None:
+        for peer in self._listeners.at(now_ns):
+            self._send(datagram, peer)
+
+    def _send(self, datagram: bytes, peer: Peer) -> None:
+        if self._socket is not None:
+            self._socket.send(datagram, peer)
+
+
+def build() -> OscStage:
+    """The stage with its default devices."""
+    return OscStage()

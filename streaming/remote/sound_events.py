@@ -1,0 +1,72 @@
+"""What is heard in the show's sound, for others to follow: onsets, pitch and level, tick by tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.audio.levels import decibels
+from streaming.audio.pitch_tracker import PitchTracker
+from streaming.audio.sound_bands import SoundBands
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+
+LEAST_ATTACK = 0.18
+"""The least attack in any band that counts as an onset, 0 to 1."""
+APART_TICKS = 2
+"""Onsets lie at least so many ticks apart."""
+_STEP = 80
+"""Samples, 2.5 ms: how finely an onset is placed."""
+
+
+@dataclass(frozen=True)
+class SoundEvents:
+    """What a tick of sound has.
+
+    Attributes:
+        level_db: root mean square, in dB below full scale.
+        pitch: MIDI note number with its fraction; None where no single pitch is clear.
+        onset_s: where an onset lies, in seconds from the tick's first sample; None for no onset.
+        strength: of the onset, 0 to 1.
+    """
+
+    level_db: float
+    pitch: float | None = None
+    onset_s: float | None = None
+    strength: float = 0.0
+
+
+class SoundEventReader:
+    """Reads the events of ticks of sound, one after another."""
+
+    def __init__(self) -> None:
+        self._bands, self._pitch = SoundBands(), PitchTracker()
+        self._since_onset = APART_TICKS
+        self._energy = 0.0
+
+    def hear(self, pcm: NDArray[np.float32]) -> SoundEvents:
+        """The events of the next tick, float32 [TICK_SAMPLES]."""
+        attack = float(self._bands.hear(pcm)[1].max())
+        energies = np.square(pcm.reshape(-1, _STEP), dtype=np.float64).mean(1)
+        pitch, level_db = self._pitch.hear(pcm), decibels(pcm)
+        before, self._energy = self._energy, float(energies[-4:].mean())
+        self._since_onset += 1
+        if attack < LEAST_ATTACK or self._since_onset <= APART_TICKS:
+            return SoundEvents(level_db, pitch)
+        self._since_onset = 0
+        return SoundEvents(level_db, pitch, _place_of_rise(energies, before), min(1.0, attack))
+
+
+def _place_of_rise(energies: NDArray[np.float64], before: float) -> float:
+    """Where energies [TICK_SAMPLES / _STEP] rise most over what was there before them, in seconds."""
+    past = np.concatenate([[before], energies[:-1]])
+    # Over what the last 10 ms had, so that a slow rise has its place too.
+    recent = np.array([past[max(0, k - 3) : k + 1].mean() for k in range(len(energies))])
+    rise = energies / (recent + 1e-7)
+    loud = energies >= 0.1 * energies.max()
+    place = int(np.argmax(np.where(loud, rise, 0.0)))
+    return place * _STEP / SAMPLE_RATE
+
+
+assert TICK_SAMPLES % _STEP == 0
