@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 from streaming.conventions import TICK_NS
-from streaming.errors import SettingError, StageError, UserError
+from streaming.errors import SettingError, UserError
+from streaming.remote.control_desk import ControlDesk
 from streaming.remote.osc_messages import (
     ERROR,
     EVENTS,
@@ -25,13 +24,11 @@ from streaming.remote.osc_messages import (
 from streaming.remote.osc_socket import Listeners, OscSocket, Peer
 from streaming.remote.oscquery import OscQueryServer, tree_of
 from streaming.remote.sound_events import SoundEventReader, SoundEvents
-from streaming.schema.messages import ControlReply, ControlRequest, Message, Microphone, Sound, Speaker
-from streaming.settings.controls import CONTROLS, Value
+from streaming.schema.messages import Message, Microphone, Sound, Speaker
 from streaming.settings.network_place import read_place
 from streaming.stage import Context, Inputs
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
-from streaming.transport.links import CONTROL, address_of
 
 WAKE_NS = 100_000_000
 """The supervisor's replies are read this often, whatever arrives."""
@@ -43,8 +40,6 @@ _LATEST_NS = 1_000_000_000
 
 class OscStage:
     """Sets controls as OSC messages say, and tells listeners what changes and what is played.
-
-    A request goes the way that `run_live.py set` goes, so it is checked, reported and remembered in the same way.
 
     Args:
         link: opens the control link that requests go by; see `transport.bus.ControlLink`.
@@ -61,7 +56,7 @@ class OscStage:
         self._open_link, self._open_query, self._wall_s = link, query, wall_s
         self._socket: OscSocket | None = None
         self._query: OscQueryServer | None = None
-        self._link: ControlLink | None = None
+        self._desk: ControlDesk | None = None
         self._last: dict[str, float | int] = {}
         """Address of an event -> what was said last."""
         self._reader = SoundEventReader()
@@ -73,7 +68,6 @@ class OscStage:
     def setup(self, context: Context) -> None:
         """Listen, and reach the supervisor; without its port the show goes on without OSC."""
         self._context = context
-        self._values: dict[str, Value] = dict(context.show.controls)
         self._wake_ns = context.now_ns + WAKE_NS
         host, port = read_place(context.show.osc)
         try:
@@ -83,13 +77,12 @@ class OscStage:
             context.info["device"] = "none"
             return
         context.info["device"] = "osc.udp://{}:{}".format(*self._socket.address)
+        self._listeners = Listeners()
+        self._desk = desk = ControlDesk("osc", context, self._open_link)
         try:
-            self._query = self._open_query(host, port, lambda: tree_of(dict(self._values), dict(self._last)))
+            self._query = self._open_query(host, port, lambda: tree_of(dict(desk.values), dict(self._last)))
         except UserError as error:
             context.note(f"no OSCQuery: {error}")
-        self._listeners = Listeners()
-        self._identity = f"osc:{os.getpid()}:requests"
-        self._link = self._open_link(address_of(context.show.links, CONTROL), self._identity.encode(), context.metrics)
 
     def wake_ns(self) -> int | None:
         """Ten times a second."""
@@ -98,14 +91,14 @@ class OscStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Take what was sent, pass it on, and tell what has happened."""
         self._wake_ns = now_ns + WAKE_NS
-        for change in inputs.controls:
-            self._values[change.name] = change.value
-        if self._socket is None or self._link is None:
+        if self._socket is None or self._desk is None:
             return []
+        self._desk.take(inputs.controls)
         for change in inputs.controls:
             self._tell(pack_control(change.name, change.value), now_ns)
-        self._take_datagrams(self._socket, now_ns)
-        self._take_replies(self._link, now_ns)
+        self._take_datagrams(self._socket, self._desk, now_ns)
+        for where, why in self._desk.refusals():
+            self._tell(bytes(pack(ERROR, where, why).dgram), now_ns)
         for position in inputs.all(Speaker):
             self._clock = position.tick, position.dac_ns
         # Of a show that makes no music, what it hears.
@@ -122,15 +115,14 @@ class OscStage:
             self._query.close()
         if self._socket is not None:
             self._socket.close()
-        if self._link is not None:
-            with closing(self._link):
-                self._link = None
+        if self._desk is not None:
+            self._desk.close()
 
     @property
     def _hears_only(self) -> bool:
         return self._context.show.direction == "music-to-video"
 
-    def _take_datagrams(self, source: OscSocket, now_ns: int) -> None:
+    def _take_datagrams(self, source: OscSocket, desk: ControlDesk, now_ns: int) -> None:
         wanted: list[tuple[str, str]] = []
         for datagram, peer in source.take():
             try:
@@ -146,7 +138,7 @@ class OscStage:
                     self._context.metrics.count("refused")
                     self._send(bytes(pack(ERROR, call.address, str(error)).dgram), self._listeners.reply_to(peer))
         for name, value in latest_calls(wanted):
-            self._request(name, value)
+            desk.request(name, value)
 
     def _answer(self, call: OscCall, peer: Peer, now_ns: int, wanted: list[tuple[str, str]]) -> None:
         """Do what a message asks for; a control that it sets is put on the list.
@@ -167,24 +159,11 @@ class OscStage:
         else:
             wanted.append(control_of(call))
 
-    def _request(self, name: str, value: str) -> None:
-        assert self._link is not None
-        try:
-            self._link.send(ControlRequest(stage=self._identity, name=name, value=value))
-        except StageError:
-            self._context.metrics.count("osc_unsent")
-
-    def _take_replies(self, link: ControlLink, now_ns: int) -> None:
-        for reply in link.receive():
-            if isinstance(reply, ControlReply) and reply.refused:
-                self._context.metrics.count("refused")
-                what, where, fix = (*reply.lines, "", "", "")[:3]
-                self._tell(bytes(pack(ERROR, where, f"{what}; {fix}").dgram), now_ns)
-
     def _tell_values(self, peer: Peer) -> None:
         """Tell one listener what every control is now."""
-        for name in CONTROLS:
-            self._send(pack_control(name, self._values[name]), peer)
+        values = self._desk.values if self._desk is not None else {}
+        for name, value in values.items():
+            self._send(pack_control(name, value), peer)
 
     def _tell_events(self, tick: int, events: SoundEvents, capture_ns: int, now_ns: int) -> None:
         """Tell what a tick has, each with the time at which it leaves the audio device."""

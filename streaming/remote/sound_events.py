@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.audio.levels import decibels
-from streaming.audio.pitch_tracker import PitchTracker
+from streaming.audio.pitch_tracker import PitchTracker, find_pitch
 from streaming.audio.sound_bands import SoundBands
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 
@@ -16,6 +16,8 @@ LEAST_ATTACK = 0.18
 """The least attack in any band that counts as an onset, 0 to 1."""
 APART_TICKS = 2
 """Onsets lie at least so many ticks apart."""
+LEAST_FOR_PITCH = 480
+"""Samples after an onset, 15 ms, from which its pitch is read."""
 _STEP = 80
 """Samples, 2.5 ms: how finely an onset is placed."""
 
@@ -55,7 +57,11 @@ class SoundEventReader:
         if attack < LEAST_ATTACK or self._since_onset <= APART_TICKS:
             return SoundEvents(level_db, pitch)
         self._since_onset = 0
-        return SoundEvents(level_db, pitch, _place_of_rise(energies, before), min(1.0, attack))
+        onset_s = _place_of_rise(energies, before)
+        # What sounded before the onset is not its pitch.
+        rest = pcm[round(onset_s * SAMPLE_RATE) :]
+        pitch = find_pitch(rest) if len(rest) >= LEAST_FOR_PITCH else None
+        return SoundEvents(level_db, pitch, onset_s, min(1.0, attack))
 
 
 def _place_of_rise(energies: NDArray[np.float64], before: float) -> float:

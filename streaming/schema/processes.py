@@ -247,6 +247,16 @@ PROCESSES: dict[str, Process] = {
             needs="osc",
         ),
         Process(
+            "midi",
+            "streaming.remote.midi_stage",
+            ("sound", "speaker", "microphone"),
+            ("sound", "microphone"),
+            directions=ANY,
+            essential_to=(),
+            warm_spare=False,
+            needs="midi",
+        ),
+        Process(
             "recorder",
             "streaming.stages.recorder",
             ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),

@@ -45,6 +45,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     duration_s: float | None = None
     record: str = "recordings"
     osc: str = "8421"
+    midi: str = ""
     report: str = ""
     seed: int = 0
     controls: dict[str, Value] = msgspec.field(default_factory=dict)

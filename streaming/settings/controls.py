@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streaming.errors import SettingError
-from streaming.settings.setting import LOOKING, SOUNDING, Setting, read_number
+from streaming.settings.setting import LOOKING, PATCHING, SOUNDING, Setting, or_nearest, read_number
 
 Value = float | str
 """A number, or a word (`auto`, a voice, the path of an image)."""
@@ -23,7 +23,7 @@ class ControlSpec(Setting):
     Attributes:
         stages: the stages that obey it.
         default: what it is when nothing is given.
-        kind: "number"; "voice", a word that the bundle knows; or "image", the path of a file.
+        kind: "number"; "word", one of `choices`; "voice", a word that the bundle knows; or "image", the path of a file.
         low, high: the range of a number, both included.
         step: by how much a knob or a slider moves it.
         unit: of the number; "" for none.
@@ -37,7 +37,7 @@ class ControlSpec(Setting):
 
     stages: tuple[str, ...]
     default: Value
-    kind: Literal["number", "voice", "image"] = "number"
+    kind: Literal["number", "word", "voice", "image"] = "number"
     low: float = 0.0
     high: float = 0.0
     step: float = 0.0
@@ -54,6 +54,9 @@ class ControlSpec(Setting):
         """Check a value, as a number or as text; see `Setting.read`."""
         if isinstance(value, str) and value in self.choices:
             return value
+        if self.kind == "word":
+            fix = or_nearest(str(value), self.choices)
+            raise SettingError(self.name, value, "is not known", fix)
         if self.kind != "number":
             if isinstance(value, str):
                 return value
@@ -69,6 +72,8 @@ class ControlSpec(Setting):
         """The values that are accepted, for a person."""
         if self.kind == "image":
             return "an image file"
+        if self.kind == "word":
+            return " or ".join(self.choices)
         if self.kind == "voice":
             return " or ".join([*self.choices, "a voice of the bundle"])
         return " or ".join([*self.choices, f"{self.low:g} to {self.high:g}{' ' * bool(self.unit)}{self.unit}"])
@@ -302,6 +307,17 @@ CONTROLS: dict[str, ControlSpec] = {
     )
 }
 """Every control by its name."""
+NO_LEARNING = "off"
+CONTROLS["learn"] = ControlSpec(
+    name="learn",
+    group=PATCHING,
+    stages=("midi",),
+    metavar="CONTROL",
+    kind="word",
+    choices=(NO_LEARNING, *(row.name for row in CONTROLS.values() if row.kind == "number" and row.live)),
+    default=NO_LEARNING,
+    words="the control that the next MIDI knob turns from then on: set learn motion, then turn a knob",
+)
 
 
 def list_controls(values: dict[str, Value]) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from streaming.settings.controls import CONTROLS, ControlSpec
-from streaming.settings.setting import LOOKING, SOUNDING
+from streaming.settings.setting import LOOKING, PATCHING, SOUNDING
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "controls.md"
 HEAD = """# Live controls
@@ -26,7 +26,7 @@ python run_live.py set temperature 0.7      # changes one
 
 def render() -> str:
     """The whole page."""
-    return HEAD + "".join(_section(group) for group in (SOUNDING, LOOKING))
+    return HEAD + "".join(_section(group) for group in (SOUNDING, LOOKING, PATCHING))
 
 
 def _section(group: str) -> str:

@@ -130,7 +130,7 @@ def _pairs(option: Option, value: object) -> dict[str, str]:
     return addresses
 
 
-PLAYING, DEVICES, _, _, RECORDING, MACHINE = GROUPS
+PLAYING, DEVICES, _, _, PATCHING, RECORDING, MACHINE = GROUPS
 
 OPTIONS: dict[str, Option] = {
     row.name: row
@@ -233,11 +233,20 @@ OPTIONS: dict[str, Option] = {
         ),
         Option(
             name="osc",
-            group=MACHINE,
+            group=PATCHING,
             metavar="[HOST:]PORT",
             kind="place",
             words="the UDP port at which OSC programs set the controls and hear what is played",
             range="a port, HOST:PORT (beyond this machine with --allow-remote), or off",
+        ),
+        Option(
+            name="midi",
+            group=PATCHING,
+            metavar="PORT",
+            words="the MIDI port whose knobs turn the controls, and to which what is played goes as notes",
+            range="a part of the port's name, virtual for ports of the show's own, or off",
+            unset="off",
+            example="virtual",
         ),
         Option(
             name="quiet",
@@ -305,7 +314,7 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
             show.setdefault("links", {})[field] = value
         elif name == "record":
             show[field] = "" if value == "none" else value
-        elif name == "osc":
+        elif name in ("osc", "midi"):
             show[field] = "" if value == OFF else value
         elif name not in ("awake", "config"):
             show[field] = value

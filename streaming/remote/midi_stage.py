@@ -1,0 +1,152 @@
+"""The stage that speaks MIDI: knobs turn the show's controls, and what it plays goes out as notes."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from streaming.conventions import TICK_NS
+from streaming.devices.midi.ports import MidiPorts, RtMidiPorts
+from streaming.errors import UserError
+from streaming.remote.control_desk import ControlDesk
+from streaming.remote.midi_mapping import PROGRAM_CHANGE, MidiMapping, default_file
+from streaming.remote.midi_notes import NoteWriter, TimedMidi, zone_messages
+from streaming.remote.sound_events import SoundEventReader
+from streaming.schema.messages import Message, Microphone, Sound, Speaker
+from streaming.settings.controls import NO_LEARNING
+from streaming.stage import Context, Inputs
+from streaming.timing import clock
+from streaming.transport.bus import ControlLink
+
+WAKE_NS = 100_000_000
+MAX_WAITING = 512
+"""Messages that may wait for their time."""
+_LATEST_NS = 1_000_000_000
+
+
+class MidiStage:
+    """Turns controls as knobs are turned, and plays what is heard as notes, each when its sound leaves the device.
+
+    Args:
+        opener: opens the ports.
+        link: opens the control link that requests go by.
+        now_ns: reads the clock, for messages that are due.
+        file: where the knobs' mapping is kept; None for the user's.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[..., MidiPorts] = RtMidiPorts,
+        link: Callable[..., ControlLink] = ControlLink,
+        now_ns: Callable[[], int] = clock.now_ns,
+        file: Path | None = None,
+    ) -> None:
+        self._opener, self._open_link, self._now_ns = opener, link, now_ns
+        self._mapping_file = file
+        self._ports: MidiPorts | None = None
+        self._desk: ControlDesk | None = None
+        self._reader, self._notes = SoundEventReader(), NoteWriter()
+        self._waiting: list[tuple[int, int, bytes]] = []
+        """Due time, running number, message: a heap."""
+        self._numbers = itertools.count()
+        self._clock: tuple[int, int] | None = None
+        self._wake_ns: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Open the ports; without them the show goes on without MIDI."""
+        self._context = context
+        self._wake_ns = context.now_ns + WAKE_NS
+        try:
+            self._ports = self._opener(context.show.midi, context.wake, context.metrics.count)
+        except UserError as error:
+            context.note(f"no MIDI: {error}")
+            context.info["device"] = "none"
+            return
+        context.info["device"] = self._ports.name
+        self._desk = ControlDesk("midi", context, self._open_link)
+        self._mapping = MidiMapping(self._mapping_file or default_file())
+        if self._mapping.trouble:
+            context.note(self._mapping.trouble)
+        for message in zone_messages():
+            self._ports.send(message)
+
+    def wake_ns(self) -> int | None:
+        """When the next message is due, and ten times a second."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Pass on what was turned, and play what is due."""
+        self._wake_ns = now_ns + WAKE_NS
+        if self._ports is None or self._desk is None:
+            return []
+        self._desk.take(inputs.controls)
+        for change in inputs.controls:
+            self._mapping.changed(change.name, change.value)
+            if change.name == "learn" and change.value != NO_LEARNING:
+                self._mapping.learn(str(change.value))
+        self._take_turns(self._ports, self._desk)
+        self._desk.refusals()
+        for position in inputs.all(Speaker):
+            self._clock = position.tick, position.dac_ns
+        sounds: list[Sound | Microphone] = [*inputs.all(Sound)]
+        if self._context.show.direction == "music-to-video":
+            sounds += inputs.all(Microphone)
+        for sound in sounds:
+            begin_ns = self._begin_of(sound, now_ns)
+            for one in self._notes.tick(self._reader.hear(sound.pcm)):
+                self._put(one, begin_ns)
+        self._play_due(self._ports)
+        if self._waiting:
+            self._wake_ns = min(self._wake_ns, self._waiting[0][0])
+        return []
+
+    def close(self) -> None:
+        """End the note that sounds, and close the ports."""
+        if self._ports is not None:
+            for one in self._notes.end():
+                self._ports.send(one.message)
+            self._ports.close()
+        if self._desk is not None:
+            self._desk.close()
+
+    def _take_turns(self, ports: MidiPorts, desk: ControlDesk) -> None:
+        turned: dict[str, float] = {}
+        for message in ports.take():
+            if len(message) == 2 and message[0] & 0xF0 == PROGRAM_CHANGE:
+                self._context.metrics.gauge("program", float(message[1]))
+                continue
+            was_learning = self._mapping.learning
+            asked = self._mapping.turn(message, desk.values)
+            if was_learning and not self._mapping.learning:
+                self._context.note(f"MIDI: {was_learning} is turned by controller {message[1]} now")
+                desk.request("learn", NO_LEARNING)
+            if asked is not None:
+                # A knob sends many values: the last one counts.
+                turned[asked[0]] = asked[1]
+        for name, value in turned.items():
+            desk.request(name, value)
+
+    def _begin_of(self, sound: Sound | Microphone, now_ns: int) -> int:
+        """When a tick's first sample leaves the audio device, or was heard."""
+        if self._clock is not None and abs(self._clock[1] - now_ns) < _LATEST_NS:
+            return self._clock[1] + (sound.tick - self._clock[0]) * TICK_NS
+        return sound.capture_ns or now_ns
+
+    def _put(self, one: TimedMidi, begin_ns: int) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            self._context.metrics.count("midi_dropped")
+            return
+        heapq.heappush(self._waiting, (begin_ns + round(1e9 * one.at_s), next(self._numbers), one.message))
+
+    def _play_due(self, ports: MidiPorts) -> None:
+        while self._waiting and self._waiting[0][0] <= self._now_ns():
+            due_ns, _, message = heapq.heappop(self._waiting)
+            self._context.metrics.observe("midi_late_ms", max(0.0, (self._now_ns() - due_ns) / 1e6))
+            ports.send(message)
+
+
+def build() -> MidiStage:
+    """The stage with its default devices."""
+    return MidiStage()
