@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
 from engines.registry import check_backend
 from streaming.errors import UserError
 from streaming.runtime.child_process import CHECKOUT
@@ -33,7 +34,12 @@ def bench(command: Command) -> int:
     Returns:
         The show's exit status.
     """
-    which, seconds = command.target, command.seconds or command.show.duration_s or SECONDS[command.target]
+    which = command.target
+    if which == "latency":
+        if can_measure(command):
+            return bench_latency(command)
+        sys.stderr.write(NO_JACK + "\n")
+    seconds = command.seconds or command.show.duration_s or SECONDS[which]
     show = settings(command.show, seconds)
     if which == "backends":
         return compare(command, show)

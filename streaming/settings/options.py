@@ -10,6 +10,14 @@ from typing import Any, NoReturn
 
 from streaming.errors import SettingError, UserError, shorten
 from streaming.schema.processes import PROCESSES
+from streaming.settings.bench_options import (
+    BENCHES,
+    WORDS,
+    BenchOptions,
+    add_bench_options,
+    read_bench_options,
+    read_seconds,
+)
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, list_controls
 from streaming.settings.option_table import OPTIONS, SETTINGS, Option, place
@@ -19,8 +27,6 @@ from streaming.settings.validation import check_show
 from streaming.system.files import check_input, check_name, check_output
 
 COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "scene", "keys")
-BENCHES = ("latency", "soak", "throughput", "backends", "engines")
-BENCH_OPTIONS = ("--seconds", "--minutes", "--history", "--out", "--compiled")
 HELP = "see python run_live.py --help"
 DESCRIPTION = """A live instrument between sight and sound. A camera sees a performer and the machine answers
 with music; a microphone hears music and the machine answers with moving pictures grown from one still image.
@@ -31,11 +37,14 @@ commands:
   set                  list the live controls of the show that runs, with their values and ranges
   set NAME VALUE       change one
   config               print a TOML file with every setting, for --config
-  bench latency        measure motion-to-sound of this machine    [--seconds S] [--history]
+  bench latency        measure light to sound and sound to light from outside    [--trials N | --quick] [--led]
+  bench budget         measure where each millisecond goes        [--seconds S] [--trace FILE]
   bench throughput     measure the step times of every stage      [--seconds S] [--history]
-  bench soak           measure memory and dropouts for long       [--minutes M] [--history]
+  bench soak           measure memory, drift and dropouts for long    [--hours H | --minutes M] [--virtual]
+  bench compare        measure others under the same harness      [--quick]
   bench backends       perform on each runtime in turn            [--seconds S] [--history]
   bench engines        time every network on every runtime        [--seconds S] [--out DIR] [--history] [--compiled]
+  bench submit         gather this machine's results in one file  [--out DIR]
   stage NAME           run one stage by hand, on this or another machine
   scene IMAGE          show what a prior image is cut into and how it moves    [--out FILE.html|FILE.png]
   keys DIR             make the keys for links between machines"""
@@ -73,8 +82,9 @@ class Command:
         history: append the benchmark's result to the history.
         notes: lines for the user.
         value: the new value of `set`.
-        out: the folder in which `bench engines` leaves its table, or the file that `scene` writes, "" for the default.
+        out: the folder in which a benchmark leaves its files, or the file that `scene` writes, "" for the default.
         compiled: whether `bench engines` includes torch.compile without a GPU.
+        bench: what else was asked of a benchmark.
     """
 
     name: str
@@ -87,6 +97,7 @@ class Command:
     value: str = ""
     out: str = "recordings"
     compiled: bool = False
+    bench: BenchOptions = field(default_factory=BenchOptions)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -142,8 +153,7 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
     file = str(options.get("config", ""))
     in_config = read_config(file) if "config" in options else {}
     on_command_line = {setting: options[row.field] for setting, row in SETTINGS.items() if row.field in options}
-    of_bench = {"direction": "video-to-music", "record": "none", "osc": "off"}
-    values: dict[str, Any] = of_bench if name == "bench" else {}
+    values: dict[str, Any] = _bench_values(options["target"]) if name == "bench" else {}
     try:
         for setting, value in {**in_config, **on_command_line}.items():
             if value == "":
@@ -161,23 +171,19 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
         show,
         bool(values.get("awake", False)),
         options.get("target", ""),
-        _seconds(options),
+        read_seconds(options),
         options.get("history", False),
         tuple(notes),
         out=options.get("out", Command.out),
         compiled=options.get("compiled", False),
+        bench=read_bench_options(options) if name == "bench" else BenchOptions(),
     )
 
 
-def _seconds(options: dict[str, Any]) -> float | None:
-    """How long a benchmark takes."""
-    for option, factor in (("minutes", 60.0), ("seconds", 1.0)):
-        if option in options:
-            row = Option(name=option, group="", words="", kind="seconds", range=f"{option}, more than 0")
-            number = row.read(options[option])
-            assert isinstance(number, float)
-            return factor * number
-    return None
+def _bench_values(target: str) -> dict[str, Any]:
+    """The settings of a benchmark's show, where they are not those of a performance."""
+    direction = "both" if target in ("latency", "budget") else "video-to-music"
+    return {"direction": direction, "record": "none", "osc": "off"}
 
 
 def _check_target(name: str, target: str) -> None:
@@ -191,7 +197,7 @@ def _unknown_word(name: str, word: str) -> UserError:
     """The error for a word that is no option, no value and no command."""
     if word.startswith("-"):
         option = word.partition("=")[0]
-        of_show, of_bench = {f"--{row}" for row in SETTINGS}, set(BENCH_OPTIONS)
+        of_show, of_bench = {f"--{row}" for row in SETTINGS}, set(WORDS)
         option_names = {
             "set": {"--run-dir"},
             "config": set(),
@@ -234,13 +240,7 @@ def _parser(name: str) -> _Parser:
     elif name == "stage":
         parser.add_argument("target", metavar="NAME", help=", ".join(PROCESSES))
     elif name == "bench":
-        parser.add_argument("target", metavar="WHICH", help=", ".join(BENCHES))
-        parser.add_argument("--seconds", metavar="S", help="how long it measures")
-        parser.add_argument("--minutes", metavar="M", help="how long it measures")
-        parser.add_argument("--history", action="store_true", help="append the result to docs/bench-history.jsonl")
-        parser.add_argument("--out", metavar="DIR", help="where engines leaves its table; default: recordings")
-        compiled = "engines: torch.compile too without a GPU, half a minute a network"
-        parser.add_argument("--compiled", action="store_true", help=compiled)
+        add_bench_options(parser)
     if name not in ("keys", "set", "config", "scene"):
         for group in GROUPS:
             section = parser.add_argument_group(group)

@@ -273,3 +273,16 @@ def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: py
     assert command.show.backend == "tensorrt"
     (line,) = [line for line in command.notes if "tensorrt" in line]
     assert "is not installed here (pip install torch-tensorrt); what is fastest of the others is taken" in line
+
+
+def test_what_is_asked_of_a_benchmark_is_checked_before_anything_starts() -> None:
+    asked = parse(["bench", "latency", "--quick", "--camera-rate", "30", "--period", "128"])
+    assert (asked.bench.trial_count(), asked.bench.camera_hz, asked.bench.period) == (40, 30.0, 128)
+    assert asked.show.direction == "both", "both ways are measured unless one is asked for"
+    assert parse(["bench", "latency", "--trials", "7", "--quick"]).bench.trial_count() == 7
+    assert parse(["bench", "latency"]).bench.trial_count() == 500
+    assert parse(["bench", "latency", "--camera-rate", "locked"]).bench.camera_hz == 0.0
+    assert parse(["bench", "soak", "--hours", "2"]).seconds == 7200.0
+    for words in (["--trials", "0"], ["--trials", "1.5"], ["--camera-rate", "fast"], ["--period", "nan"]):
+        with pytest.raises(UserError, match=words[0]):
+            parse(["bench", "latency", *words])

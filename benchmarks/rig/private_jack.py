@@ -1,0 +1,68 @@
+"""A JACK server of the bench's own, with the dummy driver: it needs no sound card and disturbs nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from streaming.errors import UserError
+
+RATE_HZ, PERIOD_FRAMES = 48_000, 256
+INSTALL = "sudo apt install jackd2 (Debian, Ubuntu)"
+
+
+def is_installed() -> bool:
+    """Whether a server can be started here."""
+    return shutil.which("jackd") is not None and shutil.which("jack_wait") is not None
+
+
+@contextlib.contextmanager
+def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES) -> Iterator[None]:
+    """Run a server while the context lasts; clients that are started meanwhile find it by the environment.
+
+    Args:
+        log: file for what it prints.
+        rate_hz: its sample rate.
+        period: frames of a cycle.
+
+    Raises:
+        UserError: when it is not installed or does not start.
+    """
+    if not is_installed():
+        raise UserError("jackd is not installed", "bench latency", INSTALL)
+    name = f"antiphon-bench-{uuid.uuid4().hex[:8]}"
+    own = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
+    environment = dict(os.environ, **own)
+    for real_time in (["-R", "-P60"], ["-r"]):
+        command = ["jackd", *real_time, "-S", "--name", name, "-d", "dummy", "-r", str(rate_hz), "-p", str(period)]
+        with log.open("wb") as out:
+            server = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        try:
+            waited = subprocess.run(["jack_wait", "-w", "-t", "5"], env=environment, capture_output=True, check=False)
+            if waited.returncode == 0 and server.poll() is None:
+                with _environment(own):
+                    yield
+                return
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+    raise UserError("jackd does not start", str(log), "read that file")
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
