@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv engines eyes live test test-media test-soak check format bench docs site clean
+.PHONY: help venv engines eyes live test test-faults test-media test-soak check format bench docs site clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +10,7 @@ EXTRAS ?= cpu,dev
 ARGS ?=
 PY := $(VENV)/bin/python
 comma := ,
-QUICK := not media and not soak
+QUICK := not media and not soak and not faults
 # Exit status 5 is pytest's for "nothing chosen": with ARGS one of the two parts may have nothing.
 PYTEST = $(PY) tests/run.py -q --words --no-header
 STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
@@ -66,6 +66,9 @@ test: engines ## every test but soaks and media (ARGS="tests/unit -k name" to ch
 	@echo "Tests with real processes and clocks, one at a time:"
 	@$(PYTEST) -m "timed and $(QUICK)" --cov --cov-append --cov-report= $(ARGS)
 	@$(PY) -m tests.coverage_by_room
+
+test-faults: engines ## faults injected while performing: devices, processes, the machine
+	@$(PYTEST) -m faults $(ARGS)
 
 test-media: engines ## the tests that decode whole films and recordings (ANTIPHON_CLIPS=FOLDER names real ones)
 	@$(PYTEST) -m media $(ARGS)

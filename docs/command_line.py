@@ -63,6 +63,7 @@ imagination = 0.4
 | `playing` | the kind of player that was played last, and who knows it; null where nothing played |
 | `ticks` | expected, played, concealed |
 | `audio` | samples played, underruns, device, sample rate |
+| `devices_lost` | for each device that had gone: how often it went and came back, seconds away |
 | `fps`, `tokens_per_s` | rates of camera, motion, picture, screen and tokens |
 | `motion_to_sound_ms`, `sound_to_picture_ms` | n, p50, p95, p99, max |
 | `stages` | for each: step times, drops, restarts, CPU, memory, and what it opened (`info`) |

@@ -131,14 +131,16 @@ class TickRing:
         count = max(0, self.position - origin)
         return count if end is None else min(count, (end - first) * self.tick_samples)
 
-    def start(self, position: int, first_tick: int = 0, end_tick: int | None = None) -> None:
+    def start(self, position: int, first_tick: int = 0, end_tick: int | None = None, *, fade_in: bool = False) -> None:
         """Set when the first tick begins; called once.
 
         Args:
             position: the `position` of the first tick's first sample, which must lie in the future.
             first_tick: its number.
             end_tick: the tick after the last one; None where the show has no set end.
+            fade_in: the first tick is cross-faded in, as after a concealed one: it is not the beginning of the sound.
         """
+        self._concealing = fade_in
         self._playing = first_tick - 1
         self._drained = first_tick
         self._span = (position, first_tick, end_tick)

@@ -31,6 +31,7 @@ class ProcessSlot:
         exited_ns: when its exit was first noticed.
         cause: why it failed or is to be killed, "" while unknown.
         renewing: it ends because its device has gone.
+        renewed_ns: when that happened last, None for never.
         memo: its data for its successor.
         sent: the settings that it has, with the live controls' values that it got last.
         deaths: when the processes before it died.
@@ -53,6 +54,7 @@ class ProcessSlot:
     exited_ns: int | None = None
     cause: str = ""
     renewing: bool = False
+    renewed_ns: int | None = None
     memo: dict[str, Any] = field(default_factory=dict)
     sent: Show | None = None
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))

@@ -40,6 +40,8 @@ FINAL_REPORT_NS = 500 * MS
 """On busy cores a stage's last report may be read this long after its exit is noticed."""
 LATE_NS = 1_000 * MS
 """If the supervisor itself was suspended for this long, missing heartbeats do not count against the stages."""
+FLAPPING_NS = 900 * MS
+"""A device that has gone again within this time is looked for a second later."""
 SETUP_RESTARTS = 1
 """Restarts of a stage that dies in its first setup: it most likely dies again."""
 SPARE = "warm-spare"
@@ -220,7 +222,9 @@ class Supervisor:
             # Its device has gone, which says nothing about the stage: it does not count against its restarts.
             record.state = "restarting"
             record.restarts += 1
-            slot.spawn_at_ns = now_ns
+            # One that comes and goes several times a second must not keep the cores busy.
+            flapping = slot.renewed_ns is not None and now_ns - slot.renewed_ns < FLAPPING_NS
+            slot.spawn_at_ns, slot.renewed_ns = now_ns + (1_000 * MS if flapping else 0), now_ns
             self._reconcile(slot, now_ns)
             return
         slot.deaths.append(now_ns)

@@ -11,10 +11,13 @@ from streaming.audio.resampler import TickResampler
 from streaming.audio.tick_ring import TickRecord, TickRing
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.sound.outputs import AudioOutput, Feed
-from streaming.errors import StageError
+from streaming.devices.sound.search import DeviceFinder
+from streaming.devices.sound.speakers import find_again, underrun_advice
+from streaming.errors import DeviceLostError, StageError
 from streaming.schema.device_kinds import SPEAKER
 from streaming.schema.messages import Message, Sound, Speaker
 from streaming.stage import Context, Inputs
+from streaming.timing.away_ticks import AwayTicks
 from streaming.timing.clock import DeviceClock
 
 LEAD_TICKS = 4
@@ -22,25 +25,34 @@ LEAD_TICKS = 4
 RETURN_TICKS = 2
 """The same after a restart, when the other stages run already."""
 WAKE_NS = 10_000_000
+ADVISED_UNDERRUNS = 3
+"""After so many underruns a note says what helps."""
 _MAX_PENDING = 64
 
 
 class SpeakerStage:
     """Plays the ticks of the performance on one audio output.
 
+    While a sound device is away its ticks go on by the monotonic clock, and are counted as concealed; the device is
+    looked for until it is back. It may come back with another rate.
+
     Args:
         opener: opens the output that `--speaker` names; see `device_kinds.SPEAKER`.
         feed_clock: reads the clock for the device's thread; None for the real one.
+        finder: opens a device that had gone, by its `AudioOutput.device`.
     """
 
     def __init__(
         self,
         opener: Callable[[str, str, str], tuple[AudioOutput, str]] = SPEAKER.open,
         feed_clock: Callable[[], int] | None = None,
+        finder: Callable[[str], AudioOutput] = find_again,
     ) -> None:
-        self._opener = opener
+        self._opener, self._finder = opener, finder
         self._feed_clock = feed_clock
         self._output: AudioOutput | None = None
+        self._search: DeviceFinder[AudioOutput]
+        self._away: AwayTicks | None = None
         self._first_tick = 0
         self._next_tick = 0
         self._samples_before = 0
@@ -56,7 +68,7 @@ class SpeakerStage:
         self._finished = False
 
     def setup(self, context: Context) -> None:
-        """Open the output; it plays silence until the performance begins.
+        """Open the output; it plays silence until the performance begins. A restarted stage looks for its device.
 
         Raises:
             UserError: when the output cannot be used.
@@ -66,21 +78,30 @@ class SpeakerStage:
         self._context = context
         show, memo = context.show, context.memo
         self._end_tick = None if show.duration_s is None else round(show.duration_s * TICKS_PER_SECOND)
+        self._wake_ns = context.now_ns + WAKE_NS
+        self._search = DeviceFinder(context, self._finder, "the show goes on without its sound")
+        if self._search.searching:
+            return
         output, line = self._opener(show.speaker, show.record, str(memo.get("path", "")))
-        self._output = output
         if line:
             context.note(line)
+        self._use(output)
+
+    def _use(self, output: AudioOutput) -> None:
+        """Start an output."""
+        self._output = output
+        self._underruns = self._late = self._errors = 0
         self._ring = TickRing(output.samplerate)
         self._resampler = TickResampler(SAMPLE_RATE, output.samplerate)
         self._device = DeviceClock(float(output.samplerate))
         self._feed = Feed(self._ring, self._feed_clock) if self._feed_clock else Feed(self._ring)
         output.start(self._feed)
-        context.info.update(
+        self._context.info.update(
             device=output.name,
             samplerate=output.samplerate,
             latency_ms=round((output.latency_s + self._resampler.latency_s) * 1e3, 2),
         )
-        self._wake_ns = context.now_ns + WAKE_NS
+        self._search.keep(output.device)
 
     def wake_ns(self) -> int | None:
         """Every 10 ms."""
@@ -90,10 +111,13 @@ class SpeakerStage:
         """Pass sound to the device, count the ticks, and publish the device's time.
 
         Raises:
-            StageError: when the device has stopped by itself; a restart opens it anew.
+            DeviceLostError: when the device has gone; a new process looks for it.
+            StageError: when another output has stopped by itself; a restart opens it anew.
         """
         self._wake_ns = now_ns + WAKE_NS
-        self._watch_output()
+        if self._search.searching and not self._search.find(now_ns, self._use):
+            return self._step_away(inputs, now_ns)
+        self._watch_output(now_ns)
         for position, due_ns, delay_ns in self._feed.drain():
             self._device.observe(position, due_ns + delay_ns)
             self._context.metrics.gauge("device_delay_ms", delay_ns / 1e6)
@@ -111,9 +135,32 @@ class SpeakerStage:
 
     def close(self) -> None:
         """Stop the output."""
+        if self._wake_ns is not None:
+            self._search.close()
         if self._output is not None:
             self._output.close()
-            self._watch_output(closing=True)
+            self._watch_output(0, closing=True)
+
+    def _step_away(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Count the ticks that pass without a device, and publish their times."""
+        memo = self._context.memo
+        if not inputs.started:
+            return []
+        if self._away is None:
+            tick = int(memo.get("tick", 0))
+            at_ns = int(memo.get("dac_ns", now_ns + LEAD_TICKS * TICK_NS))
+            self._away = AwayTicks(tick, at_ns)
+            self._first_tick, self._next_tick, self._published = tick, tick, tick - 1
+            self._concealed, self._played = int(memo.get("concealed", 0)), int(memo.get("played", 0))
+            self._samples_before = int(memo.get("samples", 0))
+        passed = self._away.begun(now_ns, self._end_tick)
+        self._count_ticks(passed, played=False)
+        self._concealed += len(passed)
+        self._next_tick = passed.stop
+        self._level_db = SILENCE_DB
+        self._context.metrics.gauge("level_db", SILENCE_DB, peak=True)
+        self._watch_end(now_ns)
+        return self._speak(now_ns)
 
     def _begin(self, now_ns: int) -> None:
         """Choose the first tick and its position; after a restart the old sequence of ticks goes on."""
@@ -135,9 +182,11 @@ class SpeakerStage:
         self._first_tick = first
         self._next_tick = first
         self._published = first - 1
-        self._ring.start(begin, first, self._end_tick)
+        self._ring.start(begin, first, self._end_tick, fade_in=first > 0)
+        self._away = None
         self._origin = begin
         if self._output is not None:
+            self._search.say_back(now_ns, self._output.name, self._output.samplerate)
             length = None if self._end_tick is None else self._end_tick * size
             self._output.span(begin, first * size, length)
             if self._output.path is not None:
@@ -186,6 +235,8 @@ class SpeakerStage:
             metrics.count("ticks.played", len(ticks))
             return
         metrics.count("ticks.concealed", len(ticks))
+        if self._search.lost:
+            metrics.count("away_ms", len(ticks) * TICK_NS // 1_000_000)
         if early := sum(tick < TICKS_PER_SECOND for tick in ticks[:TICKS_PER_SECOND]):
             metrics.count("ticks.concealed_start", early)
 
@@ -204,7 +255,9 @@ class SpeakerStage:
         self._published = playing
         tick = max(playing, self._first_tick)
         dac_ns = self._dac_ns(tick)
-        rate_hz = self._device.rate_hz * TICK_SAMPLES / self._ring.tick_samples
+        away = self._away is not None
+        rate_hz = float(SAMPLE_RATE) if away else self._device.rate_hz * TICK_SAMPLES / self._ring.tick_samples
+        played_ticks = 0 if away else self._next_tick - self._first_tick
         self._context.memo.update(
             # All ticks before this one are counted; those lost by a kill are counted as concealed after the restart.
             tick=self._next_tick,
@@ -212,7 +265,7 @@ class SpeakerStage:
             tick_ns=TICK_SAMPLES / rate_hz * 1e9,
             played=self._played,
             concealed=self._concealed,
-            samples=self._samples_before + (self._next_tick - self._first_tick) * TICK_SAMPLES,
+            samples=self._samples_before + played_ticks * TICK_SAMPLES,
         )
         slack_ms, self._slack_ms = self._slack_ms, None
         return [
@@ -228,6 +281,8 @@ class SpeakerStage:
         ]
 
     def _dac_ns(self, tick: int) -> int:
+        if self._away is not None:
+            return self._away.start_ns(tick)
         return self._device.time_of(self._origin + (tick - self._first_tick) * self._ring.tick_samples)
 
     def _samples_played(self) -> int:
@@ -240,7 +295,15 @@ class SpeakerStage:
             self._finished = True
             self._context.finish("the duration is over")
 
-    def _watch_output(self, closing: bool = False) -> None:
+    def _advise(self, underruns: int) -> None:
+        """Say once what helps against underruns, when there are several."""
+        memo = self._context.memo
+        total = int(memo.get("underruns", 0)) + underruns
+        memo["underruns"] = total
+        if self._output is not None and total >= ADVISED_UNDERRUNS > total - underruns:
+            self._context.note(underrun_advice(self._output, total))
+
+    def _watch_output(self, now_ns: int, closing: bool = False) -> None:
         """Count what the output's threads have noticed, and end the stage when the device has stopped."""
         output, metrics = self._output, self._context.metrics
         if output is None:
@@ -250,8 +313,9 @@ class SpeakerStage:
         if output.underruns > self._underruns:
             # A sound server underruns when clients join it; before the first tick that is inaudible.
             heard = self._ring.playing >= self._first_tick
-            metrics.count("underruns" if heard else "underruns_before", output.underruns - self._underruns)
-            self._underruns = output.underruns
+            fresh, self._underruns = output.underruns - self._underruns, output.underruns
+            metrics.count("underruns" if heard else "underruns_before", fresh)
+            self._advise(fresh if heard else 0)
         late = self._ring.late + self._ring.ahead
         if late > self._late:
             metrics.count("late", late - self._late)
@@ -260,8 +324,12 @@ class SpeakerStage:
         if errors > self._errors:
             metrics.count("bad", errors - self._errors)
             self._errors = errors
-        if not closing and not output.alive():
-            raise StageError(f"{output.name}: the audio device has stopped")
+        if closing or output.alive():
+            return
+        if output.device:
+            self._search.say_lost(now_ns, output.name)
+            raise DeviceLostError(f"{output.name} has gone")
+        raise StageError(f"{output.name}: the audio output has stopped")
 
 
 def build() -> SpeakerStage:

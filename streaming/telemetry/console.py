@@ -16,7 +16,7 @@ from rich.text import Text
 
 from streaming.telemetry.notes import MAX_NOTES_KEPT
 from streaming.telemetry.output import open_output, printable
-from streaming.telemetry.report import Ending, ShowRecord
+from streaming.telemetry.report import Ending, ShowRecord, devices_lost
 from streaming.telemetry.snapshot import DirectionRow, Meter, Rates, ShowSnapshot, snapshot
 
 NOTED_PERCENT = 1.0
@@ -31,7 +31,14 @@ SILENCE_S = 10.0
 CLOSE_S = 2.0
 """How long the end of a show waits for a blocked terminal to take its last lines."""
 FLOOR_DB, METER_CELLS = -60.0, 30
-STATE_STYLE = {"running": "green", "ready": "cyan", "setup": "yellow", "restarting": "bold yellow", "lost": "bold red"}
+STATE_STYLE = {
+    "running": "green",
+    "ready": "cyan",
+    "setup": "yellow",
+    "restarting": "bold yellow",
+    "no device": "bold yellow",
+    "lost": "bold red",
+}
 
 
 def meter(level_db: float | None) -> str:
@@ -277,12 +284,13 @@ def closing_lines(record: ShowRecord) -> list[str]:
         lines.append(camera_clock_in_words(now.camera_clock))
     if silence := silence_of(now.meters):
         lines.append(silence)
+    lines.extend(
+        f"{device} lost {_times(found['lost'])}, back {_times(found['back'])}, away for {found['away_s']:.1f} s"
+        for device, found in devices_lost(record).items()
+    )
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}
     if restarts:
-        lines.append(
-            "started again: "
-            + ", ".join(f"{name} {'once' if count == 1 else f'{count} times'}" for name, count in restarts.items())
-        )
+        lines.append("started again: " + ", ".join(f"{name} {_times(count)}" for name, count in restarts.items()))
     if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
         lines.append(
             f"the host of this virtual machine took {record.stolen_percent:.0f} % of the cores' time: what was late "
@@ -290,6 +298,10 @@ def closing_lines(record: ShowRecord) -> list[str]:
         )
     lines.extend(_files(record))
     return lines
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _files(record: ShowRecord) -> Iterator[str]:

@@ -79,6 +79,11 @@ class StageRecord:
         loudest = self.totals.gauges.get("level_db.max") if self.process.has_level else None
         return loudest is not None and loudest <= SILENT_METER_DB
 
+    @property
+    def away(self) -> bool:
+        """Whether its device has gone, and is looked for."""
+        return bool(self.info.get("away"))
+
     def rate_hz(self) -> float | None:
         """Messages per second between the first and the newest heartbeat of the performance."""
         if self.first is None or self.last is None or self.last[1] <= self.first[1]:
@@ -191,6 +196,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "direction": record.show.direction,
         "camera": record.device(camera) if camera else record.show.camera,
         "devices": {stage.process.device: record.device(stage) for stage in stages.values() if stage.process.device},
+        "devices_lost": devices_lost(record),
         "silent": record.silent(),
         "duration_s": None if duration is None else round(duration, 3),
         "awake": record.awake,
@@ -205,6 +211,19 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         **{key: latency_of(record, key) for key in dict.fromkeys([*LATENCIES, *_latencies(record)])},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
         "notes": list(record.notes),
+    }
+
+
+def devices_lost(record: ShowRecord) -> dict[str, dict[str, Any]]:
+    """For each device that had gone, by its setting: how often it went and came back, and how long it was away."""
+    lost = [stage for stage in record.stages.values() if stage.process.device and stage.totals.counter("device_lost")]
+    return {
+        stage.process.device: {
+            "lost": stage.totals.counter("device_lost"),
+            "back": stage.totals.counter("device_back"),
+            "away_s": stage.totals.counter("away_ms") / 1e3,
+        }
+        for stage in lost
     }
 
 

@@ -45,24 +45,58 @@ print(state["overflows"], flush=True)
 """
 
 
+class JackServer:
+    """A private JACK server with the dummy driver, which can go and come back with another rate and period.
+
+    Attributes:
+        environment: of its clients.
+        process: the server; None while there is none.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._name, self._log = f"antiphon-{uuid.uuid4().hex[:8]}", log
+        self.environment = dict(
+            os.environ, JACK_DEFAULT_SERVER=self._name, JACK_NO_START_SERVER="1", JACK_NO_AUDIO_RESERVATION="1"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, rate: int, period: int = PERIOD) -> None:
+        """Start it and wait until it serves."""
+        for real_time in (["-R", "-P60"], ["-r"]):
+            driver = ["-d", "dummy", "-r", str(rate), "-p", str(period)]
+            with self._log.open("a") as out:
+                command = ["jackd", *real_time, "-S", "--name", self._name, *driver]
+                self.process = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out)
+            up = subprocess.run(["jack_wait", "-w", "-t", "20"], env=self.environment, capture_output=True, check=False)
+            if up.returncode == 0 and self.process.poll() is None:
+                return
+            self.stop()
+        pytest.fail(f"jackd did not start: {self._log.read_text()}")
+
+    def stop(self) -> None:
+        """End it politely."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+
+
 @contextlib.contextmanager
 def jack(rate: int, log: Path) -> Iterator[dict[str, str]]:
     """A private JACK server with the dummy driver; gives the environment of its clients."""
-    name = f"antiphon-{uuid.uuid4().hex[:8]}"
-    environment = dict(os.environ, JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1", JACK_NO_AUDIO_RESERVATION="1")
-    for real_time in (["-R", "-P60"], ["-r"]):
-        command = ["jackd", *real_time, "-S", "--name", name, "-d", "dummy", "-r", str(rate), "-p", str(PERIOD)]
-        with log.open("w") as out:
-            server = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
-        try:
-            up = subprocess.run(["jack_wait", "-w", "-t", "5"], env=environment, capture_output=True, check=False)
-            if up.returncode == 0 and server.poll() is None:
-                yield environment
-                return
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
-    pytest.fail(f"jackd did not start: {log.read_text()}")
+    server = JackServer(log)
+    try:
+        server.start(rate)
+        yield server.environment
+    finally:
+        server.stop()
 
 
 def client(code: str, environment: dict[str, str], *args: str) -> subprocess.Popen[str]:

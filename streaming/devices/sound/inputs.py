@@ -105,6 +105,7 @@ class AudioInput(Protocol):
 
     Attributes:
         name: what it is, in words for the user.
+        device: by what `microphones.find_again` finds it when it has gone; "" for what cannot go.
         samplerate: Hz.
         overruns: how often the device itself lost samples.
         ended: True at the end of a file.
@@ -112,6 +113,7 @@ class AudioInput(Protocol):
     """
 
     name: str
+    device: str
     samplerate: int
     overruns: int
     ended: bool
@@ -141,6 +143,7 @@ class PacedInput:
         sleep_until: Callable[[int], None] = clock.sleep_until,
     ) -> None:
         self.name = "none"
+        self.device = ""
         self.samplerate = SAMPLE_RATE
         self.overruns = 0
         self.ended = False

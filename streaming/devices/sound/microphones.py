@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from streaming.devices.sound.inputs import BLOCK_S, AudioInput, Intake, PacedInput
 from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of
+from streaming.devices.sound.search import Pulse, close_stream, rescan
 from streaming.errors import SourceError, UserError
 from streaming.system.files import reason
 
@@ -30,6 +31,9 @@ class SoundDeviceInput:
         self._sd = sd = load_sounddevice()
         info = find_device(sd, "input", device)
         self.name = f"{info.name} ({info.hostapi})"
+        self.device = f"{info.name} {info.hostapi}"
+        self._pulse = Pulse()
+        self.blocks = 0
         self.overruns = 0
         self.ended = self.waits = False
         self._intake: Intake | None = None
@@ -55,17 +59,13 @@ class SoundDeviceInput:
         self._started = True
 
     def alive(self) -> bool:
-        """False once the device was unplugged or its sound server has ended."""
-        return self._started and bool(self._stream.active)
+        """False once the device was unplugged, its sound server has ended, or it has given nothing for a second."""
+        return self._started and bool(self._stream.active) and self._pulse.beats(self.blocks)
 
     def close(self) -> None:
-        """Stop at once and close the device."""
-        try:
-            self._stream.abort(ignore_errors=True)
-            self._stream.close(ignore_errors=True)
-        except self._sd.PortAudioError:
-            # A sound server that has ended refuses even this; nothing is left to release.
-            self._started = False
+        """Stop at once and close the device; one that hangs is left to end with the process."""
+        self._started = False
+        close_stream(self._sd, self._stream)
 
     def _open(self, info: DeviceInfo) -> tuple[Any, int]:
         """Open it at the first rate and channel count that it accepts."""
@@ -99,6 +99,7 @@ class SoundDeviceInput:
     def _callback(self, data: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
         if status and status.input_overflow:
             self.overruns += 1
+        self.blocks += 1
         intake = self._intake
         if intake is None:
             return
@@ -118,6 +119,16 @@ def open_device(name: str) -> tuple[AudioInput, str]:
         UserError: when it cannot be used.
     """
     return SoundDeviceInput(name), ""
+
+
+def find_again(device: str) -> AudioInput:
+    """Look anew for an input that has gone, by its `device`.
+
+    Raises:
+        UserError: while it is not there.
+    """
+    rescan()
+    return SoundDeviceInput(device)
 
 
 def open_auto(argument: str) -> tuple[AudioInput, str]:

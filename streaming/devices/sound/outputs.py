@@ -80,6 +80,8 @@ class AudioOutput(Protocol):
 
     Attributes:
         name: what it is, in words for the user.
+        device: by what `speakers.find_again` finds it when it has gone; "" for what cannot go.
+        longest_block: the most samples that it has asked for at once.
         samplerate: Hz.
         latency_s: time from the call for a sample to its leaving the device, as far as it is known.
         underruns: how often the device had no samples to play.
@@ -87,6 +89,8 @@ class AudioOutput(Protocol):
     """
 
     name: str
+    device: str
+    longest_block: int
     samplerate: int
     latency_s: float
     underruns: int
@@ -133,6 +137,8 @@ class NullOutput:
         sleep_until: Callable[[int], None] = clock.sleep_until,
     ) -> None:
         self.name = "none"
+        self.device = ""
+        self.longest_block = round(samplerate * BLOCK_S)
         self.samplerate = samplerate
         self.latency_s = BLOCK_S
         self.underruns = 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streaming.devices.sound.outputs import BLOCK_S, AudioOutput, Feed, FileOutput, NullOutput
 from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of
+from streaming.devices.sound.search import Pulse, close_stream, rescan
 from streaming.errors import SourceError, UserError
 from streaming.settings.device_checks import check_folder
 from streaming.system.files import reason
@@ -34,6 +35,9 @@ class SoundDeviceOutput:
         self._sd = sd = load_sounddevice()
         info = find_device(sd, "output", device)
         self.name = f"{info.name} ({info.hostapi})"
+        self.device = f"{info.name} {info.hostapi}"
+        self._pulse = Pulse()
+        self.longest_block = 0
         self.underruns = 0
         self.blocks = 0
         self.path: Path | None = None
@@ -63,21 +67,17 @@ class SoundDeviceOutput:
         """Do nothing: a device plays everything."""
 
     def alive(self) -> bool:
-        """False once the device was unplugged or its sound server has ended."""
-        return self._started and bool(self._stream.active)
+        """False once the device was unplugged, its sound server has ended, or it has asked for nothing for a second."""
+        return self._started and bool(self._stream.active) and self._pulse.beats(self.blocks)
 
     def notes(self) -> list[str]:
         """No lines."""
         return []
 
     def close(self) -> None:
-        """Stop at once and close the device."""
-        try:
-            self._stream.abort(ignore_errors=True)
-            self._stream.close(ignore_errors=True)
-        except self._sd.PortAudioError:
-            # A sound server that has ended refuses even this; nothing is left to release.
-            self._started = False
+        """Stop at once and close the device; one that hangs is left to end with the process."""
+        self._started = False
+        close_stream(self._sd, self._stream)
 
     def _checked_latency(self) -> float:
         latency = float(self._stream.latency)
@@ -119,6 +119,7 @@ class SoundDeviceOutput:
             if status and status.output_underflow:
                 self.underruns += 1
             self.blocks += 1
+            self.longest_block = max(self.longest_block, frames)
             feed = self._feed
             if feed is None:
                 out.fill(0.0)
@@ -143,6 +144,25 @@ def open_device(name: str, record: str, resume: str) -> tuple[AudioOutput, str]:
         UserError: when it cannot be used.
     """
     return SoundDeviceOutput(name), ""
+
+
+def underrun_advice(output: AudioOutput, underruns: int) -> str:
+    """What the user can do about underruns, in one line."""
+    frames, longer = output.longest_block, 2 * max(64, output.longest_block)
+    how = f"jackd -p {longer}" if "JACK" in output.name else f"{longer} frames or more in the sound system's settings"
+    block = f"{frames} frames ({1e3 * frames / output.samplerate:.1f} ms)"
+    what = f"{underruns} underruns of {output.name}: it asks for {block} at a time, too few for this machine"
+    return f"{what}; give it a longer period: {how}"
+
+
+def find_again(device: str) -> AudioOutput:
+    """Look anew for an output that has gone, by its `device`.
+
+    Raises:
+        UserError: while it is not there.
+    """
+    rescan()
+    return SoundDeviceOutput(device)
 
 
 def open_auto(argument: str, record: str, resume: str) -> tuple[AudioOutput, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
 from streaming.devices.sound.inputs import Intake
-from streaming.errors import StageError
+from streaming.errors import DeviceLostError, StageError, UserError
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -21,8 +22,8 @@ MS = 1_000_000
 class FakeInput:
     """An input of any rate that hands over what a test says."""
 
-    def __init__(self, rate: int) -> None:
-        self.name, self.samplerate = "fake", rate
+    def __init__(self, rate: int, device: str = "") -> None:
+        self.name, self.device, self.samplerate = "fake", device, rate
         self.overruns, self.ended, self.there, self.waits = 0, False, True, False
         self.intake: Intake | None = None
         self.skipped_s = 0.0
@@ -40,12 +41,21 @@ class FakeInput:
 class MicrophoneBench:
     """A stage on virtual time: `pass_ms` lets time pass and the input hear a steady tone."""
 
-    def __init__(self, rate: int = 32_000, memo: dict[str, Any] | None = None, **show: Any) -> None:
-        self.input, self.metrics, self.now, self.given = FakeInput(rate), Metrics(), 5_000 * MS, 0
+    def __init__(
+        self,
+        rate: int = 32_000,
+        memo: dict[str, Any] | None = None,
+        device: str = "",
+        there: bool = True,
+        now_ns: int = 5_000 * MS,
+        **show: Any,
+    ) -> None:
+        self.input, self.metrics, self.now, self.given = FakeInput(rate, device), Metrics(), now_ns, 0
+        self.there = there
         self.finished: list[str] = []
         self.notes: list[str] = []
         self.loudness = 0.5
-        self.stage = MicrophoneStage(lambda spec: (self.input, ""), lambda: self.now)
+        self.stage = MicrophoneStage(lambda spec: (self.input, ""), lambda: self.now, self.find)
         settings = {"direction": "music-to-video", "duration_s": None, **show}
         self.context = Context(
             Show(**settings),
@@ -58,15 +68,21 @@ class MicrophoneBench:
         self.stage.setup(self.context)
         self.started = False
 
+    def find(self, device: str) -> FakeInput:
+        """The device, where it is there."""
+        if not self.there or device != self.input.device:
+            raise UserError("there is no such audio input", device, "plug it in")
+        return self.input
+
     def pass_ms(self, milliseconds: int, step: bool = True) -> list[Microphone]:
         heard: list[Any] = []
         for _ in range(milliseconds // 5):
             self.now += 5 * MS
             count = self.input.samplerate // 200
             tone = self.loudness * np.sin(2 * np.pi * 250 * (self.given + np.arange(count)) / self.input.samplerate)
-            assert self.input.intake is not None
-            self.input.intake(tone.astype(np.float32), 5 * MS)
-            self.given += count
+            if self.input.intake is not None:
+                self.input.intake(tone.astype(np.float32), 5 * MS)
+                self.given += count
             if step:
                 heard += self.stage.step(Inputs(started=self.started), self.now)
         return heard
@@ -99,6 +115,40 @@ def test_ticks_that_could_not_be_taken_leave_a_gap() -> None:
     assert after[0].tick > before[-1].tick + 1
     assert after[-1].tick == pytest.approx(before[-1].tick + 67, abs=1), "they are counted on"
     assert show.metrics.take().counters["samples_lost"] % 1280 == 0
+
+
+def test_a_microphone_that_goes_is_silent_and_comes_back_in_step() -> None:
+    first = MicrophoneBench(48_000, device="card")
+    first.started = True
+    heard = first.pass_ms(1000)
+    first.input.there = False
+    with pytest.raises(DeviceLostError):
+        first.pass_ms(20)
+    assert first.notes == ["fake has gone; nothing is heard, and it is looked for until it is back"]
+    second = MicrophoneBench(44_100, memo=first.context.memo, device="card", there=False, now_ns=first.now + 500 * MS)
+    second.started = True
+    silent = second.pass_ms(1000)
+    assert [message.tick for message in silent] == list(range(heard[-1].tick + 1, silent[-1].tick + 1))
+    assert len(silent) == pytest.approx(37, abs=1), "those of half a second before it was started again, too"
+    assert not any(message.pcm.any() for message in silent)
+    second.there = True
+    back: list[Microphone] = []
+    for _ in range(500):
+        back += second.pass_ms(10)
+        if back and back[-1].pcm.any():
+            break
+        threading.Event().wait(0.005)
+    back += second.pass_ms(600)
+    ticks = [message.tick for message in [*heard, *silent, *back]]
+    assert ticks == sorted(set(ticks))
+    assert len(ticks) >= ticks[-1] - 2, "at most the tick in which it came back is missing"
+    for message in back:
+        assert message.capture_ns - heard[0].capture_ns == pytest.approx(40 * MS * message.tick, abs=6 * MS)
+    assert back[-1].level_db == pytest.approx(-9.0, abs=0.1)
+    assert "fake is back after" in second.notes[-1]
+    counters = second.metrics.take().counters
+    assert counters["device_back"] == 1
+    assert counters["away_ms"] >= 40 * len(silent)
 
 
 def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:

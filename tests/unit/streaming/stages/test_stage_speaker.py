@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from streaming.conventions import TICK_NS
 from streaming.devices.sound.outputs import Feed
 from streaming.devices.sound.wav_file import header as wav_header
-from streaming.errors import StageError
+from streaming.errors import DeviceLostError, StageError, UserError
 from streaming.schema.messages import Sound, Speaker
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -26,8 +28,10 @@ DELAY_NS = 7 * MS
 class FakeOutput:
     """A device that takes a block every 5 ms of simulated time, `ppm` too fast."""
 
-    def __init__(self, samplerate: int) -> None:
+    def __init__(self, samplerate: int, device: str = "") -> None:
         self.name = "fake"
+        self.device = device
+        self.longest_block = samplerate * BLOCK_MS // 1000
         self.samplerate = samplerate
         self.latency_s = 0.007
         self.underruns = 0
@@ -65,11 +69,18 @@ class SpeakerBench:
     """The stage, its device and a pipeline that sends each tick's sound some time before it is needed."""
 
     def __init__(
-        self, rate: int = 32_000, memo: dict[str, Any] | None = None, now_ns: int = 10**9, **show: Any
+        self,
+        rate: int = 32_000,
+        memo: dict[str, Any] | None = None,
+        now_ns: int = 10**9,
+        device: str = "",
+        there: bool = True,
+        **show: Any,
     ) -> None:
         self.now = now_ns
-        self.output = FakeOutput(rate)
-        self.stage = SpeakerStage(lambda spec, record, resume: (self.output, "a line"), lambda: self.now)
+        self.there = there
+        self.output = FakeOutput(rate, device)
+        self.stage = SpeakerStage(lambda spec, record, resume: (self.output, "a line"), lambda: self.now, self.find)
         self.finished: list[str] = []
         self.notes: list[str] = []
         self.context = Context(
@@ -86,9 +97,24 @@ class SpeakerBench:
         self.last_sent = -1
         self.sent: dict[int, np.ndarray] = {}
 
+    def find(self, device: str) -> FakeOutput:
+        """The device, where it is there."""
+        if not self.there or device != self.output.device:
+            raise UserError("there is no such audio output", device, "plug it in")
+        return self.output
+
+    def run_until(self, condition: Callable[[], object]) -> None:
+        """Run while the search, which has a thread of its own, goes on."""
+        for _ in range(500):
+            if condition():
+                return
+            self.run(10)
+            threading.Event().wait(0.005)
+        raise AssertionError("it never happened")
+
     def run(self, ms: int, ahead_ms: float = 20.0, lost: frozenset[int] = frozenset(), started: bool = True) -> None:
         for _ in range(ms):
-            if self.now // MS % BLOCK_MS == 0:
+            if self.now // MS % BLOCK_MS == 0 and self.output.feed is not None:
                 self.output.take()
             sounds: list[Sound] = []
             for tick, send_ns in sorted(self.to_send.items()):
@@ -235,6 +261,71 @@ def test_underruns_notes_and_a_device_that_stops() -> None:
     with pytest.raises(StageError, match="fake"):
         bench.run(20)
     bench.stage.close()
+
+
+def test_a_device_that_goes_and_comes_back_with_another_rate_costs_the_ticks_it_was_away() -> None:
+    first = SpeakerBench(48_000, device="card", duration_s=8.0)
+    first.run(1500)
+    before = first.totals()
+    old = first.said[-1][1]
+    first.output.running = False
+    with pytest.raises(DeviceLostError):
+        first.run(20)
+    assert first.notes[-1] == "fake has gone; the show goes on without its sound, and it is looked for until it is back"
+    second = SpeakerBench(
+        44_100, memo=first.context.memo, now_ns=first.now + 300 * MS, device="card", there=False, duration_s=8.0
+    )
+    second.run(2000)
+    assert second.context.info["away"]
+    ticks = [message.tick for _, message in second.said]
+    assert ticks[-1] - ticks[0] >= 48, "its time goes on"
+    away = [message for _, message in second.said]
+    assert all(abs(said.dac_ns - old.dac_ns - (said.tick - old.tick) * TICK_NS) < 2 * MS for said in away[1:])
+    second.there = True
+    second.run_until(lambda: second.output.heard)
+    second.run(1000)
+    last = second.said[-1][1]
+    assert abs(last.dac_ns - old.dac_ns - (last.tick - old.tick) * TICK_NS) < 3 * MS, "at the right tick"
+    assert not second.context.info["away"]
+    assert "fake is back after" in second.notes[-1]
+    assert "44100 Hz" in second.notes[-1]
+    totals = second.totals()
+    lost, back = first.totals().counter("device_lost"), totals.counter("device_back")
+    assert (lost, back) == (1, 1)
+    assert totals.counter("away_ms") == 40 * totals.counter("ticks.concealed")
+    assert totals.counter("ticks.played") >= 20
+    counted = before.counter("ticks.expected") + totals.counter("ticks.expected")
+    assert counted == last.tick + 1, "none is missing"
+    heard = np.concatenate(second.output.heard)
+    begin = int(np.argmax(np.abs(heard) > 0))
+    assert np.abs(np.diff(heard[begin - 1 : begin + 400])).max() < 0.02, "it does not click"
+
+
+def test_a_show_whose_device_stays_away_ends_in_time() -> None:
+    first = SpeakerBench(device="card", duration_s=2.0)
+    first.run(900)
+    first.output.running = False
+    with pytest.raises(DeviceLostError):
+        first.run(20)
+    second = SpeakerBench(
+        memo=first.context.memo, now_ns=first.now + 300 * MS, device="card", there=False, duration_s=2.0
+    )
+    second.run(1500)
+    assert second.finished == ["the duration is over"]
+    assert first.totals().counter("ticks.expected") + second.totals().counter("ticks.expected") == 50
+    second.stage.close()
+
+
+def test_several_underruns_say_once_what_helps() -> None:
+    bench = SpeakerBench(48_000)
+    bench.run(500)
+    for underruns in (1, 2, 3, 9):
+        bench.output.underruns = underruns
+        bench.run(20)
+    advice = [note for note in bench.notes if "underruns" in note]
+    assert len(advice) == 1
+    assert "240 frames (5.0 ms)" in advice[0]
+    assert "480 frames" in advice[0]
 
 
 def test_sound_that_cannot_be_played_is_counted() -> None:

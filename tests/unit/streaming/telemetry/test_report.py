@@ -10,8 +10,10 @@ import pytest
 from streaming.schema.messages import Health
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
+from streaming.telemetry.console import closing_lines, line_of
 from streaming.telemetry.metrics import Metrics
 from streaming.telemetry.report import RSS_SAMPLES, ShowRecord, StageRecord, build_report, write_report
+from streaming.telemetry.snapshot import Rates, snapshot
 from tests.unit.streaming.telemetry.records import performing
 
 HOST = {"cpu": "x", "gpu": None, "cores": 2}
@@ -142,6 +144,18 @@ def test_what_was_silent_all_along_is_said() -> None:
     assert build_report(record, HOST)["silent"] == ["microphone"]
     record.stages["speaker"].totals.add(Metrics().take("speaker"))
     assert build_report(ShowRecord(show=Show()), HOST)["silent"] == []
+
+
+def test_a_device_that_had_gone_is_reported_and_said() -> None:
+    record = performing()
+    record.end_ns = 20 * S
+    assert build_report(record, {})["devices_lost"] == {}
+    lost = Health(stage="speaker", counters={"device_lost": 2, "device_back": 1, "away_ms": 5_040})
+    record.stages["speaker"].totals.add(lost)
+    record.stages["speaker"].info["away"] = True
+    assert build_report(record, {})["devices_lost"] == {"speaker": {"lost": 2, "back": 1, "away_s": 5.04}}
+    assert "speaker lost 2 times, back once, away for 5.0 s" in closing_lines(record)
+    assert "speaker:no device" in line_of(snapshot(record, 20 * S, Rates()))
 
 
 def test_memory_samples_are_bounded_and_give_a_slope() -> None:
