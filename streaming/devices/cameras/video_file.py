@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import av
-import av.error
 import av.stream
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.conventions import TICK_NS
+from streaming.devices.cameras.catch_up import CatchUp
+from streaming.devices.cameras.frame_reader import FrameReader
 from streaming.devices.cameras.frames import STILL_NS, CameraSource, Frame, fitted_size, upright
 from streaming.devices.media import MediaError, open_media
 from streaming.errors import SourceError
 from streaming.stage import Context
 from streaming.system.files import check_input, reason
+from streaming.timing import clock
 
 AHEAD = 4
 """Decoded frames that may wait: 160 ms at 25 fps, and 2.8 MB at 640x360."""
@@ -27,8 +27,6 @@ OPEN_TIMEOUT_S = 20.0
 """Seconds until the first two frames must be decoded; a long group of 4K pictures takes 2 s."""
 MAX_RATE_HZ = 31.0
 """Files with more frames per second are thinned out evenly, because a tick uses one frame."""
-MAX_BAD_PACKETS = 500
-"""Undecodable packets in a row after which the rest of the file is skipped."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,13 @@ class VideoFile(CameraSource):
         path: any container and codec that FFmpeg reads.
         looping: repeat the file instead of finishing at its end.
         skip_ns: where in the file to begin, for a restarted stage.
+        now_ns: reads the clock, so that a file which is decoded slower than it plays is shown in time, with pictures
+            left out; None to show every picture.
     """
 
-    def __init__(self, path: str, *, looping: bool = False, skip_ns: int = 0) -> None:
+    def __init__(
+        self, path: str, *, looping: bool = False, skip_ns: int = 0, now_ns: Callable[[], int] | None = None
+    ) -> None:
         self.description = path
         self._path, self._looping, self._skip_ns = path, looping, max(0, skip_ns)
         self._queue: queue.Queue[_DecodedFrame] = queue.Queue(AHEAD)
@@ -63,6 +65,9 @@ class VideoFile(CameraSource):
         self._still_ns = 0
         self._end_ns = 0
         self._count = 0
+        self._now_ns, self._catch_up = now_ns, CatchUp()
+        self._shown_ns: int | None = None
+        self._said_slow = False
 
     def open(self, context: Context) -> None:
         """Check the file, start the decoding thread, and wait for the first two frames."""
@@ -171,8 +176,8 @@ class VideoFile(CameraSource):
                 f"cannot be read as a video ({reason(error)})", self._path, "convert it: ffmpeg -i FILE out.mp4"
             )
         finally:
-            if self._error is not None and self._is_open.is_set() and self._context is not None:
-                self._context.metrics.note(f"camera: {self._error}")
+            if self._error is not None and self._is_open.is_set():
+                self._note(f"camera: {self._error}")
             self._ended.set()
             self._is_open.set()
             if self._context is not None:
@@ -189,19 +194,47 @@ class VideoFile(CameraSource):
             aspect = float(stream.codec_context.sample_aspect_ratio or 1)
             declared_s = _declared_s(container, stream)
             seek_ns = self._skip_ns if pass_ns == 0 else 0
-            reader = _FrameReader(container, stream, rate, self._path, seek_ns)
+            reader = FrameReader(container, stream, rate, self._path, seek_ns, self._note)
             for index, time_ns, frame in reader:
                 if self._stop.is_set():
                     return pass_ns
                 self._end_ns = pass_ns + time_ns + reader.interval_ns
                 if self._end_ns <= self._skip_ns or index % stride:
                     continue
+                if not self._is_shown(reader, pass_ns + time_ns, stream):
+                    continue
                 self._put(_DecodedFrame(_to_bgr(frame, aspect), index, pass_ns + time_ns, pass_ns))
             if pass_ns == 0 and not reader.sought:
                 self._check_pass(reader, declared_s)
         return self._end_ns
 
-    def _check_pass(self, reader: _FrameReader, declared_s: float | None) -> None:
+    def _is_shown(self, reader: FrameReader, time_ns: int, stream: Any) -> bool:
+        """Whether a frame is shown; where the decoder is behind it leaves out frames, which are counted as drops."""
+        if self._now_ns is None or self._origin_ns is None:
+            return True
+        catch_up, rate_hz = self._catch_up, self.rate_hz
+        shown = catch_up.shows(self._origin_ns + time_ns, self._now_ns())
+        reader.skip(catch_up.skip)
+        if not shown:
+            return False
+        last_ns, self._shown_ns = self._shown_ns, time_ns
+        if not catch_up.behind or last_ns is None or self._context is None:
+            return True
+        self._context.metrics.count("drops", max(0, round((time_ns - last_ns) * rate_hz / 1e9) - 1))
+        if catch_up.skip == "NONKEY" and not self._said_slow:
+            self._said_slow = True
+            what = f"{stream.width}x{stream.height} at {_rate_of(stream):.0f} Hz"
+            self._note(
+                f"camera: {self._path}: this machine decodes it too slowly ({what}): pictures are left out; make it "
+                "smaller: ffmpeg -i FILE -vf scale=1280:-2 -r 25 out.mp4"
+            )
+        return True
+
+    def _note(self, line: str) -> None:
+        if self._context is not None:
+            self._context.metrics.note(line)
+
+    def _check_pass(self, reader: FrameReader, declared_s: float | None) -> None:
         if reader.decoded == 0:
             raise SourceError("none of its pictures can be decoded", self._path, "convert it: ffmpeg -i FILE out.mp4")
         if reader.taken == 1:
@@ -213,12 +246,10 @@ class VideoFile(CameraSource):
                 )
             raise SourceError("has a single picture and is no video", self._path, "give --camera a video")
         played_s = self._end_ns / 1e9
-        cut_short = declared_s is not None and played_s < declared_s - max(0.5, 0.05 * declared_s)
-        if (cut_short or reader.damaged) and self._context is not None:
+        cut_short = not reader.jumped and declared_s is not None and played_s < declared_s - max(0.5, 0.05 * declared_s)
+        if cut_short or reader.damaged:
             of = f" of {declared_s:.1f}" if declared_s else ""
-            self._context.metrics.note(
-                f"camera: {self._path}: damaged or cut short; {played_s:.1f}{of} s of it can be played"
-            )
+            self._note(f"camera: {self._path}: damaged or cut short; {played_s:.1f}{of} s of it can be played")
 
     def _put(self, item: _DecodedFrame) -> None:
         while not self._stop.is_set():
@@ -232,68 +263,6 @@ class VideoFile(CameraSource):
             if self._queue.qsize() == 1 and self._context is not None:
                 self._context.wake()
             return
-
-
-class _FrameReader:
-    """The frames of one repetition, with increasing times from 0; damaged packets are skipped and counted."""
-
-    def __init__(self, container: Any, stream: Any, rate_hz: float, path: str, seek_ns: int) -> None:
-        self._container, self._stream, self._rate, self._path = container, stream, rate_hz, path
-        self.interval_ns = round(1e9 / rate_hz) if rate_hz else TICK_NS
-        self.decoded = self.taken = self.damaged = 0
-        self._start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else None
-        if seek_ns > 5_000_000_000 and self._start_s is not None and rate_hz:
-            container.seek(int((self._start_s + seek_ns / 1e9 - 1.0) * 1e6), backward=True)
-            self.sought = True
-        else:
-            self.sought = False
-
-    def __iter__(self) -> Iterator[tuple[int, int, Any]]:
-        last_ns = -1
-        for frame in self._frames():
-            self.decoded += 1
-            time_ns = self._time_ns(frame)
-            if time_ns <= last_ns:
-                continue
-            if last_ns >= 0:
-                self.interval_ns = time_ns - last_ns
-            last_ns = time_ns
-            index = round(time_ns * self._rate / 1e9) if self.sought else self.taken
-            self.taken += 1
-            yield index, time_ns, frame
-
-    def _time_ns(self, frame: Any) -> int:
-        if frame.time is None:
-            if not self._rate:
-                raise SourceError(
-                    "its pictures have no times and it names no rate (0 frames a second)",
-                    self._path,
-                    "give it a rate: ffmpeg -r 25 -i FILE out.mp4",
-                )
-            return round((self.decoded - 1) * 1e9 / self._rate)
-        if self._start_s is None or (not self.sought and self.taken == 0):
-            self._start_s = frame.time
-        return int((frame.time - self._start_s) * 1e9 + 0.5)
-
-    def _frames(self) -> Iterator[Any]:
-        bad = 0
-        packets = self._container.demux(self._stream)
-        while bad < MAX_BAD_PACKETS:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError:
-                self.damaged += 1
-                return
-            if packet is None:
-                return
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError:
-                bad += 1
-                self.damaged += 1
-                continue
-            bad = 0
-            yield from frames
 
 
 def _video_stream(container: Any, path: str) -> Any:
@@ -343,4 +312,5 @@ def open_file(path: str, context: Context) -> VideoFile:
     """A video file; a show of a set duration repeats it, and a restarted stage goes on where it was."""
     origin_ns = int(context.memo.get("origin_ns", 0))
     skip_ns = context.now_ns - origin_ns if origin_ns else 0
-    return VideoFile(path, looping=context.show.duration_s is not None, skip_ns=skip_ns)
+    looping = context.show.duration_s is not None
+    return VideoFile(path, looping=looping, skip_ns=skip_ns, now_ns=clock.now_ns)
