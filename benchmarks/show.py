@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.budget.command import bench_budget
 from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
 from engines.registry import check_backend
 from streaming.errors import UserError
@@ -39,6 +40,8 @@ def bench(command: Command) -> int:
         if can_measure(command):
             return bench_latency(command)
         sys.stderr.write(NO_JACK + "\n")
+    if which == "budget":
+        return bench_budget(command)
     seconds = command.seconds or command.show.duration_s or SECONDS[which]
     show = settings(command.show, seconds)
     if which == "backends":

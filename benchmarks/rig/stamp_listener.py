@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,8 +20,39 @@ from streaming.transport.sockets import Poller
 WAIT_NS = 50_000_000
 
 
+class MessageListener:
+    """Hands every message of some topics of a show on this machine to a function, from a thread of its own.
+
+    Args:
+        run_dir: the show's run folder; the show may begin later.
+        topics: what to listen to.
+        take: gets each message.
+    """
+
+    def __init__(self, run_dir: Path, topics: Sequence[str], take: Callable[[Message], None]) -> None:
+        self._take = take
+        self._subscriber = Subscriber({topic: f"ipc://{run_dir / topic}.sock" for topic in topics}, Metrics())
+        self._ended = False
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._ended = True
+        self._thread.join(5.0)
+        self._subscriber.close()
+
+    def _listen(self) -> None:
+        poller = Poller(self._subscriber)
+        while not self._ended:
+            poller.wait(now_ns() + WAIT_NS)
+            for messages in self._subscriber.drain().values():
+                for message in messages:
+                    self._take(message)
+
+
 class StampListener:
-    """Keeps the stamps of every tick and of every picture; a thread of its own listens until it is closed.
+    """Keeps the stamps of every tick and of every picture, until it is closed.
 
     Args:
         run_dir: the show's run folder.
@@ -35,17 +67,11 @@ class StampListener:
         self._delayed: dict[int, int] = {}
         self._dac: dict[int, int] = {}
         self._shown: list[PictureStamps] = []
-        addresses = {topic: f"ipc://{run_dir / topic}.sock" for topic in self.TOPICS}
-        self._subscriber = Subscriber(addresses, Metrics())
-        self._ended = False
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
+        self._listener = MessageListener(run_dir, self.TOPICS, self._take)
 
     def close(self) -> None:
         """Stop listening."""
-        self._ended = True
-        self._thread.join(5.0)
-        self._subscriber.close()
+        self._listener.close()
 
     def ticks(self, rate_hz: int) -> list[TickStamps]:
         """The stamps of every tick that was played, for an audio device of this rate."""
@@ -62,14 +88,6 @@ class StampListener:
     def pictures(self) -> list[PictureStamps]:
         """The stamps of every picture that was shown."""
         return list(self._shown)
-
-    def _listen(self) -> None:
-        poller = Poller(self._subscriber)
-        while not self._ended:
-            poller.wait(now_ns() + WAIT_NS)
-            for messages in self._subscriber.drain().values():
-                for message in messages:
-                    self._take(message)
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Tokens):
