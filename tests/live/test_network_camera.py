@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,9 +26,9 @@ PERIOD_NS = 40_000_000
 BITS = 12
 
 
-def picture(number: int) -> bytes:
+def picture(number: int, height: int = 120) -> bytes:
     """A JPEG that carries its number as black and white stripes."""
-    image = np.zeros((120, 20 * BITS, 3), np.uint8)
+    image = np.zeros((height, 20 * BITS, 3), np.uint8)
     for bit in range(BITS):
         image[:, 20 * bit : 20 * bit + 20] = 255 * (number >> bit & 1)
     good, data = cv2.imencode(".jpg", image)
@@ -40,9 +41,16 @@ def number_of(frame: Frame) -> int:
 
 
 class MjpegCamera:
-    """Serves frame n at its time; knows when each was sent."""
+    """Serves frame n at its time; knows when each was sent.
+
+    Attributes:
+        height: of its pictures, in pixels.
+        sends: whether it sends any; a camera that hangs keeps its connection.
+        garbage: sends this in place of pictures.
+    """
 
     def __init__(self, port: int = 0) -> None:
+        self.height, self.sends, self.garbage = 120, True, b""
         self.stop = threading.Event()
         self.begun_ns = clock.now_ns()
         camera = self
@@ -55,7 +63,10 @@ class MjpegCamera:
                 try:
                     while not camera.stop.is_set():
                         number = camera.number()
-                        data = picture(number)
+                        if not camera.sends:
+                            camera.stop.wait(0.05)
+                            continue
+                        data = camera.garbage or picture(number, camera.height)
                         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                         self.wfile.write(head.encode() + data + b"\r\n")
                         clock.sleep_until(camera.begun_ns + (number + 1) * PERIOD_NS)
@@ -143,3 +154,52 @@ def test_an_address_where_nobody_listens_gets_one_line() -> None:
     with pytest.raises(SourceError, match="gives no picture"):
         source.open(Context(Show(), Metrics()))
     source.close()
+
+
+def test_a_camera_that_hangs_sends_garbage_and_comes_back_with_another_size_goes_on() -> None:
+    context = Context(Show(), Metrics())
+    notes: list[str] = []
+    counted: Counter[str] = Counter()
+
+    def heard(text: str, times: int = 1) -> bool:
+        health = context.metrics.take()
+        notes.extend(health.notes)
+        counted.update(health.counters)
+        return sum(text in line for line in notes) >= times
+
+    def shape() -> tuple[int, ...] | None:
+        frame = source.poll(clock.now_ns())
+        return None if frame is None else frame.image.shape[:2]
+
+    def newest() -> int:
+        frame = source.poll(clock.now_ns())
+        return -1 if frame is None else number_of(frame)
+
+    with mjpeg_camera() as camera:
+        source = network_camera(f"http://127.0.0.1:{camera.port}/", retry_s=0.2)
+        try:
+            source.open(context)
+            wait_for(lambda: shape() == (120, 240))
+            camera.height = 200
+            resized = camera.number() + 10
+            # Within a connection FFmpeg's reader scales the pictures to the first one's size.
+            wait_for(lambda: camera.number() > resized + 5 and newest() >= resized)
+            camera.sends = False
+            hung_ns = clock.now_ns()
+            wait_for(lambda: heard("camera lost"))
+            assert clock.now_ns() - hung_ns < 4_500_000_000
+            camera.sends = True
+            back_ns = clock.now_ns()
+            wait_for(lambda: heard("camera back"))
+            assert clock.now_ns() - back_ns < 4_500_000_000, "an attempt that hangs may have to time out first"
+            camera.garbage = bytes(range(256)) * 40
+            wait_for(lambda: heard("camera lost", 2))
+            camera.garbage, camera.height = b"", 60
+            wait_for(lambda: heard("camera back", 2))
+            wait_for(lambda: shape() == (60, 240))
+            heard("")
+        finally:
+            source.close()
+    assert (counted["device_lost"], counted["device_back"]) == (2, 2)
+    assert counted["away_ms"] > 0
+    assert context.info["away"] is False

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from streaming.devices.cameras.driver_stamps import ARRIVAL, DriverStamps
 from streaming.devices.cameras.frames import CameraSource, Frame, shrink
+from streaming.devices.cameras.picture_watch import PictureWatch
 from streaming.devices.cameras.v4l2_modes import CameraMode, choose_mode, read_modes
-from streaming.errors import SourceError
+from streaming.errors import DeviceLostError, SourceError
 from streaming.stage import Context
 from streaming.timing import clock
 
 RETRY_S = 1.0
 """Seconds between two attempts to reopen a lost camera."""
 OPEN_TIMEOUT_MS = 5_000
-READ_TIMEOUT_MS = 3_000
+READ_TIMEOUT_MS = 2_000
 WEBCAM_OPEN_S = 10.0
 URL_OPEN_S = 12.0
 BUFFERS = 3
@@ -31,6 +32,13 @@ BUFFERS = 3
 adds no delay, because the grabbing thread empties it."""
 MAX_FAILURES = 3
 """Failed grabs in a row after which a camera counts as lost; webcams miss a single one now and then."""
+MAX_ERRORS = 20
+SLOW_FAILURE_NS = 1_000_000_000
+"""A camera whose grab has failed after so long is lost at once: it has sent nothing in this time."""
+SILENT_NS = 4_000_000_000
+"""A camera whose driver has not come back for this long is lost, though the driver may still come back."""
+STUCK_NS = 20_000_000_000
+"""A driver that has not come back from opening or reading a camera in this time never will: a new process tries."""
 _RATE_SMOOTHING = 0.05
 
 
@@ -84,7 +92,10 @@ class LiveCapture(CameraSource):
         self._thread: threading.Thread | None = None
         self._context: Context | None = None
         self._index = -1
-        self._lost = False
+        self._lost_ns: int | None = None
+        self._busy_ns = 0
+        self._watch = PictureWatch()
+        self._said_errors: set[str] = set()
 
     def open(self, context: Context) -> None:
         """Start the grabbing thread and wait for the first frame."""
@@ -99,14 +110,23 @@ class LiveCapture(CameraSource):
             raise SourceError("the camera gives no picture", self.description, self._fix)
 
     def poll(self, now_ns: int) -> Frame | None:
-        """The newest frame; frames that it replaced are counted as drops."""
+        """The newest frame; frames that it replaced are counted as drops.
+
+        Raises:
+            DeviceLostError: when the driver hangs.
+        """
+        busy_ns = self._busy_ns
+        if busy_ns and clock.now_ns() - busy_ns > SILENT_NS:
+            self._say_lost()
+        if busy_ns and clock.now_ns() - busy_ns > STUCK_NS:
+            raise DeviceLostError(f"{self.description}: the driver does not answer")
         with self._lock:
             newest, self._newest = self._newest, None
         return None if newest is None else Frame(*newest)
 
     def wake_ns(self) -> int | None:
-        """None: the grabbing thread wakes the stage."""
-        return None
+        """Every second, to look after the grabbing thread, which itself wakes the stage for a frame."""
+        return clock.now_ns() + 1_000_000_000
 
     def close(self) -> None:
         """Stop the grabbing thread; one that hangs in a driver ends with the process."""
@@ -120,18 +140,19 @@ class LiveCapture(CameraSource):
     def _run(self) -> None:
         while not self._stop.is_set():
             capture: Capture | None = None
+            self._busy_ns = clock.now_ns()
             try:
                 capture = self._connect()
                 if capture.isOpened():
                     self._drain(capture)
             except Exception as error:
                 # Drivers raise all kinds of errors; the show goes on and the camera is tried again.
-                self._note(f"camera: {self.description}: {type(error).__name__}: {error}")
-            finally:
-                if capture is not None:
-                    capture.release()
-            self._attempted.set()
+                self._note_error(f"camera: {self.description}: {type(error).__name__}: {error}")
             self._say_lost()
+            if capture is not None:
+                capture.release()
+            self._busy_ns = 0
+            self._attempted.set()
             self._stop.wait(self._retry_s)
 
     def _drain(self, capture: Capture) -> None:
@@ -139,9 +160,10 @@ class LiveCapture(CameraSource):
         self.rate_hz = nominal if 1.0 <= nominal <= 240.0 else 25.0
         failures, last_ns, stamps = 0, 0, DriverStamps()
         while not self._stop.is_set():
+            self._busy_ns = begun_ns = clock.now_ns()
             if not capture.grab():
                 failures += 1
-                if failures >= MAX_FAILURES:
+                if failures >= MAX_FAILURES or clock.now_ns() - begun_ns > SLOW_FAILURE_NS:
                     return
                 continue
             at_ns = self._now_ns()
@@ -170,24 +192,63 @@ class LiveCapture(CameraSource):
             return
         if replaced:
             self._context.metrics.count("drops")
-        if self._lost:
-            self._lost = False
+        if self._lost_ns is not None:
+            self._count_away(clock.now_ns())
+            self._lost_ns = None
+            self._context.info["away"] = False
             self._context.metrics.count("reconnects")
+            self._context.metrics.count("device_back")
             self._note(f"camera back: {self.description}")
+        if wrong := self._watch.look(image, at_ns):
+            self._note(f"camera: {self.description}: {wrong}")
         self._got_one.set()
         self._attempted.set()
         self._context.wake()
 
     def _say_lost(self) -> None:
-        if self._stop.is_set() or self._lost or not (self._got_one.is_set() or self._timeout_s <= 0):
+        if self._stop.is_set() or self._context is None or not (self._got_one.is_set() or self._timeout_s <= 0):
             return
-        self._lost = True
+        now_ns = clock.now_ns()
+        if self._lost_ns is not None:
+            self._count_away(now_ns)
+            return
+        self._lost_ns = now_ns
+        self._context.info["away"] = True
+        self._context.metrics.count("device_lost")
         self._note(f"camera lost: {self.description}; the last picture stays, and it is tried again every second")
+
+    def _count_away(self, now_ns: int) -> None:
+        """Count the time without a picture since the last count."""
+        if self._lost_ns is not None and self._context is not None:
+            self._context.metrics.count("away_ms", max(0, now_ns - self._lost_ns) // 1_000_000)
+            self._lost_ns = now_ns
+
+    def _note_error(self, line: str) -> None:
+        """Say each error once, as it comes back every second."""
+        if line not in self._said_errors and len(self._said_errors) < MAX_ERRORS:
+            self._said_errors.add(line)
+            self._note(line)
 
     def _note(self, line: str) -> None:
         if self._context is not None:
             self._context.metrics.note(line)
             self._context.wake()
+
+
+def stable_name(device: int | str, links: str = "/dev/v4l/by-id") -> str:
+    """The link that always leads to the same camera of this machine, as its number may change; "" where there is none.
+
+    Args:
+        device: its number or device file.
+        links: the folder of links that udev makes.
+    """
+    target = os.path.realpath(device if isinstance(device, str) else f"/dev/video{device}")
+    try:
+        names = sorted(os.listdir(links))
+    except OSError:
+        return ""
+    found = (os.path.join(links, name) for name in names)
+    return next((link for link in found if os.path.realpath(link) == target and os.path.exists(target)), "")
 
 
 def webcam(
@@ -196,6 +257,7 @@ def webcam(
     open_timeout_s: float = WEBCAM_OPEN_S,
     modes_of: Callable[[str], list[CameraMode]] = read_modes,
     open_capture: Callable[..., Any] = cv2.VideoCapture,  # noqa: TID251 - a device room
+    links: str = "/dev/v4l/by-id",
 ) -> LiveCapture:
     """A camera of this machine, by its number or (Linux) its device file.
 
@@ -204,16 +266,21 @@ def webcam(
         open_timeout_s: see `LiveCapture`.
         modes_of: lists what the camera with a device file can send.
         open_capture: opens it with one of OpenCV's back ends.
+        links: the folder of links that udev makes, by which an unplugged camera is known again.
     """
     linux = sys.platform.startswith("linux")
+    # Unplugged and plugged in again a camera may get another number, and another camera its number.
+    known = stable_name(device, links) if linux else ""
 
     def connect() -> Capture:
+        nonlocal known
         silence()
         # The driver waits 10 s for a frame by default; an unplugged camera is to be noticed sooner.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
-        path = device if isinstance(device, str) else f"/dev/video{device}"
+        known = known or (stable_name(device, links) if linux else "")
+        path = os.path.realpath(known) if known else device if isinstance(device, str) else f"/dev/video{device}"
         mode = choose_mode(modes_of(path)) if linux else None
-        capture: Capture = open_capture(device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        capture: Capture = open_capture(path if known else device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
         for prop, value in _properties(mode):
             capture.set(prop, value)
         return capture

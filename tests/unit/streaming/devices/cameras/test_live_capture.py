@@ -5,17 +5,20 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from streaming.devices.cameras import live_capture
 from streaming.devices.cameras.driver_stamps import ARRIVAL, DRIVER
-from streaming.devices.cameras.live_capture import BUFFERS, LiveCapture, webcam, without_password
+from streaming.devices.cameras.live_capture import BUFFERS, LiveCapture, stable_name, webcam, without_password
 from streaming.devices.cameras.v4l2_modes import CameraMode
-from streaming.errors import SourceError
+from streaming.errors import DeviceLostError, SourceError
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.telemetry.metrics import Metrics
@@ -72,6 +75,7 @@ class CaptureBench:
             self.connect, "webcam 9", "plug it in", open_timeout_s=timeout_s, now_ns=self.now_ns, retry_s=0.01
         )
         self.heard: list[str] = []
+        self.counted: Counter[str] = Counter()
 
     def connect(self) -> FakeCapture:
         return FakeCapture(self.feed, good=self.there.is_set())
@@ -83,7 +87,9 @@ class CaptureBench:
     def wait_for_note(self, text: str) -> None:
         give_up_ns = clock.now_ns() + 10_000 * MS
         while clock.now_ns() < give_up_ns:
-            self.heard += self.context.metrics.take().notes
+            health = self.context.metrics.take()
+            self.heard += health.notes
+            self.counted.update(health.counters)
             if any(text in line for line in self.heard):
                 return
             self.woken.acquire(timeout=0.05)
@@ -125,6 +131,8 @@ def test_a_camera_that_vanishes_is_noted_once_and_comes_back() -> None:
     assert frame is not None
     assert frame.index == 1
     assert len([line for line in bench.heard if "camera lost" in line]) == 1
+    assert bench.counted["device_lost"] == bench.counted["device_back"] == 1
+    assert bench.context.info["away"] is False
 
 
 def test_a_camera_that_is_not_there_gets_one_line() -> None:
@@ -159,6 +167,99 @@ def test_a_driver_that_hangs_does_not_hold_up_the_end() -> None:
         source.open(context)
     source.close()
     release.set()
+
+
+def test_a_driver_that_hangs_while_performing_is_lost_and_left_to_a_new_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_capture, "SILENT_NS", 100 * MS)
+    monkeypatch.setattr(live_capture, "STUCK_NS", 400 * MS)
+    bench, release = CaptureBench(), threading.Event()
+
+    class HangingCapture(FakeCapture):
+        def grab(self) -> bool:
+            if self._feed.empty():
+                release.wait(30.0)
+            return super().grab()
+
+    source = LiveCapture(lambda: HangingCapture(bench.feed), "webcam 9", "plug it in")
+    bench.feed.put(picture(1))
+    source.open(bench.context)
+    assert source.poll(0) is not None
+    wake_ns = source.wake_ns()
+    assert wake_ns is not None, "the stage looks after it also without frames"
+
+    def look() -> None:
+        for _ in range(1_000):
+            source.poll(0)
+            threading.Event().wait(0.01)
+
+    with pytest.raises(DeviceLostError, match="webcam 9"):
+        look()
+    bench.wait_for_note("camera lost")
+    release.set()
+    source.close()
+
+
+def test_a_grab_that_fails_after_a_long_wait_means_that_the_camera_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_capture, "SLOW_FAILURE_NS", 10 * MS)
+    monkeypatch.setattr(live_capture, "MAX_FAILURES", 10_000)
+    bench = CaptureBench()
+    bench.feed.put(picture(1))
+    bench.source.open(bench.context)
+    bench.there.clear()
+    bench.wait_for_note("camera lost")
+    bench.source.close()
+
+
+def test_an_error_that_comes_back_every_second_is_said_once() -> None:
+    bench = CaptureBench()
+    attempts = []
+
+    def connect() -> FakeCapture:
+        attempts.append(1)
+        raise RuntimeError("a driver's error")
+
+    source = LiveCapture(connect, "webcam 9", "plug it in", open_timeout_s=0.0, retry_s=0.01)
+    source.open(bench.context)
+    while len(attempts) < 5:
+        threading.Event().wait(0.01)
+    source.close()
+    assert len([line for line in bench.context.metrics.take().notes if "a driver's error" in line]) == 1
+
+
+def test_a_webcam_with_another_number_is_known_by_its_link(tmp_path: Path) -> None:
+    old, new, links = tmp_path / "video3", tmp_path / "video5", tmp_path / "by-id"
+    old.touch()
+    links.mkdir()
+    link = links / "usb-Maker_Camera-video-index0"
+    link.symlink_to(old)
+    assert stable_name(str(old), str(links)) == str(link)
+    assert stable_name(str(new), str(links)) == ""
+    assert stable_name(str(old), str(tmp_path / "none")) == ""
+    feed: queue.Queue[Any] = queue.Queue(100)
+    opened: list[int | str] = []
+
+    def open_capture(device: int | str, backend: int) -> FakeCapture:
+        opened.append(device)
+        return FakeCapture(feed, good=Path(str(device)).exists())
+
+    feed.put(picture(1))
+    source = webcam(str(old), modes_of=lambda path: [], open_capture=open_capture, links=str(links))
+    context = Context(Show(), Metrics())
+    source.open(context)
+    link.unlink()
+    old.unlink()
+    while "camera lost" not in " ".join(context.metrics.take().notes):
+        threading.Event().wait(0.01)
+    new.touch()
+    link.symlink_to(new)
+    feed.put(picture(2))
+    while "camera back" not in " ".join(context.metrics.take().notes):
+        threading.Event().wait(0.01)
+    source.close()
+    assert opened[0] == str(old)
+    assert opened[-1] == str(new)
 
 
 def test_a_password_is_not_shown() -> None:
