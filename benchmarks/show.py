@@ -14,6 +14,7 @@ import msgspec
 
 from benchmarks.budget.command import bench_budget
 from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
+from benchmarks.soak.command import bench_soak, bench_virtual_soak
 from engines.registry import check_backend
 from streaming.errors import UserError
 from streaming.runtime.child_process import CHECKOUT
@@ -42,11 +43,17 @@ def bench(command: Command) -> int:
         sys.stderr.write(NO_JACK + "\n")
     if which == "budget":
         return bench_budget(command)
+    if which == "soak" and command.bench.virtual:
+        return bench_virtual_soak(command)
     seconds = command.seconds or command.show.duration_s or SECONDS[which]
     show = settings(command.show, seconds)
     if which == "backends":
         return compare(command, show)
-    done = perform(show, awake=command.awake, notes=command.notes)
+    if which == "soak":
+        done, code = bench_soak(command, show)
+    else:
+        done = perform(show, awake=command.awake, notes=command.notes)
+        code = done.ending.code
     if done.ending.line:
         sys.stderr.write(done.ending.line + "\n")
     if done.report["duration_s"] is None:
@@ -54,7 +61,7 @@ def bench(command: Command) -> int:
     sys.stdout.write("\n".join(table(which, done.report)) + "\n")
     if command.history:
         append_history(HISTORY, entry(which, done))
-    return done.ending.code
+    return code
 
 
 def compare(command: Command, show: Show) -> int:
@@ -129,6 +136,7 @@ def settings(show: Show, seconds: float) -> Show:
         show,
         camera="performer" if show.camera == "auto" else show.camera,
         speaker="none" if show.speaker == "auto" else show.speaker,
+        screen="none" if show.screen == "auto" else show.screen,
         duration_s=seconds,
         quiet=True,
     )
