@@ -22,7 +22,7 @@ HEAD = """# Command line
 | `python run_live.py set …` | changes a live control of the show that runs |
 | `python run_live.py config` | prints a TOML file with every setting, its range and its default, for `--config` |
 | `python run_live.py scene IMAGE` | shows what a prior image is cut into and how it moves; says how to correct it |
-| `python run_live.py bench …` | measures this machine: [latency](latency-bench.md), budget, [soak](soak.md), compare, throughput, backends, engines |
+| `python run_live.py bench …` | measures it: [latency](latency-bench.md), budget, [soak](soak.md), compare, engines … |
 | `python -m export BUNDLE` | builds a bundle's engines for this machine: [bundles](bundles.md) |
 | `python -m training.prepare FOLDER --out DATASET` | makes a data set of your footage: [training](training.md) |
 | `python -m training.train NETWORK --out BUNDLE` | trains one network of a bundle |

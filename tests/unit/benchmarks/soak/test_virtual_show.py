@@ -36,7 +36,7 @@ def test_sound_that_does_not_come_is_counted_as_concealed() -> None:
         taken.append(1)
         return len(taken) % 100 != 0 and put(message)  # type: ignore[arg-type]
 
-    sound.put = lose  # type: ignore[assignment]
+    sound.put = lose  # type: ignore[method-assign]
     show.run()
     counts = show.counts()
     assert counts["ticks_concealed"] >= 15
