@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streaming.conventions import TICK_NS, TICKS_PER_SECOND
 from streaming.devices.screens.device import ScreenDevice
+from streaming.errors import UserError
 from streaming.schema.device_kinds import SCREEN
 from streaming.schema.messages import Message, Microphone, Picture, Scene, Screen
 from streaming.stage import Context, Inputs
@@ -23,6 +24,8 @@ LATEST_NS = 250_000_000
 """A time stamp further in the future than this is taken for wrong, and the picture shown at once."""
 APART_NS = 16_000_000
 """Each picture is shown for at least one frame of a common monitor (60 Hz)."""
+LOOK_NS = 500_000_000
+"""A display that has gone is looked for this often."""
 PASSED_NS = TICK_NS
 """A picture is skipped once the next one has been due for one tick."""
 
@@ -30,7 +33,9 @@ PASSED_NS = TICK_NS
 class ScreenStage:
     """Shows a picture when its sound is played, or at once if that time has passed.
 
-    A picture that is late is still shown while the next one is due for less than a tick; then it is skipped.
+    A picture that is late is still shown while the next one is due for less than a tick; then it is skipped. Where the
+    display has gone (the display server's end is also that of its clients) the stage that is started again looks for it
+    until it is back; pictures that nobody sees meanwhile are missed ones.
 
     Args:
         opener: opens the screen that `--screen` names; see `device_kinds.SCREEN`.
@@ -51,6 +56,7 @@ class ScreenStage:
         self._last_tick: int | None = None
         self._shown = self._missed = 0
         self._wake_ns: int | None = None
+        self._look_ns = self._away_ns = 0
 
     def setup(self, context: Context) -> None:
         """Open the screen, so that one that cannot be opened is said before the show begins.
@@ -59,9 +65,42 @@ class ScreenStage:
             UserError: when it cannot be opened.
         """
         self._context = context
-        self._device = self._opener(context.show.screen, context.note, context.metrics.count)
-        context.info["device"] = self._device.name
         self._wake_ns = context.now_ns + WAKE_NS
+        self._away_ns = context.now_ns
+        if context.memo.get("display"):
+            self._look(context.now_ns)
+            return
+        self._use(self._opener(context.show.screen, context.note, context.metrics.count))
+
+    def _use(self, device: ScreenDevice) -> None:
+        context = self._context
+        self._device = device
+        context.info["device"] = device.name
+        if device.display:
+            context.memo["display"] = device.display
+        if self._size is not None:
+            device.set_size(self._size)
+        if context.memo.pop("lost_ns", None) is not None:
+            context.metrics.count("drops", len(self._waiting))
+            self._waiting.clear()
+            context.info["away"] = False
+            context.metrics.count("device_back")
+            context.note(f"the display is back: {device.name}")
+
+    def _look(self, now_ns: int) -> None:
+        """Open the window again if its display is there; say and count once that it is not."""
+        context = self._context
+        if "lost_ns" in context.memo:
+            context.metrics.count("away_ms", max(0, now_ns - self._away_ns) // 1_000_000)
+        self._away_ns, self._look_ns = now_ns, now_ns + LOOK_NS
+        try:
+            self._use(self._opener(str(context.memo["display"]), context.note, context.metrics.count))
+        except UserError as error:
+            if "lost_ns" not in context.memo:
+                context.memo["lost_ns"] = now_ns
+                context.info["away"] = True
+                context.metrics.count("device_lost")
+                context.note(f"the display has gone ({error.what}); the show goes on, and it is looked for")
 
     def wake_ns(self) -> int | None:
         """When the next picture is due, and every 20 ms."""
@@ -69,6 +108,8 @@ class ScreenStage:
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Show what is due."""
+        if self._device is None and now_ns >= self._look_ns:
+            self._look(now_ns)
         scene = inputs.latest(Scene)
         if scene is not None:
             self._set_size(scene.image)
@@ -94,10 +135,11 @@ class ScreenStage:
     def _set_size(self, image: NDArray[np.uint8]) -> None:
         """Tell the screen the size of the pictures: that of the scene, or of the first one, [H, W, 3]."""
         size = (image.shape[1], image.shape[0])
-        if self._size is None and self._device is not None:
+        if self._size is None:
             self._size = size
-            self._device.set_size(size)
             self._context.info["size"] = list(size)
+            if self._device is not None:
+                self._device.set_size(size)
 
     def _take(self, picture: Picture, now_ns: int) -> None:
         image = picture.image
@@ -108,7 +150,7 @@ class ScreenStage:
             picture.capture_ns = now_ns
         self._set_size(image)
         self._waiting.append((max(picture.capture_ns, now_ns), picture))
-        if len(self._waiting) > MAX_WAITING:
+        if len(self._waiting) > (MAX_WAITING if self._device is not None else 1):
             self._waiting.popleft()
             self._context.metrics.count("drops")
 

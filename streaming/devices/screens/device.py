@@ -20,9 +20,11 @@ class ScreenDevice(Protocol):
 
     Attributes:
         name: what it is, in words for the user.
+        display: by what `--screen` it is opened again when its display has gone; "" for what needs none.
     """
 
     name: str
+    display: str
 
     def set_size(self, size: tuple[int, int]) -> None:
         """Say how large the pictures will be, as (width, height) in pixels; called before the first one."""
@@ -44,6 +46,7 @@ class NullScreen:
     """Shows nothing."""
 
     name = "none"
+    display = ""
 
     def set_size(self, size: tuple[int, int]) -> None:
         """Do nothing."""

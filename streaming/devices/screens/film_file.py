@@ -54,6 +54,7 @@ class FilmScreen:
         count: Count = lambda name, by: None,
     ) -> None:
         self.name = f"file:{path}"
+        self.display = ""
         check_output(str(path), "--screen")
         self._path, self._note, self._count = path, note, count
         self._size = (0, 0)

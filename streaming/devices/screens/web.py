@@ -25,6 +25,7 @@ class WebScreen:
     def __init__(self, port: int = DEFAULT_PORT) -> None:
         self._server = PictureServer(port)
         self.name = self._server.url
+        self.display = ""
 
     def set_size(self, size: tuple[int, int]) -> None:
         """Do nothing: a browser fits the picture into its window."""

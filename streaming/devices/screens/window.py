@@ -53,6 +53,7 @@ class WindowScreen:
         game.display.set_caption("Antiphon")
         width, height = sizes[self._monitor]
         self.name = f"window on monitor {self._monitor} ({width} x {height})"
+        self.display = "window" if monitor is None else f"window:{monitor}"
 
     def set_size(self, size: tuple[int, int]) -> None:
         """Give the window the size of the pictures."""

@@ -20,7 +20,8 @@ MS = 1_000_000
 class FakeScreen:
     name = "fake"
 
-    def __init__(self) -> None:
+    def __init__(self, display: str = "") -> None:
+        self.display = display
         self.shown: list[int] = []
         self.heard: list[int] = []
         self.sizes: list[tuple[int, int]] = []
@@ -47,16 +48,27 @@ class FakeScreen:
 class ScreenBench:
     """A stage with a fake screen on virtual time."""
 
-    def __init__(self) -> None:
-        self.screen, self.metrics, self.now = FakeScreen(), Metrics(), 1_000 * MS
+    def __init__(self, display: str = "", memo: dict[str, Any] | None = None, there: bool = True) -> None:
+        self.screen, self.metrics, self.now = FakeScreen(display), Metrics(), 1_000 * MS
+        self.there = there
+        self.notes: list[str] = []
         self.opened: list[str] = []
         self.finished: list[str] = []
         self.stage = ScreenStage(self._open, lambda: self.now)
-        self.context = Context(Show(screen="web"), self.metrics, now_ns=self.now, finish=self.finished.append)
+        self.context = Context(
+            Show(screen="web"),
+            self.metrics,
+            memo={} if memo is None else memo,
+            now_ns=self.now,
+            finish=self.finished.append,
+            note=self.notes.append,
+        )
         self.stage.setup(self.context)
 
     def _open(self, spec: str, *_: Any) -> FakeScreen:
         self.opened.append(spec)
+        if not self.there:
+            raise UserError("there is no display", "--screen window", "use another")
         return self.screen
 
     def step(self, *messages: Message) -> list[Screen]:
@@ -178,3 +190,32 @@ def test_closing_the_window_ends_the_show() -> None:
     show.screen.wanted = ["quit"]
     show.step()
     assert show.finished == ["the window was closed"]
+
+
+def test_a_window_whose_display_has_gone_is_opened_again_when_it_is_back() -> None:
+    first = ScreenBench("window:1")
+    first.step(picture(0, first.now))
+    second = ScreenBench("window:1", first.context.memo, there=False)
+    assert second.opened == ["window:1"], "not what --screen says: auto would show nothing without a display"
+    for tick in range(1, 51):
+        second.now += 40 * MS
+        second.step(picture(tick, second.now))
+    assert second.notes == ["the display has gone (there is no display); the show goes on, and it is looked for"]
+    assert second.context.info["away"] is True
+    assert len(second.opened) <= 6, "twice a second"
+    second.there = True
+    for tick in range(51, 101):
+        second.now += 40 * MS
+        second.step(picture(tick, second.now))
+    assert second.notes[1:] == ["the display is back: fake"]
+    assert second.screen.sizes == [(8, 6)]
+    assert second.screen.shown[-1] == 100
+    counters = second.metrics.take().counters
+    assert (counters["device_lost"], counters["device_back"]) == (1, 1)
+    assert counters["away_ms"] == pytest.approx(2_200, abs=400)
+    assert counters["pictures_shown"] == len(second.screen.shown) < 51
+
+
+def test_a_screen_that_needs_no_display_is_not_looked_for() -> None:
+    show = ScreenBench()
+    assert "display" not in show.context.memo

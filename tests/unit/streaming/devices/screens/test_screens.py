@@ -145,7 +145,7 @@ def test_a_window_shows_the_picture_whole_also_on_a_whole_monitor() -> None:
             )
             if "no display" not in ran.stderr:
                 break
-        small, full, typed, refused = ran.stdout.splitlines()
+        small, full, typed, refused = ran.stdout.splitlines()[-4:]
         assert small == "(200, 100) (240, 20, 10)"
         assert full == "(640, 480) (240, 20, 10) (0, 0, 0)", "with black above and below"
         assert typed == "['quit'] False"
