@@ -59,10 +59,10 @@ def test_knobs_turn_controls_and_the_music_is_notes(stage: ShowFolder, tmp_path:
                 wait_for(stage.sounding)
                 run_dir = ("--run-dir", str(stage.run_dir))
                 learned = subprocess.run(
-                    [sys.executable, command[1], "set", "learn", "motion", *run_dir], cwd=stage.folder, check=True,
+                    [sys.executable, command[1], "set", "learn", "motion", *run_dir], cwd=stage.folder, check=False,
                     capture_output=True, text=True,
                 )  # fmt: skip
-                assert "motion" in learned.stdout
+                assert "motion" in learned.stdout, learned.stderr
                 assert desk.stdin is not None
                 desk.stdin.write("turn\n")
                 desk.stdin.flush()
