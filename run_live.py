@@ -1,4 +1,4 @@
-"""The one command: perform (the default), doctor, set (live controls), config, bench, stage, scene, keys."""
+"""The one command: perform (the default), replay, doctor, set (live controls), config, bench, stage, scene, keys."""
 
 from __future__ import annotations
 
@@ -80,12 +80,24 @@ def run(command: Command) -> int:
         from streaming.commands.show_scene import show_scene
 
         return show_scene(command.target, command.out, print_out)
+    if command.name == "replay":
+        from streaming.commands.replay import prepare_replay, write_sound
+
+        if not command.out:
+            return perform_show(prepare_replay(command))
+        print_out(write_sound(prepare_replay(command)))
+        return 0
     if command.name == "keys":
         from streaming.transport.sockets import make_keys
 
         keys = make_keys(command.target)
         print_out(f"keys are in {keys.folder}; antiphon.key is the one to hand out, allowed/ holds those let in")
         return 0
+    return perform_show(command)
+
+
+def perform_show(command: Command) -> int:
+    """Perform; gives the exit status."""
     from streaming.runtime.engine_builder import prepare_engines
     from streaming.runtime.show import perform
 

@@ -14,7 +14,7 @@ import psutil
 from streaming.runtime.child_process import STAGE_COMMAND
 from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.supervisor import Supervisor
-from streaming.schema.processes import Process, processes_of
+from streaming.schema.processes import Process, processes_of, rows_of_replay
 from streaming.settings.config import Show
 from streaming.settings.device_checks import check_files
 from streaming.settings.network_place import is_loopback
@@ -42,7 +42,8 @@ def rows_for(show: Show) -> list[Process]:
     A stage that needs a setting is left out without it (a recorder without a folder to record into). A stage whose
     address is another machine's runs there (`run_live.py stage NAME`).
     """
-    rows = [row for row in processes_of(show.direction) if not row.needs or getattr(show, row.needs)]
+    rows = rows_of_replay() if show.take else processes_of(show.direction)
+    rows = [row for row in rows if not row.needs or getattr(show, row.needs)]
     return [row for row in rows if row.name not in show.links.addresses or is_here(show.links.addresses[row.name])]
 
 

@@ -26,7 +26,7 @@ from streaming.errors import UserError
 from streaming.runtime.stage_host import ReportPort, StageHost
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.schema.messages import Failed, Finished, Health, Ready, Report
-from streaming.schema.processes import PROCESSES, Process
+from streaming.schema.processes import PROCESSES, Process, rows_of_replay
 from streaming.settings.config import Links, Show
 from streaming.stage import Stage
 from streaming.system.realtime import lock_memory, request_niceness, request_realtime
@@ -104,7 +104,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     Raises:
         UserError: for a name that is no stage.
     """
-    process = _row(name)
+    process = _row(name, show)
     links = show.links
     run_dir = Path(links.run_dir) if links.run_dir else default_run_dir()
     try:
@@ -175,10 +175,11 @@ def describe_info(info: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in info.items() if not isinstance(value, dict | list))
 
 
-def _row(name: str) -> Process:
-    if name not in PROCESSES:
-        raise UserError("there is no such stage", name, f"choose one of {', '.join(PROCESSES)}")
-    return PROCESSES[name]
+def _row(name: str, show: Show) -> Process:
+    rows = {row.name: row for row in rows_of_replay()} if show.take else PROCESSES
+    if name not in rows:
+        raise UserError("there is no such stage", name, f"choose one of {', '.join(rows)}")
+    return rows[name]
 
 
 def _watch_lifeline(host: StageHost) -> None:
@@ -239,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         assignment = msgspec.json.decode(line, type=Assignment)
-        process = _row(assignment.process)
+        process = _row(assignment.process, assignment.show)
     except (msgspec.MsgspecError, UserError) as error:
         sys.stderr.write(f"stage process: not an assignment: {error}\n")
         return 1

@@ -5,7 +5,7 @@ Supervisor, report, console and show know no stage by its name: what they must k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from streaming.schema.device_kinds import CAMERA
@@ -259,8 +259,8 @@ PROCESSES: dict[str, Process] = {
         Process(
             "recorder",
             "streaming.stages.recorder",
-            ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
-            ("camera", "motion", "sound", "speaker", "microphone", "flow", "picture"),
+            ("camera", "motion", "tokens", "sound", "speaker", "microphone", "flow", "picture"),
+            ("camera", "motion", "tokens", "sound", "speaker", "microphone", "flow", "picture"),
             directions=ANY,
             essential_to=(),
             warm_spare=False,
@@ -275,6 +275,19 @@ PROCESSES: dict[str, Process] = {
 def processes_of(direction: str) -> list[Process]:
     """The rows that take part in a show of this direction."""
     return [process for process in PROCESSES.values() if direction in process.directions]
+
+
+def rows_of_replay() -> list[Process]:
+    """The rows of a show that plays a take again: nothing is watched, and what translated now reads the take."""
+    reader = replace(
+        PROCESSES["tokens"],
+        module="streaming.replay.replay_stage",
+        inputs=("speaker",),
+        wakes_on=("speaker",),
+        ends_show=EndOfShow(TAIL_MS, with_duration=False),
+    )
+    rows = [row for row in processes_of("video-to-music") if row.name not in ("camera", "motion")]
+    return [reader if row.name == "tokens" else row for row in rows]
 
 
 def inputs_of(process: Process, direction: str, camera: str = "auto") -> tuple[str, ...]:

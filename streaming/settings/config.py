@@ -44,6 +44,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     eyes: str = "auto"
     duration_s: float | None = None
     record: str = "recordings"
+    take: str = ""
     osc: str = "8421"
     midi: str = ""
     report: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from streaming.errors import SettingError, UserError, shorten
@@ -26,13 +26,14 @@ from streaming.settings.toml_file import in_file, read_config
 from streaming.settings.validation import check_show
 from streaming.system.files import check_input, check_name, check_output
 
-COMMANDS = ("play", "bench", "doctor", "stage", "set", "config", "scene", "keys")
+COMMANDS = ("play", "replay", "bench", "doctor", "stage", "set", "config", "scene", "keys")
 HELP = "see python run_live.py --help"
 DESCRIPTION = """A live instrument between sight and sound. A camera sees a performer and the machine answers
 with music; a microphone hears music and the machine answers with moving pictures grown from one still image.
 
 commands:
   play (default)       perform
+  replay TAKE          play a recorded take again, or write its sound    [--out FILE.wav]
   doctor               say what is here, what would be used, what is missing and how to get it
   set                  list the live controls of the show that runs, with their values and ranges
   set NAME VALUE       change one
@@ -52,6 +53,9 @@ DESCRIPTIONS = {
     "play": DESCRIPTION,
     "bench": "Measure this machine.",
     "doctor": "Say what is here, what would be used, what is missing and how to get it.",
+    "replay": """Play a take again: the .take file that a show left in its --record folder, or the newest one in a
+folder. Its tokens are played as they were; --speaker, --volume and others apply as in a show. With --out
+FILE.wav the sound is written in 24 bits instead, as fast as it can be made.""",
     "stage": "Run one stage of a show by hand, on this or another machine, with the show's own options.",
     "set": "Change a live control of the show that runs, or without a name list them all.",
     "config": "Print a TOML file with every setting, its range and its default, for --config.",
@@ -142,6 +146,8 @@ def parse(argv: Sequence[str]) -> Command:
     if name == "set":
         return _set_command(options["target"], options["value"], options.get("run_dir", ""))
     _check_target(name, options.get("target", ""))
+    if name == "replay":
+        return _replay_command(options)
     if "out" in options:
         with attributed_to("out", options["out"]):
             check_name(options["out"], "--out")
@@ -232,6 +238,9 @@ def _parser(name: str) -> _Parser:
     elif name == "scene":
         parser.add_argument("target", metavar="IMAGE", help="the prior image: PNG, JPEG, WebP, TIFF or BMP")
         parser.add_argument("--out", metavar="FILE", help="a .html page or a .png picture; default: NAME.scene.html")
+    elif name == "replay":
+        parser.add_argument("target", metavar="TAKE", help="a .take file, or a folder of them")
+        parser.add_argument("--out", metavar="FILE.wav", help="write the sound, 24 bits, in place of playing it")
     elif name == "set":
         live = ", ".join(row.name for row in CONTROLS.values() if row.live)
         parser.add_argument("target", metavar="NAME", nargs="?", default="", help=live)
@@ -258,6 +267,19 @@ def _add(parser: argparse._ActionsContainer, row: Setting) -> None:
         parser.add_argument(f"--{row.name}", metavar=row.metavar, action="append", help=words)
     else:
         parser.add_argument(f"--{row.name}", metavar=row.metavar, help=words)
+
+
+def _replay_command(options: dict[str, Any]) -> Command:
+    """`replay`: which take, played or written."""
+    take, out = options["target"], options.get("out", "")
+    with attributed_to("replay", take):
+        check_name(take, "replay")
+    if out:
+        if not out.lower().endswith(".wav"):
+            raise UserError("is no sound file", f"--out {shorten(out)}", "give a .wav file")
+        check_output(out, "--out")
+    command = _show_command("replay", {"record": "none", **options, "direction": "video-to-music"})
+    return replace(command, target=take, out=out)
 
 
 def _scene_command(image: str, out: str) -> Command:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films.film import Film, film_path
 from streaming.devices.films.film_picture import FilmShot
-from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion, Picture, Sound, Speaker
+from streaming.devices.films.take_file import SUFFIX, TakenTick, TakeWriter, sound_of_bundle
+from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion, Picture, Sound, Speaker, Tokens
 from streaming.settings.device_checks import check_folder
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing import clock
@@ -21,6 +22,7 @@ class RecorderStage:
 
     def __init__(self) -> None:
         self._film: Film | None = None
+        self._take: TakeWriter | None = None
         self._image: NDArray[np.uint8] | None = None
         self._flow: NDArray[np.float32] | None = None
         self._picture: NDArray[np.uint8] | None = None
@@ -43,6 +45,8 @@ class RecorderStage:
         path = film_path(folder, str(context.memo.setdefault("name", clock.wall_text())))
         metrics = context.metrics
         self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe)
+        bundle = context.show.bundle
+        self._take = TakeWriter(path.with_suffix(SUFFIX), bundle, sound_of_bundle(bundle), metrics.note)
 
     def wake_ns(self) -> int | None:
         """None: only messages wake it."""
@@ -55,6 +59,8 @@ class RecorderStage:
                 self._save_still(str(control.value))
         if self._film is None:
             return ()
+        for tokens in inputs.all(Tokens) if self._take is not None else ():
+            self._take_tick(tokens)
         camera, picture = inputs.latest(Camera), inputs.latest(Picture)
         if camera is not None:
             self._image = camera.image
@@ -76,11 +82,20 @@ class RecorderStage:
         return ()
 
     def close(self) -> None:
-        """Finish the film."""
+        """Finish the film and the take."""
+        if self._take is not None:
+            self._take.close()
+            self._take = None
         if self._film is not None:
             self._film.close()
             self._report_path()
             self._film = None
+
+    def _take_tick(self, tokens: Tokens) -> None:
+        if self._take is not None and isinstance(tokens.frames, np.ndarray):
+            self._take.add(TakenTick(tokens.tick, tokens.frames, tokens.gain, tokens.level_db))
+            if self._take.path is not None:
+                self._context.info["take"] = str(self._take.path)
 
     def _report_path(self) -> None:
         """Name the film once there is one."""
