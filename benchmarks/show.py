@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.budget.command import bench_budget
+from benchmarks.compare.command import bench_compare
 from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
 from benchmarks.soak.command import bench_soak, bench_virtual_soak
 from engines.registry import check_backend
@@ -43,12 +44,14 @@ def bench(command: Command) -> int:
         sys.stderr.write(NO_JACK + "\n")
     if which == "budget":
         return bench_budget(command)
+    if which == "compare":
+        return bench_compare(command)
     if which == "soak" and command.bench.virtual:
         return bench_virtual_soak(command)
     seconds = command.seconds or command.show.duration_s or SECONDS[which]
     show = settings(command.show, seconds)
     if which == "backends":
-        return compare(command, show)
+        return compare_backends(command, show)
     if which == "soak":
         done, code = bench_soak(command, show)
     else:
@@ -64,7 +67,7 @@ def bench(command: Command) -> int:
     return code
 
 
-def compare(command: Command, show: Show) -> int:
+def compare_backends(command: Command, show: Show) -> int:
     """Run the same show on every runtime that can run here, in turns, and print their figures side by side.
 
     Returns:

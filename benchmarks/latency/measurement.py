@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.latency.figures import agreement, forward_verdicts, reverse_verdicts, summarise
-from benchmarks.latency.trials import DeviceRecording, Trial, forward_trials, reverse_trials
+from benchmarks.latency.trials import DeviceRecording, Trial, forward_trials, reverse_trials, smooth_cycles
 from benchmarks.rig.bench_stage import COMMAND
 from benchmarks.rig.flash_camera import WORDS
 from benchmarks.rig.private_jack import private_jack
@@ -90,7 +90,7 @@ def measure(show: Show, settings: LatencySettings, notes: Sequence[str] = ()) ->
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="antiphon-bench-")))
         if not settings.led:
             stack.enter_context(private_jack(folder / "jackd.log", settings.rate_hz, settings.period_frames))
-        floor = None if settings.led else measure_floor(folder / "floor", settings)
+        floor = None if settings.led else measure_instrument(folder / "floor", settings)
         found = measure_show(folder / "show", show, settings, notes)
     report = found.pop("report")
     return {
@@ -112,8 +112,17 @@ def measure(show: Show, settings: LatencySettings, notes: Sequence[str] = ()) ->
     }
 
 
-def measure_floor(folder: Path, settings: LatencySettings) -> dict[str, Any]:
-    """Measure the null instrument: light to click, impulse to picture."""
+def measure_instrument(folder: Path, settings: LatencySettings, responder: str = "") -> dict[str, Any]:
+    """Measure the null instrument: light to click, impulse to picture.
+
+    Args:
+        folder: for its logs; it is made.
+        settings: what to do.
+        responder: the module of another instrument's responder.
+
+    Raises:
+        UserError: when its process ends early.
+    """
     folder.mkdir()
     times = [random_times(settings.trials, NULL_GAP_S, seed, NULL_LEAD_S) for seed in (11, 12)]
     camera_hz = settings.camera_hz or 25.0
@@ -123,11 +132,12 @@ def measure_floor(folder: Path, settings: LatencySettings) -> dict[str, Any]:
         if settings.awake:
             stack.enter_context(clock.keep_awake())
         stack.enter_context(_child("benchmarks.rig.probe", ready=True))
-        stack.enter_context(_child("benchmarks.rig.null_instrument"))
+        stack.enter_context(_child("benchmarks.rig.null_instrument", *filter(None, [responder])))
         clock.sleep_until(clock.now_ns() + round((plan.duration_s + 1.0) * 1e9))
     probe = msgspec.json.decode(plan.path(PROBE_LOG).read_bytes(), type=ProbeLog)
-    forward = forward_trials(_flashes(plan), _recording(plan, probe), [])
-    reverse = reverse_trials(probe.impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), [])
+    recording = _recording(plan, probe)
+    forward = forward_trials(_flashes(plan), recording, [])
+    reverse = reverse_trials(_impulses(plan, probe, recording), read_screen_log(plan.path(SCREEN_LOG)), [])
     return {"forward": _forward(forward, settings.trials), "reverse": _reverse(reverse, settings.trials)}
 
 
@@ -154,12 +164,11 @@ def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Seq
         raise UserError(done.ending.line or "the show did not begin", "bench latency", "mend this first")
     probe = msgspec.json.decode(plan.path(PROBE_LOG).read_bytes(), type=ProbeLog)
     recording = _recording(plan, probe)
-    flashes = [Flash(event_ns=time, frame_ns=time) for time in probe.impulses_ns] if plan.led else _flashes(plan)
+    impulses_ns = _impulses(plan, probe, recording)
+    flashes = [Flash(event_ns=time, frame_ns=time) for time in impulses_ns] if plan.led else _flashes(plan)
     forward = forward_trials(flashes, recording, [] if plan.led else listener.ticks(probe.rate_hz))
     reverse = (
-        []
-        if plan.led
-        else reverse_trials(probe.impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), listener.pictures())
+        [] if plan.led else reverse_trials(impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), listener.pictures())
     )
     return {
         "forward": _forward(forward, settings.trials) if ways[0] else None,
@@ -246,9 +255,17 @@ def _flashes(plan: TrialPlan) -> list[Flash]:
     return [line for line in read_camera_log(plan.path(CAMERA_LOG)) if isinstance(line, Flash)]
 
 
+def _impulses(plan: TrialPlan, probe: ProbeLog, recording: DeviceRecording) -> list[int]:
+    """When each impulse was at the device: one for an LED when it left it, one for a microphone before its cycle."""
+    frames = probe.playback_frames if plan.led else -probe.capture_frames
+    late_ns = round(frames * 1e9 / probe.rate_hz) - recording.device_ns
+    return [recording.time_of(position) + late_ns for position in probe.impulse_positions]
+
+
 def _recording(plan: TrialPlan, probe: ProbeLog) -> DeviceRecording:
     """What was recorded; with a sound card a sample was at its input before the cycle that carries it."""
     cycles = np.fromfile(plan.path(CYCLES), np.int64).reshape(-1, 3)
+    cycles = smooth_cycles(cycles, float(probe.rate_hz))
     samples = np.fromfile(plan.path(HEARD), np.float32)
     frames = -probe.capture_frames if plan.led else probe.playback_frames
     return DeviceRecording(samples, cycles, float(probe.rate_hz), round(frames * 1e9 / probe.rate_hz))
@@ -266,7 +283,7 @@ def _planned(plan: TrialPlan) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _child(module: str, *, ready: bool = False) -> Iterator[None]:
+def _child(module: str, *arguments: str, ready: bool = False) -> Iterator[None]:
     """A process of the bench; its stdin ends with the context, and then it leaves its logs.
 
     Raises:
@@ -274,7 +291,7 @@ def _child(module: str, *, ready: bool = False) -> Iterator[None]:
     """
     paths = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))))
     process = subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

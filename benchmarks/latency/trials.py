@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from benchmarks.rig.trial_plan import Flash, PictureStamps, TickStamps
 from streaming.conventions import TICK_NS
@@ -23,6 +24,7 @@ WINDOW_NS, REVERSE_WINDOW_NS = 600_000_000, 500_000_000
 """What comes later is no answer."""
 BEFORE_NS = 30_000_000
 """The time before a trial in which there must be silence, or rest."""
+SMOOTH_S = 1.0
 STEADY_NS = 200_000_000
 """Pictures that come in a longer interval than this are no moving picture."""
 QUIETEST_PEAK = 0.003
@@ -41,7 +43,8 @@ class DeviceRecording:
 
     Attributes:
         samples: float32 [n].
-        cycles: int64 [cycles, 3]: position of the first sample, its monotonic time in ns, number of samples.
+        cycles: int64 [cycles, 3]: position of the first sample, its monotonic time in ns (see `smooth_cycles`), number
+            of samples.
         rate_hz: of the server.
         device_ns: how long after its cycle a sample leaves the device, as the server says.
     """
@@ -66,6 +69,34 @@ class DeviceRecording:
         return int(begin) + min(max(into, 0), int(count))
 
 
+def smooth_cycles(cycles: NDArray[np.int64], rate_hz: float) -> NDArray[np.int64]:
+    """The times at which cycles began, from the times at which a client was called in them.
+
+    A call is never early but often late. So a cycle began when the least late call of the second before it, or of the
+    second after it, says; the later of the two, so that a device that has paused goes on at its new time at once. The
+    server's own filter (jack_get_cycle_times) needs seconds after a stall to be right again.
+
+    Args:
+        cycles: int64 [n, 3]: position of the first sample, time of the call in ns, number of samples.
+        rate_hz: of the server.
+
+    Returns:
+        The same with the times smoothed.
+    """
+    if not cycles.shape[0]:
+        return cycles
+    nominal_ns = np.round(cycles[:, 0] * 1e9 / rate_hz).astype(np.int64)
+    late_ns = cycles[:, 1] - nominal_ns
+    size = max(1, round(SMOOTH_S * rate_hz / max(1, int(np.median(cycles[:, 2])))))
+    before = minimum_filter1d(late_ns, 2 * size + 1, mode="nearest", origin=size)
+    after = minimum_filter1d(late_ns, 2 * size + 1, mode="nearest", origin=-size)
+    # At either end there is only one side to look at.
+    before[:size], after[-size:] = after[:size], before[-size:]
+    smooth = cycles.copy()
+    smooth[:, 1] = nominal_ns + np.maximum(before, after)
+    return smooth
+
+
 def forward_trials(flashes: list[Flash], recording: DeviceRecording, stamps: list[TickStamps]) -> list[Trial]:
     """A trial for each flash; times in ms, null where there was no answer.
 
@@ -74,11 +105,12 @@ def forward_trials(flashes: list[Flash], recording: DeviceRecording, stamps: lis
         recording: of the show's output.
         stamps: of every tick, in order; empty where nothing was listened to.
     """
-    return [_forward_trial(flash, recording, stamps) for flash in flashes]
+    ends_ns = [flash.event_ns for flash in flashes[1:]] + [flashes[-1].event_ns + WINDOW_NS] if flashes else []
+    return [_forward_trial(flash, end_ns, recording, stamps) for flash, end_ns in zip(flashes, ends_ns, strict=True)]
 
 
-def _forward_trial(flash: Flash, recording: DeviceRecording, stamps: list[TickStamps]) -> Trial:
-    changed_ns, onset_ns, silent, peak = find_answer(recording, flash.event_ns)
+def _forward_trial(flash: Flash, end_ns: int, recording: DeviceRecording, stamps: list[TickStamps]) -> Trial:
+    changed_ns, onset_ns, silent, peak = find_answer(recording, flash.event_ns, end_ns)
     stamped = next((tick for tick in stamps if tick.capture_ns >= flash.frame_ns), None)
     stamped_ns = None if stamped is None or stamped.leaves_ns > flash.event_ns + WINDOW_NS else stamped.leaves_ns
     changed_ns = changed_ns if silent else None
@@ -96,15 +128,15 @@ def _forward_trial(flash: Flash, recording: DeviceRecording, stamps: list[TickSt
     }
 
 
-def find_answer(recording: DeviceRecording, event_ns: int) -> tuple[int | None, int | None, bool, float]:
-    """Find the answer to an event in a recording.
+def find_answer(recording: DeviceRecording, event_ns: int, end_ns: int) -> tuple[int | None, int | None, bool, float]:
+    """Find the answer to an event in a recording, before `end_ns` and within `WINDOW_NS`.
 
     Returns:
         When the first sample changed, when the onset was (None for neither), whether it was silent to the bit before,
         and the answer's peak.
     """
     begin = recording.position_at(event_ns)
-    window = np.abs(recording.samples[begin : recording.position_at(event_ns + WINDOW_NS)])
+    window = np.abs(recording.samples[begin : recording.position_at(min(end_ns, event_ns + WINDOW_NS))])
     before = np.abs(recording.samples[max(0, recording.position_at(event_ns - BEFORE_NS)) : begin])
     floor = float(before.max(initial=0.0))
     changed = int(np.argmax(window > floor)) if bool((window > floor).any()) else None
@@ -129,10 +161,14 @@ def reverse_trials(impulses_ns: list[int], pictures: NDArray[np.int64], stamps: 
         pictures: int64 [n, 3]: tick, when it was shown, its checksum.
         stamps: of every picture, in order; empty where nothing was listened to.
     """
-    return [_reverse_trial(time_ns, pictures, stamps) for time_ns in impulses_ns]
+    ends_ns = [*impulses_ns[1:], *(time_ns + REVERSE_WINDOW_NS for time_ns in impulses_ns[-1:])]
+    return [
+        _reverse_trial(time_ns, min(end_ns, time_ns + REVERSE_WINDOW_NS), pictures, stamps)
+        for time_ns, end_ns in zip(impulses_ns, ends_ns, strict=True)
+    ]
 
 
-def _reverse_trial(impulse_ns: int, pictures: NDArray[np.int64], stamps: list[PictureStamps]) -> Trial:
+def _reverse_trial(impulse_ns: int, end_ns: int, pictures: NDArray[np.int64], stamps: list[PictureStamps]) -> Trial:
     after = int(np.searchsorted(pictures[:, 1], impulse_ns, side="right"))
     sums = pictures[:, 2]
     # The null instrument shows a picture only when it answers.
@@ -140,7 +176,7 @@ def _reverse_trial(impulse_ns: int, pictures: NDArray[np.int64], stamps: list[Pi
     at_rest = not is_steady or sums[after - 1] == sums[after - 2]
     changed_ns: int | None = None
     if after >= 1:
-        window = (pictures[after:, 1] <= impulse_ns + REVERSE_WINDOW_NS) & (sums[after:] != sums[after - 1])
+        window = (pictures[after:, 1] <= end_ns) & (sums[after:] != sums[after - 1])
         if bool(window.any()):
             changed_ns = int(pictures[after + int(np.argmax(window)), 1])
     own = next((shown for shown in stamps if shown.capture_ns <= impulse_ns < shown.capture_ns + TICK_NS), None)

@@ -1,4 +1,4 @@
-"""A client of a JACK server through JACK's own C library: ports, a process callback, the time of each cycle."""
+"""A client of a JACK server through JACK's own C library: ports, and a process callback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ NO_START = 1
 IS_INPUT, IS_OUTPUT = 1, 2
 CAPTURE, PLAYBACK = 0, 1
 AUDIO = b"32 bit float mono audio"
-CLOCK_TRIES = 20
 
 Buffer = NDArray[np.float32]
 
@@ -30,8 +29,8 @@ class Cycle:
 
     Attributes:
         frame: number of its first frame, by the server's 32-bit counter.
-        begin_ns: monotonic time of its first frame, as the server's own filter gives it.
-        end_ns: the same of the frame after its last one.
+        begin_ns: monotonic time at which the client was called: never early, often late.
+        end_ns: the same and the cycle's length.
         inputs: float32 [n] of each input port.
         outputs: the same of each output port; filled with zeros.
     """
@@ -61,7 +60,7 @@ def library() -> Any:
     if name is None:
         raise UserError("JACK's library is missing", "bench latency", "sudo apt install jackd2 (Debian, Ubuntu)")
     lib = ctypes.CDLL(name)
-    pointer, text, u32, u64 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64
+    pointer, text, u32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32
     signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
         "jack_client_open": (pointer, (text, ctypes.c_int, pointer)),
         "jack_client_close": (ctypes.c_int, (pointer,)),
@@ -69,10 +68,9 @@ def library() -> Any:
         "jack_port_register": (pointer, (pointer, text, text, ctypes.c_ulong, ctypes.c_ulong)),
         "jack_set_process_callback": (ctypes.c_int, (pointer, _PROCESS, pointer)),
         "jack_port_get_buffer": (pointer, (pointer, u32)),
-        "jack_get_cycle_times": (ctypes.c_int, (pointer, pointer, pointer, pointer, pointer)),
+        "jack_last_frame_time": (u32, (pointer,)),
         "jack_get_sample_rate": (u32, (pointer,)),
         "jack_get_buffer_size": (u32, (pointer,)),
-        "jack_get_time": (u64, ()),
         "jack_get_ports": (ctypes.POINTER(text), (pointer, text, text, ctypes.c_ulong)),
         "jack_port_by_name": (pointer, (pointer, text)),
         "jack_port_get_latency_range": (None, (pointer, ctypes.c_int, pointer)),
@@ -115,10 +113,6 @@ class JackClient:
         self.period = int(self._lib.jack_get_buffer_size(self._client))
         self._inputs = [self._register(port, IS_INPUT) for port in inputs]
         self._outputs = [self._register(port, IS_OUTPUT) for port in outputs]
-        self._offset_ns = self._clock_offset()
-        self._frame, self._begin, self._end = ctypes.c_uint32(), ctypes.c_uint64(), ctypes.c_uint64()
-        self._period_us = ctypes.c_float()
-        self._times = [ctypes.byref(value) for value in (self._frame, self._begin, self._end, self._period_us)]
         self._callback = _PROCESS(self._on_cycle)
         self._lib.jack_set_process_callback(self._client, self._callback, None)
         self._lib.jack_activate(self._client)
@@ -162,15 +156,6 @@ class JackClient:
             raise UserError("JACK has no port left", f"{self.name}:{port}", "close other clients")
         return int(handle)
 
-    def _clock_offset(self) -> int:
-        """What must be added to the server's time to make it monotonic time, in ns; about 0 where both are the same."""
-        tries = []
-        for _ in range(CLOCK_TRIES):
-            before_ns, server_us, after_ns = clock.now_ns(), int(self._lib.jack_get_time()), clock.now_ns()
-            tries.append((after_ns - before_ns, (before_ns + after_ns) // 2 - server_us * 1000))
-        offset_ns = min(tries)[1]
-        return offset_ns if abs(offset_ns) > 100_000 else 0
-
     def _buffer(self, handle: int, count: int) -> Buffer:
         address = self._lib.jack_port_get_buffer(handle, count)
         memory: Any = (ctypes.c_float * count).from_address(address)
@@ -178,15 +163,15 @@ class JackClient:
         return buffer
 
     def _on_cycle(self, count: int, _: Any) -> int:
-        self._lib.jack_get_cycle_times(self._client, *self._times)
+        begin_ns = clock.now_ns()
         outputs = [self._buffer(handle, count) for handle in self._outputs]
         for out in outputs:
             out.fill(0.0)
         self._process(
             Cycle(
-                int(self._frame.value),
-                int(self._begin.value) * 1000 + self._offset_ns,
-                int(self._end.value) * 1000 + self._offset_ns,
+                int(self._lib.jack_last_frame_time(self._client)),
+                begin_ns,
+                begin_ns + count * 1_000_000_000 // self.rate,
                 [self._buffer(handle, count) for handle in self._inputs],
                 outputs,
             )

@@ -47,7 +47,6 @@ class ProbeLog(msgspec.Struct, kw_only=True):
         period_frames: of a cycle.
         playback_frames: what the server says a sample takes to leave the device.
         capture_frames: what it says a sample takes from the device.
-        impulses_ns: when each impulse was at the device, as a microphone's sample would have been.
         impulse_positions: the position in the recording at which each was written.
         lost_samples: that the recording lacks.
         connected: the show's ports.
@@ -57,7 +56,6 @@ class ProbeLog(msgspec.Struct, kw_only=True):
     period_frames: int
     playback_frames: int
     capture_frames: int
-    impulses_ns: list[int] = msgspec.field(default_factory=list)
     impulse_positions: list[int] = msgspec.field(default_factory=list)
     lost_samples: int = 0
     connected: list[str] = msgspec.field(default_factory=list)
@@ -69,7 +67,7 @@ class ProbeTrack:
 
     Attributes:
         samples: float32 ring.
-        cycles: int64 ring [MAX_CYCLES, 3]: position of the cycle's first sample, its monotonic time in ns, its length.
+        cycles: int64 ring [MAX_CYCLES, 3]: position of the cycle's first sample, when it was called, its length.
         written: samples so far.
         count: cycles so far.
         lost: samples missing between cycles.
@@ -103,7 +101,6 @@ class ImpulseQueue:
 
     wave: NDArray[np.float32]
     due_ns: list[int] = field(default_factory=list)
-    done_ns: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     _rest: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
@@ -112,14 +109,13 @@ class ImpulseQueue:
         count = min(self._rest.shape[0], out.shape[0])
         out[:count] = self._rest[:count]
         self._rest = self._rest[count:]
-        if len(self.done_ns) >= len(self.due_ns) or self.due_ns[len(self.done_ns)] >= cycle.end_ns:
+        if len(self.positions) >= len(self.due_ns) or self.due_ns[len(self.positions)] >= cycle.end_ns:
             return
         span_ns, length = max(1, cycle.end_ns - cycle.begin_ns), out.shape[0]
-        at = max(0, (self.due_ns[len(self.done_ns)] - cycle.begin_ns) * length // span_ns)
+        at = max(0, (self.due_ns[len(self.positions)] - cycle.begin_ns) * length // span_ns)
         count = min(self.wave.shape[0], length - at)
         out[at : at + count] = self.wave[:count]
         self._rest = self.wave[count:]
-        self.done_ns.append(cycle.begin_ns + at * span_ns // length)
         self.positions.append(position + at)
 
 
@@ -230,15 +226,11 @@ class Probe:
         assert queue is not None
         playback = client.latency_frames(_side(client.ports(IS_INPUT), "system:playback", 0), PLAYBACK)
         capture = client.latency_frames(_side(client.ports(IS_OUTPUT), "system:capture", 0), CAPTURE)
-        # A sample from a microphone would have been at the device this much before the cycle that carries it.
-        early_ns = 0 if self._plan.led else capture * 1_000_000_000 // client.rate
-        late_ns = playback * 1_000_000_000 // client.rate if self._plan.led else 0
         return ProbeLog(
             rate_hz=client.rate,
             period_frames=client.period,
             playback_frames=playback,
             capture_frames=capture,
-            impulses_ns=[time - early_ns + late_ns for time in queue.done_ns],
             impulse_positions=queue.positions,
             lost_samples=track.lost,
             connected=sorted(self._connected),

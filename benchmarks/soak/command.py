@@ -182,10 +182,11 @@ def _draw(rows: list[dict[str, Any]]) -> bytes:
                 latency.plot(minutes, [_or_nan(value) for value in values], style, color=colour, label=f"{way} {share}")
     latency.set_ylabel("latency, ms")
     latency.set_ylim(bottom=0)
-    for name in rows[-1]["processes"]:
+    for place, name in enumerate(rows[-1]["processes"]):
         known = [row["processes"].get(name, {}).get("rss_mb") for row in rows]
         first = next((value for value in known if value is not None), 0.0)
-        memory.plot(minutes, [_or_nan(value, first) for value in known], label=name)
+        style = "-" if place < 10 else "--"
+        memory.plot(minutes, [_or_nan(value, first) for value in known], style, color=f"C{place % 10}", label=name)
     memory.set_ylabel("memory, MB over the first")
     clocks.plot(minutes, [_or_nan(row["ppm"]) for row in rows], color="#57606a", label="device's clock, ppm")
     clocks.plot(minutes, [_or_nan(row["concealed"]) for row in rows], color="#cf222e", label="ticks concealed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.latency.trials import DeviceRecording, find_answer, forward_trials, reverse_trials
+from benchmarks.latency.trials import DeviceRecording, find_answer, forward_trials, reverse_trials, smooth_cycles
 from benchmarks.rig.trial_plan import Flash, PictureStamps, TickStamps
 
 RATE, PERIOD = 48_000, 256
@@ -66,7 +66,7 @@ def test_an_answer_in_noise_has_an_onset_but_no_first_changed_sample() -> None:
 def test_sound_that_goes_on_from_before_is_no_answer_at_once() -> None:
     event = BEGIN_NS + 300 * MS
     found = recording([event - 25 * MS, event + 60 * MS])
-    _, onset_ns, silent, _ = find_answer(found, event)
+    _, onset_ns, silent, _ = find_answer(found, event, event + 600 * MS)
     assert silent is False
     assert onset_ns is None, "the sound of before is as loud as the answer"
 
@@ -116,3 +116,26 @@ def test_an_impulse_that_nothing_answers_and_one_into_a_moving_picture_are_told(
 def test_without_any_picture_every_impulse_is_missed() -> None:
     (trial,) = reverse_trials([BEGIN_NS], np.zeros((0, 3), np.int64), [])
     assert trial["changed_ms"] is None
+
+
+def test_the_answer_to_the_next_flash_is_none_to_this_one() -> None:
+    events = [BEGIN_NS + 300 * MS, BEGIN_NS + 700 * MS]
+    found = recording([events[1] + 50 * MS])
+    first, second = forward_trials([Flash(event_ns=event, frame_ns=event) for event in events], found, [])
+    assert (first["changed_ms"], first["onset_ms"]) == (None, None)
+    assert second["changed_ms"] == pytest.approx(50.0, abs=0.03)
+
+
+def test_late_calls_and_stalls_do_not_shift_the_times_of_cycles_and_a_pause_of_the_device_does() -> None:
+    count = 2_000
+    cycles = np.zeros((count, 3), np.int64)
+    cycles[:, 0], cycles[:, 2] = np.arange(count) * PERIOD, PERIOD
+    true_ns = BEGIN_NS + np.round(cycles[:, 0] * 1e9 / RATE).astype(np.int64)
+    true_ns[1_200:] += 20 * MS
+    late_ns = np.random.default_rng(4).exponential(0.3 * MS, count).astype(np.int64)
+    late_ns[500:540] += np.linspace(200, 5, 40).astype(np.int64) * MS
+    cycles[:, 1] = true_ns + late_ns
+    error_ns = smooth_cycles(cycles, RATE)[:, 1] - true_ns
+    assert np.median(abs(error_ns)) < 0.01 * MS
+    assert abs(error_ns).max() < 1.0 * MS, "the last calls before the pause have few neighbours"
+    assert smooth_cycles(cycles[:0], RATE).shape == (0, 3)

@@ -44,7 +44,6 @@ def test_an_impulse_is_written_at_its_time_whole_and_once() -> None:
     assert np.array_equal(heard[first : first + wave.size], wave)
     assert not heard[:first].any()
     assert not heard[first + wave.size :].any()
-    assert abs(queue.done_ns[0] - due_ns) < 25_000
     assert abs(first - round(due_ns * RATE / 1e9)) <= 1
 
 
