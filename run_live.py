@@ -52,16 +52,8 @@ def run(command: Command) -> int:
         from streaming.commands.doctor import doctor
 
         return doctor(command.show, print_out)
-    if command.name == "bench" and command.target == "engines":
-        return bench_engines(command)
     if command.name == "bench":
-        from benchmarks.show import bench
-        from streaming.runtime.engine_builder import prepare_engines, print_progress
-
-        with prepare_engines(command.show.backend, command.show.bundle, first=True) as lines:
-            for line in lines:
-                print_progress(line)
-            return bench(command)
+        return run_bench(command)
     if command.name == "stage":
         from streaming.runtime.stage_process import run_alone
 
@@ -107,6 +99,21 @@ def perform_show(command: Command) -> int:
         with contextlib.suppress(OSError):
             print(ending.line, file=sys.stderr, flush=True)
     return ending.code
+
+
+def run_bench(command: Command) -> int:
+    """Do one benchmark; before most of them the networks are built."""
+    if command.target == "engines":
+        return bench_engines(command)
+    from benchmarks.show import PREPARED, bench
+    from streaming.runtime.engine_builder import prepare_engines, print_progress
+
+    if command.target not in PREPARED or command.bench.virtual:
+        return bench(command)
+    with prepare_engines(command.show.backend, command.show.bundle, first=True) as lines:
+        for line in lines:
+            print_progress(line)
+        return bench(command)
 
 
 def bench_engines(command: Command) -> int:

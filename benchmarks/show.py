@@ -16,6 +16,7 @@ from benchmarks.budget.command import bench_budget
 from benchmarks.compare.command import bench_compare
 from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
 from benchmarks.soak.command import bench_soak, bench_virtual_soak
+from benchmarks.submissions import submit
 from engines.registry import check_backend
 from streaming.errors import UserError
 from streaming.runtime.child_process import CHECKOUT
@@ -26,6 +27,8 @@ from streaming.settings.options import Command
 from streaming.timing import clock
 
 SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}
+PREPARED = ("latency", "budget", "soak", "compare", "throughput", "backends")
+"""Before these the networks are built."""
 ROUNDS = 3
 """Shows per runtime when runtimes are compared."""
 HISTORY = CHECKOUT / "docs" / "bench-history.jsonl"
@@ -44,6 +47,8 @@ def bench(command: Command) -> int:
         sys.stderr.write(NO_JACK + "\n")
     if which == "budget":
         return bench_budget(command)
+    if which == "submit":
+        return submit(command)
     if which == "compare":
         return bench_compare(command)
     if which == "soak" and command.bench.virtual:

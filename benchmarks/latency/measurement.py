@@ -54,6 +54,10 @@ READY_S, ENDING_S = 20.0, 60.0
 NULL_LEAD_S = 1.0
 
 
+WITHIN = ("wait_ms", "frame_to_sound_ms", "frame_to_onset_ms", "stamps_ms", "external_minus_stamps_ms")
+"""What is not known of a trial with an LED: which frame shows it."""
+
+
 @dataclass(frozen=True)
 class LatencySettings:
     """What a latency bench is to do.
@@ -167,6 +171,8 @@ def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Seq
     impulses_ns = _impulses(plan, probe, recording)
     flashes = [Flash(event_ns=time, frame_ns=time) for time in impulses_ns] if plan.led else _flashes(plan)
     forward = forward_trials(flashes, recording, [] if plan.led else listener.ticks(probe.rate_hz))
+    if plan.led:
+        forward = [{**trial, **dict.fromkeys(WITHIN)} for trial in forward]
     reverse = (
         [] if plan.led else reverse_trials(impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), listener.pictures())
     )

@@ -82,11 +82,14 @@ def _headline(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _way(
     title: str, way: str, found: dict[str, Any], floor: dict[str, Any] | None, rows: tuple[tuple[str, str], ...]
 ) -> list[Section]:
-    figures = [(words, found[key]) for words, key in rows]
+    # With an LED nobody knows which frame shows it, and a line input is never silent to the bit.
+    led = floor is None
+    figures = [(words, found[key]) for words, key in rows if not led or key == "onset_ms"]
     if floor is not None:
         figures.insert(1, ("the null instrument, the same (the floor)", floor[way]["changed_ms"]))
     difference = found["external_minus_stamps_ms"]
-    figures.append(("outside less stamps, trial by trial", difference))
+    if not led:
+        figures.append(("outside less stamps, trial by trial", difference))
     words = list(_WORDS[way])
     if difference["agrees"] is not None:
         yes = "agree" if difference["agrees"] else "do NOT agree"
@@ -113,7 +116,9 @@ def _conditions(found: dict[str, Any]) -> Section:
             value = ", ".join(text_of(part, 2) for part in value)
         rows.append((words, text_of(value, 2)))
     ticks, audio, pictures = report["ticks"], report["audio"], report["pictures"]
+    stamps = report["motion_to_sound_ms"]
     rows += [
+        ("motion-to-sound by the report's stamps p50, p99, ms", f"{text_of(stamps['p50'])}, {text_of(stamps['p99'])}"),
         ("ticks played of expected", f"{text_of(ticks['played'])} of {text_of(ticks['expected'])}"),
         ("underruns", text_of(audio["underruns"])),
         ("pictures missed after the first second", text_of(pictures["missed_after_first_second"])),

@@ -234,7 +234,8 @@ def test_the_other_commands() -> None:
     engines = parse(["bench", "engines", "--out", "here", "--seconds", "3"])
     assert not engines.compiled
     assert (engines.target, engines.seconds, engines.out) == ("engines", 3.0, "here")
-    assert bench.show.direction == "video-to-music"
+    assert bench.show.direction == "both"
+    assert parse(["bench", "throughput"]).show.direction == "video-to-music"
     assert parse(["doctor"]).name == "doctor"
     with pytest.raises(SystemExit) as caught:
         parse(["--help"])
