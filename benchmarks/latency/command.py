@@ -35,7 +35,7 @@ def bench_latency(command: Command) -> int:
         awake=command.awake,
     )
     found = measure(command.show, settings, command.notes)
-    found["history"] = remember("latency", _about(found, settings), _figures(found))
+    found["history"] = remember("latency", _about(found, settings), figures_of(found))
     page = make_page(found)
     files = leave_page(page, Path(command.out), NAME)
     sys.stdout.write(to_markdown(page) + "\n")
@@ -58,13 +58,16 @@ def _about(found: dict[str, Any], settings: LatencySettings) -> dict[str, Any]:
         "camera_hz": settings.camera_hz,
         "period": settings.period_frames,
         "led": settings.led,
+        "trials": settings.trials,
         "awake": settings.awake,
     }
 
 
-def _figures(found: dict[str, Any]) -> dict[str, float | None]:
+def figures_of(found: dict[str, Any]) -> dict[str, float | None]:
+    """What is compared from run to run: figures without the wait for a frame or a tick, which chance decides."""
     figures: dict[str, float | None] = {}
-    for way, key in (("forward", "frame_to_sound_ms"), ("forward", "onset_ms"), ("reverse", "changed_ms")):
+    keys = (("forward", "frame_to_sound_ms"), ("forward", "frame_to_onset_ms"), ("reverse", "tick_to_picture_ms"))
+    for way, key in (("forward", "onset_ms"),) if found["conditions"]["led"] else keys:
         for share in ("p50", "p99"):
             if found[way]:
                 figures[f"{way} {key} {share}"] = found[way][key][share]

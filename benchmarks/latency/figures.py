@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.latency.trials import Trial
+
 AGREEMENT_MS = 5.0
 """Stamps and the external measure may differ by so much at the median."""
 AS_GOOD_AS_NONE_MS, WORSE_JITTER_MS, WORSE_MS = 10.0, 3.0, 20.0
@@ -88,3 +90,36 @@ def reverse_verdicts(changed: dict[str, Any]) -> list[dict[str, str]]:
     seen = "detected" if middle > EARLY_MS else "not detected"
     words = f"{seen} by a spectator: the sound is {middle:.0f} ms before its picture, up to 45 ms is not detected"
     return [{"verdict": words, "source": ITU_1359}]
+
+
+def forward_result(trials: list[Trial], wanted: int) -> dict[str, Any]:
+    """The figures of light to sound. A flash that no frame showed is a trial that was missed."""
+    onset = summarise(_column(trials, "onset_ms", wanted))
+    return {
+        "onset_ms": onset,
+        "changed_ms": summarise(_column(trials, "changed_ms", wanted)),
+        "frame_to_sound_ms": summarise(_column(trials, "frame_to_sound_ms", wanted)),
+        "frame_to_onset_ms": summarise(_column(trials, "frame_to_onset_ms", wanted)),
+        "stamps_ms": summarise(_column(trials, "stamps_ms", len(trials))),
+        "external_minus_stamps_ms": agreement([trial["external_minus_stamps_ms"] for trial in trials]),
+        "verdicts": forward_verdicts(onset),
+        "trials": trials,
+    }
+
+
+def reverse_result(trials: list[Trial], wanted: int) -> dict[str, Any]:
+    """The figures of sound to light. An impulse that was never written is a trial that was missed."""
+    changed = summarise(_column(trials, "changed_ms", wanted))
+    return {
+        "changed_ms": changed,
+        "tick_to_picture_ms": summarise(_column(trials, "tick_to_picture_ms", wanted)),
+        "stamps_ms": summarise(_column(trials, "stamps_ms", len(trials))),
+        "external_minus_stamps_ms": agreement([trial["external_minus_stamps_ms"] for trial in trials]),
+        "not_at_rest": sum(not trial["at_rest_before"] for trial in trials),
+        "verdicts": reverse_verdicts(changed),
+        "trials": trials,
+    }
+
+
+def _column(trials: list[Trial], name: str, wanted: int) -> list[float | None]:
+    return [trial[name] for trial in trials] + [None] * max(0, wanted - len(trials))

@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.latency.figures import agreement, forward_verdicts, reverse_verdicts, summarise
-from benchmarks.latency.trials import DeviceRecording, Trial, forward_trials, reverse_trials, smooth_cycles
+from benchmarks.latency.figures import forward_result, reverse_result
+from benchmarks.latency.trials import DeviceRecording, forward_trials, reverse_trials, smooth_cycles
 from benchmarks.rig.bench_stage import COMMAND
 from benchmarks.rig.flash_camera import WORDS
 from benchmarks.rig.private_jack import private_jack
@@ -142,7 +143,7 @@ def measure_instrument(folder: Path, settings: LatencySettings, responder: str =
     recording = _recording(plan, probe)
     forward = forward_trials(_flashes(plan), recording, [])
     reverse = reverse_trials(_impulses(plan, probe, recording), read_screen_log(plan.path(SCREEN_LOG)), [])
-    return {"forward": _forward(forward, settings.trials), "reverse": _reverse(reverse, settings.trials)}
+    return {"forward": forward_result(forward, settings.trials), "reverse": reverse_result(reverse, settings.trials)}
 
 
 def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Sequence[str]) -> dict[str, Any]:
@@ -177,8 +178,8 @@ def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Seq
         [] if plan.led else reverse_trials(impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), listener.pictures())
     )
     return {
-        "forward": _forward(forward, settings.trials) if ways[0] else None,
-        "reverse": _reverse(reverse, settings.trials) if ways[1] else None,
+        "forward": forward_result(forward, settings.trials) if ways[0] else None,
+        "reverse": reverse_result(reverse, settings.trials) if ways[1] else None,
         "report": done.report,
         "probe": probe,
     }
@@ -202,38 +203,6 @@ def bench_show(show: Show, plan: TrialPlan, run_dir: Path) -> Show:
     )
 
 
-def _forward(trials: list[Trial], wanted: int) -> dict[str, Any]:
-    """The figures of light to sound. A flash that no frame showed is a trial that was missed."""
-    onset = summarise(_column(trials, "onset_ms", wanted))
-    return {
-        "onset_ms": onset,
-        "changed_ms": summarise(_column(trials, "changed_ms", wanted)),
-        "frame_to_sound_ms": summarise(_column(trials, "frame_to_sound_ms", wanted)),
-        "frame_to_onset_ms": summarise(_column(trials, "frame_to_onset_ms", wanted)),
-        "stamps_ms": summarise(_column(trials, "stamps_ms", len(trials))),
-        "external_minus_stamps_ms": agreement([trial["external_minus_stamps_ms"] for trial in trials]),
-        "verdicts": forward_verdicts(onset),
-        "trials": trials,
-    }
-
-
-def _reverse(trials: list[Trial], wanted: int) -> dict[str, Any]:
-    changed = summarise(_column(trials, "changed_ms", wanted))
-    return {
-        "changed_ms": changed,
-        "tick_to_picture_ms": summarise(_column(trials, "tick_to_picture_ms", wanted)),
-        "stamps_ms": summarise(_column(trials, "stamps_ms", len(trials))),
-        "external_minus_stamps_ms": agreement([trial["external_minus_stamps_ms"] for trial in trials]),
-        "not_at_rest": sum(not trial["at_rest_before"] for trial in trials),
-        "verdicts": reverse_verdicts(changed),
-        "trials": trials,
-    }
-
-
-def _column(trials: list[Trial], name: str, wanted: int) -> list[float | None]:
-    return [trial[name] for trial in trials] + [None] * max(0, wanted - len(trials))
-
-
 def _conditions(
     settings: LatencySettings, report: dict[str, Any], probe: ProbeLog, stolen: float | None
 ) -> dict[str, Any]:
@@ -241,6 +210,8 @@ def _conditions(
     camera = report["camera_clock"]
     load = os.getloadavg() if hasattr(os, "getloadavg") else None
     return {
+        "led": settings.led,
+        "trials": settings.trials,
         "camera": report["camera"],
         "camera_hz": report["fps"]["camera"],
         "camera_in_step": not settings.led and settings.camera_hz == 0.0,
@@ -272,7 +243,9 @@ def _recording(plan: TrialPlan, probe: ProbeLog) -> DeviceRecording:
     """What was recorded; with a sound card a sample was at its input before the cycle that carries it."""
     cycles = np.fromfile(plan.path(CYCLES), np.int64).reshape(-1, 3)
     cycles = smooth_cycles(cycles, float(probe.rate_hz))
-    samples = np.fromfile(plan.path(HEARD), np.float32)
+    # Half an hour is a third of a gigabyte, of which the moments after each trial are read.
+    path = plan.path(HEARD)
+    samples: NDArray[np.float32] = np.memmap(path, np.float32, "r") if path.stat().st_size else np.zeros(0, np.float32)
     frames = -probe.capture_frames if plan.led else probe.playback_frames
     return DeviceRecording(samples, cycles, float(probe.rate_hz), round(frames * 1e9 / probe.rate_hz))
 

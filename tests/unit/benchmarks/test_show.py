@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.show import append_history, entry, settings, side_by_side, table
+from benchmarks.show import append_history, bench, entry, settings, side_by_side, table
 from streaming.runtime.show import Performance
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
+from streaming.settings.options import parse
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord, build_report
 
 
@@ -66,3 +67,14 @@ def test_the_history_is_one_line_of_json_each(tmp_path: Path, done: Performance)
     first, second = (json.loads(line) for line in path.read_text().splitlines())
     assert first["bench"] == second["bench"] == "soak"
     assert first["stages"]["motion"]["rss_mb_end"] == 101.0
+
+
+def test_without_jack_the_stamps_are_measured_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], done: Performance
+) -> None:
+    monkeypatch.setattr("benchmarks.show.can_measure", lambda command: False)
+    monkeypatch.setattr("benchmarks.show.perform", lambda show, **_: done)
+    assert bench(parse(["bench", "latency", "--seconds", "3"])) == 0
+    said = capsys.readouterr()
+    assert "jackd is not installed" in said.err
+    assert "motion-to-sound ms" in said.out
