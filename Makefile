@@ -86,8 +86,8 @@ format: venv ## put the code into its form
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: engines ## motion-to-sound of this machine (ARGS="--seconds 60 --history")
-	$(PY) run_live.py bench latency $(ARGS)
+bench: engines ## light to sound and sound to light of this machine (ARGS="--trials 500 --awake")
+	$(PY) run_live.py bench latency --quick $(ARGS)
 
 docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page

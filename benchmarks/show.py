@@ -43,7 +43,7 @@ def bench(command: Command) -> int:
     which = command.target
     if which == "latency":
         if can_measure(command):
-            return bench_latency(command)
+            return bench_latency(command, lambda line: append_history(HISTORY, line) if command.history else None)
         sys.stderr.write(NO_JACK + "\n")
     if which == "budget":
         return bench_budget(command)

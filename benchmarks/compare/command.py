@@ -111,7 +111,11 @@ def make_page(found: dict[str, Any]) -> ResultPage:
         *((f"{name}: frame to first sample", forward["frame_to_sound_ms"]) for name, forward in measured),
     ]
     steps = tuple(
-        (row["name"], row["words"], *(text_of(row["ms"][key], 2) for key in ("p50", "p99")), text_of(row["wait_ms"], 0))
+        (
+            f"{row['name']}: {row['words']}",
+            *(text_of(row["ms"][key], 2) for key in ("p50", "p99")),
+            text_of(row["wait_ms"], 0),
+        )
         for row in found["steps"]
         if row["ms"]
     )
@@ -120,7 +124,7 @@ def make_page(found: dict[str, Any]) -> ResultPage:
     step_words = "One thread, in turns. What a step waits for or looks ahead comes on top of its time."
     sections = [
         Section("Instruments", (words,), SUMMARY_HEAD, table_rows(parts)),
-        Section("Steps", (step_words,), ("", "a step", "p50 ms", "p99 ms", "waits, ms"), steps),
+        Section("Steps", (step_words,), ("a step", "p50 ms", "p99 ms", "waits, ms"), steps),
     ]
     if skipped:
         sections.append(Section("Left out", (), ("", "why"), skipped, prose=True))

@@ -45,7 +45,7 @@ def need(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise NotHereError(f"{package} is not installed") from error
+        raise NotHereError(f"{package.partition('.')[0]} is not installed") from error
 
 
 def frames() -> tuple[np.ndarray, np.ndarray]:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.latency.command import figures_of
+from benchmarks.latency.command import figures_of, trials_of, without_trials
 from benchmarks.latency.figures import forward_result, reverse_result
 from benchmarks.latency.measurement import WITHIN, bench_show
 from benchmarks.latency.result_page import make_page
 from benchmarks.result_files import to_html, to_markdown
 from benchmarks.rig.trial_plan import TrialPlan
 from streaming.settings.config import Show
+from streaming.settings.options import parse
 
 
 def forward(count: int, led: bool = False) -> list[dict[str, Any]]:
@@ -88,3 +89,17 @@ def test_the_show_that_is_measured_has_the_benchs_edges_and_all_else_as_asked() 
     plan = TrialPlan(folder="", flashes_s=[1.0], impulses_s=[], led=True)
     led = bench_show(Show(camera="0", speaker="3"), plan, Path("/r"))
     assert (led.camera, led.speaker) == ("0", "3")
+
+
+def test_as_many_trials_as_fit_into_the_seconds_that_are_given() -> None:
+    assert trials_of(parse(["bench", "latency", "--seconds", "60"])) == 18
+    assert trials_of(parse(["bench", "latency", "--seconds", "60", "--trials", "3"])) == 3
+    assert trials_of(parse(["bench", "latency", "--seconds", "2"])) == 1
+    assert trials_of(parse(["bench", "latency"])) == 500
+
+
+def test_what_is_kept_has_the_figures_and_not_each_trial() -> None:
+    kept = without_trials(result())
+    assert kept["forward"]["onset_ms"]["n"] == 8
+    assert "trials" not in kept["forward"]
+    assert kept["conditions"]["trials"] == 8
