@@ -65,7 +65,8 @@ class Process:
         essential_to: the directions of a show that ends when it is lost; any other show goes on without it and says so.
         nice: the scheduling niceness to ask for, -20..19.
         realtime: the real-time priority (SCHED_FIFO, 1..99) to ask for, 0 for none. A stage whose work must be done
-            before a tick is played has a higher one than one that may wait. 1 is the picture stage's painter thread.
+            before a tick is played has a higher one than one that may wait. 1 is the picture stage's painter thread and
+            the recorder.
         setup_timeout_s: how long its setup may take, in seconds.
         room_inputs: those of its inputs that are connected only where the camera may see the show's own screen.
         needs: the setting without which it is left out of a show, "" for none.
@@ -264,7 +265,8 @@ PROCESSES: dict[str, Process] = {
             directions=ANY,
             essential_to=(),
             warm_spare=False,
-            nice=10,
+            # Behind all that a tick needs and beside the painter, which else leaves it no time on two busy cores.
+            realtime=1,
             needs="record",
             leaves="film",
         ),

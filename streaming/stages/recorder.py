@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,35 @@ from streaming.settings.device_checks import check_folder
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing import clock
 
+MOST_HELD = 10
+"""Ticks of sound that wait for their pictures, which are made after it; then the newest picture takes their place."""
+
+
+@dataclass(frozen=True)
+class _HeldTick:
+    """A tick that waits for its picture."""
+
+    tick: int
+    pcm: NDArray[np.float32]
+    image: NDArray[np.uint8] | None
+    flow: NDArray[np.float32] | None
+    latency_ms: float | None
+
 
 class RecorderStage:
-    """Writes a film with one picture per tick, in the order of the ticks; does nothing when nothing is recorded."""
+    """Writes a film with one picture per tick, in the order of the ticks; does nothing when nothing is recorded.
+
+    Each tick has the picture that was shown for it: its sound waits until that has been made.
+    """
 
     def __init__(self) -> None:
         self._film: Film | None = None
         self._take: TakeWriter | None = None
         self._image: NDArray[np.uint8] | None = None
         self._flow: NDArray[np.float32] | None = None
+        self._pictures: dict[int, NDArray[np.uint8]] = {}
         self._picture: NDArray[np.uint8] | None = None
+        self._held: deque[_HeldTick] = deque()
         self._speaker: Speaker | None = None
         self._latency_ms: float | None = None
 
@@ -37,6 +58,7 @@ class RecorderStage:
         """
         self._context = context
         self._reverse_only = context.show.direction == "music-to-video"
+        self._has_pictures = context.show.direction != "video-to-music"
         folder = context.show.record
         if folder in ("", "none"):
             context.info["film"] = "none"
@@ -53,7 +75,7 @@ class RecorderStage:
         return None
 
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        """Keep the newest picture and motion, and write every tick whose sound has arrived."""
+        """Keep the newest picture and motion, and write every tick whose sound and picture have arrived."""
         for control in inputs.controls:
             if control.name == "still":
                 self._save_still(str(control.value))
@@ -61,11 +83,11 @@ class RecorderStage:
             return ()
         for tokens in inputs.all(Tokens) if self._take is not None else ():
             self._take_tick(tokens)
-        camera, picture = inputs.latest(Camera), inputs.latest(Picture)
+        camera = inputs.latest(Camera)
         if camera is not None:
             self._image = camera.image
-        if picture is not None:
-            self._picture = picture.image
+        for picture in inputs.all(Picture):
+            self._pictures[picture.tick] = picture.image
         # The flow of the camera, or that of the picture without a camera.
         motion = inputs.latest(Flow) if self._reverse_only else inputs.latest(Motion)
         if motion is not None:
@@ -76,10 +98,23 @@ class RecorderStage:
             if isinstance(sound, Sound) and sound.fresh:
                 latency = latency_ms(sound, self._speaker)
                 self._latency_ms = self._latency_ms if latency is None else latency
-            shot = FilmShot(sound.tick, self._image, self._flow, self._latency_ms, self._picture)
-            self._film.add(sound.pcm, shot)
+            self._held.append(_HeldTick(sound.tick, sound.pcm, self._image, self._flow, self._latency_ms))
+        self._write(self._film, MOST_HELD if self._has_pictures else 0)
         self._report_path()
         return ()
+
+    def _write(self, film: Film, most_held: int) -> None:
+        """Write the ticks whose pictures are there, or cannot come any more; at most `most_held` go on waiting."""
+        while self._held:
+            held = self._held[0]
+            if len(self._held) <= most_held and not any(tick >= held.tick for tick in self._pictures):
+                break
+            self._held.popleft()
+            for tick in sorted(tick for tick in self._pictures if tick <= held.tick):
+                self._picture = self._pictures.pop(tick)
+            film.add(held.pcm, FilmShot(held.tick, held.image, held.flow, held.latency_ms, self._picture))
+        while len(self._pictures) > MOST_HELD:
+            self._picture = self._pictures.pop(min(self._pictures))
 
     def close(self) -> None:
         """Finish the film and the take."""
@@ -87,6 +122,7 @@ class RecorderStage:
             self._take.close()
             self._take = None
         if self._film is not None:
+            self._write(self._film, 0)
             self._film.close()
             self._report_path()
             self._film = None

@@ -21,8 +21,11 @@ from streaming.devices.media import MediaError
 from streaming.system.files import Existing, absolute, new_file, reason
 from streaming.timing import clock
 
-MAX_WAITING_PICTURES = 6
-"""Pictures that may wait for the encoder (1.2 MB each at most); more are dropped and counted."""
+MAX_WAITING_PICTURES = 30
+"""Pictures that may wait for the encoder (1.2 MB each at most); more are dropped and counted. In just over a second the
+cores find the 6 ms that each takes, also on a machine that its host holds up."""
+SAID_DROPS = 10
+"""After so many dropped pictures it is said that the film is not complete."""
 MAX_WAITING_TICKS = 1_500
 """Ticks of sound that may wait: one minute, 8 MB. A disk that is further behind ends the film."""
 MAX_GAP_TICKS = 250
@@ -91,7 +94,7 @@ class Film:
         self._requested, self._existing = path, existing
         self._note, self._count, self._observe = note, count, observe
         self._queue: queue.Queue[_Tick | None] = queue.Queue(MAX_WAITING_TICKS)
-        self._pictures = 0
+        self._pictures = self._drops = 0
         self._lock = threading.Lock()
         self._next_tick: int | None = None
         self._still_path: str | None = None
@@ -120,6 +123,12 @@ class Film:
             self._pictures += not behind
         if behind:
             self._count("drops", 1)
+            self._drops += 1
+            if self._drops == SAID_DROPS:
+                self._note(
+                    "the cores have no time for every picture of the film, so it lacks some; --imagination 0 paints "
+                    "none anew, --record none makes no film"
+                )
         self._put(_Tick(pcm, None if behind else shot))
 
     @property

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_SAMPLES
+from streaming.devices.films.film import Film
+from streaming.devices.films.film_picture import FilmShot
 from streaming.errors import UserError
 from streaming.schema.messages import Camera, Flow, Microphone, Motion, Picture, Set, Sound, Speaker
 from streaming.settings.config import Show
@@ -131,3 +133,40 @@ def test_motion_to_sound_is_capture_to_the_ticks_first_sample() -> None:
     assert latency_ms(sound(10), None) is None
     assert latency_ms(sound(10), speaker) == pytest.approx(70.0)
     assert latency_ms(sound(10, capture_ns=0), speaker) is None
+
+
+def test_every_tick_of_the_film_has_the_picture_that_was_shown_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures come up to three ticks after the sound, two of them at once; one is never made."""
+    shots: list[tuple[int, int]] = []
+
+    class WatchedFilm(Film):
+        def add(self, pcm: np.ndarray, shot: FilmShot) -> None:
+            shots.append((shot.tick, -1 if shot.picture is None else int(shot.picture[0, 0, 0])))
+            super().add(pcm, shot)
+
+    monkeypatch.setattr(recorder, "Film", WatchedFilm)
+    stage = RecorderStage()
+    stage.setup(Context(Show(record=str(tmp_path), direction="both"), Metrics()))
+    for tick in range(40):
+        made = [late for late in (tick - 3, tick - 2) if tick % 2 and late >= 0 and late != 20]
+        pictures = [Picture(tick=late, image=np.full((48, 64, 3), 5 * late, np.uint8)) for late in made]
+        stage.step(Inputs({"sound": [sound(tick)], "picture": list(pictures)}), 0)
+    assert len(shots) >= 36
+    stage.close()
+    assert [tick for tick, _ in shots] == list(range(40))
+    assert [level for _, level in shots[:20]] == [5 * tick for tick in range(20)]
+    assert shots[20] == (20, 95), "the one before it stays"
+    assert [level for _, level in shots[21:37]] == [5 * tick for tick in range(21, 37)]
+
+
+def test_without_any_pictures_the_film_is_at_most_a_few_ticks_behind(tmp_path: Path) -> None:
+    stage, context = RecorderStage(), Context(Show(record=str(tmp_path), direction="both"), Metrics())
+    stage.setup(context)
+    film_ticks(stage, 25)
+    while "film" not in context.info:
+        stage.step(Inputs(), 0)
+    stage.close()
+    with av.open(context.info["film"]) as container:
+        assert len(list(container.decode(video=0))) == 25
