@@ -19,7 +19,7 @@ from benchmarks.soak.command import bench_soak, bench_virtual_soak
 from benchmarks.submissions import submit
 from engines.registry import check_backend
 from streaming.errors import UserError
-from streaming.runtime.child_process import CHECKOUT
+from streaming.runtime.children.child_process import CHECKOUT
 from streaming.runtime.show import Performance, perform
 from streaming.settings.config import Show
 from streaming.settings.option_table import BACKENDS

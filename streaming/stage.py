@@ -33,6 +33,8 @@ class Context:
         finish: says that the stage has nothing more to do, with a reason.
         confirm: answers a control that the stage confirms: the control as it came, and None when its value is in use
             now or the error that says why not.
+        expect_pause: says, before something in a step that may take this many seconds (opening a device), that the
+            stage does not hang; without it a step of 0.4 s is taken for a hang.
         now_ns: the time at setup.
     """
 
@@ -44,6 +46,7 @@ class Context:
     note: Callable[[str], None] = lambda line: None
     finish: Callable[[str], None] = lambda reason: None
     confirm: Callable[[Set, UserError | None], None] = lambda control, refusal: None
+    expect_pause: Callable[[float], None] = lambda seconds: None
     now_ns: int = 0
     _engines: list[Engine] = field(default_factory=list, repr=False)
 

@@ -41,7 +41,7 @@ from benchmarks.rig.trial_plan import (
     read_camera_log,
 )
 from streaming.errors import UserError
-from streaming.runtime.child_process import CHECKOUT
+from streaming.runtime.children.child_process import CHECKOUT
 from streaming.runtime.show import perform
 from streaming.settings.config import Links, Show
 from streaming.system.host_info import StolenTime, describe_host

@@ -26,7 +26,7 @@ from streaming.devices.screens.window import has_display
 from streaming.devices.sound.portaudio import list_devices, load_sounddevice
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError
-from streaming.runtime.child_process import CHECKOUT, ENVIRONMENT
+from streaming.runtime.children.child_process import CHECKOUT, ENVIRONMENT
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.system.host_info import describe_host

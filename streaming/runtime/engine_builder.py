@@ -13,7 +13,7 @@ from engines import machine
 from engines.bundles import artifacts_of, find_bundle, learned_networks
 from engines.contract import EngineError
 from engines.registry import missing_artifacts
-from streaming.runtime.child_process import ChildProcess
+from streaming.runtime.children.child_process import ChildProcess
 from streaming.system.host_info import cores
 
 LOG = "build.log"

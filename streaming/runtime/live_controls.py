@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streaming.errors import UserError
-from streaming.runtime.process_slot import ProcessSlot
+from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.schema.messages import Confirmation, Control, ControlReply, ControlRequest, Set
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, Value, list_controls

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -48,10 +49,12 @@ def end(stages: dict[int, str]) -> None:
 
 
 def sweep(path: str) -> None:
-    """Remove the sockets and process id files of the run folder."""
-    for entry in os.scandir(path):
-        if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
-            os.unlink(entry.path)
+    """Remove the sockets, process id files and held files of the run folder, if it is still there."""
+    shutil.rmtree(os.path.join(path, "held"), ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path):
+            if entry.name.endswith(".pid") or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+                os.unlink(entry.path)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -39,35 +40,93 @@ class RunFolder:
         _make_private(self.path)
         self._lock = _lock(self.path)
         self._reaper: subprocess.Popen[bytes] | None = None
+        self._watched: dict[str, int] = {}
         sweep(self.path)
-        self._start_reaper()
+        try:
+            self._start_reaper()
+        except OSError as error:
+            self._lock.close()
+            fix = "end other programs, or raise its limits (ulimit)"
+            raise UserError(f"the system refuses a process ({error.strerror})", str(self.path), fix) from error
 
     def watch(self, name: str, pid: int) -> None:
         """Register a process with the reaper, so that it does not outlive this one; write its id to `<name>.pid`."""
+        self._watched[name] = pid
         with contextlib.suppress(OSError):
-            (self.path / f"{name}.pid").write_text(f"{pid}\n")
+            self._write_pid(name, pid)
+        self._tell_reaper(pid)
+
+    def mend(self) -> list[str]:
+        """Make the folder, its lock and the reaper again if they are gone; lines for the user.
+
+        Whatever tidies /tmp does not know that a show runs.
+
+        Raises:
+            OSError: when they cannot be made.
+            UserError: when another show has taken the folder meanwhile.
+        """
+        lines = []
+        if not self._holds_lock():
+            _make_private(self.path)
+            lock, self._lock = self._lock, _lock(self.path)
+            lock.close()
+            for name, pid in self._watched.items():
+                self._write_pid(name, pid)
+            self._end_reaper()
+            lines.append(f"{self.path}: the run folder was removed; it is made again")
+        if self._reaper is not None and self._reaper.poll() is not None:
+            self._end_reaper()
+        if self._reaper is None:
+            self._start_reaper()
+            for pid in self._watched.values():
+                self._tell_reaper(pid)
+        return lines
+
+    def close(self) -> None:
+        """Remove the sockets, end the reaper, free the lock; the folder and the lock file stay."""
+        with contextlib.suppress(OSError):
+            sweep(self.path)
+        self._end_reaper()
+        self._lock.close()
+
+    def _write_pid(self, name: str, pid: int) -> None:
+        """Write a process's id so that a reader sees this one or the one before."""
+        fresh = self.path / f".{name}.pid"
+        fresh.write_text(f"{pid}\n")
+        fresh.replace(self.path / f"{name}.pid")
+
+    def _holds_lock(self) -> bool:
+        """Whether the lock file of this path is the one that this process holds."""
+        if sys.platform == "win32":
+            return True
+        try:
+            return os.path.samestat(os.stat(self.path / "lock"), os.fstat(self._lock.fileno()))
+        except OSError:
+            return False
+
+    def _tell_reaper(self, pid: int) -> None:
         if self._reaper is None or self._reaper.stdin is None:
             return
         try:
             self._reaper.stdin.write(f"{pid}\n".encode())
         except OSError:
-            self._reaper.stdin.close()
-            self._reaper = None
+            self._end_reaper()
 
-    def close(self) -> None:
-        """Remove the sockets, end the reaper, free the lock; the folder and the lock file stay."""
-        # The folder may be gone: whatever tidies /tmp does not know that a show runs.
-        with contextlib.suppress(FileNotFoundError):
-            sweep(self.path)
+    def _end_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None
         if reaper is not None:
             reaper.kill()
             reaper.wait()
             if reaper.stdin is not None:
-                reaper.stdin.close()
-        self._lock.close()
+                with contextlib.suppress(OSError):
+                    reaper.stdin.close()
 
     def _start_reaper(self) -> None:
+        """Start the reaper.
+
+        Raises:
+            OSError: when there is no descriptor, memory or process left for it.
+        """
         if sys.platform == "win32":
             return
         self._reaper = subprocess.Popen(
@@ -88,8 +147,9 @@ class RunFolder:
 
 
 def sweep(path: Path) -> list[str]:
-    """Remove all sockets, process id files and stored scenes of a run folder whose lock is held; gives their names."""
+    """Remove what shows leave in a run folder whose lock is held; gives the names of sockets, id files and scenes."""
     names = []
+    shutil.rmtree(path / "held", ignore_errors=True)
     for entry in os.scandir(path):
         is_left = entry.name.endswith(".pid") or "scene.npz" in entry.name
         if is_left or stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):

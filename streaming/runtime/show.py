@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import psutil
 
-from streaming.runtime.child_process import STAGE_COMMAND
+from streaming.runtime.children.child_process import STAGE_COMMAND
+from streaming.runtime.children.fork_server import adopt_orphans, can_fork
+from streaming.runtime.children.spawner import Spawner
+from streaming.runtime.endurance import DescriptorReserve
+from streaming.runtime.held_files import HeldFiles
 from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of, rows_of_replay
@@ -22,7 +26,7 @@ from streaming.settings.validation import with_control
 from streaming.system.files import reason
 from streaming.system.host_info import StolenTime, describe_host
 from streaming.telemetry.console import open_view
-from streaming.telemetry.report import Ending, build_report, write_report
+from streaming.telemetry.report import Ending, ShowRecord, build_report, write_report
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
 from streaming.transport.links import CONTROL, address_of, host_of
@@ -89,30 +93,61 @@ def perform(
         if awake:
             stack.enter_context(clock.keep_awake())
         view = stack.enter_context(open_view(quiet=show.quiet))
-        supervisor = Supervisor(
+        rows = rows_for(show) if processes is None else processes
+        record = ShowRecord(show=show, awake=awake)
+        record.notes.extend(notes)
+        held = stack.enter_context(contextlib.closing(HeldFiles(show, record.notes.append)))
+        spawner = Spawner(
             show,
+            enabled=any(row.warm_spare for row in rows),
+            watch=run_dir.watch,
+            command=command,
+            forks=tuple(command) == STAGE_COMMAND and can_fork() and adopt_orphans(),
+            restart_show=held.show_for_restart,
+        )
+        supervisor = Supervisor(
+            record,
             hub,
-            rows_for(show) if processes is None else processes,
+            rows,
+            spawner=spawner,
             now_ns=clock.now_ns,
             with_control=with_control,
             view=view,
-            watch=run_dir.watch,
-            command=command,
-            awake=awake,
+            mend=_mender(run_dir, hub, held),
         )
-        supervisor.record.notes.extend(notes)
-        stolen = StolenTime()
+        stolen, host, reserve = StolenTime(), describe_host(), DescriptorReserve()
+        held.start()
         ending = supervisor.run()
-        record = supervisor.record
+        reserve.release()
         record.stolen_percent = stolen.percent()
         # Written before the view says how it went: a view that fails costs nothing but what it would have shown.
-        report = build_report(record, describe_host())
-        if show.report and record.start_ns is not None:
-            try:
-                record.notes.extend(filter(None, [write_report(show.report, report)]))
-                record.report_written = True
-            except OSError as error:
-                text = f"{show.report}: the report cannot be written ({reason(error)}); make room, or name another file"
-                ending = Ending(max(ending.code, 1), "\n".join(filter(None, (ending.line, text))))
+        ending = _write(record, report := build_report(record, host), ending)
         view.finish(record, ending)
     return Performance(ending, report)
+
+
+def _mender(run_dir: RunFolder, hub: ControlHub, held: HeldFiles) -> Callable[[], list[str]]:
+    """What makes the run folder, the control link's socket and the held files again if they were removed."""
+
+    def mend() -> list[str]:
+        lines = run_dir.mend()
+        hub.mend()
+        if lines:
+            held.start()
+        return lines
+
+    return mend
+
+
+def _write(record: ShowRecord, report: dict[str, Any], ending: Ending) -> Ending:
+    """Write the report where one was asked for; gives the ending, with a line where it cannot be written."""
+    path = record.show.report
+    if not path or record.start_ns is None:
+        return ending
+    try:
+        record.notes.extend(filter(None, [write_report(path, report)]))
+        record.report_written = True
+    except OSError as error:
+        text = f"{path}: the report cannot be written ({reason(error)}); make room, or name another file"
+        return Ending(max(ending.code, 1), "\n".join(filter(None, (ending.line, text))))
+    return ending

@@ -6,7 +6,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from streaming.runtime.process_slot import ProcessSlot
+from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.telemetry.report import Ending
@@ -16,7 +16,7 @@ OVERTIME_NS = 10_000 * MS
 """A show that no stage ends is ended by the supervisor this long after its duration."""
 STOP_NS, TERMINATE_NS = 3_000 * MS, 1_000 * MS
 """How long a process may take to close when it was asked, and when it was terminated."""
-DUMP_NS = 200 * MS
+DUMP_NS = 100 * MS
 """How long a process may take to write its stacks before it is killed."""
 
 
@@ -31,6 +31,7 @@ class ShowEnd:
     def __init__(self, show: Show, processes: Sequence[Process]) -> None:
         self._direction, self._duration_s = show.direction, show.duration_s
         self._clocks = [process.name for process in processes if show.direction in process.clock_of]
+        self._has_clock = bool(self._clocks)
         self._at_ns: int | None = None
         self._interrupts = 0
 
@@ -58,6 +59,10 @@ class ShowEnd:
         at_ns = now_ns + end.after_ms * MS
         self._at_ns = at_ns if self._at_ns is None else min(self._at_ns, at_ns)
 
+    def stage_lost(self, process: Process) -> None:
+        """A stage was given up, and the show goes on: nothing is awaited from it any more."""
+        self._clocks = [name for name in self._clocks if name != process.name]
+
     def ending(self, now_ns: int, start_ns: int | None) -> Ending | None:
         """The ending if the show ends now, None while it goes on.
 
@@ -72,6 +77,8 @@ class ShowEnd:
         if start_ns is None or self._duration_s is None:
             return None
         over_ns = now_ns - start_ns - round(self._duration_s * 1e9)
+        if self._has_clock and not self._clocks:
+            return Ending(0) if over_ns >= 0 else None
         if over_ns <= OVERTIME_NS:
             return None
         what = f"the {self._clocks[0]} did not end" if self._clocks else "no stage on this machine ended"

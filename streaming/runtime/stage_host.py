@@ -16,6 +16,7 @@ from engines.contract import EngineError
 from streaming.errors import DeviceLostError, StageError, UserError, WireError
 from streaming.schema.messages import (
     TOPICS,
+    Alive,
     Confirmation,
     Control,
     Failed,
@@ -39,6 +40,8 @@ from streaming.transport.links import address_of, security_of
 from streaming.transport.sockets import Poller, Waker
 
 HEARTBEAT_NS = 250_000_000
+PULSE_NS = 83_000_000
+"""Time between two signs of life: a stage that hangs is noticed by the lack of several."""
 MAX_FAILURES = 20
 """After this many failed steps in a row the stage gives up."""
 
@@ -104,6 +107,7 @@ class StageHost:
             note=self._metrics.note,
             finish=self._on_finish,
             confirm=self._on_confirm,
+            expect_pause=self._on_pause,
         )
         self._awaited = set(process.awaits)
         self._inbox: dict[str, list[Message]] = {}
@@ -114,7 +118,7 @@ class StageHost:
         self._setting_up = False
         self._failures = 0
         self._noted_errors: set[str] = set()
-        self._beat_ns = 0
+        self._beat_ns = self._pulse_ns = 0
 
     def stop(self) -> None:
         """Ask for a polite end; safe in a signal handler and from any thread."""
@@ -196,7 +200,7 @@ class StageHost:
         self._subscriber = Subscriber(inputs, self._metrics, security)
         publishers = (self._publisher,) if self._publisher is not None else ()
         self._poller = Poller(self._subscriber, self._port, self._waker, *publishers)
-        self._beat_ns = clock.now_ns() + HEARTBEAT_NS
+        self._beat_ns = self._pulse_ns = clock.now_ns()
         # States that no stage of this show publishes are not awaited.
         self._awaited &= set(inputs)
         if not self._awaited:
@@ -205,22 +209,22 @@ class StageHost:
 
     def _report_ready(self) -> None:
         """Tell the supervisor that setup is done."""
-        self._info = dict(self._context.info)
-        self._report(Ready(stage=self._process.name, info=self._info))
         # The objects made in setup live until the end. Without the freeze the collector would traverse a runtime's 10^5
         # objects again and again, in the middle of a tick.
         gc.collect()
         gc.freeze()
+        self._info = dict(self._context.info)
+        self._report(Ready(stage=self._process.name, info=self._info))
 
     def _loop(self, stage: Stage) -> None:
         wake_ns = stage.wake_ns()
         if self._started:
             self._waker.wake()
         while not self._stopping.is_set():
-            if wake_ns is not None and wake_ns <= self._beat_ns:
+            if wake_ns is not None and wake_ns <= self._pulse_ns:
                 self._poller.wait(wake_ns)
             else:
-                self._poller.wait(self._beat_ns, precise=False)
+                self._poller.wait(self._pulse_ns, precise=False)
             woken = self._waker.clear()
             changed = self._take_controls()
             # Drained after the wait, so that a step that is due by the clock gets the newest messages (late latching).
@@ -237,8 +241,8 @@ class StageHost:
                 self._report(self._confirmations.pop(0))
             while self._finish:
                 self._report(Finished(stage=self._process.name, reason=self._finish.pop(0)))
-            if clock.now_ns() >= self._beat_ns:
-                self._beat()
+            if (now_ns := clock.now_ns()) >= self._pulse_ns:
+                self._pulse(now_ns)
 
     def _take_controls(self) -> bool:
         """Take the supervisor's controls; True when the stage must step because of them."""
@@ -321,6 +325,20 @@ class StageHost:
     def _on_finish(self, reason: str) -> None:
         self._finish.append(reason)
         self._waker.wake()
+
+    def _on_pause(self, seconds: float) -> None:
+        """Say that the present step may take long."""
+        self._report(Alive(stage=self._process.name, patience_ms=round(1e3 * seconds)))
+
+    def _pulse(self, now_ns: int) -> None:
+        """Give a sign of life; every third one is a whole heartbeat."""
+        self._pulse_ns = now_ns + PULSE_NS
+        if now_ns + PULSE_NS // 2 >= self._beat_ns:
+            self._beat()
+            if self._publisher is not None and self._publisher.mend():
+                self._metrics.count("socket_mended")
+        else:
+            self._report(Alive(stage=self._process.name))
 
     def _beat(self) -> None:
         self._beat_ns = clock.now_ns() + HEARTBEAT_NS

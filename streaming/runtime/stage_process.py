@@ -1,8 +1,9 @@
 """The program that every stage runs in: it runs the stage named on its stdin, and ends with its supervisor.
 
 `python -m streaming.runtime.stage_process [--preload BACKEND]` waits on stdin for one line of JSON (`Assignment`) that
-names its stage. With `--preload` it imports that neural runtime first and serves as a warm spare. Its stdin stays open
-as a lifeline: when stdin ends, the supervisor is gone, and the stage closes within a second or is killed.
+names its stage. With `--preload` it imports that neural runtime first and serves as a warm spare; with `--forks` it
+then forks such processes on request. Its stdin stays open as a lifeline: when stdin ends, the supervisor is gone, and
+the stage closes within a second or is killed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming.errors import UserError
+from streaming.runtime.children.fork_server import end_fork, serve_forks
 from streaming.runtime.stage_host import ReportPort, StageHost
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.schema.messages import Failed, Finished, Health, Ready, Report
@@ -50,6 +52,7 @@ class Assignment(msgspec.Struct, kw_only=True):
         memo: the memo of the stage's last incarnation.
         run_dir: folder of the sockets.
         incarnation: how many processes the row had before.
+        environment: variables that are set for it.
     """
 
     process: str
@@ -57,6 +60,7 @@ class Assignment(msgspec.Struct, kw_only=True):
     memo: dict[str, Any] = msgspec.field(default_factory=dict)
     run_dir: str = ""
     incarnation: int = 0
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def run_stage(
@@ -223,6 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--preload", metavar="BACKEND", help="import this runtime and the stages first")
     parser.add_argument("--bundle", default="default", help="whose runtime `--preload auto` means")
+    parser.add_argument("--forks", type=int, metavar="FD", help="after that serve as a fork server on this channel")
     options = parser.parse_args(arguments)
     if options.preload:
         from engines.registry import preload
@@ -235,7 +240,11 @@ def main(arguments: list[str] | None = None) -> int:
                 importlib.import_module(row.module)
         for option in DEVICE_OPTIONS.values():
             option.preload()
+    if options.forks is not None and not serve_forks(options.forks):
+        return 0
     line = _read_line()
+    if not line and options.forks is not None:
+        end_fork(0)
     if not line:
         return 0
     try:
@@ -244,6 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (msgspec.MsgspecError, UserError) as error:
         sys.stderr.write(f"stage process: not an assignment: {error}\n")
         return 1
+    os.environ.update(assignment.environment)
     links: Links = assignment.show.links
     if assignment.run_dir:
         links = msgspec.structs.replace(links, run_dir=assignment.run_dir)
@@ -251,7 +261,10 @@ def main(arguments: list[str] | None = None) -> int:
     lock_memory()
     request_niceness(process.nice)
     request_realtime(process.realtime)
-    return run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline)
+    status = run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline)
+    if options.forks is not None:
+        end_fork(status)
+    return status
 
 
 if __name__ == "__main__":

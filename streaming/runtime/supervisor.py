@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from streaming.errors import StageError
-from streaming.runtime.child_process import STAGE_COMMAND, ChildProcess, log_folder
+from streaming.runtime.children.process_slot import ProcessSlot, cause_of
+from streaming.runtime.children.spawner import Spawner, settings_of
+from streaming.runtime.children.warm_spare import Child
+from streaming.runtime.endurance import SYSTEM_ERRORS, Endurance
 from streaming.runtime.live_controls import LiveControls
-from streaming.runtime.process_slot import ProcessSlot, cause_of
 from streaming.runtime.show_end import DUMP_NS, ShowEnd, stop_politely
-from streaming.runtime.warm_spare import WarmSpare
 from streaming.schema.messages import (
+    Alive,
     Confirmation,
     Control,
     ControlRequest,
@@ -29,25 +29,24 @@ from streaming.schema.messages import (
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
+from streaming.system.files import reason
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 
 MS = 1_000_000
 POLL_MS = 20
 """A death is noticed within this time."""
-SILENT_NS = 3_000 * MS
-"""Heartbeats come every 250 ms; a stage without one for this long hangs."""
 FINAL_REPORT_NS = 500 * MS
 """On busy cores a stage's last report may be read this long after its exit is noticed."""
-LATE_NS = 1_000 * MS
-"""If the supervisor itself was suspended for this long, missing heartbeats do not count against the stages."""
+LATE_NS = 100 * MS
+"""If a turn of the supervisor itself took this long, that time does not count against the stages."""
 FLAPPING_NS = 900 * MS
 """A device that has gone again within this time is looked for a second later."""
 SETUP_RESTARTS = 1
 """Restarts of a stage that dies in its first setup: it most likely dies again."""
-SPARE = "warm-spare"
-"""The spare process's name in place of a stage's name."""
-PUBLISHED = "published"
-"""The stage process's counter of messages sent."""
+REFUSED_NS, MAX_REFUSED = 250 * MS, 20
+"""A process that the system refuses to spawn is tried again after this time; before the start so many times at most."""
+RETRY_NS = 60_000 * MS
+"""A stage that was given up, in a show that goes on without it, is tried again after this time."""
 
 
 class Hub(Protocol):
@@ -71,57 +70,56 @@ class Supervisor:
     """Runs one show.
 
     Args:
-        show: its settings; `show.links.run_dir` is set.
+        record: the record of the show, with its settings; `record.show.links.run_dir` is set.
         hub: the control links.
         processes: the rows of the table that take part.
+        spawner: makes the processes.
         view: the display of the show's state.
         now_ns: reads the clock.
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
-        spawn: makes a process: arguments, log file -> child.
-        watch: takes the name and id of each process, none of which must outlive this one.
-        command: the program that becomes a stage, and its arguments.
-        awake: whether the cores are kept awake, for the record.
+        mend: makes the run folder and the control link's socket again if they were removed; lines for the user.
     """
 
     def __init__(
         self,
-        show: Show,
+        record: ShowRecord,
         hub: Hub,
         processes: Sequence[Process],
         *,
+        spawner: Spawner,
         now_ns: Callable[[], int],
         with_control: Callable[[Show, str, str], Show],
         view: StatusView | None = None,
-        spawn: Callable[[Sequence[str], Path], ChildProcess] = ChildProcess,
-        watch: Callable[[str, int], None] = lambda name, pid: None,
-        command: Sequence[str] = STAGE_COMMAND,
-        awake: bool = False,
+        mend: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._hub, self._view, self._now = hub, view, now_ns
-        self._spawn_child, self._watch, self._command = spawn, watch, tuple(command)
-        self._logs = log_folder(show.record, Path(show.links.run_dir))
-        self.record = ShowRecord(show=show, awake=awake)
+        self._spawner, self._mend = spawner, mend
+        self.record, show = record, record.show
         self._slots: dict[str, ProcessSlot] = {}
         for process in processes:
             stage = self.record.stages[process.name] = StageRecord(process)
             self._slots[process.name] = ProcessSlot(process, stage)
         self._controls = LiveControls(show, self._slots, send=self._send, note=self._note, with_control=with_control)
-        self._spare = WarmSpare(self._spawn_spare, enabled=any(process.warm_spare for process in processes))
+        self._endurance = Endurance(self._note)
         self._ending: Ending | None = None
         self._end = ShowEnd(show, processes)
         self._last_loop_ns = now_ns()
         self._measured_ns = 0
 
     def run(self) -> Ending:
-        """Perform until the show ends; afterwards no process is left."""
-        for slot in self._slots.values():
-            self._log_of(slot.process.name).unlink(missing_ok=True)
+        """Perform until the show ends; afterwards no process is left. No error of the system ends it."""
+        self._spawner.forget_logs(list(self._slots))
         self._last_loop_ns = self._now()
         try:
             with self._end.on_signals():
                 while self._ending is None:
                     self._run_once()
                 self._stop()
+        except Exception as error:
+            # A defect; the report is written all the same.
+            traceback.print_exc()
+            self._ending = Ending(1, f"the show's supervisor failed ({type(error).__name__}: {reason(error)})")
+            self.record.end_ns = self.record.end_ns or self._now()
         finally:
             self._kill_all()
         return self._ending
@@ -133,37 +131,56 @@ class Supervisor:
     # One turn of the loop: take reports, compare the processes with the table, act.
 
     def _run_once(self) -> None:
-        for identity, report in self._hub.poll(POLL_MS):
-            self._take_report(identity, report)
+        guard = self._endurance.guard
+        with guard("a stage's report was lost"):
+            for identity, report in self._hub.poll(POLL_MS):
+                self._take_report(identity, report)
         now_ns = self._now()
-        if now_ns - self._last_loop_ns > LATE_NS:
-            for slot in self._slots.values():
-                slot.last_report_ns = now_ns
-                slot.since_ns += now_ns - self._last_loop_ns
-        self._last_loop_ns = now_ns
+        self._forgive(now_ns)
         for slot in self._slots.values():
-            self._reconcile(slot, now_ns)
-        spare = self._spare.maintain(now_ns, performing=self.record.start_ns is not None)
-        if spare is not None:
-            self._watch(SPARE, spare)
+            with guard(f"{slot.process.name}: cannot be watched"):
+                self._reconcile(slot, now_ns)
+        with guard("no spare process can be started"):
+            self._spawner.maintain(now_ns, performing=self.record.start_ns is not None)
         self._controls.expire(now_ns)
-        self._maybe_start(now_ns)
+        with guard("the start of the performance was not said to every stage"):
+            self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
             self._measured_ns = now_ns
-            self._measure(now_ns)
+            with guard("the stages cannot be measured"):
+                self._measure(now_ns)
+            self._mend_links()
         if self._view is not None:
-            self._view.update(self.record, now_ns)
+            with guard("the state cannot be shown"):
+                self._view.update(self.record, now_ns)
         self._ending = self._ending or self._end.ending(now_ns, self.record.start_ns)
 
+    def _forgive(self, now_ns: int) -> None:
+        """Time in which the supervisor itself did not run does not count against the stages."""
+        gap_ns, self._last_loop_ns = now_ns - self._last_loop_ns, now_ns
+        if gap_ns > LATE_NS:
+            for slot in self._slots.values():
+                slot.last_report_ns = min(now_ns, slot.last_report_ns + gap_ns)
+                slot.since_ns += gap_ns
+
+    def _mend_links(self) -> None:
+        """Make the run folder and the control link's socket again if they were removed."""
+        with self._endurance.guard("the run folder cannot be made again"):
+            for line in self._mend():
+                self._note(line)
+
     def _reconcile(self, slot: ProcessSlot, now_ns: int) -> None:
+        if slot.retry_at_ns is not None and now_ns >= slot.retry_at_ns:
+            slot.begin_retry(now_ns)
         if slot.done() or self._ending is not None:
             return
         child = slot.child
         if child is None:
-            if now_ns >= slot.spawn_at_ns:
+            if now_ns >= slot.spawn_at_ns and not self._spawner.must_wait(slot):
                 self._spawn(slot, now_ns)
             return
         status = child.poll()
+        silent_ns = now_ns - slot.last_report_ns
         if status is not None:
             slot.exited_ns = now_ns if slot.exited_ns is None else slot.exited_ns
             if status <= 0 or slot.cause or now_ns - slot.exited_ns >= FINAL_REPORT_NS:
@@ -173,38 +190,38 @@ class Supervisor:
                 child.kill()
         elif slot.record.state == "setup" and (lost := self._lost_state_of(slot)):
             child.kill()
-            self._on_lost(slot, child, f"needs what the {lost} stage publishes, which was given up")
+            self._on_lost(slot, child, f"needs what the {lost} stage publishes, which was given up", now_ns)
         elif slot.record.state == "setup" and now_ns - slot.since_ns > slot.process.setup_timeout_s * 1e9:
             self._schedule_kill(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
-        elif slot.record.state in ("ready", "running") and now_ns - slot.last_report_ns > SILENT_NS:
-            self._schedule_kill(slot, child, f"gave no sign of life for {SILENT_NS / 1e9:g} s", now_ns)
+        elif slot.record.state in ("ready", "running") and slot.detector.hangs(
+            child.pid, silent_ns, slot.process.silence_ms * MS, now_ns
+        ):
+            self._schedule_kill(slot, child, f"gave no sign of life for {silent_ns / 1e9:.1f} s", now_ns)
 
-    def _schedule_kill(self, slot: ProcessSlot, child: ChildProcess, cause: str, now_ns: int) -> None:
+    def _schedule_kill(self, slot: ProcessSlot, child: Child, cause: str, now_ns: int) -> None:
         slot.cause = cause
         slot.kill_at_ns = now_ns + DUMP_NS
         child.dump_stacks()
 
     def _spawn(self, slot: ProcessSlot, now_ns: int) -> None:
-        """Fill an empty slot: with the warm spare if one is ready and the row uses it, else with a new process."""
-        process, show = slot.process, self._controls.show
-        child = self._spare.take(now_ns) if process.warm_spare and slot.incarnation else None
-        if child is None:
-            child = self._spawn_child(self._command, self._log_of(process.name))
-        self._watch(process.name, child.pid)
-        slot.child, slot.identity, slot.kill_at_ns, slot.exited_ns, slot.cause = child, None, None, None, ""
-        slot.renewing = False
-        slot.since_ns = slot.last_report_ns = now_ns
-        slot.record.state = "setup"
-        child.assign(
-            {
-                "process": process.name,
-                "show": msgspec.to_builtins(show),
-                "memo": slot.memo,
-                "run_dir": show.links.run_dir,
-                "incarnation": slot.incarnation,
-            }
-        )
-        slot.incarnation += 1
+        """Fill an empty slot; where the system refuses a process it is tried again."""
+        show, name = self._controls.show, slot.process.name
+        if slot.incarnation:
+            self._mend_links()
+        settings, line = settings_of(slot, show, now_ns)
+        try:
+            self._spawner.fill(slot, settings, now_ns)
+        except SYSTEM_ERRORS as error:
+            slot.spawn_failures += 1
+            slot.spawn_at_ns = now_ns + REFUSED_NS
+            what = f"{name}: the system refuses a process for it ({reason(error)})"
+            if slot.spawn_failures == 1:
+                self._note(f"{what}; it is tried again")
+            if self.record.start_ns is None and slot.spawn_failures >= MAX_REFUSED:
+                self._ending = Ending(1, f"{what}; end other programs, or raise its limits (ulimit)")
+            return
+        if line:
+            self._degrade(slot, line, now_ns)
         slot.sent = show
 
     def _lost_state_of(self, slot: ProcessSlot) -> str:
@@ -212,7 +229,7 @@ class Supervisor:
         lost_topics = {other.process.output for other in self._slots.values() if other.record.state == "lost"}
         return next((topic for topic in slot.process.awaits if topic in lost_topics), "")
 
-    def _on_death(self, slot: ProcessSlot, child: ChildProcess, status: int, now_ns: int) -> None:
+    def _on_death(self, slot: ProcessSlot, child: Child, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
         cause = slot.cause or cause_of(status)
         slot.clear()
@@ -228,32 +245,49 @@ class Supervisor:
             self._reconcile(slot, now_ns)
             return
         slot.deaths.append(now_ns)
-        recent = sum(1 for death in slot.deaths if now_ns - death <= process.restart_window_s * 1e9)
+        recent = slot.recent_deaths(now_ns)
         budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)
         if recent > budget:
-            self._on_lost(slot, child, cause)
+            self._on_lost(slot, child, cause, now_ns)
             return
         if self.record.start_ns is not None:
             slot.recovering_since_ns = slot.recovering_since_ns or now_ns
         record.state = "restarting"
         record.restarts += 1
-        # The first restart is immediate; the delay grows with each further death.
-        slot.spawn_at_ns = now_ns + (0 if recent == 1 else min(2_000, 125 * 2**recent) * MS)
+        slot.spawn_at_ns = now_ns + slot.restart_delay_ns(now_ns)
         self._note(f"{with_stage_name(process.name, cause)}; it is started again ({recent} of {budget})")
         self._reconcile(slot, now_ns)
 
-    def _on_lost(self, slot: ProcessSlot, child: ChildProcess, cause: str) -> None:
+    def _on_lost(self, slot: ProcessSlot, child: Child, cause: str, now_ns: int) -> None:
         slot.record.state = "lost"
         name = slot.process.name
-        if self.record.show.direction not in slot.process.essential_to:
-            self._note(
-                f"{with_stage_name(name, cause)}; it is given up, the performance goes on without it (log: {child.log})"
-            )
+        if not self._ends_show(slot):
+            slot.retry_at_ns = now_ns + RETRY_NS if self.record.start_ns is not None else None
+            self._end.stage_lost(slot.process)
+            what = f"{cause}; it is given up, the performance goes on without it (log: {child.log})"
+            self._degrade(slot, what, now_ns)
             return
         tail = "".join(f"\n  {line}" for line in child.last_lines())
         self._ending = Ending(
             1, f"{with_stage_name(name, cause)}; it was started again too often, see its log {child.log}{tail}"
         )
+
+    def _ends_show(self, slot: ProcessSlot) -> bool:
+        """Whether the loss of a stage ends the show: if it is essential, and no other direction goes on."""
+        essential_to = slot.process.essential_to
+        if self.record.show.direction not in essential_to:
+            return False
+        if self.record.start_ns is None or self.record.show.direction != "both":
+            return True
+        others = (other for other in self._slots.values() if other.process.output_of not in ("", *essential_to))
+        return all(other.done() for other in others)
+
+    def _degrade(self, slot: ProcessSlot, line: str, now_ns: int) -> None:
+        """Note what the show goes on without, also for the end of the show."""
+        line = with_stage_name(slot.process.name, line)
+        self._note(line)
+        start_ns = self.record.start_ns
+        self.record.degrade(line if start_ns is None else f"{(now_ns - start_ns) / 1e9:.0f} s: {line}")
 
     # What the stages report.
 
@@ -271,7 +305,8 @@ class Supervisor:
         # A dead process's last report still counts in the sums, but is no heartbeat of its successor.
         current = slot.child is not None and slot.identity == identity
         if current:
-            slot.last_report_ns = now_ns
+            patience_ms = report.patience_ms if isinstance(report, Alive) else 0
+            slot.last_report_ns = now_ns + patience_ms * MS
         if isinstance(report, Health):
             self._on_health(slot, report, now_ns, current=current)
         elif not current:
@@ -286,33 +321,22 @@ class Supervisor:
             self._on_finished(slot, report, now_ns)
 
     def _on_health(self, slot: ProcessSlot, health: Health, now_ns: int, *, current: bool) -> None:
-        record = slot.record
-        record.reported = True
-        record.totals.add(health)
         for line in health.notes:
-            self._note(with_stage_name(record.name, line))
+            self._note(with_stage_name(slot.process.name, line))
         if missing := health.counters.get("notes_lost", 0):
-            self._note(f"{record.name}: {missing} notes came too fast to be passed on")
-        if not current:
-            return
-        record.info.update(health.info)
-        if health.memo:
-            slot.memo = health.memo
-        if slot.output_lost_ns is not None and health.counters.get(PUBLISHED):
-            record.output_ms.append((now_ns - slot.output_lost_ns) / MS)
-            slot.output_lost_ns = None
+            self._note(f"{slot.process.name}: {missing} notes came too fast to be passed on")
         # Once the end is planned, an idle stage's rate is not measured.
-        if self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned:
-            record.last = (record.totals.counter(PUBLISHED), now_ns)
-            record.first = record.first or record.last
-            if record.rss_mb_start is None:
-                slot.measure((now_ns - self.record.start_ns) / 1e9)
+        is_rated = self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned
+        slot.take_health(health, now_ns, current=current, start_ns=self.record.start_ns if is_rated else None)
 
     def _on_ready(self, slot: ProcessSlot, ready: Ready, now_ns: int) -> None:
         slot.record.info.update(ready.info)
-        slot.record.state = "ready"
+        slot.record.state, slot.ready_ns = "ready", now_ns
         if self.record.start_ns is None:
             return
+        if slot.retry_at_ns is not None:
+            slot.retry_at_ns = None
+            self._degrade(slot, "is back", now_ns)
         if slot.recovering_since_ns is not None:
             slot.record.recovery_ms.append((now_ns - slot.recovering_since_ns) / MS)
             slot.output_lost_ns, slot.recovering_since_ns = slot.recovering_since_ns, None
@@ -337,7 +361,7 @@ class Supervisor:
     # The beginning and the end.
 
     def _maybe_start(self, now_ns: int) -> None:
-        if self.record.start_ns is not None or not self._spare.settled:
+        if self.record.start_ns is not None or not self._spawner.settled:
             return
         waiting = [slot for slot in self._slots.values() if slot.record.state != "ready" and not slot.done()]
         if waiting or self._ending is not None:
@@ -360,10 +384,12 @@ class Supervisor:
         """Make every process close, politely first."""
         now_ns = self._now()
         if self.record.start_ns is not None:
-            self._measure(now_ns)
+            with self._endurance.guard("the stages cannot be measured"):
+                self._measure(now_ns)
             self.record.end_ns = now_ns
         self._controls.close()
-        self._spare.close()
+        with self._endurance.guard("the spare process cannot be ended"):
+            self._spawner.close()
         stuck = stop_politely(
             self._slots.values(),
             ask=lambda identity: self._send(identity, Stop()),
@@ -373,32 +399,37 @@ class Supervisor:
         )
         if stuck and self._ending is not None and self._ending.code == 0:
             names = ", ".join(slot.process.name for slot in stuck)
-            self._ending = Ending(1, f"{names}: did not close when asked and was killed; see the logs in {self._logs}")
+            self._ending = Ending(
+                1, f"{names}: did not close when asked and was killed; see the logs in {self._spawner.logs}"
+            )
         for slot in self._slots.values():
             if slot.record.state in ("ready", "running", "setup", "restarting"):
                 slot.record.state = "closed"
 
     def _take_final_reports(self) -> None:
         """Take the sums and notes of the last reports; while the show stops nothing else counts."""
-        for identity, report in self._hub.poll(POLL_MS):
-            if isinstance(report, Health):
-                self._take_report(identity, report)
+        with self._endurance.guard("a stage's last report was lost"):
+            for identity, report in self._hub.poll(POLL_MS):
+                if isinstance(report, Health):
+                    self._take_report(identity, report)
 
     def _kill_all(self) -> None:
-        self._spare.close()
+        with self._endurance.guard("the spare process cannot be ended"):
+            self._spawner.close()
         for slot in self._slots.values():
-            if slot.child is not None:
-                if slot.child.poll() is None:
-                    slot.child.kill()
-                slot.child.wait(2.0)
-                slot.child.close_lifeline()
+            with self._endurance.guard(f"{slot.process.name}: cannot be ended"):
+                if slot.child is not None:
+                    if slot.child.poll() is None:
+                        slot.child.kill()
+                    slot.child.wait(2.0)
+                    slot.child.close_lifeline()
 
     # Helpers.
 
     def _send(self, identity: bytes, control: Control) -> None:
         try:
             self._hub.send(identity, control)
-        except StageError as error:
+        except (StageError, OSError) as error:
             # Its process has just died or has stopped reading: both are noticed elsewhere.
             self._note(str(error))
 
@@ -408,15 +439,6 @@ class Supervisor:
                 slot.child.bound_log()
                 if self.record.start_ns is not None:
                     slot.measure((now_ns - self.record.start_ns) / 1e9)
-
-    def _spawn_spare(self) -> ChildProcess:
-        return self._spawn_child(
-            (*self._command, "--preload", self.record.show.backend, "--bundle", self.record.show.bundle),
-            self._log_of("warm-spare"),
-        )
-
-    def _log_of(self, name: str) -> Path:
-        return self._logs / f"{name}.log"
 
     def _note(self, line: str) -> None:
         self.record.notes.append(line)

@@ -347,6 +347,16 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
     info: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Alive(msgspec.Struct, kw_only=True, tag="alive"):
+    """A sign of life between two heartbeats, given by the stage's loop between two steps.
+
+    patience_ms: the next one may be this late, for a step that takes long on purpose.
+    """
+
+    stage: str
+    patience_ms: int = 0
+
+
 class Failed(msgspec.Struct, kw_only=True, tag="failed"):
     """The stage cannot go on; `exit_code` 2 is a user's error, 1 anything else; `line` says what, where and the fix.
 
@@ -390,7 +400,7 @@ class ControlRequest(msgspec.Struct, kw_only=True, tag="control_request"):
     value: str = ""
 
 
-Report = Hello | Ready | Health | Failed | Finished | Confirmation | ControlRequest
+Report = Hello | Ready | Health | Alive | Failed | Finished | Confirmation | ControlRequest
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 

@@ -67,6 +67,9 @@ class Process:
         realtime: the real-time priority (SCHED_FIFO, 1..99) to ask for, 0 for none. A stage whose work must be done
             before a tick is played has a higher one than one that may wait. 1 is the picture stage's painter thread and
             the recorder.
+        silence_ms: how long it may give no sign of life; one that is silent for longer hangs, and is replaced. A stage
+            must give ten a second; the limit is longer where a step may take long.
+        plainer: settings (name, value) with which it is started after it has died several times.
         setup_timeout_s: how long its setup may take, in seconds.
         room_inputs: those of its inputs that are connected only where the camera may see the show's own screen.
         needs: the setting without which it is left out of a show, "" for none.
@@ -99,6 +102,8 @@ class Process:
     essential_to: tuple[str, ...] = FORWARD
     nice: int = 0
     realtime: int = 0
+    silence_ms: int = 400
+    plainer: tuple[tuple[str, str], ...] = ()
     setup_timeout_s: float = 60.0
     room_inputs: tuple[str, ...] = ()
     needs: str = ""
@@ -140,6 +145,7 @@ PROCESSES: dict[str, Process] = {
             ("camera",),
             "motion",
             realtime=6,
+            plainer=(("eyes", "bundle"),),
             room_inputs=("picture",),
             rate=Rate.FPS,
         ),
@@ -194,7 +200,17 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             realtime=4,
         ),
-        Process("scene", "streaming.stages.scene", (), (), "scene", REVERSE, essential_to=()),
+        Process(
+            "scene",
+            "streaming.stages.scene",
+            (),
+            (),
+            "scene",
+            REVERSE,
+            essential_to=(),
+            silence_ms=3_000,
+            plainer=(("eyes", "bundle"),),
+        ),
         Process(
             "flow",
             "streaming.stages.flow",
@@ -267,6 +283,7 @@ PROCESSES: dict[str, Process] = {
             warm_spare=False,
             # Behind all that a tick needs and beside the painter, which else leaves it no time on two busy cores.
             realtime=1,
+            silence_ms=3_000,
             needs="record",
             leaves="film",
         ),

@@ -51,7 +51,10 @@ class StolenTime:
 
     def percent(self) -> float | None:
         """The share since the beginning, 0 to 100; None where the system does not report it (not Linux)."""
-        now, before = psutil.cpu_times(), self._before
+        try:
+            now, before = psutil.cpu_times(), self._before
+        except OSError:
+            return None
         if not hasattr(now, "steal"):
             return None
         # The guests' time is part of the user's.

@@ -26,6 +26,8 @@ FEW_LOST = 0.02
 FRAME_NS = 250_000_000
 """The table is drawn 4 times a second; one drawing and its snapshot cost 1 ms."""
 LINE_NS = 5_000_000_000
+MOST_DEGRADED = 5
+"""The newest lines about what the show went on without that are among the closing lines."""
 SILENCE_S = 10.0
 """The status line reports silent stages from this time on."""
 CLOSE_S = 2.0
@@ -291,6 +293,7 @@ def closing_lines(record: ShowRecord) -> list[str]:
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}
     if restarts:
         lines.append("started again: " + ", ".join(f"{name} {_times(count)}" for name, count in restarts.items()))
+    lines.extend(f"degraded: {line}" for line in list(record.degraded)[-MOST_DEGRADED:])
     if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
         lines.append(
             f"the host of this virtual machine took {record.stolen_percent:.0f} % of the cores' time: what was late "

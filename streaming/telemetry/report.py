@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import tomllib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +24,7 @@ REPORT_SCHEMA = 1
 """Fields are only ever added; a field that was not measured is null, never 0."""
 LATENCIES = tuple(process.latency for process in PROCESSES.values() if process.latency)
 SUMMARY_FIELDS = ("n", "p50", "p95", "p99", "max")
+MAX_DEGRADED = 200
 RSS_SAMPLES = 720
 """Samples of a stage's memory that are kept; when full, every second one is dropped and the interval doubles."""
 
@@ -120,6 +124,7 @@ class ShowRecord:
         awake: spinners kept the machine awake.
         stolen_percent: share of the cores' time that a virtual machine's host kept for others; None when unknown.
         notes: the lines for the user.
+        degraded: what the show went on without, one line each, the newest `MAX_DEGRADED`.
         report_written: the report that the user asked for is there.
     """
 
@@ -130,6 +135,7 @@ class ShowRecord:
     awake: bool = False
     stolen_percent: float | None = None
     notes: NoteLog = field(default_factory=NoteLog)
+    degraded: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_DEGRADED))
     report_written: bool = False
 
     def duration_s(self) -> float | None:
@@ -162,6 +168,10 @@ class ShowRecord:
     def device(self, stage: StageRecord) -> str:
         """The stage's name of the device or file that it opened; before that, the user's option."""
         return str(stage.info.get("device") or getattr(self.show, stage.process.device))
+
+    def degrade(self, line: str) -> None:
+        """Record something that the show goes on without, or that is back."""
+        self.degraded.append(line)
 
     def silent(self) -> list[str]:
         """The stages that had nothing but silence."""
@@ -210,6 +220,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "token_frames_per_s": _round_figure(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
         **{key: latency_of(record, key) for key in dict.fromkeys([*LATENCIES, *_latencies(record)])},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
+        "degraded": list(record.degraded),
         "notes": list(record.notes),
     }
 
@@ -349,7 +360,8 @@ def version() -> str | None:
 def write_report(path: str, report: dict[str, Any]) -> str:
     """Write the report atomically: a reader sees all of it, or the old one.
 
-    An earlier report is replaced; any other file of that name is moved aside.
+    An earlier report is replaced; any other file of that name is moved aside. Its folder is made again if it was
+    removed while the show ran.
 
     Returns:
         A line for the user about a file that was moved aside, "" for none.
@@ -358,6 +370,8 @@ def write_report(path: str, report: dict[str, Any]) -> str:
         OSError: when it cannot be written (a full disk).
     """
     text = json.dumps(report, indent=2, default=str) + "\n"
+    with contextlib.suppress(OSError):
+        Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
     return replace_file(path, text.encode(), _is_report)
 
 

@@ -104,6 +104,10 @@ class Publisher:
             self._socket.send_multipart(self._newest, zmq.NOBLOCK)
         return has_new_reader and bool(self._newest)
 
+    def mend(self) -> bool:
+        """Bind again if the socket's file was removed; True when it was."""
+        return self._binding.mend()
+
     def unlink(self) -> None:
         """Remove the socket's file at once; for a process that is about to end without closing."""
         self._binding.unlink()
@@ -246,13 +250,20 @@ class ControlHub:
 
         A stage that is gone or has stopped reading is counted (`control_lost`) and is no error: a stage may die just
         before the control is sent, and the supervisor notices a death by other means.
+
+        Raises:
+            StageError: when the link itself fails.
         """
         try:
             self._socket.send_multipart([identity, wire.pack_control(message)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             if error.errno not in (errno.EHOSTUNREACH, errno.EAGAIN):
-                raise
+                raise StageError(f"a control cannot be sent ({error.strerror})") from error
             self._metrics.count("control_lost")
+
+    def mend(self) -> bool:
+        """Bind again if the socket's file was removed; True when it was."""
+        return self._binding.mend()
 
     def unlink(self) -> None:
         """Remove the socket's file at once."""

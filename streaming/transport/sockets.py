@@ -23,6 +23,8 @@ from streaming.transport.links import Security, host_of, load_keys
 LINGER_MS = 200
 """How long a closed link may take to send its queued messages."""
 _ZAP_DOMAIN = "antiphon"
+MAX_MENDED = 100
+"""How often a socket whose file was removed is bound again; each time costs a descriptor."""
 _EARLY_MS = 1
 """`zmq_poll` has a resolution of 1 ms: a precise wait ends it this early and sleeps for the rest."""
 
@@ -197,18 +199,37 @@ class Binding:
             text = f"the address cannot be bound ({error.strerror})"
             raise UserError(text, address, "name an address of this machine") from error
         self.address = link.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._link, self._mended = link, 0
         if self._path:
             os.chmod(self._path, 0o600)
             self._inode = os.stat(self._path).st_ino
 
+    def mend(self) -> bool:
+        """Bind the address once more if the file of an `ipc://` one was removed, so that readers can connect again.
+
+        Links that exist do not need the file and go on. Call it in the thread that uses the socket.
+
+        Returns:
+            True when it was bound again.
+        """
+        if not self._path or os.path.lexists(self._path) or self._mended >= MAX_MENDED:
+            return False
+        try:
+            # The first binding stays: to unbind it would remove the new file, a moment later.
+            self._link.bind(f"ipc://{self._path}")
+            os.chmod(self._path, 0o600)
+            self._inode = os.stat(self._path).st_ino
+        except (zmq.ZMQError, OSError):
+            return False
+        self._mended += 1
+        return True
+
     def unlink(self) -> None:
         """Remove the file if it is still this binder's and not a successor's."""
         path, self._path = self._path, ""
-        try:
+        with contextlib.suppress(OSError):
             if path and os.stat(path).st_ino == self._inode:
                 os.unlink(path)
-        except FileNotFoundError:
-            return
 
 
 def _answers(path: str) -> bool:

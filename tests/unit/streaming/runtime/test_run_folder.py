@@ -7,6 +7,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 
 from streaming.errors import UserError
@@ -38,3 +39,39 @@ def test_a_run_folder_that_was_deleted_meanwhile_is_closed_all_the_same(tmp_path
     shutil.rmtree(tmp_path / "run")
     folder.close()
     RunFolder(tmp_path / "run").close()
+
+
+def test_a_run_folder_that_was_removed_is_made_again_with_its_lock_and_ids(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with RunFolder(path) as folder:
+        folder.watch("camera", os.getpid())
+        assert folder.mend() == []
+        shutil.rmtree(path)
+        assert folder.mend() == [f"{path}: the run folder was removed; it is made again"]
+        assert (path / "camera.pid").read_text() == f"{os.getpid()}\n"
+        with pytest.raises(UserError, match="another performance"):
+            RunFolder(path)
+        assert folder.mend() == []
+    RunFolder(path).close()
+
+
+def test_a_run_folder_that_another_show_has_taken_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with RunFolder(path) as folder:
+        shutil.rmtree(path)
+        with RunFolder(path), pytest.raises(UserError, match="another performance"):
+            folder.mend()
+
+
+def test_a_reaper_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    def reapers() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if "reaper.py" in " ".join(child.cmdline())]
+
+    with RunFolder(tmp_path / "run") as folder:
+        (first,) = reapers()
+        first.kill()
+        folder.watch("camera", 999_999_999)
+        psutil.wait_procs([first], timeout=5.0)
+        folder.mend()
+        (second,) = reapers()
+        assert second.pid != first.pid

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from streaming.errors import StageError
+from streaming.runtime.children.spawner import Spawner
 from streaming.runtime.show import rows_for
-from streaming.runtime.supervisor import SILENT_NS, Supervisor
+from streaming.runtime.supervisor import Supervisor
 from streaming.schema.messages import (
+    Alive,
     Confirmation,
     Control,
     ControlReply,
@@ -31,7 +33,7 @@ from streaming.schema.messages import (
 from streaming.schema.processes import FORWARD, PROCESSES, EndOfShow, Process
 from streaming.settings.config import Links, Show
 from streaming.settings.validation import with_control
-from streaming.telemetry.report import Ending
+from streaming.telemetry.report import Ending, ShowRecord
 
 CHECKOUT = Path(__file__).resolve().parents[4]
 FAKE_COMMAND = (sys.executable, str(Path(__file__).with_name("fake_show.py")))
@@ -51,6 +53,7 @@ class World:
         self.deaf: set[str] = set()
         self.before_hello: dict[str, tuple[bytes, Report]] = {}
         self.plans: list[tuple[int, object]] = []
+        self.refusals = 0
 
     def at(self, after_s: float, act: object) -> None:
         """Plan something."""
@@ -78,7 +81,10 @@ class World:
                 return
         raise StageError(f"{identity!r} is gone")
 
-    def spawn(self, command: Sequence[str], log: Path) -> FakeChild:
+    def spawn(self, command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> FakeChild:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(24, "Too many open files")
         child = FakeChild(self, command, log)
         self.children.append(child)
         return child
@@ -93,7 +99,7 @@ class FakeChild:
 
     def __init__(self, world: World, command: Sequence[str], log: Path) -> None:
         self.world, self.command, self.log = world, command, log
-        self.pid = 1_000 + len(world.children)
+        self.pid = 5_000_000 + len(world.children)
         self.stage, self.identity = "", b""
         self.line: dict[str, object] = {}
         self.status: int | None = None
@@ -172,7 +178,10 @@ def table(**changes: object) -> list[Process]:
 
 def supervisor(world: World, tmp_path: Path, rows: list[Process] | None = None, **show: object) -> Supervisor:
     settings = Show(record="", links=Links(run_dir=str(tmp_path)), **show)  # type: ignore[arg-type]
-    return Supervisor(settings, world, rows or table(), now_ns=world.now, with_control=with_control, spawn=world.spawn)  # type: ignore[arg-type]
+    rows = rows or table()
+    spawner = Spawner(settings, enabled=any(row.warm_spare for row in rows), spawn=world.spawn)  # type: ignore[arg-type]
+    record = ShowRecord(show=settings)
+    return Supervisor(record, world, rows, spawner=spawner, now_ns=world.now, with_control=with_control)
 
 
 def starts(world: World, stage: str) -> list[int]:
@@ -538,7 +547,7 @@ def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> No
     show = supervisor(world, tmp_path, duration_s=3600.0)
 
     def sleep() -> None:
-        world.now_ns += 10 * SILENT_NS
+        world.now_ns += 30 * S
         for child in world.children:
             child.next_ns = world.now_ns + BEAT_NS
 
@@ -641,3 +650,126 @@ def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage(
     names = [row.name for row in rows_for(Show(direction="video-to-music", links=links))]
     assert "motion" not in names
     assert "camera" in names
+
+
+def test_a_process_that_the_system_refuses_is_tried_again(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(4.9, lambda: setattr(world, "refusals", 8))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    sound = show.record.stages["sound"]
+    assert (sound.restarts, sound.state) == (1, "closed")
+    assert sound.recovery_ms == [pytest.approx(2_600, abs=200)]
+    notes = [note for note in show.record.notes if "refuses" in note]
+    assert notes == ["sound: the system refuses a process for it (Too many open files); it is tried again"]
+
+
+def test_a_process_that_is_refused_from_the_beginning_ends_the_show_with_a_line(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+    world.refusals = 1_000
+    ending = show.run()
+    assert ending.code == 1
+    assert "ulimit" in ending.line
+
+
+def test_a_defect_of_the_supervisor_is_an_ending_and_leaves_nothing(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path)
+
+    def fail() -> None:
+        raise KeyError("a defect")
+
+    world.at(5.0, fail)
+    ending = show.run()
+    assert ending.code == 1
+    assert "KeyError" in ending.line
+    assert show.record.end_ns is not None
+    assert all(child.status is not None for child in world.children)
+
+
+def test_errors_of_the_system_in_the_supervisor_do_not_end_the_show(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=10.0)
+
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    for at in (3.0, 4.0, 5.0):
+        world.at(at, fail)
+    world.at(10.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run() == Ending(0)
+    assert sum("Too many open files" in note for note in show.record.notes) == 1
+
+
+def test_the_fourth_restart_of_a_stage_that_works_is_immediate(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    for at in (3.0, 6.0, 9.0, 12.0):
+        world.at(at, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].recovery_ms == [pytest.approx(520, abs=50)] * 4
+
+
+def test_what_is_given_up_is_tried_again_later_and_said(tmp_path: Path) -> None:
+    world = World()
+    rows = [*table(), replace(plain_row("recorder"), restarts=1, essential_to=(), needs="")]
+    show = supervisor(world, tmp_path, rows, duration_s=100.0)
+    for at in (3.0, 6.0):
+        world.at(at, lambda: world.of("recorder").kill())
+    world.at(100.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    given_up, back = show.record.degraded
+    assert "recorder: was killed by SIGKILL; it is given up" in given_up
+    assert back.endswith("recorder: is back")
+    assert show.record.stages["recorder"].state == "closed"
+
+
+def test_in_a_show_of_both_directions_the_other_one_goes_on(tmp_path: Path) -> None:
+    world = World()
+    rows = [*table(restarts=0), plain_row("screen")]
+    show = supervisor(world, tmp_path, rows, direction="both", duration_s=20.0)
+    world.at(5.0, lambda: world.of("sound").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].state == "lost"
+    assert "sound: " in " ".join(show.record.degraded)
+
+
+def test_a_show_whose_clock_is_lost_ends_with_its_duration(tmp_path: Path) -> None:
+    world = World()
+    rows = [plain_row("camera"), replace(plain_row("speaker"), restarts=0), plain_row("screen")]
+    show = supervisor(world, tmp_path, rows, direction="both", duration_s=20.0)
+    world.at(5.0, lambda: world.of("speaker").kill())
+    assert show.run() == Ending(0)
+    assert show.record.duration_s() == pytest.approx(20.0, abs=0.1)
+
+
+def test_a_stage_that_keeps_dying_is_started_with_plainer_settings(tmp_path: Path) -> None:
+    world = World()
+    rows = [*table(), replace(plain_row("motion"), plainer=(("eyes", "bundle"),))]
+    show = supervisor(world, tmp_path, rows, duration_s=20.0)
+    for at in (3.0, 5.0, 7.0):
+        world.at(at, lambda: world.of("motion").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    eyes = [child.line["show"]["eyes"] for child in world.children if child.stage == "motion"]  # type: ignore[index]
+    assert eyes == ["auto", "auto", "auto", "bundle"]
+    assert "motion: is started with --eyes bundle" in " ".join(show.record.degraded)
+
+
+def test_a_pause_that_a_stage_has_announced_is_no_hang(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def pause() -> None:
+        world.of("sound").say(Alive(stage="sound", patience_ms=6_000))
+        world.of("sound").next_ns = world.now_ns + 5 * S
+
+    world.at(5.0, pause)
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert show.record.stages["sound"].restarts == 0

@@ -8,10 +8,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming.runtime.child_process import ChildProcess
+from streaming.runtime.children.hang_detector import HangDetector
+from streaming.runtime.children.warm_spare import Child
+from streaming.schema.messages import Health
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.telemetry.report import StageRecord
+
+MS = 1_000_000
+PUBLISHED = "published"
+"""The stage process's counter of messages sent."""
+WORKED_NS = 1_000 * MS
+"""A process that was ready for this long has worked."""
+WORKED_BRIEFLY_DELAY_NS, FIRST_DELAY_NS, MAX_DELAY_NS = 250 * MS, 125 * MS, 2_000 * MS
+"""Delays of a restart; see `ProcessSlot.restart_delay_ns`."""
 
 
 @dataclass
@@ -26,6 +36,7 @@ class ProcessSlot:
         incarnation: how many processes have filled the row so far.
         since_ns: when the process was spawned.
         last_report_ns: when it reported last.
+        ready_ns: when it was ready, None until then.
         spawn_at_ns: when the next one is spawned.
         kill_at_ns: when it is killed, None if it is not to be killed.
         exited_ns: when its exit was first noticed.
@@ -35,6 +46,9 @@ class ProcessSlot:
         memo: its data for its successor.
         sent: the settings that it has, with the live controls' values that it got last.
         deaths: when the processes before it died.
+        retry_at_ns: when a row that was given up is tried again; kept until it works, None for never.
+        spawn_failures: attempts in a row to spawn one that the system refused.
+        detector: tells whether it hangs.
         recovering_since_ns: when its predecessor's death was noticed, until it is ready.
         output_lost_ns: the same, until it has published something.
         cpu_before_s: CPU seconds of its predecessors during the performance.
@@ -44,11 +58,12 @@ class ProcessSlot:
 
     process: Process
     record: StageRecord
-    child: ChildProcess | None = None
+    child: Child | None = None
     identity: bytes | None = None
     incarnation: int = 0
     since_ns: int = 0
     last_report_ns: int = 0
+    ready_ns: int | None = None
     spawn_at_ns: int = 0
     kill_at_ns: int | None = None
     exited_ns: int | None = None
@@ -58,15 +73,61 @@ class ProcessSlot:
     memo: dict[str, Any] = field(default_factory=dict)
     sent: Show | None = None
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    retry_at_ns: int | None = None
+    spawn_failures: int = 0
+    detector: HangDetector = field(default_factory=HangDetector)
     recovering_since_ns: int | None = None
     output_lost_ns: int | None = None
     cpu_before_s: float = 0.0
     cpu_base_s: float = 0.0
     cpu_now_s: float = 0.0
 
+    def recent_deaths(self, now_ns: int) -> int:
+        """How many of its processes have died within the row's window."""
+        return sum(1 for death in self.deaths if now_ns - death <= self.process.restart_window_s * 1e9)
+
+    def restart_delay_ns(self, now_ns: int) -> int:
+        """How long the next process waits after a death, which is in `deaths` already.
+
+        One that worked is replaced at once. One that dies as soon as it works gets a moment; one that dies before it
+        works gets more time with each death, for its device or file may come back.
+        """
+        recent = self.recent_deaths(now_ns)
+        if recent <= 1:
+            return 0
+        if self.ready_ns is None:
+            return min(MAX_DELAY_NS, FIRST_DELAY_NS << min(recent, 8))
+        return 0 if now_ns - self.ready_ns >= WORKED_NS else WORKED_BRIEFLY_DELAY_NS
+
     def done(self) -> bool:
         """Whether the row gets no further process."""
         return self.record.state in ("finished", "lost")
+
+    def take_health(self, health: Health, now_ns: int, *, current: bool, start_ns: int | None) -> None:
+        """Take in a heartbeat.
+
+        Args:
+            health: the heartbeat.
+            now_ns: the time.
+            current: whether it is the present process's, not its predecessor's last one.
+            start_ns: when the performance began, where the stage's rate is measured; else None.
+        """
+        record = self.record
+        record.reported = True
+        record.totals.add(health)
+        if not current:
+            return
+        record.info.update(health.info)
+        if health.memo:
+            self.memo = health.memo
+        if self.output_lost_ns is not None and health.counters.get(PUBLISHED):
+            record.output_ms.append((now_ns - self.output_lost_ns) / MS)
+            self.output_lost_ns = None
+        if start_ns is not None:
+            record.last = (record.totals.counter(PUBLISHED), now_ns)
+            record.first = record.first or record.last
+            if record.rss_mb_start is None:
+                self.measure((now_ns - start_ns) / 1e9)
 
     def mark_start(self) -> None:
         """Mark the start of the performance for this process: its CPU time before that does not count."""
@@ -74,11 +135,26 @@ class ProcessSlot:
         if usage is not None:
             self.cpu_base_s = self.cpu_now_s = usage[0]
 
+    def begin_retry(self, now_ns: int) -> None:
+        """Try a row that was given up once more: a single death within its window gives it up again."""
+        if self.record.state == "lost":
+            self.deaths.clear()
+            self.deaths.extend([now_ns] * self.process.restarts)
+            self.record.state, self.spawn_at_ns = "restarting", now_ns
+
+    def occupy(self, child: Child, now_ns: int) -> None:
+        """Take in a new process, which sets up."""
+        self.child, self.identity, self.kill_at_ns, self.exited_ns, self.cause = child, None, None, None, ""
+        self.since_ns = self.last_report_ns = now_ns
+        self.ready_ns, self.spawn_failures, self.renewing = None, 0, False
+        self.record.state = "setup"
+
     def clear(self) -> None:
         """Remove a process that has ended; its CPU time is kept."""
         if self.child is not None:
             self.child.close_lifeline()
         self.child, self.identity = None, None
+        self.detector = HangDetector(self.detector.sample)
         self.cpu_before_s += max(0.0, self.cpu_now_s - self.cpu_base_s)
         self.cpu_base_s = self.cpu_now_s = 0.0
 

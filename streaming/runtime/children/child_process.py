@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import psutil
 
 STAGE_COMMAND = (sys.executable, "-m", "streaming.runtime.stage_process")
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 MAX_LOG_BYTES = 8_000_000
 """A longer log is emptied, so that a decoder that prints warnings cannot fill the disk in a night."""
 ENVIRONMENT = {
@@ -45,13 +45,19 @@ class ChildProcess:
     Args:
         command: the program and its arguments.
         log: file for its stdout and stderr, appended to.
+        pass_fds: descriptors that it inherits under the same numbers.
+
+    Raises:
+        OSError: when there is no descriptor, memory or process left for it.
     """
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> None:
         self.log = log
         path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))))
         options: dict[str, Any] = {"process_group": 0} if sys.platform != "win32" else {}
-        with log.open("ab") as file:
+        if pass_fds:
+            options["pass_fds"] = tuple(pass_fds)
+        with open_log(log) as file:
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
@@ -62,9 +68,7 @@ class ChildProcess:
                 **options,
             )
         self.pid = self._process.pid
-        self._usage: psutil.Process | None = None
-        with contextlib.suppress(psutil.Error):
-            self._usage = psutil.Process(self.pid)
+        self._meter = UsageMeter(self.pid)
 
     def assign(self, line: dict[str, Any]) -> None:
         """Send the line that assigns its stage; `poll` notices a process that has already ended."""
@@ -102,30 +106,74 @@ class ChildProcess:
 
     def usage(self) -> tuple[float, float] | None:
         """CPU seconds used so far and resident memory in MB (10^6 bytes); None when it is gone."""
-        if self._usage is None:
-            return None
-        try:
-            with self._usage.oneshot():
-                times = self._usage.cpu_times()
-                return times.user + times.system, self._usage.memory_info().rss / 1e6
-        except psutil.Error:
-            return None
+        return self._meter.read()
 
     def last_lines(self, count: int = 5) -> list[str]:
         """The newest lines of its log."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 8_192))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return []
-        return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+        return last_lines_of(self.log, count)
 
     def bound_log(self) -> None:
         """Empty a log that has grown too long."""
-        with contextlib.suppress(OSError):
-            if self.log.stat().st_size > MAX_LOG_BYTES:
-                os.truncate(self.log, 0)
+        bound_log(self.log)
+
+
+class UsageMeter:
+    """Reads a process's use of CPU and memory.
+
+    Args:
+        pid: the process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._process: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error, OSError):
+            self._process = psutil.Process(pid)
+
+    def read(self) -> tuple[float, float] | None:
+        """CPU seconds used so far and resident memory in MB (10^6 bytes); None when it cannot be told."""
+        if self._process is None:
+            return None
+        try:
+            with self._process.oneshot():
+                times = self._process.cpu_times()
+                return times.user + times.system, self._process.memory_info().rss / 1e6
+        except (psutil.Error, OSError):
+            return None
+
+
+def open_log(log: Path) -> IO[bytes]:
+    """Open a log for appending; its folder is made again if it was removed.
+
+    A log that cannot be written is no reason to do without a stage: its lines are then lost.
+
+    Raises:
+        OSError: when there is no descriptor left.
+    """
+    for _ in range(2):
+        try:
+            return log.open("ab")
+        except OSError:
+            with contextlib.suppress(OSError):
+                log.parent.mkdir(parents=True, exist_ok=True)
+    return open(os.devnull, "ab")
+
+
+def last_lines_of(log: Path, count: int) -> list[str]:
+    """The newest lines of a log; none where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8_192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
+
+
+def bound_log(log: Path) -> None:
+    """Empty a log that has grown too long."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size > MAX_LOG_BYTES:
+            os.truncate(log, 0)
 
 
 def log_folder(record: str, run_dir: Path) -> Path:

@@ -1,0 +1,88 @@
+"""Tells a stage that hangs from one that waits for a core: from what the kernel says of its threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+MS = 1_000_000
+STARVED_NS = 3_000 * MS
+"""A stage that gives no sign of life but waits for a core, or for the disk, is given this long."""
+BUSY_SHARE = 0.5
+"""A silent process that uses more of a core than this is not short of one: it loops."""
+WAITING = b"RD"
+"""States of a thread that would go on if it could: runnable, and waiting for the disk."""
+_TICK_NS = 1_000 * MS // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+
+
+@dataclass(frozen=True)
+class ThreadSample:
+    """A process's threads at one moment.
+
+    Attributes:
+        at_ns: when.
+        cpu_ns: CPU time that all its threads have used.
+        states: the kernel's letter for each thread.
+    """
+
+    at_ns: int
+    cpu_ns: int
+    states: bytes
+
+
+def sample_threads(pid: int, now_ns: int) -> ThreadSample | None:
+    """The threads of a process; None where the system does not tell (not Linux), or it is gone."""
+    states, cpu_ticks = bytearray(), 0
+    try:
+        for entry in os.scandir(f"/proc/{pid}/task"):
+            fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+            states += fields[0]
+            cpu_ticks += int(fields[11]) + int(fields[12])
+    except (OSError, ValueError, IndexError):
+        return None
+    return ThreadSample(now_ns, cpu_ticks * _TICK_NS, bytes(states)) if states else None
+
+
+@dataclass
+class HangDetector:
+    """Decides whether one process hangs; it is asked in every turn of the supervisor.
+
+    A process is silent when it has missed several signs of life, which its loop gives between two steps. If it is
+    stopped, blocked, or busy without an end, it hangs. If its threads wait for a core, the machine is overloaded: to
+    kill it then would make the load worse.
+
+    Attributes:
+        sample: takes a sample of a process's threads; None where the system does not tell.
+        first: the sample from the middle of the silence.
+    """
+
+    sample: Callable[[int, int], ThreadSample | None] = sample_threads
+    first: ThreadSample | None = None
+
+    def hangs(self, pid: int, silent_ns: int, limit_ns: int, now_ns: int) -> bool:
+        """Whether a process that has been silent for `silent_ns` hangs.
+
+        Args:
+            pid: the process.
+            silent_ns: time since its last sign of life.
+            limit_ns: how long its row permits it to be silent.
+            now_ns: the time.
+        """
+        if silent_ns <= limit_ns // 2:
+            self.first = None
+            return False
+        if self.first is None:
+            self.first = self.sample(pid, now_ns)
+        if silent_ns <= limit_ns:
+            return False
+        return silent_ns > max(limit_ns, STARVED_NS) or not self._is_starved(pid, now_ns)
+
+    def _is_starved(self, pid: int, now_ns: int) -> bool:
+        first, now = self.first, self.sample(pid, now_ns)
+        if first is None or now is None:
+            return True
+        if not any(state in WAITING for state in now.states):
+            return False
+        return now.cpu_ns - first.cpu_ns < BUSY_SHARE * (now.at_ns - first.at_ns)
