@@ -59,6 +59,12 @@ WITHIN = ("wait_ms", "frame_to_sound_ms", "frame_to_onset_ms", "stamps_ms", "ext
 """What is not known of a trial with an LED: which frame shows it."""
 
 
+OWN_GROUP: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
+"""Ctrl-C in a terminal reaches the bench only, which then ends its processes."""
+UNFINISHED_S = 1.0
+"""A show that lasted this much less than planned was ended by the user."""
+
+
 @dataclass(frozen=True)
 class LatencySettings:
     """What a latency bench is to do.
@@ -166,7 +172,7 @@ def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Seq
         stack.callback(listener.close)
         done = perform(bench_show(show, plan, run_dir), awake=settings.awake, notes=notes, command=COMMAND)
     if done.report["duration_s"] is None:
-        raise UserError(done.ending.line or "the show did not begin", "bench latency", "mend this first")
+        raise UserError(done.ending.line or "the show did not begin", "bench latency", "run it again")
     probe = msgspec.json.decode(plan.path(PROBE_LOG).read_bytes(), type=ProbeLog)
     recording = _recording(plan, probe)
     impulses_ns = _impulses(plan, probe, recording)
@@ -177,9 +183,13 @@ def measure_show(folder: Path, show: Show, settings: LatencySettings, notes: Seq
     reverse = (
         [] if plan.led else reverse_trials(impulses_ns, read_screen_log(plan.path(SCREEN_LOG)), listener.pictures())
     )
+    # What a show that the user has ended did not come to is not missed.
+    finished = done.report["duration_s"] >= plan.duration_s - UNFINISHED_S
+    wanted = settings.trials if finished else 0
     return {
-        "forward": forward_result(forward, settings.trials) if ways[0] else None,
-        "reverse": reverse_result(reverse, settings.trials) if ways[1] else None,
+        "forward": forward_result(forward, wanted) if ways[0] else None,
+        "reverse": reverse_result(reverse, wanted) if ways[1] else None,
+        "finished": finished,
         "report": done.report,
         "probe": probe,
     }
@@ -275,6 +285,7 @@ def _child(module: str, *arguments: str, ready: bool = False) -> Iterator[None]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **OWN_GROUP,
         env=dict(os.environ, PYTHONPATH=paths, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"),
     )
     try:

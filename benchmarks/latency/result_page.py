@@ -52,7 +52,8 @@ _CONDITIONS = {
 def make_page(found: dict[str, Any]) -> ResultPage:
     """The page of a result."""
     forward, reverse, floor = found["forward"], found["reverse"], found["floor"]
-    sections = [Section(big=tuple(_headline(found)))]
+    words = () if found["finished"] else ("The show was ended before its last trial.",)
+    sections = [Section("", words, big=tuple(_headline(found)))]
     if forward:
         sections += _way("Light to sound", "forward", forward, floor, _FORWARD)
     if reverse:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from streaming.errors import UserError
 
+PARENT_DEATH_SIGNAL = 1
 RATE_HZ, PERIOD_FRAMES = 48_000, 256
 INSTALL = "sudo apt install jackd2 (Debian, Ubuntu)"
 
@@ -41,7 +45,10 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
     for real_time in (["-R", "-P60"], ["-r"]):
         command = ["jackd", *real_time, "-S", "--name", name, "-d", "dummy", "-r", str(rate_hz), "-p", str(period)]
         with log.open("wb") as out:
-            server = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+            # Ctrl-C ends the bench, which then ends its server: the show still closes its devices.
+            server = subprocess.Popen(
+                command, env=environment, stdout=out, stderr=out, start_new_session=True, preexec_fn=_end_with_parent
+            )
         try:
             waited = subprocess.run(["jack_wait", "-w", "-t", "5"], env=environment, capture_output=True, check=False)
             if waited.returncode == 0 and server.poll() is None:
@@ -52,6 +59,12 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
             server.terminate()
             server.wait(timeout=10)
     raise UserError("jackd does not start", str(log), "read that file")
+
+
+def _end_with_parent() -> None:
+    """In the server's process, before it begins: it gets SIGTERM when the bench dies, however that dies (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ def result(led: bool = False, answered: int = 8) -> dict[str, Any]:
         "version": "1",
         "at": "now",
         "host": {"cpu": "x", "cores": 2, "gpu": None},
+        "finished": True,
         "direction": "both",
         "bundle": "default",
         "backend": "onnxruntime",
@@ -58,6 +59,11 @@ def test_the_page_has_both_ways_the_floor_the_stamps_and_two_plots() -> None:
     assert text.count("data:image/png;base64,") == 2
     assert "In 1 trials the picture still moved" in text
     assert "1.00, 2.00, 3.00" in text
+
+
+def test_a_show_that_was_ended_early_says_so() -> None:
+    assert "ended before its last trial" in to_html(make_page({**result(), "finished": False}))
+    assert "ended before its last trial" not in to_html(make_page(result()))
 
 
 def test_stamps_that_do_not_agree_are_said_to() -> None:
