@@ -103,7 +103,7 @@ class MicrophoneStage:
             self._echo_canceller = EchoCanceller() if context.show.direction == "both" else None
         context.info.update(device=source.name, samplerate=rate)
         if self._search is not None:
-            self._search.keep(source.device)
+            self._search.keep(source.device, source.name)
 
     def wake_ns(self) -> int | None:
         """Every 5 ms; never by time where the show listens to itself."""

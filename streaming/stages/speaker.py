@@ -101,7 +101,7 @@ class SpeakerStage:
             samplerate=output.samplerate,
             latency_ms=round((output.latency_s + self._resampler.latency_s) * 1e3, 2),
         )
-        self._search.keep(output.device)
+        self._search.keep(output.device, output.name)
 
     def wake_ns(self) -> int | None:
         """Every 10 ms."""

@@ -64,8 +64,9 @@ class SoundDeviceInput:
 
     def close(self) -> None:
         """Stop at once and close the device; one that hangs is left to end with the process."""
+        dead = self._started and not self.alive()
         self._started = False
-        close_stream(self._sd, self._stream)
+        close_stream(self._sd, self._stream, dead=dead)
 
     def _open(self, info: DeviceInfo) -> tuple[Any, int]:
         """Open it at the first rate and channel count that it accepts."""

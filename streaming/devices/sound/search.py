@@ -20,8 +20,9 @@ STALLED_NS = 1_000_000_000
 """A device that has asked for nothing for this long has stopped, whatever its driver says."""
 STALLED_LOOKS = 20
 """So many looks must have found it idle meanwhile: a process that was suspended has looked only once."""
-CLOSE_S = 0.5
-"""A device is closed within this time, or left to end with the process: JACK's client waits for a dead server."""
+CLOSE_S = 0.2
+"""A device is closed within this time, or left to end with the process: JACK's client waits for a dead server. A stage
+that closes gives no sign of life, and must not be taken for one that hangs."""
 
 D = TypeVar("D")
 
@@ -98,10 +99,10 @@ class DeviceFinder(Generic[D]):
         """Whether the device has gone, and is not in use again."""
         return "lost_ns" in self._context.memo
 
-    def keep(self, device: str) -> None:
-        """Remember by what the device in use is found again; "" for what cannot go."""
+    def keep(self, device: str, name: str) -> None:
+        """Remember by what the device in use is found again, "" for what cannot go, and its name for the user."""
         if device:
-            self._context.memo["device"] = device
+            self._context.memo.update(device=device, device_name=name)
 
     def find(self, now_ns: int, use: Callable[[D], None]) -> bool:
         """Whether the device has been found and is in use.
@@ -113,15 +114,15 @@ class DeviceFinder(Generic[D]):
         Raises:
             DeviceLostError: when it has gone again.
         """
-        search, info = self._search, self._context.info
+        search, name = self._search, str(self._context.memo.get("device_name") or self._device)
         if search is None or (found := search.take()) is None:
             if search is not None and search.failed:
-                self.say_lost(now_ns, str(info.get("device") or self._device))
+                self.say_lost(now_ns, name)
             return False
         try:
             use(found)
         except UserError as error:
-            self.say_lost(now_ns, str(info.get("device") or self._device))
+            self.say_lost(now_ns, name)
             raise DeviceLostError(str(error)) from error
         self._search = None
         return True
@@ -189,8 +190,14 @@ def rescan() -> ModuleType:
     return sd
 
 
-def close_stream(sd: ModuleType, stream: Any) -> None:
-    """Stop a stream at once and close it, within `CLOSE_S`; one that hangs is left to end with the process."""
+def close_stream(sd: ModuleType, stream: Any, *, dead: bool = False) -> None:
+    """Stop a stream at once and close it, within `CLOSE_S`; one that hangs is left to end with the process.
+
+    Args:
+        sd: sounddevice.
+        stream: the stream.
+        dead: its device has gone. Then it is left as it is: the client of a dead JACK server hangs or crashes.
+    """
 
     def close() -> None:
         try:
@@ -201,8 +208,9 @@ def close_stream(sd: ModuleType, stream: Any) -> None:
             return
 
     thread = threading.Thread(target=close, name="close-device", daemon=True)
-    thread.start()
-    thread.join(CLOSE_S)
-    if thread.is_alive() and (handler := getattr(sd, "_exit_handler", None)) is not None:
+    if not dead:
+        thread.start()
+        thread.join(CLOSE_S)
+    if (dead or thread.is_alive()) and (handler := getattr(sd, "_exit_handler", None)) is not None:
         # At the end of the process sounddevice closes what is open, which would hang in the same way.
         atexit.unregister(handler)

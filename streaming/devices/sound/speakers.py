@@ -76,8 +76,9 @@ class SoundDeviceOutput:
 
     def close(self) -> None:
         """Stop at once and close the device; one that hangs is left to end with the process."""
+        dead = self._started and not self.alive()
         self._started = False
-        close_stream(self._sd, self._stream)
+        close_stream(self._sd, self._stream, dead=dead)
 
     def _checked_latency(self) -> float:
         latency = float(self._stream.latency)

@@ -60,7 +60,8 @@ def test_an_attempt_that_hangs_holds_up_nothing() -> None:
 
 def test_a_device_that_cannot_be_started_once_found_has_gone_again() -> None:
     notes: list[str] = []
-    context = Context(Show(), Metrics(), memo={"device": "card"}, info={"device": "Card (ALSA)"}, note=notes.append)
+    context = Context(Show(), Metrics(), memo={}, note=notes.append)
+    DeviceFinder(context, lambda device: device, "").keep("card", "Card (ALSA)")
     finder = DeviceFinder(context, lambda device: device, "the show goes on")
 
     def use(device: str) -> None:
@@ -98,5 +99,6 @@ def test_a_stream_whose_server_is_dead_does_not_hold_up_the_end() -> None:
     stream = types.SimpleNamespace(abort=lambda ignore_errors: hold.wait(30.0), close=lambda ignore_errors: None)
     began_ns = now_ns()
     close_stream(sd, stream)
+    close_stream(sd, stream, dead=True)
     assert now_ns() - began_ns < 2_000_000_000 * CLOSE_S
     hold.set()
