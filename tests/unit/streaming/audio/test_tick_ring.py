@@ -163,3 +163,31 @@ def test_records_stay_bounded_when_nobody_drains() -> None:
     records = ring.drain()
     assert len(records) < 16
     assert records[-1].tick == 99
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_after_a_thousand_hours_it_is_as_exact_as_in_the_first_minute(rate: int) -> None:
+    first = 1_000 * 3_600 * 25
+    ring = TickRing(rate)
+    size = ring.tick_samples
+    origin = ring.position = first * size + 7
+    wave = music(rate, 20, 3)
+    ring.start(origin + 100, first, first + 20)
+    out, handed = [], 0
+    for at in range(0, 100 + 22 * size, 997):
+        while handed < 20 and 100 + handed * size < at + 997 + size:
+            if handed != 11:
+                assert ring.put(first + handed, wave[handed * size : (handed + 1) * size], now_ns=origin * 1_000 + at)
+            handed += 1
+        block = np.full(997, 9.0, np.float32)
+        ring.fill(block, now_ns=origin * 1_000 + at)
+        out.append(block)
+    sound = np.concatenate(out)[100:]
+    np.testing.assert_array_equal(sound[: 11 * size], wave[: 11 * size])
+    np.testing.assert_array_equal(sound[13 * size : 20 * size], wave[13 * size :])
+    assert ring.samples_played == 20 * size
+    records = ring.drain()
+    assert [record.tick - first for record in records] == list(range(20))
+    assert [record.tick - first for record in records if not record.played] == [11]
+    assert all(record.start_ns >= origin * 1_000 for record in records)
+    assert (ring.late, ring.ahead, ring.bad) == (0, 0, 0)

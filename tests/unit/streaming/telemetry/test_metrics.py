@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from streaming.schema.messages import Health
 from streaming.telemetry.metrics import LAST_BIN, MAX_NAMES, MAX_NOTES, Histogram, Metrics, Totals, bin_of, value_of
 
 
@@ -113,3 +114,17 @@ def test_bins_off_the_wire_are_clamped() -> None:
     histogram = Histogram({-7: 1, LAST_BIN + 99: 2, 5: -3})
     assert histogram.bins == {0: 1, LAST_BIN: 2}
     assert histogram.n == 3
+
+
+def test_sums_of_a_thousand_hours_are_exact() -> None:
+    totals = Totals()
+    hours, beats, by = 1_000, 14_400, 6
+    totals.add(
+        Health(stage="x", counters={"published": hours * beats * by - by}, histograms={"step_ms": {400: 10**10}})
+    )
+    for _ in range(3):
+        totals.add(Health(stage="x", counters={"published": by}, histograms={"step_ms": {400: 1}}))
+    assert totals.counter("published") == hours * beats * by + 2 * by
+    summary = totals.summary("step_ms")
+    assert summary is not None
+    assert summary["n"] == 10**10 + 3

@@ -181,3 +181,21 @@ def test_spinners_die_with_a_killed_parent() -> None:
     assert not alive
     parent.stdin.close()
     parent.stdout.close()
+
+
+@pytest.mark.parametrize("ppm", [-300.0, 0.0, 300.0])
+def test_after_a_thousand_hours_of_one_device_a_position_is_as_exact_as_in_the_first_minute(ppm: float) -> None:
+    rng, device = random.Random(4), DeviceClock(RATE)
+    rate, start = RATE * (1 + ppm * 1e-6), 7_000_000_000
+    hours = [position for hour in range(1_000) for position in range(hour * 3_600 * 32_000, hour * 3_600 * 32_000 + 1)]
+    last_minute = range(1_000 * 3_600 * 32_000, 1_000 * 3_600 * 32_000 + 60 * 32_000, BLOCK)
+    errors = []
+    for position in (*hours, *last_minute):
+        # Exact to the nanosecond where a float of seconds since the start of the machine would not be.
+        true_ns = start + position * 1_000_000_000_000_000 // round(rate * 1e6)
+        device.observe(position, true_ns + round(lateness(rng) * 1e9))
+        if position > last_minute[0] + 20 * RATE:
+            ahead = position + 4_000
+            errors.append((device.time_of(ahead) - start - ahead * 1_000_000_000_000_000 // round(rate * 1e6)) / 1e6)
+            assert abs(device.position_at(device.time_of(ahead)) - ahead) < 0.01
+    assert max(map(abs, errors)) < 1.0

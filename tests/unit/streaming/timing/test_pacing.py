@@ -165,3 +165,15 @@ def test_genlock_is_for_cameras_at_the_rate_of_the_ticks() -> None:
     assert Genlock.fits(25.0)
     assert not Genlock.fits(29.97)
     assert not Genlock.fits(24.0)
+
+
+def test_after_a_thousand_hours_every_tick_is_made_once_at_its_nanosecond() -> None:
+    first = 1_000 * 3_600 * 25
+    begin_ns = first * TICK_NS + 123
+    schedule = TickSchedule(first - 1)
+    for tick in range(first, first + 50):
+        schedule.observe(tick, begin_ns + (tick - first) * TICK_NS, 32_000.0)
+        planned = schedule.next(begin_ns + (tick - first) * TICK_NS - 60_000_000, 40.0)
+        assert planned == (tick, begin_ns + (tick - first) * TICK_NS - 40_000_000)
+        assert schedule.take(tick) == 0
+    assert schedule.skipped == 0

@@ -507,3 +507,14 @@ def test_a_link_that_was_refused_for_long_and_never_looked_at_closes(tmp_path: P
     closer.start()
     closer.join(5.0)
     assert not closer.is_alive()
+
+
+def test_numbers_after_a_thousand_hours_travel_exactly() -> None:
+    tick = 1_000 * 3_600 * 25
+    message = Speaker(
+        tick=tick, dac_ns=tick * 40_000_000 + 1, played=tick - 1, concealed=1, capture_ns=3_600 * 10**12 + 7
+    )
+    message.seq = tick + 3
+    message.stamps["speaker"] = 3_600 * 10**12 + 9
+    again = wire.unpack(wire.pack(message, TOPICS["speaker"]), TOPICS["speaker"])
+    assert again == message
