@@ -31,7 +31,7 @@ from streaming.schema.messages import Failed, Finished, Health, Ready, Report
 from streaming.schema.processes import PROCESSES, Process, rows_of_replay
 from streaming.settings.config import Links, Show
 from streaming.stage import Stage
-from streaming.system.realtime import lock_memory, request_niceness, request_realtime
+from streaming.system.realtime import leave_realtime, lock_memory, request_niceness, request_realtime
 from streaming.telemetry.metrics import Metrics, Totals
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
@@ -260,6 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
     show = msgspec.structs.replace(assignment.show, links=links)
     lock_memory()
     request_niceness(process.nice)
+    if process.realtime == 0:
+        leave_realtime()  # which a fork has from its server
     request_realtime(process.realtime)
     status = run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline)
     if options.forks is not None:

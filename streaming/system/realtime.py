@@ -60,6 +60,13 @@ def set_background(pid: int, *, background: bool) -> None:
             os.sched_setscheduler(pid, policy, os.sched_param(0))
 
 
+def set_prompt(pid: int) -> None:
+    """Give another process the lowest real-time priority, if that is permitted: loaded cores do not delay it then."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+
+
 def raise_niceness(by: int) -> None:
     """Add to this process's niceness."""
     if hasattr(os, "nice"):

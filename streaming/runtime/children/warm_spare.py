@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from streaming.runtime.children.child_process import ChildProcess
 from streaming.runtime.children.fork_server import ForkClient, ForkedProcess
-from streaming.system.realtime import set_background
+from streaming.system.realtime import set_background, set_prompt
 
 Child = ChildProcess | ForkedProcess
 
@@ -94,7 +93,6 @@ class WarmSpare:
                 self._drop(now_ns)
         else:
             self._child, self._tries, self._spawn_at_ns = None, self.TRIES, now_ns + self.DELAY_NS
-        if child is not None:
             set_background(child.pid, background=False)
         return child
 
@@ -146,5 +144,7 @@ class WarmSpare:
         if is_ready or now_ns - self._spawned_ns > give_up_ns:
             self.settled = True
             self._tries = self.TRIES
-            with contextlib.suppress(OSError):
+            if self._client is not None:
+                # A fork takes some 20 ms of a core, which loaded cores would make seconds of silence.
                 set_background(child.pid, background=False)
+                set_prompt(child.pid)
