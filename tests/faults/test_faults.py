@@ -56,7 +56,7 @@ def kill_for_ever(stage: str) -> Injection:
     def inject(show: FaultyShow) -> None:
         last = 0
         for _ in range(200):
-            if show.command.poll() is not None or show.seconds_played() > 8.0:
+            if show.command.poll() is not None or show.seconds_played() > 17.0:
                 return
             pid = show.pid(stage)
             if pid != last:
@@ -87,12 +87,12 @@ def remove(path: str, then: str) -> Injection:
     """Remove a folder or file of the show, then kill a stage that needs it."""
 
     def inject(show: FaultyShow) -> None:
-        target = show.folder.folder / path
+        target, pid = show.folder.folder / path, show.pid(then)
         # Files come and go in it meanwhile.
         while target.exists():
             shutil.rmtree(target, ignore_errors=True)
         show.play_on(0.5)
-        show.signal(KILL, then)
+        os.kill(pid, KILL)
 
     return inject
 
@@ -108,15 +108,17 @@ def remove_sockets(show: FaultyShow) -> None:
 def take_descriptors(show: FaultyShow) -> None:
     """Leave the supervisor no descriptor, kill a stage, and give the descriptors back a second later."""
     before = resource.prlimit(show.supervisor, resource.RLIMIT_NOFILE)[0]
-    take_descriptors_for_ever(show)
+    # Those that are open stay open; no new one can have a number below this.
+    show.limit(show.supervisor, resource.RLIMIT_NOFILE, 3)
     show.signal(KILL, "sound")
     signal.sigtimedwait([], 1.0)
     show.limit(show.supervisor, resource.RLIMIT_NOFILE, before)
 
 
 def take_descriptors_for_ever(show: FaultyShow) -> None:
-    # Those that are open stay open; no new one can have a number below this.
-    show.limit(show.supervisor, resource.RLIMIT_NOFILE, 3)
+    """Leave the supervisor those that it has."""
+    used = max(int(name) for name in os.listdir(f"/proc/{show.supervisor}/fd")) + 1
+    show.limit(show.supervisor, resource.RLIMIT_NOFILE, used)
 
 
 def kill_spare(show: FaultyShow) -> None:
@@ -175,10 +177,11 @@ FAULTS = [
         Fault(
             f"{stage} killed for ever",
             kill_for_ever(stage),
-            12,
+            20,
             "both",
             argv=BOTH,
             silence_s=0.2,
+            recovers=False,
             restarted=(stage,),
             notes="goes on without it",
             checks=given_up(stage),
