@@ -45,9 +45,10 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
     for real_time in (["-R", "-P60"], ["-r"]):
         command = ["jackd", *real_time, "-S", "--name", name, "-d", "dummy", "-r", str(rate_hz), "-p", str(period)]
         with log.open("wb") as out:
-            # Ctrl-C ends the bench, which then ends its server: the show still closes its devices.
+            # Ctrl-C ends the bench, which then ends its server: the show still closes its devices. It stays in the
+            # session: where the kernel schedules by session, it would else be starved of its share.
             server = subprocess.Popen(
-                command, env=environment, stdout=out, stderr=out, start_new_session=True, preexec_fn=_end_with_parent
+                command, env=environment, stdout=out, stderr=out, process_group=0, preexec_fn=_end_with_parent
             )
         try:
             waited = subprocess.run(["jack_wait", "-w", "-t", "5"], env=environment, capture_output=True, check=False)
@@ -57,7 +58,11 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
                 return
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            try:
+                server.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
     raise UserError("jackd does not start", str(log), "read that file")
 
 

@@ -148,6 +148,7 @@ class Probe:
         self._queue = ImpulseQueue(burst(rate) if plan.led else impulse(rate))
         self._track = ProbeTrack(np.zeros(RING_S * rate, np.float32))
         self._connected: set[str] = set()
+        self._pairs: set[tuple[str, str]] = set()
 
     def run(self, ended: threading.Event) -> None:
         """Record until the event is set, then leave the log."""
@@ -184,6 +185,9 @@ class Probe:
         """Connect to every port of the show; a sound card keeps what the show plays, and its microphone is replaced."""
         client, plan = self._client, self._plan
         own = f"{CLIENT}:"
+        # Each connection is a request to the server: it is made once, and again for a port that has come back.
+        there = {*client.ports(IS_INPUT), *client.ports(IS_OUTPUT)}
+        self._pairs = {pair for pair in self._pairs if there.issuperset(pair)}
         if plan.led:
             # On a sound card the left output is the LED's, and the right input hears the loudspeaker.
             self._join(f"{own}impulse", _side(client.ports(IS_INPUT), "system:playback", 0))
@@ -204,8 +208,9 @@ class Probe:
                         client.disconnect(microphone, port)
 
     def _join(self, source: str, sink: str) -> bool:
-        if not source or not sink or not self._client.connect(source, sink):
+        if not source or not sink or (source, sink) in self._pairs or not self._client.connect(source, sink):
             return False
+        self._pairs.add((source, sink))
         self._connected.add(f"{source} > {sink}")
         return True
 
