@@ -99,7 +99,7 @@ def _way(
             f"median, by at most 5 ms in {100 * difference['within_5_ms']:.1f} % of the trials."
         )
     if found.get("not_at_rest"):
-        words.append(f"In {found['not_at_rest']} trials the picture still moved before the impulse.")
+        words.append(f"In {found['not_at_rest']} trials the picture still moved before the impulse: they are missed.")
     verdicts = tuple((row["verdict"], row["source"]) for row in found["verdicts"])
     picture = draw_way(found, None if floor is None else floor[way], way)
     return [

@@ -175,7 +175,8 @@ def _reverse_trial(impulse_ns: int, end_ns: int, pictures: NDArray[np.int64], st
     is_steady = after >= 2 and pictures[after - 1, 1] - pictures[after - 2, 1] < STEADY_NS
     at_rest = not is_steady or sums[after - 1] == sums[after - 2]
     changed_ns: int | None = None
-    if after >= 1:
+    # A picture that moves anyway tells nothing: such a trial is missed, and counted.
+    if after >= 1 and at_rest:
         window = (pictures[after:, 1] <= end_ns) & (sums[after:] != sums[after - 1])
         if bool(window.any()):
             changed_ns = int(pictures[after + int(np.argmax(window)), 1])

@@ -15,9 +15,9 @@ PLAN, CAMERA_LOG, SCREEN_LOG = "plan.json", "camera.jsonl", "screen.i64"
 HEARD, CYCLES, PROBE_LOG = "heard.f32", "cycles.i64", "probe.json"
 FLASH_S = 0.1
 """How long a flash lasts: two frames or more, so that the second one shows that nothing moves any more."""
-FORWARD_GAP_S, REVERSE_GAP_S, NULL_GAP_S = (1.7, 2.1), (2.4, 2.9), (0.3, 0.5)
+FORWARD_GAP_S, REVERSE_GAP_S, NULL_GAP_S = (1.7, 2.1), (3.0, 3.6), (0.3, 0.5)
 """Shortest and longest time between trials: the gate of the music closes 1.3 s after a flash, and a picture that was
-moved comes to rest within 2 s."""
+moved comes to rest within 2 s, and now and then within 3."""
 LEAD_IN_S = 4.0
 """No trial before: the latch has settled then."""
 TAIL_S = 1.5

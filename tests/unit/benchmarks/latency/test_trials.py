@@ -110,6 +110,7 @@ def test_an_impulse_that_nothing_answers_and_one_into_a_moving_picture_are_told(
     assert still["changed_ms"] is None
     assert still["at_rest_before"] is True
     assert moving["at_rest_before"] is False
+    assert moving["changed_ms"] is None, "it would have changed anyway"
     assert moving["stamps_ms"] is None
 
 
