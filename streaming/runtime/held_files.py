@@ -20,14 +20,18 @@ import msgspec
 from engines.bundles import find_bundle
 from engines.contract import EngineError
 from engines.eyes.catalogue import cache_folder
+from engines.registry import missing_artifacts
 from streaming.settings.config import Show
 from streaming.system.files import reason
 from streaming.system.realtime import run_in_background
 
 FOLDER = "held"
 """In the run folder, which only this user may read."""
+MAX_TRIES, RETRY_S = 100, 5.0
+"""A bundle that changes while it is copied, as engines are built in it, is copied again so often at such a distance."""
 MAX_BYTES = 1_500_000_000
 """What is larger (a diffusion model) is not copied; a line says so."""
+ARTIFACTS = "artifacts"
 EYES_VARIABLE = "ANTIPHON_EYES"
 
 
@@ -56,6 +60,7 @@ class HeldFiles:
         self._originals: dict[str, Marks] = {}
         self._sources = dict(_sources_of(show))
         self._thread: threading.Thread | None = None
+        self._closed, self._unsettled = threading.Event(), False
 
     def start(self) -> None:
         """Begin to copy, in a thread that waits for everything else."""
@@ -71,6 +76,9 @@ class HeldFiles:
             try:
                 if not (self._folder / name).exists():
                     self._originals[name] = self._copy(name, source)
+            except BlockingIOError:
+                # Engines are being built in it: it is copied when it has settled.
+                self._unsettled = True
             except OSError as error:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
                 self._note(f"the {name} is not kept for stages that are started again ({reason(error)})")
@@ -85,7 +93,7 @@ class HeldFiles:
             They name the copies of what has changed since the show began.
         """
         environment = {}
-        if self._has_changed("bundle"):
+        if self._has_changed("bundle") and self._is_worse(show):
             show = msgspec.structs.replace(show, bundle=str(self._folder / "bundle"))
         if self._has_changed("eyes"):
             environment[EYES_VARIABLE] = str(self._folder / "eyes")
@@ -95,6 +103,7 @@ class HeldFiles:
 
     def close(self) -> None:
         """Remove the copies."""
+        self._closed.set()
         self._sources.clear()
         if self._thread is not None:
             self._thread.join(2.0)
@@ -103,7 +112,25 @@ class HeldFiles:
     def _hold_in_background(self) -> None:
         run_in_background()
         with contextlib.suppress(RuntimeError):
-            self.hold()
+            for _ in range(MAX_TRIES):
+                self._unsettled = False
+                self.hold()
+                if not self._unsettled or self._closed.wait(RETRY_S):
+                    return
+
+    def _is_worse(self, show: Show) -> bool:
+        """Whether a bundle that has changed has other weights or fewer engines than its copy: some may be built now."""
+        marks = self._originals["bundle"]
+        if any(_mark_of(path) != mark for path, mark in marks.items() if path.parent.name != ARTIFACTS):
+            return True
+        try:
+            now, before = (
+                sum(map(len, missing_artifacts(show.backend, bundle).values()))
+                for bundle in (show.bundle, str(self._folder / "bundle"))
+            )
+        except (EngineError, OSError):
+            return True
+        return now > before
 
     def _has_changed(self, name: str) -> bool:
         """Whether an original differs from its copy, which is complete."""
@@ -129,7 +156,7 @@ class HeldFiles:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         if any(_mark_of(path) != mark for path, mark in files.items()):
-            raise OSError(11, "it changes while it is copied")
+            raise BlockingIOError("it changes while it is copied")
         part.rename(self._folder / name)
         return files
 

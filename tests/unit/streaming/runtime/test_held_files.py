@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from streaming.runtime import held_files
 from streaming.runtime.held_files import EYES_VARIABLE, HeldFiles
 from streaming.settings.config import Links, Show
 
@@ -71,3 +72,23 @@ def test_what_cannot_be_kept_is_a_note(show: Show, tmp_path: Path) -> None:
     assert len(notes) == 3
     assert "the bundle is not kept for stages that are started again" in notes[0]
     assert held.show_for_restart(show) == (show, {})
+
+
+def test_engines_that_are_built_beside_the_show_are_used(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = {"bundle": 2, "held": 3}
+
+    def missing(backend: str, bundle: str) -> dict[str, dict[int, None]]:
+        return {"onnxruntime": dict.fromkeys(range(lacks["bundle" if bundle == show.bundle else "held"]))}
+
+    monkeypatch.setattr(held_files, "missing_artifacts", missing)
+    held = HeldFiles(show)
+    held.hold()
+    (tmp_path / "bundle" / "artifacts" / "decoder.onnx").write_text("built again")
+    assert held.show_for_restart(show)[0].bundle == show.bundle
+    lacks["bundle"] = 4
+    assert held.show_for_restart(show)[0].bundle != show.bundle
+    lacks["bundle"] = 2
+    (tmp_path / "bundle" / "manifest.json").write_text("other")
+    assert held.show_for_restart(show)[0].bundle != show.bundle
