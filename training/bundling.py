@@ -100,6 +100,10 @@ def write_network(
     if isinstance(module, TokenCodec):
         # The decoder may be trained further: tokens stay what they are.
         manifest["networks"][network]["identity"] = _hash_of(module.encoder, module.quantizer)
+    if isinstance(module, Vocoder):
+        # A spectrogram is computed without weights: its sizes alone say what it is.
+        sizes = json.dumps(module.config.as_dict(), sort_keys=True)
+        manifest["networks"][network]["identity"] = hashlib.sha256(f"spectrogram {sizes}".encode()).hexdigest()
     if dependencies := all_weights()[network].trained_with:
         there = manifest["networks"]
         manifest["networks"][network]["trained_with"] = {

@@ -129,6 +129,15 @@ class Vocoder(nn.Module):
         return sound
 
 
+def _least_squares(frames: Tensor, targets: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Weight [M, dim] and bias [M] of the affine map from frames [N, dim] to targets [N, M]."""
+    frame_mean, target_mean = frames.mean(0), targets.mean(0)
+    x, y = frames - frame_mean, targets - target_mean
+    gram = x.T @ x / len(x)
+    weight = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y / len(x)).T
+    return weight, target_mean - weight @ frame_mean
+
+
 @torch.no_grad()
 def init_linear_decoder(vocoder: Vocoder, frames: Tensor, targets: Tensor, ridge: float = 1e-2) -> None:
     """Set the vocoder's linear path to the least-squares solution.
@@ -139,10 +148,28 @@ def init_linear_decoder(vocoder: Vocoder, frames: Tensor, targets: Tensor, ridge
         targets: the desired output for them, the places and the level's scaled logarithm [N, LOW_CHANNELS + 1].
         ridge: keeps the weights small where bands are correlated.
     """
-    frame_mean, target_mean = frames.mean(0), targets.mean(0)
-    x, y = frames - frame_mean, targets - target_mean
-    gram = x.T @ x / len(x)
-    weight = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y / len(x)).T
-    across = vocoder.decoder.across
-    across.weight.copy_(weight)
-    across.bias.copy_(target_mean - weight @ frame_mean)
+    weight, bias = _least_squares(frames, targets, ridge)
+    vocoder.decoder.across.weight.copy_(weight)
+    vocoder.decoder.across.bias.copy_(bias)
+
+
+@torch.no_grad()
+def init_from_decoder(
+    vocoder: Vocoder, decoder: AdditiveDecoder, frames: Tensor, latents: Tensor, ridge: float = 1e-3
+) -> None:
+    """Take over a trained codec's decoder; its latents are estimated from the spectrogram by least squares.
+
+    Args:
+        vocoder: the one whose decoder is initialised.
+        decoder: a codec's, of the same width and dilations.
+        frames: spectrograms [N, dim].
+        latents: the codec's latents of the same frames [N, latent_dim].
+        ridge: keeps the weights small where bands are correlated.
+    """
+    weight, bias = _least_squares(frames, latents, ridge)
+    tensors = decoder.state_dict()
+    for name in ("across", "first"):
+        layer: nn.Linear = getattr(decoder, name)
+        tensors[f"{name}.weight"] = layer.weight @ weight
+        tensors[f"{name}.bias"] = layer.bias + layer.weight @ bias
+    vocoder.decoder.load_state_dict(tensors)

@@ -19,7 +19,13 @@ from training.datasets.sounds.attributions import trained_on
 from training.datasets.user_footage import sounds_of
 from training.loop.checkpoint import load_extra
 from training.loop.device import Device
-from training.networks.decoder_training import DecoderRecipe, DecoderTraining, run_decoder_training
+from training.networks.decoder_training import (
+    LEARNING_RATE,
+    PLACE_WEIGHT,
+    DecoderRecipe,
+    DecoderTraining,
+    run_decoder_training,
+)
 from training.synthesis.conventions import CLIP_S
 from training.trainer_spec import CORPUS, SOUNDFONT, Trainer, TrainerOption, TrainingJob, TrainingResult, given_sizes
 
@@ -256,11 +262,8 @@ TRAINER = Trainer(
             "--freeze-encoder",
             {"action": "store_true", "help": "train the decoder only; tokens stay valid"},
         ),
-        TrainerOption("--learning-rate", {"type": float, "help": "of AdamW; default: the recipe's own"}),
-        TrainerOption(
-            "--place-weight",
-            {"type": float, "help": "weight of the loss on which oscillators sound; default: the recipe's own"},
-        ),
+        LEARNING_RATE,
+        PLACE_WEIGHT,
         SOUNDFONT,
         CORPUS,
     ),

@@ -29,6 +29,13 @@ from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkp
 from training.loop.device import Device
 from training.loop.run import Curves, Plan, run
 from training.measures.mel_distance import mel_distance
+from training.trainer_spec import TrainerOption
+
+LEARNING_RATE = TrainerOption("--learning-rate", {"type": float, "help": "of AdamW; default: the recipe's own"})
+PLACE_WEIGHT = TrainerOption(
+    "--place-weight",
+    {"type": float, "help": "weight of the loss on which oscillators sound; default: the recipe's own"},
+)
 
 
 class DecoderLosses(NamedTuple):
