@@ -207,7 +207,9 @@ class Latent(nn.Module):
     def __init__(self, config: LatentConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or LatentConfig()
-        self.codebooks = nn.Buffer(torch.zeros(config.num_codebooks, config.cardinality, config.codec_dim))
+        # A spectrogram has no codebooks.
+        books = 0 if config.mel_dim else config.num_codebooks
+        self.codebooks = nn.Buffer(torch.zeros(books, config.cardinality, config.codec_dim))
         self.video = VideoLatents(config)
         self.audio = AudioLatents(config)
         self.loudness = nn.Linear(config.dim, config.frames * config.mel_bands)
