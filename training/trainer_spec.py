@@ -73,6 +73,9 @@ SOUNDFONT = TrainerOption(
     "--soundfont",
     {"type": Path, "metavar": "FILE", "help": "sampled instruments to learn from, a General MIDI soundfont"},
 )
+MUSIC = TrainerOption(
+    "--music", {"type": int, "default": 0, "metavar": "N", "help": "learn from N clips of music with gestures too"}
+)
 CORPUS = TrainerOption(
     "--corpus", {"type": Path, "metavar": "DIR", "help": "a folder with recordings and real scores to learn from"}
 )

@@ -17,14 +17,26 @@ from models.codec.mel import Vocoder
 from models.translation.latent import LOWEST_PITCH, Latent, LatentConfig, Motions, compress, similarity
 from models.vision.embedding import VisualEmbedding
 from training.bundling import load_network, load_sound_network
+from training.datasets.codec import SoundSources
+from training.datasets.sounds.attributions import trained_on
 from training.datasets.translator import MEL_BANDS, Examples, load_examples, to_network_dtype
 from training.datasets.user_footage import examples_of
 from training.loop.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Plan, run
+from training.networks.latent_imitation import ImitationRecipe, train_imitation
 from training.networks.pitch_reader import load_players, train_reader
 from training.synthesis.camera_augmentation import unsure, vary
-from training.trainer_spec import Trainer, TrainingJob, TrainingResult, given_sizes
+from training.trainer_spec import (
+    CORPUS,
+    MUSIC,
+    SOUNDFONT,
+    Trainer,
+    TrainerOption,
+    TrainingJob,
+    TrainingResult,
+    given_sizes,
+)
 
 NEAR = 1
 """Moments at most this many ticks apart are not contrasted: at 25 a second they look and sound the same."""
@@ -276,6 +288,22 @@ def train_latent(
 
 
 def _train(job: TrainingJob) -> TrainingResult:
+    options = job.options
+    if options.like:
+        recipe = ImitationRecipe(**given_sizes(steps=job.steps, clips=job.clips, music=options.music))
+        sources = SoundSources(options.soundfont, options.corpus)
+        path = train_imitation(
+            job.work / "latent",
+            job.work / "translator",
+            job.bundle,
+            options.like,
+            recipe,
+            minutes=job.minutes,
+            device=job.device,
+            sources=sources,
+        )
+        material = trained_on(sources.soundfont, sources.corpus, recordings=False)
+        return TrainingResult(path, {"like": options.like.name} | ({"trained_on": material} if material else {}))
     path = train_latent(
         job.work / "latent",
         job.work / "translator",
@@ -289,4 +317,19 @@ def _train(job: TrainingJob) -> TrainingResult:
     return TrainingResult(path)
 
 
-TRAINER = Trainer(_train)
+TRAINER = Trainer(
+    _train,
+    options=(
+        TrainerOption(
+            "--like",
+            {
+                "type": Path,
+                "metavar": "BUNDLE",
+                "help": "take over a bundle's latent space; only the audio side is trained, for another kind of sound",
+            },
+        ),
+        MUSIC,
+        SOUNDFONT,
+        CORPUS,
+    ),
+)

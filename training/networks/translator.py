@@ -34,7 +34,7 @@ from training.datasets.user_footage import examples_of
 from training.loop.checkpoint import MovingAverage, load_checkpoint, load_extra, save_checkpoint
 from training.loop.device import Device
 from training.loop.run import Plan, run
-from training.trainer_spec import CORPUS, SOUNDFONT, Trainer, TrainerOption, TrainingJob, TrainingResult, given_sizes
+from training.trainer_spec import CORPUS, MUSIC, SOUNDFONT, Trainer, TrainingJob, TrainingResult, given_sizes
 
 HELD_PART = 50
 """One clip in this many is held out for the test curves."""
@@ -313,10 +313,7 @@ def _train(job: TrainingJob) -> TrainingResult:
 TRAINER = Trainer(
     _train,
     options=(
-        TrainerOption(
-            "--music",
-            {"type": int, "default": 0, "metavar": "N", "help": "learn to play by gestures too, from N clips of music"},
-        ),
+        MUSIC,
         SOUNDFONT,
         CORPUS,
     ),
