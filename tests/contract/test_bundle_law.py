@@ -10,7 +10,7 @@ import psutil
 import pytest
 import torch
 
-from engines.bundles import find_bundle, read_manifest
+from engines.bundles import BUNDLES, find_bundle, learned_networks, read_file, read_manifest, verify_together
 from engines.registry import open_engine
 from models.codec.codec import Codec
 from models.translation.latent import Latent, Motions
@@ -174,14 +174,32 @@ def test_stepped_ticks_need_no_more_memory_with_time(backend: str) -> None:
     assert grown < 4.0
 
 
-def test_the_manifest_says_what_made_the_bundle_and_how_good_it_is() -> None:
-    manifest = read_manifest(find_bundle("default"))
+SHIPPED = sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
+LARGEST_MB = {"spectrogram": 20.0}
+"""What a bundle may weigh, where it is promised."""
+
+
+@pytest.mark.parametrize("bundle", SHIPPED)
+def test_the_manifest_says_what_made_the_bundle_and_how_good_it_is(bundle: str) -> None:
+    folder = find_bundle(bundle)
+    manifest = read_manifest(folder)
     assert manifest["licence"] == "Apache-2.0"
     for name, entry in manifest["networks"].items():
         assert entry["training"]["command"].startswith("python -m training.train"), name
+        assert len(read_file(folder, entry)) == (folder / entry["file"]).stat().st_size
+    for network in learned_networks(folder):
+        verify_together(folder, network)
+    size_mb = sum((folder / entry["file"]).stat().st_size for entry in manifest["networks"].values()) / 1e6
+    assert size_mb <= LARGEST_MB.get(bundle, 40.0)
     scores = manifest["scores"]["forward"]
     assert scores["n_clips"] >= 40
     assert scores["onset_f1_50ms_interval"][0] > scores["onset_f1_50ms_shuffled"]
     assert scores["onset_f1_50ms_interval"][0] > scores["onset_f1_50ms_rule"]
     assert scores["loudness_correlation_interval"][0] > scores["loudness_correlation_shuffled"]
     assert scores["stillness_drop_db"] >= 20.0
+
+
+def test_the_shipped_bundles_are_one_of_tokens_and_one_of_spectrograms() -> None:
+    assert set(SHIPPED) >= {"default", "spectrogram"}
+    assert "codec" in read_manifest(find_bundle("default"))["networks"]
+    assert "vocoder" in read_manifest(find_bundle("spectrogram"))["networks"]
