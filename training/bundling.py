@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,23 @@ def copy_missing_networks(source: Path, folder: Path) -> list[str]:
         manifest["networks"][name] = entry
     _write(folder, manifest)
     return names
+
+
+def take_networks(source: Path, folder: Path, names: Sequence[str]) -> list[str]:
+    """Put networks of one bundle into another, which may have another representation of sound; returns lines.
+
+    What they were trained with is written anew: the caller answers for it that they fit, as a drive fits a latent space
+    that imitates the one it was trained with.
+
+    Raises:
+        EngineError: when the source cannot be trusted or has no such network.
+    """
+    lines = []
+    for name in names:
+        training = network_entry(source, name).get("training", {})
+        write_network(folder, name, load_network(source, name), training)
+        lines.append(f"{folder / name}.safetensors: {name} of {source.name}")
+    return lines
 
 
 def write_scores(folder: Path, evaluation: str, figures: dict[str, Any]) -> None:
