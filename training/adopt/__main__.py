@@ -1,4 +1,4 @@
-"""Puts published, pre-trained networks into a bundle, by their names on the model hub or from files; or another bundle's.
+"""Puts networks into a bundle: published ones by their names on the model hub or from files, or another bundle's.
 
     python -m training.adopt codec facebook/encodec_32khz --out BUNDLE --look-ahead 1
     python -m training.adopt flow raft_small.onnx --layout raft --out BUNDLE
