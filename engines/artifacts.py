@@ -6,7 +6,6 @@ built from, the versions, the GPU, the precision, its distance from torch, and t
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from engines.bundles import (
     learned_networks,
     network_entry,
     read_file,
+    read_json,
     weights_of,
 )
 
@@ -44,7 +44,7 @@ def manifest_of(folder: Path, runtime: str, network: str) -> Path:
 def read_entry(folder: Path, runtime: str, network: str) -> dict[str, Any] | None:
     """An artifact's manifest, unchecked; None if there is none that can be read."""
     try:
-        entry = json.loads(manifest_of(folder, runtime, network).read_text(encoding="utf-8"))
+        entry = read_json(manifest_of(folder, runtime, network))
     except (OSError, ValueError):
         return None
     return entry if isinstance(entry, dict) and entry.get("schema") == SCHEMA else None

@@ -6,8 +6,11 @@ built from them on this machine. Nothing else is read, and nothing outside the f
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ BUNDLES = Path(__file__).resolve().parents[1] / "models" / "bundles"
 """The folder of the shipped bundles, one subfolder each."""
 SUFFIXES = (".safetensors", ".onnx", ".plan")
 MAX_FILE_BYTES = 2_000_000_000
+MAX_MANIFEST_BYTES = 16_000_000
+_ENTRY_TYPES: dict[str, type] = {"file": str, "sha256": str, "config": dict, "trained_with": dict, "files": list}
+"""The fields of a network's entry that are relied on, and their types where they are there."""
 
 
 class InvalidBundleError(EngineError):
@@ -53,13 +59,55 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = read_json(path)
     except (OSError, ValueError) as error:
         raise InvalidBundleError(f"the manifest cannot be read ({error})", path, "restore the bundle") from error
     is_valid = isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
     if not is_valid or not isinstance(manifest.get("networks"), dict):
         raise InvalidBundleError(f"not a manifest of schema {SCHEMA}", path, "use a bundle made for this version")
+    for name, entry in manifest["networks"].items():
+        if wrong := _wrong_field(entry):
+            raise InvalidBundleError(f"{wrong} of {name} is of a wrong type", path, "restore the bundle")
     return manifest
+
+
+def _wrong_field(entry: Any) -> str:
+    """The first field of a network's entry whose type is wrong; "" for none, and for what is no entry at all."""
+    if not isinstance(entry, dict):
+        return ""
+    for field, kind in _ENTRY_TYPES.items():
+        if not isinstance(entry.get(field, kind()), kind):
+            return field
+    return "" if all(isinstance(item, dict) for item in entry.get("files", ())) else "files"
+
+
+def read_regular(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a regular file; a FIFO or a device is not waited for.
+
+    Raises:
+        OSError: when it is none, cannot be read, or has more than `most` bytes.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, "the file is implausibly large")
+        return file.read(most)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: when it is no regular file, cannot be read, or is larger than a manifest.
+        ValueError: when it is not JSON, or nested too deep.
+    """
+    try:
+        return json.loads(read_regular(path, MAX_MANIFEST_BYTES).decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> bytes:
@@ -78,9 +126,7 @@ def read_file(folder: Path, entry: Any, fix: str = "restore the bundle") -> byte
     if not name.endswith(SUFFIXES) or path.resolve().parent != folder.resolve():
         raise InvalidBundleError(f"{name!r} is no safetensors, ONNX or plan file of the bundle", folder, fix)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InvalidBundleError("the file is implausibly large", path, fix)
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, fix) from error
     digest = hashlib.sha256(data).hexdigest()
@@ -110,8 +156,7 @@ def verified_files(folder: Path, entry: dict[str, Any], fix: str = "restore the 
         if path.suffix not in (*SUFFIXES, ".json") or not path.resolve().is_relative_to(folder.resolve()):
             raise InvalidBundleError(f"{item.get('file')!r} is no file that a bundle may have", folder, fix)
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(read_regular(path)).hexdigest()
         except OSError as error:
             raise InvalidBundleError(f"the file cannot be read ({error.strerror})", path, fix) from error
         if digest != item.get("sha256"):

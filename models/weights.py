@@ -46,8 +46,10 @@ def network_from(
     tensors = unpack_weights(data)
     try:
         module = build(config)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"the configuration of {network} is not understood ({error})") from error
+    except Exception as error:  # what a wrong number or word leads to in a network's constructor
+        raise WeightsError(
+            f"the configuration of {network} is not understood ({' '.join(str(error).split())[:200]})"
+        ) from error
     expected = module.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     extra = sorted(tensors.keys() - expected.keys())

@@ -8,12 +8,12 @@ manifest's hash, and the manifest only if it says the source that is pinned here
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines.bundles import read_json, read_regular
 from engines.contract import EngineError
 
 SCHEMA = 1
@@ -292,12 +292,12 @@ def read_network(folder: Path, network: EyeNetwork) -> tuple[bytes, dict[str, An
     """
     name = network.name
     try:
-        manifest = json.loads(manifest_path(folder, name).read_text(encoding="utf-8"))
-        data = onnx_path(folder, name).read_bytes()
+        manifest = read_json(manifest_path(folder, name))
+        data = read_regular(onnx_path(folder, name))
     except (OSError, ValueError) as error:
         raise MissingEyesError(f"the network {name} is not here", folder) from error
-    source = manifest.get("source", {}) if isinstance(manifest, dict) else {}
-    if not source or manifest.get("schema") != SCHEMA or source.get("sha256") != network.sha256:
+    source = manifest.get("source") if isinstance(manifest, dict) else None
+    if not isinstance(source, dict) or manifest.get("schema") != SCHEMA or source.get("sha256") != network.sha256:
         raise MissingEyesError(f"the manifest of {name} is not of this version's source", folder)
     if manifest.get("converter") != CONVERTER_VERSION:
         raise MissingEyesError(f"the network {name} was converted by another version", folder)

@@ -54,6 +54,7 @@ class MicrophoneStage:
         self._tick = -1
         self._overruns = self._lost = self._errors = 0
         self._silent_ticks = 0
+        self._loss = ""
         self._finished = False
         self._echo_canceller: EchoCanceller | None = None
         self._playback = PlaybackHistory()
@@ -264,6 +265,9 @@ class MicrophoneStage:
         if self._intake.errors > self._errors:
             metrics.count("bad", self._intake.errors - self._errors)
             self._errors = self._intake.errors
+        if source.loss and not self._loss:
+            self._loss = source.loss
+            self._context.note(source.loss)
         if source.alive():
             return
         if source.device and self._search is not None:

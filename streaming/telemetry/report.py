@@ -379,6 +379,6 @@ def _is_report(data: bytes) -> bool:
     """Whether a file's content is an earlier report."""
     try:
         summary = json.loads(data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return summary == {} or (isinstance(summary, dict) and {"schema", "ticks", "stages"} <= set(summary))

@@ -165,7 +165,7 @@ def assign_splits(groups: Sequence[str], before: dict[str, str]) -> dict[str, st
 
 
 def _place(group: str) -> float:
-    return int(hashlib.sha256(group.encode()).hexdigest()[:12], 16) / 16**12
+    return int(hashlib.sha256(os.fsencode(group)).hexdigest()[:12], 16) / 16**12
 
 
 def write_json(path: Path, value: Any) -> None:

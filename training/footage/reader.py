@@ -279,17 +279,19 @@ def sound(footage: Footage) -> NDArray[np.float32]:
     out = np.zeros((min(2, max(1, footage.channels)), length), np.float32)
     layout = "mono" if out.shape[0] == 1 else "stereo"
     resampler: Any = None
+    form: tuple[str, str, int] | None = None
     place = 0
     any_sound = False
     with av.open(absolute(footage.sound_path)) as container:
         for frame in _decode(container, _stream(container, "audio")):
             at = place if frame.time is None else round((frame.time - footage.sound_start_s) * MASTER_RATE)
-            if resampler is None or abs(at - place) > GAP_S * MASTER_RATE:
+            new_form = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler is None or form != new_form or abs(at - place) > GAP_S * MASTER_RATE:
                 if resampler is not None:
                     place = _put(out, place, resampler.resample(None))
                 # A new one for each stretch: it begins at this frame's time, not where the last stretch ended.
                 resampler = av.AudioResampler(format="fltp", layout=layout, rate=MASTER_RATE)
-                place = at
+                place, form = at, new_form
             frame.pts = None
             place = _put(out, place, resampler.resample(frame))
             any_sound = True

@@ -8,6 +8,7 @@ per piece, `NN_Title_instruments/`, with `Vid_*.mp4`, the mixed sound `AuMix_*.w
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class FootageSource:
             if path is not None and path.exists():
                 status = path.stat()
                 parts.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return hashlib.sha256(os.fsencode("\n".join(parts))).hexdigest()[:16]
 
 
 def plain(folder: Path) -> list[FootageSource]:
@@ -88,4 +89,4 @@ def detect(folder: Path) -> str:
 
 def _name(inside: Path) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", str(inside.with_suffix(""))).strip("-").lower()[:48]
-    return f"{words or 'video'}-{hashlib.sha256(str(inside).encode()).hexdigest()[:8]}"
+    return f"{words or 'video'}-{hashlib.sha256(os.fsencode(inside)).hexdigest()[:8]}"

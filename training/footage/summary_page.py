@@ -46,7 +46,8 @@ def write_summary(folder: Path) -> Path:
         "40 ms, and how far it stands out in standard deviations; below 3 it says nothing.</small></p>\n"
     )
     path = folder / "summary.html"
-    path.write_text("\n".join(parts), encoding="utf-8")
+    # A file's name may be no text in UTF-8.
+    path.write_text("\n".join(parts), encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE
-from streaming.devices.media import MediaError, open_media
+from streaming.devices.sound.sound_decoder import SoundDecoder
 from streaming.errors import SourceError
-from streaming.system.files import check_input, reason
+from streaming.system.files import check_input
 from streaming.timing import clock
 
 BLOCK_S = 0.005
@@ -110,6 +109,7 @@ class AudioInput(Protocol):
         overruns: how often the device itself lost samples.
         ended: True at the end of a file.
         waits: True for a file, which begins with the performance; a device delivers from `start` on.
+        loss: what a damaged file has lost so far, in words; "" for nothing.
     """
 
     name: str
@@ -118,6 +118,7 @@ class AudioInput(Protocol):
     overruns: int
     ended: bool
     waits: bool
+    loss: str
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to deliver samples; a file skips its first `skip_s` seconds."""
@@ -148,6 +149,7 @@ class PacedInput:
         self.overruns = 0
         self.ended = False
         self.waits = True
+        self.loss = ""
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -194,7 +196,7 @@ class PacedInput:
 class FileInput(PacedInput):
     """A file with sound that FFmpeg reads, mixed to mono and resampled to the codec's rate.
 
-    It is decoded while it plays, so it may be of any length. After its end there is silence.
+    It is decoded while it plays, so it may be of any length. Damaged parts are skipped. After its end there is silence.
 
     Args:
         path: the file.
@@ -215,11 +217,13 @@ class FileInput(PacedInput):
         self.name = f"file:{path}"
         self.path = path
         check_input(str(path), "--microphone", "a sound file, a device, self or none")
-        self._pieces = _decode(path)
+        self._decoder = SoundDecoder(str(path), self.samplerate)
+        self._pieces = self._decoder.pieces()
         try:
             self._first = next(self._pieces)
         except StopIteration:
-            raise SourceError("has no sound that can be read", str(path), "give another --microphone") from None
+            what = self._decoder.problem or "has no sound that can be read"
+            raise SourceError(what, str(path), "give another --microphone") from None
 
     def samples(self, most: int) -> Samples:
         """The first `most` samples of the file, or all if there are fewer: float32 [n]."""
@@ -236,6 +240,7 @@ class FileInput(PacedInput):
         while True:
             while rest.shape[0] < size:
                 piece = next(self._pieces, None)
+                self.loss = self._decoder.loss()
                 if piece is None:
                     if rest.shape[0]:
                         yield np.pad(rest, (0, size - rest.shape[0]))
@@ -243,37 +248,6 @@ class FileInput(PacedInput):
                 rest = np.concatenate([rest, piece])
             yield rest[:size]
             rest = rest[size:]
-
-
-def _decode(path: Path) -> Iterator[Samples]:
-    """Decode a file piece by piece: float32 [n], mono, at the codec's rate. It ends where the file is damaged.
-
-    Raises:
-        SourceError: when it cannot be opened, or has no sound.
-    """
-    fix = "give --microphone a sound file, a device, self or none"
-    try:
-        container = open_media(str(path))
-    except MediaError as error:
-        raise SourceError(f"cannot be read as sound ({reason(error)})", str(path), fix) from error
-    with container:
-        if not container.streams.audio:
-            raise SourceError("has no sound", str(path), fix)
-        # Mixed to mono here, because FFmpeg's mix of equal channels is 3 dB louder.
-        resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
-        try:
-            for frame in container.decode(audio=0):
-                for part in resampler.resample(frame):
-                    yield _mono(part.to_ndarray())
-            for part in resampler.resample(None):
-                yield _mono(part.to_ndarray())
-        except MediaError:
-            return
-
-
-def _mono(sound: NDArray[np.floating]) -> Samples:
-    mono = np.asarray(sound.mean(0), np.float32)
-    return np.where(np.isfinite(mono), mono, 0.0).clip(-1.0, 1.0).astype(np.float32)
 
 
 def open_none(argument: str) -> tuple[AudioInput, str]:

@@ -36,6 +36,7 @@ class SoundDeviceInput:
         self.blocks = 0
         self.overruns = 0
         self.ended = self.waits = False
+        self.loss = ""
         self._intake: Intake | None = None
         self._mono = np.zeros(_MAX_BLOCK, np.float32)
         self._stream, self.samplerate = self._open(info)

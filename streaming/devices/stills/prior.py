@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import struct
 import threading
 import warnings
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from streaming.devices.stills.metadata import strip_metadata
 from streaming.errors import SourceError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
@@ -72,37 +72,61 @@ def load_prior(path: str) -> NDArray[np.uint8]:
 
 
 def _decode(data: bytes, path: str) -> NDArray[np.uint8]:
-    """The image in a file's bytes; see `load_prior`."""
+    """The image in a file's bytes; see `load_prior`. A file whose metadata is wrong is read without it."""
     try:
-        with warnings.catch_warnings():
-            # The number of pixels is checked here, more strictly.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-                width, height = file.size
-                if width * height > MAX_PIXELS:
-                    raise SourceError(f"has {width} x {height} pixels, which is too many", path, _FIX)
-                if file.format in ("JPEG", "MPO"):
-                    # JPEG is decoded at a half, a quarter or an eighth of its size where that is large enough.
-                    file.draft(None, (MAX_SIDE, MAX_SIDE))
-                file.load()
-                orientation, profile = file.getexif().get(_ORIENTATION, 1), file.info.get("icc_profile")
-                small = _to_srgb(_reduce(_to_8_bits(file)), profile)
-                if orientation in _UPRIGHT:
-                    small = small.transpose(_UPRIGHT[orientation])
-                image = np.asarray(_opaque(small))
-    except UnidentifiedImageError:
-        raise SourceError("is no picture in a format that is read here", path, _FIX) from None
-    except Image.DecompressionBombError:
-        raise SourceError("has far too many pixels", path, _FIX) from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SourceError(f"is damaged or cut short ({reason})", path, "save it anew, or give another image") from None
+        image = _pixels(data, path)
+    except SourceError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a wrong entry leads to
+        image = _decode_plain(data, path, error)
     bgr = np.ascontiguousarray(image[..., ::-1])
     scale = MAX_SIDE / max(image.shape[:2])
     if scale < 1.0:
         size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
         bgr = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
     return bgr
+
+
+def _decode_plain(data: bytes, path: str, error: Exception) -> NDArray[np.uint8]:
+    """The pixels of a file without its metadata, which could not be read with it.
+
+    Raises:
+        SourceError: when it cannot be read so either, for the first reason.
+    """
+    plain = strip_metadata(data)
+    if plain != data:
+        try:
+            return _pixels(plain, path)
+        except SourceError:
+            raise
+        except Exception:  # the first error is the one to tell
+            pass
+    if isinstance(error, UnidentifiedImageError):
+        raise SourceError("is no picture in a format that is read here", path, _FIX) from None
+    if isinstance(error, Image.DecompressionBombError):
+        raise SourceError("has far too many pixels", path, _FIX) from None
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    raise SourceError(f"is damaged or cut short ({text})", path, "save it anew, or give another image") from None
+
+
+def _pixels(data: bytes, path: str) -> NDArray[np.uint8]:
+    """The pixels [H, W, 3] RGB, upright and opaque; raises whatever the decoder does."""
+    with warnings.catch_warnings():
+        # The number of pixels is checked here, more strictly; what is odd about metadata does not concern a player.
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as file:
+            width, height = file.size
+            if width * height > MAX_PIXELS:
+                raise SourceError(f"has {width} x {height} pixels, which is too many", path, _FIX)
+            if file.format in ("JPEG", "MPO"):
+                # JPEG is decoded at a half, a quarter or an eighth of its size where that is large enough.
+                file.draft(None, (MAX_SIDE, MAX_SIDE))
+            file.load()
+            orientation, profile = file.getexif().get(_ORIENTATION, 1), file.info.get("icc_profile")
+            small = _to_srgb(_reduce(_to_8_bits(file)), profile)
+            if isinstance(orientation, int) and orientation in _UPRIGHT:
+                small = small.transpose(_UPRIGHT[orientation])
+            return np.asarray(_opaque(small))
 
 
 def _read_file(path: str) -> bytes:

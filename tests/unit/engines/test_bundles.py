@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,22 @@ def test_files_outside_the_bundle_or_of_another_kind_are_refused(bundle: Path, f
         load_network(bundle, "codec")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": 99, "networks": {}}', '{"schema": 1}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": 99, "networks": {}}',
+        '{"schema": 1}',
+        "\x00",
+        "[" * 200_000,
+        '{"schema": 1, "networks": ' + '{"a":' * 100_000 + "1" + "}" * 100_001,
+        '{"schema": 1, "networks": {"codec": {"file": 7}}}',
+        '{"schema": 1, "networks": {"codec": {"file": "c.safetensors", "config": [1]}}}',
+        '{"schema": 1, "networks": {"codec": {"trained_with": ["codec"]}}}',
+        '{"schema": 1, "networks": {"codec": {"files": [3]}}}',
+    ],
+)
 def test_a_broken_manifest_is_one_line(bundle: Path, text: str) -> None:
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(InvalidBundleError) as caught:
@@ -123,3 +139,32 @@ def test_scores_belong_to_the_weights_they_were_measured_on(bundle: Path) -> Non
     assert read_manifest(bundle)["scores"]["forward"]["onset_f1_50ms"] == 0.5
     write_network(bundle, "codec", Codec(TINY), {"command": "again"})
     assert "scores" not in read_manifest(bundle)
+
+
+def test_a_fifo_or_a_device_in_a_bundle_is_not_waited_for(bundle: Path) -> None:
+    weights = bundle / "codec.safetensors"
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(EngineError, match="no regular file"):
+        open_engine("decoder", bundle=str(bundle), backend="torch")
+    weights.unlink()
+    weights.symlink_to("/dev/zero")
+    with pytest.raises(EngineError, match="no safetensors"):
+        open_engine("decoder", bundle=str(bundle), backend="torch")
+    manifest = bundle / "manifest.json"
+    manifest.unlink()
+    os.mkfifo(manifest)
+    for attempt in (lambda: read_manifest(bundle), lambda: find_bundle(str(bundle))):
+        with pytest.raises(EngineError, match=r"no regular file|no bundle"):
+            attempt()
+
+
+@pytest.mark.parametrize("config", [{"filters": "x"}, {"filters": -1}, {"filters": 10**15}, {"unknown": 1}])
+def test_an_odd_configuration_is_one_line(bundle: Path, config: dict[str, object]) -> None:
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["networks"]["codec"]["config"].update(config)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(EngineError) as caught:
+        open_engine("decoder", bundle=str(bundle), backend="torch")
+    assert "\n" not in str(caught.value)

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from streaming.conventions import SAMPLE_RATE
-from streaming.system.files import absolute
+from streaming.errors import SourceError
 
 AUDIO = Path("audio")
 """Where a corpus has its recordings."""
@@ -23,26 +23,16 @@ SHORTEST_S = 0.1
 
 def read_sound(path: Path, longest_s: float = np.inf) -> NDArray[np.float32] | None:
     """A sound file mixed to mono at 32 kHz, float32 [n], at most `longest_s`; None where there is no readable sound."""
-    import av
-    import av.error
+    from streaming.devices.sound.sound_decoder import SoundDecoder
 
     try:
-        with av.open(absolute(path)) as container:
-            if not container.streams.audio:
-                return None
-            rate = int(container.streams.audio[0].rate)
-            # Mixed down here: FFmpeg's own mix of equal channels is 3 dB louder.
-            resampler = av.AudioResampler(format="fltp", rate=rate)
-            parts = [
-                out_frame.to_ndarray().mean(0)
-                for frame in container.decode(audio=0)
-                for out_frame in resampler.resample(frame)
-            ]
-    except (av.error.FFmpegError, OSError):
+        decoder = SoundDecoder(str(path))
+    except SourceError:
         return None
+    parts = list(decoder.pieces())
     if not parts:
         return None
-    sound = soxr.resample(np.concatenate(parts).astype(np.float32), rate, SAMPLE_RATE, quality="VHQ")
+    sound = soxr.resample(np.concatenate(parts), decoder.rate_hz, SAMPLE_RATE, quality="VHQ")
     return np.asarray(sound[: round(min(longest_s * SAMPLE_RATE, sound.size))], np.float32)
 
 

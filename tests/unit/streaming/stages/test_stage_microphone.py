@@ -25,6 +25,7 @@ class FakeInput:
     def __init__(self, rate: int, device: str = "") -> None:
         self.name, self.device, self.samplerate = "fake", device, rate
         self.overruns, self.ended, self.there, self.waits = 0, False, True, False
+        self.loss = ""
         self.intake: Intake | None = None
         self.skipped_s = 0.0
 
