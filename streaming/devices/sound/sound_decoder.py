@@ -136,4 +136,5 @@ def _mono(part: Any) -> Samples:
     plane = np.frombuffer(part.planes[0], np.float32)[: part.samples * channels]
     with np.errstate(over="ignore", invalid="ignore"):
         mono = plane.reshape(-1, channels).mean(1, dtype=np.float64)
-    return np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0).clip(-1.0, 1.0).astype(np.float32)
+    finite = np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(finite.clip(-1.0, 1.0), np.float32)
