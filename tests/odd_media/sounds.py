@@ -45,7 +45,7 @@ def _lost(name: str, make: Callable[[], bytes], low: float, high: float) -> OddF
 
 SOUNDS = (
     *(_plain(f"channels-{n}.wav", partial(wav, n)) for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 64)),
-    *(_plain(f"channels-{n}.wav", partial(wav, n), None) for n in (0, 65, 128, 255, 1_024)),
+    *(_plain(f"channels-{n}.wav", partial(wav, n, 32_000, 0.1), None) for n in (0, 65, 128, 255, 1_024)),
     *(_plain(f"rate-{rate}.wav", partial(wav, 1, rate), 0.9, 1.1) for rate in (1_000, 8_000, 11_025, 22_050)),
     *(
         _plain(f"rate-{rate}.wav", partial(wav, 1, rate), 0.9, 1.1)

@@ -1,4 +1,4 @@
-"""Whatever a user's file holds: played as far as FFmpeg plays it, what is lost is said, and no process crashes of it."""
+"""A user's odd files: played as far as FFmpeg plays them, what is lost is said, and no process crashes of it."""
 
 from __future__ import annotations
 

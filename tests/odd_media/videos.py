@@ -27,7 +27,7 @@ def _in(codec: str, container: str, form: str = "yuv420p") -> OddFile:
 VIDEOS = (
     *(_in("mpeg4", container) for container in ("mp4", "mov", "matroska", "avi", "nut", "mpegts")),
     *(_in(codec, "matroska") for codec in ("libx264", "libvpx", "mpeg1video", "mpeg2video", "ffv1")),
-    *(_in(codec, "avi") for codec in ("h263p", "wmv2", "msmpeg4", "huffyuv", "cinepak")),
+    *(_in(codec, "avi") for codec in ("h263p", "wmv2", "msmpeg4")),
     _in("flv", "flv"),
     *(_in("mjpeg", container, "yuvj420p") for container in ("avi", "mov", "matroska")),
     *(_in("ffv1", "matroska", form) for form in ("gray", "yuv444p", "yuv422p10le", "bgra", "gray16le")),
