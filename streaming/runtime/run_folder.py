@@ -37,7 +37,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path | None = None) -> None:
         self.path = Path(path or default_run_dir()).absolute()
-        _make_private(self.path)
+        make_private(self.path)
         self._lock = _lock(self.path)
         self._reaper: subprocess.Popen[bytes] | None = None
         self._watched: dict[str, int] = {}
@@ -67,7 +67,7 @@ class RunFolder:
         """
         lines = []
         if not self._holds_lock():
-            _make_private(self.path)
+            make_private(self.path)
             lock, self._lock = self._lock, _lock(self.path)
             lock.close()
             for name, pid in self._watched.items():
@@ -158,7 +158,12 @@ def sweep(path: Path) -> list[str]:
     return names
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
+    """Make a folder for sockets if it is not there, and check that it is this user's alone.
+
+    Raises:
+        UserError: when it cannot be made, belongs to another user, or others may write to it.
+    """
     where, option = str(path), "give --run-dir a folder of your own"
     if len(os.fsencode(path)) + LONGEST_NAME > MAX_SOCKET_PATH:
         raise UserError("the path is too long for a socket", where, "give --run-dir a shorter one")

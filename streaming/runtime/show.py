@@ -52,16 +52,42 @@ def rows_for(show: Show) -> list[Process]:
 
 
 def is_here(address: str) -> bool:
-    """Whether an address is one of this machine's."""
+    """Whether an address is one of this machine's, and nobody listens there yet."""
     host = host_of(address)
-    if not address.startswith("tcp://") or host == "*" or is_loopback(host):
+    if not address.startswith("tcp://"):
         return True
+    if host == "*" or is_loopback(host):
+        return not _answers(address)
     own = {entry.address.partition("%")[0] for entries in psutil.net_if_addrs().values() for entry in entries}
     try:
         addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
     except OSError:
         return False
-    return bool(own & addresses)
+    return bool(own & addresses) and not _answers(address)
+
+
+def _answers(address: str) -> bool:
+    """Whether somebody listens at an address of this machine: a stage that was started by hand."""
+    host, port = host_of(address), int(address.rpartition(":")[2])
+    try:
+        socket.create_connection(("127.0.0.1" if host == "*" else host, port), 0.5).close()
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def place_notes(show: Show, rows: Sequence[Process]) -> list[str]:
+    """A line for each stage with an address of this machine: whether the show starts it or it runs already."""
+    here, lines = {row.name for row in rows}, []
+    for name in sorted(set(show.links.addresses) & {row.name for row in processes_of(show.direction)}):
+        address = show.links.addresses[name]
+        if not address.startswith("tcp://"):
+            continue
+        if name in here:
+            lines.append(f"{name} runs here: {address} is an address of this machine")
+        else:
+            lines.append(f"{name} is expected at {address}: it is not started here")
+    return lines
 
 
 def perform(
@@ -95,7 +121,7 @@ def perform(
         view = stack.enter_context(open_view(quiet=show.quiet))
         rows = rows_for(show) if processes is None else processes
         record = ShowRecord(show=show, awake=awake)
-        record.notes.extend(notes)
+        record.notes.extend([*notes, *place_notes(show, rows)])
         held = stack.enter_context(contextlib.closing(HeldFiles(show, record.notes.append)))
         spawner = Spawner(
             show,

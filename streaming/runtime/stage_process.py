@@ -25,6 +25,7 @@ import msgspec
 from engines.contract import EngineError
 from streaming.errors import UserError
 from streaming.runtime.children.fork_server import end_fork, serve_forks
+from streaming.runtime.run_folder import make_private
 from streaming.runtime.stage_host import ReportPort, StageHost
 from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.schema.messages import Failed, Finished, Health, Ready, Report
@@ -106,15 +107,12 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
         The exit status.
 
     Raises:
-        UserError: for a name that is no stage.
+        UserError: for a name that is no stage, and a run folder that is not this user's alone.
     """
     process = _row(name, show)
     links = show.links
     run_dir = Path(links.run_dir) if links.run_dir else default_run_dir()
-    try:
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"the run folder cannot be made ({error.strerror})", str(run_dir), "name another") from error
+    make_private(run_dir)
     show = msgspec.structs.replace(show, links=msgspec.structs.replace(links, run_dir=str(run_dir)))
     host = StageHost(process, None, show, {}, port=_StatusPort(process, status), started=True)
     names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]

@@ -24,6 +24,9 @@ LONGEST_PATH = 4_095
 MOST_TAKES = 10_000
 """Numbers that are tried for a free name."""
 
+PRIVATE = 0o600
+"""Permissions of a file that is made: films, sounds, reports and logs of a show are its user's alone."""
+
 Existing = Literal["aside", "number"]
 
 
@@ -32,6 +35,11 @@ class NamedFile(NamedTuple):
 
     option: str
     path: str
+
+
+def private_opener(path: str, flags: int) -> int:
+    """An `opener` for `open`: a file that it makes is its user's alone."""
+    return os.open(path, flags, PRIVATE)
 
 
 def absolute(path: str | Path) -> str:
@@ -187,7 +195,7 @@ def new_file(path: str | Path, existing: Existing) -> tuple[Path, str]:
 
 
 def replace_file(path: str | Path, data: bytes, ours: Callable[[bytes], bool]) -> str:
-    """Write a file so that a reader sees the whole of it or the old one.
+    """Write a file so that a reader sees the whole of it or the old one, whose permissions stay.
 
     Args:
         path: where; a symbolic link is followed.
@@ -204,7 +212,9 @@ def replace_file(path: str | Path, data: bytes, ours: Callable[[bytes], bool]) -
     line = ""
     temporary = target.with_name(f".antiphon-{os.getpid()}-{os.urandom(4).hex()}")
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb", opener=private_opener) as file:
+            if _is_regular_there(target):
+                os.chmod(temporary, stat.S_IMODE(os.lstat(target).st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -217,7 +227,7 @@ def replace_file(path: str | Path, data: bytes, ours: Callable[[bytes], bool]) -
 
 
 def _create(target: Path) -> None:
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 
 
 def _create_free(candidates: Iterable[Path]) -> Path:
@@ -244,6 +254,10 @@ def _move_aside(target: Path) -> Path:
     place = _create_free(_numbered_paths(target, first=1))
     os.replace(target, place)
     return place
+
+
+def _is_regular_there(path: Path) -> bool:
+    return os.path.lexists(path) and _is_regular(path)
 
 
 def _is_regular(path: Path) -> bool:

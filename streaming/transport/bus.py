@@ -15,6 +15,7 @@ from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport import wire
 from streaming.transport.links import Security
+from streaming.transport.remote_clock import RemoteClock
 from streaming.transport.sockets import LINGER_MS, Binding, CurveGuard, LinkWatch, make_socket
 
 CONTROL_QUEUE = 1_000
@@ -123,6 +124,8 @@ class Publisher:
 class Subscriber:
     """Reads topics, each by its policy; a bad message is counted (`bad.<topic>.<reason>`) and dropped.
 
+    Times in messages of another machine are translated to this machine's clock (`RemoteClock`).
+
     Lost and superseded messages are counted as `drops.<topic>`, links that were connected again as `bad.<topic>.link`.
 
     Args:
@@ -144,6 +147,7 @@ class Subscriber:
         self._last: dict[str, int] = {}
         self._sockets: dict[str, zmq.Socket[bytes]] = {}
         self._watches: list[LinkWatch] = []
+        self._clocks = {name: RemoteClock(name) for name, address in addresses.items() if address.startswith("tcp://")}
         for name, address in addresses.items():
             topic = self._topics[name]
             link = make_socket(zmq.Context.instance(), zmq.SUB, topic.queue, topic.max_bytes)
@@ -161,9 +165,12 @@ class Subscriber:
 
     def drain(self) -> dict[str, list[Message]]:
         """All messages that have arrived, by topic; only the newest ones of `LATEST` topics. Never blocks."""
+        now_ns = clock.now_ns()
         for watch in self._watches:
-            if watch.mend(clock.now_ns()):
+            if watch.mend(now_ns):
                 self._metrics.count(f"bad.{watch.name}.link")
+            if line := watch.news(now_ns):
+                self._metrics.note(line)
         messages_by_topic = {name: self._drain(name, link) for name, link in self._sockets.items()}
         return {name: messages for name, messages in messages_by_topic.items() if messages}
 
@@ -180,6 +187,8 @@ class Subscriber:
             except WireError as error:
                 self._metrics.count(f"bad.{name}.{error.reason}")
                 continue
+            if name in self._clocks:
+                self._clocks[name].translate(message, clock.now_ns())
             self._count_gap(name, message.seq)
             if topic.policy is not Policy.ORDERED and len(messages) >= topic.together:
                 if topic.policy is Policy.LATEST:

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import zmq
 import zmq.auth
@@ -119,12 +119,76 @@ class Poller:
         return False
 
 
+class LinkHealth:
+    """Says why a link to another machine does not come about, after `PATIENCE_NS`, and that it is there again.
+
+    Args:
+        name: of the stage that publishes.
+        address: its address; only `tcp://` links are watched.
+    """
+
+    PATIENCE_NS = 3_000_000_000
+    _CAUSES: ClassVar[dict[int, tuple[str, str]]] = {
+        zmq.EVENT_HANDSHAKE_FAILED_AUTH: (
+            "refuses the key of this machine",
+            "copy antiphon.key from here into its folder allowed/, and start the stage there again",
+        ),
+        zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: (
+            "has another key than is expected here",
+            "copy its antiphon.key to allowed/{name}.key here",
+        ),
+        zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: ("is no stage with keys", "name the port of run_live.py stage {name}"),
+        zmq.EVENT_CONNECTED: ("is no stage with keys", "name the port of run_live.py stage {name}"),
+    }
+    """Last thing that happened before the link was lost -> what is wrong, and the remedy."""
+    _NOBODY = ("does not answer", "start it there (run_live.py stage {name}), or mend the address or the firewall")
+
+    def __init__(self, name: str, address: str) -> None:
+        self._name, self._address = name, address
+        self._is_remote = address.startswith("tcp://")
+        self._is_up = False
+        self._since_ns: int | None = None
+        self._cause = 0
+        self._said = ""
+
+    def observe(self, event: int, now_ns: int) -> None:
+        """Take in an event of ZeroMQ's monitor."""
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._is_up, self._since_ns, self._cause = True, None, 0
+        elif event in self._CAUSES and (event != zmq.EVENT_CONNECTED or not self._cause):
+            self._cause = event
+        elif event == zmq.EVENT_DISCONNECTED and self._is_up:
+            # Whoever was there before is only gone.
+            self._is_up, self._cause = False, 0
+        if not self._is_up and self._since_ns is None:
+            self._since_ns = now_ns
+
+    def news(self, now_ns: int) -> str:
+        """One line when the link has been down for 3 s, or is there again after such a line; else ""."""
+        if not self._is_remote:
+            return ""
+        if self._is_up:
+            was, self._said = self._said, ""
+            return f"{self._name} at {self._address} is connected" if was else ""
+        if self._since_ns is None:
+            self._since_ns = now_ns
+        if now_ns - self._since_ns < self.PATIENCE_NS:
+            return ""
+        what, fix = self._CAUSES.get(self._cause, self._NOBODY)
+        line = f"{self._name} at {self._address} {what}; {fix.format(name=self._name)}"
+        if line == self._said:
+            return ""
+        self._said = line
+        return line
+
+
 class LinkWatch:
     """Reconnects a link that ZeroMQ gives up: after an oversized frame, bytes that are not ZeroMQ's, or a refusal."""
 
     _DOWN = zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     _DOWN |= zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     _ALIVE = zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_DELAYED | zmq.EVENT_CONNECT_RETRIED
+    _ALIVE |= zmq.EVENT_HANDSHAKE_SUCCEEDED
     _PATIENCE_NS = 300_000_000
     """A link that ZeroMQ reconnects by itself is retried within `RECONNECT_IVL`."""
 
@@ -133,11 +197,13 @@ class LinkWatch:
         self._link, self._address = link, address
         self._monitor = link.get_monitor_socket(self._DOWN | self._ALIVE)
         self._down_ns: int | None = None
+        self._health = LinkHealth(name, address)
 
     def mend(self, now_ns: int) -> bool:
         """Connect again if the link has been down for 0.3 s; True when it was."""
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
+            self._health.observe(event, now_ns)
             self._down_ns = now_ns if event & self._DOWN else None
         if self._down_ns is None or now_ns - self._down_ns < self._PATIENCE_NS:
             return False
@@ -146,6 +212,10 @@ class LinkWatch:
             self._link.disconnect(self._address)
         self._link.connect(self._address)
         return True
+
+    def news(self, now_ns: int) -> str:
+        """A line for the user about a link to another machine, once; see `LinkHealth.news`."""
+        return self._health.news(now_ns)
 
     def close(self) -> None:
         """Stop watching. Unread events are read first: a full monitor blocks ZeroMQ's thread, and with it this one.

@@ -14,6 +14,8 @@ from typing import IO, Any
 import msgspec
 import psutil
 
+from streaming.system.files import private_opener
+
 STAGE_COMMAND = (sys.executable, "-m", "streaming.runtime.stage_process")
 CHECKOUT = Path(__file__).resolve().parents[3]
 MAX_LOG_BYTES = 8_000_000
@@ -151,7 +153,7 @@ def open_log(log: Path) -> IO[bytes]:
     """
     for _ in range(2):
         try:
-            return log.open("ab")
+            return open(log, "ab", opener=private_opener)
         except OSError:
             with contextlib.suppress(OSError):
                 log.parent.mkdir(parents=True, exist_ok=True)

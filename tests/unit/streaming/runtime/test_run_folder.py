@@ -12,6 +12,8 @@ import pytest
 
 from streaming.errors import UserError
 from streaming.runtime.run_folder import RunFolder
+from streaming.runtime.stage_process import run_alone
+from streaming.settings.config import Links, Show
 
 
 def test_locked_and_swept(tmp_path: Path) -> None:
@@ -75,3 +77,18 @@ def test_a_reaper_that_was_killed_is_started_again(tmp_path: Path) -> None:
         folder.mend()
         (second,) = reapers()
         assert second.pid != first.pid
+
+
+def test_a_stage_by_hand_refuses_a_folder_that_is_not_its_users_alone(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    for name, says in (("link", "is not a folder"), ("open", "others may write")):
+        show = Show(links=Links(run_dir=str(tmp_path / name)))
+        with pytest.raises(UserError, match=says):
+            run_alone("tokens", show, lambda line: None)
+    if os.geteuid() == 0:
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        os.chown(tmp_path / "theirs", 12_345, 12_345)
+        with pytest.raises(UserError, match="belongs to another user"):
+            run_alone("tokens", Show(links=Links(run_dir=str(tmp_path / "theirs"))), lambda line: None)

@@ -18,6 +18,7 @@ from streaming.system.files import (
     check_input,
     check_output,
     new_file,
+    private_opener,
     replace_file,
     same_file,
 )
@@ -205,3 +206,17 @@ def test_a_report_through_a_link_leaves_the_link(tmp_path: Path) -> None:
 
 def test_a_relative_name_is_made_one_that_is_no_address() -> None:
     assert absolute("take:1.mp4") == f"{os.getcwd()}/take:1.mp4"
+
+
+def test_what_is_made_is_its_users_alone_and_a_changed_permission_stays(tmp_path: Path) -> None:
+    made, _ = new_file(tmp_path / "film.mp4", "aside")
+    assert made.stat().st_mode & 0o777 == 0o600
+    report = tmp_path / "r.json"
+    replace_file(report, b"{}", lambda data: True)
+    assert report.stat().st_mode & 0o777 == 0o600
+    report.chmod(0o644)
+    replace_file(report, b"{ }", lambda data: True)
+    assert report.stat().st_mode & 0o777 == 0o644
+    with open(tmp_path / "log", "ab", opener=private_opener) as log:
+        log.write(b"x")
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
