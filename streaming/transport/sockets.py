@@ -155,8 +155,9 @@ class LinkHealth:
         """Take in an event of ZeroMQ's monitor."""
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self._is_up, self._since_ns, self._cause = True, None, 0
-        elif event in self._CAUSES and (event != zmq.EVENT_CONNECTED or not self._cause):
-            self._cause = event
+        elif event in self._CAUSES and event != self._cause and (event != zmq.EVENT_CONNECTED or not self._cause):
+            # What has just changed may come about yet.
+            self._cause, self._since_ns = event, now_ns
         elif event == zmq.EVENT_DISCONNECTED and self._is_up:
             # Whoever was there before is only gone.
             self._is_up, self._cause = False, 0
