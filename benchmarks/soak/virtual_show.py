@@ -87,6 +87,7 @@ class VirtualDevice:
     overruns: int = 0
     longest_block: int = BLOCK
     ended: bool = False
+    loss: str = ""
     waits: bool = False
     path: Path | None = None
     feed: Feed | None = None
