@@ -36,7 +36,8 @@ def perform(
         shutil.copy(folder / "eyes" / "antiphon.key", folder / "music" / "allowed" / f"{stage}.key")
     shutil.copy(folder / "music" / "antiphon.key", folder / "eyes" / "allowed" / "music.key")
     links = [f"--address=camera=tcp://{address}:5151", f"--address=motion=tcp://{address}:5152", "--allow-remote"]
-    stages, logs = [], []
+    stages: list[subprocess.Popen[bytes]] = []
+    logs: list[Path] = []
     run_live = [sys.executable, str(CHECKOUT / "run_live.py")]
     for name in ("camera", "motion"):
         command = [*run_live, "stage", name, "--camera", "performer:drums@3", "--keys", str(folder / "eyes"), *links]
@@ -45,8 +46,7 @@ def perform(
             whole = wrap(0, [*command, "--run-dir", str(folder / "run-eyes")])
             stages.append(subprocess.Popen(whole, stdout=log, stderr=log, cwd=CHECKOUT, start_new_session=True))
     try:
-        for log_path in logs:
-            wait_for(lambda path=log_path: b"ready" in path.read_bytes())  # type: ignore[misc]
+        wait_for(lambda: all(b"ready" in path.read_bytes() for path in logs))
         command = [*run_live, "--direction", "video-to-music", "--duration", str(SECONDS), "--speaker", "none"]
         command += ["--record", "none", "--camera", "performer:drums@3", "--report", str(folder / "r.json")]
         command += ["--keys", str(folder / "music"), *links, "--run-dir", str(folder / "run-music")]
