@@ -53,9 +53,9 @@ def perform(
         done = subprocess.run(wrap(1, command), capture_output=True, text=True, timeout=120, cwd=CHECKOUT, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
-        for stage in stages:
-            os.killpg(stage.pid, signal.SIGKILL)
-            stage.wait()
+        for host in stages:
+            os.killpg(host.pid, signal.SIGKILL)
+            host.wait()
     report: dict[str, Any] = json.loads((folder / "r.json").read_text())
     return report, [path.read_text(errors="replace") for path in logs]
 
