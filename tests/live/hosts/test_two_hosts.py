@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from streaming.transport.sockets import make_keys
-from tests.live.two_hosts import HERE, Cable, can_make_hosts, in_host, two_hosts
+from tests.live.hosts.two_hosts import HERE, Cable, can_make_hosts, in_host, two_hosts
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 SECONDS = 8
 A_DAY_S = 86_400
 Wrap = Callable[[int, list[str]], list[str]]
