@@ -93,6 +93,7 @@ docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.transport.wire_page
 	$(PY) -m streaming.settings.controls_page
 	$(PY) -m streaming.remote.osc_page
+	$(PY) -m streaming.remote.console.console_docs
 	$(PY) docs/command_line.py
 	$(PY) -m docs.diagrams
 	$(PY) docs/code_map.py

@@ -36,6 +36,8 @@ class Context:
         expect_pause: says, before something in a step that may take this many seconds (opening a device), that the
             stage does not hang; without it a step of 0.4 s is taken for a hang.
         now_ns: the time at setup.
+        unwanted: those of its inputs that the stage does not need at present: they are not sent to it. The stage
+            changes it in `step`.
     """
 
     show: Show
@@ -48,6 +50,7 @@ class Context:
     confirm: Callable[[Set, UserError | None], None] = lambda control, refusal: None
     expect_pause: Callable[[float], None] = lambda seconds: None
     now_ns: int = 0
+    unwanted: frozenset[str] = frozenset()
     _engines: list[Engine] = field(default_factory=list, repr=False)
 
     def engine_options(self) -> dict[str, Any]:

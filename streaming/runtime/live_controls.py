@@ -143,7 +143,8 @@ class LiveControls:
         for slot in self._slots.values():
             self.send_changes(slot)
         line = self._control_line(name)
-        self._note(line)
+        if not request.passing:
+            self._note(line)
         self._send(requester, ControlReply(lines=[line]))
 
     def _ask_stage(self, requester: bytes, name: str, value: Value, now_ns: int) -> None:
@@ -167,6 +168,8 @@ class LiveControls:
         line = ""
         if not confirmation.refusal:
             self.show = self._with_control(self.show, confirmation.name, str(confirmation.value))
+            for slot in self._slots.values():
+                self.send_changes(slot)
             line = self._control_line(confirmation.name)
             self._note(line)
         for identity, reply in self._pending.resolve(confirmation, line):
@@ -196,10 +199,16 @@ class LiveControls:
                 self._send(slot.identity, control)
 
     def send_changes(self, slot: ProcessSlot) -> None:
-        """Send a process the live controls that have changed since they were last sent to it."""
+        """Send a process the live controls that concern it and have changed since they were last sent to it.
+
+        A stage that confirms a control has got it already.
+        """
         if slot.identity is None or slot.sent is None or slot.done():
             return
         for name, value in self.show.controls.items():
-            if value != slot.sent.controls[name] and not CONTROLS[name].confirmed:
+            row = CONTROLS[name]
+            obeys = slot.process.name in row.stages
+            concerned = not row.confirmed if obeys else slot.process.hears_controls
+            if concerned and value != slot.sent.controls[name]:
                 self._send(slot.identity, Set(name=name, value=value))
         slot.sent = self.show

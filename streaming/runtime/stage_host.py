@@ -198,6 +198,7 @@ class StageHost:
             self._setting_up = False
         # Connected after setup: messages published during a long setup are stale. States are sent again.
         self._subscriber = Subscriber(inputs, self._metrics, security)
+        self._subscriber.leave_out(self._context.unwanted)
         publishers = (self._publisher,) if self._publisher is not None else ()
         self._poller = Poller(self._subscriber, self._port, self._waker, *publishers)
         self._beat_ns = self._pulse_ns = clock.now_ns()
@@ -235,6 +236,8 @@ class StageHost:
             ):
                 self._step(stage, now_ns)
                 wake_ns = stage.wake_ns()
+                if self._subscriber is not None:
+                    self._subscriber.leave_out(self._context.unwanted)
             if self._publisher is not None:
                 self._publisher.welcome()
             while self._confirmations:

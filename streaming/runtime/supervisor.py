@@ -25,12 +25,16 @@ from streaming.schema.messages import (
     Ready,
     Report,
     Start,
+    StatusReply,
+    StatusRequest,
     Stop,
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.system.files import reason
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
+from streaming.telemetry.snapshot import Rates
+from streaming.telemetry.status import status_of
 
 MS = 1_000_000
 POLL_MS = 20
@@ -105,6 +109,7 @@ class Supervisor:
         self._end = ShowEnd(show, processes)
         self._last_loop_ns = now_ns()
         self._measured_ns = 0
+        self._rates = Rates()
 
     def run(self) -> Ending:
         """Perform until the show ends; afterwards no process is left. No error of the system ends it."""
@@ -295,6 +300,10 @@ class Supervisor:
         now_ns = self._now()
         if isinstance(report, ControlRequest):
             self._controls.answer(identity, report, now_ns)
+            return
+        if isinstance(report, StatusRequest):
+            status = status_of(self.record, now_ns, self._rates, report.notes)
+            self._send(identity, StatusReply(status=status))
             return
         slot = self._slots.get(report.stage)
         if slot is None:

@@ -392,15 +392,27 @@ class Confirmation(msgspec.Struct, kw_only=True, tag="confirmation"):
 class ControlRequest(msgspec.Struct, kw_only=True, tag="control_request"):
     """A request from outside the show: set the live control `name` to `value`; with an empty `name`, list them all.
 
-    `stage`: identity of the requester. `value`: as text, as it would be written on the command line.
+    `stage`: identity of the requester. `value`: as text, as it would be written on the command line. `passing`: it is
+    on the way to another value, as a slider that is moved, so that no line for the user is made of it.
     """
 
     stage: str
     name: str = ""
     value: str = ""
+    passing: bool = False
 
 
-Report = Hello | Ready | Health | Alive | Failed | Finished | Confirmation | ControlRequest
+class StatusRequest(msgspec.Struct, kw_only=True, tag="status_request"):
+    """A question from outside the show: how is it? `stage`: identity of the requester.
+
+    `notes`: how many of the show's lines for the user the requester has had.
+    """
+
+    stage: str
+    notes: int = 0
+
+
+Report = Hello | Ready | Health | Alive | Failed | Finished | Confirmation | ControlRequest | StatusRequest
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 
@@ -431,5 +443,11 @@ class ControlReply(msgspec.Struct, kw_only=True, tag="control_reply"):
     refused: bool = False
 
 
-Control = Start | Set | Stop | ControlReply
+class StatusReply(msgspec.Struct, kw_only=True, tag="status_reply"):
+    """The supervisor's reply to a `StatusRequest`. `status`: see `streaming.telemetry.status`."""
+
+    status: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+Control = Start | Set | Stop | ControlReply | StatusReply
 """What the supervisor says to a stage (over the control link, never dropped)."""

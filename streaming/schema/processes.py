@@ -88,6 +88,7 @@ class Process:
             `frames` and `drops`.
         phase: the first word of its gauges `<word>_phase_ms` and `<word>_drift_ppm`, set where its device runs on its
             own clock (`info["stamps"]` names where its times come from, gauge `stamp_delay_ms`); "" for none.
+        hears_controls: whether it is told every change of a live control, not only of those that it obeys.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Process:
     leaves: str = ""
     phase: str = ""
     awaits: tuple[str, ...] = ()
+    hears_controls: bool = False
 
 
 PROCESSES: dict[str, Process] = {
@@ -262,6 +264,19 @@ PROCESSES: dict[str, Process] = {
             warm_spare=False,
             nice=5,
             needs="osc",
+            hears_controls=True,
+        ),
+        Process(
+            "console",
+            "streaming.remote.console.console_stage",
+            ("camera", "motion", "sound", "speaker", "microphone", "picture"),
+            ("camera", "motion", "sound", "microphone", "picture"),
+            directions=ANY,
+            essential_to=(),
+            warm_spare=False,
+            silence_ms=10_000,
+            needs="console",
+            hears_controls=True,
         ),
         Process(
             "midi",
@@ -272,6 +287,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=(),
             warm_spare=False,
             needs="midi",
+            hears_controls=True,
         ),
         Process(
             "recorder",

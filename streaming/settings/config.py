@@ -47,6 +47,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     take: str = ""
     osc: str = "8421"
     midi: str = ""
+    console: str = "8420"
+    console_token: str = ""
     report: str = ""
     seed: int = 0
     controls: dict[str, Value] = msgspec.field(default_factory=dict)

@@ -20,6 +20,7 @@ DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", *RUNTIMES)
 EYES = ("auto", "mediapipe", "bundle")
 OFF = "off"
+SHORTEST_TOKEN = 12
 MAX_SEED = 2**63 - 1
 LONGEST_DURATION = 1e8
 """Seconds or minutes of a show or a benchmark: in nanoseconds they fit into 64 bits."""
@@ -249,6 +250,23 @@ OPTIONS: dict[str, Option] = {
             example="virtual",
         ),
         Option(
+            name="console",
+            group=PATCHING,
+            metavar="[HOST:]PORT",
+            kind="place",
+            words="where the console is: a page from which a browser shows and plays the show",
+            range="a port, HOST:PORT (beyond this machine with --allow-remote and a token), or off",
+        ),
+        Option(
+            name="console-token",
+            group=PATCHING,
+            metavar="TOKEN",
+            words="the password of the console's page",
+            range=f"at least {SHORTEST_TOKEN} letters and digits",
+            unset="none on this machine alone, else a new one for each show, which it prints",
+            example="a-word-that-nobody-guesses",
+        ),
+        Option(
             name="quiet",
             group=MACHINE,
             kind="flag",
@@ -314,7 +332,7 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
             show.setdefault("links", {})[field] = value
         elif name == "record":
             show[field] = "" if value == "none" else value
-        elif name in ("osc", "midi"):
+        elif name in ("osc", "midi", "console"):
             show[field] = "" if value == OFF else value
         elif name not in ("awake", "config"):
             show[field] = value

@@ -189,7 +189,7 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
 def _bench_values(target: str) -> dict[str, Any]:
     """The settings of a benchmark's show, where they are not those of a performance."""
     direction = "both" if target in ("latency", "budget", "soak") else "video-to-music"
-    return {"direction": direction, "record": "none", "osc": "off"}
+    return {"direction": direction, "record": "none", "osc": "off", "console": "off"}
 
 
 def _check_target(name: str, target: str) -> None:

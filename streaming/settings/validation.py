@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from engines.bundles import find_bundle, read_manifest
@@ -13,7 +14,7 @@ from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
 from streaming.settings.network_place import LOOPBACK, is_loopback, read_place
-from streaming.settings.option_table import OPTIONS
+from streaming.settings.option_table import OPTIONS, SHORTEST_TOKEN
 from streaming.settings.setting import attributed_to, or_nearest
 from streaming.system.files import check_input, check_name
 
@@ -46,18 +47,23 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     notes = [f"--backend {show.backend}: {instead}"] if instead else []
     notes += _check_microphone(show)
     _check_links(show.links)
-    _check_osc(show)
+    _check_places(show)
     if command in ("play", "bench"):
         check_files(show, config)
     return notes
 
 
-def _check_osc(show: Show) -> None:
-    """Check that OSC listens on this machine alone, unless others may connect."""
-    host = read_place(show.osc)[0] if show.osc else LOOPBACK
-    if not show.links.allow_remote and not is_loopback(host):
-        fix = "give --allow-remote too, or the port alone"
-        raise SettingError("osc", show.osc, "lets other machines set the controls", fix)
+def _check_places(show: Show) -> None:
+    """Check that OSC and the console listen on this machine alone, unless others may connect; and the token."""
+    for name, place in (("osc", show.osc), ("console", show.console)):
+        host = read_place(place)[0] if place else LOOPBACK
+        if not show.links.allow_remote and not is_loopback(host):
+            fix = "give --allow-remote too, or the port alone"
+            raise SettingError(name, place, "lets other machines set the controls", fix)
+    token = show.console_token
+    if token and not re.fullmatch(rf"[A-Za-z0-9_.~-]{{{SHORTEST_TOKEN},128}}", token):
+        what = f"must have at least {SHORTEST_TOKEN} letters and digits, and at most 128"
+        raise SettingError("console-token", "…", what, "give another, or leave it out")
 
 
 def check_controls(show: Show) -> None:

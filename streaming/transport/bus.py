@@ -148,6 +148,7 @@ class Subscriber:
         self._sockets: dict[str, zmq.Socket[bytes]] = {}
         self._watches: list[LinkWatch] = []
         self._clocks = {name: RemoteClock(name) for name, address in addresses.items() if address.startswith("tcp://")}
+        self._left_out: frozenset[str] = frozenset()
         for name, address in addresses.items():
             topic = self._topics[name]
             link = make_socket(zmq.Context.instance(), zmq.SUB, topic.queue, topic.max_bytes)
@@ -162,6 +163,14 @@ class Subscriber:
     def sockets(self) -> Sequence[Any]:
         """See `Pollable`."""
         return tuple(self._sockets.values())
+
+    def leave_out(self, unwanted: frozenset[str]) -> None:
+        """Receive all topics but these; a topic that is left out costs its publisher nothing."""
+        for name in (unwanted ^ self._left_out) & self._sockets.keys():
+            self._sockets[name].setsockopt(zmq.UNSUBSCRIBE if name in unwanted else zmq.SUBSCRIBE, name.encode())
+            # What is missed meanwhile is no loss.
+            self._last.pop(name, None)
+        self._left_out = unwanted
 
     def drain(self) -> dict[str, list[Message]]:
         """All messages that have arrived, by topic; only the newest ones of `LATEST` topics. Never blocks."""

@@ -32,7 +32,8 @@ class ShowFolder:
     def command(self, *argv: str) -> list[str]:
         common = ["--run-dir", str(self.run_dir), "--record", str(self.folder / "films")]
         # Shows beside each other cannot share a port.
-        common += [] if "--osc" in argv else ["--osc", "off"]
+        for option in ("--osc", "--console"):
+            common += [] if option in argv else [option, "off"]
         return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", self.direction, *common, *argv]
 
     def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:

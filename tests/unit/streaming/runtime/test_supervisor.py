@@ -28,10 +28,13 @@ from streaming.schema.messages import (
     Report,
     Set,
     Start,
+    StatusReply,
+    StatusRequest,
     Stop,
 )
 from streaming.schema.processes import FORWARD, PROCESSES, EndOfShow, Process
 from streaming.settings.config import Links, Show
+from streaming.settings.controls import CONTROLS
 from streaming.settings.validation import with_control
 from streaming.telemetry.report import Ending, ShowRecord
 
@@ -239,12 +242,13 @@ def told(world: World, stage: str) -> list[tuple[str, object]]:
     return [(said.name, said.value) for said in sets]
 
 
-def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp_path: Path) -> None:
+def test_a_live_control_reaches_the_stages_that_it_concerns_and_those_that_are_started_again(tmp_path: Path) -> None:
     world = World()
-    show = supervisor(world, tmp_path, duration_s=20.0)
+    rows = [*table(), plain_row("osc")]
+    show = supervisor(world, tmp_path, rows, duration_s=20.0)
 
-    def ask(**wish: str) -> None:
-        world.reports.append((b"set:7", ControlRequest(stage="set:7", **wish)))
+    def ask(name: str = "", value: str = "", *, passing: bool = False) -> None:
+        world.reports.append((b"set:7", ControlRequest(stage="set:7", name=name, value=value, passing=passing)))
 
     world.at(3.0, lambda: ask(name="temperature", value="0.7"))
     world.at(5.0, lambda: world.of("sound").kill())
@@ -253,7 +257,9 @@ def test_a_live_control_reaches_every_stage_and_those_that_are_started_again(tmp
     world.at(10.0, ask)
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
-    assert all(told(world, row.name) == [("temperature", 0.7)] for row in table())
+    for row in rows:
+        concerned = row.name in (*CONTROLS["temperature"].stages, "osc")
+        assert told(world, row.name) == ([("temperature", 0.7)] if concerned else []), row.name
     told_again = world.of("sound").line["show"]
     assert isinstance(told_again, dict)
     assert told_again["controls"]["temperature"] == 0.7
@@ -276,7 +282,7 @@ def replies(world: World, requester: bytes) -> list[tuple[float, bool, list[str]
 
 def test_a_control_that_a_stage_confirms_is_answered_with_its_word(tmp_path: Path) -> None:
     world = World()
-    rows = [*table(), plain_row("scene")]
+    rows = [*table(), plain_row("scene"), plain_row("osc")]
     show = supervisor(world, tmp_path, rows, duration_s=20.0)
     one, bad = str(tmp_path / "one.png"), str(tmp_path / "bad.png")
 
@@ -296,6 +302,8 @@ def test_a_control_that_a_stage_confirms_is_answered_with_its_word(tmp_path: Pat
     assert show.run().code == 0
     assert told(world, "scene")[:2] == [("prior", one), ("prior", bad)], "nobody looked at the files"
     assert all(name != "prior" for row in table() for name, _ in told(world, row.name))
+    assert ("prior", one) in told(world, "osc"), "who passes controls on hears of what was confirmed"
+    assert ("prior", bad) not in told(world, "osc")
     ((at, refused, lines),) = replies(world, b"set:1")
     assert (refused, lines) == (False, [f"prior is now {one}"])
     assert at == pytest.approx(4.0, abs=0.1), "not before the stage has said so"
@@ -374,11 +382,11 @@ def test_a_control_of_a_stage_that_is_not_in_the_show_is_refused(tmp_path: Path)
 
 def test_a_control_that_changes_while_a_stage_is_being_started_is_not_lost(tmp_path: Path) -> None:
     world = World()
-    world.before_hello["sound"] = (b"set:7", ControlRequest(stage="set:7", name="motion", value="2"))
+    world.before_hello["sound"] = (b"set:7", ControlRequest(stage="set:7", name="volume", value="-2"))
     show = supervisor(world, tmp_path, duration_s=5.0)
     world.at(6.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
-    assert told(world, "sound") == [("motion", 2.0)]
+    assert told(world, "sound") == [("volume", -2.0)]
 
 
 def test_the_warm_spare_takes_over_and_another_one_follows(tmp_path: Path) -> None:
@@ -773,3 +781,24 @@ def test_a_pause_that_a_stage_has_announced_is_no_hang(tmp_path: Path) -> None:
     world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
     assert show.run().code == 0
     assert show.record.stages["sound"].restarts == 0
+
+
+def test_a_control_on_its_way_makes_no_note_and_a_question_is_answered(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+
+    def ask(value: str, *, passing: bool) -> None:
+        world.reports.append((b"web", ControlRequest(stage="web", name="volume", value=value, passing=passing)))
+
+    world.at(3.0, lambda: ask("-10", passing=True))
+    world.at(4.0, lambda: ask("-20", passing=False))
+    world.at(5.0, lambda: world.reports.append((b"web", StatusRequest(stage="web", notes=0))))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert told(world, "sound") == [("volume", -10.0), ("volume", -20.0)]
+    assert "volume is now -20 dB" in show.record.notes
+    assert "volume is now -10 dB" not in show.record.notes
+    (status,) = [said.status for _, who, said in world.said if who == b"web" and isinstance(said, StatusReply)]
+    assert {row["name"]: row["state"] for row in status["rows"]} == {row.name: "running" for row in table()}
+    assert "volume is now -20 dB" in status["notes"]
+    assert status["notes_count"] >= 1

@@ -1,0 +1,1 @@
+"""The web console: a page from which a browser shows and plays the show."""

@@ -1,0 +1,106 @@
+"""Writes docs/console.md from the console's code: `python -m streaming.remote.console.console_docs [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from streaming.remote.console.cue_fades import LONGEST_S
+from streaming.remote.console.preset_book import FILE_NAME, MOST_CUES, MOST_PRESETS
+from streaming.remote.console.prior_shelf import MAX_UPLOAD, MOST_IMAGES
+from streaming.remote.console.show_watch import THUMBNAIL_SIDE
+from streaming.remote.console.web_app import MOST_CLIENTS, STATIC
+from streaming.settings.config import Show
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "console.md"
+PORT = Show().console
+TEXT = f"""# Console
+
+<!-- Made by `python -m streaming.remote.console.console_docs`; change `streaming/remote/console/`, not this page. -->
+
+Every show serves a page at <http://127.0.0.1:{PORT}/>. It shows the camera with its flow and the tracked points, the
+spectrogram, the levels, the pictures, the latency with its tail, what was lost, and every process. It sets every
+[live control](controls.md). Nothing is fetched from elsewhere, so it works without a network.
+
+`--console 9000` takes another port, `--console off` none.
+
+## Views
+
+| address | what it shows |
+|---|---|
+| `#console` | everything, on a wide screen or on a phone |
+| `#stage` | large meters, the latency, what was lost, the next cue |
+| `#performance` | the pictures alone, at their full size and rate; a click fills the screen |
+
+## Keys
+
+| key | what it does |
+|---|---|
+"""
+REST = f"""
+## Presets and cues
+
+A preset is a named set of all controls but `calibrate`. A cue is a preset and the time that its numbers take to get
+there, 0 to {LONGEST_S:g} s. Words, as the voice and the prior image, change at once. `mute` waits for the end of a fade
+when it goes on, and comes first when it goes off. A control that a hand moves leaves the fade.
+
+Up to {MOST_PRESETS} presets and {MOST_CUES} cues are kept in `~/.config/antiphon/{FILE_NAME}`, or in the folder that
+`ANTIPHON_CONFIG` names.
+
+## Prior images
+
+The shelf is the folder `~/.local/share/antiphon/priors`, or `priors` in the folder that `ANTIPHON_DATA` names. An image
+that is dropped onto the page is checked, kept there and loaded: PNG, JPEG, WebP, TIFF or BMP of at most
+{MAX_UPLOAD // 1_000_000} MB, {MOST_IMAGES} images in all. The page chooses images by their names on the shelf and by
+nothing else.
+
+## Panic and freeze
+
+Panic ends all fades and mutes the music within 50 ms, whatever `fade` was: it sets `fade` to 0.05 s and `mute` to 1.
+Freeze sets `motion` and `imagination` to 0, so that the picture stands still; the second time it gives back what was.
+
+## From another machine
+
+`--console 192.168.1.20:{PORT} --allow-remote` lets other machines of a network open the page. The show prints an
+address with a token that is new for each show; `--console-token` gives a token of your own, which is not printed. The
+connection is not encrypted: use a network that you trust.
+
+Requests by another name than this machine's, and requests by pages of other sites, are refused.
+
+## What it costs
+
+While no browser is connected, the console reads nothing of the show. At most {MOST_CLIENTS} browsers are connected at
+once. Each is sent the newest of everything: a slow one misses pictures and delays nobody. Small pictures have at most
+{THUMBNAIL_SIDE} pixels along the longer side, 10 times a second.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    return TEXT + "".join(f"| `{key}` | {words} |\n" for key, words in keys()) + REST
+
+
+def keys() -> list[tuple[str, str]]:
+    """Every key of the page with what it does."""
+    text = (STATIC / "main.js").read_text(encoding="utf-8").replace("${CALIBRATE_S}", "5")
+    return re.findall(r'^  \["([^"]+)", ["`]([^"`]+)["`], ', text, re.MULTILINE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare.
+
+    Returns:
+        0 when the page is right, 1 when `--check` found it out of date.
+    """
+    parser = argparse.ArgumentParser(prog="python -m streaming.remote.console.console_docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
+    if parser.parse_args(arguments).check:
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == render() else 1
+    PAGE.write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The stage of the web console: browsers see the show and set its controls."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from streaming.errors import StageError, UserError
+from streaming.schema.messages import ControlReply, ControlRequest, Message, StatusReply, StatusRequest
+from streaming.schema.processes import PROCESSES
+from streaming.settings.controls import Value
+from streaming.settings.network_place import is_loopback, read_place
+from streaming.settings.validation import voices
+from streaming.stage import Context, Inputs
+from streaming.system.user_folders import config_folder, data_folder
+from streaming.transport.bus import ControlLink
+from streaming.transport.links import CONTROL, address_of
+
+if TYPE_CHECKING:
+    from streaming.remote.console.web_server import ConsoleServer
+
+ACTIVE_NS, IDLE_NS = 40_000_000, 1_000_000_000
+"""The supervisor's replies are read this often while a browser is connected, and while none is."""
+INPUTS = frozenset(PROCESSES["console"].inputs)
+
+
+class ConsoleStage:
+    """Serves a page that shows the show, and sends what is wished there to the supervisor.
+
+    A request goes the way that `run_live.py set` goes, so it is checked, reported and remembered in the same way. While
+    no browser is connected the stage reads no topic.
+
+    Args:
+        link: opens the control link that requests go by; see `transport.bus.ControlLink`.
+    """
+
+    def __init__(self, link: Callable[..., ControlLink] = ControlLink) -> None:
+        self._open_link = link
+        self._link: ControlLink | None = None
+        self._server: ConsoleServer | None = None
+        self._wake_ns: int | None = None
+
+    def setup(self, context: Context) -> None:
+        """Listen, and reach the supervisor; without its port the show goes on without a console."""
+        self._context = context
+        self._values: dict[str, Value] = dict(context.show.controls)
+        self._wake_ns = context.now_ns + IDLE_NS
+        context.unwanted = INPUTS
+        host, port = read_place(context.show.console)
+        token, is_new = self._token_for(host)
+        try:
+            self._server = self._serve(host, port, token)
+        except UserError as error:
+            context.note(f"no console: {error}")
+            context.info["device"] = "none"
+            return
+        page = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}/"
+        context.info["device"] = page
+        if not context.memo.get("told"):
+            context.note(f"the console is at {page}{f'?token={token}' if is_new else ''}")
+            context.memo["told"] = True
+        self._identity = f"console:{os.getpid()}:requests"
+        self._link = self._open_link(address_of(context.show.links, CONTROL), self._identity.encode(), context.metrics)
+
+    def wake_ns(self) -> int | None:
+        """25 times a second while a browser is connected, else once."""
+        return self._wake_ns
+
+    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        """Take what has happened, and ask for what is wished."""
+        server = self._server
+        self._wake_ns = now_ns + (ACTIVE_NS if server is not None and server.wanted else IDLE_NS)
+        if server is None or self._link is None:
+            return []
+        self._context.unwanted = INPUTS - server.wanted
+        for change in inputs.controls:
+            server.call(self._desk.change, change.name, change.value)
+        if inputs.messages:
+            self._watch.take(inputs)
+        self._ask(server, self._link)
+        self._take_replies(server, self._link)
+        return []
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+        if self._link is not None:
+            with closing(self._link):
+                self._link = None
+
+    def _token_for(self, host: str) -> tuple[str, bool]:
+        """The token that a browser must have, and whether it is a new one; none on this machine alone."""
+        given = self._context.show.console_token
+        if given or is_loopback(host):
+            return given, False
+        # A restarted stage has the same one.
+        return str(self._context.memo.setdefault("token", secrets.token_urlsafe(18))), True
+
+    def _serve(self, host: str, port: int, token: str) -> ConsoleServer:
+        # Imported here, so that no other process that knows this module pays for it.
+        from streaming.remote.console.access import AccessRules
+        from streaming.remote.console.console_desk import ConsoleDesk
+        from streaming.remote.console.control_widgets import widgets
+        from streaming.remote.console.preset_book import FILE_NAME, PresetBook
+        from streaming.remote.console.prior_shelf import MAX_UPLOAD, PriorShelf
+        from streaming.remote.console.show_watch import ShowWatch
+        from streaming.remote.console.web_app import ConsoleRoom
+        from streaming.remote.console.web_server import ConsoleServer
+
+        show = self._context.show
+        self._watch = ShowWatch(hears_only=show.direction == "music-to-video")
+        hello: dict[str, Any] = {
+            "controls": widgets(voices(show.bundle)),
+            "direction": show.direction,
+            "bundle": show.bundle,
+            "maxUpload": MAX_UPLOAD,
+        }
+
+        def tell(kind: str) -> None:
+            self._room.tell(kind)
+
+        def room(changed: Callable[[], None]) -> ConsoleRoom:
+            book, shelf = PresetBook(config_folder() / FILE_NAME), PriorShelf(data_folder() / "priors")
+            self._desk = ConsoleDesk(self._values, book, shelf, tell)
+            self._room = ConsoleRoom(self._desk, self._watch, hello, changed)
+            return self._room
+
+        return ConsoleServer(host, port, lambda number: AccessRules(host, number, token), room, self._context.wake)
+
+    def _ask(self, server: ConsoleServer, link: ControlLink) -> None:
+        try:
+            for wish in server.take_wishes():
+                value = wish.value if isinstance(wish.value, str) else repr(float(wish.value))
+                link.send(ControlRequest(stage=self._identity, name=wish.name, value=value, passing=wish.passing))
+            if server.take_status_wish():
+                link.send(StatusRequest(stage=self._identity, notes=self._desk.notes_had))
+        except StageError:
+            self._context.metrics.count("unsent")
+
+    def _take_replies(self, server: ConsoleServer, link: ControlLink) -> None:
+        for reply in link.receive():
+            if isinstance(reply, StatusReply):
+                server.call(self._desk.take_status, reply.status)
+            elif isinstance(reply, ControlReply) and reply.refused:
+                self._context.metrics.count("refused")
+                server.call(self._refuse, reply.lines)
+
+    def _refuse(self, lines: list[str]) -> None:
+        self._room.tell_line(self._desk.refuse(lines))
+
+
+def build() -> ConsoleStage:
+    """The stage, for the process table."""
+    return ConsoleStage()

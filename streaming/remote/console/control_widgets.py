@@ -1,0 +1,48 @@
+"""The controls' table as a page can draw it: of every control what moves it, its range, its unit and its words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streaming.remote.console.cue_fades import is_switch
+from streaming.settings.controls import CONTROLS, ControlSpec
+
+
+def widgets(voices: list[str] | None) -> list[dict[str, Any]]:
+    """Every live control, in the order of the table.
+
+    Args:
+        voices: of the bundle; None where they are not known.
+
+    Returns:
+        For each `name`, `group`, `words`, `widget`: "slider", "switch", "choice", "image" or "action", and what it
+        needs: `low`, `high`, `step`, `unit`, `default`, `choices`, `range`, `atLow`, `atHigh`.
+    """
+    return [_widget(row, voices) for row in CONTROLS.values() if row.live]
+
+
+def _widget(row: ControlSpec, voices: list[str] | None) -> dict[str, Any]:
+    kind = "slider"
+    if row.kind == "voice":
+        kind = "choice"
+    elif row.kind == "image":
+        kind = "image"
+    elif is_switch(row.name):
+        kind = "switch"
+    elif row.confirmed:
+        kind = "action"
+    return {
+        "name": row.name,
+        "group": row.group,
+        "words": row.words,
+        "widget": kind,
+        "low": row.low,
+        "high": row.high,
+        "step": row.step,
+        "unit": row.unit,
+        "default": row.default,
+        "choices": [*row.choices, *(voices or ())] if row.kind == "voice" else list(row.choices),
+        "range": row.range_text(),
+        "atLow": row.at_low,
+        "atHigh": row.at_high,
+    }

@@ -1,0 +1,44 @@
+"""How a show is, in plain values that travel: what the supervisor answers to those who ask from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streaming.telemetry.report import LATENCIES, ShowRecord, latency_of
+from streaming.telemetry.snapshot import Rates, snapshot
+
+MOST_NOTES = 40
+"""Of the lines for the user, the newest are told."""
+
+
+def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> dict[str, Any]:
+    """The state of a show.
+
+    Args:
+        record: what the supervisor recorded.
+        now_ns: the time.
+        rates: of those who ask, kept from one call to the next.
+        notes_had: how many of the lines for the user are known to who asks.
+
+    Returns:
+        The fields of `ShowSnapshot`, and `latency`: direction -> n, p50, p95, p99, max in ms; `notes`: the newest lines
+        after those that are known; `notes_count`: how many there were; `film`: the film that is recorded, `report`:
+        the file of the report, "" for none; `bundle`, `direction`.
+    """
+    film = next((stage for stage in record.stages.values() if stage.process.leaves), None)
+    leaves = film.process.leaves if film is not None else ""
+    status: dict[str, Any] = msgspec.to_builtins(snapshot(record, now_ns, rates))
+    return {
+        **status,
+        "latency": {key: figures for key in LATENCIES if (figures := latency_of(record, key))["n"]},
+        "notes": record.notes.since(max(notes_had, record.notes.count - MOST_NOTES)),
+        "notes_count": record.notes.count,
+        "film": str(film.info.get(leaves, "")) if film is not None else "",
+        "film_frames": film.totals.counter("frames") if film is not None else 0,
+        "film_drops": film.totals.counter("drops") if film is not None else 0,
+        "report": record.show.report,
+        "bundle": record.show.bundle,
+        "direction": record.show.direction,
+    }
