@@ -26,6 +26,8 @@ spectrogram, the levels, the pictures, the latency with its tail, what was lost,
 
 `--console 9000` takes another port, `--console off` none.
 
+![The console of a show in both directions](console.jpg)
+
 ## Views
 
 | address | what it shows |

@@ -64,7 +64,8 @@ function slider(row) {
   const update = (value) => {
     if (held) return;
     if (typeof value === "number") input.value = value;
-    output.value = shown(row, value);
+    // A word is said by its own key.
+    output.value = auto && value === word ? "" : shown(row, value);
     auto?.setAttribute("aria-pressed", String(value === word));
   };
   return [[input, output, ...(auto ? [auto] : [])], update];

@@ -117,7 +117,7 @@ function drawMeters(levels) {
       const part = Math.min(1, Math.max(0, 1 - level / FLOOR_DB));
       const peak = Math.max(part, (peaks.get(name) ?? 0) - 0.004);
       peaks.set(name, peak);
-      line.querySelector("i").style.transform = `scaleX(${part})`;
+      line.querySelector("i").style.clipPath = `inset(0 ${100 * (1 - part)}% 0 0)`;
       line.querySelector("u").style.left = `${100 * peak}%`;
       line.classList.toggle("hot", level > -1.5);
       line.querySelector("output").value = level <= -100 ? "silent" : `${level.toFixed(0)} dB`;
