@@ -116,6 +116,26 @@ def test_slow_joiner_hears_what_comes_after_it_and_counts_no_gap(where: Any, clo
     assert counters(metrics) == {}
 
 
+def test_a_topic_that_is_left_out_is_not_sent_and_its_gap_is_no_loss(where: Any, closing: Any) -> None:
+    metrics = Metrics()
+    publisher = closing(Publisher("sound", where("sound")))
+    subscriber = closing(Subscriber({"sound": where("sound")}, metrics))
+    join(publisher, subscriber, sound)
+    subscriber.leave_out(frozenset({"sound", "camera"}))
+    # What is on its way may still come; then nothing more does.
+    until_ns = clock.now_ns() + 500_000_000
+    arrived = 0
+    for tick in range(100, 150):
+        publisher.send(sound(tick))
+        Poller(subscriber).wait(clock.now_ns() + 10_000_000, precise=False)
+        arrived = 0 if clock.now_ns() < until_ns - 400_000_000 else arrived + len(subscriber.drain())
+    assert arrived == 0
+    subscriber.drain()
+    subscriber.leave_out(frozenset())
+    join(publisher, subscriber, sound)
+    assert counters(metrics) == {}
+
+
 def test_a_reader_may_come_before_the_writer(where: Any, closing: Any) -> None:
     subscriber = closing(Subscriber({"speaker": where("speaker")}, Metrics()))
     assert subscriber.drain() == {}

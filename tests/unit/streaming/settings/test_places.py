@@ -1,0 +1,24 @@
+"""Where OSC and the console listen: this machine alone, unless others may connect; and the console's token."""
+
+from __future__ import annotations
+
+import pytest
+
+from streaming.errors import UserError
+from streaming.settings.options import parse
+
+
+def test_by_default_both_are_on_and_a_bench_has_neither() -> None:
+    show = parse(["--record", "none", "--direction", "video-to-music"]).show
+    assert (show.osc, show.console, show.console_token) == ("8421", "8420", "")
+    bench = parse(["bench", "latency"]).show
+    assert (bench.osc, bench.console) == ("", "")
+    assert parse(["--record", "none", "--console", "off", "--osc", "off"]).show.console == ""
+
+
+@pytest.mark.parametrize("option", ["--console", "--osc"])
+def test_other_machines_are_let_in_only_when_that_is_meant(option: str) -> None:
+    with pytest.raises(UserError, match="give --allow-remote too"):
+        parse(["--record", "none", option, "192.168.1.20:9000"])
+    good = parse(["--record", "none", "--console-token", "a-word-that-nobody-guesses"])
+    assert good.show.console_token == "a-word-that-nobody-guesses"
