@@ -23,6 +23,7 @@ from streaming.system.realtime import take_normal_priority
 from streaming.timing import clock
 
 BEAT_S = 0.04
+_LEAST_BEAT_NS = 36_000_000
 VIEW_NS, STATUS_NS = 100_000_000, 500_000_000
 """Between two thumbnails, and between two questions to the supervisor."""
 MOST_CONNECTIONS = 48
@@ -163,17 +164,20 @@ class ConsoleServer:
 
     async def _beat(self) -> None:
         """Tell the browsers of the show, and pass on what they want; nothing while there is none."""
-        room, due_ns, status_ns = self._room, 0, 0
+        room, due_ns, status_ns, beat_ns = self._room, 0, 0, 0
         numbers: dict[str, int] = {}
         while True:
             if not room.clients and not room.desk.busy:
                 await self._changed.wait()
             else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.sleep(BEAT_S)
+                # Full pictures are looked for twice a beat, so that none waits for the next one.
+                is_full = any(client.view == VIEWS[2] for client in room.clients)
+                await asyncio.sleep(BEAT_S / 2 if is_full else BEAT_S)
             self._changed.clear()
             now_ns = clock.now_ns()
-            wishes = room.desk.beat(now_ns)
+            wishes = []
+            if now_ns - beat_ns >= _LEAST_BEAT_NS:
+                wishes, beat_ns = room.desk.beat(now_ns), now_ns
             self._wishes.extend(wishes)
             wanted = frozenset[str]().union(*(WANTED[client.view] for client in room.clients))
             asks = bool(room.clients) and now_ns - status_ns >= STATUS_NS
