@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -79,7 +80,13 @@ def test_a_reaper_that_was_killed_is_started_again(tmp_path: Path) -> None:
         assert second.pid != first.pid
 
 
-def test_a_stage_by_hand_refuses_a_folder_that_is_not_its_users_alone(tmp_path: Path) -> None:
+def test_a_stage_by_hand_refuses_a_folder_that_is_not_its_users_alone() -> None:
+    # A socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="antiphon-") as place:
+        _refuse_folders(Path(place))
+
+
+def _refuse_folders(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
