@@ -98,7 +98,7 @@ def open_encodec_window() -> Step:
     with refused("EncodecModel"):
         torch.set_num_threads(1)
         config = transformers.EncodecConfig(
-            sampling_rate=32_000,
+            sampling_rate=SAMPLE_RATE,
             audio_channels=1,
             target_bandwidths=[2.2],
             codebook_size=2_048,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import EngineSpec
-from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.screens.device import NullScreen
 from streaming.devices.sound.inputs import Intake
 from streaming.devices.sound.outputs import Feed
@@ -64,7 +64,7 @@ class FixedEngine:
 
 def fixed_engines() -> dict[str, FixedEngine]:
     """An engine for each network that the stages open."""
-    tone = (0.2 * np.sin(2 * np.pi * 400 * np.arange(TICK_SAMPLES) / 32_000)).astype(np.float32)
+    tone = (0.2 * np.sin(2 * np.pi * 400 * np.arange(TICK_SAMPLES) / SAMPLE_RATE)).astype(np.float32)
     return {
         "sight": FixedEngine("sight", {"latent": np.zeros(64, np.float32)}),
         "translator": FixedEngine("translator", {"frames": np.zeros((4, 2), np.int16)}, {"voice_names": ["drums"]}),

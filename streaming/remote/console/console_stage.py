@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from streaming.conventions import TICK_NS
 from streaming.errors import StageError, UserError
 from streaming.schema.messages import ControlReply, ControlRequest, Message, StatusReply, StatusRequest
 from streaming.schema.processes import PROCESSES
@@ -22,7 +23,7 @@ from streaming.transport.links import CONTROL, address_of
 if TYPE_CHECKING:
     from streaming.remote.console.web_server import ConsoleServer
 
-ACTIVE_NS, IDLE_NS = 40_000_000, 1_000_000_000
+ACTIVE_NS, IDLE_NS = TICK_NS, 1_000_000_000
 """The supervisor's replies are read this often while a browser is connected, and while none is."""
 INPUTS = frozenset(PROCESSES["console"].inputs)
 

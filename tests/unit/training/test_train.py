@@ -19,7 +19,7 @@ def test_an_option_of_other_trainers_is_refused_and_a_shared_one_is_taken() -> N
     known = trainers()
     parser = parser_of(known)
     check_options(known, parser, parser.parse_args(["translator", "--corpus", "somewhere", "--music", "3"]))
-    with pytest.raises(ValueError, match="--music is an option of translator, not of codec"):
+    with pytest.raises(ValueError, match="--music is an option of latent and translator, not of codec"):
         check_options(known, parser, parser.parse_args(["codec", "--music", "3"]))
     with pytest.raises(ValueError, match=r"--corpus is an option of .* and .*, not of latent"):
         check_options(known, parser, parser.parse_args(["latent", "--corpus", "somewhere"]))
