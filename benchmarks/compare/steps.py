@@ -12,6 +12,7 @@ import numpy as np
 
 from engines.contract import EngineError
 from engines.registry import open_engine
+from streaming.conventions import SAMPLE_RATE
 from streaming.vision.frame_features import VIEW_SIDE
 
 Step = Callable[[], object]

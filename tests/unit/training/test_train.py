@@ -21,5 +21,5 @@ def test_an_option_of_other_trainers_is_refused_and_a_shared_one_is_taken() -> N
     check_options(known, parser, parser.parse_args(["translator", "--corpus", "somewhere", "--music", "3"]))
     with pytest.raises(ValueError, match="--music is an option of latent and translator, not of codec"):
         check_options(known, parser, parser.parse_args(["codec", "--music", "3"]))
-    with pytest.raises(ValueError, match=r"--corpus is an option of .* and .*, not of latent"):
-        check_options(known, parser, parser.parse_args(["latent", "--corpus", "somewhere"]))
+    with pytest.raises(ValueError, match=r"--corpus is an option of .* and .*, not of embedding"):
+        check_options(known, parser, parser.parse_args(["embedding", "--corpus", "somewhere"]))
