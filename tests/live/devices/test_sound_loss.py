@@ -111,8 +111,8 @@ def test_a_sound_server_that_dies_and_returns_otherwise_costs_the_time_it_was_aw
     ticks = report["ticks"]
     assert ticks["expected"] == ticks["played"] + ticks["concealed"]
     assert abs(ticks["expected"] / TICKS_PER_SECOND - report["duration_s"]) < SLACK_S, "the show's time has gone on"
-    # The machine's load conceals others.
-    assert ticks["concealed"] / TICKS_PER_SECOND > away_s - 0.1
+    # The machine's load conceals others. The show may have found the server before `start` returned.
+    assert ticks["concealed"] / TICKS_PER_SECOND > report["devices_lost"]["speaker"]["away_s"] - 0.1
     assert report["audio"]["samplerate"] == 44_100
     heard = report["stages"]["microphone"]["counters"]["published"]
     assert abs(heard / TICKS_PER_SECOND - report["duration_s"]) < SLACK_S, "so has the microphone's"
