@@ -11,6 +11,8 @@ from streaming.devices.films.take_file import Take, TakenTick
 from streaming.schema.messages import Message, Speaker, Tokens
 from streaming.stage import Context, Inputs
 
+READY_TICKS = 6
+"""It begins so many ticks after the show, when everybody who listens has begun to."""
 LEAD_TICKS = 3
 """Tokens are sent so far ahead of the tick that the speaker plays."""
 
@@ -23,6 +25,7 @@ class ReplayStage:
         self._next: TakenTick | None = None
         self._shift: int | None = None
         """What is added to a take's ticks."""
+        self._begin_tick = 0
         self._last: int | None = None
         self._has_ended = False
 
@@ -50,6 +53,10 @@ class ReplayStage:
         position = inputs.latest(Speaker)
         if position is None or not inputs.started:
             return []
+        if self._shift is None:
+            self._begin_tick = self._begin_tick or position.tick + READY_TICKS
+            if position.tick < self._begin_tick:
+                return []
         out: list[Message] = []
         while self._next is not None:
             one = self._next

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streaming.replay.replay_stage import LEAD_TICKS, ReplayStage
+from streaming.replay.replay_stage import LEAD_TICKS, READY_TICKS, ReplayStage
 from streaming.schema.messages import Speaker, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -32,9 +32,9 @@ def sent(stage: ReplayStage, positions: range) -> list[Tokens]:
 def test_every_tick_is_sent_once_and_on_time(tmp_path: Path) -> None:
     rows = ticks("int16")
     stage, context, ends = started(write(tmp_path / "a.take", rows))
-    out = sent(stage, range(5, 90))
+    out = sent(stage, range(5, 100))
     assert [one.tick - out[0].tick for one in out] == [row.tick for row in rows]
-    assert out[0].tick == 5 + LEAD_TICKS
+    assert out[0].tick == 5 + READY_TICKS + LEAD_TICKS
     for one, row in zip(out, rows, strict=True):
         np.testing.assert_array_equal(one.frames, row.frames)
     assert ends == ["the take is over"]
