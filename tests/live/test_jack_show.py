@@ -144,6 +144,7 @@ def test_what_the_port_gives_is_what_the_sound_stage_sent(rate: int, tmp_path: P
     played = got[found : found + wanted.size]
     assert played.size == wanted.size, "the recording holds the whole performance"
     same = (played.reshape(TICKS, size) == wanted.reshape(TICKS, size)).all(1)
+    connected = int(np.argmax(np.abs(played.reshape(TICKS, size)).max(1) > 0.0))
     figures = {
         "rate": rate,
         "period": PERIOD,
@@ -152,17 +153,22 @@ def test_what_the_port_gives_is_what_the_sound_stage_sent(rate: int, tmp_path: P
         "motion_to_sound_ms": report["motion_to_sound_ms"],
         "stolen_percent": report["stolen_percent"],
         "same": int(same.sum()),
-        "first_same": int(np.argmax(same)),
+        "connected": connected,
         "below_12_khz_db": difference_db(played, heard, rate),
         "recorder_overflows": report["recorder_overflows"],
         "rss_mb_per_hour": {name: stage["rss_mb_per_hour"] for name, stage in report["stages"].items()},
     }
     sys.stderr.write(f"\n{json.dumps(figures)}\n")
     assert ticks["expected"] == TICKS
-    assert int(there.sum()) >= ticks["played"], "the listener missed nothing"
+    assert connected < CONNECTED_WITHIN
+    listening = int(np.argmax(there))
+    assert listening < CONNECTED_WITHIN
+    assert int(there[listening:].sum()) >= ticks["played"] - listening, "the listener missed nothing from then on"
     # A concealed tick is not what was sent, nor is the one that it is cross-faded into (nor, resampled, the next).
     missed = CONNECTED_WITHIN + 3 * ticks["concealed"] + 2 * report["audio"]["underruns"]
     assert int(same.sum()) >= TICKS - missed
     if ticks["concealed"] + report["audio"]["underruns"] == 0:
-        assert bool(same[int(np.argmax(same)) :].all()), "from the first one on, every tick"
+        # What was played before recorder and listener were connected cannot be compared. The recorder may cut a tick,
+        # and resampled ticks depend on those before them.
+        assert bool(same[max(connected + 1, listening + 2) :].all()), "from the connection on, every tick"
         assert figures["below_12_khz_db"] < RESAMPLED_DB
