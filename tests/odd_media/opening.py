@@ -18,6 +18,7 @@ from streaming.errors import UserError
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.telemetry.metrics import Metrics
+from streaming.timing import clock
 
 MOST_S = 20
 """Seconds of sound that are read, and for which a video may take."""
@@ -39,8 +40,8 @@ def see(path: Path) -> dict[str, Any]:
         source.open(Context(Show(), metrics))
         source.start(0, 0)
         now_ns, seen = 0, 0
-        end = time.monotonic() + MOST_S  # noqa: TID251
-        while not source.finished and time.monotonic() < end and seen < MOST_PICTURES:  # noqa: TID251
+        end_ns = clock.now_ns() + round(1e9 * MOST_S)
+        while not source.finished and clock.now_ns() < end_ns and seen < MOST_PICTURES:
             now_ns += 10_000_000_000
             if source.poll(now_ns) is not None:
                 seen += 1

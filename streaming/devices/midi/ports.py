@@ -54,7 +54,7 @@ class RtMidiPorts:
     def __init__(self, name: str, wake: Callable[[], None], count: Callable[[str], None]) -> None:
         self._wake, self._count = wake, count
         self._arrived: deque[bytes] = deque()
-        self._in, self._out = _open_library()
+        self._in, self._out, self._errors = _open_library()
         if name == VIRTUAL:
             self._open(lambda port: port.open_virtual_port("control" if port is self._in else "music"), name)
             self.name = f"{CLIENT} (virtual)"
@@ -79,7 +79,7 @@ class RtMidiPorts:
         """Send at once."""
         try:
             self._out.send_message(list(message))
-        except Exception:  # The library's own errors have no common class.
+        except self._errors:
             self._count("unsent")
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class RtMidiPorts:
         for port in ports or (self._in, self._out):
             try:
                 opener(port)
-            except Exception as error:
+            except self._errors as error:
                 raise UserError(f"cannot be opened ({error})", f"--midi {name}", HOW) from error
 
     def _receive(self, event: tuple[list[int], float], _: object = None) -> None:
@@ -111,8 +111,10 @@ class RtMidiPorts:
         self._wake()
 
 
-def _open_library() -> tuple[Any, Any]:
-    """The library's two ends, without ports; JACK's where its server is named, else the machine's usual ones.
+def _open_library() -> tuple[Any, Any, type[Exception]]:
+    """The library's two ends, without ports, and the class of its errors.
+
+    They are JACK's where its server is named, else the machine's usual ones.
 
     Raises:
         UserError: when the library is not here, or finds no MIDI.
@@ -123,8 +125,8 @@ def _open_library() -> tuple[Any, Any]:
         raise UserError("the package python-rtmidi is not installed", "--midi", HOW) from error
     api = rtmidi.API_UNIX_JACK if os.environ.get("JACK_DEFAULT_SERVER") else rtmidi.API_UNSPECIFIED
     try:
-        return rtmidi.MidiIn(api, name=CLIENT), rtmidi.MidiOut(api, name=CLIENT)
-    except Exception as error:  # The library's own errors have no common class.
+        return rtmidi.MidiIn(api, name=CLIENT), rtmidi.MidiOut(api, name=CLIENT), rtmidi.RtMidiError
+    except rtmidi.RtMidiError as error:
         raise UserError(f"there is no MIDI here ({error})", "--midi", HOW) from error
 
 

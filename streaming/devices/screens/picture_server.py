@@ -145,7 +145,8 @@ class PictureServer:
         try:
             async with asyncio.timeout(HEAD_S):
                 head = await reader.readuntil(b"\r\n\r\n")
-            self._waiting.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
+            if (task := asyncio.current_task()) is not None:
+                self._waiting.pop(task, None)
             status, path = check_request(head)
             if status == 200 and path == "/picture":
                 await self._stream(writer)

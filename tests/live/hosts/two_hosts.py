@@ -14,9 +14,10 @@ import select
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from streaming.timing import clock
 
 HERE, THERE = "10.77.0.1", "10.77.0.2"
 _OFFLOADS = (0x16, 0x17, 0x19, 0x1F, 0x22, 0x24, 0x2C)
@@ -114,7 +115,7 @@ def _carry(sockets: list[socket.socket], cable: Cable, ended: threading.Event) -
     waiting: list[tuple[float, int, socket.socket, bytes]] = []
     due = dict.fromkeys(sockets, 0.0)
     while not ended.is_set():
-        now = time.monotonic()  # noqa: TID251
+        now = clock.now_ns() / 1e9
         while waiting and waiting[0][0] <= now:
             _, _, target, packet = heapq.heappop(waiting)
             with contextlib.suppress(OSError):
@@ -125,6 +126,6 @@ def _carry(sockets: list[socket.socket], cable: Cable, ended: threading.Event) -
             if place[2] == socket.PACKET_OUTGOING or chance.random() < cable.loss:
                 continue
             target = sockets[1 - sockets.index(source)]
-            at = time.monotonic() + cable.delay_s + cable.jitter_s * chance.uniform(-1.0, 1.0)  # noqa: TID251
+            at = clock.now_ns() / 1e9 + cable.delay_s + cable.jitter_s * chance.uniform(-1.0, 1.0)
             due[target] = max(due[target], at)
             heapq.heappush(waiting, (due[target], next(order), target, packet))
