@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from streaming.errors import StageError
-from streaming.schema.messages import ControlReply, ControlRequest, Set
+from streaming.schema.messages import ControlReply, ControlRequest, Set, StatusReply, StatusRequest
 from streaming.settings.controls import Value
 from streaming.stage import Context
 from streaming.transport.bus import ControlLink
 from streaming.transport.links import CONTROL, address_of
+
+
+class Refusal(NamedTuple):
+    """Why a request was refused: what is wrong, where, and how to mend it."""
+
+    what: str
+    where: str
+    fix: str
 
 
 class ControlDesk:
@@ -39,23 +48,38 @@ class ControlDesk:
         for change in changes:
             self.values[change.name] = change.value
 
-    def request(self, name: str, value: Value) -> None:
-        """Ask for a control's new value; what the supervisor cannot take at once is counted as `unsent`."""
-        text = value if isinstance(value, str) else repr(value)
+    def request(self, name: str, value: Value, *, passing: bool = False) -> None:
+        """Ask for a control's new value; what the supervisor cannot take at once is counted as `unsent`.
+
+        Args:
+            name: of the control.
+            value: the wished one.
+            passing: another value follows at once, as while a slider moves.
+        """
+        text = value if isinstance(value, str) else repr(float(value))
+        self._send(ControlRequest(stage=self._identity, name=name, value=text, passing=passing))
+
+    def ask_status(self, notes_had: int) -> None:
+        """Ask how the show is, with the notes from this number on."""
+        self._send(StatusRequest(stage=self._identity, notes=notes_had))
+
+    def replies(self) -> tuple[list[Refusal], list[StatusReply]]:
+        """What was refused, which is counted as `refused`, and how the show is, since the last call."""
+        refusals: list[Refusal] = []
+        statuses: list[StatusReply] = []
+        for reply in self._link.receive():
+            if isinstance(reply, StatusReply):
+                statuses.append(reply)
+            elif isinstance(reply, ControlReply) and reply.refused:
+                self._context.metrics.count("refused")
+                refusals.append(Refusal(*(*reply.lines, "", "", "")[:3]))
+        return refusals, statuses
+
+    def _send(self, request: ControlRequest | StatusRequest) -> None:
         try:
-            self._link.send(ControlRequest(stage=self._identity, name=name, value=text))
+            self._link.send(request)
         except StageError:
             self._context.metrics.count("unsent")
-
-    def refusals(self) -> list[tuple[str, str]]:
-        """What was refused since the last call: where, and why; counted as `refused`."""
-        found = []
-        for reply in self._link.receive():
-            if isinstance(reply, ControlReply) and reply.refused:
-                self._context.metrics.count("refused")
-                what, where, fix = (*reply.lines, "", "", "")[:3]
-                found.append((where, f"{what}; {fix}"))
-        return found
 
     def close(self) -> None:
         """Close the link."""

@@ -87,7 +87,7 @@ class MidiStage:
             if change.name == "learn" and change.value != NO_LEARNING:
                 self._mapping.learn(str(change.value))
         self._take_turns(self._ports, self._desk)
-        self._desk.refusals()
+        self._desk.replies()
         for position in inputs.all(Speaker):
             self._clock = position.tick, position.dac_ns
         sounds: list[Sound | Microphone] = [*inputs.all(Sound)]

@@ -97,8 +97,8 @@ class OscStage:
         for change in inputs.controls:
             self._tell(pack_control(change.name, change.value), now_ns)
         self._take_datagrams(self._socket, self._desk, now_ns)
-        for where, why in self._desk.refusals():
-            self._tell(bytes(pack(ERROR, where, why).dgram), now_ns)
+        for refusal in self._desk.replies()[0]:
+            self._tell(bytes(pack(ERROR, refusal.where, f"{refusal.what}; {refusal.fix}").dgram), now_ns)
         for position in inputs.all(Speaker):
             self._clock = position.tick, position.dac_ns
         # Of a show that makes no music, what it hears.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from streaming.conventions import TICK_NS
-from streaming.errors import StageError, UserError
-from streaming.schema.messages import ControlReply, ControlRequest, Message, StatusReply, StatusRequest
+from streaming.errors import UserError
+from streaming.remote.control_desk import ControlDesk
+from streaming.schema.messages import Message
 from streaming.schema.processes import PROCESSES
 from streaming.settings.controls import Value
 from streaming.settings.network_place import is_loopback, read_place
@@ -18,7 +17,6 @@ from streaming.settings.validation import voices
 from streaming.stage import Context, Inputs
 from streaming.system.user_folders import config_folder, data_folder
 from streaming.transport.bus import ControlLink
-from streaming.transport.links import CONTROL, address_of
 
 if TYPE_CHECKING:
     from streaming.remote.console.web_server import ConsoleServer
@@ -40,7 +38,7 @@ class ConsoleStage:
 
     def __init__(self, link: Callable[..., ControlLink] = ControlLink) -> None:
         self._open_link = link
-        self._link: ControlLink | None = None
+        self._requests: ControlDesk | None = None
         self._server: ConsoleServer | None = None
         self._wake_ns: int | None = None
 
@@ -63,8 +61,7 @@ class ConsoleStage:
         if not context.memo.get("told"):
             context.note(f"the console is at {page}{f'?token={token}' if is_new else ''}")
             context.memo["told"] = True
-        self._identity = f"console:{os.getpid()}:requests"
-        self._link = self._open_link(address_of(context.show.links, CONTROL), self._identity.encode(), context.metrics)
+        self._requests = ControlDesk("console", context, self._open_link)
 
     def wake_ns(self) -> int | None:
         """25 times a second while a browser is connected, else once."""
@@ -74,24 +71,23 @@ class ConsoleStage:
         """Take what has happened, and ask for what is wished."""
         server = self._server
         self._wake_ns = now_ns + (ACTIVE_NS if server is not None and server.wanted else IDLE_NS)
-        if server is None or self._link is None:
+        if server is None or self._requests is None:
             return []
         self._context.unwanted = INPUTS - server.wanted
         for change in inputs.controls:
             server.call(self._desk.change, change.name, change.value)
         if inputs.messages:
             self._watch.take(inputs)
-        self._ask(server, self._link)
-        self._take_replies(server, self._link)
+        self._ask(server, self._requests)
+        self._take_replies(server, self._requests)
         return []
 
     def close(self) -> None:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
-        if self._link is not None:
-            with closing(self._link):
-                self._link = None
+        if self._requests is not None:
+            self._requests.close()
 
     def _token_for(self, host: str) -> tuple[str, bool]:
         """The token that a browser must have, and whether it is a new one; none on this machine alone."""
@@ -132,23 +128,18 @@ class ConsoleStage:
 
         return ConsoleServer(host, port, lambda number: AccessRules(host, number, token), room, self._context.wake)
 
-    def _ask(self, server: ConsoleServer, link: ControlLink) -> None:
-        try:
-            for wish in server.take_wishes():
-                value = wish.value if isinstance(wish.value, str) else repr(float(wish.value))
-                link.send(ControlRequest(stage=self._identity, name=wish.name, value=value, passing=wish.passing))
-            if server.take_status_wish():
-                link.send(StatusRequest(stage=self._identity, notes=self._desk.notes_had))
-        except StageError:
-            self._context.metrics.count("unsent")
+    def _ask(self, server: ConsoleServer, requests: ControlDesk) -> None:
+        for wish in server.take_wishes():
+            requests.request(wish.name, wish.value, passing=wish.passing)
+        if server.take_status_wish():
+            requests.ask_status(self._desk.notes_had)
 
-    def _take_replies(self, server: ConsoleServer, link: ControlLink) -> None:
-        for reply in link.receive():
-            if isinstance(reply, StatusReply):
-                server.call(self._desk.take_status, reply.status)
-            elif isinstance(reply, ControlReply) and reply.refused:
-                self._context.metrics.count("refused")
-                server.call(self._refuse, reply.lines)
+    def _take_replies(self, server: ConsoleServer, requests: ControlDesk) -> None:
+        refusals, statuses = requests.replies()
+        for status in statuses:
+            server.call(self._desk.take_status, status.status)
+        for refusal in refusals:
+            server.call(self._refuse, list(refusal))
 
     def _refuse(self, lines: list[str]) -> None:
         self._room.tell_line(self._desk.refuse(lines))
