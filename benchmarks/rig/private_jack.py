@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import uuid
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +18,36 @@ from streaming.errors import UserError
 PARENT_DEATH_SIGNAL = 1
 RATE_HZ, PERIOD_FRAMES = 48_000, 256
 INSTALL = "sudo apt install jackd2 (Debian, Ubuntu)"
+NAMES = 5
+"""Names of private servers, one after the other. JACK's registry has 8 rows for all servers of a machine. The row of a
+server that crashed is free again only for a server of the same name, so names must come back."""
+REGISTRY_FULL = "Too many servers already active"
 
 
 def is_installed() -> bool:
     """Whether a server can be started here."""
     return shutil.which("jackd") is not None and shutil.which("jack_wait") is not None
+
+
+@contextlib.contextmanager
+def server_name() -> Iterator[str]:
+    """A name that no other private server of this machine has while the context lasts.
+
+    Raises:
+        UserError: when all are in use.
+    """
+    import fcntl
+
+    for number in range(NAMES):
+        name = f"antiphon-{os.getuid()}-{number}"
+        with (Path(tempfile.gettempdir()) / f"{name}.jack.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield name
+            return
+    raise UserError(f"{NAMES} private JACK servers run already", "jackd", "wait until one has ended")
 
 
 @contextlib.contextmanager
@@ -39,7 +64,12 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
     """
     if not is_installed():
         raise UserError("jackd is not installed", "bench latency", INSTALL)
-    name = f"antiphon-bench-{uuid.uuid4().hex[:8]}"
+    with server_name() as name, _server(name, log, rate_hz, period):
+        yield
+
+
+@contextlib.contextmanager
+def _server(name: str, log: Path, rate_hz: int, period: int) -> Iterator[None]:
     own = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
     environment = dict(os.environ, **own)
     for real_time in (["-R", "-P60"], ["-r"]):
@@ -63,6 +93,9 @@ def private_jack(log: Path, rate_hz: int = RATE_HZ, period: int = PERIOD_FRAMES)
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+    if REGISTRY_FULL in log.read_text(errors="replace"):
+        remedy = "end every JACK server, then remove /dev/shm/jack-shm-registry"
+        raise UserError("JACK's registry is full of servers that crashed", str(log), remedy)
     raise UserError("jackd does not start", str(log), "read that file")
 
 

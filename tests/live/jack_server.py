@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from benchmarks.rig.private_jack import server_name
 
 MARKS = [
     pytest.mark.live,
@@ -54,7 +55,8 @@ class JackServer:
     """
 
     def __init__(self, log: Path) -> None:
-        self._name, self._log = f"antiphon-{uuid.uuid4().hex[:8]}", log
+        self._names = contextlib.ExitStack()
+        self._name, self._log = self._names.enter_context(server_name()), log
         self.environment = dict(
             os.environ, JACK_DEFAULT_SERVER=self._name, JACK_NO_START_SERVER="1", JACK_NO_AUDIO_RESERVATION="1"
         )
@@ -80,6 +82,11 @@ class JackServer:
             self.process.wait(timeout=10)
             self.process = None
 
+    def close(self) -> None:
+        """End it, for good."""
+        self.stop()
+        self._names.close()
+
     def kill(self) -> None:
         """End it as a crash does."""
         if self.process is not None:
@@ -96,7 +103,7 @@ def jack(rate: int, log: Path) -> Iterator[dict[str, str]]:
         server.start(rate)
         yield server.environment
     finally:
-        server.stop()
+        server.close()
 
 
 def client(code: str, environment: dict[str, str], *args: str) -> subprocess.Popen[str]:

@@ -77,7 +77,7 @@ def server(tmp_path: Path) -> Iterator[JackServer]:
         server.start(48_000, 256)
         yield server
     finally:
-        server.stop()
+        server.close()
 
 
 def pause(seconds: float) -> None:
