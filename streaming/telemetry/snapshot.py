@@ -24,6 +24,7 @@ class StageRow:
     drops: int = 0
     restarts: int = 0
     cpu_percent: float | None = None
+    memory_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
                 drops=stage.totals.sum_of("drops"),
                 restarts=stage.restarts,
                 cpu_percent=stage.cpu_percent,
+                memory_mb=stage.rss_mb_end,
             )
             for stage in stages
         ),

@@ -91,6 +91,11 @@ class ConsoleDesk:
         self._tell("status")
 
     @property
+    def status(self) -> Mapping[str, Any]:
+        """How the show is, as it was told last."""
+        return self._status
+
+    @property
     def notes_had(self) -> int:
         """How many of the show's lines were told."""
         return int(self._status.get("notes_count", 0))

@@ -70,7 +70,8 @@ class ConsoleStage:
     def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
         """Take what has happened, and ask for what is wished."""
         server = self._server
-        self._wake_ns = now_ns + (ACTIVE_NS if server is not None and server.wanted else IDLE_NS)
+        is_active = server is not None and (server.wanted or server.awaits_status)
+        self._wake_ns = now_ns + (ACTIVE_NS if is_active else IDLE_NS)
         if server is None or self._requests is None:
             return []
         self._context.unwanted = INPUTS - server.wanted

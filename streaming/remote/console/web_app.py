@@ -24,6 +24,7 @@ from streaming.remote.console.client_outbox import VIEWS, ClientOutbox
 from streaming.remote.console.console_desk import ConsoleDesk
 from streaming.remote.console.prior_shelf import MAX_UPLOAD, PriorShelf
 from streaming.remote.console.show_watch import ShowWatch
+from streaming.remote.installation.status_pages import StatusPages
 from streaming.timing import clock
 
 STATIC = Path(__file__).with_name("static")
@@ -56,9 +57,12 @@ class ConsoleRoom:
         self.clients: set[ClientOutbox] = set()
         self.refused = 0
         self._uploading, self._decoding = asyncio.Lock(), asyncio.Lock()
+        self.pages = StatusPages(lambda: desk.status, changed, HEADERS)
 
     def tell(self, kind: str) -> None:
         """Send a kind of state to every browser."""
+        if kind == "status":
+            self.pages.status_came()
         for client in self.clients:
             client.put(kind)
 
@@ -211,6 +215,7 @@ def make_app(room: ConsoleRoom, rules: AccessRules) -> ASGIApp:
         Route("/shelf/", room.thumbnail, methods=["GET"]),
         Route("/shelf/{name}", room.thumbnail, methods=["GET"]),
         Route("/shelf/{name}", room.upload, methods=["PUT"]),
+        *room.pages.routes(),
     ]
     return AccessGuard(Starlette(routes=routes), rules)
 

@@ -145,6 +145,11 @@ class ConsoleServer:
         asked, self._asks_status = self._asks_status, False
         return asked
 
+    @property
+    def awaits_status(self) -> bool:
+        """Whether somebody waits for the supervisor's answer; any thread."""
+        return self._room.pages.waiting > 0
+
     def close(self) -> None:
         """Disconnect all browsers and close the port."""
         self._server.should_exit = True
@@ -167,7 +172,7 @@ class ConsoleServer:
         room, due_ns, status_ns, beat_ns = self._room, 0, 0, 0
         numbers: dict[str, int] = {}
         while True:
-            if not room.clients and not room.desk.busy:
+            if not room.clients and not room.desk.busy and not room.pages.waiting:
                 await self._changed.wait()
             else:
                 # Full pictures are looked for twice a beat, so that none waits for the next one.
@@ -180,7 +185,7 @@ class ConsoleServer:
                 wishes, beat_ns = room.desk.beat(now_ns), now_ns
             self._wishes.extend(wishes)
             wanted = frozenset[str]().union(*(WANTED[client.view] for client in room.clients))
-            asks = bool(room.clients) and now_ns - status_ns >= STATUS_NS
+            asks = bool(room.clients or room.pages.waiting) and now_ns - status_ns >= STATUS_NS
             if asks:
                 status_ns, self._asks_status = now_ns, True
             is_due = now_ns - due_ns >= VIEW_NS - round(5e8 * BEAT_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -150,3 +151,21 @@ def test_beyond_this_machine_a_token_is_made_and_said_once(hall: Hall) -> None:
             assert hear(page, "hello")
     finally:
         outside.stage.close()
+
+
+def test_who_watches_over_the_show_is_answered_without_a_browser(hall: Hall) -> None:
+    answers: list[bytes] = []
+
+    def ask() -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{hall.port}/metrics", timeout=20) as answer:
+            answers.append(answer.read())
+
+    watcher = threading.Thread(target=ask)
+    watcher.start()
+    wait_for(lambda: hall.requests(StatusRequest), 20.0)
+    hall.link.replies = [StatusReply(status={"rows": [], "elapsed_s": 3.0, "notes": [], "notes_count": 7})]
+    hall.step()
+    watcher.join(20.0)
+    assert b"antiphon_show_seconds 3.0" in answers[0]
+    assert b"antiphon_notes_total 7.0" in answers[0]
+    assert hall.context.unwanted == INPUTS
