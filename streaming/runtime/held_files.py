@@ -8,8 +8,10 @@ link or an open descriptor would cost nothing, but `cp` and most programs write 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +30,7 @@ from streaming.system.realtime import run_in_background
 FOLDER = "held"
 """In the run folder, which only this user may read."""
 MAX_TRIES, RETRY_S = 100, 5.0
-"""A bundle that changes while it is copied, as engines are built in it, is copied again so often at such a distance."""
+"""Engines that are built while the bundle is copied are fetched so often at such a distance."""
 MAX_BYTES = 1_500_000_000
 """What is larger (a diffusion model) is not copied; a line says so."""
 ARTIFACTS = "artifacts"
@@ -36,10 +38,14 @@ EYES_VARIABLE = "ANTIPHON_EYES"
 
 
 class FileMark(NamedTuple):
-    """What tells whether a file is still the same: size, time of its last change, inode."""
+    """What tells whether a file is still the same: size, times of its last changes, inode.
+
+    The time of the inode's change also tells of a file that was overwritten and given its old time again (`cp -p`).
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
 
 
@@ -49,6 +55,9 @@ Marks = dict[Path, FileMark]
 class HeldFiles:
     """Holds copies of a show's bundle, eyes and prior image.
 
+    What is copied is what was there when this object was made: a file that was changed before its copy was complete is
+    not what the show has, and is not held.
+
     Args:
         show: its settings; `show.links.run_dir` is set.
         note: takes a line for the user, in another thread.
@@ -57,31 +66,35 @@ class HeldFiles:
     def __init__(self, show: Show, note: Callable[[str], None] = lambda line: None) -> None:
         self._show, self._note = show, note
         self._folder = Path(show.links.run_dir) / FOLDER
-        self._originals: dict[str, Marks] = {}
         self._sources = dict(_sources_of(show))
+        self._begun = {name: dict(_files_of(name, source)) for name, source in self._sources.items()}
+        self._originals: dict[str, Marks] = {}
+        self._not_held: set[str] = set()
+        self._judged: tuple[list[FileMark | None], bool] = ([], False)
         self._thread: threading.Thread | None = None
-        self._closed, self._unsettled = threading.Event(), False
+        self._closed, self._unsettled, self._lock = threading.Event(), False, threading.Lock()
 
     def start(self) -> None:
         """Begin to copy, in a thread that waits for everything else."""
         self._thread = threading.Thread(target=self._hold_in_background, name="held files", daemon=True)
         self._thread.start()
 
-    def hold(self) -> None:
-        """Copy what is not copied yet, or not any more; a copy that fails is noted and does without."""
-        for name, source in self._sources.items():
-            marks = self._originals.get(name, {})
-            if any(_mark_of(path) != mark for path, mark in marks.items()):
-                continue  # its copy was removed, and this is not what the show has
-            try:
-                if not (self._folder / name).exists():
-                    self._originals[name] = self._copy(name, source)
-            except BlockingIOError:
-                # Engines are being built in it: it is copied when it has settled.
-                self._unsettled = True
-            except OSError as error:
-                shutil.rmtree(self._folder / name, ignore_errors=True)
-                self._note(f"the {name} is not kept for stages that are started again ({reason(error)})")
+    def hold(self) -> bool:
+        """Copy what is not copied yet, or not any more; a copy that fails is noted once and does without.
+
+        Returns:
+            Whether every copy has all that there is: False while engines are built in the bundle.
+        """
+        with self._lock:
+            self._unsettled = False
+            for name, source in self._sources.items():
+                try:
+                    self._hold_source(name, source)
+                except OSError as error:
+                    if name not in self._not_held:
+                        self._not_held.add(name)
+                        self._note(f"the {name} is not kept for stages that are started again ({reason(error)})")
+            return not self._unsettled
 
     def show_for_restart(self, show: Show) -> tuple[Show, dict[str, str]]:
         """The settings for a stage that is started again, and variables of its environment.
@@ -113,16 +126,21 @@ class HeldFiles:
         run_in_background()
         with contextlib.suppress(RuntimeError):
             for _ in range(MAX_TRIES):
-                self._unsettled = False
-                self.hold()
-                if not self._unsettled or self._closed.wait(RETRY_S):
+                if self.hold() or self._closed.wait(RETRY_S):
                     return
 
     def _is_worse(self, show: Show) -> bool:
         """Whether a bundle that has changed has other weights or fewer engines than its copy: some may be built now."""
         marks = self._originals["bundle"]
-        if any(_mark_of(path) != mark for path, mark in marks.items() if path.parent.name != ARTIFACTS):
+        if any(_mark_of(path) != mark for path, mark in marks.items() if not _is_artifact(path)):
             return True
+        # Every engine's file is read for this, so it is done once for each state of the bundle.
+        state = [_mark_of(path) for path in sorted(_files_in(self._sources.get("bundle", self._folder)))]
+        if state != self._judged[0]:
+            self._judged = state, self._lacks_more(show)
+        return self._judged[1]
+
+    def _lacks_more(self, show: Show) -> bool:
         try:
             now, before = (
                 sum(map(len, missing_artifacts(show.backend, bundle).values()))
@@ -133,57 +151,94 @@ class HeldFiles:
         return now > before
 
     def _has_changed(self, name: str) -> bool:
-        """Whether an original differs from its copy, which is complete."""
+        """Whether an original differs from its copy, which is there."""
         marks = self._originals.get(name)
         if not marks or not (self._folder / name).exists():
             return False
         return any(_mark_of(path) != mark for path, mark in marks.items())
 
-    def _copy(self, name: str, source: Path) -> Marks:
-        """Copy a folder or the files of a prior image; nothing is left of a copy that is not complete.
+    def _hold_source(self, name: str, source: Path) -> None:
+        """Copy a folder or the files of a prior image, as they were when the show began.
+
+        An engine may be built meanwhile: one that is not whole yet is left out and fetched the next time.
 
         Raises:
-            OSError: when it cannot be copied, or changes meanwhile.
+            OSError: when it cannot be copied, or is not what it was; nothing is left of the copy then.
         """
-        files = dict(_files_of(name, source))
-        if sum(mark.size for mark in files.values()) > MAX_BYTES:
-            raise OSError(27, f"it has more than {MAX_BYTES / 1e9:g} GB")
-        part = self._folder / f".{name}"
-        shutil.rmtree(part, ignore_errors=True)
+        target, part = self._folder / name, self._folder / f".{name}"
+        held = self._originals.get(name, {}) if target.exists() else {}
+        found = dict(_files_of(name, source))
+        wanted = {path: mark for path, mark in self._begun[name].items() if not _is_artifact(path)}
+        wanted |= {path: mark for path, mark in found.items() if _is_artifact(path)}
+        wanted = {path: mark for path, mark in wanted.items() if path not in held}
+        if sum(mark.size for mark in wanted.values()) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES / 1e9:g} GB")
+        if not wanted:
+            return
         base = source if source.is_dir() else source.parent
-        for path in files:
-            target = part / path.relative_to(base)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-        if any(_mark_of(path) != mark for path, mark in files.items()):
-            raise BlockingIOError("it changes while it is copied")
-        part.rename(self._folder / name)
-        return files
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            copied = {
+                path: mark for path, mark in wanted.items() if self._copy(path, mark, part / path.relative_to(base))
+            }
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        # Noted first: whoever sees the copy may overwrite the original at once.
+        self._originals[name] = held | copied
+        if not held:
+            part.rename(target)
+            return
+        for path in copied:
+            (part / path.relative_to(base)).replace(target / path.relative_to(base))
+        shutil.rmtree(part, ignore_errors=True)
+
+    def _copy(self, path: Path, mark: FileMark, target: Path) -> bool:
+        """Copy a file; False for an engine that is not whole yet.
+
+        Raises:
+            OSError: when it cannot be written, or the file is not what it was.
+        """
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _mark_of(path) == mark:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(path, target)
+        # A program that overwrites it at this moment leaves a torn copy.
+        if _mark_of(path) == mark and target.exists():
+            return True
+        if not _is_artifact(path):
+            raise OSError(errno.ESTALE, f"{path.name} was changed before it was copied")
+        target.unlink(missing_ok=True)
+        self._unsettled = True
+        return False
+
+
+def _is_artifact(path: Path) -> bool:
+    return path.parent.name == ARTIFACTS
 
 
 def _sources_of(show: Show) -> Iterator[tuple[str, Path]]:
+    """What a show reads, the smallest first."""
+    if show.word("prior"):
+        yield "prior", Path(show.word("prior")).absolute()
     with contextlib.suppress(EngineError, OSError):
         yield "bundle", find_bundle(show.bundle).resolve()
     if show.eyes != "bundle":
         yield "eyes", cache_folder()
-    if show.word("prior"):
-        yield "prior", Path(show.word("prior")).absolute()
 
 
 def _files_of(name: str, source: Path) -> Iterator[tuple[Path, FileMark]]:
-    """The files of a source: all of a folder; of a prior image also the mask beside it.
-
-    Raises:
-        OSError: when it cannot be looked at.
-    """
-    if name == "prior":
-        paths = [source, *source.parent.glob(f"{source.stem}.mask.png")]
-    else:
-        paths = [Path(folder, file) for folder, _, files in os.walk(source) for file in files]
+    """The files of a source: all of a folder; of a prior image also the mask beside it."""
+    paths = [source, source.with_name(f"{source.stem}.mask.png")] if name == "prior" else _files_in(source)
     for path in paths:
         mark = _mark_of(path)
         if mark is not None:
             yield path, mark
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """All files of a folder and those below it; none where it cannot be looked at."""
+    return [Path(place, file) for place, _, files in os.walk(folder) for file in files]
 
 
 def _mark_of(path: Path) -> FileMark | None:
@@ -192,4 +247,6 @@ def _mark_of(path: Path) -> FileMark | None:
         status = path.stat()
     except OSError:
         return None
-    return FileMark(status.st_size, status.st_mtime_ns, status.st_ino) if path.is_file() else None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return FileMark(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streaming.errors import UserError
+from streaming.runtime.children.death_causes import user_files
 from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.schema.messages import Confirmation, Control, ControlReply, ControlRequest, Set
+from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, Value, list_controls
 
@@ -70,9 +72,13 @@ class PendingControls:
             one.sent = True
         return [Set(name=one.name, value=one.value) for one in unsent]
 
+    def sent_to(self, stage: str) -> list[PendingControl]:
+        """The requests that a stage has got and not yet confirmed."""
+        return [one for one in self._waiting if one.stage == stage and one.sent]
+
     def drop_sent(self, stage: str) -> list[tuple[bytes, ControlReply]]:
         """The replies to requests that a stage had got when it ended: a value that ends it is not sent again."""
-        dropped = [one for one in self._waiting if one.stage == stage and one.sent]
+        dropped = self.sent_to(stage)
         self._waiting = [one for one in self._waiting if one not in dropped]
         return [(one.requester, _refuse(one, f"ended the {stage} stage")) for one in dropped]
 
@@ -182,6 +188,11 @@ class LiveControls:
         """Send a process after its Hello the controls that have changed, and those that it has yet to confirm."""
         self.send_changes(slot)
         self._send_pending(slot)
+
+    def files_of(self, process: Process) -> list[str]:
+        """The user's files that a stage reads: those of the settings, or those that it was just told to read."""
+        told = [str(one.value) for one in self._pending.sent_to(process.name) if one.name in process.reads]
+        return told or list(user_files(process, self.show))
 
     def end_of(self, stage: str) -> None:
         """Refuse the requests that a stage had yet to confirm when it ended."""

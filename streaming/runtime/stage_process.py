@@ -218,6 +218,8 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Where native code crashes, the log has the stacks of all threads.
+    faulthandler.enable()
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     parser = argparse.ArgumentParser(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streaming.errors import StageError
-from streaming.runtime.children.process_slot import ProcessSlot, cause_of
+from streaming.runtime.children.death_causes import cause_of
+from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.runtime.children.spawner import Spawner, settings_of
 from streaming.runtime.children.warm_spare import Child
 from streaming.runtime.endurance import SYSTEM_ERRORS, Endurance
@@ -236,7 +237,7 @@ class Supervisor:
 
     def _on_death(self, slot: ProcessSlot, child: Child, status: int, now_ns: int) -> None:
         process, record = slot.process, slot.record
-        cause = slot.cause or cause_of(status)
+        cause = slot.cause or cause_of(status, self._controls.files_of(process))
         slot.clear()
         self._controls.end_of(process.name)
         if slot.renewing:
@@ -278,11 +279,15 @@ class Supervisor:
         )
 
     def _ends_show(self, slot: ProcessSlot) -> bool:
-        """Whether the loss of a stage ends the show: if it is essential, and no other direction goes on."""
+        """Whether the loss of a stage ends the show: if it is essential, no sense, and no other direction goes on."""
         essential_to = slot.process.essential_to
         if self.record.show.direction not in essential_to:
             return False
-        if self.record.start_ns is None or self.record.show.direction != "both":
+        if self.record.start_ns is None:
+            return True
+        if slot.process.senses:
+            return False
+        if self.record.show.direction != "both":
             return True
         others = (other for other in self._slots.values() if other.process.output_of not in ("", *essential_to))
         return all(other.done() for other in others)

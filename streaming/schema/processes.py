@@ -63,6 +63,10 @@ class Process:
         warm_spare: whether the spare process, which has everything imported, takes its place when it dies.
         restarts: how many times it is restarted within `restart_window_s`; once more, and it is lost.
         essential_to: the directions of a show that ends when it is lost; any other show goes on without it and says so.
+        senses: whether it only watches or listens: once the performance has begun, also a show that it is essential to
+            goes on without it, as if nobody played.
+        reads: settings and controls that may name a user's file, which native code decodes in it; named where that
+            crashes.
         nice: the scheduling niceness to ask for, -20..19.
         realtime: the real-time priority (SCHED_FIFO, 1..99) to ask for, 0 for none. A stage whose work must be done
             before a tick is played has a higher one than one that may wait. 1 is the picture stage's painter thread and
@@ -101,6 +105,8 @@ class Process:
     restarts: int = 5
     restart_window_s: float = 60.0
     essential_to: tuple[str, ...] = FORWARD
+    senses: bool = False
+    reads: tuple[str, ...] = ()
     nice: int = 0
     realtime: int = 0
     silence_ms: int = 400
@@ -132,6 +138,8 @@ PROCESSES: dict[str, Process] = {
             ("tokens",),
             (),
             "camera",
+            senses=True,
+            reads=("camera",),
             nice=-10,
             realtime=7,
             ends_show=EndOfShow(TAIL_MS, with_duration=False),
@@ -146,6 +154,7 @@ PROCESSES: dict[str, Process] = {
             ("camera", "picture"),
             ("camera",),
             "motion",
+            senses=True,
             realtime=6,
             plainer=(("eyes", "bundle"),),
             room_inputs=("picture",),
@@ -185,6 +194,8 @@ PROCESSES: dict[str, Process] = {
             "microphone",
             REVERSE,
             essential_to=("music-to-video",),
+            senses=True,
+            reads=("microphone",),
             realtime=5,
             ends_show=EndOfShow(TAIL_MS, directions=("music-to-video",)),
             clock_of=("music-to-video",),
@@ -200,6 +211,7 @@ PROCESSES: dict[str, Process] = {
             "hearing",
             REVERSE,
             essential_to=("music-to-video",),
+            senses=True,
             realtime=4,
         ),
         Process(
@@ -210,6 +222,7 @@ PROCESSES: dict[str, Process] = {
             "scene",
             REVERSE,
             essential_to=(),
+            reads=("prior",),
             silence_ms=3_000,
             plainer=(("eyes", "bundle"),),
         ),
@@ -319,6 +332,7 @@ def rows_of_replay() -> list[Process]:
         module="streaming.replay.replay_stage",
         inputs=("speaker",),
         wakes_on=("speaker",),
+        reads=("take",),
         ends_show=EndOfShow(TAIL_MS, with_duration=False),
     )
     rows = [row for row in processes_of("video-to-music") if row.name not in ("camera", "motion")]

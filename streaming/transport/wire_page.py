@@ -114,6 +114,8 @@ def ended_by(process: Process) -> str:
     """What the loss of a process means."""
     if not process.essential_to:
         return "the show goes on without it"
+    if process.senses:
+        return "before the performance the show ends, in it the show goes on as if nobody played"
     if set(process.directions) <= set(process.essential_to):
         return "the show ends"
     return f"the show ends with `--direction {process.essential_to[0]}`, else it goes on without it"

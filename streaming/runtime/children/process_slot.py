@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,11 +169,3 @@ class ProcessSlot:
         if elapsed_s > 0.5:
             used_s = self.cpu_before_s + self.cpu_now_s - self.cpu_base_s
             self.record.cpu_percent = 100.0 * used_s / elapsed_s
-
-
-def cause_of(status: int) -> str:
-    """An exit status in words."""
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with status {status}"

@@ -119,7 +119,9 @@ class Spawner:
         self._spare.close()
 
     def _spawn_spare(self, client: ForkClient | None) -> ChildProcess:
-        command = (*self._command, "--preload", self._show.backend, "--bundle", self._show.bundle)
+        # One that is made in mid-show imports what the bundle needed when the show began.
+        show, _ = self._restart_show(self._show)
+        command = (*self._command, "--preload", show.backend, "--bundle", show.bundle)
         if client is None:
             return self._spawn_child(command, self.log_of(SPARE))
         descriptor = client.server_end

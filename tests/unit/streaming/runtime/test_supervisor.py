@@ -650,6 +650,46 @@ def test_losing_a_stage_ends_only_the_directions_that_need_it(tmp_path: Path, di
     assert show.run().code == code
 
 
+@pytest.mark.parametrize("direction", FORWARD)
+def test_a_sense_that_keeps_dying_ends_a_show_only_before_it_begins(tmp_path: Path, direction: str) -> None:
+    world = World()
+    rows = [replace(plain_row("camera"), restarts=1), plain_row("speaker")]
+    show = supervisor(world, tmp_path, rows, direction=direction, duration_s=80.0)
+    for at in (5.0, 8.0):
+        world.at(at, lambda: setattr(world.of("camera"), "status", -9))
+    world.at(80.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    given_up, back = show.record.degraded
+    assert "camera: was killed by SIGKILL; it is given up, the performance goes on without it" in given_up
+    assert back.endswith("camera: is back"), "it is tried again every minute"
+
+    early = World()
+    early.deaf.add("speaker")
+    show = supervisor(early, tmp_path, rows, direction=direction, duration_s=80.0)
+    for at in (1.0, 3.0):
+        early.at(at, lambda: setattr(early.of("camera"), "status", -9))
+    ending = show.run()
+    assert (ending.code, show.record.start_ns) == (1, None)
+    assert "camera: was killed by SIGKILL; it was started again too often" in ending.line
+
+
+def test_a_crash_of_native_code_names_the_file_of_the_settings_or_that_it_was_told_to_read(tmp_path: Path) -> None:
+    world = World()
+    rows = [plain_row(name) for name in ("camera", "speaker", "scene")]
+    clip, prior = str(tmp_path / "clip.mp4"), tmp_path / "odd.png"
+    prior.write_bytes(b"")
+    show = supervisor(world, tmp_path, rows, direction="both", duration_s=20.0, camera=f"file:{clip}")
+    request = ControlRequest(stage="ctl", name="prior", value=str(prior))
+    world.at(3.0, lambda: setattr(world.of("camera"), "status", -11))
+    world.at(5.0, lambda: world.reports.append((b"ctl", request)))
+    world.at(6.0, lambda: setattr(world.of("scene"), "status", -6))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    notes = " ".join(show.record.notes)
+    assert f"camera: native code crashed (SIGSEGV) while it read {clip}; convert this file, or give another" in notes
+    assert f"scene: native code crashed (SIGABRT) while it read {prior}; convert" in notes
+
+
 def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage() -> None:
     names = [row.name for row in rows_for(Show(direction="video-to-music", record=""))]
     assert "recorder" not in names
