@@ -28,14 +28,15 @@ class Fader:
         self._from = self._to = gain
         self._at = self._length = 0
 
-    def move(self, gain: float, seconds: float) -> None:
+    def move(self, gain: float, seconds: float, *, anew: bool = False) -> None:
         """Begin a fade at the next sample; the gain that it moves to already changes nothing.
 
         Args:
             gain: where it ends, 0 for silence.
             seconds: how long it takes.
+            anew: begin also where it moves to this gain already, in the time of another fade.
         """
-        if gain == self._to:
+        if gain == self._to and not anew:
             return
         self._from, self._to = self.gain, gain
         self._at, self._length = 0, max(1, round(seconds * SAMPLE_RATE))

@@ -31,6 +31,7 @@ class ControlSpec(Setting):
         choices: words that are accepted beside numbers, voices or files.
         live: it may be changed while a show runs.
         confirmed: `set` is answered when the first of its stages has confirmed or refused the value.
+        preset: a preset has it; False for what is done rather than set.
         at_low, at_high: what happens at the two ends of the range.
         below: why values below the range are refused, where that is not plain.
     """
@@ -46,6 +47,7 @@ class ControlSpec(Setting):
     choices: tuple[str, ...] = ()
     live: bool = True
     confirmed: bool = False
+    preset: bool = True
     at_low: str = ""
     at_high: str = ""
     below: str = ""
@@ -180,6 +182,7 @@ CONTROLS: dict[str, ControlSpec] = {
             choices=("auto",),
             default="auto",
             confirmed=True,
+            preset=False,
             words="move as you will play for so long: how large that is stays the measure; auto adapts all the time",
             at_low="one stroke or two are measured",
             at_high="half a minute of playing is measured",
@@ -214,17 +217,31 @@ CONTROLS: dict[str, ControlSpec] = {
         ControlSpec(
             name="fade",
             group=SOUNDING,
-            stages=("sound",),
+            stages=("sound", "picture"),
             metavar="SECONDS",
             low=0.005,
             high=30.0,
             step=0.05,
             unit="s",
             default=0.05,
-            words="how long a change of volume or mute takes, from the next change on",
+            words="how long a change of volume, mute or blackout takes, from the next change on",
             at_low="as fast as it goes without a click",
             below="below 0.005 s a change would click",
             at_high="a slow fade, as at the end of a performance: set fade 30, then set mute 1",
+        ),
+        ControlSpec(
+            name="panic",
+            group=SOUNDING,
+            stages=("sound", "tokens", "flow"),
+            metavar="0|1",
+            low=0.0,
+            high=1.0,
+            step=1.0,
+            default=0.0,
+            preset=False,
+            words="1 is silence at once, whatever fade and mute are, and the networks begin anew; 0 ends it",
+            at_low="the music is heard as volume and mute say",
+            at_high="silence within one tick; the networks of sound and motion have forgotten what was before",
         ),
         ControlSpec(
             name="prior",
@@ -304,6 +321,33 @@ CONTROLS: dict[str, ControlSpec] = {
             at_low="everything moves as it is heard, as much later as the picture is",
             at_high="things set off 160 ms before each beat that is foreseen",
         ),
+        ControlSpec(
+            name="freeze",
+            group=LOOKING,
+            stages=("picture",),
+            metavar="0|1",
+            low=0.0,
+            high=1.0,
+            step=1.0,
+            default=0.0,
+            preset=False,
+            words="1 holds the picture as it is, 0 lets it go on from where it would be by then",
+            at_low="the picture moves with the music",
+            at_high="the picture that was shown last is shown on, in the recording too",
+        ),
+        ControlSpec(
+            name="blackout",
+            group=LOOKING,
+            stages=("picture",),
+            metavar="0|1",
+            low=0.0,
+            high=1.0,
+            step=1.0,
+            default=0.0,
+            words="1 fades the pictures to black, 0 back, in the time of fade but at least 0.2 s; the music plays on",
+            at_low="the pictures are seen",
+            at_high="black, in the recording too",
+        ),
     )
 }
 """Every control by its name."""
@@ -316,6 +360,7 @@ CONTROLS["learn"] = ControlSpec(
     kind="word",
     choices=(NO_LEARNING, *(row.name for row in CONTROLS.values() if row.kind == "number" and row.live)),
     default=NO_LEARNING,
+    preset=False,
     words="the control that the next MIDI knob turns from then on: set learn motion, then turn a knob",
 )
 

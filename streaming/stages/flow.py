@@ -98,7 +98,9 @@ class FlowStage:
         scene = inputs.latest(Scene)
         if scene is not None and (self._scene is None or scene.identity != self._scene.identity):
             self._take_scene(scene)
-        self._controls.update(inputs.controls)
+        if "panic" in self._controls.update(inputs.controls) and self._controls["panic"] >= 0.5:
+            self._drive.reset()
+            self._beat.reset()
         present = self._scene
         return [] if present is None else [self._move(hearing, present) for hearing in inputs.all(Hearing)]
 

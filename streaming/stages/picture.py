@@ -13,6 +13,7 @@ from streaming.conventions import FLOW_GRID
 from streaming.painting.load_shedding import LoadShedding
 from streaming.painting.paint_step import MovedPicture, PaintStep, open_paint_step
 from streaming.painting.paint_worker import NEVER
+from streaming.painting.picture_desk import PictureDesk
 from streaming.painting.still_preparer import Still, StillPreparer, prepare_still
 from streaming.schema.messages import Flow, Message, Picture, Scene
 from streaming.settings.control_values import ControlValues
@@ -24,6 +25,8 @@ MAX_GAP_TICKS = 25
 """A flow that is further behind the last one belongs to a clock that has begun anew."""
 PATIENCE_NS = 34_000_000
 """A picture waits for its painter until this long after its flow was published; then it is shown without."""
+HALF = 0.5
+"""From here on a switch is on."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, and not reimagined"
 
 
@@ -54,6 +57,7 @@ class PictureStage:
         self._tick: int | None = None
         self._newest_identity = ""
         self._shedding = shedding or LoadShedding()
+        self._desk = PictureDesk()
 
     def setup(self, context: Context) -> None:
         """Open the painter.
@@ -141,6 +145,13 @@ class PictureStage:
         image = self._paint(self._still, flow, now_ns, hurried=hurried)
         if self._previous is not None:
             image = self._fade(self._previous, image)
+        image = self._desk.step(
+            image,
+            frozen=self._controls["freeze"] >= HALF,
+            dark=self._controls["blackout"] >= HALF,
+            fade_s=self._controls["fade"],
+            ticks=passed,
+        )
         return Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps))
 
     def _check(self, flow: Flow) -> Flow:

@@ -24,6 +24,8 @@ _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
 _REWOUND = 50
 """A tick that is this far behind the last one: the device counts anew. A nearer one is a repeat."""
 _WARM_UP_STEPS = 3
+PANIC_S = 0.005
+"""In which panic ends the sound, without a click."""
 SILENT = -1.4
 """Value of a silent band of a log-mel frame."""
 
@@ -32,8 +34,8 @@ class SoundStage:
     """Decodes ticks in order.
 
     A gap in the ticks is counted, and the decoder continues from its present state. Frames that are not of the bundle's
-    kind are counted and replaced by the last good ones. Volume and mute are obeyed here, so that the speaker, the
-    recording and a show that listens to itself have the same sound.
+    kind are counted and replaced by the last good ones. Volume, mute and panic are obeyed here, so that the speaker,
+    the recording and a show that listens to itself have the same sound.
 
     Args:
         engine_opener: opens the decoder; see `engines.registry.open_engine`.
@@ -44,6 +46,7 @@ class SoundStage:
         self._last_tick: int | None = None
         self._frames = np.zeros(_SHAPE, np.int16)
         self._gate = GainRamp()
+        self._reset_due = False
         self._limiter = TruePeakLimiter()
 
     def setup(self, context: Context) -> None:
@@ -80,12 +83,20 @@ class SoundStage:
         """Nothing to release."""
 
     def _obey(self, changes: Sequence[Set]) -> None:
-        """Take in live controls: a new volume or mute begins a fade at the next tick."""
-        if self._controls.update(changes):
+        """Take in live controls: a new volume or mute begins a fade at the next tick, panic ends all sound in it."""
+        names = self._controls.update(changes)
+        if "panic" in names and self._panics:
+            self._fader.move(0.0, PANIC_S, anew=True)
+            self._reset_due = True
+        elif names:
             self._fader.move(self._wanted_gain(), self._controls["fade"])
 
+    @property
+    def _panics(self) -> bool:
+        return self._controls["panic"] >= 0.5
+
     def _wanted_gain(self) -> float:
-        return gain_of(self._controls["volume"], muted=self._controls["mute"] >= 0.5)
+        return gain_of(self._controls["volume"], muted=self._panics or self._controls["mute"] >= 0.5)
 
     def _decode(self, tokens: Tokens) -> Sound | None:
         metrics, last = self._context.metrics, self._last_tick
@@ -110,6 +121,10 @@ class SoundStage:
         self._level.move(level_gain(tokens.level_db), LEVEL_FADE_S)
         pcm = self._level.step(self._gate.step(pcm, _gain(tokens.gain)))
         pcm = self._limiter.step(self._fader.step(pcm))
+        if self._reset_due and self._fader.gain == 0.0:
+            # In silence, so that nobody hears the jump.
+            self._engine.reset()
+            self._reset_due = False
         metrics.gauge("level_db", decibels(pcm))
         metrics.gauge("limited_db", self._limiter.reduction_db, peak=True)
         # Limiter and decoder look ahead and give their output late: this tick's sound comes from an earlier frame.

@@ -117,10 +117,7 @@ class TokensStage:
         self._levels = VoiceLevels(self._engine.spec.config)
         for index in range(_WARM_UP_STEPS):
             self._run(self._still, age_s=0.04, time_s=index * TICK_NS / 1e9)
-        self._sight.reset()
-        self._engine.reset()
-        self._gestures.reset()
-        self._gestures.reader.sensitivity = self._controls["sensitivity"]
+        self._forget()
         context.add_engines(self._sight, self._engine, *([] if kind is None else [kind]))
 
     def wake_ns(self) -> int | None:
@@ -223,6 +220,8 @@ class TokensStage:
                 self._anticipation = self._new_anticipation()
             elif name == "sensitivity":
                 self._gestures.reader.sensitivity = self._controls["sensitivity"]
+            elif name == "panic" and self._controls["panic"] >= 0.5:
+                self._forget()
             elif name == "voice":
                 try:
                     self._voice = voice_number(self._controls.word("voice"), self._engine.spec)
@@ -232,6 +231,13 @@ class TokensStage:
     def _new_anticipation(self) -> Anticipation:
         auto = self._controls.word("anticipation") == "auto"
         return Anticipation(None if auto else self._controls["anticipation"])
+
+    def _forget(self) -> None:
+        """Begin anew: the networks forget what was seen and played."""
+        self._sight.reset()
+        self._engine.reset()
+        self._gestures.reset()
+        self._gestures.reader.sensitivity = self._controls["sensitivity"]
 
     def _refuse(self, error: UserError) -> None:
         self._context.note(str(error))

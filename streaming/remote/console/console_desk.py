@@ -1,4 +1,4 @@
-"""The console's own state and what a browser may do: controls, presets, cues, panic, freeze, the shelf.
+"""The console's own state and what a browser may do: controls, presets, cues, panic, the shelf.
 
 It knows no socket and no clock: it is told what happens, and says what the supervisor is to be asked.
 """
@@ -18,10 +18,6 @@ from streaming.remote.console.prior_shelf import PriorShelf
 from streaming.settings.controls import CONTROLS, Value
 from streaming.settings.setting import or_nearest
 
-PANIC = {"fade": 0.05, "mute": 1.0}
-"""Silence at once, whatever the fade was."""
-STILL = {"motion": 0.0, "imagination": 0.0}
-"""The picture stands still."""
 MOST_NOTES = 60
 Do = dict[str, Any]
 
@@ -44,7 +40,6 @@ class ConsoleDesk:
         self._fades = CueFades()
         self._wanted: dict[str, Wish] = {}
         self._next = 0
-        self._frozen: dict[str, Value] = {}
         self._loading = ""
         self._status: dict[str, Any] = {}
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
@@ -53,8 +48,7 @@ class ConsoleDesk:
             "set": self._set,
             "prior": self._set_prior,
             "panic": lambda _: self._panic(),
-            "freeze": self._freeze,
-            "save": lambda one: self._save(_text(one, "name")),
+            "save": lambda one: self.book.save(_text(one, "name"), self._values),
             "load": lambda one: self._go_to(_text(one, "name"), _number(one, "fade")),
             "delete": lambda one: self.book.delete(_text(one, "name")),
             "cue-add": self._add_cue,
@@ -129,7 +123,6 @@ class ConsoleDesk:
                 "cues": [asdict(cue) for cue in self.book.pages.cues],
                 "next": min(self._next, len(self.book.pages.cues)),
                 "fading": round(self._fades.left_s(self._now_ns), 1),
-                "frozen": bool(self._frozen),
             }
         if kind == "shelf":
             prior = str(self._values.get("prior", ""))
@@ -174,9 +167,6 @@ class ConsoleDesk:
             raise SettingError(name, shorten(value), "must be a number or a word", f"give {row.range_text()}")
         checked = row.read(value)
         self._fades.stop(name)
-        if name in STILL:
-            self._frozen = {}
-            self._tell("book")
         self._wish(Wish(name, checked, passing=message.get("passing") is True))
 
     def _set_prior(self, message: Do) -> None:
@@ -187,32 +177,18 @@ class ConsoleDesk:
         self._tell("shelf")
 
     def _panic(self) -> None:
+        """Silence at once, and nothing moves on by itself."""
         self._fades.stop()
-        for name, value in PANIC.items():
-            self._wish(Wish(name, value))
-
-    def _freeze(self, message: Do) -> None:
-        """Let the picture stand still, or let it go on as before."""
-        if message.get("on") is True and not self._frozen:
-            self._frozen = {name: self._values[name] for name in STILL}
-            wanted: Mapping[str, Value] = STILL
-        elif message.get("on") is False and self._frozen:
-            wanted, self._frozen = self._frozen, {}
-        else:
-            return
-        for name, value in wanted.items():
-            self._fades.stop(name)
-            self._wish(Wish(name, value))
-
-    def _save(self, name: str) -> None:
-        # As it would be without the freeze.
-        self.book.save(name, {**self._values, **self._frozen})
+        self._wanted.clear()
+        self._wish(Wish("panic", 1.0))
 
     def _go_to(self, name: str, seconds: float) -> None:
         preset = self.book.preset(name)
         if not (math.isfinite(seconds) and 0.0 <= seconds <= 600.0):
             raise UserError("must be 0 to 600 s", "the fade", "give another time")
-        self._frozen = {}
+        if self._values.get("freeze"):
+            # A picture that is held would not show the preset.
+            self._wish(Wish("freeze", 0.0))
         for wish in self._fades.begin(self._values, preset, seconds, self._now_ns):
             self._wish(wish)
             if wish.name == "prior":

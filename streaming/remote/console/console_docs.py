@@ -13,9 +13,14 @@ from streaming.remote.console.prior_shelf import MAX_UPLOAD, MOST_IMAGES
 from streaming.remote.console.show_watch import THUMBNAIL_SIDE
 from streaming.remote.console.web_app import MOST_CLIENTS, STATIC
 from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "console.md"
 PORT = Show().console
+DONE = " and ".join(
+    ", ".join(f"`{row.name}`" for row in CONTROLS.values() if row.live and not row.preset).rsplit(", ", 1)
+)
+"""The controls that no preset has."""
 TEXT = f"""# Console
 
 <!-- Made by `python -m streaming.remote.console.console_docs`; change `streaming/remote/console/`, not this page. -->
@@ -44,9 +49,9 @@ spectrogram, the levels, the pictures, the latency with its tail, what was lost,
 REST = f"""
 ## Presets and cues
 
-A preset is a named set of all controls but `calibrate`. A cue is a preset and the time that its numbers take to get
-there, 0 to {LONGEST_S:g} s. Words, as the voice and the prior image, change at once. `mute` waits for the end of a fade
-when it goes on, and comes first when it goes off. A control that a hand moves leaves the fade.
+A preset is a named set of all controls but {DONE}. A cue is a preset and the time that its numbers take to get
+there, 0 to {LONGEST_S:g} s. Words, as the voice and the prior image, change at once. `mute` and `blackout` wait for the
+end of a fade when they go on, and come first when they go off. A control that a hand moves leaves the fade.
 
 Up to {MOST_PRESETS} presets and {MOST_CUES} cues are kept in `~/.config/antiphon/{FILE_NAME}`, or in the folder that
 `ANTIPHON_CONFIG` names.
@@ -58,10 +63,14 @@ that is dropped onto the page is checked, kept there and loaded: PNG, JPEG, WebP
 {MAX_UPLOAD // 1_000_000} MB, {MOST_IMAGES} images in all. The page chooses images by their names on the shelf and by
 nothing else.
 
-## Panic and freeze
+## Panic, freeze and blackout
 
-Panic ends all fades and mutes the music within 50 ms, whatever `fade` was: it sets `fade` to 0.05 s and `mute` to 1.
-Freeze sets `motion` and `imagination` to 0, so that the picture stands still; the second time it gives back what was.
+All three are [controls](controls.md), so OSC, MIDI and `run_live.py set` have them too.
+
+Panic ends all fades. It is silence within one tick (40 ms), whatever `fade` and `mute` are, and the networks of sound
+and motion begin anew. The second time the music is heard again. Freeze holds the picture as it is; the second time it
+goes on from where the music has moved it, and so does a preset. Blackout fades the pictures to black in the time of
+`fade`, but at least 0.2 s; the music plays on.
 
 ## From another machine
 

@@ -23,8 +23,6 @@ VERSION = 1
 MOST_PRESETS, MOST_CUES = 100, 200
 LONGEST_NAME = 60
 MAX_BYTES = 1_000_000
-ACTIONS = ("calibrate",)
-"""Controls that are no state: no preset has them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class PresetBook:
         pages = self._read()
         if name not in pages.presets and len(pages.presets) >= MOST_PRESETS:
             raise UserError(f"there are {MOST_PRESETS} presets already", f"preset {name}", "delete one first")
-        kept = {key: value for key, value in values.items() if key in CONTROLS and key not in ACTIONS}
+        kept = {key: value for key, value in values.items() if _is_kept(key)}
         self._write(BookPages({**pages.presets, name: kept}, pages.cues))
 
     def delete(self, name: str) -> None:
@@ -160,7 +158,7 @@ def _pages_of(content: Any) -> BookPages:
     found = content.get("presets", {})
     for name, values in list(found.items() if isinstance(found, dict) else ())[:MOST_PRESETS]:
         if isinstance(values, dict):
-            good = {key: value for key, value in values.items() if key in CONTROLS and _is_value(value)}
+            good = {key: value for key, value in values.items() if _is_kept(key) and _is_value(value)}
             presets[name] = {key: float(value) if isinstance(value, int) else value for key, value in good.items()}
     cues: list[Cue] = []
     listed = content.get("cues", [])
@@ -169,6 +167,11 @@ def _pages_of(content: Any) -> BookPages:
         if name in presets and isinstance(fade_s, int | float) and 0.0 <= fade_s <= LONGEST_S:
             cues.append(Cue(str(name), float(fade_s)))
     return BookPages(presets, cues)
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a preset has a control of this name."""
+    return name in CONTROLS and CONTROLS[name].preset
 
 
 def _is_value(value: object) -> bool:

@@ -54,7 +54,7 @@ def test_a_browser_plays_the_show(stage: ShowFolder, tmp_path: Path, monkeypatch
             page.press("f")
             wait_for(lambda: set_to("mute") == "1", 20.0)
             page.click("#presets .load")
-            wait_for(lambda: set_to("mute") == "0" and set_to("motion") == "1", 20.0)
+            wait_for(lambda: set_to("mute") == "0" and set_to("freeze") == "0", 20.0)
             page.wait("document.getElementById('mute').getAttribute('aria-pressed') === 'false'")
             assert page.screenshot().startswith(b"\x89PNG")
             assert page.errors == []

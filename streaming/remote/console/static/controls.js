@@ -125,7 +125,9 @@ function build({ controls }) {
 
 function show() {
   for (const [name, update] of widgets) if (name in values) update(values[name]);
-  document.getElementById("mute").setAttribute("aria-pressed", String(values.mute >= 0.5));
+  for (const name of ["mute", "panic", "freeze", "blackout"]) {
+    document.getElementById(name).setAttribute("aria-pressed", String(values[name] >= 0.5));
+  }
 }
 
 on("hello", build);

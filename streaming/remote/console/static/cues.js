@@ -59,7 +59,6 @@ function drawNext(message) {
   for (const place of document.querySelectorAll("[data-next]")) place.textContent = words;
   for (const place of document.querySelectorAll('[data-do="next"]')) place.disabled = !cue;
   document.getElementById("fading").textContent = message.fading ? `fading, ${message.fading.toFixed(0)} s` : "";
-  document.getElementById("freeze").setAttribute("aria-pressed", String(message.frozen));
 }
 
 document.getElementById("preset-form").addEventListener("submit", (event) => {

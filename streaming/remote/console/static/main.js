@@ -11,14 +11,15 @@ const root = document.documentElement;
 const VIEWS = ["console", "stage", "performance"];
 const CALIBRATE_S = 5;
 const flip = (name) => set(name, valueOf(name) >= 0.5 ? 0 : 1);
-const freeze = () => send({ do: "freeze", on: document.getElementById("freeze").getAttribute("aria-pressed") !== "true" });
+const panic = () => (valueOf("panic") >= 0.5 ? set("panic", 0) : send({ do: "panic" }));
 const nudge = (by) => set("volume", Math.min(6, Math.max(-60, Number(valueOf("volume")) + by)));
 
 const KEYS = [
   ["Space", "next cue", () => send({ do: "next" })],
   ["M", "mute, or sound again", () => flip("mute")],
-  ["P", "panic: silence at once", () => send({ do: "panic" })],
-  ["F", "freeze the picture, or let it go on", freeze],
+  ["P", "panic: silence at once, or sound again", panic],
+  ["F", "freeze the picture, or let it go on", () => flip("freeze")],
+  ["B", "black out the picture, or show it again", () => flip("blackout")],
   ["C", `calibrate for ${CALIBRATE_S} s`, () => set("calibrate", CALIBRATE_S)],
   ["S", "stop all fades where they are", () => send({ do: "stop" })],
   ["+", "louder by 1 dB", () => nudge(1)],
@@ -62,8 +63,10 @@ function press(event) {
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => send({ do: button.dataset.do }));
 }
-document.getElementById("mute").addEventListener("click", () => flip("mute"));
-document.getElementById("freeze").addEventListener("click", freeze);
+for (const name of ["mute", "freeze", "blackout"]) {
+  document.getElementById(name).addEventListener("click", () => flip(name));
+}
+document.getElementById("panic").addEventListener("click", panic);
 document.getElementById("calibrate").addEventListener("click", () => set("calibrate", CALIBRATE_S));
 document.getElementById("theme").addEventListener("click", turnTheme);
 document.getElementById("help").addEventListener("click", () => document.getElementById("keys").showModal());

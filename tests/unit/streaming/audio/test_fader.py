@@ -35,6 +35,16 @@ def test_without_a_change_the_sound_passes_to_the_bit_and_a_steady_gain_multipli
     assert not Fader(gain_of(6.0, muted=True)).step(TONE).any()
 
 
+def test_a_slow_fade_to_silence_can_be_cut_short() -> None:
+    fader = Fader()
+    fader.move(0.0, 10.0)
+    fader.step(TONE[:1280])
+    fader.move(0.0, 0.005)
+    assert fader.step(TONE[:1280]).any(), "it moves there already, in its own time"
+    fader.move(0.0, 0.005, anew=True)
+    assert not fader.step(TONE[:1280])[160:].any()
+
+
 @pytest.mark.parametrize(("begin", "end"), [(1.0, 0.0), (0.0, 1.0), (1.0, 2.0), (0.3, 0.001)])
 def test_a_fade_takes_its_time_moves_one_way_and_ends_at_the_very_gain(begin: float, end: float) -> None:
     fader = Fader(begin)

@@ -322,6 +322,16 @@ def test_a_state_that_has_gone_bad_is_forgotten() -> None:
     assert show.metrics.take().counters == {"nan": 1}
 
 
+def test_panic_makes_the_drive_forget() -> None:
+    drive = FakeDrive()
+    show = FlowShow(drive=drive)
+    show.step(value=0.5)
+    resets = drive.resets
+    show.step(value=0.5, panic=1.0)
+    show.step(value=0.5, panic=0.0)
+    assert drive.resets == resets + 1
+
+
 def test_the_network_drives_the_new_scene_alone() -> None:
     drive = FakeDrive()
     show = FlowShow(drive=drive)

@@ -251,6 +251,22 @@ class Reddening:
         self.closed = True
 
 
+def test_freeze_and_blackout_are_live_controls() -> None:
+    show = PictureShow()
+    seen = show.shown(5.0)
+    np.testing.assert_array_equal(show.shown(0.0, freeze=1.0), seen)
+    np.testing.assert_array_equal(show.shown(-5.0), seen)
+    for _ in range(12):
+        thawed = show.shown(0.0, freeze=0.0)
+    np.testing.assert_array_equal(thawed, drawn(0.0), "it goes on from where it would be")
+    dark = [show.shown(0.0, blackout=1.0, fade=0.4) for _ in range(11)]
+    assert 0 < dark[4].max() < thawed.max()
+    assert not dark[-1].any()
+    for _ in range(11):
+        back = show.shown(0.0, blackout=0.0)
+    np.testing.assert_array_equal(back, drawn(0.0))
+
+
 def test_imagination_is_a_live_control_and_without_a_painter_it_is_said() -> None:
     painter = Reddening()
     show = PictureShow(painter, imagination=0.25)

@@ -168,6 +168,25 @@ def test_volume_and_mute_change_the_sound_within_the_time_of_the_fade(ready: Any
     assert metrics.take().counters == {}
 
 
+def test_panic_is_silence_within_its_tick_whatever_else_fades_and_the_decoder_begins_anew(ready: Any) -> None:
+    stage, engine, _ = ready
+    engine.out = np.full(1280, 0.1, np.float32)
+    heard(stage, range(1))
+    slow = heard(stage, range(1, 3), Set(name="fade", value=30.0), Set(name="mute", value=1.0))
+    assert slow[-1] > 0.05, "the mute takes its 30 s"
+    resets = engine.resets
+    silent = heard(stage, range(3, 6), Set(name="panic", value=1.0))
+    np.testing.assert_array_equal(silent[200 + DELAY_SAMPLES :], 0.0)
+    assert engine.resets == resets + 1
+    still = heard(stage, range(6, 8), Set(name="mute", value=0.0), Set(name="volume", value=6.0))
+    np.testing.assert_array_equal(still, 0.0)
+    back = heard(
+        stage, range(8, 12), Set(name="volume", value=0.0), Set(name="fade", value=0.05), Set(name="panic", value=0.0)
+    )
+    assert back[1600 + DELAY_SAMPLES :] == pytest.approx(0.1)
+    assert engine.resets == resets + 1
+
+
 def test_a_show_that_begins_muted_is_silent_from_the_first_sample() -> None:
     engine = FakeDecoder()
     engine.out = np.full(1280, 0.5, np.float32)

@@ -283,6 +283,17 @@ def test_less_anticipation_than_none_waits_a_tick_to_be_surer_of_a_strike() -> N
     assert all(call["anticipation_s"] == 0.0 for call in engine.calls)
 
 
+def test_panic_makes_the_networks_forget() -> None:
+    stage, engine, _ = made()
+    for tick in range(3):
+        now = stage.wake_ns() or 2 * S
+        step(stage, now, Speaker(tick=tick, dac_ns=2 * S + 20 * MS + tick * TICK_NS))
+    before = len(engine.calls)
+    step(stage, 2 * S, controls=(Set(name="panic", value=1.0),))
+    assert before > 1
+    assert engine.calls == []
+
+
 def test_voice_and_guidance_are_live_controls() -> None:
     stage, engine, context = made(voice="strings", guidance=1.5)
     lines: list[str] = []

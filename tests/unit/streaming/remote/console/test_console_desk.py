@@ -1,4 +1,4 @@
-"""What a browser may do at the desk: controls, presets, cues, panic, freeze, the shelf; all else is refused."""
+"""What a browser may do at the desk: controls, presets, cues, panic, the shelf; all else is refused."""
 
 from __future__ import annotations
 
@@ -120,25 +120,23 @@ def test_panic_is_silence_at_once_and_ends_fades(table: Table) -> None:
     table.do("save", name="a")
     table.do("set", name="motion", value=4)
     table.desk.do({"do": "load", "name": "a", "fade": 10}, table.now_ns)
-    wishes = table.do("panic")
-    assert [(wish.name, wish.value) for wish in wishes] == [("fade", 0.05), ("mute", 1.0)], "in this order"
+    assert table.do("panic") == [Wish("panic", 1.0)]
     assert table.beat(1.0) == []
+    assert table.values()["fade"] == 30.0, "what was set stays"
 
 
-def test_freeze_stands_still_and_gives_back_what_was(table: Table) -> None:
-    table.do("set", name="motion", value=2)
-    table.do("freeze", on=True)
-    assert table.values()["motion"] == 0.0
-    assert table.desk.payload("book")["frozen"] is True
-    assert table.do("freeze", on=True) == [], "it is frozen already"
-    table.do("save", name="x")
-    assert table.desk.book.preset("x")["motion"] == 2.0, "saved as it is without the freeze"
-    table.do("freeze", on=False)
-    assert table.values()["motion"] == 2.0
-    table.do("freeze", on=True)
-    table.do("set", name="motion", value=1)
-    assert table.desk.payload("book")["frozen"] is False
-    assert table.do("freeze", on=False) == []
+def test_a_preset_has_a_blackout_and_ends_a_freeze(table: Table) -> None:
+    for name in ("freeze", "blackout", "panic"):
+        table.do("set", name=name, value=1)
+    table.do("save", name="dark")
+    saved = table.desk.book.preset("dark")
+    assert saved["blackout"] == 1.0
+    assert not {"freeze", "panic", "calibrate", "learn"} & saved.keys(), "what is done is no state"
+    table.do("set", name="blackout", value=0)
+    wishes = table.do("load", name="dark", fade=2)
+    assert wishes == [Wish("freeze", 0.0)], "the blackout waits for the end of the fade"
+    assert table.beat(2.0) == [Wish("blackout", 1.0)]
+    assert table.values()["panic"] == 1.0, "panic is ended by hand alone"
 
 
 def test_a_prior_is_chosen_by_name_and_loading_is_said(table: Table) -> None:
