@@ -215,7 +215,8 @@ OPTIONS: dict[str, Option] = {
             name="screen",
             group=DEVICES,
             metavar="SINK",
-            words="where the pictures go",
+            words="where the pictures go; in a window F11, F or a double click fills the monitor, Escape goes back, Q "
+            "ends the show",
             range=DEVICE_OPTIONS["screen"].usage(),
         ),
         Option(

@@ -15,7 +15,9 @@ from streaming.devices.screens.device import Count, Image, Note, NullScreen, Scr
 from streaming.errors import SourceError, UserError
 
 FIRST_SIZE = (512, 512)
-"""Width and height of a window in pixels, until the pictures' size is known."""
+"""Width and height of the pictures in pixels, until their size is known."""
+SHARE = 2 / 3
+"""A window is as large as its pictures allow within this share of the monitor's width and height."""
 
 IN_MEMORY = ("offscreen", "dummy")
 """SDL's drivers that show nothing."""
@@ -56,7 +58,7 @@ class WindowScreen:
         self.display = "window" if monitor is None else f"window:{monitor}"
 
     def set_size(self, size: tuple[int, int]) -> None:
-        """Give the window the size of the pictures."""
+        """Give the window the pictures' proportions."""
         if size != self._size:
             self._size = size
             if not self.full:
@@ -99,7 +101,7 @@ class WindowScreen:
         self._game.display.quit()
 
     def fill(self, full: bool) -> None:
-        """Fill the monitor, or go back to a window of the pictures' size."""
+        """Fill the monitor, or go back to a window."""
         if full != self.full:
             self.full = full
             self._open()
@@ -107,9 +109,16 @@ class WindowScreen:
     def _open(self) -> None:
         game = self._game
         flags = game.FULLSCREEN if self.full else game.RESIZABLE
-        size = game.display.get_desktop_sizes()[self._monitor] if self.full else self._size
+        monitor = game.display.get_desktop_sizes()[self._monitor]
+        size = monitor if self.full else window_size(self._size, monitor)
         self.surface: Any = game.display.set_mode(size, flags, display=self._monitor)
         game.mouse.set_visible(not self.full)
+
+
+def window_size(picture: tuple[int, int], monitor: tuple[int, int]) -> tuple[int, int]:
+    """The size of a window, (width, height) in pixels: the pictures' proportions within `SHARE` of the monitor."""
+    scale = min(SHARE * monitor[0] / picture[0], SHARE * monitor[1] / picture[1])
+    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
 
 
 def _load_pygame() -> ModuleType:

@@ -44,6 +44,10 @@ def test_every_row_names_a_function_that_takes_what_its_option_gives(name: str) 
         (SCREEN, "window:1", "window[:MONITOR]", "1"),
         (SCREEN, "web", "web[:PORT]", ""),
         (SCREEN, "file:x.mp4", "file:PATH.mp4", "x.mp4"),
+        (CAMERA, "ndi:STUDIO (Camera 1)", "ndi:NAME", "STUDIO (Camera 1)"),
+        (SCREEN, "ndi", "ndi[:NAME]", ""),
+        (SCREEN, "camera:/dev/video9", "camera[:DEVICE]", "/dev/video9"),
+        (SCREEN, "rtsp://127.0.0.1:8554/antiphon", "URL", "rtsp://127.0.0.1:8554/antiphon"),
     ],
 )
 def test_what_a_text_means(option: DeviceOption, text: str, usage: str, argument: str) -> None:
@@ -68,7 +72,13 @@ def test_an_existing_file_is_a_microphones_file_even_without_a_folder(
         (CAMERA, "", "names no device"),
         (SPEAKER, "file:x.mp3", "write file:PATH.wav"),
         (SCREEN, "window:left", "write window[:MONITOR]"),
-        (SCREEN, "television", "use auto | window[:MONITOR] | web[:PORT] | file:PATH.mp4 | none"),
+        (CAMERA, "ndi:", "write ndi:NAME"),
+        (SCREEN, "ftp://x", "write URL (an RTSP server, or a listener of UDP)"),
+        (
+            SCREEN,
+            "television",
+            "use auto | window[:MONITOR] | web[:PORT] | file:PATH.mp4 | camera[:DEVICE] | ndi[:NAME]",
+        ),
         (SCREEN, "web\n:1", "is not known"),
     ],
 )
@@ -94,7 +104,7 @@ def test_only_what_looks_into_the_room_may_see_the_screen() -> None:
 
 
 def test_a_command_line_is_checked_without_a_device_library(tmp_path: Path) -> None:
-    libraries = "{'av', 'pygame', 'sounddevice', 'PIL', 'cv2'}"
+    libraries = "{'av', 'pygame', 'sounddevice', 'PIL', 'cv2', 'cyndilib', 'pyvirtualcam', 'aiortc'}"
     code = (
         "import sys; from streaming.settings.options import parse;"
         "parse('--camera performer:keys --speaker file:o.wav --screen file:o.mp4 --record none'.split());"

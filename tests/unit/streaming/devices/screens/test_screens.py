@@ -146,7 +146,7 @@ def test_a_window_shows_the_picture_whole_also_on_a_whole_monitor() -> None:
             if "no display" not in ran.stderr:
                 break
         small, full, typed, refused = ran.stdout.splitlines()[-4:]
-        assert small == "(200, 100) (240, 20, 10)"
+        assert small == "(427, 213) (240, 20, 10)", "two thirds of the monitor"
         assert full == "(640, 480) (240, 20, 10) (0, 0, 0)", "with black above and below"
         assert typed == "['quit'] False"
         assert "no such monitor" in refused
@@ -162,7 +162,7 @@ def test_a_window_without_a_display_server_draws_in_memory() -> None:
         [sys.executable, "-c", WINDOW], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     small, full, typed, refused = ran.stdout.splitlines()[-4:]
-    assert small == "(200, 100) (240, 20, 10)"
+    assert small == "(683, 341) (240, 20, 10)", "two thirds of the monitor"
     assert full.startswith("(1024, 768) (240, 20, 10)")
     assert typed == "['quit'] False"
     assert "no such monitor" in refused

@@ -1,0 +1,82 @@
+"""A virtual camera as a screen: the pictures can be chosen as a webcam in any other program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streaming.conventions import TICKS_PER_SECOND
+from streaming.devices.optional import missing
+from streaming.devices.screens.device import Count, Image, Note
+from streaming.errors import UserError
+from streaming.system.files import reason
+
+WIDTH, HEIGHT = 1280, 720
+"""Programs expect a webcam's picture: the show's is put into the middle of one."""
+
+
+class VirtualCamera:
+    """A virtual camera of pyvirtualcam: v4l2loopback on Linux, OBS's on macOS and Windows.
+
+    Args:
+        device: which one; "" for the first.
+
+    Raises:
+        UserError: when there is none, or no library for it.
+    """
+
+    def __init__(self, device: str = "") -> None:
+        where, instead = f"--screen camera{device and ':' + device}", "--screen window, web or ndi"
+        try:
+            from pyvirtualcam import Camera, PixelFormat
+        except (ImportError, OSError) as error:
+            raise missing("pyvirtualcam", where, "virtualcamera", error, instead) from error
+        try:
+            self._camera: Any = Camera(
+                width=WIDTH, height=HEIGHT, fps=TICKS_PER_SECOND, fmt=PixelFormat.BGR, device=device or None
+            )
+        except RuntimeError as error:
+            fix = "Linux: modprobe v4l2loopback; macOS and Windows: install OBS and start its virtual camera once"
+            raise UserError(
+                f"there is no virtual camera ({reason(error)})", where, f"{fix}; or use {instead}"
+            ) from error
+        self.name, self.display = f"virtual camera {self._camera.device}", ""
+        self._canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        self._filled = (0, 0)
+
+    def set_size(self, size: tuple[int, int]) -> None:
+        """Do nothing: every picture is fitted into the camera's."""
+
+    def show(self, tick: int, picture: Image) -> None:
+        """Send it, as large as it fits, in its own proportions."""
+        scale = min(WIDTH / picture.shape[1], HEIGHT / picture.shape[0])
+        size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+        if size != self._filled:
+            self._canvas[:], self._filled = 0, size
+        left, top = (WIDTH - size[0]) // 2, (HEIGHT - size[1]) // 2
+        fitted = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        self._canvas[top : top + size[1], left : left + size[0]] = fitted
+        self._camera.send(self._canvas)
+
+    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
+        """Do nothing: a camera has no sound."""
+
+    def requests(self) -> list[str]:
+        """Nothing is asked for."""
+        return []
+
+    def close(self) -> None:
+        """Release the camera; may be called twice."""
+        self._camera.close()
+
+
+def open_camera(device: str, note: Note, count: Count) -> VirtualCamera:
+    """A virtual camera.
+
+    Raises:
+        UserError: when there is none, or no library for it.
+    """
+    return VirtualCamera(device)
