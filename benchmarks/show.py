@@ -14,6 +14,7 @@ import msgspec
 
 from benchmarks.budget.command import bench_budget
 from benchmarks.compare.command import bench_compare
+from benchmarks.desks.command import bench_desks
 from benchmarks.latency.command import NO_JACK, bench_latency, can_measure
 from benchmarks.soak.command import bench_soak, bench_virtual_soak
 from benchmarks.submissions import submit
@@ -26,8 +27,8 @@ from streaming.settings.option_table import BACKENDS
 from streaming.settings.options import Command
 from streaming.timing import clock
 
-SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0}
-PREPARED = ("latency", "budget", "soak", "compare", "throughput", "backends")
+SECONDS = {"latency": 30.0, "throughput": 15.0, "soak": 600.0, "backends": 30.0, "desks": 20.0}
+PREPARED = ("latency", "budget", "soak", "compare", "desks", "throughput", "backends")
 """Before these the networks are built."""
 ROUNDS = 3
 """Shows per runtime when runtimes are compared."""
@@ -55,8 +56,8 @@ def bench(command: Command) -> int:
         return bench_virtual_soak(command)
     seconds = command.seconds or command.show.duration_s or SECONDS[which]
     show = settings(command.show, seconds)
-    if which == "backends":
-        return compare_backends(command, show)
+    if which in ("backends", "desks"):
+        return compare_backends(command, show) if which == "backends" else bench_desks(command, show, side_by_side)
     if which == "soak":
         done, code = bench_soak(command, show)
     else:

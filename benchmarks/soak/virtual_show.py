@@ -19,7 +19,7 @@ from engines.contract import EngineSpec
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.screens.device import NullScreen
 from streaming.devices.sound.inputs import Intake
-from streaming.devices.sound.outputs import Feed
+from streaming.devices.sound.outputs import ChannelPlan, Feed
 from streaming.schema.messages import TOPICS, Hearing, Message, Motion, Picture, Speaker, Tokens
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
@@ -82,6 +82,7 @@ class VirtualDevice:
     name: str = "virtual"
     device: str = ""
     samplerate: int = RATE_HZ
+    sides: int = 1
     latency_s: float = DELAY_NS / 1e9
     underruns: int = 0
     overruns: int = 0
@@ -94,6 +95,9 @@ class VirtualDevice:
     intake: Intake | None = None
     blocks: int = 0
     out: NDArray[np.float32] = field(default_factory=lambda: np.zeros(BLOCK, np.float32))
+
+    def arrange(self, plan: ChannelPlan) -> None:
+        """One channel, whatever is wanted."""
 
     def start(self, receiver: Any, skip_s: float = 0.0) -> None:
         """Begin to call a feed or an intake."""

@@ -41,18 +41,27 @@ class Fader:
         self._from, self._to = self.gain, gain
         self._at, self._length = 0, max(1, round(seconds * SAMPLE_RATE))
 
+    def rests_at(self, gain: float) -> bool:
+        """Whether it stays at this gain until the next move."""
+        return self._at >= self._length and self.gain == gain
+
     def step(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The next samples, float32 [n], times the gain; the very array where the gain is 1."""
+        """The next samples, float32 [n] or [channels, n], times the gain; the very array where the gain is 1."""
+        gains = self.gains(pcm.shape[-1])
+        return pcm if gains is None else np.asarray(pcm * gains, np.float32)
+
+    def gains(self, count: int) -> NDArray[np.floating] | np.float32 | None:
+        """The gain of each of the next samples, [count]; one number where it rests, and None where it rests at 1."""
         if self._at >= self._length:
-            return pcm if self.gain == 1.0 else pcm * np.float32(self.gain)
-        place = np.minimum(np.arange(self._at + 1, self._at + 1 + pcm.shape[0]) / self._length, 1.0)
+            return None if self.gain == 1.0 else np.float32(self.gain)
+        place = np.minimum(np.arange(self._at + 1, self._at + 1 + count) / self._length, 1.0)
         share = 0.5 - 0.5 * np.cos(math.pi * place)
         start, end = self._from ** (1.0 / 3.0), self._to ** (1.0 / 3.0)
-        gains = (start + (end - start) * share) ** 3
+        gains: NDArray[np.floating] = (start + (end - start) * share) ** 3
         gains[place >= 1.0] = self._to
-        self._at += pcm.shape[0]
-        self.gain = float(gains[-1]) if pcm.shape[0] else self.gain
-        return np.asarray(pcm * gains, np.float32)
+        self._at += count
+        self.gain = float(gains[-1]) if count else self.gain
+        return gains
 
 
 def gain_of(volume_db: float, muted: bool) -> float:

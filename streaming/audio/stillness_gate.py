@@ -64,11 +64,11 @@ class GainRamp:
         """The next samples; the very array where the gain is 1 throughout.
 
         Args:
-            pcm: float32 [n].
+            pcm: float32 [n] or [channels, n].
             gain: at the block's end, 0 to 1.
         """
         before, self.gain = gain if self.gain is None else self.gain, gain
-        count = pcm.shape[0]
+        count = pcm.shape[-1]
         if gain == before or count == 0:
             return pcm if gain == 1.0 else pcm * np.float32(gain)
         if gain > before:

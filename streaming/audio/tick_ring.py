@@ -68,6 +68,7 @@ class TickRing:
         samplerate: the device's rate in Hz.
         slots: number of ticks held; a tick may arrive `slots - 1` ticks early.
         records: number of ticks that are logged for `drain`.
+        channels: 1, or how many channels a tick has.
 
     Attributes:
         tick_samples: samples of a tick.
@@ -80,13 +81,14 @@ class TickRing:
         UserError: when a tick is not a whole number of samples at this rate.
     """
 
-    def __init__(self, samplerate: int, slots: int = 16, records: int = 256) -> None:
-        self.samplerate = samplerate
+    def __init__(self, samplerate: int, slots: int = 16, records: int = 256, channels: int = 1) -> None:
+        self.samplerate, self.channels = samplerate, channels
         self.tick_samples = size = tick_samples_at(samplerate)
         self.position = 0
         self.late = self.ahead = self.bad = 0
         self._slots, self._records = slots, records
-        self._rows = [np.zeros(size, np.float32) for _ in range(slots)]
+        self._shape = (size,) if channels == 1 else (size, channels)
+        self._rows = [np.zeros(self._shape, np.float32) for _ in range(slots)]
         self._row_tick = np.full(slots, -1, np.int64)
         self._row_arrived_ns = np.zeros(slots, np.int64)
         self._kind = np.zeros(records, np.uint8)
@@ -99,14 +101,15 @@ class TickRing:
         self._drained = 0
         fade = round(FADE_S * samplerate)
         self._cross = round(CROSSFADE_S * samplerate)
-        self._silence = np.zeros(size, np.float32)
-        self._patch = np.zeros(size, np.float32)
-        self._fade = _fade(fade, FADE_TAU_S * samplerate)
-        self._rise = np.sin(0.5 * math.pi * np.arange(1, self._cross + 1) / (self._cross + 1)).astype(np.float32) ** 2
+        self._silence = np.zeros(self._shape, np.float32)
+        self._patch = np.zeros(self._shape, np.float32)
+        self._fade = self._for_all_channels(_fade(fade, FADE_TAU_S * samplerate))
+        rise = np.sin(0.5 * math.pi * np.arange(1, self._cross + 1) / (self._cross + 1)).astype(np.float32) ** 2
+        self._rise = self._for_all_channels(rise)
         self._fall = np.float32(1.0) - self._rise
         self._release = self._fall[: round(RELEASE_S * samplerate)].copy()
         # The concealment's continuation, with room for a cross-fade that begins where it ends.
-        self._tail = np.zeros(fade + max(self._cross, size) + 1, np.float32)
+        self._tail = np.zeros((fade + max(self._cross, size) + 1, *self._shape[1:]), np.float32)
         self._tail_at = fade
         self._fade_len = fade
         self._source = self._silence
@@ -150,7 +153,7 @@ class TickRing:
 
         Args:
             tick: its number, from 0.
-            pcm: float32 [tick_samples].
+            pcm: float32 [tick_samples], or [tick_samples, channels].
             now_ns: time of its arrival.
 
         Returns:
@@ -163,7 +166,7 @@ class TickRing:
         if tick >= max(playing, 0) + self._slots:
             self.ahead += 1
             return False
-        if pcm.shape != (self.tick_samples,) or not np.isfinite(pcm).all():
+        if pcm.shape != self._shape or not np.isfinite(pcm).all():
             self.bad += 1
             return False
         slot = tick % self._slots
@@ -198,7 +201,7 @@ class TickRing:
         """Give the device its next samples; for the audio callback only.
 
         Args:
-            out: float32 [n], any n; filled completely.
+            out: float32 [n] or [n, channels], any n; filled completely.
             now_ns: time of the call, logged for the ticks that begin in it.
         """
         count = out.shape[0]
@@ -222,6 +225,9 @@ class TickRing:
                 out[filled_count : filled_count + take] = self._source[begin : begin + take]
                 filled_count += take
         self.position += count
+
+    def _for_all_channels(self, curve: NDArray[np.float32]) -> NDArray[np.float32]:
+        return curve if self.channels == 1 else curve[:, None]
 
     def _begin(self, tick: int, end: int | None, now_ns: int) -> None:
         """Choose the source of a tick at its first sample: its sound, or a concealment."""

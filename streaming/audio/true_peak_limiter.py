@@ -64,6 +64,9 @@ _DECAY = np.exp(-1.0 / (RELEASE_S * SAMPLE_RATE))
 class TruePeakLimiter:
     """Limits a sound block by block; the result does not depend on the blocks.
 
+    Two channels have one gain, so that what is loud on one side does not move the other. The number of channels may
+    change from block to block.
+
     Attributes:
         reduction_db: the largest reduction of the gain in the last block, in dB; 0 for none.
     """
@@ -86,20 +89,24 @@ class TruePeakLimiter:
         """Limit the next block.
 
         Args:
-            pcm: float32 [n], finite.
+            pcm: float32 [n] or [channels, n], finite.
 
         Returns:
-            float32 [n], `DELAY_SAMPLES` later than the input.
+            The same shape, `DELAY_SAMPLES` later than the input.
         """
         self.reduction_db = 0.0
-        parts = [self._step(pcm[at : at + TICK_SAMPLES]) for at in range(0, pcm.shape[0], TICK_SAMPLES)]
-        return parts[0] if len(parts) == 1 else np.concatenate([*parts, pcm[:0]])
+        if pcm.shape[:-1] != self._sound.shape[:-1]:
+            # What was one channel was in both; what was two is heard in the middle.
+            one = self._sound if self._sound.ndim == 1 else self._sound.mean(0, dtype=np.float32)
+            self._sound = np.broadcast_to(one, (*pcm.shape[:-1], DELAY_SAMPLES))
+        parts = [self._step(pcm[..., at : at + TICK_SAMPLES]) for at in range(0, pcm.shape[-1], TICK_SAMPLES)]
+        return parts[0] if len(parts) == 1 else np.concatenate([*parts, pcm[..., :0]], axis=-1)
 
     def _step(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        count = pcm.shape[0]
-        sound = np.concatenate([self._sound, pcm])
-        self._sound = sound[count:]
-        due = sound[:count]
+        count = pcm.shape[-1]
+        sound = np.concatenate([self._sound, pcm], axis=-1)
+        self._sound = sound[..., count:]
+        due = sound[..., :count]
         largest = float(np.abs(sound).max())
         if not self._limits and largest * _GREATEST_RISE <= self._target:
             return due
@@ -117,10 +124,12 @@ class TruePeakLimiter:
 
     def _measure(self, sound: NDArray[np.float32], count: int) -> NDArray[np.float64]:
         """By what share each of the newest `count` intervals between samples exceeds the target: [count]."""
-        near = sound[-(count + 2 * HALF_TAPS - 1) :]
-        between = _KERNELS @ np.lib.stride_tricks.sliding_window_view(near, 2 * HALF_TAPS).T
-        peaks = np.maximum(between.max(0), -between.min(0)).astype(np.float64)
-        np.maximum(peaks, np.abs(near[HALF_TAPS - 1 : HALF_TAPS - 1 + count]), out=peaks)
+        peaks = np.zeros(count)
+        for channel in sound[None] if sound.ndim == 1 else sound:
+            near = channel[-(count + 2 * HALF_TAPS - 1) :]
+            between = _KERNELS @ np.lib.stride_tricks.sliding_window_view(near, 2 * HALF_TAPS).T
+            np.maximum(peaks, np.maximum(between.max(0), -between.min(0)), out=peaks)
+            np.maximum(peaks, np.abs(near[HALF_TAPS - 1 : HALF_TAPS - 1 + count]), out=peaks)
         return np.asarray(1.0 - self._target / np.maximum(peaks, self._target))
 
     def _recover(self, excess: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.registry import open_engine
-from streaming.audio.fader import Fader, gain_of
-from streaming.audio.stillness_gate import GainRamp
-from streaming.audio.true_peak_limiter import TruePeakLimiter
-from streaming.audio.voice_levels import LEVEL_FADE_S, level_gain
+from streaming.audio.master.master_bus import MASTER_CONTROLS, MasterBus
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
 from streaming.devices.films.take_file import Take, find_take, sound_of_bundle
 from streaming.errors import UserError
@@ -45,21 +42,25 @@ def prepare_replay(command: Command) -> Command:
 
 
 def make_sound(show: Show) -> NDArray[np.float32]:
-    """All of a take's sound, float32 [n], as the sound stage makes it; ticks that it lacks are silent."""
+    """All of a take's sound as the sound stage makes it; ticks that it lacks are silent.
+
+    Returns:
+        float32 [channels, n]: left and right of a show with a width, else one channel.
+    """
     engine = open_engine("decoder", bundle=show.bundle, backend=show.backend)
-    gate, level, limiter = GainRamp(), Fader(), TruePeakLimiter()
-    volume = gain_of(show.number("volume"), muted=show.number("mute") >= 0.5)
+    master = MasterBus({name: show.number(name) for name in MASTER_CONTROLS})
+    is_wide = show.number("width") > 0.0
+    silence = np.zeros((1 + is_wide, TICK_SAMPLES), np.float32)
     parts: list[NDArray[np.float32]] = []
     last: int | None = None
     for one in Take(show.take):
         if last is not None:
-            parts += [np.zeros(TICK_SAMPLES, np.float32)] * min(one.tick - last - 1, 60 * TICKS_PER_SECOND)
+            parts += [silence] * min(one.tick - last - 1, 60 * TICKS_PER_SECOND)
         last = one.tick
         pcm = np.asarray(engine.step(frames=one.frames)["pcm"], np.float32).reshape(-1)
-        level.move(level_gain(one.level_db), LEVEL_FADE_S)
-        pcm = level.step(gate.step(pcm, min(max(one.gain, 0.0), 1.0)))
-        parts.append(limiter.step(np.asarray(volume * pcm, np.float32)))
-    return np.concatenate(parts)
+        sound = master.step(pcm, min(max(one.gain, 0.0), 1.0), one.level_db)
+        parts.append(sound.left_right() if is_wide else sound.middle[None])
+    return np.concatenate(parts, axis=1)
 
 
 def write_sound(command: Command) -> str:
@@ -67,10 +68,11 @@ def write_sound(command: Command) -> str:
     sound = make_sound(command.show)
     path, aside = new_file(Path(command.out), "aside")
     whole = np.clip(np.rint(sound.astype(np.float64) * 2**23), -(2**23), 2**23 - 1).astype("<i4")
+    channels, count = whole.shape
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(BYTES)
         file.setframerate(SAMPLE_RATE)
-        file.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :BYTES].tobytes())
-    line = f"{path}: {sound.size / SAMPLE_RATE:.2f} s, 24 bits, {SAMPLE_RATE} Hz"
+        file.writeframes(np.ascontiguousarray(whole.T).view(np.uint8).reshape(-1, 4)[:, :BYTES].tobytes())
+    line = f"{path}: {count / SAMPLE_RATE:.2f} s, 24 bits, {SAMPLE_RATE} Hz"
     return f"{aside}\n{line}" if aside else line

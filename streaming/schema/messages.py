@@ -101,11 +101,19 @@ class Tokens(Message, kw_only=True):
 
 
 class Sound(Message, kw_only=True):
-    """The sound of one tick: float32 [1280], -1..1, 32 kHz mono."""
+    """The sound of one tick: float32 [1280], -1..1, 32 kHz mono.
+
+    side: float32 [1280], half the difference of a stereo sound's two sides: left is pcm + side, right is pcm - side;
+    null where both are pcm. `limited_db`: by how much the limiter lowered it at most, in dB.
+    `fader`: by what volume and mute multiply it at its end.
+    """
 
     tick: int
     pcm: np.ndarray
+    side: np.ndarray | None = None
     fresh: bool = False
+    limited_db: float = 0.0
+    fader: float = 1.0
 
 
 class Speaker(Message, kw_only=True):
@@ -226,6 +234,8 @@ _TICK, _TIME, _COUNT = (0, MAX_TICK), (0, MAX_NS), (0, MAX_TICK)
 _RATE = (0.0, 1e6)
 _PICTURE = {"image": Layout("uint8", (None, None, 3))}
 _SOUND = {"pcm": Layout("float32", (conventions.TICK_SAMPLES,), -_LOUDEST, _LOUDEST)}
+_SIDES = {**_SOUND, "side": _SOUND["pcm"]}
+_SOUND_LIMITS = {"tick": _TICK, "limited_db": _DECIBELS, "fader": (0.0, _LOUDEST)}
 _MOTION = {
     "flow": Layout("float32", (2, *_GRID), -_VELOCITY, _VELOCITY),
     "speed": Layout("float32", _GRID, 0.0, _VELOCITY),
@@ -293,7 +303,16 @@ TOPICS: dict[str, Topic] = {
         ),
         Topic("motion", Motion, 25.0, Policy.LATEST, 16_384, 4, layouts=_MOTION, limits=_MOTION_LIMITS),
         Topic("tokens", Tokens, 25.0, Policy.ORDERED, 4_096, 64, layouts=_TOKENS, limits=_TOKENS_LIMITS),
-        Topic("sound", Sound, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND, limits={"tick": _TICK}),
+        Topic(
+            "sound",
+            Sound,
+            25.0,
+            Policy.ORDERED,
+            16_384,
+            64,
+            layouts=_SIDES,
+            limits={"tick": _TICK, "limited_db": _DECIBELS},
+        ),
         Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16, limits=_SPEAKER_LIMITS),
         Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND, limits=_HEARD_LIMITS),
         Topic("hearing", Hearing, 25.0, Policy.ORDERED, 4_096, 64, layouts=_HEARING, limits=_HEARD_LIMITS),

@@ -9,7 +9,7 @@ from typing import Any
 from streaming.errors import UserError, shorten
 from streaming.settings.option_table import Option
 
-BENCHES = ("latency", "budget", "soak", "compare", "throughput", "backends", "engines", "submit")
+BENCHES = ("latency", "budget", "soak", "compare", "desks", "throughput", "backends", "engines", "submit")
 IN_STEP = "locked"
 TRIALS, QUICK_TRIALS, MOST_TRIALS = 500, 40, 100_000
 CAMERA_RATES_HZ, PERIODS = (5.0, 240.0), (16, 4_096)
@@ -19,7 +19,10 @@ WORDS = {
     "--minutes": ("M", "how long it measures"),
     "--hours": ("H", "how long a soak lasts"),
     "--history": ("", "append the result to docs/bench-history.jsonl"),
-    "--out": ("DIR", "where latency, budget, soak, compare, engines and submit leave their files; default: recordings"),
+    "--out": (
+        "DIR",
+        "where all but throughput and backends leave their files; default: recordings",
+    ),
     "--compiled": ("", "engines: torch.compile too without a GPU, half a minute a network"),
     "--trials": ("N", f"latency: how many trials each way; default: {TRIALS}"),
     "--quick": ("", f"latency, compare: {QUICK_TRIALS} trials each way"),

@@ -37,6 +37,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     direction: str = "both"
     camera: str = "auto"
     speaker: str = "auto"
+    channels: str = ""
     microphone: str = "auto"
     screen: str = "auto"
     bundle: str = "default"

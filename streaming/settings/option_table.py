@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ BACKENDS = ("auto", *RUNTIMES)
 EYES = ("auto", "mediapipe", "bundle")
 OFF = "off"
 SHORTEST_TOKEN = 12
+MOST_CHANNELS = 64
 MAX_SEED = 2**63 - 1
 LONGEST_DURATION = 1e8
 """Seconds or minutes of a show or a benchmark: in nanoseconds they fit into 64 bits."""
@@ -32,7 +34,7 @@ class Option(Setting):
 
     Attributes:
         kind: of its value: "seconds" is a number above 0, "seed" a whole number, "flag" true or false, "pairs" a list
-            of NAME=ADDRESS, "place" a port, maybe with a host, or off.
+            of NAME=ADDRESS, "place" a port, maybe with a host, or off, "channels" one or two numbers of channels.
         choices: the words that are accepted; empty for any.
         range: the values that are accepted, in words, where the metavar does not say it.
         unset: what holds when nothing is given, in words, where the default itself does not say it.
@@ -40,7 +42,7 @@ class Option(Setting):
         in_file: whether a TOML file may have it.
     """
 
-    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place"] = "text"
+    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels"] = "text"
     choices: tuple[str, ...] = ()
     range: str = ""
     unset: str = ""
@@ -75,14 +77,14 @@ class Option(Setting):
             return number
         # The number of a webcam or of a sound device is written without quotes by many.
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if is_number and (self.name in DEVICE_OPTIONS or self.kind == "place"):
+        if is_number and (self.name in DEVICE_OPTIONS or self.kind in ("place", "channels")):
             value = str(value)
         if not isinstance(value, str):
             raise SettingError(
                 self.name, value, "must be text, written in quotes", f"for example {self.toml_example()}"
             )
-        if self.kind == "place":
-            return _place_of(self, value)
+        if self.kind in ("place", "channels"):
+            return _place_of(self, value) if self.kind == "place" else _channels_of(self, value)
         if self.choices and value not in self.choices:
             close = nearest(value, self.choices)
             fix = f"did you mean {close}?" if close else f"use one of {', '.join(self.choices)}"
@@ -115,6 +117,15 @@ def _place_of(option: Option, value: str) -> str:
         except ValueError as error:
             raise SettingError(option.name, value, str(error), f"for example {option.default}, or {OFF}") from error
     return value
+
+
+def _channels_of(option: Option, value: str) -> str:
+    """Check `3` or `3,4`."""
+    numbers = [part.strip() for part in value.split(",")]
+    good = len(numbers) == len(set(numbers)) <= 2 and all(re.fullmatch("[1-9][0-9]?", part) for part in numbers)
+    if not good or max(map(int, numbers)) > MOST_CHANNELS:
+        raise SettingError(option.name, value, f"must be {option.range}", "for example 3,4")
+    return ",".join(numbers)
 
 
 def _pairs(option: Option, value: object) -> dict[str, str]:
@@ -210,6 +221,16 @@ OPTIONS: dict[str, Option] = {
             metavar="SINK",
             words="where the music goes",
             range=DEVICE_OPTIONS["speaker"].usage(),
+        ),
+        Option(
+            name="channels",
+            group=DEVICES,
+            metavar="LEFT,RIGHT",
+            kind="channels",
+            words="which channels of the sound device play the music, counted from 1; one number gets both sides",
+            range="one or two numbers from 1 to 64",
+            unset="the first two",
+            example="3,4",
         ),
         Option(
             name="screen",

@@ -43,6 +43,7 @@ commands:
   bench throughput     measure the step times of every stage      [--seconds S] [--history]
   bench soak           measure memory, drift and dropouts for long    [--hours H | --minutes M] [--virtual]
   bench compare        measure others under the same harness      [--quick]
+  bench desks          measure what browsers, OSC and MIDI cost a show, and how soon they act    [--minutes M]
   bench backends       perform on each runtime in turn            [--seconds S] [--history]
   bench engines        time every network on every runtime        [--seconds S] [--out DIR] [--history] [--compiled]
   bench submit         gather this machine's results in one file  [--out DIR]
@@ -188,7 +189,7 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
 
 def _bench_values(target: str) -> dict[str, Any]:
     """The settings of a benchmark's show, where they are not those of a performance."""
-    direction = "both" if target in ("latency", "budget", "soak") else "video-to-music"
+    direction = "both" if target in ("latency", "budget", "soak", "desks") else "video-to-music"
     return {"direction": direction, "record": "none", "osc": "off", "console": "off"}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.audio.master.master_bus import both_sides
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from streaming.devices.films.film import Film, film_path
 from streaming.devices.films.film_picture import FilmShot
@@ -66,7 +67,8 @@ class RecorderStage:
         check_folder(folder, "--record")
         path = film_path(folder, str(context.memo.setdefault("name", clock.wall_text())))
         metrics = context.metrics
-        self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe)
+        channels = 2 if not self._reverse_only and context.show.number("width") > 0.0 else 1
+        self._film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe, channels=channels)
         bundle = context.show.bundle
         self._take = TakeWriter(path.with_suffix(SUFFIX), bundle, sound_of_bundle(bundle), metrics.note)
 
@@ -98,7 +100,9 @@ class RecorderStage:
             if isinstance(sound, Sound) and sound.fresh:
                 latency = latency_ms(sound, self._speaker)
                 self._latency_ms = self._latency_ms if latency is None else latency
-            self._held.append(_HeldTick(sound.tick, sound.pcm, self._image, self._flow, self._latency_ms))
+            side = sound.side if isinstance(sound, Sound) else None
+            pcm = sound.pcm if side is None else both_sides(sound.pcm, side)
+            self._held.append(_HeldTick(sound.tick, pcm, self._image, self._flow, self._latency_ms))
         self._write(self._film, MOST_HELD if self._has_pictures else 0)
         self._report_path()
         return ()

@@ -1,4 +1,4 @@
-"""The stage that makes the sound: decodes the token frames of each tick, then gate, volume, limiter."""
+"""The stage that makes the sound: decodes the token frames of each tick, then gate, width and room, volume, limiter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 
 from engines.contract import Engine, EngineSpec
 from engines.registry import open_engine
-from streaming.audio.fader import Fader, gain_of
 from streaming.audio.levels import decibels
-from streaming.audio.stillness_gate import GainRamp
-from streaming.audio.true_peak_limiter import DELAY_SAMPLES, TruePeakLimiter
-from streaming.audio.voice_levels import LEVEL_FADE_S, level_gain
+from streaming.audio.master.master_bus import MasterBus
+from streaming.audio.true_peak_limiter import DELAY_SAMPLES
 from streaming.conventions import CARDINALITY, NUM_CODEBOOKS, SAMPLE_RATE, TICK_SAMPLES, TOKEN_FRAMES_PER_TICK
 from streaming.schema.messages import Message, Set, Sound, Tokens
 from streaming.settings.control_values import ControlValues
@@ -24,8 +22,6 @@ _SHAPE = (NUM_CODEBOOKS, TOKEN_FRAMES_PER_TICK)
 _REWOUND = 50
 """A tick that is this far behind the last one: the device counts anew. A nearer one is a repeat."""
 _WARM_UP_STEPS = 3
-PANIC_S = 0.005
-"""In which panic ends the sound, without a click."""
 SILENT = -1.4
 """Value of a silent band of a log-mel frame."""
 
@@ -34,8 +30,8 @@ class SoundStage:
     """Decodes ticks in order.
 
     A gap in the ticks is counted, and the decoder continues from its present state. Frames that are not of the bundle's
-    kind are counted and replaced by the last good ones. Volume, mute and panic are obeyed here, so that the speaker,
-    the recording and a show that listens to itself have the same sound.
+    kind are counted and replaced by the last good ones. Volume, mute, panic, width and room are obeyed here, so that
+    the speaker, the recording and a show that listens to itself have the same sound.
 
     Args:
         engine_opener: opens the decoder; see `engines.registry.open_engine`.
@@ -45,9 +41,7 @@ class SoundStage:
         self._open_engine = engine_opener
         self._last_tick: int | None = None
         self._frames = np.zeros(_SHAPE, np.int16)
-        self._gate = GainRamp()
         self._reset_due = False
-        self._limiter = TruePeakLimiter()
 
     def setup(self, context: Context) -> None:
         """Open the decoder and run it warm.
@@ -58,7 +52,7 @@ class SoundStage:
         """
         self._context = context
         self._controls = ControlValues("sound", context.show, lambda error: context.note(str(error)))
-        self._fader, self._level = Fader(self._wanted_gain()), Fader()
+        self._master = MasterBus(self._controls)
         self._engine = self._open_engine("decoder", **context.engine_options())
         self._frames = silent_frames(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
@@ -83,20 +77,13 @@ class SoundStage:
         """Nothing to release."""
 
     def _obey(self, changes: Sequence[Set]) -> None:
-        """Take in live controls: a new volume or mute begins a fade at the next tick, panic ends all sound in it."""
+        """Take in live controls: what they change begins to move at the next tick, panic ends all sound in it."""
         names = self._controls.update(changes)
-        if "panic" in names and self._panics:
-            self._fader.move(0.0, PANIC_S, anew=True)
+        if names:
+            self._master.obey(self._controls)
+        if "panic" in names and self._controls["panic"] >= 0.5:
+            self._master.panic()
             self._reset_due = True
-        elif names:
-            self._fader.move(self._wanted_gain(), self._controls["fade"])
-
-    @property
-    def _panics(self) -> bool:
-        return self._controls["panic"] >= 0.5
-
-    def _wanted_gain(self) -> float:
-        return gain_of(self._controls["volume"], muted=self._panics or self._controls["mute"] >= 0.5)
 
     def _decode(self, tokens: Tokens) -> Sound | None:
         metrics, last = self._context.metrics, self._last_tick
@@ -118,18 +105,25 @@ class SoundStage:
             metrics.count("nan")
             self._engine.reset()
             pcm = np.zeros(TICK_SAMPLES, np.float32)
-        self._level.move(level_gain(tokens.level_db), LEVEL_FADE_S)
-        pcm = self._level.step(self._gate.step(pcm, _gain(tokens.gain)))
-        pcm = self._limiter.step(self._fader.step(pcm))
-        if self._reset_due and self._fader.gain == 0.0:
+        sound = self._master.step(pcm, _gain(tokens.gain), tokens.level_db)
+        if self._reset_due and self._master.fader == 0.0:
             # In silence, so that nobody hears the jump.
             self._engine.reset()
             self._reset_due = False
-        metrics.gauge("level_db", decibels(pcm))
-        metrics.gauge("limited_db", self._limiter.reduction_db, peak=True)
+        metrics.gauge("level_db", decibels(sound.middle))
+        metrics.gauge("limited_db", self._master.reduction_db, peak=True)
         # Limiter and decoder look ahead and give their output late: this tick's sound comes from an earlier frame.
         captured_ns = max(0, tokens.capture_ns - self._delay_ns)
-        return Sound(tick=tokens.tick, pcm=pcm, fresh=tokens.fresh, capture_ns=captured_ns, stamps=dict(tokens.stamps))
+        return Sound(
+            tick=tokens.tick,
+            pcm=sound.middle,
+            side=sound.side,
+            fresh=tokens.fresh,
+            limited_db=self._master.reduction_db,
+            fader=self._master.fader,
+            capture_ns=captured_ns,
+            stamps=dict(tokens.stamps),
+        )
 
 
 def _gain(gain: float) -> float:

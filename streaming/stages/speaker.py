@@ -6,11 +6,14 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streaming.audio.levels import SILENCE_DB, decibels
 from streaming.audio.resampler import TickResampler
 from streaming.audio.tick_ring import TickRecord, TickRing
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.devices.sound.outputs import AudioOutput, Feed
+from streaming.devices.sound.outputs import AudioOutput, ChannelPlan, Feed
 from streaming.devices.sound.search import DeviceFinder
 from streaming.devices.sound.speakers import find_again, underrun_advice
 from streaming.errors import DeviceLostError, StageError
@@ -91,8 +94,13 @@ class SpeakerStage:
         """Start an output."""
         self._output = output
         self._underruns = self._late = self._errors = 0
-        self._ring = TickRing(output.samplerate)
+        # As it began: a file that is gone on with keeps its channels.
+        wide = bool(self._context.memo.setdefault("wide", self._context.show.number("width") > 0.0))
+        chosen = self._context.show.channels
+        output.arrange(ChannelPlan(tuple(map(int, chosen.split(","))) if chosen else (), wide))
+        self._ring = TickRing(output.samplerate, channels=output.sides)
         self._resampler = TickResampler(SAMPLE_RATE, output.samplerate)
+        self._side_resampler: TickResampler | None = None
         self._device = DeviceClock(float(output.samplerate))
         self._feed = Feed(self._ring, self._feed_clock) if self._feed_clock else Feed(self._ring)
         output.start(self._feed)
@@ -196,7 +204,7 @@ class SpeakerStage:
 
     def _take(self, sound: Sound, now_ns: int) -> None:
         # The resampler gets every tick, also a late one, so that its state has no gap.
-        pcm = self._resampler.step(sound.pcm) if sound.pcm.shape == (TICK_SAMPLES,) else sound.pcm
+        pcm = self._sides_of(sound) if sound.pcm.shape == (TICK_SAMPLES,) else sound.pcm
         if not self._ring.started:
             return
         if self._ring.put(sound.tick, pcm, now_ns):
@@ -208,6 +216,24 @@ class SpeakerStage:
         start_ns = self._ring.start_ns(sound.tick)
         if start_ns is not None:
             self._note_slack((start_ns - now_ns) / 1e6)
+
+    def _sides_of(self, sound: Sound) -> NDArray[np.float32]:
+        """A tick at the device's rate: float32 [n], or [n, 2] where the output has two sides."""
+        middle = self._resampler.step(sound.pcm)
+        if self._ring.channels == 1:
+            if sound.side is not None and not self._context.memo.get("mixed"):
+                self._context.memo["mixed"] = True
+                self._context.note(
+                    "left and right are mixed here; a file has two channels if the show begins with a width"
+                )
+            return middle
+        side = sound.side
+        if side is not None and self._side_resampler is None:
+            self._side_resampler = TickResampler(SAMPLE_RATE, self._ring.samplerate)
+        if self._side_resampler is None:
+            return np.repeat(middle[:, None], 2, axis=1)
+        side = self._side_resampler.step(np.zeros(TICK_SAMPLES, np.float32) if side is None else side)
+        return np.stack([middle + side, middle - side], axis=1)
 
     def _account(self, record: TickRecord) -> None:
         metrics = self._context.metrics

@@ -74,6 +74,7 @@ class Film:
         note: says one line to the user; also called from the writing thread.
         count: adds to a counter: `frames`, `drops` (pictures), `ticks_missing`, `stopped_early`.
         observe: takes a duration in ms: `compose_ms`, `encode_ms`.
+        channels: 2 for a film whose sound has a left and a right side.
 
     Attributes:
         path: where the film is; None before its first tick.
@@ -89,7 +90,9 @@ class Film:
         note: Callable[[str], None],
         count: Callable[[str, int], None] = lambda name, by: None,
         observe: Callable[[str, float], None] = lambda name, value: None,
+        channels: int = 1,
     ) -> None:
+        self._channels = channels
         self.path: Path | None = None
         self._requested, self._existing = path, existing
         self._note, self._count, self._observe = note, count, observe
@@ -107,7 +110,12 @@ class Film:
         self._thread.start()
 
     def add(self, pcm: NDArray[np.float32], shot: FilmShot) -> None:
-        """Append a tick: its sound, float32 [1280], and what its picture shows; missing ticks become silence."""
+        """Append a tick; missing ticks become silence.
+
+        Args:
+            pcm: float32 [1280], or [2, 1280] for left and right.
+            shot: what its picture shows.
+        """
         if self.stopped:
             return
         if self._next_tick is not None:
@@ -181,7 +189,7 @@ class Film:
         if line:
             self._note(line)
         try:
-            muxer = FilmFile(path, self._composer.size)
+            muxer = FilmFile(path, self._composer.size, self._channels)
         except MediaError:
             path.unlink(missing_ok=True)
             raise
@@ -191,7 +199,7 @@ class Film:
     def _write(self, tick: _Tick, muxer: FilmFile) -> None:
         composer = self._composer
         start_ns = clock.now_ns()
-        composer.hear(tick.pcm)
+        composer.hear(tick.pcm if tick.pcm.ndim == 1 else tick.pcm.mean(0, dtype=np.float32))
         if tick.shot is None:
             muxer.write(tick.pcm, None)
             return
@@ -221,17 +229,20 @@ class FilmFile:
     Args:
         path: absolute, of an empty file that was made for it.
         size: width and height of the pictures.
+        channels: of the sound, 1 or 2.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], channels: int = 1) -> None:
         av.logging.set_level(None)
+        self._layout = "mono" if channels == 1 else "stereo"
+        self._channels = channels
         self._container: Any = av.open(absolute(path), "w", format="mp4", options=_MUXER_OPTIONS)
         self._video = self._container.add_stream("libx264", rate=TICKS_PER_SECOND, options=dict(_VIDEO_OPTIONS))
         self._video.width, self._video.height = size
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.gop_size = TICKS_PER_SECOND
         self._video.codec_context.time_base = Fraction(1, TICKS_PER_SECOND)
-        self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=128_000)
+        self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE, layout=self._layout, bit_rate=128_000)
         self._tick = 0
 
     def write(self, pcm: NDArray[np.float32], picture: NDArray[np.uint8] | None) -> None:
@@ -240,7 +251,11 @@ class FilmFile:
             frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
             frame.pts, frame.time_base = self._tick, Fraction(1, TICKS_PER_SECOND)
             self._container.mux(self._video.encode(frame))
-        sound = av.AudioFrame.from_ndarray(np.clip(pcm, -1.0, 1.0).reshape(1, -1), format="fltp", layout="mono")
+        sides = pcm if pcm.ndim == 2 else pcm[None]
+        if sides.shape[0] > self._channels:
+            sides = sides.mean(0, keepdims=True, dtype=np.float32)
+        clipped = np.clip(np.broadcast_to(sides, (self._channels, sides.shape[1])), -1.0, 1.0)
+        sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(clipped), format="fltp", layout=self._layout)
         sound.sample_rate, sound.pts = SAMPLE_RATE, self._tick * TICK_SAMPLES
         sound.time_base = Fraction(1, SAMPLE_RATE)
         self._container.mux(self._audio.encode(sound))

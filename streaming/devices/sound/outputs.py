@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Feed:
         """Fill a block.
 
         Args:
-            out: float32 [n], contiguous.
+            out: float32 [n], or [n, channels] as the ring has them.
             delay_ns: time from `due_ns` to its first sample leaving the device.
             due_ns: time of the call; 0 for now.
         """
@@ -75,6 +76,20 @@ class Feed:
         ]
 
 
+@dataclass(frozen=True)
+class ChannelPlan:
+    """What a show wants of an output's channels.
+
+    Attributes:
+        chosen: numbers from 1 of the channels that the user chose for left and right, or for both in one; empty for
+            the output's own choice.
+        wide: the two sides differ, so that a file needs two channels.
+    """
+
+    chosen: tuple[int, ...] = ()
+    wide: bool = False
+
+
 class AudioOutput(Protocol):
     """An open audio output.
 
@@ -83,6 +98,7 @@ class AudioOutput(Protocol):
         device: by what `speakers.find_again` finds it when it has gone; "" for what cannot go.
         longest_block: the most samples that it has asked for at once.
         samplerate: Hz.
+        sides: 2 where left and right are apart, 1 where they are mixed; the ring has as many channels.
         latency_s: time from the call for a sample to its leaving the device, as far as it is known.
         underruns: how often the device had no samples to play.
         path: the file that it writes, once the file has been made; None for a device.
@@ -92,9 +108,17 @@ class AudioOutput(Protocol):
     device: str
     longest_block: int
     samplerate: int
+    sides: int
     latency_s: float
     underruns: int
     path: Path | None
+
+    def arrange(self, plan: ChannelPlan) -> None:
+        """Take the channels that the show wants; called once, before `start`.
+
+        Raises:
+            UserError: when it has no such channels.
+        """
 
     def start(self, feed: Feed) -> None:
         """Begin to call `feed`."""
@@ -140,12 +164,17 @@ class NullOutput:
         self.device = ""
         self.longest_block = round(samplerate * BLOCK_S)
         self.samplerate = samplerate
+        self.sides = 1
         self.latency_s = BLOCK_S
         self.underruns = 0
         self.path: Path | None = None
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def arrange(self, plan: ChannelPlan) -> None:
+        """Two sides where they differ."""
+        self.sides = 2 if plan.wide else 1
 
     def start(self, feed: Feed) -> None:
         """Begin to call `feed` every 5 ms."""
@@ -170,7 +199,8 @@ class NullOutput:
             self._thread.join(timeout=1.0)
 
     def _run(self, feed: Feed) -> None:
-        block = np.zeros(round(self.samplerate * BLOCK_S), np.float32)
+        count = round(self.samplerate * BLOCK_S)
+        block = np.zeros(count if self.sides == 1 else (count, self.sides), np.float32)
         start_ns = self._now_ns()
         position = 0
         while not self._stop.is_set():
@@ -222,7 +252,7 @@ class FileOutput(NullOutput):
     def span(self, position: int, tick_sample: int, samples: int | None) -> None:
         """Make the file, and say which samples go where in it; if that fails, the show goes on without a file."""
         try:
-            writer = WavWriter(self._requested, self.samplerate, self._existing)
+            writer = WavWriter(self._requested, self.samplerate, self._existing, channels=self.sides)
         except OSError as error:
             self._problems.append(
                 f"{self._requested}: cannot be written ({reason(error)}); the show goes on without it"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streaming.devices.sound.outputs import BLOCK_S, AudioOutput, Feed, FileOutput, NullOutput
+from streaming.devices.sound.outputs import BLOCK_S, AudioOutput, ChannelPlan, Feed, FileOutput, NullOutput
 from streaming.devices.sound.portaudio import DeviceInfo, find_device, load_sounddevice, rates_of
 from streaming.devices.sound.search import Pulse, close_stream, rescan
 from streaming.errors import SourceError, UserError
@@ -33,7 +33,7 @@ class SoundDeviceOutput:
 
     def __init__(self, device: str = "auto") -> None:
         self._sd = sd = load_sounddevice()
-        info = find_device(sd, "output", device)
+        self._info = info = find_device(sd, "output", device)
         self.name = f"{info.name} ({info.hostapi})"
         self.device = f"{info.name} {info.hostapi}"
         self._pulse = Pulse()
@@ -42,11 +42,29 @@ class SoundDeviceOutput:
         self.blocks = 0
         self.path: Path | None = None
         self._feed: Feed | None = None
-        self._mono = np.zeros(_MAX_BLOCK, np.float32)
         self._stream, self.samplerate, self.channels = self._open(info)
+        self._take_columns(tuple(range(min(2, self.channels))))
         self.latency_s = self._checked_latency()
         self._fallback_ns = round(self.latency_s * 1e9)
         self._started = False
+
+    def arrange(self, plan: ChannelPlan) -> None:
+        """Take the channels that the user chose.
+
+        Raises:
+            SourceError: when the device has fewer, or refuses so many.
+        """
+        if not plan.chosen:
+            return
+        wanted = max(plan.chosen)
+        if wanted > self._info.channels:
+            what = f"has {self._info.channels} channels, and no channel {wanted}"
+            raise SourceError(what, self.name, "give --channels others, or choose another --speaker")
+        if wanted != self.channels:
+            close_stream(self._sd, self._stream)
+            self._stream, self.samplerate, self.channels = self._open(self._info, (wanted,))
+            self.latency_s = self._checked_latency()
+        self._take_columns(tuple(number - 1 for number in plan.chosen))
 
     def start(self, feed: Feed) -> None:
         """Begin to call `feed` from the device's own thread.
@@ -84,12 +102,18 @@ class SoundDeviceOutput:
         latency = float(self._stream.latency)
         return latency if 0.0 < latency < 2.0 else BLOCK_S
 
-    def _open(self, info: DeviceInfo) -> tuple[Any, int, int]:
+    def _take_columns(self, columns: tuple[int, ...]) -> None:
+        """Play the sides in these columns of the device's blocks, counted from 0; one column gets their mix."""
+        self._columns, self.sides = columns, len(columns)
+        self._block = np.zeros(_MAX_BLOCK if self.sides == 1 else (_MAX_BLOCK, self.sides), np.float32)
+        self._plain = columns == tuple(range(self.channels))
+
+    def _open(self, info: DeviceInfo, layouts: tuple[int, ...] = ()) -> tuple[Any, int, int]:
         """Open it at the first rate and channel count that it accepts."""
         sd = self._sd
         rates = rates_of(info)
         # Two channels first: JACK and some other systems play a mono stream on the left only.
-        layouts = [count for count in (2, 1) if count <= info.channels] or [1]
+        layouts = layouts or tuple(count for count in (2, 1) if count <= info.channels) or (1,)
         refusal = ""
         for rate in rates:
             for channels in layouts:
@@ -127,12 +151,19 @@ class SoundDeviceOutput:
                 return
             delay = times.outputBufferDacTime - times.currentTime
             delay_ns = int(delay * 1e9) if 0.0 < delay < 2.0 else self._fallback_ns
-            mono = self._mono
+            if not self._plain:
+                out.fill(0.0)
             for begin in range(0, frames, _MAX_BLOCK):
                 count = min(_MAX_BLOCK, frames - begin)
-                part = mono[:count]
+                part, place = self._block[:count], out[begin : begin + count]
                 feed(part, delay_ns + begin * 1_000_000_000 // self.samplerate)
-                out[begin : begin + count] = part[:, None]
+                if self.sides == 1:
+                    place[:, self._columns[0]] = part
+                elif self._plain:
+                    place[:] = part
+                else:
+                    left, right = self._columns
+                    place[:, left], place[:, right] = part[:, 0], part[:, 1]
         except Exception:
             # An exception would end the stream, so a silent block is played.
             out.fill(0.0)

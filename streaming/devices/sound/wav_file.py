@@ -16,19 +16,19 @@ from streaming.system.files import new_file, reason
 
 EarlierFile = Literal["aside", "number", "resume"]
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_FRAME_BYTES = 2
+_SAMPLE_BYTES = 2
 MAX_QUEUE = 6_000
 """Blocks that may wait for a slow disk: 30 s in blocks of 5 ms."""
 _WRITE_EVERY_S = 0.1
 _MAX_DATA = 0xFFFF_FFFF - 36
 
 
-def header(samplerate: int, data_bytes: int) -> bytes:
-    """The 44 bytes before mono 16-bit samples."""
-    data = min(data_bytes, _MAX_DATA)
-    byte_rate = samplerate * _FRAME_BYTES
+def header(samplerate: int, data_bytes: int, channels: int = 1) -> bytes:
+    """The 44 bytes before 16-bit samples."""
+    data, frame = min(data_bytes, _MAX_DATA), channels * _SAMPLE_BYTES
+    rate = samplerate * frame
     return _HEADER.pack(
-        b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, 1, samplerate, byte_rate, _FRAME_BYTES, 16, b"data", data
+        b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, 1, channels, samplerate, rate, frame, 16, b"data", data
     )
 
 
@@ -38,7 +38,7 @@ def open_unbuffered(path: Path) -> BinaryIO:
 
 
 class WavWriter:
-    """Writes mono 16-bit samples to their positions in a file, in a thread of its own.
+    """Writes 16-bit samples to their positions in a file, in a thread of its own.
 
     The samples and the sizes in the header are written ten times a second, so a killed process leaves a valid file that
     lacks 0.1 s at most. A write that fails ends the file, not the show.
@@ -49,6 +49,7 @@ class WavWriter:
         existing: what becomes of a file of that name: "aside": it is moved aside; "number": it stays, and this one gets
             a number; "resume": it is gone on with if this class wrote it at the same rate, else moved aside.
         opener: opens the file that was made, for reading and writing.
+        channels: 1 or 2; a file that is gone on with has as many.
 
     Attributes:
         path: the file that is written.
@@ -63,8 +64,10 @@ class WavWriter:
         samplerate: int,
         existing: EarlierFile = "aside",
         opener: Callable[[Path], BinaryIO] = open_unbuffered,
+        channels: int = 1,
     ) -> None:
-        self._rate = samplerate
+        self._rate, self._channels = samplerate, channels
+        self._frame_bytes = channels * _SAMPLE_BYTES
         self._queue: deque[tuple[int, bytes]] = deque()
         self._notes: deque[str] = deque(maxlen=8)
         self._stop = threading.Event()
@@ -81,7 +84,7 @@ class WavWriter:
 
         Args:
             at: position of the first sample; a gap before it becomes silence, existing samples are replaced.
-            pcm: float32 [n], -1..1.
+            pcm: float32 [n] or [n, channels], -1..1.
         """
         if self._failed:
             return
@@ -110,8 +113,12 @@ class WavWriter:
             file = self._opener(path)
             head = file.read(_HEADER.size)
             size = file.seek(0, 2) - _HEADER.size
-            if len(head) == _HEADER.size and head[:4] == b"RIFF" and head[24:28] == struct.pack("<I", self._rate):
-                self._bytes = size - size % _FRAME_BYTES
+            if (
+                len(head) == _HEADER.size
+                and head[:4] == b"RIFF"
+                and head[22:28] == struct.pack("<HI", self._channels, self._rate)
+            ):
+                self._bytes = size - size % self._frame_bytes
                 return file
             file.close()
             self._notes.append(f"{path} was changed by others during the show; a new file is begun")
@@ -120,7 +127,7 @@ class WavWriter:
         if line:
             self._notes.append(line)
         file = self._opener(self.path)
-        file.write(header(self._rate, 0))
+        file.write(header(self._rate, 0, self._channels))
         return file
 
     def _run(self) -> None:
@@ -138,12 +145,12 @@ class WavWriter:
             return
         while self._queue:
             at, first = self._queue.popleft()
-            parts, end = [first], at * _FRAME_BYTES + len(first)
-            while self._queue and self._queue[0][0] * _FRAME_BYTES == end:
+            parts, end = [first], at * self._frame_bytes + len(first)
+            while self._queue and self._queue[0][0] * self._frame_bytes == end:
                 parts.append(self._queue.popleft()[1])
                 end += len(parts[-1])
-            self._pad(at * _FRAME_BYTES)
-            self._file.seek(_HEADER.size + at * _FRAME_BYTES)
+            self._pad(at * self._frame_bytes)
+            self._file.seek(_HEADER.size + at * self._frame_bytes)
             self._all(b"".join(parts))
             self._bytes = max(self._bytes, end)
         self._patch()
@@ -158,7 +165,7 @@ class WavWriter:
 
     def _patch(self) -> None:
         self._file.seek(0)
-        self._all(header(self._rate, self._bytes))
+        self._all(header(self._rate, self._bytes, self._channels))
 
     def _all(self, data: bytes) -> None:
         view = memoryview(data)

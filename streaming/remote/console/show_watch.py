@@ -25,6 +25,8 @@ FLOOR_DB = -90.0
 MOST_COLUMNS = 50
 """Columns that are kept for pages: 2 s."""
 LEAST_SCORE = 0.2
+LIMITED_FALL_DB = 0.25
+"""By so much the limiter's reduction that is shown falls in a tick."""
 
 
 def band_edges() -> NDArray[np.intp]:
@@ -87,6 +89,7 @@ class ShowWatch:
         self._edges = band_edges()
         self._motion: Motion | None = None
         self._levels: dict[str, float] = {}
+        self._limited_db = 0.0
         self._tick = 0
 
     def take(self, inputs: Inputs) -> None:
@@ -108,6 +111,8 @@ class ShowWatch:
             self._tick = sound.tick
             if isinstance(sound, Sound):
                 self._levels["music"] = decibels(sound.pcm)
+                # It falls back slowly, so that a page that looks ten times a second sees the largest.
+                self._limited_db = max(sound.limited_db, self._limited_db - LIMITED_FALL_DB)
 
     def meters(self, since_column: int) -> tuple[int, dict[str, Any]]:
         """Levels, points, flow, and the spectrogram's columns after one.
@@ -119,6 +124,7 @@ class ShowWatch:
         columns = [column for number, column in list(self._columns) if number > since_column]
         levels = {name: round(level, 1) for name, level in self._levels.items()}
         values: dict[str, Any] = {"type": "view", "tick": self._tick, "levels": levels, "columns": columns}
+        values["limited"] = round(max(0.0, self._limited_db), 1)
         motion = self._motion
         if motion is not None:
             values["flow"] = [round(float(value), 2) for value in motion.flow.ravel()]

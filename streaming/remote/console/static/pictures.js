@@ -104,7 +104,7 @@ function drawColumns(columns) {
 
 const peaks = new Map();
 
-function drawMeters(levels) {
+function drawMeters(levels, limited) {
   for (const place of document.querySelectorAll("[data-meters]")) {
     for (const [name, level] of Object.entries(levels)) {
       let line = place.querySelector(`[data-meter="${name}"]`);
@@ -121,6 +121,7 @@ function drawMeters(levels) {
       line.querySelector("u").style.left = `${100 * peak}%`;
       line.classList.toggle("hot", level > -1.5);
       line.querySelector("output").value = level <= -100 ? "silent" : `${level.toFixed(0)} dB`;
+      if (name === "music" && limited > 0.05) line.querySelector("output").value += `, limited −${limited.toFixed(1)} dB`;
     }
   }
 }
@@ -153,7 +154,7 @@ on("picture", (blob) => {
 on("view", (message) => {
   overlay = message;
   drawColumns(message.columns);
-  drawMeters(message.levels);
+  drawMeters(message.levels, message.limited);
   const still = message.still > 3 ? `nothing has moved for ${message.still.toFixed(0)} s` : "";
   const instrument = message.instrument && message.instrument !== "none" ? message.instrument : "";
   document.getElementById("camera-words").textContent = [instrument, still].filter(Boolean).join(", ");

@@ -287,3 +287,14 @@ def test_what_is_asked_of_a_benchmark_is_checked_before_anything_starts() -> Non
     for words in (["--trials", "0"], ["--trials", "1.5"], ["--camera-rate", "fast"], ["--period", "nan"]):
         with pytest.raises(UserError, match=words[0]):
             parse(["bench", "latency", *words])
+
+
+@pytest.mark.parametrize(("text", "kept"), [("3,4", "3,4"), ("2", "2"), ("64, 1", "64,1")])
+def test_output_channels_are_one_or_two_numbers(text: str, kept: str) -> None:
+    assert parse(["--channels", text]).show.channels == kept
+
+
+@pytest.mark.parametrize("text", ["0", "1,1", "1,2,3", "65", "left", "3,", "-1"])
+def test_channels_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="one or two numbers from 1 to 64"):
+        parse([f"--channels={text}"])

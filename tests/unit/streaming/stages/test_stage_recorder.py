@@ -170,3 +170,17 @@ def test_without_any_pictures_the_film_is_at_most_a_few_ticks_behind(tmp_path: P
     stage.close()
     with av.open(context.info["film"]) as container:
         assert len(list(container.decode(video=0))) == 25
+
+
+def test_a_show_with_a_width_is_filmed_in_two_channels(tmp_path: Path) -> None:
+    stage, context = RecorderStage(), Context(Show(record=str(tmp_path), controls={"width": 0.6}), Metrics())
+    stage.setup(context)
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(TICK_SAMPLES) / 32_000).astype(np.float32)
+    for tick in range(12):
+        stage.step(Inputs({"sound": [Sound(tick=tick, pcm=tone, side=-tone)]}), 0)
+    stage.close()
+    with av.open(str(context.info["film"])) as container:
+        heard = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    assert heard.shape[0] == 2
+    left, right = np.abs(heard[:, 2_000:12_000]).max(axis=1)
+    assert left < 0.05 < 0.4 < right

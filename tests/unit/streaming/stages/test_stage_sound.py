@@ -10,11 +10,12 @@ import pytest
 from engines.contract import EngineSpec
 from streaming.audio.levels import decibels
 from streaming.audio.true_peak_limiter import DELAY_SAMPLES
-from streaming.schema.messages import Set, Sound, Tokens
+from streaming.schema.messages import TOPICS, Set, Sound, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.stages.sound import SoundStage
 from streaming.telemetry.metrics import Metrics
+from streaming.transport import wire
 
 DELAY_NS = round(DELAY_SAMPLES / 32_000 * 1e9)
 
@@ -239,3 +240,30 @@ def test_the_level_of_the_voice_is_corrected_without_a_click(ready: Any) -> None
     assert pcm[19 * 1280] == pytest.approx(0.2 * 10 ** (6 / 20), rel=1e-3)
     assert np.abs(np.diff(pcm[1280:])).max() < 1e-3
     assert pcm[-1] == pytest.approx(0.2 * 10 ** (10 / 20), rel=1e-3), "no correction is larger than 10 dB"
+
+
+def test_width_and_room_are_live_and_the_other_listeners_hear_the_mono_sum(ready: Any) -> None:
+    stage, engine, _ = ready
+    engine.out = (0.1 * np.sin(2 * np.pi * 440 * np.arange(1280) / 32_000)).astype(np.float32)
+    (dry,) = step(stage, tokens(0))
+    assert dry.side is None
+    changes = [Set(name="width", value=1.0), Set(name="room", value=0.5)]
+    sounds = stage.step(Inputs({"tokens": [tokens(tick) for tick in range(1, 30)]}, controls=list(changes)), 0)
+    last = sounds[-1]
+    assert isinstance(last, Sound)
+    assert last.side is not None
+    assert last.side.shape == (1280,)
+    assert last.side.dtype == last.pcm.dtype == np.float32
+    assert decibels(last.side) > -50.0
+    received = wire.unpack(list(wire.pack(last, TOPICS["sound"])), TOPICS["sound"])
+    assert isinstance(received, Sound)
+    assert received.side is not None
+    np.testing.assert_array_equal(received.side, last.side)
+
+
+def test_the_limiter_is_heard_of_with_the_sound() -> None:
+    engine = FakeDecoder()
+    engine.out = (1.5 * np.sin(2 * np.pi * 440 * np.arange(1280) / 32_000)).astype(np.float32)
+    stage = SoundStage(engine_opener=lambda network, **_: engine)
+    stage.setup(Context(show=Show(), metrics=Metrics()))
+    assert max(sound.limited_db for sound in step(stage, *(tokens(tick) for tick in range(4)))) > 3.0

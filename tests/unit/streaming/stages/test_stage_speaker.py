@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streaming.conventions import TICK_NS
-from streaming.devices.sound.outputs import Feed
+from streaming.devices.sound.outputs import ChannelPlan, Feed
 from streaming.devices.sound.wav_file import header as wav_header
 from streaming.errors import DeviceLostError, StageError, UserError
 from streaming.schema.messages import Sound, Speaker
@@ -33,6 +33,8 @@ class FakeOutput:
         self.device = device
         self.longest_block = samplerate * BLOCK_MS // 1000
         self.samplerate = samplerate
+        self.sides = 1
+        self.plans: list[ChannelPlan] = []
         self.latency_s = 0.007
         self.underruns = 0
         self.running = True
@@ -42,6 +44,10 @@ class FakeOutput:
         self.lines: list[str] = []
         self.path: Path | None = None
 
+    def arrange(self, plan: ChannelPlan) -> None:
+        self.plans.append(plan)
+        self.sides = max(self.sides, 2 if plan.wide else 1)
+
     def start(self, feed: Feed) -> None:
         self.feed = feed
 
@@ -50,7 +56,8 @@ class FakeOutput:
 
     def take(self) -> None:
         assert self.feed is not None
-        block = np.zeros(self.samplerate * BLOCK_MS // 1000, np.float32)
+        count = self.samplerate * BLOCK_MS // 1000
+        block = np.zeros(count if self.sides == 1 else (count, self.sides), np.float32)
         self.feed(block, DELAY_NS)
         self.heard.append(block)
 
@@ -93,6 +100,8 @@ class SpeakerBench:
         )
         self.stage.setup(self.context)
         self.said: list[tuple[int, Speaker]] = []
+        self.side = 0.0
+        """Of the sound, as a share of its middle."""
         self.to_send: dict[int, int] = {}
         self.last_sent = -1
         self.sent: dict[int, np.ndarray] = {}
@@ -124,7 +133,8 @@ class SpeakerBench:
                         pcm = np.sin(0.05 * np.arange(1280) + tick).astype(np.float32) * np.float32(0.1)
                         self.sent[tick] = pcm
                         capture = send_ns - 30 * MS
-                        sounds.append(Sound(tick=tick, pcm=pcm, fresh=tick % 2 == 0, capture_ns=capture))
+                        side = self.side * pcm if self.side else None
+                        sounds.append(Sound(tick=tick, pcm=pcm, side=side, fresh=tick % 2 == 0, capture_ns=capture))
             wake = self.stage.wake_ns()
             if sounds or (wake is not None and self.now >= wake):
                 inputs = Inputs({"sound": list(sounds)}, started=started)
@@ -182,6 +192,48 @@ def test_a_show_in_time_is_played_bit_for_bit_and_counted() -> None:
     assert totals.histograms["motion_to_sound_ms"].n == 25
     assert totals.percentile("motion_to_sound_ms", 50) == pytest.approx(57.0, abs=3.0)
     assert totals.gauges["level_db"] == pytest.approx(-23.0, abs=0.2)
+
+
+def test_left_and_right_go_to_the_two_channels_of_an_output_that_has_them() -> None:
+    bench = SpeakerBench(duration_s=1.0, controls={"width": 0.5}, channels="3,4")
+    assert bench.output.plans == [ChannelPlan((3, 4), wide=True)]
+    bench.run(500)
+    bench.side = 0.5
+    bench.run(1000)
+    heard = np.concatenate(bench.output.heard)[bench.output.spans[0][0] :]
+    played = np.concatenate([bench.sent[tick] for tick in range(25)])
+    share = np.where(np.abs(played) > 0.01, heard[: played.size].T / np.where(played == 0.0, 1.0, played), np.nan)
+    left, right = np.nanmedian(share[:, -5 * 1280 :], axis=1)
+    assert (left, right) == (pytest.approx(1.5), pytest.approx(0.5))
+    np.testing.assert_array_equal(heard[: 5 * 1280, 0], heard[: 5 * 1280, 1])
+    assert bench.totals().counters == {"ticks.expected": 25, "ticks.played": 25}
+
+
+def test_the_two_sides_are_resampled_alike() -> None:
+    bench = SpeakerBench(48_000, duration_s=1.0, controls={"width": 0.5})
+    bench.side = -0.25
+    bench.run(1500)
+    heard = np.concatenate(bench.output.heard)
+    inside = np.abs(heard[:, 0]) > 0.02
+    np.testing.assert_allclose(heard[inside, 1] / heard[inside, 0], 1.25 / 0.75, rtol=1e-3)
+
+
+def test_one_channel_gets_the_mix_and_says_so_once() -> None:
+    bench = SpeakerBench(duration_s=1.0)
+    assert bench.output.plans == [ChannelPlan()]
+    bench.side = 0.5
+    bench.run(1500)
+    assert [note for note in bench.notes if "mixed in one channel" in note] == bench.notes[1:]
+    position = bench.output.spans[0][0]
+    expected = np.concatenate([bench.sent[tick] for tick in range(25)])
+    np.testing.assert_array_equal(np.concatenate(bench.output.heard)[position : position + 32_000], expected)
+
+
+def test_a_show_that_began_without_a_width_goes_on_with_one_channel_after_a_restart() -> None:
+    bench = SpeakerBench(duration_s=4.0)
+    bench.run(500)
+    again = SpeakerBench(memo=dict(bench.context.memo), now_ns=bench.now, duration_s=4.0, controls={"width": 1.0})
+    assert again.output.plans == [ChannelPlan()]
 
 
 def test_missing_and_late_ticks_are_concealed_counted_and_reported_as_negative_slack() -> None:

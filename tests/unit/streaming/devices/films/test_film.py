@@ -284,3 +284,31 @@ def test_one_canvas_for_every_shape_of_camera() -> None:
         picture = composer.compose(FilmShot(3, np.full(shape, 200, np.uint8), flow, 61.5))
         assert picture.shape == (HEIGHT, WIDTH, 3)
     assert composer.compose(FilmShot(4)).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_film_has_the_two_sides_of_its_sound(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    film = Film(path, note=lambda line: None, channels=2)
+    at = np.arange(20 * TICK_SAMPLES) / SAMPLE_RATE
+    left, right = (0.3 * np.sin(2 * np.pi * hertz * at).astype(np.float32) for hertz in (440.0, 1_000.0))
+    for tick in range(20):
+        span = slice(tick * TICK_SAMPLES, (tick + 1) * TICK_SAMPLES)
+        pcm = np.stack([left[span], right[span]]) if tick < 10 else left[span]
+        film.add(pcm, FilmShot(tick, np.zeros((480, 640, 3), np.uint8)))
+    film.close()
+    with av.open(str(path)) as container:
+        heard = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+    assert heard.shape[0] == 2
+    first, second = heard[:, 4_000:12_000], heard[:, 14_000:24_000]
+    assert np.corrcoef(first[0], left[4_000:12_000])[0, 1] > 0.98
+    assert np.corrcoef(first[1], right[4_000:12_000])[0, 1] > 0.98
+    assert np.corrcoef(second[0], second[1])[0, 1] > 0.98, "a tick of one channel is on both sides"
+
+
+def test_a_film_of_one_channel_takes_the_mix(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    film = Film(path, note=lambda line: None)
+    film.add(np.ones((2, TICK_SAMPLES), np.float32) * 0.1, FilmShot(0, np.zeros((480, 640, 3), np.uint8)))
+    film.close()
+    with av.open(str(path)) as container:
+        assert all(len(frame.layout.channels) == 1 for frame in container.decode(audio=0))

@@ -16,7 +16,7 @@ import pytest
 
 from streaming.audio.tick_ring import TickRing
 from streaming.devices.sound import speakers, wav_file
-from streaming.devices.sound.outputs import Feed, FileOutput, NullOutput
+from streaming.devices.sound.outputs import ChannelPlan, Feed, FileOutput, NullOutput
 from streaming.devices.sound.portaudio import list_devices
 from streaming.devices.sound.speakers import SoundDeviceOutput
 from streaming.devices.sound.wav_file import EarlierFile, WavWriter
@@ -29,8 +29,11 @@ def ramp(ticks: int) -> np.ndarray:
     return (np.arange(ticks * 1280) % 1000 / 2000.0).astype(np.float32)
 
 
-def full_ring(wave_in: np.ndarray, position: int, first_tick: int = 0) -> TickRing:
-    ring = TickRing(32_000, slots=64)
+def full_ring(wave_in: np.ndarray, position: int, first_tick: int = 0, channels: int = 1) -> TickRing:
+    """A ring that holds a sound, the same in all channels."""
+    ring = TickRing(32_000, slots=64, channels=channels)
+    if channels > 1:
+        wave_in = np.repeat(wave_in[:, None], channels, axis=1)
     ticks = wave_in.shape[0] // 1280
     ring.start(position, first_tick, first_tick + ticks)
     for tick in range(ticks):
@@ -333,7 +336,7 @@ def test_the_callback_fills_all_channels_times_itself_and_survives(portaudio: An
     out = np.ones((100, 2), np.float32)
     callback(out, 100, times, None)
     np.testing.assert_array_equal(out, 0.0)
-    ring = full_ring(ramp(10), 0)
+    ring = full_ring(ramp(10), 0, channels=output.sides)
     feed = Feed(ring, lambda: 5)
     output.start(feed)
     out = np.ones((9000, 2), np.float32)
@@ -347,3 +350,52 @@ def test_the_callback_fills_all_channels_times_itself_and_survives(portaudio: An
     callback(out, 10, None, None)
     np.testing.assert_array_equal(out, 0.0)
     output.close()
+
+
+def test_the_channels_that_are_chosen_play_and_the_others_are_silent(portaudio: Any) -> None:
+    fake = portaudio(["Interface"], (32_000,), channels=(1, 2, 4))
+    output = SoundDeviceOutput("auto")
+    output.arrange(ChannelPlan((4, 3)))
+    assert (output.channels, output.sides, fake.opened[-1]["channels"]) == (4, 2, 4)
+    ring = TickRing(32_000, channels=2)
+    ring.start(0, 0, 2)
+    sides = np.stack([ramp(1), -ramp(1)], axis=1)
+    assert ring.put(0, sides)
+    output.start(Feed(ring, lambda: 5))
+    out = np.ones((1280, 4), np.float32)
+    times = types.SimpleNamespace(outputBufferDacTime=10.02, currentTime=10.0)
+    fake.opened[-1]["callback"](out, 1280, times, None)
+    np.testing.assert_array_equal(out[:, :2], 0.0)
+    np.testing.assert_array_equal(out[:, [3, 2]], sides)
+    one = SoundDeviceOutput("auto")
+    one.arrange(ChannelPlan((2,)))
+    assert (one.channels, one.sides) == (2, 1)
+    one.start(Feed(full_ring(ramp(1), 0), lambda: 5))
+    out = np.ones((640, 2), np.float32)
+    fake.opened[-1]["callback"](out, 640, times, None)
+    np.testing.assert_array_equal(out, np.stack([np.zeros(640), ramp(1)[:640]], axis=1))
+    with pytest.raises(SourceError, match="has 4 channels, and no channel 6"):
+        SoundDeviceOutput("auto").arrange(ChannelPlan((5, 6)))
+
+
+def test_a_wide_show_leaves_a_file_of_two_channels_and_goes_on_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    for place, existing in ((0, "aside"), (2, "resume")):
+        clock = SleepClock(0.2)
+        output = FileOutput(path, cast(EarlierFile, existing), now_ns=clock.now_ns, sleep_until=clock.sleep_until)
+        output.arrange(ChannelPlan(wide=True))
+        ring = TickRing(32_000, channels=2)
+        ring.start(320, place, place + 2)
+        for tick in (place, place + 1):
+            assert ring.put(tick, np.stack([ramp(1), -ramp(1)], axis=1))
+        output.span(320, place * 1280, (place + 2) * 1280)
+        output.start(Feed(ring, clock.now_ns))
+        assert clock.reached.wait(10.0)
+        clock.ended.set()
+        output.close()
+        assert output.notes() == []
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getnframes()) == (2, 4 * 1280)
+        found = np.frombuffer(file.readframes(4 * 1280), "<i2").reshape(-1, 2) / 32767.0
+    np.testing.assert_allclose(found[:, 0], np.tile(ramp(1), 4), atol=1e-4)
+    np.testing.assert_allclose(found[:, 1], -found[:, 0], atol=1e-4)

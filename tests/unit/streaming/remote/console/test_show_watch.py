@@ -92,3 +92,14 @@ def test_a_show_that_makes_no_music_shows_what_it_hears() -> None:
     watch = ShowWatch(hears_only=True)
     watch.take(Inputs(messages={"microphone": [Microphone(tick=1, pcm=sound(1, 440.0).pcm)]}))
     assert len(watch.meters(0)[1]["columns"]) == 1
+
+
+def test_the_limiter_is_shown_and_falls_back() -> None:
+    watch = ShowWatch()
+    loud = sound(1, 440.0)
+    loud.limited_db = 4.0
+    watch.take(Inputs(messages={"sound": [loud]}))
+    assert watch.meters(0)[1]["limited"] == 4.0
+    for tick in range(2, 20):
+        watch.take(Inputs(messages={"sound": [sound(tick, 440.0)]}))
+    assert watch.meters(0)[1]["limited"] == 0.0

@@ -1,0 +1,1 @@
+"""What desks and browsers cost a show, and how soon their changes are heard."""

@@ -1,0 +1,1 @@
+"""The end of the sound's way as on a desk: stereo width and room, the fader, the limiter."""
