@@ -223,9 +223,7 @@ class SpeakerStage:
         if self._ring.channels == 1:
             if sound.side is not None and not self._context.memo.get("mixed"):
                 self._context.memo["mixed"] = True
-                self._context.note(
-                    "left and right are mixed here; a file has two channels if the show begins with a width"
-                )
+                self._context.note("left and right are mixed in one channel; a show that begins with --width has two")
             return middle
         side = sound.side
         if side is not None and self._side_resampler is None:
