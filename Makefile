@@ -96,6 +96,7 @@ docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.remote.console.console_docs
 	$(PY) docs/command_line.py
 	$(PY) -m docs.diagrams
+	$(PY) -m docs.patches
 	$(PY) docs/code_map.py
 
 site: venv ## build the documentation as a website in site/ that needs no network
