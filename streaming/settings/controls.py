@@ -267,7 +267,7 @@ CONTROLS: dict[str, ControlSpec] = {
             default=0.0,
             words="how large a room the music sounds in; it ends with the music when the player stands still",
             at_low="no room: the dry sound, for a hall that has its own",
-            at_high="a hall that rings for 2.5 s, as loud as the sound itself",
+            at_high="a hall that rings for 2.5 s, nearly as loud as the sound itself",
         ),
         ControlSpec(
             name="prior",

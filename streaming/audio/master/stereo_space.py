@@ -1,8 +1,8 @@
 """Width and room of a mono sound: how far it spreads between two loudspeakers, and in how large a room it sounds.
 
 The middle is the sound itself, at once. The difference of the two sides is made of its echoes, which cancel in the sum,
-so that the mono sum of the two sides is the middle and no colour of it is lost. The power of each side stays that of
-the sound, whatever width and room are.
+so that the mono sum of the two sides is the middle and no colour of it is lost. Each side stays about as loud as the
+sound, whatever width and room are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,24 @@ from streaming.audio.stillness_gate import GainRamp
 
 MOVE_S = 0.1
 """Seconds in which a change of width or room is heard."""
-_QUARTER = math.pi / 4.0
+WIDEST = math.pi / 4.0
+"""The angle of a width of 1: middle and difference are equally strong."""
+LARGEST = 0.85 * math.pi / 4.0
+"""The angle of a room of 1: the room is nearly as strong as the sound."""
+LOWERED = 0.7
+"""Width lowers the middle by this power of its cosine. 1 would hold the power of noise; but a note that the echoes do
+not raise, above all a low one, would be softer than one that they do: with this both are off by half of it."""
+
+
+def width_gains(width: float) -> tuple[float, float]:
+    """The gains of the middle and of the difference for a width, 0 to 1."""
+    middle = math.cos(width * WIDEST) ** LOWERED
+    return middle, middle * math.tan(width * WIDEST)
+
+
+def room_gains(room: float) -> tuple[float, float]:
+    """The gains of the sound and of its room for a room, 0 to 1."""
+    return math.cos(room * LARGEST), math.sin(room * LARGEST)
 
 
 class StereoSpace:
@@ -33,17 +50,16 @@ class StereoSpace:
     """
 
     def __init__(self, width: float = 0.0, room: float = 0.0) -> None:
-        self._middle, self._side = Fader(math.cos(width * _QUARTER)), Fader(math.sin(width * _QUARTER))
-        self._dry, self._wet = Fader(math.cos(room * _QUARTER)), Fader(math.sin(room * _QUARTER))
+        self._middle, self._side = map(Fader, width_gains(width))
+        self._dry, self._wet = map(Fader, room_gains(room))
         self._echoes = SparseEchoes(24, 0.020, seed=5)
         self._reverb, self._gate = RoomReverb(room), GainRamp()
 
     def place(self, width: float, room: float) -> None:
         """Change both, within `MOVE_S` from the next sample on."""
-        self._middle.move(math.cos(width * _QUARTER), MOVE_S)
-        self._side.move(math.sin(width * _QUARTER), MOVE_S)
-        self._dry.move(math.cos(room * _QUARTER), MOVE_S)
-        self._wet.move(math.sin(room * _QUARTER), MOVE_S)
+        faders = (self._middle, self._side, self._dry, self._wet)
+        for fader, gain in zip(faders, (*width_gains(width), *room_gains(room)), strict=True):
+            fader.move(gain, MOVE_S)
         if room > 0.0:
             self._reverb.resize(room)
 
