@@ -25,7 +25,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ShowFolder:
     return ShowFolder(tmp_path)
 
 
-def spread(sides: NDArray[np.float32]) -> float:
+def spread(sides: NDArray[np.floating]) -> float:
     """How much of the sound, [2, n], is in the difference of its sides, in dB."""
     middle, side = sides[0] + sides[1], sides[0] - sides[1]
     return float(
@@ -56,3 +56,16 @@ def test_a_wide_show_in_a_room_is_heard_and_kept_in_two_channels(place: ShowFold
     assert heard.shape[0] == 2
     assert spread(heard[:, SAMPLE_RATE : 3 * SAMPLE_RATE]) > -12.0
     assert place.left_over() == []
+    replay = [sys.executable, str(CHECKOUT / "run_live.py"), "replay", str(place.folder / "films"), "--width", "0.8"]
+    written = subprocess.run(
+        [*replay, "--room", "0.3", "--out", str(place.folder / "again.wav")],
+        capture_output=True, text=True, check=False, cwd=place.folder,
+    )  # fmt: skip
+    assert written.returncode == 0, written.stderr
+    with wave.open(str(place.folder / "again.wav")) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (2, 3)
+        raw = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 3)
+    again = (np.pad(raw, ((0, 0), (1, 0))).view("<i4")[:, 0] / np.float32(2**31)).reshape(-1, 2).T
+    part = whole[:, SAMPLE_RATE : 2 * SAMPLE_RATE]
+    at = int(np.argmax(np.correlate(again[0], part[0], "valid")))
+    assert np.abs(again[:, at : at + SAMPLE_RATE] - part).max() < 2e-3
