@@ -91,10 +91,10 @@ def run(command: Command) -> int:
 def perform_show(command: Command) -> int:
     """Perform; gives the exit status."""
     from streaming.runtime.engine_builder import prepare_engines
-    from streaming.runtime.show import perform
+    from streaming.runtime.standing.standing_show import stand
 
     with prepare_engines(command.show.backend, command.show.bundle) as lines:
-        ending = perform(command.show, awake=command.awake, notes=[*command.notes, *lines]).ending
+        ending = stand(command.show, awake=command.awake, notes=[*command.notes, *lines])
     if ending.line:
         with contextlib.suppress(OSError):
             print(ending.line, file=sys.stderr, flush=True)

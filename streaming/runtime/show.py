@@ -27,6 +27,7 @@ from streaming.system.files import reason
 from streaming.system.host_info import StolenTime, describe_host
 from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, ShowRecord, build_report, write_report
+from streaming.telemetry.views import ShowView, Views
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
 from streaming.transport.links import CONTROL, address_of, host_of
@@ -97,6 +98,8 @@ def perform(
     notes: Sequence[str] = (),
     processes: Sequence[Process] | None = None,
     command: Sequence[str] = STAGE_COMMAND,
+    closes: Callable[[], bool] = lambda: False,
+    views: Sequence[ShowView] = (),
 ) -> Performance:
     """Perform a show until it ends, and write its report.
 
@@ -106,6 +109,8 @@ def perform(
         notes: lines for the user from before the start.
         processes: rows of the process table; None for those of the show's direction.
         command: the command that becomes a stage.
+        closes: whether the show's opening hours are over.
+        views: of the show, beside the terminal's.
 
     Raises:
         UserError: when it cannot begin; nothing is left running.
@@ -118,7 +123,7 @@ def perform(
         hub = stack.enter_context(contextlib.closing(ControlHub(address_of(links, CONTROL))))
         if awake:
             stack.enter_context(clock.keep_awake())
-        view = stack.enter_context(open_view(quiet=show.quiet))
+        view = Views(stack.enter_context(open_view(quiet=show.quiet)), *views)
         rows = rows_for(show) if processes is None else processes
         record = ShowRecord(show=show, awake=awake)
         record.notes.extend([*notes, *place_notes(show, rows)])
@@ -140,6 +145,7 @@ def perform(
             with_control=with_control,
             view=view,
             mend=_mender(run_dir, hub, held),
+            closes=closes,
         )
         stolen, host, reserve = StolenTime(), describe_host(), DescriptorReserve()
         held.start()

@@ -26,9 +26,11 @@ class ShowEnd:
     Args:
         show: its settings.
         processes: its rows of the process table.
+        closes: whether its opening hours are over.
     """
 
-    def __init__(self, show: Show, processes: Sequence[Process]) -> None:
+    def __init__(self, show: Show, processes: Sequence[Process], closes: Callable[[], bool] = lambda: False) -> None:
+        self._closes = closes
         self._direction, self._duration_s = show.direction, show.duration_s
         self._clocks = [process.name for process in processes if show.direction in process.clock_of]
         self._has_clock = bool(self._clocks)
@@ -39,6 +41,11 @@ class ShowEnd:
     def planned(self) -> bool:
         """Whether the end has a time; until then stages may be idle."""
         return self._at_ns is not None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user has asked for the end."""
+        return self._interrupts > 0
 
     @property
     def hurried(self) -> bool:
@@ -72,6 +79,8 @@ class ShowEnd:
         """
         if self._interrupts:
             return Ending(1, "ended before the performance began") if start_ns is None else Ending(0)
+        if self._closes():
+            return Ending(0, closed=True)
         if self._at_ns is not None and now_ns >= self._at_ns:
             return Ending(0)
         if start_ns is None or self._duration_s is None:

@@ -83,6 +83,7 @@ class Supervisor:
         now_ns: reads the clock.
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
         mend: makes the run folder and the control link's socket again if they were removed; lines for the user.
+        closes: whether the show's opening hours are over.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Supervisor:
         with_control: Callable[[Show, str, str], Show],
         view: StatusView | None = None,
         mend: Callable[[], Sequence[str]] = lambda: (),
+        closes: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hub, self._view, self._now = hub, view, now_ns
         self._spawner, self._mend = spawner, mend
@@ -107,7 +109,7 @@ class Supervisor:
         self._controls = LiveControls(show, self._slots, send=self._send, note=self._note, with_control=with_control)
         self._endurance = Endurance(self._note)
         self._ending: Ending | None = None
-        self._end = ShowEnd(show, processes)
+        self._end = ShowEnd(show, processes, closes)
         self._last_loop_ns = now_ns()
         self._measured_ns = 0
         self._rates = Rates()
@@ -128,7 +130,8 @@ class Supervisor:
             self.record.end_ns = self.record.end_ns or self._now()
         finally:
             self._kill_all()
-        return self._ending
+        # Who asks for the end while it closes does not want it to open again.
+        return Ending(0) if self._ending.closed and self._end.interrupted else self._ending
 
     def interrupt(self) -> None:
         """Ask for a polite end; a second call asks for a quick one. Safe in a signal handler."""
@@ -268,9 +271,12 @@ class Supervisor:
         slot.record.state = "lost"
         name = slot.process.name
         if not self._ends_show(slot):
-            slot.retry_at_ns = now_ns + RETRY_NS if self.record.start_ns is not None else None
+            is_standing = self.record.show.installation
+            wait_ns = slot.next_retry_ns(RETRY_NS) if is_standing else RETRY_NS
+            slot.retry_at_ns = now_ns + wait_ns if self.record.start_ns is not None else None
             self._end.stage_lost(slot.process)
-            what = f"{cause}; it is given up, the performance goes on without it (log: {child.log})"
+            until = f" for {wait_ns / 1e9:g} s" if is_standing else ""
+            what = f"{cause}; it is given up{until}, the performance goes on without it (log: {child.log})"
             self._degrade(slot, what, now_ns)
             return
         tail = "".join(f"\n  {line}" for line in child.last_lines())
@@ -285,7 +291,7 @@ class Supervisor:
             return False
         if self.record.start_ns is None:
             return True
-        if slot.process.senses:
+        if slot.process.senses or self.record.show.installation:
             return False
         if self.record.show.direction != "both":
             return True

@@ -51,6 +51,10 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     console: str = "8420"
     console_token: str = ""
     report: str = ""
+    installation: bool = False
+    attract_s: float = 60.0
+    schedule: str = ""
+    log: str = ""
     seed: int = 0
     controls: dict[str, Value] = msgspec.field(default_factory=dict)
     quiet: bool = False

@@ -48,6 +48,9 @@ def check_files(show: Show, config: str = "") -> None:
     if show.report:
         with attributed_to("report", show.report):
             check_output(show.report, "--report")
+    if show.log:
+        with attributed_to("log", show.log):
+            check_output(show.log, "--log")
     if show.record:
         with attributed_to("record", show.record):
             check_folder(show.record, "--record")
@@ -70,6 +73,7 @@ def files_of(show: Show, config: str = "") -> tuple[list[NamedFile], list[NamedF
     )
     inputs += [NamedFile(option, path) for option, path in named_inputs if path]
     outputs += [NamedFile("--report", show.report)] if show.report else []
+    outputs += [NamedFile("--log", show.log)] if show.log else []
     return inputs, outputs
 
 

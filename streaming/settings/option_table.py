@@ -255,6 +255,14 @@ OPTIONS: dict[str, Option] = {
             example="report.json",
         ),
         Option(
+            name="log",
+            group=RECORDING,
+            metavar="FILE",
+            words="write what happens as lines of JSON; the newest 10 MB, and five older files FILE.1 to FILE.5",
+            unset="no log",
+            example="show.jsonl",
+        ),
+        Option(
             name="osc",
             group=PATCHING,
             metavar="[HOST:]PORT",
@@ -287,6 +295,30 @@ OPTIONS: dict[str, Option] = {
             range=f"at least {SHORTEST_TOKEN} letters and digits",
             unset="none on this machine alone, else a new one for each show, which it prints",
             example="a-word-that-nobody-guesses",
+        ),
+        Option(
+            name="installation",
+            group=MACHINE,
+            kind="flag",
+            words="perform in a room that nobody attends to: no film unless --record is given, processes that fail are "
+            "started again for ever, and a calm show while nobody is there",
+        ),
+        Option(
+            name="attract",
+            group=MACHINE,
+            metavar="SECONDS",
+            kind="seconds",
+            words="how long nobody moves until an installation becomes calm",
+            range="seconds, more than 0",
+        ),
+        Option(
+            name="schedule",
+            group=MACHINE,
+            metavar="HH:MM-HH:MM",
+            words="when the show plays, by this machine's clock; several with commas, past midnight too",
+            range="for example 10:00-12:30,14:00-18:00",
+            unset="always",
+            example="10:00-18:00",
         ),
         Option(
             name="quiet",
@@ -345,7 +377,7 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
     show: dict[str, Any] = {}
     links = {entry.name for entry in msgspec.structs.fields(Links)}
     for name, value in values.items():
-        field = {"duration": "duration_s"}.get(name, name.replace("-", "_"))
+        field = {"duration": "duration_s", "attract": "attract_s"}.get(name, name.replace("-", "_"))
         if name in CONTROLS:
             show.setdefault("controls", {})[name] = os.path.abspath(value) if name == "prior" and value else value
         elif name == "address":

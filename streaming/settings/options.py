@@ -167,6 +167,8 @@ def _show_command(name: str, options: dict[str, Any]) -> Command:
                 wanted = SETTINGS[setting].range_text() or "a value"
                 raise SettingError(setting, value, "is empty", f"give {wanted}, or leave it out")
             values[setting] = SETTINGS[setting].read(value)
+        if values.get("installation"):
+            values.setdefault("record", "none")
         show = Show(**place(values))
         notes = check_show(show, name, file)
     except SettingError as error:

@@ -16,6 +16,7 @@ from streaming.settings.device_checks import check_devices, check_files
 from streaming.settings.network_place import LOOPBACK, is_loopback, read_place
 from streaming.settings.option_table import OPTIONS, SHORTEST_TOKEN
 from streaming.settings.setting import attributed_to, or_nearest
+from streaming.settings.values.schedule import read_schedule
 from streaming.system.files import check_input, check_name
 
 STANDSTILL = "--microphone none: nothing is heard, so the pictures stand still; with self they hear the music"
@@ -48,6 +49,8 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     notes += _check_microphone(show)
     _check_links(show.links)
     _check_places(show)
+    if show.schedule:
+        read_schedule(show.schedule)
     if command in ("play", "bench"):
         check_files(show, config)
     return notes

@@ -31,10 +31,15 @@ RSS_SAMPLES = 720
 
 @dataclass(frozen=True)
 class Ending:
-    """How the show ends: the exit status and the line with the reason, if any."""
+    """How the show ends: the exit status and the line with the reason, if any.
+
+    Attributes:
+        closed: its opening hours are over; it begins again at the next ones.
+    """
 
     code: int
     line: str = ""
+    closed: bool = False
 
 
 @dataclass

@@ -18,6 +18,8 @@ PUBLISHED = "published"
 """The stage process's counter of messages sent."""
 WORKED_NS = 1_000 * MS
 """A process that was ready for this long has worked."""
+FIRST_RETRY_NS, WORKED_AGAIN_NS = 1_000 * MS, 60_000 * MS
+"""The first wait of a row that was given up in an installation, and how long it must work until that counts again."""
 WORKED_BRIEFLY_DELAY_NS, FIRST_DELAY_NS, MAX_DELAY_NS = 250 * MS, 125 * MS, 2_000 * MS
 """Delays of a restart; see `ProcessSlot.restart_delay_ns`."""
 
@@ -45,6 +47,7 @@ class ProcessSlot:
         sent: the settings that it has, with the live controls' values that it got last.
         deaths: when the processes before it died.
         retry_at_ns: when a row that was given up is tried again; kept until it works, None for never.
+        retries: how often it was given up and tried again, in a row.
         spawn_failures: attempts in a row to spawn one that the system refused.
         detector: tells whether it hangs.
         recovering_since_ns: when its predecessor's death was noticed, until it is ready.
@@ -73,6 +76,7 @@ class ProcessSlot:
     deaths: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     retry_at_ns: int | None = None
     spawn_failures: int = 0
+    retries: int = 0
     detector: HangDetector = field(default_factory=HangDetector)
     recovering_since_ns: int | None = None
     output_lost_ns: int | None = None
@@ -96,6 +100,12 @@ class ProcessSlot:
         if self.ready_ns is None:
             return min(MAX_DELAY_NS, FIRST_DELAY_NS << min(recent, 8))
         return 0 if now_ns - self.ready_ns >= WORKED_NS else WORKED_BRIEFLY_DELAY_NS
+
+    def next_retry_ns(self, longest_ns: int) -> int:
+        """How long a row of an installation that is given up waits: twice as long each time, until it has worked."""
+        worked_ns = 0 if self.ready_ns is None or not self.deaths else self.deaths[-1] - self.ready_ns
+        self.retries = 1 if worked_ns >= WORKED_AGAIN_NS else self.retries + 1
+        return min(longest_ns, FIRST_RETRY_NS << min(self.retries - 1, 16))
 
     def done(self) -> bool:
         """Whether the row gets no further process."""

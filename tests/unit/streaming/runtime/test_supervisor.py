@@ -432,6 +432,48 @@ def test_an_essential_stage_that_keeps_dying_ends_the_show(tmp_path: Path) -> No
     assert all(child.status is not None for child in world.children)
 
 
+def test_in_an_installation_an_essential_stage_is_tried_for_ever_and_ever_less_often(tmp_path: Path) -> None:
+    world = World()
+    show = supervisor(world, tmp_path, table(restarts=2), duration_s=400.0, installation=True)
+    for step in range(1_000):
+        # Whatever is started within 300 s dies within a second.
+        world.at(5.0 + 0.3 * step, lambda: world.of("sound").kill())
+    world.at(400.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run() == Ending(0)
+    sound = [child for child in world.children if child.stage == "sound"]
+    # Three restarts, waits of 1, 2, 4 ... 60 s, and the last one lives.
+    assert 8 <= len(sound) <= 16
+    assert show.record.stages["sound"].state == "closed"
+    assert "sound: was killed by SIGKILL; it is given up for 1 s" in " ".join(show.record.notes)
+    assert "given up for 60 s" in " ".join(show.record.notes)
+    assert "sound: is back" in " ".join(show.record.notes)
+
+
+def test_a_show_closes_when_its_hours_are_over_unless_its_user_ends_it(tmp_path: Path) -> None:
+    world, settings = World(), Show(record="", links=Links(run_dir=str(tmp_path)))
+
+    def show() -> Supervisor:
+        spawner = Spawner(settings, enabled=False, spawn=world.spawn)  # type: ignore[arg-type]
+        closing_ns = world.now_ns + 20 * S
+        return Supervisor(
+            ShowRecord(show=settings),
+            world,
+            table(),
+            spawner=spawner,
+            now_ns=world.now,
+            with_control=with_control,
+            closes=lambda: world.now_ns >= closing_ns,
+        )
+
+    first = show()
+    assert first.run() == Ending(0, closed=True)
+    assert first.record.duration_s() == pytest.approx(19.5, abs=0.3)
+    assert all(child.status == 0 for child in world.children)
+    second = show()
+    world.at(19.99, second.interrupt)
+    assert second.run() == Ending(0)
+
+
 def test_a_budget_counts_only_the_window(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, table(restarts=2, restart_window_s=10.0), duration_s=100.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines import machine
-from streaming.errors import UserError
+from streaming.errors import SettingError, UserError
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS
 from streaming.settings.options import parse
@@ -298,3 +298,21 @@ def test_output_channels_are_one_or_two_numbers(text: str, kept: str) -> None:
 def test_channels_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="one or two numbers from 1 to 64"):
         parse([f"--channels={text}"])
+
+
+def test_an_installation_makes_no_film_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert parse([]).show.record == "recordings"
+    alone = parse(["--installation"]).show
+    assert (alone.installation, alone.record, alone.attract_s) == (True, "", 60.0)
+    assert parse(["--installation", "--record", str(tmp_path)]).show.record == str(tmp_path)
+    file = tmp_path / "show.toml"
+    file.write_text('installation = true\nattract = 20\nschedule = "10:00-18:00"\n', encoding="utf-8")
+    show = parse(["--config", str(file)]).show
+    assert (show.installation, show.record, show.attract_s, show.schedule) == (True, "", 20.0, "10:00-18:00")
+
+
+def test_hours_that_no_clock_shows_and_a_log_without_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="--schedule 10-18: is not HH:MM-HH:MM"):
+        parse(["--schedule", "10-18"])
+    with pytest.raises(UserError, match="folder"):
+        parse(["--log", str(tmp_path / "no" / "show.jsonl")])

@@ -1,0 +1,1 @@
+"""A show that stands for weeks: opening hours, and restarts of the whole."""
