@@ -128,19 +128,11 @@ def perform(
         record = ShowRecord(show=show, awake=awake)
         record.notes.extend([*notes, *place_notes(show, rows)])
         held = stack.enter_context(contextlib.closing(HeldFiles(show, record.notes.append)))
-        spawner = Spawner(
-            show,
-            enabled=any(row.warm_spare for row in rows),
-            watch=run_dir.watch,
-            command=command,
-            forks=tuple(command) == STAGE_COMMAND and can_fork() and adopt_orphans(),
-            restart_show=held.show_for_restart,
-        )
         supervisor = Supervisor(
             record,
             hub,
             rows,
-            spawner=spawner,
+            spawner=_spawner(show, rows, run_dir, held, command),
             now_ns=clock.now_ns,
             with_control=with_control,
             view=view,
@@ -156,6 +148,20 @@ def perform(
         ending = _write(record, report := build_report(record, host), ending)
         view.finish(record, ending)
     return Performance(ending, report)
+
+
+def _spawner(
+    show: Show, rows: Sequence[Process], run_dir: RunFolder, held: HeldFiles, command: Sequence[str]
+) -> Spawner:
+    """What makes the show's processes."""
+    return Spawner(
+        show,
+        enabled=any(row.warm_spare for row in rows),
+        watch=run_dir.watch,
+        command=command,
+        forks=tuple(command) == STAGE_COMMAND and can_fork() and adopt_orphans(),
+        restart_show=held.show_for_restart,
+    )
 
 
 def _mender(run_dir: RunFolder, hub: ControlHub, held: HeldFiles) -> Callable[[], list[str]]:
