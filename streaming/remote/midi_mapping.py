@@ -26,8 +26,13 @@ def default_file() -> Path:
 
 def value_of(name: str, position: int) -> float:
     """A control's value for a knob's position, 0 to 127; a control of two positions switches in the middle."""
+    return value_of_part(name, position / HIGHEST)
+
+
+def value_of_part(name: str, part: float) -> float:
+    """A control's value for a part of its range, 0 to 1; a control of two positions switches in the middle."""
     row = CONTROLS[name]
-    value = row.low + (row.high - row.low) * position / HIGHEST
+    value = row.low + (row.high - row.low) * part
     return float(round(value) if row.high - row.low == row.step else value)
 
 

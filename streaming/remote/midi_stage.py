@@ -13,9 +13,12 @@ from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
 from streaming.remote.midi_mapping import PROGRAM_CHANGE, MidiMapping, default_file
 from streaming.remote.midi_notes import NoteWriter, TimedMidi, zone_messages
+from streaming.remote.show_control.timecode.cue_player import CuePlayer
+from streaming.remote.show_control.timecode.mtc_reader import MtcReader
 from streaming.remote.sound_events import SoundEventReader
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
 from streaming.settings.controls import NO_LEARNING
+from streaming.settings.values.timecode_source import MTC
 from streaming.stage import Context, Inputs
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
@@ -34,6 +37,7 @@ class MidiStage:
         link: opens the control link that requests go by.
         now_ns: reads the clock, for messages that are due.
         file: where the knobs' mapping is kept; None for the user's.
+        cues: the file of presets and cues; None for the user's.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class MidiStage:
         link: Callable[..., ControlLink] = ControlLink,
         now_ns: Callable[[], int] = clock.now_ns,
         file: Path | None = None,
+        cues: Path | None = None,
     ) -> None:
         self._opener, self._open_link, self._now_ns = opener, link, now_ns
         self._mapping_file = file
@@ -51,6 +56,8 @@ class MidiStage:
         self._waiting: list[tuple[int, int, bytes]] = []
         """Due time, running number, message: a heap."""
         self._numbers = itertools.count()
+        self._mtc: MtcReader | None = None
+        self._cue_file = cues
         self._clock: tuple[int, int] | None = None
         self._wake_ns: int | None = None
 
@@ -66,6 +73,8 @@ class MidiStage:
             return
         context.info["device"] = self._ports.name
         self._desk = ControlDesk("midi", context, self._open_link)
+        self._cues = CuePlayer(self._desk, context.note, self._cue_file)
+        self._mtc = MtcReader() if context.show.timecode == MTC else None
         self._mapping = MidiMapping(self._mapping_file or default_file())
         if self._mapping.trouble:
             context.note(self._mapping.trouble)
@@ -86,7 +95,10 @@ class MidiStage:
             self._mapping.changed(change.name, change.value)
             if change.name == "learn" and change.value != NO_LEARNING:
                 self._mapping.learn(str(change.value))
-        self._take_turns(self._ports, self._desk)
+        self._take_turns(self._ports, self._desk, now_ns)
+        self._cues.beat(now_ns, "MTC")
+        if self._cues.busy or self._mtc is not None:
+            self._wake_ns = now_ns + TICK_NS
         self._desk.replies()
         for position in inputs.all(Speaker):
             self._clock = position.tick, position.dac_ns
@@ -111,11 +123,15 @@ class MidiStage:
         if self._desk is not None:
             self._desk.close()
 
-    def _take_turns(self, ports: MidiPorts, desk: ControlDesk) -> None:
+    def _take_turns(self, ports: MidiPorts, desk: ControlDesk, now_ns: int) -> None:
         turned: dict[str, float] = {}
         for message in ports.take():
             if len(message) == 2 and message[0] & 0xF0 == PROGRAM_CHANGE:
                 self._context.metrics.gauge("program", float(message[1]))
+                self._cues.go(message[1], now_ns, f"MIDI program {message[1] + 1}")
+                continue
+            if self._mtc is not None and (reading := self._mtc.take(message, now_ns)) is not None:
+                self._cues.hear(reading, now_ns)
                 continue
             was_learning = self._mapping.learning
             asked = self._mapping.turn(message, desk.values)

@@ -48,6 +48,10 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     take: str = ""
     osc: str = "8421"
     midi: str = ""
+    timecode: str = ""
+    dmx_in: str = ""
+    dmx_out: str = ""
+    dmx_patch: dict[str, str] = msgspec.field(default_factory=dict)
     console: str = "8420"
     console_token: str = ""
     report: str = ""
@@ -66,6 +70,16 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
         values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
         msgspec.structs.force_setattr(self, "controls", values)
+
+    @property
+    def ltc(self) -> bool:
+        """Whether timecode is heard on an audio input."""
+        return self.timecode.startswith("ltc")
+
+    @property
+    def lights(self) -> bool:
+        """Whether DMX is heard or sent."""
+        return bool(self.dmx_in or self.dmx_out)
 
     def number(self, control: str) -> float:
         """A control's first value, in the unit that people write.

@@ -34,7 +34,8 @@ class Option(Setting):
 
     Attributes:
         kind: of its value: "seconds" is a number above 0, "seed" a whole number, "flag" true or false, "pairs" a list
-            of NAME=ADDRESS, "place" a port, maybe with a host, or off, "channels" one or two numbers of channels.
+            of NAME=ADDRESS, "place" a port, maybe with a host, or off, "channels" one or two numbers of channels,
+            "patch" a list of NAME=CHANNEL.
         choices: the words that are accepted; empty for any.
         range: the values that are accepted, in words, where the metavar does not say it.
         unset: what holds when nothing is given, in words, where the default itself does not say it.
@@ -42,7 +43,7 @@ class Option(Setting):
         in_file: whether a TOML file may have it.
     """
 
-    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels"] = "text"
+    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels", "patch"] = "text"
     choices: tuple[str, ...] = ()
     range: str = ""
     unset: str = ""
@@ -62,8 +63,8 @@ class Option(Setting):
             if not isinstance(value, bool):
                 raise SettingError(self.name, value, "must be true or false", "write it without quotes")
             return value
-        if self.kind == "pairs":
-            return _pairs(self, value)
+        if self.kind in ("pairs", "patch"):
+            return _pairs(self, value) if self.kind == "pairs" else _patch(self, value)
         if self.kind == "seconds":
             number = read_number(self, value)
             if not 0.0 < number <= LONGEST_DURATION:
@@ -106,7 +107,9 @@ class Option(Setting):
         if self.kind == "flag":
             return f"{self.name} = true"
         text = self.example or str(self.default)
-        return f"{self.name} = {text}" if self.kind in ("seconds", "seed", "pairs") else f'{self.name} = "{text}"'
+        return (
+            f"{self.name} = {text}" if self.kind in ("seconds", "seed", "pairs", "patch") else f'{self.name} = "{text}"'
+        )
 
 
 def _place_of(option: Option, value: str) -> str:
@@ -140,6 +143,19 @@ def _pairs(option: Option, value: object) -> dict[str, str]:
             raise SettingError(option.name, pair, "is not STAGE=tcp://HOST:PORT", fix)
         addresses[stage] = address
     return addresses
+
+
+def _patch(option: Option, value: object) -> dict[str, str]:
+    """Read `["volume=1", "motion=2/16"]`; the names and channels are checked with the whole show."""
+    if not isinstance(value, list):
+        raise SettingError(option.name, value, "must be a list of NAME=CHANNEL", "for example volume=1")
+    patch: dict[str, str] = {}
+    for pair in value:
+        name, _, channel = pair.partition("=") if isinstance(pair, str) else ("", "", "")
+        if not name or not channel:
+            raise SettingError(option.name, pair, "is not NAME=CHANNEL", "for example volume=1")
+        patch[name.strip()] = channel.strip()
+    return patch
 
 
 PLAYING, DEVICES, _, _, PATCHING, RECORDING, MACHINE = GROUPS
@@ -280,6 +296,43 @@ OPTIONS: dict[str, Option] = {
             example="virtual",
         ),
         Option(
+            name="timecode",
+            group=PATCHING,
+            metavar="SOURCE",
+            words="the timecode at which cues go by themselves: by MIDI, or by sound on an input",
+            range="mtc, ltc:DEVICE, ltc:DEVICE#CHANNEL, ltc:file:PATH, or off",
+            unset="off",
+            example="ltc:auto",
+        ),
+        Option(
+            name="dmx-in",
+            group=PATCHING,
+            metavar="PROTOCOL:UNIVERSE[@HOST]",
+            words="the light desk whose faders set the controls that --dmx-patch names",
+            range="artnet:0, sacn:1, @HOST for an address of this machine (beyond it with --allow-remote), or off",
+            unset="off",
+            example="artnet:0",
+        ),
+        Option(
+            name="dmx-out",
+            group=PATCHING,
+            metavar="PROTOCOL:UNIVERSE[@HOST]",
+            words="where level, onset, pitch and the picture's colours go as light",
+            range="artnet:0@HOST, sacn:1@HOST, sacn:1@multicast, or off",
+            unset="off",
+            example="sacn:1@multicast",
+        ),
+        Option(
+            name="dmx-patch",
+            group=PATCHING,
+            metavar="NAME=CHANNEL[/16]",
+            kind="patch",
+            words="the channel of a control (in), or of level, onset, pitch, red, green or blue (out); /16 takes two "
+            "channels; may be given several times",
+            unset="none",
+            example='["volume=1", "motion=2/16", "level=1"]',
+        ),
+        Option(
             name="console",
             group=PATCHING,
             metavar="[HOST:]PORT",
@@ -386,7 +439,7 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
             show.setdefault("links", {})[field] = value
         elif name == "record":
             show[field] = "" if value == "none" else value
-        elif name in ("osc", "midi", "console"):
+        elif name in ("osc", "midi", "console", "timecode", "dmx-in", "dmx-out"):
             show[field] = "" if value == OFF else value
         elif name not in ("awake", "config"):
             show[field] = value

@@ -266,7 +266,7 @@ def _add(parser: argparse._ActionsContainer, row: Setting) -> None:
     words = row.sentence().replace("%", "%%")
     if isinstance(row, Option) and row.kind == "flag":
         parser.add_argument(f"--{row.name}", action="store_true", help=words)
-    elif isinstance(row, Option) and row.kind == "pairs":
+    elif isinstance(row, Option) and row.kind in ("pairs", "patch"):
         parser.add_argument(f"--{row.name}", metavar=row.metavar, action="append", help=words)
     else:
         parser.add_argument(f"--{row.name}", metavar=row.metavar, help=words)

@@ -16,7 +16,9 @@ from streaming.settings.device_checks import check_devices, check_files
 from streaming.settings.network_place import LOOPBACK, is_loopback, read_place
 from streaming.settings.option_table import OPTIONS, SHORTEST_TOKEN
 from streaming.settings.setting import attributed_to, or_nearest
+from streaming.settings.values.dmx_patch import read_dmx_patch, read_dmx_place
 from streaming.settings.values.schedule import read_schedule
+from streaming.settings.values.timecode_source import check_timecode
 from streaming.system.files import check_input, check_name
 
 STANDSTILL = "--microphone none: nothing is heard, so the pictures stand still; with self they hear the music"
@@ -49,6 +51,9 @@ def check_show(show: Show, command: str = "play", config: str = "") -> list[str]
     notes += _check_microphone(show)
     _check_links(show.links)
     _check_places(show)
+    _check_lights(show)
+    if show.timecode:
+        check_timecode(show.timecode, show.midi)
     if show.schedule:
         read_schedule(show.schedule)
     if command in ("play", "bench"):
@@ -67,6 +72,15 @@ def _check_places(show: Show) -> None:
     if token and not re.fullmatch(rf"[A-Za-z0-9_.~-]{{{SHORTEST_TOKEN},128}}", token):
         what = f"must have at least {SHORTEST_TOKEN} letters and digits, and at most 128"
         raise SettingError("console-token", "…", what, "give another, or leave it out")
+
+
+def _check_lights(show: Show) -> None:
+    """Check the universes, their patch, and that a light desk is heard beyond this machine only where others may."""
+    read_dmx_patch(show.dmx_patch)
+    if show.dmx_out:
+        read_dmx_place("dmx-out", show.dmx_out)
+    if show.dmx_in and not is_loopback(read_dmx_place("dmx-in", show.dmx_in).host) and not show.links.allow_remote:
+        raise SettingError("dmx-in", show.dmx_in, "lets other machines set the controls", "give --allow-remote too")
 
 
 def check_controls(show: Show) -> None:

@@ -17,6 +17,10 @@ VIRTUAL = "virtual"
 CLIENT = "Antiphon"
 MAX_QUEUE = 512
 """Messages that wait to be read; with more, the oldest are dropped and counted."""
+LONGEST = 16
+"""Bytes of a message; longer ones are dumps of other devices, and are passed over."""
+_TICKS = ([0xF8], [0xFE])
+"""MIDI clock and active sensing: the show does not follow them."""
 HOW = "pip install 'antiphon[midi]' and start ALSA, CoreMIDI or a JACK server"
 
 
@@ -65,7 +69,8 @@ class RtMidiPorts:
                 self.close()
                 raise UserError("no MIDI port has this in its name", f"--midi {name}", f"use one of {_names(self._in)}")
             self.name = " and ".join(dict.fromkeys(names))
-        self._in.ignore_types(sysex=True, timing=True, active_sense=True)
+        # Timecode comes as timing and as short system-exclusive messages; `_receive` drops what else they bring.
+        self._in.ignore_types(sysex=False, timing=False, active_sense=True)
         self._in.set_callback(self._receive)
 
     def take(self) -> list[bytes]:
@@ -104,6 +109,8 @@ class RtMidiPorts:
                 raise UserError(f"cannot be opened ({error})", f"--midi {name}", HOW) from error
 
     def _receive(self, event: tuple[list[int], float], _: object = None) -> None:
+        if event[0][:1] in _TICKS or len(event[0]) > LONGEST:
+            return
         if len(self._arrived) >= MAX_QUEUE:
             self._arrived.popleft()
             self._count("midi_dropped")

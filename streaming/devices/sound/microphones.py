@@ -21,13 +21,14 @@ class SoundDeviceInput:
 
     Args:
         device: a number, a part of a name, or "auto" for the default input.
+        channel: the one that is heard, counted from 1; 0 for the mean of all that are opened.
 
     Raises:
         SourceError: for a device that does not exist or cannot be used.
         UserError: when PortAudio is missing.
     """
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", channel: int = 0) -> None:
         self._sd = sd = load_sounddevice()
         info = find_device(sd, "input", device)
         self.name = f"{info.name} ({info.hostapi})"
@@ -38,6 +39,7 @@ class SoundDeviceInput:
         self.ended = self.waits = False
         self.loss = ""
         self._intake: Intake | None = None
+        self._channel = channel
         self._mono = np.zeros(_MAX_BLOCK, np.float32)
         self._stream, self.samplerate = self._open(info)
         latency = float(self._stream.latency)
@@ -75,7 +77,7 @@ class SoundDeviceInput:
         rates = rates_of(info)
         refusal = ""
         for rate in rates:
-            for channels in (1, 2)[: info.channels]:
+            for channels in (self._channel,) if self._channel else (1, 2)[: info.channels]:
                 try:
                     stream = sd.InputStream(
                         samplerate=rate,
@@ -110,32 +112,35 @@ class SoundDeviceInput:
         for begin in range(0, frames, _MAX_BLOCK):
             part = data[begin : begin + _MAX_BLOCK]
             mono = self._mono[: part.shape[0]]
-            np.mean(part, axis=1, out=mono)
+            if self._channel:
+                mono[:] = part[:, self._channel - 1]
+            else:
+                np.mean(part, axis=1, out=mono)
             intake(mono, age_ns - begin * 1_000_000_000 // self.samplerate)
 
 
-def open_device(name: str) -> tuple[AudioInput, str]:
-    """An input by its number, its name or a part of it.
+def open_device(name: str, channel: int = 0) -> tuple[AudioInput, str]:
+    """An input by its number, its name or a part of it; `channel` as in `SoundDeviceInput`.
 
     Raises:
         UserError: when it cannot be used.
     """
-    return SoundDeviceInput(name), ""
+    return SoundDeviceInput(name, channel), ""
 
 
-def find_again(device: str) -> AudioInput:
-    """Look anew for an input that has gone, by its `device`.
+def find_again(device: str, channel: int = 0) -> AudioInput:
+    """Look anew for an input that has gone, by its `device`; `channel` as in `SoundDeviceInput`.
 
     Raises:
         UserError: while it is not there.
     """
     rescan()
-    return SoundDeviceInput(device)
+    return SoundDeviceInput(device, channel)
 
 
-def open_auto(argument: str) -> tuple[AudioInput, str]:
+def open_auto(argument: str, channel: int = 0) -> tuple[AudioInput, str]:
     """The default input; silence where there is none, which is said."""
     try:
-        return SoundDeviceInput("auto"), ""
+        return SoundDeviceInput("auto", channel), ""
     except UserError as error:
         return PacedInput(), f"no microphone ({error.what}); nothing is heard"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from streaming.errors import SettingError, UserError, shorten
@@ -52,6 +52,7 @@ class ConsoleDesk:
             "load": lambda one: self._go_to(_text(one, "name"), _number(one, "fade")),
             "delete": lambda one: self.book.delete(_text(one, "name")),
             "cue-add": self._add_cue,
+            "cue-time": self._time_cue,
             "cue-remove": self._remove_cue,
             "cue-move": self._move_cue,
             "cue-go": lambda one: self._go_cue(self._place(one)),
@@ -204,6 +205,11 @@ class ConsoleDesk:
 
     def _add_cue(self, message: Do) -> None:
         cues = [*self.book.pages.cues, Cue(_text(message, "preset"), _number(message, "fade"))]
+        self.book.set_cues(cues)
+
+    def _time_cue(self, message: Do) -> None:
+        at, cues = self._place(message), list(self.book.pages.cues)
+        cues[at] = replace(cues[at], at=_text(message, "time").strip())
         self.book.set_cues(cues)
 
     def _remove_cue(self, message: Do) -> None:

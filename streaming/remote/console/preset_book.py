@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from streaming.errors import UserError
+from streaming.errors import UserError, shorten
 from streaming.remote.console.cue_fades import LONGEST_S
+from streaming.remote.show_control.timecode.timecode import read_timecode
 from streaming.settings.controls import CONTROLS, Value
 from streaming.system.files import reason, replace_file
 
@@ -32,10 +33,12 @@ class Cue:
     Attributes:
         preset: its name.
         fade_s: seconds, 0 for at once.
+        at: the timecode at which it goes by itself, as `HH:MM:SS:FF`; "" for none.
     """
 
     preset: str
     fade_s: float = 0.0
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class PresetBook:
                 raise UserError("there is no such preset", f"cue {cue.preset[:LONGEST_NAME]}", "save it first")
             if not (math.isfinite(cue.fade_s) and 0.0 <= cue.fade_s <= LONGEST_S):
                 raise UserError(f"must be 0 to {LONGEST_S:g} s", "the fade of a cue", "give another time")
+            if cue.at and read_timecode(cue.at) is None:
+                raise UserError("is no timecode", f"cue {shorten(cue.at)}", "give HH:MM:SS:FF, or nothing")
         self._write(BookPages(pages.presets, cues))
 
     def _read(self) -> BookPages:
@@ -165,7 +170,8 @@ def _pages_of(content: Any) -> BookPages:
     for cue in (listed if isinstance(listed, list) else [])[:MOST_CUES]:
         name, fade_s = (cue.get("preset"), cue.get("fade_s")) if isinstance(cue, dict) else (None, None)
         if name in presets and isinstance(fade_s, int | float) and 0.0 <= fade_s <= LONGEST_S:
-            cues.append(Cue(str(name), float(fade_s)))
+            at = cue.get("at", "")
+            cues.append(Cue(str(name), float(fade_s), at if isinstance(at, str) and read_timecode(at) else ""))
     return BookPages(presets, cues)
 
 

@@ -42,8 +42,13 @@ function drawCues(message) {
     ...message.cues.map((cue, at) => {
       const go = button(cue.preset, "Go to this cue now", () => ({ do: "cue-go", at }));
       go.className = "load";
+      const time = element("input", {
+        type: "text", value: cue.at, placeholder: "timecode", size: 10, maxLength: 11,
+        title: "The timecode at which this cue goes by itself: HH:MM:SS:FF, or nothing",
+      });
+      time.addEventListener("change", () => send({ do: "cue-time", at, time: time.value }));
       const line = element("li", { className: at === message.next ? "is-next" : "" },
-        go, element("span", { textContent: cue.fade_s ? `${cue.fade_s} s` : "cut" }),
+        go, element("span", { textContent: cue.fade_s ? `${cue.fade_s} s` : "cut" }), time,
         button("↑", "Earlier", () => ({ do: "cue-move", at, by: -1 })),
         button("↓", "Later", () => ({ do: "cue-move", at, by: 1 })),
         button("×", "Remove this cue", () => ({ do: "cue-remove", at })));

@@ -10,6 +10,7 @@ import pytest
 
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
 from streaming.errors import UserError
+from streaming.remote.console.preset_book import Cue, PresetBook
 from streaming.remote.midi_mapping import MidiMapping
 from streaming.remote.midi_notes import NOTE_OFF, NOTE_ON, zone_messages
 from streaming.remote.midi_stage import MidiStage
@@ -124,3 +125,54 @@ def test_without_midi_the_show_goes_on(tmp_path: Path) -> None:
     assert notes == ["no MIDI: --midi x: no MIDI port has this in its name; use one of virtual"]
     assert stage.step(Inputs(), NOW_NS) == []
     stage.close()
+
+
+def cued(folder: Path, **show: Any) -> Place:
+    """A place whose show has two cues."""
+    book = PresetBook(folder / "cues.json")
+    book.save("still", {"motion": 0.0})
+    book.save("wild", {"motion": 4.0})
+    book.set_cues([Cue("still", 0.0, "00:00:01:00"), Cue("wild", 1.0)])
+    place = Place(folder)
+    place.stage = MidiStage(
+        lambda *_: place.ports,
+        lambda *_: place.link,  # type: ignore[arg-type, return-value]
+        lambda: place.ports.now_ns,
+        place.file,
+        folder / "cues.json",
+    )
+    context = Context(Show(midi="desk", **show), place.metrics, note=place.notes.append, now_ns=NOW_NS)
+    place.stage.setup(context)
+    return place
+
+
+def test_a_program_change_goes_to_its_cue_with_its_fade(tmp_path: Path) -> None:
+    place = cued(tmp_path)
+    place.ports.incoming = [bytes([0xC0, 1])]
+    place.step()
+    place.wake(NOW_NS + 1_200_000_000)
+    values = [float(one.value) for one in place.link.requests]
+    assert values == sorted(values)
+    assert values[-1] == 4.0
+    assert len(values) >= 20
+    assert place.notes == ["cue 2, wild, by MIDI program 2"]
+    place.ports.incoming = [bytes([0xC0, 7])]
+    place.step()
+    assert place.notes[1:] == ["MIDI program 8: there is no cue 8; there are 2"]
+
+
+def test_midi_timecode_goes_to_the_cue_at_its_time(tmp_path: Path) -> None:
+    place = cued(tmp_path, timecode="mtc")
+    quarter_ns = 10_000_000
+    for number in range(140):
+        place.wake(NOW_NS + number * quarter_ns)
+        place.ports.now_ns = NOW_NS + number * quarter_ns
+        frame, piece = number // 8 * 2, number % 8
+        numbers = (frame % 25, frame // 25, 0, 1 << 5)
+        place.ports.incoming = [bytes([0xF1, piece << 4 | numbers[piece // 2] >> 4 * (piece % 2) & 0xF])]
+        place.step()
+        if place.link.requests:
+            break
+    assert [(one.name, float(one.value)) for one in place.link.requests] == [("motion", 0.0)]
+    assert (place.ports.now_ns - NOW_NS) / 1e9 == pytest.approx(1.0, abs=0.05)
+    assert place.notes == ["cue 1, still, by MTC 00:00:01:00"]

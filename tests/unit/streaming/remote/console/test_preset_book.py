@@ -97,3 +97,15 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="ANTIPHON_CONFIG"):
         PresetBook(tmp_path / "file" / FILE_NAME).save("a", VALUES)
+
+
+def test_a_cue_keeps_its_timecode_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    book = PresetBook(tmp_path / "b.json")
+    book.save("one", {"motion": 1.0})
+    book.set_cues([Cue("one", 2.0, "01:00:00:12"), Cue("one")])
+    assert [cue.at for cue in PresetBook(tmp_path / "b.json").pages.cues] == ["01:00:00:12", ""]
+    with pytest.raises(UserError, match="is no timecode"):
+        book.set_cues([Cue("one", 0.0, "noon")])
+    text = (tmp_path / "b.json").read_text(encoding="utf-8").replace("01:00:00:12", "99:00:00:12")
+    (tmp_path / "b.json").write_text(text, encoding="utf-8")
+    assert [cue.at for cue in PresetBook(tmp_path / "b.json").pages.cues] == ["", ""]

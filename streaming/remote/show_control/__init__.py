@@ -1,0 +1,1 @@
+"""What a show's other desks speak: light by DMX, timecode, a common tempo."""

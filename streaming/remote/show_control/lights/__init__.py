@@ -1,0 +1,1 @@
+"""DMX over a network, in and out: Art-Net and streaming ACN."""
