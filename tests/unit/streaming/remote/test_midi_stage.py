@@ -136,7 +136,7 @@ def cued(folder: Path, **show: Any) -> Place:
     place = Place(folder)
     place.stage = MidiStage(
         lambda *_: place.ports,
-        lambda *_: place.link,  # type: ignore[arg-type, return-value]
+        lambda *_: place.link,  # type: ignore[arg-type]
         lambda: place.ports.now_ns,
         place.file,
         folder / "cues.json",

@@ -38,7 +38,7 @@ def test_values_of_8_and_16_bits() -> None:
     assert patch["motion"].read(bytes(levels)) == pytest.approx(0.5, abs=1e-4)
     patch["red"].write(0.5, levels)
     patch["level"].write(7.0, levels)
-    assert (levels[510:512], levels[0]) == (b"\x80\x00", 255)
+    assert (bytes(levels[510:512]), levels[0]) == (b"\x80\x00", 255)
 
 
 @pytest.mark.parametrize(

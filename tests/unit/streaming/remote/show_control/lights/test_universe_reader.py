@@ -6,8 +6,8 @@ from streaming.remote.show_control.lights.dmx_packet import DmxPacket
 from streaming.remote.show_control.lights.universe_reader import MOST_SOURCES, SILENT_NS, UniverseReader
 
 
-def packet(level: int, sequence: int, priority: int = 100, **more: bool) -> DmxPacket:
-    return DmxPacket(1, bytes([level]), sequence, priority=priority, **more)
+def packet(level: int, sequence: int, priority: int = 100, *, numbered: bool = True, ended: bool = False) -> DmxPacket:
+    return DmxPacket(1, bytes([level]), sequence, numbered, priority, ended=ended)
 
 
 def test_the_highest_priority_wins_until_it_is_silent_or_ends() -> None:

@@ -55,9 +55,8 @@ class Room:
         book.set_cues([Cue("quiet", 0.0, "01:00:01:00"), Cue("loud"), Cue("loud", 0.2, "01:00:02:12")])
         self.line, self.link, self.notes = Line(), FakeLink(), list[str]()
         self.gone = False
-        self.stage = TimecodeStage(
-            lambda source, channel: (self.line, ""), self.again, lambda *_: self.link, folder / FILE_NAME
-        )  # type: ignore[arg-type]
+        link: Any = lambda *_: self.link  # noqa: E731
+        self.stage = TimecodeStage(lambda source, channel: (self.line, ""), self.again, link, folder / FILE_NAME)
         self.now_ns = S
         self.context = Context(Show(timecode="ltc:auto"), Metrics(), note=self.notes.append, now_ns=S)
         self.stage.setup(self.context)
@@ -100,7 +99,8 @@ def test_cues_go_at_their_times_with_their_fades(room: Room) -> None:
     assert all(at_s == pytest.approx(1.0, abs=0.05) for at_s, *_ in quiet)
     fade = [(at_s, value) for at_s, name, value in room.set if name == "volume"][1:]
     assert fade[0][0] == pytest.approx(2.5, abs=0.06), "12 frames of 25"
-    assert fade[-1] == (pytest.approx(2.7, abs=0.08), 0.0)
+    assert fade[-1][0] == pytest.approx(2.7, abs=0.08)
+    assert fade[-1][1] == 0.0
     assert sorted(value for _, value in fade) == [value for _, value in fade], "it rises"
     assert [note for note in room.notes if "cue" in note] == [
         "cue 1, quiet, by LTC 01:00:01:00",
@@ -126,7 +126,7 @@ def test_without_an_input_the_show_goes_on() -> None:
         raise SourceError("there is no such input", source, "plug it in")
 
     notes: list[str] = []
-    stage = TimecodeStage(refuse, link=lambda *_: FakeLink())  # type: ignore[arg-type, return-value]
+    stage = TimecodeStage(refuse, link=lambda *_: FakeLink())  # type: ignore[arg-type]
     context = Context(Show(timecode="ltc:x"), Metrics(), note=notes.append)
     stage.setup(context)
     assert stage.step(Inputs(started=True), S) == []
