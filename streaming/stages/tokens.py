@@ -21,7 +21,7 @@ from streaming.settings.controls import CONTROLS
 from streaming.stage import Context, Inputs
 from streaming.timing.pacing import LatchController, LatchLimits, TickSchedule
 from streaming.vision.gestures.gesture_reader import PlayerMotion
-from streaming.vision.gestures.named_instrument import kind_of_player, player_in_words, voice_of_tick
+from streaming.vision.gestures.named_instrument import guidance_of_tick, kind_of_player, player_in_words, voice_of_tick
 from streaming.vision.gestures.tick_gestures import TickGestures
 from streaming.vision.motion.feature_names import INDEX
 
@@ -196,7 +196,7 @@ class TokensStage:
             temperature=self._controls["temperature"],
             anticipation_s=max(0.0, seconds),
             voice=self._tick_voice,
-            guidance=self._controls["guidance"],
+            guidance=guidance_of_tick(self._controls["guidance"], gesture),
             gesture=gesture,
         )
         frames: np.ndarray = np.asarray(outputs["frames"])

@@ -25,7 +25,7 @@ from streaming.schema.messages import NO_INSTRUMENT
 from streaming.settings.config import Show
 from streaming.stages.tokens import voice_names_of, voice_number
 from streaming.vision.gestures.gesture_reader import PlayerMotion
-from streaming.vision.gestures.named_instrument import kind_of_player, voice_of_tick
+from streaming.vision.gestures.named_instrument import guidance_of_tick, kind_of_player, voice_of_tick
 from streaming.vision.gestures.tick_gestures import TickGestures
 from training.evaluation.films.flow_rules import flow_peaks
 from training.loop.pool import open_executor
@@ -143,7 +143,7 @@ def play(clip: Clip, setting: ResponseSettings, seed: int) -> Played:
             time_s=tick / TICKS_PER_SECOND,
             temperature=setting.temperature,
             anticipation_s=max(0.0, setting.anticipation_s),
-            guidance=setting.guidance,
+            guidance=guidance_of_tick(setting.guidance, gesture),
             voice=tick_voice,
         )["frames"]
         pcm = np.asarray(decoder.step(frames=frames)["pcm"], np.float32).reshape(-1)

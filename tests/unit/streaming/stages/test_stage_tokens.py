@@ -225,9 +225,16 @@ def test_a_player_nobody_knows_is_played_by_the_gesture() -> None:
 
 
 def test_a_known_player_is_played_by_the_latent() -> None:
-    stage, engine, _ = made()
+    stage, engine, _ = made(guidance=1.5)
     step(stage, S, motion(S - 10 * MS, 1.0), Speaker(tick=0, dac_ns=S + 20 * MS))
     assert not engine.calls[-1]["gesture"].any()
+    assert engine.calls[-1]["guidance"] == 1.5
+
+
+def test_a_gesture_is_followed_more_firmly() -> None:
+    stage, engine, _ = made(guidance=1.5)
+    step(stage, S, motion(S - 10 * MS, -1.0), Speaker(tick=0, dac_ns=S + 20 * MS))
+    assert engine.calls[-1]["guidance"] > 1.5
 
 
 def test_a_named_instrument_gives_the_voice_of_a_player_nobody_knows() -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from streaming.conventions import GESTURE
 from streaming.vision.gestures.gesture_names import GESTURE_INDEX
-from streaming.vision.gestures.named_instrument import kind_of_player, player_in_words, voice_of_tick
+from streaming.vision.gestures.named_instrument import (
+    GESTURE_GUIDANCE,
+    guidance_of_tick,
+    kind_of_player,
+    player_in_words,
+    voice_of_tick,
+)
 
 VOICES = ["drums", "strings", "keys"]
 KNOWN = np.zeros(GESTURE, np.float32)
@@ -35,3 +41,9 @@ def test_the_bundle_is_believed_before_the_eyes_and_said_apart() -> None:
     assert player_in_words("drums", "keys") == "drums (known to the bundle)"
     assert player_in_words("none", "keys") == "keys (seen by the eyes)"
     assert player_in_words("none", "none") == "none of its kinds"
+
+
+def test_a_gesture_decides_more_firmly_than_a_latent() -> None:
+    assert guidance_of_tick(1.5, KNOWN) == 1.5
+    assert guidance_of_tick(1.5, UNKNOWN) == 1.5 * GESTURE_GUIDANCE
+    assert GESTURE_GUIDANCE > 1.0
