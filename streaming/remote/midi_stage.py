@@ -13,6 +13,7 @@ from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
 from streaming.remote.midi_mapping import PROGRAM_CHANGE, MidiMapping, default_file
 from streaming.remote.midi_notes import NoteWriter, TimedMidi, zone_messages
+from streaming.remote.show_control.tempo.midi_clock import STOP, MidiClock
 from streaming.remote.show_control.timecode.cue_player import CuePlayer
 from streaming.remote.show_control.timecode.mtc_reader import MtcReader
 from streaming.remote.sound_events import SoundEventReader
@@ -24,6 +25,8 @@ from streaming.timing import clock
 from streaming.transport.bus import ControlLink
 
 WAKE_NS = 100_000_000
+PULSES_AHEAD_NS = 2 * TICK_NS
+"""MIDI clock is planned so far ahead."""
 MAX_WAITING = 512
 """Messages that may wait for their time."""
 _LATEST_NS = 1_000_000_000
@@ -57,6 +60,7 @@ class MidiStage:
         """Due time, running number, message: a heap."""
         self._numbers = itertools.count()
         self._mtc: MtcReader | None = None
+        self._pulses: MidiClock | None = None
         self._cue_file = cues
         self._clock: tuple[int, int] | None = None
         self._wake_ns: int | None = None
@@ -75,6 +79,7 @@ class MidiStage:
         self._desk = ControlDesk("midi", context, self._open_link)
         self._cues = CuePlayer(self._desk, context.note, self._cue_file)
         self._mtc = MtcReader() if context.show.timecode == MTC else None
+        self._pulses = MidiClock() if context.show.midi_clock else None
         self._mapping = MidiMapping(self._mapping_file or default_file())
         if self._mapping.trouble:
             context.note(self._mapping.trouble)
@@ -100,15 +105,7 @@ class MidiStage:
         if self._cues.busy or self._mtc is not None:
             self._wake_ns = now_ns + TICK_NS
         self._desk.replies()
-        for position in inputs.all(Speaker):
-            self._clock = position.tick, position.dac_ns
-        sounds: list[Sound | Microphone] = [*inputs.all(Sound)]
-        if self._context.show.direction == "music-to-video":
-            sounds += inputs.all(Microphone)
-        for sound in sounds:
-            begin_ns = self._begin_of(sound, now_ns)
-            for one in self._notes.tick(self._reader.hear(sound.pcm)):
-                self._put(one, begin_ns)
+        self._hear(inputs, self._desk, now_ns)
         self._play_due(self._ports)
         if self._waiting:
             self._wake_ns = min(self._wake_ns, self._waiting[0][0])
@@ -119,9 +116,31 @@ class MidiStage:
         if self._ports is not None:
             for one in self._notes.end():
                 self._ports.send(one.message)
+            if self._pulses is not None and self._pulses.tempo is not None:
+                self._ports.send(STOP)
             self._ports.close()
         if self._desk is not None:
             self._desk.close()
+
+    def _hear(self, inputs: Inputs, desk: ControlDesk, now_ns: int) -> None:
+        """Plan the notes of what is played, and the pulses of its beat."""
+        for position in inputs.all(Speaker):
+            self._clock = position.tick, position.dac_ns
+        sounds: list[Sound | Microphone] = [*inputs.all(Sound)]
+        if self._context.show.direction == "music-to-video":
+            sounds += inputs.all(Microphone)
+        for sound in sounds:
+            begin_ns = self._begin_of(sound, now_ns)
+            events = self._reader.hear(sound.pcm)
+            for one in self._notes.tick(events):
+                self._put(one, begin_ns)
+            if events.onset_s is not None and self._pulses is not None:
+                self._pulses.hear(begin_ns / 1e9 + events.onset_s, events.strength)
+        if self._pulses is not None and inputs.started:
+            tempo = desk.values.get("tempo")
+            until_s = (now_ns + PULSES_AHEAD_NS) / 1e9
+            for at_s, message in self._pulses.due(until_s, tempo if isinstance(tempo, float) else None):
+                self._put(TimedMidi(message, 0.0), round(1e9 * at_s))
 
     def _take_turns(self, ports: MidiPorts, desk: ControlDesk, now_ns: int) -> None:
         turned: dict[str, float] = {}

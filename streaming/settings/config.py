@@ -48,6 +48,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     take: str = ""
     osc: str = "8421"
     midi: str = ""
+    midi_clock: bool = False
+    link: bool = False
     timecode: str = ""
     dmx_in: str = ""
     dmx_out: str = ""

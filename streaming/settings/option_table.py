@@ -296,6 +296,18 @@ OPTIONS: dict[str, Option] = {
             example="virtual",
         ),
         Option(
+            name="midi-clock",
+            group=PATCHING,
+            kind="flag",
+            words="send MIDI clock, 24 pulses a beat, at the tempo of what is heard or of the control tempo",
+        ),
+        Option(
+            name="link",
+            group=PATCHING,
+            kind="flag",
+            words="join Ableton Link: its tempo is that of the show, and a tempo that a hand sets is its",
+        ),
+        Option(
             name="timecode",
             group=PATCHING,
             metavar="SOURCE",

@@ -176,3 +176,23 @@ def test_midi_timecode_goes_to_the_cue_at_its_time(tmp_path: Path) -> None:
     assert [(one.name, float(one.value)) for one in place.link.requests] == [("motion", 0.0)]
     assert (place.ports.now_ns - NOW_NS) / 1e9 == pytest.approx(1.0, abs=0.05)
     assert place.notes == ["cue 1, still, by MTC 00:00:01:00"]
+
+
+def test_midi_clock_follows_the_music_and_stops_at_the_end(tmp_path: Path) -> None:
+    place = cued(tmp_path, midi_clock=True)
+    time_s = np.arange(250 * TICK_SAMPLES) / SAMPLE_RATE
+    beat_s = (time_s - 0.2) % 0.5
+    sound = (np.exp(-12 * beat_s) * np.sin(2 * np.pi * 440 * time_s) * 0.5 * (time_s > 0.2)).astype(np.float32)
+    lead_ns = 50_000_000
+    for tick, pcm in enumerate(sound.reshape(-1, TICK_SAMPLES)):
+        place.wake(NOW_NS + tick * TICK_NS)
+        place.ports.now_ns = NOW_NS + tick * TICK_NS
+        clock = Speaker(tick=tick, dac_ns=NOW_NS + tick * TICK_NS + lead_ns)
+        place.step(messages={"speaker": [clock], "sound": [Sound(tick=tick, pcm=pcm)]}, started=True)
+    place.stage.close()
+    singles = [(at_ns, message) for at_ns, message in place.ports.sent if len(message) == 1]
+    assert [message for _, message in singles if message != b"\xf8"] == [b"\xfa", b"\xfc"]
+    pulses = np.array([at_ns for at_ns, message in singles if message == b"\xf8"]) / 1e9
+    assert np.diff(pulses)[48:].mean() == pytest.approx(0.5 / 24, rel=0.01)
+    beats = (pulses[::24][4:] - (NOW_NS + lead_ns) / 1e9 - 0.2 + 0.25) % 0.5 - 0.25
+    assert np.abs(beats).max() < 0.02

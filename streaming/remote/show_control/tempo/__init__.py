@@ -1,0 +1,1 @@
+"""A tempo that several programs share: Ableton Link, and MIDI clock."""
