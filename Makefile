@@ -94,6 +94,7 @@ docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.settings.controls_page
 	$(PY) -m streaming.remote.osc_page
 	$(PY) -m streaming.remote.console.console_docs
+	$(PY) -m streaming.remote.show_control.show_control_docs
 	$(PY) docs/command_line.py
 	$(PY) -m docs.diagrams
 	$(PY) -m docs.patches
