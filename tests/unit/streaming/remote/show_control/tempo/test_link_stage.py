@@ -11,11 +11,22 @@ from streaming.remote.show_control.tempo.link_session import LinkSession
 from streaming.remote.show_control.tempo.link_stage import LinkStage
 from streaming.schema.messages import Set, Speaker
 from streaming.settings.config import Show
+from streaming.settings.controls import CONTROLS, ControlSpec
+from streaming.settings.setting import SOUNDING
 from streaming.stage import Context, Inputs
 from streaming.telemetry.metrics import Metrics
 from tests.unit.streaming.remote.test_osc_stage import FakeLink
 
 S = 1_000_000_000
+TEMPO = ControlSpec(
+    name="tempo", group=SOUNDING, words="", stages=("flow",), low=40.0, high=240.0, default="auto", choices=("auto",)
+)
+
+
+@pytest.fixture(autouse=True)
+def tempo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tempo of this range, whatever the table has."""
+    monkeypatch.setitem(CONTROLS, "tempo", TEMPO)
 
 
 class FakeSession:
@@ -84,6 +95,8 @@ def test_a_hands_tempo_is_the_sessions() -> None:
     band.step(90.0)
     band.step()
     band.step("auto")
+    band.session.bpm = 300.0
+    band.step()
     assert band.session.set == [90.0]
     assert band.asked() == [120.0]
 
