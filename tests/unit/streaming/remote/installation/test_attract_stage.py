@@ -9,7 +9,7 @@ import pytest
 
 from streaming.conventions import FLOW_GRID, TICK_SAMPLES
 from streaming.remote.installation.attract_stage import AttractStage
-from streaming.schema.messages import Microphone, Motion, Set
+from streaming.schema.messages import Message, Microphone, Motion, Set
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
 from streaming.telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ class Hall:
         return [float(one.value) for one in self.link.requests if one.name == name]
 
 
-def motion(still_s: float | None) -> list[Motion]:
+def motion(still_s: float | None) -> list[Message]:
     return [Motion(flow=np.zeros((2, *GRID.shape), np.float32), speed=GRID, embedding=np.zeros(128), still_s=still_s)]
 
 

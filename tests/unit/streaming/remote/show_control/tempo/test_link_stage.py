@@ -112,7 +112,7 @@ def test_without_the_package_one_line_says_how_to_get_it() -> None:
         raise ImportError(name)
 
     notes: list[str] = []
-    stage = LinkStage(lambda: LinkSession(missing), lambda *_: FakeLink())  # type: ignore[arg-type, return-value]
+    stage = LinkStage(lambda: LinkSession(missing), lambda *_: FakeLink())  # type: ignore[arg-type]
     context = Context(Show(link=True), Metrics(), note=notes.append)
     stage.setup(context)
     assert stage.step(Inputs(), S) == []
