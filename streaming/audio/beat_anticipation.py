@@ -9,6 +9,8 @@ was anticipated is not given again when it comes; one that was not is given then
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,18 +39,30 @@ class BeatAnticipation:
 
     Attributes:
         period_ticks: the present period; 0 for none.
+        assumed_ticks: the period that is taken for given; 0 to find it in what is heard.
         belief: how far forecasts are believed, 0 to 1.
     """
 
     def __init__(self) -> None:
+        self.assumed_ticks = 0.0
         self.reset()
 
+    def assume(self, beat_ticks: float) -> None:
+        """Take a beat for given, by which is foreseen as soon as one was heard; 0 to find it.
+
+        A beat that is shorter than `SHORTEST_TICKS` counts by twos.
+        """
+        self.assumed_ticks = beat_ticks
+        while 0.0 < self.assumed_ticks < SHORTEST_TICKS:
+            self.assumed_ticks *= 2.0
+        self._until_look = 0
+
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Forget what was heard; an assumed beat stays."""
         self._attacks = np.zeros((HISTORY_TICKS, SOUND_BANDS))
         self._given = np.zeros((HISTORY_TICKS, SOUND_BANDS))
         self._ticks = self._until_look = 0
-        self.period_ticks = 0
+        self.period_ticks = 0.0
         self.belief = 0.0
 
     def step(self, attacks: NDArray[np.floating], lead_ticks: int) -> NDArray[np.float32]:
@@ -84,7 +98,7 @@ class BeatAnticipation:
         """Attacks [SOUND_BANDS] expected `lead_ticks` after the tick at place `now` of the history."""
         total, weights = np.zeros(SOUND_BANDS), 0.0
         for round_ in range(1, PERIODS + 1):
-            place = now + lead_ticks - round_ * self.period_ticks
+            place = now + lead_ticks - round(round_ * self.period_ticks)
             if place > now or place < HISTORY_TICKS - self._ticks:
                 continue
             total += FADING**round_ * self._attacks[place]
@@ -93,26 +107,12 @@ class BeatAnticipation:
 
     def _look(self, lead_ticks: int) -> None:
         """Find the period, and judge the forecasts by it."""
-        strength = self._attacks[HISTORY_TICKS - self._ticks :].sum(1)
-        self.period_ticks, self.belief = 0, 0.0
-        longest = min(LONGEST_TICKS, int(self._ticks / NEEDED_ROUNDS))
-        if longest <= SHORTEST_TICKS or not strength.any():
-            return
-        # A little width, for attacks that lie between two ticks.
-        soft = np.convolve(strength, (0.5, 1.0, 0.5), "same")
-        soft = soft - soft.mean()
-        spectrum = np.fft.rfft(soft, 2 * soft.size)
-        correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: longest + 1]
-        correlation /= np.arange(soft.size, soft.size - longest - 1, -1) * max(1e-12, float(np.mean(soft**2)))
-        # Of periods that fit about as well the shortest.
-        lags = np.arange(SHORTEST_TICKS, longest + 1)
-        if correlation[lags].max() < LEAST_CORRELATION:
-            return
-        good = lags[correlation[lags] >= 0.9 * correlation[lags].max()]
-        peaks = [lag for lag in good if lag == longest or correlation[lag] >= correlation[lag + 1]]
-        self.period_ticks = int(peaks[0]) if peaks else int(good[0])
-        judged = min(JUDGED_TICKS, self._ticks - self.period_ticks - lead_ticks)
-        if judged < self.period_ticks // 2:
+        self.period_ticks, self.belief = self.assumed_ticks or float(self._find_period()), 0.0
+        period = math.ceil(self.period_ticks)
+        judged = min(JUDGED_TICKS, self._ticks - period - lead_ticks)
+        if not period or judged < period // 2:
+            # Who gives the beat is believed until it can be judged.
+            self.belief = float(self.assumed_ticks > 0.0)
             return
         ticks = range(HISTORY_TICKS - judged, HISTORY_TICKS)
         foretold = np.array([self._forecast(lead_ticks, tick - lead_ticks).sum() for tick in ticks])
@@ -122,3 +122,23 @@ class BeatAnticipation:
             return
         right = float(np.corrcoef(foretold, came)[0, 1])
         self.belief = float(np.clip((right - BELIEVED_FROM) / (BELIEVED_FULLY - BELIEVED_FROM), 0.0, 1.0))
+
+    def _find_period(self) -> int:
+        """The period in ticks that what was heard repeats itself by, 0 for none."""
+        strength = self._attacks[HISTORY_TICKS - self._ticks :].sum(1)
+        longest = min(LONGEST_TICKS, int(self._ticks / NEEDED_ROUNDS))
+        if longest <= SHORTEST_TICKS or not strength.any():
+            return 0
+        # A little width, for attacks that lie between two ticks.
+        soft = np.convolve(strength, (0.5, 1.0, 0.5), "same")
+        soft = soft - soft.mean()
+        spectrum = np.fft.rfft(soft, 2 * soft.size)
+        correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: longest + 1]
+        correlation /= np.arange(soft.size, soft.size - longest - 1, -1) * max(1e-12, float(np.mean(soft**2)))
+        # Of periods that fit about as well the shortest.
+        lags = np.arange(SHORTEST_TICKS, longest + 1)
+        if correlation[lags].max() < LEAST_CORRELATION:
+            return 0
+        good = lags[correlation[lags] >= 0.9 * correlation[lags].max()]
+        peaks = [lag for lag in good if lag == longest or correlation[lag] >= correlation[lag + 1]]
+        return int(peaks[0]) if peaks else int(good[0])

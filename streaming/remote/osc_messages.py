@@ -20,7 +20,9 @@ from streaming.settings.controls import CONTROLS, Value
 from streaming.settings.setting import or_nearest
 
 ROOT = "/antiphon"
-SUBSCRIBE, UNSUBSCRIBE, GET, ERROR = (f"{ROOT}/{name}" for name in ("subscribe", "unsubscribe", "get", "error"))
+SUBSCRIBE, UNSUBSCRIBE, GET, TAP, ERROR = (
+    f"{ROOT}/{name}" for name in ("subscribe", "unsubscribe", "get", "tap", "error")
+)
 MAX_BYTES = 8_192
 """A longer datagram is refused: no message to the show needs more."""
 MAX_MESSAGES = 64

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from streaming.remote.osc_messages import ERROR, EVENTS, GET, SUBSCRIBE, UNSUBSCRIBE, address_of_control
+from streaming.remote.osc_messages import ERROR, EVENTS, GET, SUBSCRIBE, TAP, UNSUBSCRIBE, address_of_control
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 
@@ -40,6 +40,12 @@ Whoever sends anything listens for a minute from then on, at the port that the m
 | `{SUBSCRIBE}` | port (`i`), or none | listen at that port, and be told what every control is |
 | `{UNSUBSCRIBE}` | none | listen no more |
 | `{GET}` | none | be told what every control is |
+
+## In: a tap
+
+| address | values | what it does |
+|---|---|---|
+| `{TAP}` | none, or anything but 0 | a tap on the beat: two or more set `tempo`; 2.5 s without one begin anew |
 
 ## Out: what is played
 

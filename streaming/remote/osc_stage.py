@@ -12,6 +12,7 @@ from streaming.remote.osc_messages import (
     EVENTS,
     GET,
     SUBSCRIBE,
+    TAP,
     UNSUBSCRIBE,
     OscCall,
     control_of,
@@ -25,9 +26,11 @@ from streaming.remote.osc_socket import Listeners, OscSocket, Peer
 from streaming.remote.oscquery import OscQueryServer, tree_of
 from streaming.remote.sound_events import SoundEventReader, SoundEvents
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
+from streaming.settings.controls import CONTROLS
 from streaming.settings.network_place import read_place
 from streaming.stage import Context, Inputs
 from streaming.timing import clock
+from streaming.timing.tap_tempo import TapTempo
 from streaming.transport.bus import ControlLink
 
 WAKE_NS = 100_000_000
@@ -60,6 +63,7 @@ class OscStage:
         self._last: dict[str, float | int] = {}
         """Address of an event -> what was said last."""
         self._reader = SoundEventReader()
+        self._taps = TapTempo()
         self._pitch: float | None = None
         self._clock: tuple[int, int] | None = None
         """A tick and when it leaves the audio device."""
@@ -155,10 +159,20 @@ class OscStage:
                 raise SettingError("osc", SUBSCRIBE, f"has the port {port!r}", "send a whole number, 1 to 65535")
             self._listeners.hear_from(peer, now_ns, port)
             self._tell_values(self._listeners.reply_to(peer))
+        elif call.address == TAP:
+            # A button that is let go sends 0.
+            if not call.arguments or call.arguments[0]:
+                self._tap(now_ns, wanted)
         elif call.address == GET:
             self._tell_values(self._listeners.reply_to(peer))
         else:
             wanted.append(control_of(call))
+
+    def _tap(self, now_ns: int, wanted: list[tuple[str, str]]) -> None:
+        """Somebody taps the beat; one that no control can have is passed over."""
+        row, tempo = CONTROLS["tempo"], self._taps.tap(now_ns)
+        if tempo is not None and row.low <= tempo <= row.high:
+            wanted.append((row.name, repr(tempo)))
 
     def _tell_values(self, peer: Peer) -> None:
         """Tell one listener what every control is now."""

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from streaming.errors import UserError
-from streaming.remote.osc_messages import ERROR, EVENTS, GET, ROOT, SUBSCRIBE, UNSUBSCRIBE, address_of_control
+from streaming.remote.osc_messages import ERROR, EVENTS, GET, ROOT, SUBSCRIBE, TAP, UNSUBSCRIBE, address_of_control
 from streaming.settings.controls import CONTROLS, ControlSpec, Value
 from streaming.settings.network_place import LOOPBACK, is_loopback
 
@@ -71,6 +71,7 @@ def tree_of(values: Mapping[str, Value], last: Mapping[str, float | int]) -> Nod
         (SUBSCRIBE, "be told what changes and what is played, at the port that is sent, for a minute", "i", WRITE_ONLY),
         (UNSUBSCRIBE, "be told no more", "N", WRITE_ONLY),
         (GET, "be told what every control is", "N", WRITE_ONLY),
+        (TAP, "tap the beat: two taps or more set tempo", "N", WRITE_ONLY),
         (ERROR, "what was refused, and why", "ss", READ_ONLY),
     ):
         node = {"FULL_PATH": address, "DESCRIPTION": words, "ACCESS": access, "TYPE": tag}

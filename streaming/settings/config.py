@@ -45,6 +45,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     eyes: str = "auto"
     duration_s: float | None = None
     record: str = "recordings"
+    keep_takes: str = ""
     take: str = ""
     osc: str = "8421"
     midi: str = ""
@@ -71,6 +72,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             if name not in CONTROLS:
                 raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
         values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
+        if not self.record:
+            values["record"] = 0.0
         msgspec.structs.force_setattr(self, "controls", values)
 
     @property

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streaming.errors import SettingError
-from streaming.settings.setting import LOOKING, PATCHING, SOUNDING, Setting, or_nearest, read_number
+from streaming.settings.setting import LOOKING, PATCHING, RECORDING, SOUNDING, Setting, or_nearest, read_number
 
 Value = float | str
 """A number, or a word (`auto`, a voice, the path of an image)."""
@@ -32,6 +32,7 @@ class ControlSpec(Setting):
         live: it may be changed while a show runs.
         confirmed: `set` is answered when the first of its stages has confirmed or refused the value.
         preset: a preset has it; False for what is done rather than set.
+        option: an option of its name sets its first value; False where something else does.
         at_low, at_high: what happens at the two ends of the range.
         below: why values below the range are refused, where that is not plain.
     """
@@ -48,6 +49,7 @@ class ControlSpec(Setting):
     live: bool = True
     confirmed: bool = False
     preset: bool = True
+    option: bool = True
     at_low: str = ""
     at_high: str = ""
     below: str = ""
@@ -348,6 +350,21 @@ CONTROLS: dict[str, ControlSpec] = {
             at_high="things set off 160 ms before each beat that is foreseen",
         ),
         ControlSpec(
+            name="tempo",
+            group=LOOKING,
+            stages=("flow",),
+            metavar="BPM",
+            low=30.0,
+            high=240.0,
+            step=1.0,
+            unit="bpm",
+            choices=("auto",),
+            default="auto",
+            words="the beat by which lead sets off: auto finds it in what is heard; tap it on the console or by OSC",
+            at_low="a beat every 2 s is foreseen from its second on",
+            at_high="a beat every 0.25 s; every second one is foreseen",
+        ),
+        ControlSpec(
             name="freeze",
             group=LOOKING,
             stages=("picture",),
@@ -373,6 +390,21 @@ CONTROLS: dict[str, ControlSpec] = {
             words="1 fades the pictures to black, 0 back, in the time of fade but at least 0.2 s; the music plays on",
             at_low="the pictures are seen",
             at_high="black, in the recording too",
+        ),
+        ControlSpec(
+            name="record",
+            group=RECORDING,
+            stages=("recorder",),
+            metavar="0|1",
+            low=0.0,
+            high=1.0,
+            step=1.0,
+            default=1.0,
+            option=False,
+            preset=False,
+            words="1 begins a new take in the folder of --record, 0 ends it; the show goes on",
+            at_low="nothing is recorded",
+            at_high="film, sound and tokens are recorded; without --record DIR it is refused",
         ),
     )
 }

@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from streaming.settings.controls import CONTROLS, ControlSpec
-from streaming.settings.setting import LOOKING, PATCHING, SOUNDING
+from streaming.settings.setting import LOOKING, PATCHING, RECORDING, SOUNDING
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "controls.md"
 HEAD = """# Live controls
 
 <!-- Made by `python -m streaming.settings.controls_page`; change `streaming/settings/controls.py`, not this page. -->
 
-Every control is an option (`--temperature 0.7`) and a key of a [TOML file](command-line.md) (`temperature = 0.7`).
-While a show runs it changes at once:
+Every control is an option (`--temperature 0.7`) and a key of a [TOML file](command-line.md) (`temperature = 0.7`), but
+those of which it is said otherwise. While a show runs it changes at once:
 
 ```
 python run_live.py set                      # lists the controls of the show that runs
@@ -26,7 +26,7 @@ python run_live.py set temperature 0.7      # changes one
 
 def render() -> str:
     """The whole page."""
-    return HEAD + "".join(_section(group) for group in (SOUNDING, LOOKING, PATCHING))
+    return HEAD + "".join(_section(group) for group in (SOUNDING, LOOKING, PATCHING, RECORDING))
 
 
 def _section(group: str) -> str:
@@ -55,6 +55,7 @@ def _ends(row: ControlSpec) -> list[str]:
         *([f"* At {row.display(row.low)}: {row.at_low}."] if row.at_low else []),
         *([f"* At {row.display(row.high)}: {row.at_high}."] if row.at_high else []),
         *([f"* Less is refused: {row.below}."] if row.below else []),
+        *([] if row.option else ["* No option sets its first value."]),
         *([] if row.live else ["* It cannot be changed while a show runs."]),
     ]
     return ["", *lines] if lines else []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -15,7 +16,7 @@ from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS
 from streaming.settings.network_place import read_place
-from streaming.settings.setting import GROUPS, Setting, nearest, read_number
+from streaming.settings.setting import GROUPS, PATCHING, RECORDING, Setting, nearest, read_number
 
 DIRECTIONS = ("both", "video-to-music", "music-to-video")
 BACKENDS = ("auto", *RUNTIMES)
@@ -35,7 +36,7 @@ class Option(Setting):
     Attributes:
         kind: of its value: "seconds" is a number above 0, "seed" a whole number, "flag" true or false, "pairs" a list
             of NAME=ADDRESS, "place" a port, maybe with a host, or off, "channels" one or two numbers of channels,
-            "patch" a list of NAME=CHANNEL.
+            "patch" a list of NAME=CHANNEL, "limit" a number of takes or of GB.
         choices: the words that are accepted; empty for any.
         range: the values that are accepted, in words, where the metavar does not say it.
         unset: what holds when nothing is given, in words, where the default itself does not say it.
@@ -43,7 +44,7 @@ class Option(Setting):
         in_file: whether a TOML file may have it.
     """
 
-    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels", "patch"] = "text"
+    kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels", "patch", "limit"] = "text"
     choices: tuple[str, ...] = ()
     range: str = ""
     unset: str = ""
@@ -78,14 +79,14 @@ class Option(Setting):
             return number
         # The number of a webcam or of a sound device is written without quotes by many.
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if is_number and (self.name in DEVICE_OPTIONS or self.kind in ("place", "channels")):
+        if is_number and (self.name in DEVICE_OPTIONS or self.kind in READERS):
             value = str(value)
         if not isinstance(value, str):
             raise SettingError(
                 self.name, value, "must be text, written in quotes", f"for example {self.toml_example()}"
             )
-        if self.kind in ("place", "channels"):
-            return _place_of(self, value) if self.kind == "place" else _channels_of(self, value)
+        if self.kind in READERS:
+            return READERS[self.kind](self, value)
         if self.choices and value not in self.choices:
             close = nearest(value, self.choices)
             fix = f"did you mean {close}?" if close else f"use one of {', '.join(self.choices)}"
@@ -110,6 +111,35 @@ class Option(Setting):
         return (
             f"{self.name} = {text}" if self.kind in ("seconds", "seed", "pairs", "patch") else f'{self.name} = "{text}"'
         )
+
+
+class TakeLimit(NamedTuple):
+    """How many takes are kept, and how large they may be together.
+
+    Attributes:
+        takes: their number, 0 for any.
+        bytes: of all of them, 0 for any.
+        text: as it was given.
+    """
+
+    takes: int = 0
+    bytes: int = 0
+    text: str = ""
+
+
+def read_limit(text: str) -> TakeLimit:
+    """Read `20` (takes) or `50GB`; "" is no limit.
+
+    Raises:
+        SettingError: for anything else.
+    """
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)( ?GB)?", text)
+    if text and (match is None or float(match[1]) <= 0 or (not match[2] and "." in match[1])):
+        what = "must be a number of takes, or of GB, more than 0"
+        raise SettingError("keep-takes", text, what, "for example 20, or 50GB")
+    if match is None:
+        return TakeLimit()
+    return TakeLimit(0, round(float(match[1]) * 1e9), text) if match[2] else TakeLimit(int(match[1]), 0, text)
 
 
 def _place_of(option: Option, value: str) -> str:
@@ -158,7 +188,13 @@ def _patch(option: Option, value: object) -> dict[str, str]:
     return patch
 
 
-PLAYING, DEVICES, _, _, PATCHING, RECORDING, MACHINE = GROUPS
+READERS: dict[str, Callable[[Option, str], str]] = {
+    "place": _place_of,
+    "channels": _channels_of,
+    "limit": lambda option, value: read_limit(value).text,
+}
+"""Kind of an option -> what checks its text."""
+PLAYING, DEVICES, _, _, _, _, MACHINE = GROUPS
 
 OPTIONS: dict[str, Option] = {
     row.name: row
@@ -261,6 +297,22 @@ OPTIONS: dict[str, Option] = {
             group=RECORDING,
             metavar="DIR",
             words="the folder in which the film of the performance is left; none makes no film",
+        ),
+        Option(
+            name="record-later",
+            group=RECORDING,
+            kind="flag",
+            words="record nothing until the control record is set to 1, from the console, by OSC or by set record 1",
+        ),
+        Option(
+            name="keep-takes",
+            group=RECORDING,
+            metavar="N|GB",
+            kind="limit",
+            words="how many takes stay in the folder, or how large they may be together: the oldest are removed",
+            range="a number of takes, or as 50GB",
+            unset="all stay",
+            example="50GB",
         ),
         Option(
             name="report",
@@ -432,9 +484,17 @@ OPTIONS: dict[str, Option] = {
 }
 
 SETTINGS: dict[str, Setting] = {
-    row.name: row for group in GROUPS for row in (*OPTIONS.values(), *CONTROLS.values()) if row.group == group
+    row.name: row
+    for group in GROUPS
+    for row in (*OPTIONS.values(), *(row for row in CONTROLS.values() if row.option))
+    if row.group == group
 }
-"""Every option and every live control by name, group by group."""
+"""Every option, and every live control that is one, by name, group by group."""
+
+
+def control_value(name: str, value: Any) -> Any:
+    """A control's value as it holds in any folder: the path of an image is made absolute."""
+    return os.path.abspath(value) if name == "prior" and value else value
 
 
 def place(values: dict[str, Any]) -> dict[str, Any]:
@@ -443,8 +503,10 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
     links = {entry.name for entry in msgspec.structs.fields(Links)}
     for name, value in values.items():
         field = {"duration": "duration_s", "attract": "attract_s"}.get(name, name.replace("-", "_"))
-        if name in CONTROLS:
-            show.setdefault("controls", {})[name] = os.path.abspath(value) if name == "prior" and value else value
+        if name in CONTROLS and CONTROLS[name].option:
+            show.setdefault("controls", {})[name] = control_value(name, value)
+        elif name == "record-later":
+            show.setdefault("controls", {})["record"] = float(not value)
         elif name == "address":
             show.setdefault("links", {})["addresses"] = value
         elif field in links:

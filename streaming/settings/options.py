@@ -20,7 +20,7 @@ from streaming.settings.bench_options import (
 )
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, list_controls
-from streaming.settings.option_table import OPTIONS, SETTINGS, Option, place
+from streaming.settings.option_table import OPTIONS, SETTINGS, Option, control_value, place
 from streaming.settings.setting import GROUPS, Setting, attributed_to, nearest, or_nearest
 from streaming.settings.toml_file import in_file, read_config
 from streaming.settings.validation import check_show
@@ -301,11 +301,11 @@ def _set_command(name: str, value: str | None, run_dir: str) -> Command:
     if name and name not in (*live, *SETTINGS):
         raise UserError("there is no such control", f"set {shorten(name)}", or_nearest(name, live))
     if name and value is None:
-        row = SETTINGS[name]
+        row = live.get(name) or SETTINGS[name]
         raise UserError("has no value", f"set {name}", f"give {row.range_text()}, for example {row.default_text()}")
     if run_dir:
         with attributed_to("run-dir", run_dir):
             check_name(run_dir, "--run-dir")
     if name in CONTROLS and value is not None:
-        value = str(place({name: value})["controls"][name])
+        value = str(control_value(name, value))
     return Command("set", Show(links=Links(run_dir=run_dir)), target=name, value=value or "")

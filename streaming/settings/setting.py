@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from streaming.errors import SettingError, UserError
 
-SOUNDING, LOOKING, PATCHING = "how it sounds", "how it looks", "desks and patches"
-GROUPS = ("what plays", "what is seen and heard", SOUNDING, LOOKING, PATCHING, "recording", "machine and links")
+SOUNDING, LOOKING, PATCHING, RECORDING = "how it sounds", "how it looks", "desks and patches", "recording"
+GROUPS = ("what plays", "what is seen and heard", SOUNDING, LOOKING, PATCHING, RECORDING, "machine and links")
 """The headings under which `--help` and the TOML example list the settings."""
 
 

@@ -108,7 +108,11 @@ def with_control(show: Show, name: str, value: str) -> Show:
     where = f"set {shorten(name)} {shorten(value)}" if value else f'set {shorten(name)} ""'
     if name in live:
         try:
-            show = show.with_controls(**{name: live[name].read(value)})
+            checked = live[name].read(value)
+            if name == "record" and checked and not show.record:
+                what = "this show has no folder for takes"
+                raise SettingError(name, value, what, "start it with --record DIR, and --record-later to begin by hand")
+            show = show.with_controls(**{name: checked})
             if not live[name].confirmed:
                 _check_control(show, live[name], show.controls[name])
         except SettingError as error:

@@ -86,6 +86,7 @@ class FlowStage:
             context.add_engines(engine)
         else:
             context.note(NO_DRIVE)
+        self._take_tempo()
         self._random = np.random.default_rng([show.seed, 99])
         self._noise = self._draw_noise()
 
@@ -98,14 +99,22 @@ class FlowStage:
         scene = inputs.latest(Scene)
         if scene is not None and (self._scene is None or scene.identity != self._scene.identity):
             self._take_scene(scene)
-        if "panic" in self._controls.update(inputs.controls) and self._controls["panic"] >= 0.5:
+        names = self._controls.update(inputs.controls)
+        if "panic" in names and self._controls["panic"] >= 0.5:
             self._drive.reset()
             self._beat.reset()
+        if "tempo" in names:
+            self._take_tempo()
         present = self._scene
         return [] if present is None else [self._move(hearing, present) for hearing in inputs.all(Hearing)]
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _take_tempo(self) -> None:
+        """Foresee by the beat that is given, or by the one that is heard."""
+        auto = self._controls.word("tempo") == "auto"
+        self._beat.assume(0.0 if auto else 60.0 * TICKS_PER_SECOND / self._controls["tempo"])
 
     def _take_scene(self, message: Scene) -> None:
         """Begin to move a new scene from rest."""

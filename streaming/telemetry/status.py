@@ -24,8 +24,8 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
 
     Returns:
         The fields of `ShowSnapshot`, and `latency`: direction -> n, p50, p95, p99, max in ms; `notes`: the newest lines
-        after those that are known; `notes_count`: how many there were; `film`: the film that is recorded, `report`:
-        the file of the report, "" for none; `bundle`, `direction`.
+        after those that are known; `notes_count`: how many there were; `film`: the film that is recorded, or was
+        last, `film_mb`: how large it is; `report`: the file of the report, "" for none; `bundle`, `direction`.
     """
     film = next((stage for stage in record.stages.values() if stage.process.leaves), None)
     leaves = film.process.leaves if film is not None else ""
@@ -37,6 +37,7 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
         "notes_count": record.notes.count,
         "film": str(film.info.get(leaves, "")) if film is not None else "",
         "film_frames": film.totals.counter("frames") if film is not None else 0,
+        "film_mb": film.totals.gauges.get("film_mb") if film is not None else None,
         "film_drops": film.totals.counter("drops") if film is not None else 0,
         "report": record.show.report,
         "bundle": record.show.bundle,

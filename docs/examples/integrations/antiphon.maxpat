@@ -124,7 +124,7 @@
      "id": "obj-7",
      "maxclass": "newobj",
      "numinlets": 1,
-     "numoutlets": 23,
+     "numoutlets": 25,
      "patching_rect": [
       430,
       90,
@@ -154,9 +154,11 @@
       "",
       "",
       "",
+      "",
+      "",
       ""
      ],
-     "text": "route /antiphon/out/onset /antiphon/out/pitch /antiphon/out/level /antiphon/out/position /antiphon/temperature /antiphon/guidance /antiphon/anticipation /antiphon/sensitivity /antiphon/calibrate /antiphon/volume /antiphon/mute /antiphon/fade /antiphon/panic /antiphon/width /antiphon/room /antiphon/imagination /antiphon/chance /antiphon/motion /antiphon/anchoring /antiphon/lead /antiphon/freeze /antiphon/blackout"
+     "text": "route /antiphon/out/onset /antiphon/out/pitch /antiphon/out/level /antiphon/out/position /antiphon/temperature /antiphon/guidance /antiphon/anticipation /antiphon/sensitivity /antiphon/calibrate /antiphon/volume /antiphon/mute /antiphon/fade /antiphon/panic /antiphon/width /antiphon/room /antiphon/imagination /antiphon/chance /antiphon/motion /antiphon/anchoring /antiphon/lead /antiphon/tempo /antiphon/freeze /antiphon/blackout /antiphon/record"
     }
    },
    {
@@ -1454,24 +1456,27 @@
       22
      ],
      "outlettype": [],
-     "text": "freeze, 0 to 1"
+     "text": "tempo, auto or 30 to 240 bpm"
     }
    },
    {
     "box": {
      "id": "obj-81",
-     "maxclass": "toggle",
+     "maxclass": "flonum",
      "numinlets": 1,
-     "numoutlets": 1,
+     "numoutlets": 2,
      "patching_rect": [
       20,
       642,
-      22,
+      70,
       22
      ],
      "outlettype": [
+      "",
       ""
-     ]
+     ],
+     "minimum": 30.0,
+     "maximum": 240.0
     }
    },
    {
@@ -1507,7 +1512,7 @@
      "outlettype": [
       ""
      ],
-     "text": "prepend /antiphon/freeze"
+     "text": "prepend /antiphon/tempo"
     }
    },
    {
@@ -1523,7 +1528,7 @@
       22
      ],
      "outlettype": [],
-     "text": "blackout, 0 to 1"
+     "text": "freeze, 0 to 1"
     }
    },
    {
@@ -1576,7 +1581,145 @@
      "outlettype": [
       ""
      ],
+     "text": "prepend /antiphon/freeze"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-88",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "patching_rect": [
+      20,
+      666,
+      200,
+      22
+     ],
+     "outlettype": [],
+     "text": "blackout, 0 to 1"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-89",
+     "maxclass": "toggle",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      20,
+      686,
+      22,
+      22
+     ],
+     "outlettype": [
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-90",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      220,
+      666,
+      80,
+      22
+     ],
+     "outlettype": [
+      ""
+     ],
+     "text": "prepend set"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-91",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      100,
+      686,
+      200,
+      22
+     ],
+     "outlettype": [
+      ""
+     ],
      "text": "prepend /antiphon/blackout"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-92",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "patching_rect": [
+      350,
+      666,
+      200,
+      22
+     ],
+     "outlettype": [],
+     "text": "record, 0 to 1"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-93",
+     "maxclass": "toggle",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      350,
+      686,
+      22,
+      22
+     ],
+     "outlettype": [
+      ""
+     ]
+    }
+   },
+   {
+    "box": {
+     "id": "obj-94",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      550,
+      666,
+      80,
+      22
+     ],
+     "outlettype": [
+      ""
+     ],
+     "text": "prepend set"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-95",
+     "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      430,
+      686,
+      200,
+      22
+     ],
+     "outlettype": [
+      ""
+     ],
+     "text": "prepend /antiphon/record"
     }
    }
   ],
@@ -2581,6 +2724,102 @@
     "patchline": {
      "source": [
       "obj-87",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-7",
+      22
+     ],
+     "destination": [
+      "obj-90",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-90",
+      0
+     ],
+     "destination": [
+      "obj-89",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-89",
+      0
+     ],
+     "destination": [
+      "obj-91",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-91",
+      0
+     ],
+     "destination": [
+      "obj-2",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-7",
+      23
+     ],
+     "destination": [
+      "obj-94",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-94",
+      0
+     ],
+     "destination": [
+      "obj-93",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-93",
+      0
+     ],
+     "destination": [
+      "obj-95",
+      0
+     ]
+    }
+   },
+   {
+    "patchline": {
+     "source": [
+      "obj-95",
       0
      ],
      "destination": [

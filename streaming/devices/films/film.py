@@ -148,6 +148,18 @@ class Film:
         """Save the next composed picture as a PNG."""
         self._still_path = path
 
+    def finish(self) -> None:
+        """Have the waiting ticks written and the file finished; never blocks, `done` says when it is."""
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            self._stop("the disk is too slow")
+
+    @property
+    def done(self) -> bool:
+        """Whether the file is finished."""
+        return not self._thread.is_alive()
+
     def close(self) -> None:
         """Write the waiting ticks and finish the file, within 10 s."""
         try:

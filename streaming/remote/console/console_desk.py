@@ -1,4 +1,4 @@
-"""The console's own state and what a browser may do: controls, presets, cues, panic, the shelf.
+"""The console's own state and what a browser may do: controls, presets, cues, panic, taps, the shelf.
 
 It knows no socket and no clock: it is told what happens, and says what the supervisor is to be asked.
 """
@@ -17,6 +17,7 @@ from streaming.remote.console.preset_book import Cue, PresetBook
 from streaming.remote.console.prior_shelf import PriorShelf
 from streaming.settings.controls import CONTROLS, Value
 from streaming.settings.setting import or_nearest
+from streaming.timing.tap_tempo import TapTempo
 
 MOST_NOTES = 60
 Do = dict[str, Any]
@@ -40,6 +41,7 @@ class ConsoleDesk:
         self._fades = CueFades()
         self._wanted: dict[str, Wish] = {}
         self._next = 0
+        self._taps = TapTempo()
         self._loading = ""
         self._status: dict[str, Any] = {}
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
@@ -48,6 +50,7 @@ class ConsoleDesk:
             "set": self._set,
             "prior": self._set_prior,
             "panic": lambda _: self._panic(),
+            "tap": lambda _: self._tap(),
             "save": lambda one: self.book.save(_text(one, "name"), self._values),
             "load": lambda one: self._go_to(_text(one, "name"), _number(one, "fade")),
             "delete": lambda one: self.book.delete(_text(one, "name")),
@@ -182,6 +185,12 @@ class ConsoleDesk:
         self._fades.stop()
         self._wanted.clear()
         self._wish(Wish("panic", 1.0))
+
+    def _tap(self) -> None:
+        """Somebody taps the beat; one that no control can have is passed over."""
+        row, tempo = CONTROLS["tempo"], self._taps.tap(self._now_ns)
+        if tempo is not None and row.low <= tempo <= row.high:
+            self._wish(Wish("tempo", tempo))
 
     def _go_to(self, name: str, seconds: float) -> None:
         preset = self.book.preset(name)

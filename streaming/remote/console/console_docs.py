@@ -72,6 +72,21 @@ and motion begin anew. The second time the music is heard again. Freeze holds th
 goes on from where the music has moved it, and so does a preset. Blackout fades the pictures to black in the time of
 `fade`, but at least 0.2 s; the music plays on.
 
+## Takes
+
+`R` ends the take that is recorded, and begins a new one. OSC (`/antiphon/record 1`) and `run_live.py set record 1`
+do the same. A take is a film and the tokens of every tick, which `run_live.py replay` plays again. When it ends,
+the notes say how long and how large it is, and how large all takes in the folder are. While nothing is recorded,
+the recorder reads nothing. `--record-later` begins a show without a take. `--keep-takes 20` keeps the newest 20
+takes, `--keep-takes 50GB` as many as fit: the oldest are removed when a take begins, when it ends, and every
+minute. Files whose names are not those of takes are never touched. A show with `--record none` has no takes.
+
+## Tap tempo
+
+Two taps of `T` or more, on the beat, set `tempo`: the mean of the last eight intervals. Things then set off by
+`lead` ahead of that beat as soon as one beat was heard; with `auto` a beat must have been heard twice, and found. A
+tempo by which nothing comes true is not believed, whoever tapped it. OSC taps at `/antiphon/tap`.
+
 ## From another machine
 
 `--console 192.168.1.20:{PORT} --allow-remote` lets other machines of a network open the page. The show prints an

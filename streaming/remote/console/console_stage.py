@@ -115,6 +115,7 @@ class ConsoleStage:
             "controls": widgets(voices(show.bundle)),
             "direction": show.direction,
             "bundle": show.bundle,
+            "records": bool(show.record),
             "maxUpload": MAX_UPLOAD,
         }
 

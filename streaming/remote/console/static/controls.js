@@ -125,7 +125,7 @@ function build({ controls }) {
 
 function show() {
   for (const [name, update] of widgets) if (name in values) update(values[name]);
-  for (const name of ["mute", "panic", "freeze", "blackout"]) {
+  for (const name of ["mute", "panic", "freeze", "blackout", "record"]) {
     document.getElementById(name).setAttribute("aria-pressed", String(values[name] >= 0.5));
   }
 }

@@ -1,6 +1,6 @@
 // How the show is: its processes, its latency with the tail, what was lost, what was recorded, its notes.
 
-import { element } from "./controls.js";
+import { element, valueOf } from "./controls.js";
 import { on } from "./link.js";
 
 const LATENCY_MS = 160;
@@ -59,7 +59,9 @@ function drawFacts(message) {
   facts.playing = message.playing;
   facts.bundle = message.bundle;
   const lost = message.film_drops ? `, ${message.film_drops} pictures missing` : "";
-  facts.film = message.film && message.film !== "none" ? `${message.film}, ${message.film_frames} pictures${lost}` : "not recorded";
+  const size = message.film_mb ? `, ${figure(message.film_mb, 1)} MB` : "";
+  const is_film = message.film && message.film !== "none";
+  facts[valueOf("record") >= 0.5 ? "film" : "last film"] = is_film ? `${message.film}${size}${lost}` : "not recorded";
   facts.report = message.report || "none";
   const places = Object.entries(facts).filter(([, value]) => value);
   document.getElementById("facts").replaceChildren(

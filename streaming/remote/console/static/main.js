@@ -1,7 +1,7 @@
 // The page as a whole: its views, its buttons and keys, its theme.
 
 import { element, set, valueOf } from "./controls.js";
-import { connect, send, showView } from "./link.js";
+import { connect, on, send, showView } from "./link.js";
 import "./pictures.js";
 import "./cues.js";
 import "./health.js";
@@ -20,6 +20,8 @@ const KEYS = [
   ["P", "panic: silence at once, or sound again", panic],
   ["F", "freeze the picture, or let it go on", () => flip("freeze")],
   ["B", "black out the picture, or show it again", () => flip("blackout")],
+  ["R", "record a take, or end it", () => flip("record")],
+  ["T", "tap the beat", () => send({ do: "tap" })],
   ["C", `calibrate for ${CALIBRATE_S} s`, () => set("calibrate", CALIBRATE_S)],
   ["S", "stop all fades where they are", () => send({ do: "stop" })],
   ["+", "louder by 1 dB", () => nudge(1)],
@@ -27,7 +29,7 @@ const KEYS = [
   ["1", "console", () => { location.hash = "console"; }],
   ["2", "stage view", () => { location.hash = "stage"; }],
   ["3", "performance view; Esc leaves it", () => { location.hash = "performance"; }],
-  ["T", "light or dark", turnTheme],
+  ["D", "light or dark", turnTheme],
   ["?", "these keys", () => document.getElementById("keys").showModal()],
 ];
 
@@ -63,7 +65,7 @@ function press(event) {
 for (const button of document.querySelectorAll("[data-do]")) {
   button.addEventListener("click", () => send({ do: button.dataset.do }));
 }
-for (const name of ["mute", "freeze", "blackout"]) {
+for (const name of ["mute", "freeze", "blackout", "record"]) {
   document.getElementById(name).addEventListener("click", () => flip(name));
 }
 document.getElementById("panic").addEventListener("click", panic);
@@ -77,6 +79,7 @@ document.getElementById("performance").addEventListener("click", () => {
 document.getElementById("key-table").append(
   ...KEYS.map(([key, words]) => element("tr", {}, element("th", {}, element("kbd", { textContent: key })), element("td", { textContent: words }))),
 );
+on("hello", ({ records }) => { document.getElementById("record").hidden = !records; });
 const theme = localStorage.getItem("theme");
 if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 document.addEventListener("keydown", press);

@@ -46,6 +46,37 @@ def test_a_rhythm_is_foreseen_by_its_bar() -> None:
     assert np.corrcoef(given[200:-LEAD, 2], np.tile(bar, 10)[200 + LEAD :])[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("period", [12.5, 25])
+def test_a_given_beat_is_foreseen_after_one_of_it(period: float) -> None:
+    strength, attacks = regular(period, 80), np.zeros((80, SOUND_BANDS))
+    attacks[:, 2] = strength
+    beat, finder = BeatAnticipation(), BeatAnticipation()
+    beat.assume(period)
+    given = np.stack([beat.step(row, LEAD) for row in attacks])
+    found = np.stack([finder.step(row, LEAD) for row in attacks])
+    second = np.flatnonzero(strength)[1]
+    near = slice(second - LEAD - 1, second - LEAD + 2)
+    assert given[near, 2].max() > 0.3
+    assert not found[near].any(), "what is to be found must have been heard twice"
+    assert beat.period_ticks == period
+
+
+def test_a_beat_that_is_too_short_counts_by_twos_and_a_wrong_one_is_not_believed() -> None:
+    beat = BeatAnticipation()
+    beat.assume(6.25)
+    assert beat.assumed_ticks == 12.5
+    attacks = np.zeros((400, SOUND_BANDS))
+    attacks[:, 2] = regular(31)
+    beat.assume(23.0)
+    for row in attacks:
+        beat.step(row, LEAD)
+    assert beat.belief == 0.0
+    beat.assume(0.0)
+    for row in attacks:
+        beat.step(row, LEAD)
+    assert (beat.period_ticks, beat.belief) == (31, 1.0)
+
+
 def test_what_is_not_regular_is_given_as_it_comes() -> None:
     rng = np.random.default_rng(0)
     strength = (rng.random(400) < 0.08) * rng.uniform(0.4, 1.0, 400)

@@ -160,6 +160,15 @@ def test_what_is_wrong_is_answered_and_counted(place: Place) -> None:
     assert not place.link.requests
 
 
+def test_taps_set_the_tempo(place: Place) -> None:
+    for at_ms, values in ((0, ()), (100, (0,)), (600, (1.0,)), (1200, ())):
+        before = place.woken
+        place.peer.send("/antiphon/tap", *values)
+        wait_for(lambda before=before: place.woken > before, 5.0)  # type: ignore[misc]
+        place.step(NOW_NS + at_ms * 1_000_000)
+    assert [(one.name, one.value) for one in place.link.requests] == [("tempo", "100.0")] * 2
+
+
 def test_who_subscribes_hears_every_value_and_then_what_is_played(place: Place) -> None:
     place.sent("/antiphon/subscribe")
     values = dict(call for _ in CONTROLS for call in [(c.address, c.arguments) for c in place.peer.calls()])

@@ -111,7 +111,7 @@ def test_cameras_that_are_known(camera: str) -> None:
         (["--config", "/none.toml"], "there is no such file"),
         (["--tempreature", "2"], "did you mean --temperature?"),
         (["--what"], "there is no such option; see python run_live.py --help"),
-        (["--temp", "1"], "--temp: there is no such option; did you mean --temperature?"),
+        (["--temper", "1"], "--temper: there is no such option; did you mean --temperature?"),
         (["--seconds", "5"], "--seconds: is no option of play; see python run_live.py --help"),
         (["set", "motion", "2", "--quiet"], "--quiet: is no option of set; see python run_live.py set --help"),
         (["config", "--seed", "4"], "--seed: is no option of config"),
@@ -266,6 +266,22 @@ def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     for name, value in [("voice", "kazoo"), ("anticipation", "soon"), ("camera", "1")]:
         with pytest.raises(UserError):
             with_control(show, name, value)
+
+
+def test_takes_by_hand_and_how_many_are_kept() -> None:
+    assert parse(["--record", "x"]).show.controls["record"] == 1.0
+    later = parse(["--record", "x", "--record-later", "--keep-takes", "50GB"]).show
+    assert (later.record, later.controls["record"], later.keep_takes) == ("x", 0.0, "50GB")
+    assert with_control(later, "record", "1").controls["record"] == 1.0
+    none = parse(["--record", "none"]).show
+    assert none.controls["record"] == 0.0
+    assert with_control(none, "record", "0").controls["record"] == 0.0
+    with pytest.raises(UserError, match="set record 1: this show has no folder for takes; start it with --record DIR"):
+        with_control(none, "record", "1")
+    for wrong in ("0", "many", "1.5", "-3", "0GB", "5TB", "1e9"):
+        with pytest.raises(UserError, match="--keep-takes"):
+            parse(["--keep-takes", wrong])
+    assert parse(["set", "record", "0"]).value == "0"
 
 
 def test_a_runtime_that_is_not_here_is_said_and_another_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -322,6 +322,19 @@ def test_a_state_that_has_gone_bad_is_forgotten() -> None:
     assert show.metrics.take().counters == {"nan": 1}
 
 
+def test_a_given_tempo_is_foreseen_from_its_second_beat_on() -> None:
+    def ahead(**controls: Any) -> float:
+        drive = FakeDrive()
+        show = FlowShow(drive=drive, lead=80.0, **controls)
+        for tick in range(24):
+            changes: dict[str, Any] = {"tempo": 100.0} if tick == 1 and controls else {}
+            show.step(attack=0.9 if tick in (2, 17) else 0.0, **changes)
+        return float(max(np.max(given["bands"][1]) for given in drive.given[-24:][14:17]))
+
+    assert ahead(tempo=60.0) > 0.5
+    assert ahead() == 0.0
+
+
 def test_panic_makes_the_drive_forget() -> None:
     drive = FakeDrive()
     show = FlowShow(drive=drive)

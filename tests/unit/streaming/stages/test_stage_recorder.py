@@ -18,6 +18,7 @@ from streaming.stage import Context, Inputs
 from streaming.stages import recorder
 from streaming.stages.recorder import RecorderStage, latency_ms
 from streaming.telemetry.metrics import Metrics
+from tests.live.place import wait_for
 
 MS = 1_000_000
 
@@ -98,6 +99,82 @@ def test_a_show_that_does_not_begin_leaves_no_film_and_names_none(tmp_path: Path
     stage.close()
     assert list(tmp_path.iterdir()) == []
     assert "film" not in context.info
+
+
+def record(stage: RecorderStage, *values: float) -> None:
+    stage.step(Inputs(controls=[Set(name="record", value=value) for value in values]), 0)
+
+
+def wait_until_ended(stage: RecorderStage, lines: list[str], count: int) -> None:
+    def ended() -> bool:
+        stage.step(Inputs(), 0)
+        return len(lines) >= count
+
+    wait_for(ended, 20.0)
+
+
+def test_takes_begin_and_end_while_the_show_runs_and_say_their_size(tmp_path: Path) -> None:
+    lines: list[str] = []
+    stage = RecorderStage()
+    context = Context(Show(record=str(tmp_path), controls={"record": 0.0}), Metrics(), note=lines.append)
+    stage.setup(context)
+    assert context.unwanted == recorder.INPUTS, "nothing is read while nothing is recorded"
+    film_ticks(stage, 3)
+    record(stage, 1.0)
+    assert context.unwanted == frozenset()
+    film_ticks(stage, 5)
+    record(stage, 0.0)
+    assert context.unwanted == recorder.INPUTS
+    assert stage.wake_ns() is not None or lines, "it looks whether the film is finished"
+    wait_until_ended(stage, lines, 1)
+    first = Path(context.info["film"])
+    assert lines[0].startswith(f"{first.stem}: 0.2 s, ")
+    assert "GB an hour; 1 take of " in lines[0]
+    with av.open(str(first)) as container:
+        assert len(list(container.decode(video=0))) == 5
+    assert stage.wake_ns() is None
+    film_ticks(stage, 3)
+    record(stage, 1.0)
+    film_ticks(stage, 2)
+    record(stage, 0.0, 1.0)
+    film_ticks(stage, 4)
+    stage.close()
+    assert len(list(tmp_path.glob("*.mp4"))) == 2, "off and on within a step is nothing"
+    with av.open(context.info["film"]) as container:
+        assert len(list(container.decode(video=0))) == 4, "two ticks came twice"
+    assert "2 takes of " in lines[1]
+    assert context.metrics.take().gauges["film_mb"] > 0.0
+
+
+def test_a_take_that_begins_waits_for_the_one_that_ends(tmp_path: Path) -> None:
+    lines: list[str] = []
+    stage = RecorderStage()
+    stage.setup(Context(Show(record=str(tmp_path)), Metrics(), note=lines.append))
+    film_ticks(stage, 3)
+    record(stage, 0.0)
+    record(stage, 1.0)
+    wait_until_ended(stage, lines, 1)
+    film_ticks(stage, 2)
+    stage.close()
+    assert len(lines) == len(list(tmp_path.glob("*.mp4"))) == 2
+
+
+def test_the_oldest_takes_make_room_for_a_new_one(tmp_path: Path) -> None:
+    for name in ("antiphon-20200101-000000", "antiphon-20200102-000000", "holiday"):
+        for suffix in (".mp4", ".take"):
+            (tmp_path / f"{name}{suffix}").write_bytes(b"x" * 1_000)
+    lines: list[str] = []
+    stage = RecorderStage()
+    stage.setup(Context(Show(record=str(tmp_path), keep_takes="2"), Metrics(), note=lines.append))
+    film_ticks(stage, 2)
+    stage.close()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert [name for name in names if name < "antiphon-2021"] == [
+        "antiphon-20200102-000000.mp4",
+        "antiphon-20200102-000000.take",
+    ]
+    assert {"holiday.mp4", "holiday.take"} <= set(names)
+    assert lines[0] == "antiphon-20200101-000000: removed, for --keep-takes 2"
 
 
 def test_none_records_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

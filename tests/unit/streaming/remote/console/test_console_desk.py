@@ -115,6 +115,16 @@ def test_presets_and_cues_go_through_a_show(table: Table) -> None:
     assert table.desk.payload("book")["cues"] == []
 
 
+def test_taps_set_the_tempo(table: Table) -> None:
+    assert table.do("tap") == []
+    table.now_ns += SECOND // 2
+    assert table.do("tap") == [Wish("tempo", 120.0)]
+    table.now_ns += 3 * SECOND
+    assert table.do("tap") == [], "it begins anew"
+    table.now_ns += SECOND // 10
+    assert table.do("tap") == [], "600 beats a minute are none"
+
+
 def test_panic_is_silence_at_once_and_ends_fades(table: Table) -> None:
     table.do("set", name="fade", value=30)
     table.do("save", name="a")
