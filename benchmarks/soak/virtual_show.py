@@ -89,6 +89,7 @@ class VirtualDevice:
     longest_block: int = BLOCK
     ended: bool = False
     loss: str = ""
+    away: bool | None = None
     waits: bool = False
     path: Path | None = None
     feed: Feed | None = None

@@ -36,7 +36,7 @@ from streaming.system.realtime import leave_realtime, lock_memory, request_nicen
 from streaming.telemetry.metrics import Metrics, Totals
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
-from streaming.transport.links import CONTROL, address_of, default_run_dir
+from streaming.transport.links import CONTROL, RUN_DIR, address_of, default_run_dir
 
 LIFELINE_S = 1.0
 """How long a stage may take to close once its supervisor is gone."""
@@ -114,6 +114,7 @@ def run_alone(name: str, show: Show, status: Callable[[str], None]) -> int:
     run_dir = Path(links.run_dir) if links.run_dir else default_run_dir()
     make_private(run_dir)
     show = msgspec.structs.replace(show, links=msgspec.structs.replace(links, run_dir=str(run_dir)))
+    os.environ[RUN_DIR] = str(run_dir)
     host = StageHost(process, None, show, {}, port=_StatusPort(process, status), started=True)
     names = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
     before = {number: signal.signal(number, lambda *_: host.interrupt()) for number in names if number is not None}
@@ -258,6 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
     if assignment.run_dir:
         links = msgspec.structs.replace(links, run_dir=assignment.run_dir)
     show = msgspec.structs.replace(assignment.show, links=links)
+    os.environ[RUN_DIR] = links.run_dir
     lock_memory()
     request_niceness(process.nice)
     if process.realtime == 0:

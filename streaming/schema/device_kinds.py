@@ -19,6 +19,9 @@ from streaming.errors import SourceError
 
 SELF = "self"
 """The microphone is the music that the show itself plays: no device is opened."""
+BROWSER = "browser"
+"""The device is a browser that opens the console's page `/play`."""
+_BROWSERS = "streaming.devices.browser."
 _URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp")
 _CAMERAS = "streaming.devices.cameras."
 _SOUND = "streaming.devices.sound."
@@ -142,6 +145,13 @@ CAMERA = DeviceOption(
             may_see_screen=True,
         ),
         DeviceKind(
+            BROWSER,
+            "the camera of a browser, or what OBS sends",
+            _BROWSERS + "camera:open_camera",
+            BROWSER,
+            may_see_screen=True,
+        ),
+        DeviceKind(
             "ndi:NAME",
             "a program or camera of the network that sends NDI",
             _CAMERAS + "ndi:open_ndi",
@@ -172,6 +182,7 @@ SPEAKER = DeviceOption(
     "speaker",
     (
         DeviceKind("auto", "the default output, else a new file", _SOUND + "speakers:open_auto", "auto"),
+        DeviceKind(BROWSER, "the speakers of browsers", _BROWSERS + "speaker:open_speaker", BROWSER),
         DeviceKind("none", "no sound", _SOUND + "outputs:open_none", "none"),
         DeviceKind(
             "file:PATH.wav",
@@ -191,6 +202,9 @@ MICROPHONE = DeviceOption(
     (
         DeviceKind("auto", "the default input, else the show's own music", _SOUND + "microphones:open_auto", "auto"),
         DeviceKind(SELF, "the music that the show itself makes", "", SELF),
+        DeviceKind(
+            BROWSER, "the microphone of a browser, or what OBS sends", _BROWSERS + "microphone:open_microphone", BROWSER
+        ),
         DeviceKind("none", "nothing is heard", _SOUND + "inputs:open_none", "none"),
         DeviceKind(
             "FILE",
@@ -223,6 +237,7 @@ SCREEN = DeviceOption(
             file="write",
             ending=".mp4",
         ),
+        DeviceKind(BROWSER, "the screens of browsers, or OBS", _BROWSERS + "screen:open_screen", BROWSER),
         DeviceKind(
             "camera[:DEVICE]",
             "a virtual camera for other programs",

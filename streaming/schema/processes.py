@@ -292,6 +292,15 @@ PROCESSES: dict[str, Process] = {
             hears_controls=True,
         ),
         Process(
+            "browser",
+            "streaming.remote.browser.browser_stage",
+            directions=ANY,
+            essential_to=(),
+            warm_spare=False,
+            silence_ms=10_000,
+            needs="browser_devices",
+        ),
+        Process(
             "midi",
             "streaming.remote.midi_stage",
             ("sound", "speaker", "microphone"),

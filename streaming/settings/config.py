@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from streaming.schema.device_kinds import BROWSER
 from streaming.settings.controls import CONTROLS, Value
 from streaming.settings.setting import or_nearest
 
@@ -85,6 +86,11 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def lights(self) -> bool:
         """Whether DMX is heard or sent."""
         return bool(self.dmx_in or self.dmx_out)
+
+    @property
+    def browser_devices(self) -> tuple[str, ...]:
+        """Those of its devices that are a browser: "camera", "microphone", "screen", "speaker"."""
+        return tuple(name for name in ("camera", "microphone", "screen", "speaker") if getattr(self, name) == BROWSER)
 
     def number(self, control: str) -> float:
         """A control's first value, in the unit that people write.

@@ -10,6 +10,7 @@ from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import check_backend
 from streaming.errors import SettingError, shorten
+from streaming.schema.device_kinds import BROWSER
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
@@ -68,6 +69,9 @@ def _check_places(show: Show) -> None:
         if not show.links.allow_remote and not is_loopback(host):
             fix = "give --allow-remote too, or the port alone"
             raise SettingError(name, place, "lets other machines set the controls", fix)
+    if show.browser_devices and not show.console:
+        fix = "give --console a port: browsers open its page"
+        raise SettingError(show.browser_devices[0], BROWSER, "needs the console", fix)
     token = show.console_token
     if token and not re.fullmatch(rf"[A-Za-z0-9_.~-]{{{SHORTEST_TOKEN},128}}", token):
         what = f"must have at least {SHORTEST_TOKEN} letters and digits, and at most 128"

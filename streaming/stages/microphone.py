@@ -212,6 +212,8 @@ class MicrophoneStage:
                 self._context.metrics.gauge("loop_gain_db", canceller.gain_db)
                 self._context.metrics.gauge("loop_left_db", canceller.residual_db)
         level = decibels(pcm)
+        if self._input is not None and self._input.away:
+            self._context.metrics.count("away_ms", TICK_NS // 1_000_000)
         self._context.memo.update(tick=self._tick, capture_ns=captured_ns)
         self._context.metrics.gauge("level_db", level, peak=True)
         return Microphone(tick=self._tick, pcm=pcm, level_db=level, capture_ns=captured_ns)
@@ -222,6 +224,8 @@ class MicrophoneStage:
         seconds, left = divmod(self._silent_ticks, TICKS_PER_SECOND)
         source, context = self._input, self._context
         if left or not seconds or seconds % SILENT_AFTER_S or source is None or source.name == "none" or source.ended:
+            return
+        if source.name == "browser" and source.away is not False:
             return
         if "silent_s" not in context.memo:
             itself = ", or --microphone self" if context.show.direction == "both" else ""
@@ -268,12 +272,21 @@ class MicrophoneStage:
         if source.loss and not self._loss:
             self._loss = source.loss
             self._context.note(source.loss)
+        if self._search is not None:
+            self._watch_sender(source, self._search, now_ns)
         if source.alive():
             return
         if source.device and self._search is not None:
             self._search.say_lost(now_ns, source.name)
             raise DeviceLostError(f"{source.name} has gone")
         raise StageError(f"{source.name}: the microphone has stopped")
+
+    def _watch_sender(self, source: AudioInput, search: DeviceFinder[AudioInput], now_ns: int) -> None:
+        """Say and count that who sends the sound has gone or is back; the input itself stays."""
+        if source.away and not search.lost:
+            search.say_lost(now_ns, source.name)
+        elif source.away is False and search.lost:
+            search.say_back(now_ns, source.name, source.samplerate)
 
     def _watch_end(self) -> None:
         """Finish at the end of the duration or of the file."""

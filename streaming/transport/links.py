@@ -23,6 +23,8 @@ from streaming.settings.network_place import is_loopback
 
 CONTROL = "control"
 """The name of the control link, beside the stages' names."""
+RUN_DIR = "ANTIPHON_RUN_DIR"
+"""The variable that holds the show's run folder in the process of every stage, for devices: they know no show."""
 MAX_IPC_PATH = 107 if sys.platform == "linux" else 103
 """The longest socket path in bytes."""
 _KEY = re.compile(r'^\s*(public|secret)-key\s*=\s*"([!-~]{40})"\s*$', re.MULTILINE)

@@ -67,6 +67,7 @@ class LiveCapture(CameraSource):
         now_ns: reads the clock.
         retry_s: seconds between two attempts to reopen it.
         stamped: `CAP_PROP_POS_MSEC` is the driver's stamp.
+        comes_later: it is not lost before its first frame, for which `open` does not wait.
     """
 
     free_running = True
@@ -81,7 +82,9 @@ class LiveCapture(CameraSource):
         now_ns: Callable[[], int] = clock.now_ns,
         retry_s: float = RETRY_S,
         stamped: bool = False,
+        comes_later: bool = False,
     ) -> None:
+        self._comes_later = comes_later
         self.description = description
         self.stamps, self._stamped = ARRIVAL, stamped
         self._connect, self._fix, self._timeout_s = connect, fix, open_timeout_s
@@ -206,7 +209,8 @@ class LiveCapture(CameraSource):
         self._context.wake()
 
     def _say_lost(self) -> None:
-        if self._stop.is_set() or self._context is None or not (self._got_one.is_set() or self._timeout_s <= 0):
+        waits = self._timeout_s <= 0 and not self._comes_later
+        if self._stop.is_set() or self._context is None or not (self._got_one.is_set() or waits):
             return
         now_ns = clock.now_ns()
         if self._lost_ns is not None:

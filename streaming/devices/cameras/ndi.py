@@ -18,8 +18,8 @@ FIND_S = 3.0
 """One look for the source lasts so long."""
 LOOK_S = 0.003
 """The library is asked for a picture this often: while it waits by itself it stops every thread of the process."""
-SILENT_LOOKS = 700
-"""After so many looks without a picture, about 2 s, the source counts as lost."""
+SILENT_LOOKS, FIRST_LOOKS = 700, 2_300
+"""After so many looks without a picture, about 2 s, the source counts as lost; a connection takes up to 7 s."""
 
 
 class NdiCapture:
@@ -38,6 +38,7 @@ class NdiCapture:
         self._wanted = ReceiveFrameType.recv_video
         self._pause = threading.Event()
         self._image: Any = None
+        self._first = False
         self._frame = VideoRecvFrame()
         self._receiver: Any = None
         self._finder = Finder()
@@ -47,14 +48,21 @@ class NdiCapture:
             self._receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
             self._receiver.set_video_frame(self._frame)
             self._receiver.set_source(source)
+            self._first = self._receive(FIRST_LOOKS)
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether the source was found."""
-        return self._receiver is not None
+        """Whether the source was found and sends."""
+        return self._image is not None
 
     def grab(self) -> bool:
         """Wait for the next picture; False when none comes for about 2 s. Only the newest is kept."""
-        for _ in range(SILENT_LOOKS):
+        if self._first:
+            self._first = False
+            return True
+        return self._receive(SILENT_LOOKS)
+
+    def _receive(self, looks: int) -> bool:
+        for _ in range(looks):
             if self._receiver.receive(self._wanted, 0) & self._wanted:
                 while self._frame.get_buffer_depth() > 1:
                     self._frame.skip_frames(False)

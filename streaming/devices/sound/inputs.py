@@ -110,6 +110,8 @@ class AudioInput(Protocol):
         ended: True at the end of a file.
         waits: True for a file, which begins with the performance; a device delivers from `start` on.
         loss: what a damaged file has lost so far, in words; "" for nothing.
+        away: True while who sends the sound has gone, and the input is silent until it is back; False while it is
+            there; None before it has come, and for what cannot go in this way.
     """
 
     name: str
@@ -119,6 +121,7 @@ class AudioInput(Protocol):
     ended: bool
     waits: bool
     loss: str
+    away: bool | None
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         """Begin to deliver samples; a file skips its first `skip_s` seconds."""
@@ -150,6 +153,7 @@ class PacedInput:
         self.ended = False
         self.waits = True
         self.loss = ""
+        self.away: bool | None = None
         self._now_ns, self._sleep_until = now_ns, sleep_until
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None

@@ -38,6 +38,7 @@ class SoundDeviceInput:
         self.overruns = 0
         self.ended = self.waits = False
         self.loss = ""
+        self.away: bool | None = None
         self._intake: Intake | None = None
         self._channel = channel
         self._mono = np.zeros(_MAX_BLOCK, np.float32)

@@ -18,7 +18,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from streaming.devices.browser.local_link import socket_path
 from streaming.errors import UserError
+from streaming.remote.browser.browser_routes import BrowserRoutes
 from streaming.remote.console.access import HEADERS, AccessGuard, AccessRules
 from streaming.remote.console.client_outbox import VIEWS, ClientOutbox
 from streaming.remote.console.console_desk import ConsoleDesk
@@ -216,6 +218,7 @@ def make_app(room: ConsoleRoom, rules: AccessRules) -> ASGIApp:
         Route("/shelf/{name}", room.thumbnail, methods=["GET"]),
         Route("/shelf/{name}", room.upload, methods=["PUT"]),
         *room.pages.routes(),
+        *BrowserRoutes(socket_path(), HEADERS).routes(),
     ]
     return AccessGuard(Starlette(routes=routes), rules)
 

@@ -6,7 +6,9 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -79,11 +81,11 @@ class BrowserPage:
 
 
 @contextlib.contextmanager
-def browse(folder: Path, url: str) -> Iterator[BrowserPage]:
+def browse(folder: Path, url: str, *flags: str) -> Iterator[BrowserPage]:
     """A browser with one page open."""
     assert PROGRAM is not None
-    command = [PROGRAM, *FLAGS, f"--user-data-dir={folder}", "about:blank"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+    command = [PROGRAM, *FLAGS, *flags, f"--user-data-dir={folder}", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0) as browser:
         try:
             port_file = folder / "DevToolsActivePort"
             wait_for(lambda: port_file.exists() and port_file.read_text().count("\n"), 60.0)
@@ -95,4 +97,6 @@ def browse(folder: Path, url: str) -> Iterator[BrowserPage]:
                 page.ask("Page.navigate", url=url)
                 yield page
         finally:
-            browser.terminate()
+            # The program may be a script that starts the browser.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(browser.pid, signal.SIGTERM)

@@ -22,3 +22,11 @@ def test_other_machines_are_let_in_only_when_that_is_meant(option: str) -> None:
         parse(["--record", "none", option, "192.168.1.20:9000"])
     good = parse(["--record", "none", "--console-token", "a-word-that-nobody-guesses"])
     assert good.show.console_token == "a-word-that-nobody-guesses"
+
+
+@pytest.mark.parametrize("option", ["camera", "microphone", "screen", "speaker"])
+def test_a_browser_is_a_device_only_where_the_console_serves_its_page(option: str) -> None:
+    given = ["--record", "none", f"--{option}", "browser"]
+    assert parse(given).show.browser_devices == (option,)
+    with pytest.raises(UserError, match=f"--{option} browser: needs the console; give --console a port"):
+        parse([*given, "--console", "off"])

@@ -28,6 +28,7 @@ class FakeInput:
         self.loss = ""
         self.intake: Intake | None = None
         self.skipped_s = 0.0
+        self.away: bool | None = None
 
     def start(self, intake: Intake, skip_s: float = 0.0) -> None:
         self.intake, self.skipped_s = intake, skip_s
@@ -161,6 +162,26 @@ def test_a_restarted_stage_counts_on_as_if_time_had_run() -> None:
     second.started = True
     again = second.pass_ms(200)[0]
     assert again.tick == pytest.approx(last.tick + 26, abs=2)
+
+
+def test_a_sender_that_goes_is_said_and_counted_and_so_is_its_return() -> None:
+    """A browser's microphone: the input stays, and is silent meanwhile."""
+    show = MicrophoneBench()
+    show.started = True
+    ticks = show.pass_ms(200)
+    assert not show.notes, "it has not come yet"
+    show.input.away = False
+    ticks += show.pass_ms(200)
+    show.input.away = True
+    ticks += show.pass_ms(400)
+    assert show.context.info["away"] is True
+    show.input.away = False
+    ticks += show.pass_ms(200)
+    assert show.context.info["away"] is False
+    assert [message.tick for message in ticks] == list(range(len(ticks)))
+    assert [line.split(";")[0] for line in show.notes] == ["fake has gone", "fake is back after 0.4 s, at 32000 Hz"]
+    counters = show.metrics.take().counters
+    assert (counters["device_lost"], counters["device_back"], counters["away_ms"]) == (1, 1, 400)
 
 
 def test_a_file_begins_with_the_performance_and_goes_on_where_it_would_be_after_a_restart() -> None:

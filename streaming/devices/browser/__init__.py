@@ -1,0 +1,1 @@
+"""A browser as camera, microphone, screen and speaker, by WebRTC."""
