@@ -16,6 +16,8 @@ from streaming.settings.controls import CONTROLS, Value, list_controls
 TIME_LIMIT_NS = 32_000_000_000
 """The time a stage has to confirm a value; a prior image takes 30 s at most."""
 NOT_IN_TIME = f"was not confirmed within {TIME_LIMIT_NS / 1e9:g} s"
+SAID_AGAIN_NS = 500_000_000
+"""A control that goes on changing, as by a desk's fader, is told of at most once in so long; its last value always."""
 MAX_PENDING = 16
 """The most requests that wait at once; if there are more, the oldest is refused."""
 
@@ -125,9 +127,14 @@ class LiveControls:
         self.show, self._slots = show, slots
         self._send, self._note, self._with_control = send, note, with_control
         self._pending = PendingControls()
+        self._said_ns: dict[str, int] = {}
+        self._unsaid: dict[str, None] = {}
+        """Controls whose newest value has yet to be told, in order."""
 
     def expire(self, now_ns: int) -> None:
-        """Refuse the requests that a stage has not confirmed in time."""
+        """Refuse the requests that a stage has not confirmed in time, and tell the values that have waited."""
+        for name in list(self._unsaid):
+            self._say(name, now_ns)
         for identity, reply in self._pending.expire(now_ns):
             self._send(identity, reply)
 
@@ -150,7 +157,7 @@ class LiveControls:
             self.send_changes(slot)
         line = self._control_line(name)
         if not request.passing:
-            self._note(line)
+            self._say(name, now_ns)
         self._send(requester, ControlReply(lines=[line]))
 
     def _ask_stage(self, requester: bytes, name: str, value: Value, now_ns: int) -> None:
@@ -181,6 +188,16 @@ class LiveControls:
         for identity, reply in self._pending.resolve(confirmation, line):
             self._send(identity, reply)
 
+    def _say(self, name: str, now_ns: int) -> None:
+        """Tell what a control is now, or later where it was told just before."""
+        said_ns = self._said_ns.get(name)
+        if said_ns is not None and now_ns - said_ns < SAID_AGAIN_NS:
+            self._unsaid[name] = None
+            return
+        self._unsaid.pop(name, None)
+        self._said_ns[name] = now_ns
+        self._note(self._control_line(name))
+
     def _control_line(self, name: str) -> str:
         return f"{name} is now {CONTROLS[name].display(self.show.controls[name])}"
 
@@ -200,7 +217,10 @@ class LiveControls:
             self._send(identity, reply)
 
     def close(self) -> None:
-        """Refuse everything that still waits, at the end of the show."""
+        """Refuse everything that still waits, and tell what has yet to be told, at the end of the show."""
+        for name in self._unsaid:
+            self._note(self._control_line(name))
+        self._unsaid = {}
         for identity, reply in self._pending.drop_all():
             self._send(identity, reply)
 

@@ -25,7 +25,7 @@ WORDS = {
     ),
     "--compiled": ("", "engines: torch.compile too without a GPU, half a minute a network"),
     "--trials": ("N", f"latency: how many trials each way; default: {TRIALS}"),
-    "--quick": ("", f"latency, compare: {QUICK_TRIALS} trials each way"),
+    "--quick": ("", f"latency, compare: {QUICK_TRIALS} trials each way; desks: one show of each kind"),
     "--led": ("", "latency: an LED at the sound card's left output, seen by the camera; see docs/latency-bench.md"),
     "--camera-rate": ("R", f"latency: frames per second of a virtual camera on its own clock; default: {IN_STEP}, 25"),
     "--period": ("FRAMES", "latency: frames of a cycle of the bench's JACK server; default: 256"),

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from streaming.runtime.live_controls import MAX_PENDING, TIME_LIMIT_NS, PendingControls
-from streaming.schema.messages import Confirmation, ControlReply
+from streaming.runtime.live_controls import (
+    MAX_PENDING,
+    SAID_AGAIN_NS,
+    TIME_LIMIT_NS,
+    LiveControls,
+    PendingControls,
+)
+from streaming.schema.messages import Confirmation, Control, ControlReply, ControlRequest
+from streaming.settings.config import Show
+from streaming.settings.validation import with_control
 
 
 def test_every_request_for_a_value_gets_the_stages_word_once() -> None:
@@ -45,3 +53,40 @@ def test_of_too_many_the_oldest_is_refused() -> None:
         assert pending.add(b"%d" % number, "prior", str(number), 0) == []
     ((who, reply),) = pending.add(b"more", "prior", "more", 0)
     assert (who, reply.refused) == (b"0", True)
+
+
+def live_controls(lines: list[str], replies: list[ControlReply]) -> LiveControls:
+    """The controls of a show without stages."""
+
+    def send(identity: bytes, control: Control) -> None:
+        assert isinstance(control, ControlReply)
+        replies.append(control)
+
+    return LiveControls(Show(), {}, send=send, note=lines.append, with_control=with_control)
+
+
+def test_a_fader_that_moves_is_told_of_now_and_then_and_where_it_ends() -> None:
+    lines: list[str] = []
+    replies: list[ControlReply] = []
+    controls = live_controls(lines, replies)
+    for step in range(60):
+        now_ns = step * SAID_AGAIN_NS // 15
+        controls.answer(b"desk", ControlRequest(stage="osc:1", name="volume", value=str(-step / 10)), now_ns)
+        controls.expire(now_ns)
+    assert 4 <= len(lines) <= 6, lines
+    assert lines[0] == "volume is now 0 dB"
+    assert len(replies) == 60, "whoever asks is answered each time"
+    controls.expire(60 * SAID_AGAIN_NS)
+    controls.expire(61 * SAID_AGAIN_NS)
+    assert lines[-1] == "volume is now -5.9 dB"
+    assert lines.count("volume is now -5.9 dB") == 1
+
+
+def test_another_control_is_told_of_at_once_and_the_last_values_at_the_end_of_the_show() -> None:
+    lines: list[str] = []
+    controls = live_controls(lines, [])
+    for name, value in (("volume", "-1"), ("volume", "-2"), ("motion", "2"), ("mute", "1")):
+        controls.answer(b"desk", ControlRequest(stage="osc:1", name=name, value=value), 0)
+    assert lines == ["volume is now -1 dB", "motion is now 2", "mute is now 1"]
+    controls.close()
+    assert lines[3:] == ["volume is now -2 dB"]
