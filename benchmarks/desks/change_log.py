@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ SAME_DB = 0.05
 """A fader within this of a sent volume has it; sent ones differ by half a decibel."""
 SOON_TICKS = 2.0
 CLOSE_MS = 10.0
+LONGEST_NS = 1_000_000_000
+"""A change that takes longer is lost."""
 LOST_MS = 100.0
 """A note farther from every onset than this belongs to none."""
 
@@ -57,6 +60,26 @@ def heard_after_ms(changes: Sequence[VolumeChange], faders: Sequence[FaderAt]) -
                 reached = index + 1
                 break
     return after
+
+
+def told_after_ms(sent: Sequence[tuple[int, float]], told: Sequence[tuple[int, float]]) -> list[float | None]:
+    """For each value that was sent, the time until it was told to all; None where the same value was sent again before.
+
+    Args:
+        sent: times in ns with their values, in order.
+        told: the same of what was told.
+    """
+    after: list[float | None] = []
+    next_ns: dict[float, int] = {}
+    times = [at_ns for at_ns, _ in told]
+    for sent_ns, value in reversed(sent):
+        key = round(value, 3)
+        until_ns = next_ns.get(key, sent_ns + LONGEST_NS)
+        near = told[bisect.bisect_left(times, sent_ns) : bisect.bisect_left(times, until_ns)]
+        at_ns = next((at_ns for at_ns, one in near if round(one, 3) == key), None)
+        after.append(None if at_ns is None else (at_ns - sent_ns) / 1e6)
+        next_ns[key] = sent_ns
+    return after[::-1]
 
 
 def delay_figures(delays_ms: Sequence[float | None]) -> dict[str, Any]:

@@ -17,7 +17,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.desks.change_log import FaderAt, VolumeChange, delay_figures, heard_after_ms, note_figures
+from benchmarks.desks.change_log import (
+    FaderAt,
+    VolumeChange,
+    delay_figures,
+    heard_after_ms,
+    note_figures,
+    told_after_ms,
+)
 from benchmarks.desks.web_clients import WebClients
 from benchmarks.rig.stamp_listener import MessageListener
 from streaming.devices.midi.ports import CLIENT, RtMidiPorts
@@ -124,7 +131,8 @@ class DeskClients:
                 self._send_osc(address_of_control("motion"), value_of("motion", MOTION_AT))
                 due_ns += SETTLE_NS
             clock.sleep_until(due_ns)
-            at = step if step < half else step - half
+            # A value that is there already would change nothing.
+            at = step if step < half else step - half + 1
             volume, motion = knob_position(at, VOLUME_AT), knob_position(at, MOTION_AT)
             if step < half:
                 self._send_volume(value_of("volume", volume))
@@ -195,7 +203,7 @@ class DeskClients:
         for source, changes in self._volumes.items():
             if changes:
                 found[f"{source}_to_heard"] = delay_figures(heard_after_ms(changes, faders))
-        found["motion_to_all_stages"] = delay_figures(_echo_delays(self._motions, self._echoes))
+        found["motion_to_all_stages"] = delay_figures(told_after_ms(self._motions, self._echoes))
         found["refusals"] = self._errors[:10]
         if self._midi is not None:
             first_ns = self._notes_ns[0] - 100_000_000 if self._notes_ns else 0
@@ -212,22 +220,6 @@ class DeskClients:
             if onset_s is not None:
                 onsets.append(self._dac_ns[tick] + round(1e9 * onset_s))
         return onsets
-
-
-def _echo_delays(sent: list[tuple[int, float]], echoes: list[tuple[int, float]]) -> list[float | None]:
-    """For each value that was sent, the time in ms until it was told to all; None for never."""
-    delays: list[float | None] = []
-    place = 0
-    for sent_ns, value in sent:
-        at = place
-        while at < len(echoes) and (echoes[at][0] < sent_ns or abs(echoes[at][1] - value) > 1e-4):
-            at += 1
-        if at == len(echoes) or echoes[at][0] - sent_ns > SETTLE_NS:
-            delays.append(None)
-            continue
-        delays.append((echoes[at][0] - sent_ns) / 1e6)
-        place = at + 1
-    return delays
 
 
 def main() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.settings.controls import CONTROLS, Value
@@ -13,6 +14,9 @@ CONTROL_CHANGE, PROGRAM_CHANGE = 0xB0, 0xC0
 HIGHEST = 127
 TAKEN_OVER = 2
 """A knob takes over once it is this close to the control's value, in steps of 127, or has passed it."""
+
+MOST_ASKED = 64
+"""Values of a knob that are remembered until the show has them."""
 
 Knob = tuple[int, int]
 """Channel, 0 to 15, and controller number."""
@@ -46,10 +50,11 @@ def position_of(name: str, value: Value) -> float | None:
 
 @dataclass
 class _Hand:
-    """Where a knob was last, and whether it has taken its control over."""
+    """Where a knob was last, whether it has taken its control over, and its values that may not have come back yet."""
 
     position: int | None = None
     has_taken: bool = False
+    asked: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_ASKED))
 
 
 class MidiMapping:
@@ -107,13 +112,21 @@ class MidiMapping:
             hand.has_taken = has_passed or abs(position - now) <= TAKEN_OVER
         elif now is None:
             hand.has_taken = True
-        return (name, value_of(name, position)) if hand.has_taken else None
+        if not hand.has_taken:
+            return None
+        hand.asked.append(value_of(name, position))
+        return name, hand.asked[-1]
 
     def changed(self, name: str, value: Value) -> None:
-        """A control was changed: a knob that is elsewhere has to take it over again."""
+        """A control was changed: a knob that is elsewhere has to take it over again, unless it was the knob itself."""
         now = position_of(name, value)
         for knob, hand in self._hands.items():
             if self.knobs.get(knob) == name and now is not None and hand.position is not None:
+                if value in hand.asked:
+                    # A knob that is turned fast is farther by now. What it asked for before is not to come any more.
+                    while hand.asked.popleft() != value:
+                        continue
+                    continue
                 hand.has_taken = hand.has_taken and abs(hand.position - now) <= TAKEN_OVER
 
     def _assign(self, knob: Knob, name: str) -> None:

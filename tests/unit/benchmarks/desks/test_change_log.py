@@ -6,7 +6,14 @@ import itertools
 
 import pytest
 
-from benchmarks.desks.change_log import FaderAt, VolumeChange, delay_figures, heard_after_ms, note_figures
+from benchmarks.desks.change_log import (
+    FaderAt,
+    VolumeChange,
+    delay_figures,
+    heard_after_ms,
+    note_figures,
+    told_after_ms,
+)
 from benchmarks.desks.command import describe
 from benchmarks.desks.desk_clients import MOTION_AT, REACH, VOLUME_AT, knob_position
 from streaming.remote.midi_mapping import value_of
@@ -31,6 +38,12 @@ def test_a_fader_cannot_have_what_was_sent_after_its_tick_left() -> None:
     changes = [VolumeChange(0, -1.0), VolumeChange(500 * MS, 0.0)]
     faders = [FaderAt(0, gain(0.0), 20 * MS), FaderAt(1, gain(-1.0), 60 * MS), FaderAt(2, gain(0.0), 540 * MS)]
     assert heard_after_ms(changes, faders) == [60.0, 40.0]
+
+
+def test_a_value_is_told_before_it_is_sent_again_or_not_at_all() -> None:
+    sent = [(at * MS, value) for at, value in ((0, 1.0), (33, 1.1), (66, 1.0), (100, 1.2))]
+    told = [(40 * MS, 1.1), (80 * MS, 1.0000001), (1_200 * MS, 1.2)]
+    assert told_after_ms(sent, told) == [None, 7.0, 14.0, None]
 
 
 def test_figures_count_what_was_soon_and_what_was_lost() -> None:

@@ -63,6 +63,20 @@ def test_a_control_does_not_jump_to_where_a_knob_happens_to_be(tmp_path: Path) -
     assert mapping.turn(turn(71), values(motion=3.9)) is None
 
 
+def test_a_knob_that_is_turned_fast_is_not_stopped_by_its_own_values_that_come_back_late(tmp_path: Path) -> None:
+    mapping = MidiMapping(tmp_path / "midi.json")
+    mapping.learn("motion")
+    asked = [mapping.turn(turn(at), values()) for at in (0, 30, 60)]
+    for one in asked[:2]:
+        assert one is not None
+        mapping.changed("motion", one[1])
+    assert mapping.turn(turn(90), values(motion=value_of("motion", 30))) is not None
+    mapping.changed("motion", value_of("motion", 60))
+    # Another hand: the knob has to take it over again, also from a value that it once asked for.
+    mapping.changed("motion", value_of("motion", 30))
+    assert mapping.turn(turn(91), values(motion=value_of("motion", 30))) is None
+
+
 def test_a_switch_switches_in_the_middle() -> None:
     assert {value_of("mute", position) for position in range(128)} == {0.0, 1.0}
 
