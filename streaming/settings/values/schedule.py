@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from streaming.errors import SettingError
 
@@ -43,19 +44,22 @@ class Schedule:
         """Date and time of day where the clock is, as `2026-11-30 10:00`."""
         return datetime.fromtimestamp(wall_s, self.zone).strftime("%Y-%m-%d %H:%M")
 
-    def _openings(self, wall_s: float) -> list[tuple[float, float]]:
-        """Those that began yesterday, of today and of the two days after, in seconds since 1970."""
-        today = datetime.fromtimestamp(wall_s, self.zone).replace(tzinfo=None)
-        midnight = datetime.combine(today.date(), time())
-        return [
-            (self._seconds(midnight, day, begin), self._seconds(midnight, day + (end <= begin), end))
-            for day in (-1, 0, 1, 2)
-            for begin, end in self.spans
-        ]
+    def _openings(self, wall_s: float) -> tuple[tuple[float, float], ...]:
+        return _openings_of(self.spans, self.zone, int(wall_s // 3_600))
 
-    def _seconds(self, midnight: datetime, days: int, minutes: int) -> float:
+
+@lru_cache(maxsize=64)
+def _openings_of(spans: tuple[tuple[int, int], ...], zone: tzinfo | None, hour: int) -> tuple[tuple[float, float], ...]:
+    """The openings around an hour since 1970, from those that began the day before to those in two days, in seconds."""
+    midnight = datetime.combine(datetime.fromtimestamp(3_600 * hour, zone).date(), time())
+
+    def seconds(days: int, minutes: int) -> float:
         local = midnight + timedelta(days=days, minutes=minutes)
-        return (local if self.zone is None else local.replace(tzinfo=self.zone)).timestamp()
+        return (local if zone is None else local.replace(tzinfo=zone)).timestamp()
+
+    return tuple(
+        (seconds(day, begin), seconds(day + (end <= begin), end)) for day in (-1, 0, 1, 2) for begin, end in spans
+    )
 
 
 def read_schedule(text: str, zone: tzinfo | None = None) -> Schedule:

@@ -26,7 +26,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 # The clock is set back in this week.
 SUNDAY_S = datetime(2026, 10, 22, tzinfo=BERLIN).timestamp()
 MAX_BYTES = 40_000
-STEP_S = 30.0
+STEP_S = 60.0
 
 
 class Week(Waiting):
@@ -69,7 +69,7 @@ def test_a_week(tmp_path: Path) -> None:
                 if line:
                     calm.append(line)
                     record.notes.append(line)
-            if turn % 50 == 0:
+            if turn % 25 == 0:
                 record.stages["camera"].restarts += 1
             for view in views:
                 view.update(record, week.time_ns)
