@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from streaming.devices.films.take_shelf import TakeShelf
 from streaming.remote.installation.attract_mode import AttractMode
 from streaming.runtime.standing.keeper import Keeper, Waiting
 from streaming.settings.controls import CONTROLS, Value
+from streaming.settings.option_table import read_limit
 from streaming.settings.values.schedule import read_schedule
 from streaming.system.service_manager import ServiceManager
 from streaming.telemetry.report import Ending
@@ -44,7 +46,9 @@ class Week(Waiting):
 def test_a_week(tmp_path: Path) -> None:
     week, opened, closed, calm, peaks = Week(), list[str](), list[str](), list[str](), list[int]()
     log = ShowLog(str(tmp_path / "show.jsonl"), max_bytes=MAX_BYTES, wall_s=week.wall_s, now_ns=lambda: week.time_ns)
-    views = (log, ServiceView(ServiceManager({})))
+    views, films = (log, ServiceView(ServiceManager({}))), tmp_path / "films"
+    films.mkdir()
+    shelf = TakeShelf(films, read_limit("3"), lambda line: None)
     schedule = read_schedule("10:00-18:00", BERLIN)
 
     def perform(closes: Callable[[], bool]) -> Ending:
@@ -53,6 +57,9 @@ def test_a_week(tmp_path: Path) -> None:
         values: dict[str, Value] = {name: row.default for name, row in CONTROLS.items()}
         begin_s = week.time_ns / 1e9
         opened.append(schedule.clock_text(week.now_s()))
+        shelf.make_room(coming=1)
+        for suffix in (".mp4", ".take"):
+            (films / f"antiphon-202610{22 + len(opened)}-100000{suffix}").write_bytes(b"film")
         for turn in itertools.count():
             if closes():
                 break
@@ -90,7 +97,9 @@ def test_a_week(tmp_path: Path) -> None:
     assert len({text[:10] for text in opened}) == 7
     # Sixteen half hours a day; on some days the last ones are cut off by the closing.
     assert 7 * 30 <= len(calm) <= 7 * 32
-    files = sorted(tmp_path.iterdir())
+    assert sorted(path.name[9:17] for path in films.glob("*.mp4")) == ["20261027", "20261028", "20261029"]
+    assert len(list(films.iterdir())) == 6, "of each take the film and what it was made of"
+    files = [path for path in tmp_path.iterdir() if path != films]
     assert len(files) == 1 + OLD_FILES, "it has rotated, and the oldest are gone"
     assert sum(file.stat().st_size for file in files) <= (1 + OLD_FILES) * MAX_BYTES
     assert peaks[-1] - peaks[1] < 200_000, "bytes from the second day to the last"
