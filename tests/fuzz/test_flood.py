@@ -9,13 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import zmq
 
-from streaming.schema.messages import SCHEMA_VERSION, TOPICS, Motion
+from streaming.schema.messages import TOPICS, Motion
 from streaming.transport import wire
+from tests.fuzz.malformed import many_malformed
 
 MESSAGES = int(os.environ.get("ANTIPHON_FUZZ", "1000000"))
 READ = """
@@ -47,30 +47,11 @@ def good() -> list[bytes]:
     return [bytes(frame) for frame in wire.pack(motion, TOPICS["motion"])]
 
 
-def malformed(chosen: random.Random, frames: list[bytes]) -> list[bytes]:
-    """A motion that is damaged in one of many ways."""
-    frames = list(frames)
-    kind = chosen.randrange(6)
-    if kind == 0:
-        frames[1] = chosen.randbytes(chosen.randrange(200))
-    elif kind == 1:
-        frames[1] = msgspec.msgpack.encode([SCHEMA_VERSION, {chosen.choice("abc"): chosen.random(), "flow": [1]}])
-    elif kind == 2:
-        frames[chosen.randrange(2, 5)] = np.full(512, chosen.choice([3e38, np.nan, -np.inf]), np.float32).tobytes()
-    elif kind == 3:
-        del frames[chosen.randrange(2, len(frames)) :]
-    elif kind == 4:
-        frames += [b"x"] * chosen.randrange(1, 9)
-    else:
-        frames[0] = b"motion" + chosen.randbytes(3)
-    return frames
-
-
 @pytest.mark.media
 @pytest.mark.timeout(1_200)
 def test_a_flood_of_malformed_messages(tmp_path: Path) -> None:
-    chosen, frames, address = random.Random(1), good(), f"ipc://{tmp_path}/motion.sock"
-    bad = [malformed(chosen, frames) for _ in range(5_000)]
+    chosen, address = random.Random(1), f"ipc://{tmp_path}/motion.sock"
+    bad = many_malformed(good(), TOPICS["motion"], 5_000)
     publisher: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
     publisher.sndhwm = 1_000
     publisher.bind(address)

@@ -24,6 +24,8 @@ class ShowFolder:
 
     folder: Path
     direction: str = "video-to-music"
+    prefix: tuple[str, ...] = ()
+    """Words before the command, of a program that becomes it."""
 
     @property
     def run_dir(self) -> Path:
@@ -34,7 +36,8 @@ class ShowFolder:
         # Shows beside each other cannot share a port.
         for option in ("--osc", "--console"):
             common += [] if option in argv else [option, "off"]
-        return [sys.executable, str(CHECKOUT / "run_live.py"), "--direction", self.direction, *common, *argv]
+        run_live = [*self.prefix, sys.executable, str(CHECKOUT / "run_live.py")]
+        return [*run_live, "--direction", self.direction, *common, *argv]
 
     def perform(self, *argv: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
