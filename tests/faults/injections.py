@@ -19,8 +19,8 @@ from tests.live.place import wait_for
 
 Injection = Callable[[FaultyShow], object]
 KILL, STOP, CONT = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT
-MOST_S = 12.0
-"""A stage that is killed again and again is given up within this time."""
+MOST_S, QUIET_S, LOOK_S = 12.0, 2.2, 0.02
+"""A stage that is killed again and again is given up within the first time; no new one comes for the second then."""
 RUN_REALTIME = "import time; end = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass"
 
 
@@ -52,21 +52,21 @@ def kill_again(stage: str, times: int, pause_s: float) -> Injection:
 
 
 def kill_for_ever(stage: str) -> Injection:
-    """Kill a stage whenever there is one, until it is given up: until no new one has come for a while."""
+    """Kill a stage whenever there is one, as soon as it works, until it is given up: no new one comes for a while."""
 
     def inject(show: FaultyShow) -> None:
         last, quiet = 0, 0
-        for _ in range(round(MOST_S / 0.02)):
+        for _ in range(round(MOST_S / LOOK_S)):
             pid = show.pid_now(stage)
             quiet = 0 if pid != last else quiet + 1
-            if quiet > 75 or show.ended:
+            if quiet * LOOK_S > QUIET_S or show.ended:
                 return
             if pid != last:
-                show.play_on(0.1)
+                show.play_on(0.6)
                 last = pid
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, KILL)
-            signal.sigtimedwait([], 0.02)
+            signal.sigtimedwait([], LOOK_S)
 
     return inject
 

@@ -40,7 +40,7 @@ def stopped(*stages: str, seconds: float = 3.0) -> Fault:
 
 
 def lost(stage: str, **row: Any) -> Fault:
-    return Fault(f"{stage} killed for ever", kill_for_ever(stage), (stage,), 7.0, times=0, **row)
+    return Fault(f"{stage} killed for ever", kill_for_ever(stage), (stage,), 10.0, times=0, **row)
 
 
 def harmless(fault: Fault) -> Fault:
@@ -114,13 +114,6 @@ ACTS = [
         status=1,
         notes=("camera: was killed by SIGKILL; it is given up, the performance goes on without it",),
         degraded=("camera", "sound"),
-        own_gaps=True,
-    ),
-    Act(
-        "the eyes of the music lost for ever",
-        (lost("motion", silence_s=20.0),),
-        notes=("motion: was killed by SIGKILL; it is given up, the performance goes on without it",),
-        degraded=("motion",),
         own_gaps=True,
     ),
     *(

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from streaming.conventions import TICKS_PER_SECOND
 from streaming.timing import clock
 from streaming.transport.sockets import make_keys
 from tests.live.hosts.two_hosts import HERE, Cable, can_make_hosts, in_host, two_hosts
@@ -95,3 +96,16 @@ def test_two_hosts_20_ms_apart_that_lose_a_hundredth_and_whose_clocks_differ_by_
             tmp_path, HERE, lambda host, command: in_host(names[host], command, ahead_s=0 if host == 0 else A_DAY_S)
         )
     check(report, 600.0)
+
+
+@pytest.mark.faults
+@pytest.mark.live
+@pytest.mark.skipif(not can_make_hosts(), reason="this user may not make network namespaces")
+def test_a_network_that_loses_a_third_and_jitters_by_200_ms_stops_no_show(tmp_path: Path) -> None:
+    """What comes too late counts as stillness; every tick is played, and no stage is started again."""
+    with two_hosts(Cable(delay_s=0.2, jitter_s=0.2, loss=0.3)) as names:
+        report, _ = perform(tmp_path, HERE, lambda host, command: in_host(names[host], command))
+    ticks = report["ticks"]
+    assert ticks["expected"] == TICKS_PER_SECOND * SECONDS
+    assert ticks["played"] >= 0.95 * ticks["expected"]
+    assert all(stage["restarts"] == 0 for stage in report["stages"].values())
