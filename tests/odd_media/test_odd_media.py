@@ -16,6 +16,7 @@ from tests.odd_media.odd_file import OddFile
 from tests.odd_media.sounds import SOUNDS
 from tests.odd_media.videos import VIDEOS
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 EVERYTHING = (*SOUNDS, *IMAGES, *VIDEOS)
 HANDFUL = (
     *("channels-8.wav", "channels-65.wav", "hole.mp3", "six-joined.aac", "absurd.wav", "list.m3u8"),
@@ -74,6 +75,16 @@ def check(files: Sequence[OddFile], folder: Path) -> None:
 def test_there_are_enough_kinds_and_each_has_a_name() -> None:
     assert len({file.name for file in EVERYTHING}) == len(EVERYTHING) >= 200
     assert {file.use for file in EVERYTHING} == {"sound", "image", "video"}
+
+
+@pytest.mark.parametrize("use", ["sound", "image", "video"])
+def test_the_page_of_faults_has_the_counts(use: str) -> None:
+    files = [file for file in EVERYTHING if file.use == use]
+    counts = [0, 0, 0]
+    for file in files:
+        counts[2 if file.low is None else int(file.damaged)] += 1
+    row = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {use} |"))
+    assert [int(cell.strip() or 0) for cell in row.strip("| ").split("|")[1:]] == counts
 
 
 def test_a_handful_of_odd_files(tmp_path: Path) -> None:
