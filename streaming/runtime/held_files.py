@@ -33,6 +33,8 @@ MAX_TRIES, RETRY_S = 100, 5.0
 """Engines that are built while the bundle is copied are fetched so often at such a distance."""
 MAX_BYTES = 1_500_000_000
 """What is larger (a diffusion model) is not copied; a line says so."""
+RESERVE_BYTES = 8_000_000
+"""What a copy leaves free on its disk, for what a show itself writes into the run folder."""
 ARTIFACTS = "artifacts"
 EYES_VARIABLE = "ANTIPHON_EYES"
 
@@ -171,10 +173,13 @@ class HeldFiles:
         wanted = {path: mark for path, mark in self._begun[name].items() if not _is_artifact(path)}
         wanted |= {path: mark for path, mark in found.items() if _is_artifact(path)}
         wanted = {path: mark for path, mark in wanted.items() if path not in held}
-        if sum(mark.size for mark in wanted.values()) > MAX_BYTES:
+        size = sum(mark.size for mark in wanted.values())
+        if size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES / 1e9:g} GB")
         if not wanted:
             return
+        if shutil.disk_usage(self._folder.parent).free < size + RESERVE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         base = source if source.is_dir() else source.parent
         shutil.rmtree(part, ignore_errors=True)
         try:

@@ -187,12 +187,11 @@ def limit_files(stage: str, most_bytes: int) -> Injection:
     return lambda show: limit(show.pid(stage), resource.RLIMIT_FSIZE, most_bytes)
 
 
-def limit_memory(*stages: str) -> Injection:
-    """Leave stages the memory that they have: every further mapping is refused."""
+def limit_memory(pid: int) -> None:
+    """Leave a process the memory that it has: every further mapping is refused."""
+    limit(pid, resource.RLIMIT_AS, psutil.Process(pid).memory_info().vms)
 
-    def inject(show: FaultyShow) -> None:
-        for stage in stages:
-            pid = show.pid(stage)
-            limit(pid, resource.RLIMIT_AS, psutil.Process(pid).memory_info().vms)
 
-    return inject
+def limit_memory_of(stage: str) -> Injection:
+    """The same for a stage."""
+    return lambda show: limit_memory(show.pid(stage))

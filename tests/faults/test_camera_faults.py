@@ -65,7 +65,7 @@ def test_a_camera_that_misbehaves_in_every_way(place: ShowFolder) -> None:
             "both",
             words,
             camera="",
-            notes=("camera lost", "camera back", "black", "has not changed"),
+            notes=("camera lost", "camera back", "black", "the same to the bit"),
             own_gaps=True,
             checks=check,
         )

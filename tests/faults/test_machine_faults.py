@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.harness import Act, Fault, FaultyShow, perform_act
-from tests.faults.injections import KILL, hog, hog_realtime, kill, limit_files, limit_memory
+from tests.faults.injections import KILL, hog, hog_realtime, kill, limit_files, limit_memory, limit_memory_of
 from tests.faults.places import FULL_SHM, both, both_filmed, fill, small_disk, without_music
 from tests.faults.wall_clock import COMPILER, WallClock
 from tests.live.place import ShowFolder
@@ -42,13 +42,13 @@ def test_memory_and_files_are_short(place: ShowFolder) -> None:
     """What a stage cannot have it does without, or it is started again; so does the supervisor."""
 
     def limit_supervisor(show: FaultyShow) -> None:
-        limit_memory("supervisor")(show)
+        limit_memory(show.supervisor)
         show.signal(KILL, "sound")
 
     refused = [
         Fault(
             f"no more memory for {stage}",
-            limit_memory(stage),
+            limit_memory_of(stage),
             seconds=2.5,
             silence_s=2.2,
             concealed_s=2.5,

@@ -173,3 +173,13 @@ def test_a_show_without_eyes_of_its_own_has_none_to_hold(show: Show, tmp_path: P
     notes: list[str] = []
     HeldFiles(show, notes.append).hold()
     assert notes == []
+
+
+def test_a_disk_that_a_copy_would_fill_is_left_to_the_show(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_files, "RESERVE_BYTES", 10**18)
+    notes: list[str] = []
+    HeldFiles(show, notes.append).hold()
+    assert len([line for line in notes if "No space left on device" in line]) == len(notes) == 3
+    assert not (tmp_path / "run" / "held").exists()
