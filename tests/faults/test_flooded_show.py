@@ -26,13 +26,15 @@ A_SECOND = 16_000
 MOST_GROWTH_MB = 8.0
 PERFORM = """
 import sys
-from streaming.runtime.show import perform
+from streaming.runtime import show as room
 from streaming.settings.config import Links, Show
 folder, seconds = sys.argv[1], float(sys.argv[2])
 show = Show(direction="both", camera="performer:strings@1", speaker=f"file:{folder}/out.wav", microphone="self",
             screen="none", record="", osc="", console="", duration_s=seconds, report=f"{folder}/r.json", quiet=True,
             links=Links(run_dir=f"{folder}/run"))
-done = perform(show, command=(sys.executable, sys.argv[3]))
+# The program can be forked like that of a show without a flood.
+room.STAGE_COMMAND = (sys.executable, sys.argv[3])
+done = room.perform(show, command=room.STAGE_COMMAND)
 print(done.ending.line, file=sys.stderr)
 sys.exit(done.ending.code)
 """
