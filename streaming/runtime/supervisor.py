@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streaming.errors import StageError
 from streaming.runtime.children.death_causes import cause_of
+from streaming.runtime.children.hang_detector import STARVED_NS
 from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.runtime.children.spawner import Spawner, settings_of
 from streaming.runtime.children.warm_spare import Child
@@ -172,6 +173,19 @@ class Supervisor:
                 slot.last_report_ns = min(now_ns, slot.last_report_ns + gap_ns)
                 slot.since_ns += gap_ns
 
+    def _silence_ns(self, slot: ProcessSlot, now_ns: int) -> int:
+        """How long a stage has been silent, in ns, as far as the others tell that reports get through.
+
+        On cores so busy that every turn of the supervisor is late, all of that time would be forgiven: there a stage
+        is silent that was not heard for twice as long as it may, while another was. Where nobody was heard since, it is
+        the supervisor that hears nothing, and a stage is silent after `STARVED_NS` only.
+        """
+        limit_ns = slot.process.silence_ms * MS
+        newest_ns = max(other.heard_ns for other in self._slots.values())
+        behind_ns = newest_ns - slot.heard_ns - slot.patience_ns
+        silent_ns = max(now_ns - slot.last_report_ns, behind_ns - limit_ns)
+        return silent_ns if 2 * behind_ns >= limit_ns or silent_ns > STARVED_NS else min(silent_ns, limit_ns)
+
     def _mend_links(self) -> None:
         """Make the run folder and the control link's socket again if they were removed."""
         with self._endurance.guard("the run folder cannot be made again"):
@@ -189,7 +203,7 @@ class Supervisor:
                 self._spawn(slot, now_ns)
             return
         status = child.poll()
-        silent_ns = now_ns - slot.last_report_ns
+        silent_ns = self._silence_ns(slot, now_ns)
         if status is not None:
             slot.exited_ns = now_ns if slot.exited_ns is None else slot.exited_ns
             if status <= 0 or slot.cause or now_ns - slot.exited_ns >= FINAL_REPORT_NS:
@@ -326,7 +340,8 @@ class Supervisor:
         current = slot.child is not None and slot.identity == identity
         if current:
             patience_ms = report.patience_ms if isinstance(report, Alive) else 0
-            slot.last_report_ns = now_ns + patience_ms * MS
+            slot.heard_ns, slot.patience_ns = now_ns, patience_ms * MS
+            slot.last_report_ns = now_ns + slot.patience_ns
         if isinstance(report, Health):
             self._on_health(slot, report, now_ns, current=current)
         elif not current:

@@ -21,7 +21,7 @@ from tests.live.place import CHECKOUT, ShowFolder, wait_for
 
 pytestmark = pytest.mark.faults
 MESSAGES = int(os.environ.get("ANTIPHON_FUZZ", "1000000"))
-A_SECOND = 16_000
+A_SECOND = 8_500
 """Malformed messages that the stages read in a second, at least."""
 MOST_GROWTH_MB = 8.0
 PERFORM = """
@@ -101,7 +101,7 @@ def test_a_flood_of_malformed_messages_to_every_stage(place: ShowFolder) -> None
     sys.stderr.write(f"\nrefused {refused}, the supervisor has grown by {grown_mb:.1f} MB\n")
     assert sum(refused.values()) >= MESSAGES
     readers = {"motion", "tokens", "sound", "speaker", "microphone", "hearing", "flow", "picture", "screen"}
-    assert all(refused[name] >= 0.02 * MESSAGES for name in readers), refused
+    assert all(refused[name] >= 0.003 * MESSAGES for name in readers), refused
     assert all(stage["restarts"] == 0 and stage["state"] == "closed" for stage in stages.values())
     assert grown_mb < MOST_GROWTH_MB
     for name, stage in stages.items():

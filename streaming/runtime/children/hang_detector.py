@@ -25,11 +25,13 @@ class ThreadSample:
         at_ns: when.
         cpu_ns: CPU time that all its threads have used.
         states: the kernel's letter for each thread.
+        loop_ns: CPU time that its first thread has used, which runs the stage's loop; None where that is not told.
     """
 
     at_ns: int
     cpu_ns: int
     states: bytes
+    loop_ns: int | None = None
 
 
 def sample_threads(pid: int, now_ns: int) -> ThreadSample | None:
@@ -42,7 +44,13 @@ def sample_threads(pid: int, now_ns: int) -> ThreadSample | None:
             cpu_ticks += int(fields[11]) + int(fields[12])
     except (OSError, ValueError, IndexError):
         return None
-    return ThreadSample(now_ns, cpu_ticks * _TICK_NS, bytes(states)) if states else None
+    if not states:
+        return None
+    try:
+        loop_ns: int | None = int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_bytes().split()[0])
+    except (OSError, ValueError, IndexError):
+        loop_ns = None
+    return ThreadSample(now_ns, cpu_ticks * _TICK_NS, bytes(states), loop_ns)
 
 
 @dataclass
@@ -51,7 +59,8 @@ class HangDetector:
 
     A process is silent when it has missed several signs of life, which its loop gives between two steps. If it is
     stopped, blocked, or busy without an end, it hangs. If its threads wait for a core, the machine is overloaded: to
-    kill it then would make the load worse.
+    kill it then would make the load worse. If its loop goes on waking, it lives and is only not heard: on overloaded
+    cores the supervisor reads late.
 
     Attributes:
         sample: takes a sample of a process's threads; None where the system does not tell.
@@ -77,12 +86,19 @@ class HangDetector:
             self.first = self.sample(pid, now_ns)
         if silent_ns <= limit_ns:
             return False
-        return silent_ns > max(limit_ns, STARVED_NS) or not self._is_starved(pid, now_ns)
-
-    def _is_starved(self, pid: int, now_ns: int) -> bool:
+        if silent_ns > max(limit_ns, STARVED_NS):
+            return True
         first, now = self.first, self.sample(pid, now_ns)
         if first is None or now is None:
-            return True
-        if not any(state in WAITING for state in now.states):
             return False
-        return now.cpu_ns - first.cpu_ns < BUSY_SHARE * (now.at_ns - first.at_ns)
+        if any(state in WAITING for state in now.states):
+            return now.cpu_ns - first.cpu_ns >= BUSY_SHARE * (now.at_ns - first.at_ns)
+        if first.loop_ns is None or now.loop_ns is None:
+            return True
+        if now.at_ns - first.at_ns < limit_ns // 2:
+            return False
+        used_ns = now.loop_ns - first.loop_ns
+        lives = 0 < used_ns < BUSY_SHARE * (now.at_ns - first.at_ns)
+        if lives:
+            self.first = now
+        return not lives

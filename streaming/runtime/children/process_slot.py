@@ -35,7 +35,9 @@ class ProcessSlot:
         identity: the process's name on the control link, None until its Hello.
         incarnation: how many processes have filled the row so far.
         since_ns: when the process was spawned.
-        last_report_ns: when it reported last.
+        last_report_ns: when it reported last, or later by the time in which the supervisor did not run since.
+        heard_ns: when it reported last.
+        patience_ns: how much later than usual its next report may come, as it said then.
         ready_ns: when it was ready, None until then.
         spawn_at_ns: when the next one is spawned.
         kill_at_ns: when it is killed, None if it is not to be killed.
@@ -64,6 +66,8 @@ class ProcessSlot:
     incarnation: int = 0
     since_ns: int = 0
     last_report_ns: int = 0
+    heard_ns: int = 0
+    patience_ns: int = 0
     ready_ns: int | None = None
     spawn_at_ns: int = 0
     kill_at_ns: int | None = None
@@ -153,8 +157,8 @@ class ProcessSlot:
     def occupy(self, child: Child, now_ns: int) -> None:
         """Take in a new process, which sets up."""
         self.child, self.identity, self.kill_at_ns, self.exited_ns, self.cause = child, None, None, None, ""
-        self.since_ns = self.last_report_ns = now_ns
-        self.ready_ns, self.spawn_failures, self.renewing = None, 0, False
+        self.since_ns = self.last_report_ns = self.heard_ns = now_ns
+        self.ready_ns, self.spawn_failures, self.renewing, self.patience_ns = None, 0, False, 0
         self.record.state = "setup"
 
     def clear(self) -> None:

@@ -607,6 +607,47 @@ def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> No
     assert sum(stage.restarts for stage in show.record.stages.values()) == 0
 
 
+class DeafWorld(World):
+    """Nothing is read while it is deafened."""
+
+    deafened = False
+
+    def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
+        reports = super().poll(timeout_ms)
+        if self.deafened:
+            self.reports = reports
+            return []
+        return reports
+
+
+class BusyWorld(DeafWorld):
+    """Every turn of the supervisor is late."""
+
+    def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
+        return super().poll(150)
+
+
+def test_a_supervisor_whose_every_turn_is_late_notices_a_hang(tmp_path: Path) -> None:
+    world = BusyWorld()
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world.of("sound"), "hung", True))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    stages = show.record.stages
+    assert [stages[name].restarts for name in ("camera", "sound", "speaker")] == [0, 1, 0]
+    assert [line for line in show.record.notes if line.startswith("sound: gave no sign of life")]
+
+
+@pytest.mark.parametrize("world", [BusyWorld(), DeafWorld()], ids=["late", "in time"])
+def test_a_supervisor_that_hears_nobody_for_a_while_blames_nobody(tmp_path: Path, world: DeafWorld) -> None:
+    show = supervisor(world, tmp_path, duration_s=20.0)
+    world.at(5.0, lambda: setattr(world, "deafened", True))
+    world.at(7.5, lambda: setattr(world, "deafened", False))
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    assert all(stage.restarts == 0 for stage in show.record.stages.values())
+
+
 def test_what_has_changed_since_it_was_ready_is_in_the_record(tmp_path: Path) -> None:
     world = World()
     show = supervisor(world, tmp_path, duration_s=20.0)

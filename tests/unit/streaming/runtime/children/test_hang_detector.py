@@ -43,6 +43,34 @@ def test_what_is_blocked_or_loops_hangs_and_what_waits_for_a_core_gets_more_time
     assert silent_until_noticed(states, share) == noticed_ms
 
 
+def noticed_with_loop(stops_ms: int, share: float) -> int:
+    """The same of a process that sleeps and wakes until it stops; its loop uses this share of a core until then."""
+
+    def sample(pid: int, now_ns: int) -> ThreadSample:
+        used_ns = round(share * min(now_ns, stops_ms * MS))
+        return ThreadSample(now_ns, used_ns, b"SS", used_ns)
+
+    detector = HangDetector(sample)
+    for silent_ms in range(0, 10_000, 20):
+        if detector.hangs(1, silent_ms * MS, LIMIT_NS, silent_ms * MS):
+            return silent_ms
+    raise AssertionError("never")
+
+
+@pytest.mark.parametrize(
+    ("stops_ms", "share", "most_ms"), [(0, 0.0, 420), (210, 0.02, 660), (1_000, 0.02, 1_460), (100, 0.9, 420)]
+)
+def test_a_stop_is_noticed_also_after_a_time_in_which_it_was_not_heard(
+    stops_ms: int, share: float, most_ms: int
+) -> None:
+    assert max(stops_ms, 400) < noticed_with_loop(stops_ms, share) <= most_ms
+
+
+def test_a_loop_that_goes_on_waking_lives_and_is_only_not_heard() -> None:
+    assert noticed_with_loop(60_000, 0.02) == STARVED_NS // MS + 20
+    assert noticed_with_loop(60_000, 0.9) == 420, "but one that is busy without an end hangs"
+
+
 def test_a_sign_of_life_begins_anew() -> None:
     samples = iter([ThreadSample(0, 0, b"R"), ThreadSample(1, 0, b"T"), ThreadSample(2, 0, b"T")])
     detector = HangDetector(lambda pid, now_ns: next(samples))
@@ -70,3 +98,23 @@ def test_the_threads_of_a_real_process() -> None:
         finally:
             process.kill()
     assert sample_threads(process.pid, 8) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the states of threads are read from /proc")
+def test_a_real_loop_is_told_from_a_real_stop() -> None:
+    words = "import time\nwhile True: time.sleep(0.05)"
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", words]) as process:
+        try:
+            for is_stopped in (False, True):
+                signal.sigtimedwait([], 1.0)
+                if is_stopped:
+                    process.send_signal(signal.SIGSTOP)
+                    signal.sigtimedwait([], 0.2)
+                first = sample_threads(process.pid, 0)
+                signal.sigtimedwait([], 1.0)
+                second = sample_threads(process.pid, 1)
+                assert first is not None and second is not None  # noqa: PT018
+                assert first.loop_ns is not None and second.loop_ns is not None  # noqa: PT018
+                assert (second.loop_ns == first.loop_ns) == is_stopped
+        finally:
+            process.kill()
