@@ -33,6 +33,7 @@ from streaming.schema.messages import (
 from streaming.schema.processes import Process, inputs_of
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs, Stage
+from streaming.system.descriptors import keep_room
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink, Publisher, Subscriber
@@ -336,6 +337,7 @@ class StageHost:
     def _pulse(self, now_ns: int) -> None:
         """Give a sign of life; every third one is a whole heartbeat."""
         self._pulse_ns = now_ns + PULSE_NS
+        keep_room()
         if now_ns + PULSE_NS // 2 >= self._beat_ns:
             self._beat()
             if self._publisher is not None and self._publisher.mend():

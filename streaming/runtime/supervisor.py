@@ -33,6 +33,7 @@ from streaming.schema.messages import (
 )
 from streaming.schema.processes import Process
 from streaming.settings.config import Show
+from streaming.system.descriptors import keep_room
 from streaming.system.files import reason
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 from streaming.telemetry.snapshot import Rates
@@ -142,6 +143,7 @@ class Supervisor:
 
     def _run_once(self) -> None:
         guard = self._endurance.guard
+        keep_room()
         with guard("a stage's report was lost"):
             for identity, report in self._hub.poll(POLL_MS):
                 self._take_report(identity, report)

@@ -114,7 +114,7 @@ class InstrumentReader:
         """Let the classifier go."""
         self._engine = None
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _is_due(self, capture_ns: int) -> bool:
         return self._begun_ns is None or not 0 <= capture_ns - self._begun_ns < PERIOD_NS

@@ -122,7 +122,7 @@ class PersonReader:
         self._wait()
         self._eyes = None
         if self._executor is not None:
-            self._executor.shutdown(wait=True)
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _wait(self) -> None:
         """Wait for the look that was begun, if any."""

@@ -63,7 +63,7 @@ def judge(
     if sound is not None:
         silences = check_sound(act, happened, recoveries, report, sound)
         for row, silence_s in zip(rows, silences, strict=True):
-            row["silence_s"] = silence_s
+            row |= {} if act.own_gaps else {"silence_s": silence_s}
     if act.direction != "video-to-music":
         check_pictures(act, recoveries, report)
     act.checks(report)

@@ -142,7 +142,6 @@ ACTS = [
             Fault("no descriptors for a second", take_descriptors("sound"), ("sound",), 5.0, silence_s=4.0),
             Fault("no descriptors to the end", take_descriptors_for_ever, seconds=2.0, silence_s=0.2),
         ),
-        notes=("tried again",),
     ),
     Act(
         "native code crashes on a user's files",
