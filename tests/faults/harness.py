@@ -22,13 +22,14 @@ from streaming.settings.config import Links
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
 from streaming.transport.links import CONTROL, address_of
-from tests.faults.judging import CONCEALMENT_S, RECOVERY_S, Happened, judge, sound_of
+from tests.faults.rig.judging import CONCEALMENT_S, RECOVERY_S, Happened, judge, longest_silence_s, sound_of
 from tests.live.place import ShowFolder, output_of, wait_for
 
+__all__ = ["CONCEALMENT_S", "longest_silence_s", "sound_of"]
 LEAD_S, REST_S = 1.5, 1.5
 """Before the first fault and after the last one."""
 RESULTS = os.environ.get("ANTIPHON_FAULTS", "")
-"""A file that gets a line of JSON for each show; see `tests.faults.fault_table`."""
+"""A file that gets a line of JSON for each show; see `tests.faults.rig.fault_table`."""
 
 
 def nothing(report: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults.harness import Act, Fault, FaultyShow, perform_act
-from tests.faults.places import both
+from tests.faults.rig.places import both
 from tests.live.mjpeg_camera import MjpegCamera, mjpeg_camera
 from tests.live.place import ShowFolder
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faults.harness import Act, Fault, perform_act
-from tests.faults.injections import (
+from tests.faults.rig.injections import (
     crash,
     kill,
     kill_again,
@@ -21,7 +21,7 @@ from tests.faults.injections import (
     take_descriptors,
     take_descriptors_for_ever,
 )
-from tests.faults.places import both, filmed, with_files, without_music
+from tests.faults.rig.places import both, filmed, with_files, without_music
 from tests.live.place import ShowFolder
 
 pytestmark = pytest.mark.faults

@@ -11,8 +11,8 @@ import pytest
 
 from engines.bundles import BUNDLES
 from tests.faults.harness import Act, Fault, FaultyShow, left_of, perform_act, processes_of
-from tests.faults.injections import KILL, STOP
-from tests.faults.places import both, picture_in
+from tests.faults.rig.injections import KILL, STOP
+from tests.faults.rig.places import both, picture_in
 from tests.live.place import ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.faults

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import zmq
 
-from tests.faults.judging import clicks_in, sound_of
+from tests.faults.rig.judging import clicks_in, sound_of
 from tests.live.place import CHECKOUT, ShowFolder, wait_for
 
 pytestmark = pytest.mark.faults
@@ -74,7 +74,7 @@ def flood_publishers(run_dir: Path, count: int) -> None:
 @pytest.mark.timeout(600)
 def test_a_flood_of_malformed_messages_to_every_stage(place: ShowFolder) -> None:
     seconds = 10 + round(MESSAGES / A_SECOND)
-    program = CHECKOUT / "tests" / "faults" / "flooding_stages.py"
+    program = CHECKOUT / "tests" / "faults" / "rig" / "flooding_stages.py"
     words = [sys.executable, "-c", PERFORM, str(place.folder), str(seconds), str(program)]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT, env=environment) as show:

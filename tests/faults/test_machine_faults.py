@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.faults.harness import Act, Fault, FaultyShow, perform_act
-from tests.faults.injections import KILL, hog, hog_realtime, kill, limit_files, limit_memory, limit_memory_of
-from tests.faults.places import FULL_SHM, both, both_filmed, fill, small_disk, without_music
-from tests.faults.wall_clock import COMPILER, WallClock
+from tests.faults.rig.injections import KILL, hog, hog_realtime, kill, limit_files, limit_memory, limit_memory_of
+from tests.faults.rig.places import FULL_SHM, both, both_filmed, fill, small_disk, without_music
+from tests.faults.rig.wall_clock import COMPILER, WallClock
 from tests.live.place import ShowFolder
 
 pytestmark = pytest.mark.faults

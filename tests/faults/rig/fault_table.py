@@ -1,7 +1,7 @@
 """Writes the table of faults into the documentation, from the figures of a run of the tests.
 
 ANTIPHON_FAULTS=faults.jsonl make test-faults
-python -m tests.faults.fault_table faults.jsonl
+python -m tests.faults.rig.fault_table faults.jsonl
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
 BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 DIRECTIONS = {"video-to-music": "music", "music-to-video": "pictures", "both": "both"}
 
