@@ -17,8 +17,9 @@ from typing import Any
 import aioice.ice
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription, rtcrtpreceiver
 from aiortc.codecs import h264, vpx
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
@@ -326,15 +327,22 @@ async def _close(peer: MediaPeer, self_task: asyncio.Task[Any] | None = None) ->
     await peer.connection.close()
 
 
+def _short_buffer(capacity: int, prefetch: int = 0, is_video: bool = False) -> JitterBuffer:
+    """A buffer of received packets that holds back one at most."""
+    return JitterBuffer(capacity, min(prefetch, 1), is_video)
+
+
 def use_addresses(hosts: Sequence[str]) -> None:
     """Bind connections to these addresses alone; aioice by itself leaves out this machine's own, and takes all others.
 
-    The quality of what is sent is raised too: aiortc's limits are those of a slow line.
+    The quality of what is sent is raised too: aiortc's limits are those of a slow line. So is its promptness: aiortc
+    holds back four packets of sound, 80 ms, where one keeps their order as well.
     """
 
     def addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
         return list(hosts) or ["127.0.0.1", *_every_address(use_ipv4, use_ipv6)]
 
     aioice.ice.get_host_addresses = addresses
+    vars(rtcrtpreceiver)["JitterBuffer"] = _short_buffer
     vpx.DEFAULT_BITRATE, vpx.MAX_BITRATE = DEFAULT_BITRATE, MAX_BITRATE
     h264.DEFAULT_BITRATE, h264.MAX_BITRATE = DEFAULT_BITRATE, MAX_BITRATE

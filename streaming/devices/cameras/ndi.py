@@ -16,10 +16,10 @@ OPEN_S = 12.0
 """In which the source must be found and have sent a picture."""
 FIND_S = 3.0
 """One look for the source lasts so long."""
-LOOK_S = 0.003
-"""The library is asked for a picture this often: while it waits by itself it stops every thread of the process."""
-SILENT_LOOKS, FIRST_LOOKS = 700, 2_300
-"""After so many looks without a picture, about 2 s, the source counts as lost; a connection takes up to 7 s."""
+LOOK_S = 0.002
+"""It is looked for a new picture this often: the library has no call that waits and lets other threads run."""
+SILENT_LOOKS, FIRST_LOOKS = 1_000, 3_000
+"""After so many looks without a picture, 2 s and more, the source counts as lost; a connection may take longer."""
 
 
 class NdiCapture:
@@ -31,57 +31,57 @@ class NdiCapture:
 
     def __init__(self, name: str) -> None:
         from cyndilib.finder import Finder
-        from cyndilib.receiver import ReceiveFrameType, Receiver
-        from cyndilib.video_frame import VideoRecvFrame
+        from cyndilib.receiver import Receiver
+        from cyndilib.video_frame import VideoFrameSync
         from cyndilib.wrapper.ndi_recv import RecvBandwidth, RecvColorFormat
 
-        self._wanted = ReceiveFrameType.recv_video
         self._pause = threading.Event()
-        self._image: Any = None
-        self._first = False
-        self._frame = VideoRecvFrame()
+        # A receiver's frame synchroniser has the newest picture at any time; it takes those of `Receiver.receive` away.
+        self._frame = VideoFrameSync()
+        self._stamp_s = 0.0
         self._receiver: Any = None
+        self._is_first = False
         self._finder = Finder()
         self._finder.open()
         source = self._find(name.lower())
         if source is not None:
             self._receiver = Receiver(color_format=RecvColorFormat.BGRX_BGRA, bandwidth=RecvBandwidth.highest)
-            self._receiver.set_video_frame(self._frame)
+            self._receiver.frame_sync.set_video_frame(self._frame)
             self._receiver.set_source(source)
-            self._first = self._receive(FIRST_LOOKS)
+            self._is_first = self._wait(FIRST_LOOKS)
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether the source was found and sends."""
-        return self._image is not None
+        return self._stamp_s > 0.0
 
     def grab(self) -> bool:
-        """Wait for the next picture; False when none comes for about 2 s. Only the newest is kept."""
-        if self._first:
-            self._first = False
+        """Wait for the next picture; False when none comes for 2 s."""
+        if self._is_first:
+            self._is_first = False
             return True
-        return self._receive(SILENT_LOOKS)
+        return self._wait(SILENT_LOOKS)
 
-    def _receive(self, looks: int) -> bool:
+    def _wait(self, looks: int) -> bool:
         for _ in range(looks):
-            if self._receiver.receive(self._wanted, 0) & self._wanted:
-                while self._frame.get_buffer_depth() > 1:
-                    self._frame.skip_frames(False)
-                self._image = np.empty(self._frame.get_buffer_size(), np.uint8)
-                if self._frame.fill_p_data(self._image):
-                    return True
+            self._receiver.frame_sync.capture_video()
+            stamp_s = self._frame.get_timestamp_posix() if self._frame.xres else 0.0
+            if stamp_s > 0.0 and stamp_s != self._stamp_s:
+                self._stamp_s = stamp_s
+                return True
             self._pause.wait(LOOK_S)
         return False
 
     def retrieve(self) -> tuple[bool, Any]:
         """The grabbed picture, uint8 [H, W, 4], BGR and one byte without a meaning."""
         width, height, stride = self._frame.xres, self._frame.yres, self._frame.get_line_stride()
-        if self._image is None or stride < 4 * width or self._image.size < stride * height:
+        pixels = np.array(self._frame.get_array(), np.uint8)
+        if not width or stride < 4 * width or pixels.size < stride * height:
             return False, None
-        return True, self._image[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
+        return True, pixels[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
 
     def get(self, prop: int) -> float:
         """The source's frames per second."""
-        return float(self._frame.get_frame_rate()) if prop == cv2.CAP_PROP_FPS and self._image is not None else 0.0
+        return float(self._frame.get_frame_rate()) if prop == cv2.CAP_PROP_FPS and self._stamp_s else 0.0
 
     def set(self, prop: int, value: float) -> bool:
         """Nothing can be set."""
