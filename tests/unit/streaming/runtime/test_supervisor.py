@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -608,9 +610,15 @@ def test_a_supervisor_that_slept_does_not_blame_the_stages(tmp_path: Path) -> No
 
 
 class DeafWorld(World):
-    """Nothing is read while it is deafened."""
+    """Nothing is read while it is deafened; to the kernel its processes look stopped."""
 
     deafened = False
+    pid = 0
+
+    def spawn(self, command: Sequence[str], log: Path, pass_fds: Sequence[int] = ()) -> FakeChild:
+        child = super().spawn(command, log, pass_fds)
+        child.pid = self.pid or child.pid
+        return child
 
     def poll(self, timeout_ms: int) -> list[tuple[bytes, Report]]:
         reports = super().poll(timeout_ms)
@@ -638,13 +646,20 @@ def test_a_supervisor_whose_every_turn_is_late_notices_a_hang(tmp_path: Path) ->
     assert [line for line in show.record.notes if line.startswith("sound: gave no sign of life")]
 
 
-@pytest.mark.parametrize("world", [BusyWorld(), DeafWorld()], ids=["late", "in time"])
-def test_a_supervisor_that_hears_nobody_for_a_while_blames_nobody(tmp_path: Path, world: DeafWorld) -> None:
-    show = supervisor(world, tmp_path, duration_s=20.0)
-    world.at(5.0, lambda: setattr(world, "deafened", True))
-    world.at(7.5, lambda: setattr(world, "deafened", False))
-    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
-    assert show.run().code == 0
+@pytest.mark.parametrize("kind", [BusyWorld, DeafWorld])
+def test_a_supervisor_that_hears_nobody_for_a_while_blames_nobody(tmp_path: Path, kind: type[DeafWorld]) -> None:
+    world = kind()
+    with subprocess.Popen(["sleep", "600"]) as stopped:
+        try:
+            stopped.send_signal(signal.SIGSTOP)
+            world.pid = stopped.pid
+            show = supervisor(world, tmp_path, duration_s=20.0)
+            world.at(5.0, lambda: setattr(world, "deafened", True))
+            world.at(7.5, lambda: setattr(world, "deafened", False))
+            world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+            assert show.run().code == 0
+        finally:
+            stopped.kill()
     assert all(stage.restarts == 0 for stage in show.record.stages.values())
 
 
