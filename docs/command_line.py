@@ -64,6 +64,8 @@ imagination = 0.4
 | `ticks` | expected, played, concealed |
 | `audio` | samples played, underruns, device, sample rate |
 | `devices_lost` | for each device that had gone: how often it went and came back, seconds away |
+| `pictures` | expected, shown, missed; `given_up`: those of the missed ones that were left out under load |
+| `load` | what was given up under load: `level` at the end, `highest`, `changes` (seconds, level), `given_up_s` |
 | `fps`, `tokens_per_s` | rates of camera, motion, picture, screen and tokens |
 | `motion_to_sound_ms`, `sound_to_picture_ms` | n, p50, p95, p99, max |
 | `stages` | for each: step times, drops, restarts, CPU, memory, and what it opened (`info`) |

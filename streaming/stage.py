@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engines.contract import Engine
 from streaming.errors import UserError
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Message, Set
 from streaming.settings.config import Show
 from streaming.system.realtime import leave_realtime
@@ -38,6 +39,7 @@ class Context:
         now_ns: the time at setup.
         unwanted: those of its inputs that the stage does not need at present: they are not sent to it. The stage
             changes it in `step`.
+        load_level: how much the show gives up at present; the host changes it between two steps.
     """
 
     show: Show
@@ -51,6 +53,7 @@ class Context:
     expect_pause: Callable[[float], None] = lambda seconds: None
     now_ns: int = 0
     unwanted: frozenset[str] = frozenset()
+    load_level: LoadLevel = LoadLevel.FULL
     _engines: list[Engine] = field(default_factory=list, repr=False)
 
     def engine_options(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Scores a bundle, each figure beside its controls: `python -m training.evaluate EVALUATION`.
 
-The evaluations are forward, playability, codec, latent, reverse and endurance. `roundtrip VIDEO --out DIR` turns a
-video into music, and that music back into pictures.
+The evaluations are forward, frontier, playability, codec, latent, reverse and endurance. `roundtrip VIDEO --out
+DIR` turns a video into music, and that music back into pictures.
 """
 
 from __future__ import annotations
@@ -86,6 +86,23 @@ def _forward(options: argparse.Namespace) -> Evaluation:
     return Evaluation(name, figures, arguments, page)
 
 
+def _frontier(options: argparse.Namespace) -> Evaluation:
+    if options.clips is None and not options.performers:
+        raise UserError("nothing to score", "--performers 0", "give a number of performers, or films with --clips")
+    from training.evaluation.anticipation.frontier import evaluate_frontier
+    from training.evaluation.anticipation.frontier_plot import write_frontier
+
+    settings = ResponseSettings(
+        options.bundle, options.temperature, guidance=options.guidance, voice=options.voice, eyes=options.eyes
+    )
+    figures = evaluate_frontier(settings, options.clips, options.performers, options.workers, options.labels)
+    if options.plot:
+        write_frontier(figures, options.plot)
+    arguments = "frontier" + " --clips FOLDER" * bool(options.clips) + f" --performers {options.performers}"
+    arguments += f" --temperature {options.temperature} --guidance {options.guidance}"
+    return Evaluation("frontier", figures, arguments + " --labels FOLDER" * bool(options.labels))
+
+
 def _playability(options: argparse.Namespace) -> Evaluation:
     from training.evaluation.films.hands import evaluate_hands
 
@@ -159,6 +176,7 @@ def _endurance(options: argparse.Namespace) -> Evaluation:
 
 EVALUATIONS = {
     "forward": _forward,
+    "frontier": _frontier,
     "playability": _playability,
     "codec": _codec,
     "latent": _latent,
@@ -204,12 +222,14 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", type=Path, metavar="DIR", help="folder with reference onsets of films, NAME.txt, a time a line"
     )
     forward.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
+    frontier = what.add_parser("frontier", help="what being earlier costs: onset F1 against look-ahead 0 to 120 ms")
+    _add_frontier(frontier)
     playability = what.add_parser("playability", help="how the music answers the hands of people in films")
     playability.add_argument(
         "--clips", type=_folder, required=True, metavar="DIR", help="films' folder; needs no sound"
     )
     playability.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
-    for each in (forward, playability):
+    for each in (forward, frontier, playability):
         each.add_argument("--voice", default="auto", help=CONTROLS["voice"].words)
         each.add_argument("--eyes", default="auto", choices=EYES, help="what looks at people in films, as in a show")
     codec = what.add_parser("codec", help="sound in, sound out, beside Opus at four bit rates")
@@ -229,14 +249,27 @@ def _parser() -> argparse.ArgumentParser:
     endurance.add_argument("--silence-minutes", type=float, default=10.0, help="length of the silence before it")
     endurance.add_argument("--prior", default="", metavar="IMAGE", help="the still image; default: the shipped one")
     reverse = what.choices["reverse"]
-    for each in (forward, playability, codec, latent, reverse, around, endurance):
+    for each in (forward, frontier, playability, codec, latent, reverse, around, endurance):
         each.add_argument("--bundle", default="default", help="name of a shipped bundle, or a folder")
     for each in (forward, codec, latent, reverse):
         each.add_argument("--page", type=Path, metavar="DIR", help="write a page with plots and players there")
-    for each in (forward, playability, codec, latent, reverse, endurance):
+    for each in (forward, frontier, playability, codec, latent, reverse, endurance):
         each.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
         each.add_argument("--into-bundle", action="store_true", help="write the figures into the bundle's manifest")
     return parser
+
+
+def _add_frontier(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the frontier."""
+    parser.add_argument("--clips", type=_folder, metavar="DIR", help="films' folder; default: performers only")
+    parser.add_argument(
+        "--performers", type=_at_least(0), default=40, metavar="N", help="number of held-out performers of each sort"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the plot there, as PNG")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="folder with reference onsets of films")
+    parser.add_argument("--temperature", type=float, default=ANSWER_TEMPERATURE, help=CONTROLS["temperature"].words)
+    parser.add_argument("--guidance", type=float, default=ANSWER_GUIDANCE, help=CONTROLS["guidance"].words)
+    parser.add_argument("--workers", type=_at_least(1), default=2, help="number of processes")
 
 
 def _add_reverse(parser: argparse.ArgumentParser) -> None:

@@ -175,11 +175,12 @@ class LayerRenderer:
         """How far the mode that moves most moves its layer, in longer sides of the picture."""
         return float(np.abs(np.asarray(amplitudes, np.float32) * self._reach).max())
 
-    def render(self, amplitudes: NDArray[np.floating]) -> Image:
+    def render(self, amplitudes: NDArray[np.floating], *, coarse: bool = False) -> Image:
         """The picture at some amplitudes.
 
         Args:
             amplitudes: [M], of the scene's modes.
+            coarse: what moves is looked up in half as many points each way; what rests is as sharp as ever.
 
         Returns:
             uint8 [H, W, 3]; the prior image itself where nothing moves.
@@ -196,7 +197,7 @@ class LayerRenderer:
             return self.image
         canvas = self._canvas.take(changed[3] - changed[1], changed[2] - changed[0], 4)
         for sheet, motion in zip(self._sheets, motions, strict=True):
-            self._compose(canvas, changed, sheet, motion)
+            self._compose(canvas, changed, sheet, motion, coarse=coarse)
         if changed == self._whole:
             return np.asarray(cv2.cvtColor(canvas, cv2.COLOR_BGRA2BGR), np.uint8)
         picture = self.image.copy()
@@ -214,14 +215,23 @@ class LayerRenderer:
         return changed
 
     def _compose(
-        self, canvas: NDArray[np.generic], changed: Box, sheet: _DrawableLayer, motion: _LayerShift | None
+        self,
+        canvas: NDArray[np.generic],
+        changed: Box,
+        sheet: _DrawableLayer,
+        motion: _LayerShift | None,
+        *,
+        coarse: bool,
     ) -> None:
         """Lay a layer onto the canvas, which is the part `changed` of the picture."""
         box = _intersection(sheet.box if motion is None else motion.box, changed)
         if box[0] >= box[2] or box[1] >= box[3]:
             return
         below = _part(np.asarray(canvas, np.uint8), box, changed[:2])
-        layer = _part(sheet.cover, box, sheet.box[:2]) if motion is None else self._look_up(sheet, motion, box)
+        if motion is None:
+            layer = _part(sheet.cover, box, sheet.box[:2])
+        else:
+            layer = self._look_up_coarsely(sheet, motion, box) if coarse else self._look_up(sheet, motion, box)
         if sheet.is_ground:
             np.copyto(below, layer)
             return
@@ -239,7 +249,23 @@ class LayerRenderer:
         large = self._map.take(rows * CELL, columns * CELL, 2)
         cv2.resize(motion.sources, (columns * CELL, rows * CELL), dst=large, interpolation=cv2.INTER_LINEAR)
         left, top = motion.box[0] - CELL, motion.box[1] - CELL
-        part = large[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+        return self._sample(sheet, large[box[1] - top : box[3] - top, box[0] - left : box[2] - left])
+
+    def _look_up_coarsely(self, sheet: _DrawableLayer, motion: _LayerShift, box: Box) -> Image:
+        """The same from half as many points each way, enlarged."""
+        rows, columns = motion.sources.shape[:2]
+        half = CELL // 2
+        small = self._map.take(rows * half, columns * half, 2)
+        cv2.resize(motion.sources, (columns * half, rows * half), dst=small, interpolation=cv2.INTER_LINEAR)
+        left, top = motion.box[0] - CELL, motion.box[1] - CELL
+        x, y, right, bottom = box[0] - left, box[1] - top, box[2] - left, box[3] - top
+        part = self._sample(sheet, small[y // 2 : (bottom + 1) // 2, x // 2 : (right + 1) // 2])
+        height, width = part.shape[:2]
+        large = cv2.resize(part, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(large[y % 2 :, x % 2 :][: bottom - y, : right - x], np.uint8)
+
+    def _sample(self, sheet: _DrawableLayer, part: NDArray[np.generic]) -> Image:
+        """What a layer's texture shows at some points [rows, columns, 2]."""
         height, width = part.shape[:2]
         fixed, fraction = self._fixed.take(height, width, 2), self._fraction.take(height, width)
         cv2.convertMaps(part, None, cv2.CV_16SC2, fixed, fraction)

@@ -46,9 +46,9 @@ class Still:
                 self.amplitudes = flow.amplitudes[first : first + count]
             first += count
 
-    def draw(self) -> NDArray[np.uint8]:
-        """The picture at present: uint8 [H, W, 3], the prior image itself at rest."""
-        return self.renderer.render(self.amplitudes)
+    def draw(self, *, coarse: bool = False) -> NDArray[np.uint8]:
+        """The picture at present: uint8 [H, W, 3], the prior image itself at rest; see `LayerRenderer.render`."""
+        return self.renderer.render(self.amplitudes, coarse=coarse)
 
     @property
     def reach(self) -> float:

@@ -14,6 +14,7 @@ import msgspec
 
 from engines.contract import EngineError
 from streaming.errors import DeviceLostError, StageError, UserError, WireError
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import (
     TOPICS,
     Alive,
@@ -23,6 +24,7 @@ from streaming.schema.messages import (
     Finished,
     Health,
     Hello,
+    Load,
     Message,
     Ready,
     Report,
@@ -256,6 +258,8 @@ class StageHost:
                 self._stopping.set()
             elif isinstance(control, Start):
                 changed, self._started = changed or not self._started, True
+            elif isinstance(control, Load):
+                self._context.load_level = LoadLevel(min(max(control.level, 0), max(LoadLevel)))
             elif isinstance(control, Set):
                 self._controls.append(control)
                 changed = True

@@ -14,6 +14,7 @@ from streaming.runtime.children.spawner import Spawner, settings_of
 from streaming.runtime.children.warm_spare import Child
 from streaming.runtime.endurance import SYSTEM_ERRORS, Endurance
 from streaming.runtime.live_controls import LiveControls
+from streaming.runtime.load.load_watch import LoadWatch
 from streaming.runtime.show_end import DUMP_NS, ShowEnd, stop_politely
 from streaming.schema.messages import (
     Alive,
@@ -109,6 +110,7 @@ class Supervisor:
             stage = self.record.stages[process.name] = StageRecord(process)
             self._slots[process.name] = ProcessSlot(process, stage)
         self._controls = LiveControls(show, self._slots, send=self._send, note=self._note, with_control=with_control)
+        self._load = LoadWatch(self.record, self._slots, send=self._send)
         self._endurance = Endurance(self._note)
         self._ending: Ending | None = None
         self._end = ShowEnd(show, processes, closes)
@@ -155,6 +157,7 @@ class Supervisor:
         with guard("no spare process can be started"):
             self._spawner.maintain(now_ns, performing=self.record.start_ns is not None)
         self._controls.expire(now_ns)
+        self._load.update(now_ns)
         with guard("the start of the performance was not said to every stage"):
             self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
@@ -362,6 +365,8 @@ class Supervisor:
             self._note(with_stage_name(slot.process.name, line))
         if missing := health.counters.get("notes_lost", 0):
             self._note(f"{slot.process.name}: {missing} notes came too fast to be passed on")
+        if current:
+            self._load.take(slot.process, health)
         # Once the end is planned, an idle stage's rate is not measured.
         is_rated = self.record.start_ns is not None and self.record.end_ns is None and not self._end.planned
         slot.take_health(health, now_ns, current=current, start_ns=self.record.start_ns if is_rated else None)
@@ -414,6 +419,7 @@ class Supervisor:
         if slot.identity is None or self.record.start_ns is None:
             return
         self._send(slot.identity, Start(now_ns=self.record.start_ns))
+        self._load.greet(slot.identity)
         slot.record.state = "running"
         slot.mark_start()
 

@@ -448,6 +448,12 @@ class Set(msgspec.Struct, kw_only=True, tag="set"):
     value: Any = None
 
 
+class Load(msgspec.Struct, kw_only=True, tag="load"):
+    """How much the show gives up from now on, see `LoadLevel`. Sent again to a restarted stage."""
+
+    level: int = 0
+
+
 class Stop(msgspec.Struct, kw_only=True, tag="stop"):
     """Close politely."""
 
@@ -468,5 +474,5 @@ class StatusReply(msgspec.Struct, kw_only=True, tag="status_reply"):
     status: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Control = Start | Set | Stop | ControlReply | StatusReply
+Control = Start | Set | Load | Stop | ControlReply | StatusReply
 """What the supervisor says to a stage (over the control link, never dropped)."""

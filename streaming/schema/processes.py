@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from streaming.conventions import TICK_NS
 from streaming.schema.device_kinds import CAMERA
 
+TICK_MS = TICK_NS // 1_000_000
 FORWARD = ("video-to-music", "both")
 REVERSE = ("music-to-video", "both")
 ANY = ("video-to-music", "music-to-video", "both")
@@ -92,6 +94,10 @@ class Process:
             `frames` and `drops`.
         phase: the first word of its gauges `<word>_phase_ms` and `<word>_drift_ppm`, set where its device runs on its
             own clock (`info["stamps"]` names where its times come from, gauge `stamp_delay_ms`); "" for none.
+        budget_ms: a step that takes longer has made its tick late, see `runtime/load`; 0 for a stage whose steps tell
+            nothing of the load (it waits for a device, or has no tick to be in time for).
+        late_counters: its counters of ticks that were late.
+        draws: whether it draws the pictures; its counter `given_up` is of those that it left out under load.
         hears_controls: whether it is told every change of a live control, not only of those that it obeys.
     """
 
@@ -127,6 +133,9 @@ class Process:
     phase: str = ""
     awaits: tuple[str, ...] = ()
     hears_controls: bool = False
+    budget_ms: int = 0
+    late_counters: tuple[str, ...] = ()
+    draws: bool = False
 
 
 PROCESSES: dict[str, Process] = {
@@ -159,6 +168,7 @@ PROCESSES: dict[str, Process] = {
             plainer=(("eyes", "bundle"),),
             room_inputs=("picture",),
             rate=Rate.FPS,
+            budget_ms=TICK_MS,
         ),
         Process(
             "tokens",
@@ -168,8 +178,10 @@ PROCESSES: dict[str, Process] = {
             "tokens",
             realtime=10,
             rate=Rate.TOKENS,
+            budget_ms=TICK_MS,
+            late_counters=("skipped",),
         ),
-        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15),
+        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15, budget_ms=TICK_MS),
         Process(
             "speaker",
             "streaming.stages.speaker",
@@ -185,6 +197,7 @@ PROCESSES: dict[str, Process] = {
             latency="motion_to_sound_ms",
             counts=Count.TICKS,
             has_level=True,
+            late_counters=("ticks.concealed", "late"),
         ),
         Process(
             "microphone",
@@ -213,6 +226,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             senses=True,
             realtime=4,
+            budget_ms=TICK_MS,
         ),
         Process(
             "scene",
@@ -236,6 +250,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             realtime=3,
             awaits=("scene",),
+            budget_ms=TICK_MS,
         ),
         Process(
             "picture",
@@ -249,6 +264,8 @@ PROCESSES: dict[str, Process] = {
             realtime=2,
             rate=Rate.FPS,
             awaits=("scene",),
+            budget_ms=TICK_MS,
+            draws=True,
         ),
         Process(
             "screen",

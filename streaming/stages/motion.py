@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Engine
-from streaming.conventions import FLOW_GRID, TICK_NS
+from streaming.conventions import FLOW_GRID, TICK_NS, TICKS_PER_SECOND
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Camera, Message, Motion, Picture
 from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
@@ -31,6 +32,8 @@ MIN_INTERVAL_S = 0.005
 """Shortest time between two frames that is divided by; a late camera sends bursts, whose noise would become jumps."""
 MAX_INTERVAL_S = 0.5
 """Frames further apart do not belong to one movement."""
+LEAST_FRAME_RATE_HZ = 17.0
+"""The eyes look at every second frame, under load, only where so many a second are read."""
 CUT_SIDE = 16
 CUT_DIFFERENCE = 45.0
 """Mean grey difference of 16x16 thumbnails above which two frames are on either side of a cut; a fast player reaches
@@ -180,6 +183,7 @@ class MotionStage:
         self._detector = detector or ScreenDetector()
         self._was_visible = False
         self._note_not_taken = False
+        self._level = LoadLevel.FULL
 
     def setup(self, context: Context) -> None:
         """Open the engines and run them once, so that the first frame is not late."""
@@ -229,6 +233,7 @@ class MotionStage:
         if not self._stride.wants_next():
             self._context.metrics.count("passed_over")
             return ()
+        self._spare_eyes(self._reader, camera)
         began_ns = self._now_ns()
         motion = self._reader.read(camera.image, camera.capture_ns, self._detector.foreground)
         self._stride.measure((self._now_ns() - began_ns) / 1e6, camera.rate_hz)
@@ -241,6 +246,16 @@ class MotionStage:
         self._count_person(motion)
         motion.stamps = dict(camera.stamps)
         return (motion,)
+
+    def _spare_eyes(self, reader: MotionReader, camera: Camera) -> None:
+        """Look as often as the present load allows."""
+        level = self._context.load_level
+        if level != self._level and reader.person is not None:
+            # A hand's speed is known only from looks that are not too far apart.
+            fast = (camera.rate_hz or TICKS_PER_SECOND) / self._stride.stride >= LEAST_FRAME_RATE_HZ
+            every = 2 if fast and level >= LoadLevel.EYES_RATE else 1
+            reader.person.spare(every, body_alone=level >= LoadLevel.HANDS)
+        self._level = level
 
     def _obey(self, names: Sequence[str]) -> None:
         """Use the values of controls that were set."""

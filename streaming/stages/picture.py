@@ -15,6 +15,7 @@ from streaming.painting.paint_step import MovedPicture, PaintStep, open_paint_st
 from streaming.painting.paint_worker import NEVER
 from streaming.painting.picture_desk import PictureDesk
 from streaming.painting.still_preparer import Still, StillPreparer, prepare_still
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Flow, Message, Picture, Scene
 from streaming.settings.control_values import ControlValues
 from streaming.stage import Context, Inputs
@@ -135,6 +136,9 @@ class PictureStage:
             self._context.metrics.count("repeats")
             return None
         self._tick = flow.tick
+        if self._context.load_level >= LoadLevel.PICTURE_RATE and flow.tick % 2:
+            self._context.metrics.count("given_up")
+            return None
         flow = self._check(flow)
         self._switch(flow)
         self._shedding.update(lost=passed > 1 or late)
@@ -182,11 +186,11 @@ class PictureStage:
     def _paint(self, still: Still, flow: Flow, now_ns: int, *, hurried: bool) -> NDArray[np.uint8]:
         """The picture of a flow, painted as far as the painter is ready."""
         step, features, metrics = self._paint_step, still.features, self._context.metrics
-        image = still.draw()
+        image = still.draw(coarse=self._is_coarse)
         if step is None or features is None:
             return image
         imagination, chance = self._controls["imagination"], self._controls["chance"]
-        anew = self._patience_ns is None or not (hurried or self._shedding.skips(now_ns))
+        anew = self._patience_ns is None or not (hurried or self._is_coarse or self._shedding.skips(now_ns))
         step.start(features, MovedPicture(image, still.where, still.reach), flow, imagination, chance, anew=anew)
         until_ns = None if self._patience_ns is None else flow.stamps.get("flow", now_ns) + self._patience_ns
         painted = step.finish(image, until_ns if anew else NEVER)
@@ -197,11 +201,16 @@ class PictureStage:
             self._shedding.record(painted.result.took_ns, painted.result.done_ns)
         return painted.image
 
+    @property
+    def _is_coarse(self) -> bool:
+        """Whether the show gives up picture quality at present."""
+        return self._context.load_level >= LoadLevel.PICTURE_QUALITY
+
     def _fade(self, previous: Still, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A mixture of the prior image that goes and the one that comes; both move."""
         share = self._fade_ticks / FADE_TICKS
         share = share * share * (3.0 - 2.0 * share)
-        mixed = cv2.addWeighted(image, share, previous.draw(), 1.0 - share, 0.0)
+        mixed = cv2.addWeighted(image, share, previous.draw(coarse=self._is_coarse), 1.0 - share, 0.0)
         self._fade_ticks += 1
         if self._fade_ticks > FADE_TICKS:
             self._previous = None

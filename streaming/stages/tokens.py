@@ -15,6 +15,7 @@ from streaming.audio.stillness_gate import StillnessGate
 from streaming.audio.voice_levels import VoiceLevels
 from streaming.conventions import EMBEDDING_DIM, FLOW_GRID, TICK_NS, TICKS_PER_SECOND
 from streaming.errors import SettingError, UserError
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Message, Motion, Set, Speaker, Tokens
 from streaming.settings.control_values import ControlValues
 from streaming.settings.controls import CONTROLS
@@ -185,6 +186,7 @@ class TokensStage:
 
     def _run(self, motion: Motion, age_s: float, time_s: float) -> np.ndarray:
         seconds = self._anticipation.seconds
+        self._gestures.asks_kind = self._context.load_level < LoadLevel.PLAYER_KIND
         sight = self._sight.step(flow=motion.flow, speed=motion.speed, embedding=motion.embedding, age_s=age_s)
         moved = PlayerMotion(motion.flow, motion.features, motion.hands_motion, motion.still_s)
         gesture = self._gestures.step(moved, motion.embedding, patient=seconds < 0.0)

@@ -61,6 +61,8 @@ def render(now: ShowSnapshot) -> Text:
         text.append(f"{devices_of(direction)}\n", style="bold")
     if now.playing:
         text.append(f"playing: {now.playing}\n")
+    if now.given_up:
+        text.append(f"given up: {now.given_up}\n", style="bold yellow")
     text.append(f"{'stage':<12}{'state':<11}{'fps':>6}{'step p50':>10}{'p99 ms':>8}", style="bold")
     text.append(f"{'drops':>7}{'restarts':>9}{'cpu %':>6}\n", style="bold")
     for row in now.rows:
@@ -85,7 +87,8 @@ def line_of(now: ShowSnapshot) -> str:
     odd = " ".join(f"{row.name}:{row.state}" for row in now.rows if row.state not in ("running", "finished"))
     late = now.elapsed_s is not None and now.elapsed_s >= SILENCE_S
     silent = silence_of(now.meters) if late else ""
-    return " | ".join(filter(None, (_clock(now), *figures, silent, rates, odd)))
+    given_up = f"given up: {now.given_up}" if now.given_up else ""
+    return " | ".join(filter(None, (_clock(now), *figures, given_up, silent, rates, odd)))
 
 
 def devices_of(direction: DirectionRow) -> str:
@@ -293,6 +296,9 @@ def closing_lines(record: ShowRecord) -> list[str]:
     restarts = {row.name: row.restarts for row in now.rows if row.restarts}
     if restarts:
         lines.append("started again: " + ", ".join(f"{name} {_times(count)}" for name, count in restarts.items()))
+    spent = record.load.report(record.duration_s() or 0.0)["given_up_s"] if record.load.highest else {}
+    if spent:
+        lines.append("given up under load: " + ", ".join(f"{what} for {s:.1f} s" for what, s in spent.items()))
     lines.extend(f"degraded: {line}" for line in list(record.degraded)[-MOST_DEGRADED:])
     if record.stolen_percent is not None and record.stolen_percent >= NOTED_PERCENT:
         lines.append(

@@ -17,6 +17,7 @@ from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_
 from streaming.schema.processes import PROCESSES, Count, Process, Rate
 from streaming.settings.config import Show
 from streaming.system.files import replace_file
+from streaming.telemetry.load_record import LoadRecord
 from streaming.telemetry.metrics import Totals
 from streaming.telemetry.notes import NoteLog
 
@@ -130,6 +131,7 @@ class ShowRecord:
         stolen_percent: share of the cores' time that a virtual machine's host kept for others; None when unknown.
         notes: the lines for the user.
         degraded: what the show went on without, one line each, the newest `MAX_DEGRADED`.
+        load: what it gave up while the cores had no time for everything.
         report_written: the report that the user asked for is there.
     """
 
@@ -141,6 +143,7 @@ class ShowRecord:
     stolen_percent: float | None = None
     notes: NoteLog = field(default_factory=NoteLog)
     degraded: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_DEGRADED))
+    load: LoadRecord = field(default_factory=LoadRecord)
     report_written: bool = False
 
     def duration_s(self) -> float | None:
@@ -225,6 +228,7 @@ def build_report(record: ShowRecord, host: dict[str, Any]) -> dict[str, Any]:
         "token_frames_per_s": _round_figure(None if ticks_hz is None else ticks_hz * TOKEN_FRAMES_PER_TICK),
         **{key: latency_of(record, key) for key in dict.fromkeys([*LATENCIES, *_latencies(record)])},
         "stages": {name: _stage(stage) for name, stage in stages.items()},
+        "load": record.load.report(duration),
         "degraded": list(record.degraded),
         "notes": list(record.notes),
     }
@@ -278,7 +282,10 @@ def _ticks(record: ShowRecord) -> dict[str, int | None]:
 
 
 def pictures_of(record: ShowRecord) -> dict[str, Any]:
-    """Of as many pictures as there were ticks; one that nobody could count, as its stage was gone, was missed too."""
+    """Of as many pictures as there were ticks; one that nobody could count, as its stage was gone, was missed too.
+
+    given_up: those of the missed ones that were left out on purpose, see `load`.
+    """
     names = ("expected", "shown", "missed", "missed_after_first_second")
     screen = record.find(lambda process: process.counts is Count.PICTURES)
     expected = _ticks(record)["expected"]
@@ -286,12 +293,14 @@ def pictures_of(record: ShowRecord) -> dict[str, Any]:
     if expected is None and source is not None:
         expected = source.totals.counter("published")
     if screen is None or not expected:
-        return dict.fromkeys((*names, "device"))
+        return dict.fromkeys((*names, "device", "given_up"))
     shown = screen.totals.counter("pictures_shown")
     missed = max(0, expected - shown)
     at_first = max(0, min(expected, TICKS_PER_SECOND) - screen.totals.counter("pictures_shown_start"))
     counts = (expected, shown, missed, max(0, missed - at_first))
-    return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device")}
+    artist = record.find(lambda process: process.draws)
+    given_up = artist.totals.counter("given_up") if artist is not None else None
+    return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device"), "given_up": given_up}
 
 
 def camera_clock_of(record: ShowRecord) -> dict[str, Any]:

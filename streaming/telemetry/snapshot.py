@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from streaming.schema.load_levels import given_up
 from streaming.schema.messages import TOPICS
 from streaming.schema.processes import Count
 from streaming.telemetry.report import ShowRecord, StageRecord, camera_clock_of, latency_of, pictures_of
@@ -68,6 +69,7 @@ class ShowSnapshot:
         rows: the stages.
         eyes: what finds the player's body and hands; "" where no stage here looks.
         playing: what the player plays; "" where no stage here plays.
+        given_up: what is given up at present, as the cores have no time for everything; "" for nothing.
         camera_clock: see `report.camera_clock_of`; empty where no camera runs on its own clock.
     """
 
@@ -79,6 +81,7 @@ class ShowSnapshot:
     eyes: str = ""
     playing: str = ""
     camera_clock: dict[str, Any] = field(default_factory=dict)
+    given_up: str = ""
 
 
 @dataclass
@@ -128,6 +131,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
             for stage in stages
         ),
         camera_clock=clock if (clock := camera_clock_of(record))["stamps"] else {},
+        given_up=given_up(record.load.level),
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.contract import EngineError
 from engines.eyes.catalogue import MEDIAPIPE, MissingEyesError
+from streaming.conventions import HAND_FEATURES
 from streaming.errors import SettingError
 from streaming.schema.messages import Motion
 from streaming.settings.config import Show
@@ -26,6 +27,8 @@ FIX = "to get them, type: make eyes"
 
 class Watcher(Protocol):
     """Whatever finds a person in frames, such as `Eyes`."""
+
+    body_alone: bool
 
     @property
     def sees_hands(self) -> bool:
@@ -60,6 +63,7 @@ class PersonReader:
         self._note, self._executor = note, executor
         self._looking: Future[Person] | None = None
         self.hand_motion = HandMotion()
+        self._every = 1
         self.reset()
 
     @property
@@ -72,7 +76,7 @@ class PersonReader:
         """What looks now, for a person."""
         if self._eyes is None:
             return OWN
-        return PUBLISHED if self._eyes.sees_hands else BODY_ALONE
+        return PUBLISHED if self._eyes.sees_hands or self._eyes.body_alone else BODY_ALONE
 
     def reset(self) -> None:
         """Forget the person."""
@@ -81,7 +85,23 @@ class PersonReader:
             self._eyes.reset()
         self.hand_motion.reset()
         self._person = Person()
-        self._repeated = False
+        self._repeated = self._passed_over = False
+        self._frames = 0
+        self._hands_motion = np.zeros((2, HAND_FEATURES), np.float32)
+
+    def spare(self, every: int, *, body_alone: bool) -> None:
+        """Look at one frame of so many, for the body alone or for the hands too.
+
+        In the frames between, the person and the motion of the hands stay as they were last seen.
+
+        Args:
+            every: one frame of so many, at least 1.
+            body_alone: the hands are not looked for.
+        """
+        self._every = every
+        if self._eyes is not None and self._eyes.body_alone != body_alone:
+            self._wait()
+            self._eyes.body_alone = body_alone
 
     def begin(self, image: NDArray[np.uint8], capture_ns: int, repeats: bool) -> None:
         """Look at a frame.
@@ -93,6 +113,10 @@ class PersonReader:
         """
         self._wait()
         if self._eyes is None:
+            return
+        self._frames += 1
+        self._passed_over = self._frames % self._every != 0
+        if self._passed_over:
             return
         if repeats and not self._repeated:
             self._repeated = True
@@ -115,7 +139,9 @@ class PersonReader:
         person = self._person
         motion.body, motion.body_score = person.body, person.body_score
         motion.hands, motion.scale = person.hands, person.scale
-        motion.hands_motion = self.hand_motion.step(person, motion.capture_ns / 1e9)
+        if not self._passed_over:
+            self._hands_motion = self.hand_motion.step(person, motion.capture_ns / 1e9)
+        motion.hands_motion = self._hands_motion
 
     def close(self) -> None:
         """Let the eyes go."""

@@ -35,6 +35,9 @@ class Eyes:
         budget_ms: what a look may take in mode "auto".
         smooth: whether the points are filtered.
         clock: gives the time in ns, by which a look's cost is measured.
+
+    Attributes:
+        body_alone: True while the hands are not looked for, whatever the mode.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Eyes:
         self._filter = PersonFilter() if smooth else None
         self._clock = clock
         self._scale = PlayerScale()
+        self.body_alone = self._had_hands = False
         self.reset()
 
     def reset(self) -> None:
@@ -70,7 +74,8 @@ class Eyes:
     @property
     def sees_hands(self) -> bool:
         """Whether hands are looked for now."""
-        return self._hands is not None and (self._budget is None or self._budget.hands)
+        may = self._hands is not None and not self.body_alone
+        return may and (self._budget is None or self._budget.hands)
 
     def look(self, frame: NDArray[np.uint8], now_ns: int) -> Person:
         """The person in a frame.
@@ -88,11 +93,11 @@ class Eyes:
         hands: tuple[TrackedHand | None, TrackedHand | None] = (None, None)
         if self._hands is not None and self.sees_hands:
             hands = self._hands.look(frame, now_ns, None if body is None else body.points)
-        if self._budget is not None:
-            saw = self._budget.hands
+        if self._budget is not None and not self.body_alone:
             self._budget.measure((between - begun) / 1e6, (self._clock() - between) / 1e6)
-            if self._hands is not None and saw and not self._budget.hands:
-                self._hands.reset()
+        if self._hands is not None and self._had_hands and not self.sees_hands:
+            self._hands.reset()
+        self._had_hands = self.sees_hands
         claimed, contradicted = self._claim.judge(body, hands, now_ns)
         if contradicted:
             self._body.drop(now_ns)

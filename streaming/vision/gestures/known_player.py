@@ -33,6 +33,11 @@ class KnownPlayer:
         self.is_known = False
 
     @property
+    def has_seen(self) -> bool:
+        """Whether it has had any odds."""
+        return self._odds is not None
+
+    @property
     def kind(self) -> str:
         """The likeliest kind of a known player, else "none"."""
         if self._odds is None or not self.is_known:

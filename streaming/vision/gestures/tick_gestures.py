@@ -20,11 +20,13 @@ class TickGestures:
 
     Attributes:
         ignores_kind: True to play every player by gestures, as one of no known kind.
+        asks_kind: False to go on with the player that is known, without asking the network.
     """
 
     def __init__(self, kind: Engine | None, reader: GestureReader | None = None) -> None:
         self._kind = kind
         self.ignores_kind = False
+        self.asks_kind = True
         self.reader = reader or GestureReader()
         names = kind.spec.config.get("kind_names", ()) if kind is not None else ()
         self.player = KnownPlayer(tuple(str(name) for name in names))
@@ -50,5 +52,6 @@ class TickGestures:
             return gesture
         if self._kind is None:
             return self._none
-        odds = self._kind.step(embedding=np.asarray(embedding, np.float32))["odds"]
-        return self._none if self.player.step(odds) else gesture
+        if self.asks_kind or not self.player.has_seen:
+            self.player.step(self._kind.step(embedding=np.asarray(embedding, np.float32))["odds"])
+        return self._none if self.player.is_known else gesture

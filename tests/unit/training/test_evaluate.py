@@ -72,3 +72,21 @@ def test_what_cannot_be_compared_is_refused(
 def test_an_endurance_of_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["endurance", "--minutes", "0"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_frontier_of_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["frontier", "--performers", "0"]) == 2
+    assert "nothing to score" in capsys.readouterr().err
+
+
+def test_a_frontier_takes_films_performers_and_a_plot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[argparse.Namespace] = []
+
+    def note(options: argparse.Namespace) -> Evaluation:
+        asked.append(options)
+        return Evaluation("frontier", {}, "frontier")
+
+    monkeypatch.setitem(evaluate.EVALUATIONS, "frontier", note)
+    plot = tmp_path / "frontier.png"
+    assert main(["frontier", "--clips", str(tmp_path), "--performers", "7", "--plot", str(plot)]) == 0
+    assert (asked[0].clips, asked[0].performers, asked[0].plot) == (tmp_path, 7, plot)

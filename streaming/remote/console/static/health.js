@@ -57,6 +57,7 @@ function drawFacts(message) {
   facts.networks = message.networks;
   facts.eyes = message.eyes;
   facts.playing = message.playing;
+  facts["given up"] = message.given_up;
   facts.bundle = message.bundle;
   const lost = message.film_drops ? `, ${message.film_drops} pictures missing` : "";
   const size = message.film_mb ? `, ${figure(message.film_mb, 1)} MB` : "";
@@ -79,7 +80,9 @@ function drawState(message) {
   const odd = (message.rows ?? []).filter((row) => ["lost", "restarting"].includes(row.state));
   const lost = lostOf(message);
   const faults = lost ? `, ${lost} lost` : "";
-  state.textContent = odd.length ? odd.map((row) => `${row.name} ${row.state}`).join(", ") : `${clock(message.elapsed_s)}${faults}`;
+  const short = message.given_up ? `, given up: ${message.given_up}` : "";
+  const well = `${clock(message.elapsed_s)}${faults}${short}`;
+  state.textContent = odd.length ? odd.map((row) => `${row.name} ${row.state}`).join(", ") : well;
   state.dataset.state = odd.length ? "bad" : message.elapsed_s === null ? "wait" : "good";
   const p99 = (key) => (message.latency?.[key] ? `${figure(message.latency[key].p99)} ms` : "–");
   document.getElementById("big-forward").textContent = p99("motion_to_sound_ms");

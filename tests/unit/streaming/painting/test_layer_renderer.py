@@ -142,3 +142,18 @@ def test_its_reach_is_the_longest_mode_s() -> None:
     renderer = LayerRenderer(two_layer_scene())
     assert renderer.reach(np.array([1.0, 0.2, 0.0])) == pytest.approx(0.02)
     assert renderer.reach(np.array([0.0, 0.2, -1.0])) == pytest.approx(REACH)
+
+
+@pytest.mark.parametrize("way", [(1.0, 0.0), (0.0, 1.0), (-0.7, 0.4)])
+@pytest.mark.parametrize("size", [(384, 256), (387, 251)])
+def test_drawn_coarsely_things_are_where_they_were_and_less_sharp(
+    size: tuple[int, int], way: tuple[float, float]
+) -> None:
+    scene = two_layer_scene(size)
+    renderer, amplitudes = LayerRenderer(scene), np.array([0.3, *way])
+    fine, coarse = renderer.render(amplitudes), renderer.render(amplitudes, coarse=True)
+    assert coarse.shape == fine.shape
+    np.testing.assert_allclose(disc(coarse), disc(fine), atol=0.5)
+    assert detail(coarse) < detail(fine)
+    assert np.array_equal(renderer.render(amplitudes), fine)
+    assert renderer.render(np.zeros(3), coarse=True) is scene.image

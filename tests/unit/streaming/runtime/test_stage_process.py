@@ -15,6 +15,7 @@ import pytest
 from engines.contract import EngineError, EngineSpec
 from streaming.errors import DeviceLostError, UserError
 from streaming.runtime import stage_process
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import (
     TOPICS,
     Confirmation,
@@ -24,6 +25,7 @@ from streaming.schema.messages import (
     Flow,
     Health,
     Hello,
+    Load,
     Message,
     Motion,
     Ready,
@@ -468,3 +470,14 @@ def test_a_memo_that_cannot_travel_is_dropped(supervise: Any) -> None:
     supervisor.until(lambda: supervisor.totals.counter("errors"))
     assert supervisor.end() == 0
     assert supervisor.said(Health)[0].memo == {}
+
+
+def test_a_stage_reads_how_much_the_show_gives_up_and_a_strange_level_is_bounded(supervise: Any) -> None:
+    stage = Fake()
+    supervisor = supervise(stage)
+    supervisor.begin()
+    assert stage.context.load_level is LoadLevel.FULL
+    for level, read in ((2, LoadLevel.PICTURE_RATE), (99, max(LoadLevel)), (-3, LoadLevel.FULL)):
+        supervisor.tell(Load(level=level))
+        supervisor.until(lambda read=read: stage.context.load_level is read)
+    assert supervisor.end() == 0

@@ -26,6 +26,7 @@ from streaming.schema.messages import (
     Finished,
     Health,
     Hello,
+    Load,
     Ready,
     Report,
     Set,
@@ -38,6 +39,7 @@ from streaming.schema.processes import FORWARD, PROCESSES, EndOfShow, Process
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS
 from streaming.settings.validation import with_control
+from streaming.telemetry.metrics import bin_of
 from streaming.telemetry.report import Ending, ShowRecord
 
 CHECKOUT = Path(__file__).resolve().parents[4]
@@ -940,3 +942,25 @@ def test_a_control_on_its_way_makes_no_note_and_a_question_is_answered(tmp_path:
     assert {row["name"]: row["state"] for row in status["rows"]} == {row.name: "running" for row in table()}
     assert "volume is now -20 dB" in status["notes"]
     assert status["notes_count"] >= 1
+
+
+def test_ticks_that_are_late_for_long_give_up_the_pictures_and_a_restarted_stage_knows(tmp_path: Path) -> None:
+    world = World()
+    names = ("camera", "tokens", "speaker", "picture")
+    show = supervisor(world, tmp_path, [plain_row(name) for name in names], duration_s=20.0)
+    bins = {bin_of(90.0): 2}
+    for number in range(8):
+        beat = Health(stage="tokens", histograms={"step_ms": bins})
+        world.at(5.0 + 0.25 * number, lambda beat=beat: world.of("tokens").say(beat))
+    world.at(7.2, lambda: world.of("picture").kill())
+    world.at(20.5, lambda: world.of("speaker").say(Finished(stage="speaker")))
+    assert show.run().code == 0
+    told = [(identity, said.level) for _, identity, said in world.said if isinstance(said, Load)]
+    first, second = (child.identity for child in world.children if child.stage == "picture")
+    of_first = [level for identity, level in told if identity == first]
+    of_second = [level for identity, level in told if identity == second]
+    assert of_first[:2] == [1, 2]
+    assert of_second[0] == of_first[-1], "what is given up at present"
+    assert of_second[-1] == 0
+    assert show.record.load.highest >= 2
+    assert show.record.load.level == 0

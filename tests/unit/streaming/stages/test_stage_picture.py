@@ -15,6 +15,7 @@ from streaming.painting.paint_step import PaintedPicture
 from streaming.painting.paint_worker import NEVER, PaintResult
 from streaming.scenes.layered_scene import LayeredScene, pack_scene
 from streaming.scenes.plain_scene import make_plain_scene
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Flow, Picture, Scene, Set
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -321,3 +322,19 @@ def test_a_painting_that_takes_long_is_not_made_for_every_picture() -> None:
     taken = show.metrics.take()
     assert taken.gauges["rest"] == FIRST_REST
     assert sum(taken.histograms["painting_ms"].values()) == 4
+
+
+def test_under_load_pictures_are_drawn_coarsely_then_for_every_second_tick_and_fine_again_after_it() -> None:
+    show = PictureShow()
+    fine = show.shown(0.5)
+    show.context.load_level = LoadLevel.PICTURE_QUALITY
+    coarse = show.shown(0.5)
+    assert np.array_equal(coarse, LayerRenderer(SCENE).render(np.full(3, 0.5), coarse=True))
+    assert not np.array_equal(coarse, fine)
+    show.context.load_level = LoadLevel.PICTURE_RATE
+    pictures = [show.step(0.5) for _ in range(6)]
+    assert [picture.tick for picture in pictures if picture is not None] == [2, 4, 6]
+    assert show.metrics.take().counters["given_up"] == 3
+    show.context.load_level = LoadLevel.FULL
+    assert np.array_equal(show.shown(0.5), fine)
+    assert np.array_equal(show.shown(), ONE.image)

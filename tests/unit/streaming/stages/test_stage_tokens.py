@@ -10,6 +10,7 @@ import pytest
 from engines.contract import EngineSpec
 from streaming.conventions import TICK_NS
 from streaming.errors import UserError
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Motion, Set, Speaker, Tokens
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -393,3 +394,15 @@ def test_a_voice_is_made_as_loud_for_every_player(monkeypatch: pytest.MonkeyPatc
         seen.instrument = instrument
         (made_tokens,) = step(stage, S, seen, Speaker(tick=0, dac_ns=S + 20 * MS))
         assert made_tokens.level_db == wanted
+
+
+def test_at_the_highest_load_the_players_kind_is_kept() -> None:
+    stage, engine, context = made()
+    step(stage, S, motion(S - 10 * MS, 1.0), Speaker(tick=0, dac_ns=S + 20 * MS))
+    context.load_level = max(LoadLevel)
+    for _ in range(40):
+        wake = stage.wake_ns()
+        assert wake is not None
+        assert step(stage, wake, motion(wake - 10 * MS, -1.0)), "every tick has its tokens"
+    assert context.metrics.take().gauges["known_player"] == 1.0
+    assert not engine.calls[-1]["gesture"].any()

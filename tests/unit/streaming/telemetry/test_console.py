@@ -12,6 +12,7 @@ from typing import TextIO, cast
 import pytest
 from rich.console import Console
 
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import Health
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show
@@ -323,3 +324,16 @@ def test_a_camera_that_runs_on_its_own_clock_shows_its_phase_and_its_stamps() ->
     line = "camera phase 12.3 ms, drift +35 ppm, stamps: driver, 31 ms before the arrival"
     assert line in render(snapshot(record, 3 * S, Rates())).plain
     assert line in closing_lines(record)
+
+
+def test_what_is_given_up_under_load_is_shown_while_it_is_and_summed_up_at_the_end() -> None:
+    record = performing("both")
+    assert "given up" not in line_of(shown(record)) + render(shown(record)).plain
+    record.load.change(LoadLevel.PICTURE_QUALITY, 10.0)
+    record.load.change(LoadLevel.PICTURE_RATE, 12.5)
+    assert " | given up: picture quality, every second picture | " in line_of(shown(record))
+    assert "\ngiven up: picture quality, every second picture\n" in render(shown(record)).plain
+    record.load.change(LoadLevel.FULL, 20.0)
+    assert "given up" not in line_of(shown(record))
+    record.end_ns = 60 * S
+    assert "given up under load: picture quality for 10.0 s, every second picture for 7.5 s" in closing_lines(record)

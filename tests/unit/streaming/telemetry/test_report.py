@@ -97,10 +97,11 @@ def counted(name: str, **counters: int) -> StageRecord:
 def test_of_as_many_pictures_as_there_were_ticks(shown: int, at_first: int, found: tuple[int, ...]) -> None:
     record = ShowRecord(show=Show(direction="music-to-video"))
     record.stages["microphone"] = counted("microphone", published=750)
+    record.stages["picture"] = counted("picture", given_up=3)
     record.stages["screen"] = counted("screen", pictures_shown=shown, pictures_shown_start=at_first)
     pictures = build_report(record, HOST)["pictures"]
-    assert tuple(pictures.values()) == (*found, "a film")
-    assert list(pictures) == ["expected", "shown", "missed", "missed_after_first_second", "device"]
+    assert tuple(pictures.values()) == (*found, "a film", 3)
+    assert list(pictures) == ["expected", "shown", "missed", "missed_after_first_second", "device", "given_up"]
     both = performed()
     both.stages["microphone"], both.stages["screen"] = counted("microphone", published=9), record.stages["screen"]
     assert build_report(both, HOST)["pictures"]["expected"] == 250

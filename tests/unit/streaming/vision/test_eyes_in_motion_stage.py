@@ -11,6 +11,7 @@ import pytest
 
 from engines.contract import EngineError, EngineSpec
 from engines.flow.opencv import DisFlow
+from streaming.schema.load_levels import LoadLevel
 from streaming.settings.config import Show
 from streaming.stage import Context
 from streaming.stages import motion
@@ -28,6 +29,7 @@ class SeesAHand:
     """Sees a hand that falls, and fails after some looks."""
 
     sees_hands = True
+    body_alone = False
 
     def __init__(self, looks: int = 10**6) -> None:
         self.looks, self.left = 0, looks
@@ -177,3 +179,17 @@ def test_an_instrument_is_published() -> None:
     for message in perform(stage, 3):
         assert message.instrument == "drums"
         np.testing.assert_array_equal(message.instrument_odds, [0, 0, 1, 0])
+
+
+def test_under_load_the_eyes_look_at_every_second_frame_then_for_the_body_alone() -> None:
+    eyes, context = SeesAHand(), Context(Show(), Metrics())
+    stage = stage_with(eyes, context)
+    looks = []
+    for turn, level in enumerate((LoadLevel.PICTURE_RATE, LoadLevel.EYES_RATE, LoadLevel.HANDS, LoadLevel.FULL)):
+        context.load_level, before = level, eyes.looks
+        messages = perform(stage, 12, first=12 * turn)
+        assert len(messages) == 12, "every frame has its flow"
+        looks.append(eyes.looks - before)
+        assert eyes.body_alone == (level == LoadLevel.HANDS)
+    # One of twelve frames may repeat the one before, which is not looked at.
+    assert all(want - 1 <= found <= want for found, want in zip(looks, (12, 6, 6, 12), strict=True)), looks

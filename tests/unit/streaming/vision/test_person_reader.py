@@ -29,6 +29,7 @@ class WatcherOf:
     """Sees given people, one a look; fails where there is none."""
 
     sees_hands = True
+    body_alone = False
 
     def __init__(self, people: list[Person]) -> None:
         self.people = people
@@ -212,3 +213,39 @@ def test_real_trackers_on_fake_networks_see_a_hand(eyes: str) -> None:
         reader.finish(motion)
     reader.close()
     assert motion.hands_motion[:, HAND_INDEX["known"]].max() > 0.9
+
+
+def test_under_load_every_second_frame_is_looked_at_and_the_hands_stay_as_seen() -> None:
+    watcher = WatcherOf([person_with(left=(0.3, 0.3 + 0.02 * n)) for n in range(20)])
+    reader = PersonReader(watcher)
+
+    def read_at_25_hz(number: int) -> Motion:
+        motion = moving(0)
+        motion.capture_ns = 40_000_000 * number
+        reader.begin(FRAME, motion.capture_ns, repeats=False)
+        reader.finish(motion)
+        return motion
+
+    read_at_25_hz(1)
+    reader.spare(2, body_alone=False)
+    motions = [read_at_25_hz(number) for number in range(2, 10)]
+    assert len(watcher.looks) == 1 + 4
+    speeds = [float(motion.hands_motion[0, HAND_INDEX["speed"]]) for motion in motions]
+    assert all(speed > 0.0 for speed in speeds), "a frame that is not looked at is no stillness"
+    for seen, kept in zip(motions[0::2], motions[1::2], strict=True):
+        np.testing.assert_array_equal(seen.hands_motion, kept.hands_motion)
+    reader.spare(1, body_alone=False)
+    read_at_25_hz(10)
+    read_at_25_hz(11)
+    assert len(watcher.looks) == 7
+
+
+def test_under_load_the_hands_are_left_out_and_the_eyes_are_said_to_be_the_same() -> None:
+    watcher = WatcherOf([Person()] * 9)
+    reader = PersonReader(watcher)
+    reader.spare(2, body_alone=True)
+    assert watcher.body_alone
+    watcher.sees_hands = False
+    assert reader.words == PUBLISHED
+    reader.spare(1, body_alone=False)
+    assert not watcher.body_alone

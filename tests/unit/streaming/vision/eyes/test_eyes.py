@@ -105,3 +105,18 @@ def test_without_the_networks_one_line_says_how_to_get_them(monkeypatch: pytest.
     monkeypatch.setenv("ANTIPHON_EYES", str(tmp_path))
     with pytest.raises(EngineError, match=r"run: python -m export\.eyes"):
         open_eyes()
+
+
+def test_with_the_body_alone_no_network_of_the_hands_runs_until_they_are_wanted_again() -> None:
+    world = player()
+    eyes = Eyes(world.engines(), "auto", clock=lambda: 0)
+    assert look(eyes, world, 20)[-1].hands.any()
+    eyes.body_alone = True
+    world.calls.clear()
+    person = look(eyes, world, 20, first=20)[-1]
+    assert not eyes.sees_hands
+    assert not person.hands.any()
+    assert person.body_score > 0
+    assert set(world.calls) <= set(BODY_NETWORKS)
+    eyes.body_alone = False
+    assert look(eyes, world, 20, first=40)[-1].hands.any()

@@ -1,0 +1,1 @@
+"""What it costs to be earlier: onsets against the look-ahead that the translator is asked for."""
