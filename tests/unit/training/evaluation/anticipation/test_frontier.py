@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
 from tests.films import write_film
-from training.evaluation.anticipation.answers import ANTICIPATIONS_MS, AnticipatedAnswers
+from training.evaluation.anticipation import answers as answers_module
+from training.evaluation.anticipation.answers import ANTICIPATIONS_MS, AnticipatedAnswers, answer_film
 from training.evaluation.anticipation.frontier import F1, evaluate_frontier, lead_s, points, scores_of
 from training.evaluation.anticipation.frontier_plot import draw_frontier, write_frontier
 from training.evaluation.forward_loop import ResponseSettings
+from training.synthesis.recordings import Clip
 
 SECONDS = 20.0
 
@@ -73,17 +76,25 @@ def test_the_plot_has_a_panel_for_each_series(tmp_path: Path) -> None:
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_films_are_watched_once_and_answered_for_each_look_ahead(tmp_path: Path) -> None:
-    for name in ("one.mp4", "two.mp4"):
-        write_film(tmp_path / name, (0.8, 1.64, 2.4, 3.32), codec="libx264")
-    (tmp_path / "broken.mp4").write_bytes(b"nothing")
-    figures = evaluate_frontier(ResponseSettings("default", eyes="bundle"), tmp_path, 0, workers=1)
-    films = figures["series"]["films"]
-    assert films["names"] == ["one.mp4", "two.mp4"]
-    assert list(films["refused"]) == ["broken.mp4"]
-    assert films["n_onsets"] == 8
-    assert all(row[F1] is not None for row in films["points"])
-    assert "performers" not in figures["series"]
+def test_a_film_is_watched_once_and_answered_for_each_look_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_film(tmp_path / "one.mp4", (0.8, 1.64, 2.4), codec="libx264")
+    clips = []
+
+    def click(clip: Clip, setting: ResponseSettings, seed: int) -> np.ndarray:
+        clips.append(clip)
+        music = np.zeros(clip.age_s.size * TICK_SAMPLES, np.float32)
+        at = round((1.0 - setting.anticipation_s) * SAMPLE_RATE)
+        music[at : at + 6_400] = 0.5 * np.sin(np.arange(6_400) * 0.1)
+        return music
+
+    monkeypatch.setattr(answers_module, "respond", click)
+    film = answer_film(tmp_path / "one.mp4", ResponseSettings("default", eyes="bundle"))
+    assert (film.name, film.onsets.size) == ("one.mp4", 3)
+    assert all(clip is clips[0] for clip in clips)
+    expected = [1.0 - ms / 1e3 for ms in ANTICIPATIONS_MS]
+    assert [float(each[0]) for each in film.music] == pytest.approx(expected, abs=0.02)
 
 
 def test_one_film_is_too_few(tmp_path: Path) -> None:
