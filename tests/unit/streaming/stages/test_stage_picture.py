@@ -338,3 +338,17 @@ def test_under_load_pictures_are_drawn_coarsely_then_for_every_second_tick_and_f
     show.context.load_level = LoadLevel.FULL
     assert np.array_equal(show.shown(0.5), fine)
     assert np.array_equal(show.shown(), ONE.image)
+
+
+def test_after_a_thousand_hours_a_picture_has_its_tick_and_every_second_one_is_still_the_even_one() -> None:
+    show = PictureShow()
+    show.tick = 1_000 * 3_600 * 25 - 1
+    first = show.step(0.5)
+    assert first is not None
+    assert first.tick == 90_000_000
+    assert np.array_equal(first.image, drawn(0.5))
+    show.context.load_level = LoadLevel.PICTURE_RATE
+    assert [picture.tick for picture in (show.step(), show.step(), show.step(), show.step()) if picture] == [
+        90_000_002,
+        90_000_004,
+    ]

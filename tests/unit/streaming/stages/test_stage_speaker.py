@@ -408,3 +408,29 @@ def test_a_show_that_does_not_begin_leaves_an_earlier_take_as_it_was(tmp_path: P
         assert "path" not in memo
     assert path.read_bytes() == take
     assert list(tmp_path.iterdir()) == [path]
+
+
+def counts_from(first: int) -> tuple[int, ...]:
+    """What a speaker that is started again at a tick counts in two seconds, as differences from where it began."""
+    lost = 7
+    memo = {
+        "tick": first,
+        "dac_ns": 10**9 - 40 * MS,
+        "tick_ns": float(TICK_NS),
+        "played": first - lost,
+        "concealed": lost,
+        "samples": (first - lost) * 1280,
+    }
+    bench = SpeakerBench(memo=memo)
+    bench.run(2_000)
+    newest, totals = bench.said[-1][1], bench.totals()
+    assert newest.played + newest.concealed == newest.tick + 1
+    assert "ticks.concealed_start" not in totals.counters
+    samples = totals.gauges["samples_played"] - (first - lost) * 1280
+    assert samples == int(samples) > 0
+    counted = (totals.counter(f"ticks.{name}") for name in ("expected", "played", "concealed"))
+    return newest.tick - first, newest.dac_ns, newest.played - first, newest.concealed, int(samples), *counted
+
+
+def test_after_a_thousand_hours_every_count_is_as_exact_as_in_the_first_minute() -> None:
+    assert counts_from(1_000 * 3_600 * 25) == counts_from(1_000)

@@ -177,16 +177,19 @@ def test_it_ends_with_the_performance() -> None:
     assert ticks == [0, 1]
 
 
-def test_a_restart_goes_on_after_the_last_tick_it_remembers() -> None:
+@pytest.mark.parametrize("last", [40, 1_000 * 3_600 * 25], ids=["soon", "after 1,000 hours"])
+def test_a_restart_goes_on_after_the_last_tick_it_remembers(last: int) -> None:
     engine = FakeTranslator()
     engines: dict[str, Any] = {"sight": FakeSight(), "kind": FakeKind(), "translator": engine}
     stage = TokensStage(engine_opener=lambda network, **_: engines[network])
-    context = Context(show=Show(), metrics=Metrics(), memo={"tick": 40, "lead_ms": 30.0})
+    context = Context(show=Show(), metrics=Metrics(), memo={"tick": last, "lead_ms": 30.0})
     stage.setup(context)
-    step(stage, S, Speaker(tick=39, dac_ns=S))
+    step(stage, S, Speaker(tick=last - 1, dac_ns=S))
     assert stage.wake_ns() == S + 2 * TICK_NS - 30 * MS
     (tokens,) = step(stage, S + 2 * TICK_NS - 30 * MS)
-    assert tokens.tick == 41
+    assert (tokens.tick, tokens.dac_ns) == (last + 1, S + 2 * TICK_NS)
+    # Nanoseconds of a thousand hours are whole in a double.
+    assert engine.calls[-1]["time_s"] == (last + 1) * TICK_NS / 1e9
 
 
 def test_controls() -> None:
