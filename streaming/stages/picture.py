@@ -56,6 +56,7 @@ class PictureStage:
         self._fade_ticks = 0
         self._paint_step: PaintStep | None = None
         self._tick: int | None = None
+        self._left_out = 0
         self._newest_identity = ""
         self._shedding = shedding or LoadShedding()
         self._desk = PictureDesk()
@@ -138,7 +139,9 @@ class PictureStage:
         self._tick = flow.tick
         if self._context.load_level >= LoadLevel.PICTURE_RATE and flow.tick % 2:
             self._context.metrics.count("given_up")
+            self._left_out += passed
             return None
+        left_out, self._left_out = self._left_out, 0
         flow = self._check(flow)
         self._switch(flow)
         self._shedding.update(lost=passed > 1 or late)
@@ -154,7 +157,7 @@ class PictureStage:
             frozen=self._controls["freeze"] >= HALF,
             dark=self._controls["blackout"] >= HALF,
             fade_s=self._controls["fade"],
-            ticks=passed,
+            ticks=passed + left_out,
         )
         return Picture(tick=flow.tick, image=image, capture_ns=flow.capture_ns, stamps=dict(flow.stamps))
 

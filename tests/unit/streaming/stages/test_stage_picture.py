@@ -352,3 +352,16 @@ def test_after_a_thousand_hours_a_picture_has_its_tick_and_every_second_one_is_s
         90_000_002,
         90_000_004,
     ]
+
+
+def test_a_blackout_takes_its_time_also_where_every_second_picture_is_left_out() -> None:
+    def after(level: LoadLevel, ticks: int) -> np.ndarray:
+        show = PictureShow()
+        show.shown()
+        show.context.load_level = level
+        show.step(blackout=1.0, fade=0.4)
+        pictures = [show.step() for _ in range(ticks)]
+        return [picture.image for picture in pictures if picture is not None][-1]
+
+    assert np.array_equal(after(LoadLevel.PICTURE_RATE, 5), after(LoadLevel.PICTURE_QUALITY, 5))
+    assert not after(LoadLevel.PICTURE_RATE, 11).any()
