@@ -24,6 +24,7 @@ class StrikingHand:
     """Sees a hand that strikes at the events of a film, whatever the film shows."""
 
     sees_hands = True
+    body_alone = False
 
     def look(self, frame: np.ndarray, now_ns: int) -> Person:
         time_s = now_ns / 1e9 - 10.0

@@ -17,6 +17,7 @@ class FrameReader:
     """Sees a hand as low as a frame is bright, and nobody in a black one."""
 
     sees_hands = True
+    body_alone = False
 
     def look(self, frame: np.ndarray, now_ns: int) -> Person:
         grey = int(frame[0, 0, 0])
