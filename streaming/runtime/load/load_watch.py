@@ -1,7 +1,8 @@
 """Reads from the heartbeats which ticks were late, follows the plan, and tells every stage the level.
 
-A tick was late where a stage's step took longer than its row's `budget_ms`, or where one of the row's `late_counters`
-counted it. What a stage has late while another is started again, has no device, or has just begun is not load.
+A tick was late where a stage's step took longer than its row's `budget_ms`, where one of the row's `late_counters`
+counted it, or where such a stage gave no sign of life for `SILENT_NS`: it gets no time at all. What a stage has late
+while another is started again, has no device, or has just begun is not load.
 
 There is one plan, in the supervisor: a stage alone sees its own delay, but what is missed least may be another's. The
 level travels as `Load` on the control link; a stage reads it as `Context.load_level`. Stages that were started by hand
@@ -24,7 +25,9 @@ from streaming.telemetry.report import ShowRecord
 BEGINNING_NS = 2_000_000_000
 """What is late so soon after the start, or after a stage was started again, is no load."""
 MAX_SLICES = 4
-"""Slices that are made up for at most, where the supervisor itself was late."""
+"""Slices that are made up for at most, where the supervisor itself was late; what was late is spread over them."""
+SILENT_NS = 250_000_000
+"""A stage gives a sign of life every 83 ms, between two steps."""
 
 
 def levels_of(show: Show, stages: Mapping[str, ProcessSlot]) -> list[LoadLevel]:
@@ -82,7 +85,7 @@ class LoadWatch:
             return
         slices = min(MAX_SLICES, 1 + (now_ns - self._next_ns) // SLICE_NS)
         self._next_ns = now_ns + SLICE_NS
-        late, self._late = self._late, 0
+        late, self._late = self._late + self._silent_stages(now_ns), 0
         if self._is_disturbed():
             self._quiet_until_ns = max(self._quiet_until_ns, now_ns + BEGINNING_NS)
         if now_ns < self._quiet_until_ns:
@@ -91,7 +94,7 @@ class LoadWatch:
             return
         before = self._plan.level
         for number in range(slices):
-            level = self._plan.update(late if number == 0 else 0)
+            level = self._plan.update((late + slices - 1 - number) // slices)
         if level != before:
             self._change(level, (now_ns - start_ns) / 1e9)
 
@@ -99,6 +102,14 @@ class LoadWatch:
         """Tell a stage that was started again the present level."""
         if self._plan.level:
             self._send(identity, Load(level=self._plan.level))
+
+    def _silent_stages(self, now_ns: int) -> int:
+        """How many stages with a budget get no time at all."""
+        return sum(
+            now_ns - slot.last_report_ns > SILENT_NS
+            for slot in self._slots.values()
+            if slot.process.budget_ms and slot.record.state == "running"
+        )
 
     def _is_disturbed(self) -> bool:
         """Whether a stage is not there, or has no device: what is late then has that reason."""

@@ -36,6 +36,7 @@ class WatchedShow:
             stage = self.record.stages[process.name] = StageRecord(process, state="running")
             self.slots[process.name] = ProcessSlot(process, stage, identity=process.name.encode())
         self.sent: list[tuple[bytes, Control]] = []
+        self.starved: set[str] = set()
         self.watch = LoadWatch(self.record, self.slots, send=lambda *sent: self.sent.append(sent))
         self.now_ns = self.record.start_ns = 100 * S
         self.run(BEGINNING_NS / S + 0.5)
@@ -46,6 +47,9 @@ class WatchedShow:
             for beat in beats:
                 self.watch.take(PROCESSES[beat.stage], beat)
             self.now_ns += SLICE_NS
+            for name, slot in self.slots.items():
+                if name not in self.starved:
+                    slot.last_report_ns = self.now_ns
             self.watch.update(self.now_ns)
 
     @property
@@ -113,6 +117,24 @@ def test_what_is_late_while_a_stage_is_started_again_or_has_no_device_is_no_load
         assert show.level == LoadLevel.FULL, "soon after it nothing counts either"
         show.run(2.5, SLOW)
         assert show.level > LoadLevel.FULL
+
+
+@pytest.mark.parametrize(("stage", "level"), [("picture", LoadLevel.PICTURE_QUALITY), ("recorder", LoadLevel.FULL)])
+def test_a_stage_that_gets_no_time_at_all_is_late(stage: str, level: LoadLevel) -> None:
+    show = WatchedShow()
+    show.starved = {stage}
+    show.run(1.5)
+    assert show.level == level
+
+
+def test_where_the_supervisor_itself_was_late_what_was_late_is_spread_over_that_time() -> None:
+    show = WatchedShow()
+    show.watch.take(PROCESSES["motion"], health("motion", *[50.0] * 8))
+    show.now_ns += 4 * SLICE_NS
+    for slot in show.slots.values():
+        slot.last_report_ns = show.now_ns
+    show.watch.update(show.now_ns)
+    assert show.level == LoadLevel.PICTURE_QUALITY
 
 
 def test_the_beginning_of_a_show_is_no_load() -> None:
