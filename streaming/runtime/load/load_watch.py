@@ -92,11 +92,11 @@ class LoadWatch:
             # A quiet time counts neither as pressure nor as calm.
             self._plan.forget()
             return
-        before = self._plan.level
         for number in range(slices):
+            before = self._plan.level
             level = self._plan.update((late + slices - 1 - number) // slices)
-        if level != before:
-            self._change(level, (now_ns - start_ns) / 1e9)
+            if level != before:
+                self._change(level, (now_ns - start_ns) / 1e9)
 
     def greet(self, identity: bytes) -> None:
         """Tell a stage that was started again the present level."""
