@@ -19,7 +19,7 @@ CURVES = (
     (F1, "music", "#0969da", "o-"),
     (f"{F1}_control", "control: reference shifted in time", "#9aa4af", "o--"),
     ("unanticipated", "music without look-ahead, held to the same time", "#bc4c00", "o:"),
-    ("refitted", "music, shift in time chosen anew", "#57a0f0", "o:"),
+    ("refitted", "music, shift in time chosen anew", "#8250df", "o:"),
 )
 """Figure, words, colour and line of each curve."""
 
@@ -27,7 +27,7 @@ CURVES = (
 def draw_frontier(figures: dict[str, Any]) -> Figure:
     """Draw the figures of `evaluate_frontier`; a panel for each series that is there."""
     names = [name for name in TITLES if name in figures["series"]]
-    figure = Figure(figsize=(3.4 * len(names), 3.3), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(names), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     lines: dict[str, Any] = {}
@@ -50,7 +50,9 @@ def draw_frontier(figures: dict[str, Any]) -> Figure:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("onset F1, ± 50 ms")
-    figure.legend(lines.values(), lines.keys(), loc="outside lower left", ncols=2, fontsize="small", frameon=False)
+    columns = 1 if len(names) == 1 else 2
+    place = "outside lower left"
+    figure.legend(lines.values(), lines.keys(), loc=place, ncols=columns, fontsize="small", frameon=False)
     return figure
 
 
