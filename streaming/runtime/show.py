@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -187,5 +187,5 @@ def _write(record: ShowRecord, report: dict[str, Any], ending: Ending) -> Ending
         record.report_written = True
     except OSError as error:
         text = f"{path}: the report cannot be written ({reason(error)}); make room, or name another file"
-        return Ending(max(ending.code, 1), "\n".join(filter(None, (ending.line, text))))
+        return replace(ending, code=max(ending.code, 1), line="\n".join(filter(None, (ending.line, text))))
     return ending

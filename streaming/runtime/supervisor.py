@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from streaming.errors import StageError
@@ -135,7 +136,8 @@ class Supervisor:
         finally:
             self._kill_all()
         # Who asks for the end while it closes does not want it to open again.
-        return Ending(0) if self._ending.closed and self._end.interrupted else self._ending
+        asked = self._end.interrupted
+        return replace(self._ending, closed=self._ending.closed and not asked, asked=asked)
 
     def interrupt(self) -> None:
         """Ask for a polite end; a second call asks for a quick one. Safe in a signal handler."""

@@ -36,11 +36,13 @@ class Ending:
 
     Attributes:
         closed: its opening hours are over; it begins again at the next ones.
+        asked: the user has asked for it, so nothing begins again.
     """
 
     code: int
     line: str = ""
     closed: bool = False
+    asked: bool = field(default=False, compare=False)
 
 
 @dataclass

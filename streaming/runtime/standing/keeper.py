@@ -103,7 +103,7 @@ class Keeper:
                 shows += 1
                 self._delay_s = FIRST_DELAY_S
                 continue
-            if ending.code == 0 or not self._again or (ending.code == 2 and not shows):
+            if ending.asked or ending.code == 0 or not self._again or (ending.code == 2 and not shows):
                 return ending
             shows += 1
             if self._waiting.now_ns() / 1e9 - began_s >= WORKED_S:

@@ -475,7 +475,11 @@ def test_a_show_closes_when_its_hours_are_over_unless_its_user_ends_it(tmp_path:
     assert all(child.status == 0 for child in world.children)
     second = show()
     world.at(19.99, second.interrupt)
-    assert second.run() == Ending(0)
+    ending = second.run()
+    assert (ending, ending.asked) == (Ending(0), True)
+    third = show()
+    world.at(0.1, third.interrupt)
+    assert third.run().asked, "also before it begins"
 
 
 def test_a_budget_counts_only_the_window(tmp_path: Path) -> None:

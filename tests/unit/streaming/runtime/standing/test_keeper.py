@@ -107,6 +107,13 @@ def test_a_first_show_that_cannot_begin_is_an_error_and_a_later_one_waits() -> N
     assert stand.endings == []
 
 
+def test_who_ends_a_show_that_gets_ready_has_ended_it() -> None:
+    stand = Stand(VirtualWaiting())
+    stand.endings = [Ending(1, "x"), Ending(1, "ended before the performance began", asked=True), Ending(0)]
+    assert stand.keeper.run().asked
+    assert len(stand.shows) == 2
+
+
 def test_without_installation_a_failure_ends_it() -> None:
     stand = Stand(VirtualWaiting(), "00:00-24:00", again=False)
     stand.endings = [Ending(1, "x")]
