@@ -51,7 +51,8 @@ REST = f"""
 
 A preset is a named set of all controls but {DONE}. A cue is a preset and the time that its numbers take to get
 there, 0 to {LONGEST_S:g} s. Words, as the voice and the prior image, change at once. `mute` and `blackout` wait for the
-end of a fade when they go on, and come first when they go off. A control that a hand moves leaves the fade.
+end of a fade when they go on, and come first when they go off. A control that a hand moves leaves the fade. A cue
+that has a timecode goes by itself when that is reached; see [show control](show-control.md#timecode-and-cues).
 
 Up to {MOST_PRESETS} presets and {MOST_CUES} cues are kept in `~/.config/antiphon/{FILE_NAME}`, or in the folder that
 `ANTIPHON_CONFIG` names.
