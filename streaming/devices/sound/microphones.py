@@ -120,13 +120,13 @@ class SoundDeviceInput:
             intake(mono, age_ns - begin * 1_000_000_000 // self.samplerate)
 
 
-def open_device(name: str, channel: int = 0) -> tuple[AudioInput, str]:
-    """An input by its number, its name or a part of it; `channel` as in `SoundDeviceInput`.
+def open_device(name: str) -> tuple[AudioInput, str]:
+    """An input by its number, its name or a part of it.
 
     Raises:
         UserError: when it cannot be used.
     """
-    return SoundDeviceInput(name, channel), ""
+    return SoundDeviceInput(name), ""
 
 
 def find_again(device: str, channel: int = 0) -> AudioInput:
@@ -139,9 +139,9 @@ def find_again(device: str, channel: int = 0) -> AudioInput:
     return SoundDeviceInput(device, channel)
 
 
-def open_auto(argument: str, channel: int = 0) -> tuple[AudioInput, str]:
+def open_auto(argument: str) -> tuple[AudioInput, str]:
     """The default input; silence where there is none, which is said."""
     try:
-        return SoundDeviceInput("auto", channel), ""
+        return SoundDeviceInput("auto"), ""
     except UserError as error:
         return PacedInput(), f"no microphone ({error.what}); nothing is heard"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streaming.conventions import TICK_NS
 from streaming.devices.sound.inputs import AudioInput, Intake
-from streaming.devices.sound.microphones import find_again
+from streaming.devices.sound.microphones import SoundDeviceInput, find_again
 from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
 from streaming.remote.show_control.timecode.cue_player import CuePlayer
@@ -30,8 +30,9 @@ def open_input(source: str, channel: int) -> tuple[AudioInput, str]:
     Raises:
         UserError: when it cannot be used.
     """
-    arguments = (channel,) if channel else ()
-    opened: tuple[AudioInput, str] = MICROPHONE.open(source, *arguments)
+    if channel:
+        return SoundDeviceInput(source, channel), ""
+    opened: tuple[AudioInput, str] = MICROPHONE.open(source)
     return opened
 
 
