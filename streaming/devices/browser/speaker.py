@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.devices.browser.local_link import BlockSender, LinkBlock, socket_path
-from streaming.devices.sound.outputs import AudioOutput, NullOutput
+from streaming.devices.sound.outputs import AudioOutput, ChannelPlan, NullOutput
 from streaming.timing import clock
 
 RATE = 48_000
@@ -43,6 +43,10 @@ class BrowserSpeaker(NullOutput):
         self.name = "browser"
         self.latency_s += PACKET_S
         self._sender = BlockSender("speaker", MOST_WAITING, path)
+
+    def arrange(self, plan: ChannelPlan) -> None:
+        """Two sides, so that a width is heard that is turned up later."""
+        self.sides = SIDES
 
     def close(self) -> None:
         """Stop."""

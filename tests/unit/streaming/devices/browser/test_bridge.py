@@ -19,6 +19,7 @@ from streaming.devices.browser.offer_text import MAX_CANDIDATES, OfferError, che
 from streaming.devices.browser.screen import BrowserScreen
 from streaming.devices.browser.speaker import BrowserSpeaker
 from streaming.devices.sound.inputs import Intake
+from streaming.devices.sound.outputs import ChannelPlan
 from streaming.errors import UserError
 from streaming.settings.config import Show
 from streaming.stage import Context
@@ -121,7 +122,8 @@ def test_pictures_and_sound_of_the_show_arrive_at_who_watches(bench: BridgeBench
                 block[:, side] = 0.4 * np.sin(2 * np.pi * hz * at / 48_000)
             position += block.shape[0]
 
-        speaker.sides = 2
+        # A show that began without a width: it may be turned up later.
+        speaker.arrange(ChannelPlan())
         speaker.start(tone)  # type: ignore[arg-type]
         tick = 0
         while not ended.wait(0.04):
