@@ -311,7 +311,7 @@ TOPICS: dict[str, Topic] = {
             16_384,
             64,
             layouts=_SIDES,
-            limits={"tick": _TICK, "limited_db": _DECIBELS},
+            limits=_SOUND_LIMITS,
         ),
         Topic("speaker", Speaker, 25.0, Policy.LATEST, 4_096, 16, limits=_SPEAKER_LIMITS),
         Topic("microphone", Microphone, 25.0, Policy.ORDERED, 16_384, 64, layouts=_SOUND, limits=_HEARD_LIMITS),
