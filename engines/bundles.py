@@ -36,6 +36,11 @@ class InvalidBundleError(EngineError):
         super().__init__(f"{where}: {what}; {fix}")
 
 
+def shipped_bundles() -> list[str]:
+    """The names of the bundles that the program comes with."""
+    return sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))
+
+
 def find_bundle(name: str) -> Path:
     """The folder of a shipped bundle's name, or of a path.
 
@@ -45,7 +50,7 @@ def find_bundle(name: str) -> Path:
     for folder in (Path(name), BUNDLES / name):
         if (folder / "manifest.json").is_file():
             return folder
-    bundle_names = ", ".join(sorted(path.parent.name for path in BUNDLES.glob("*/manifest.json"))) or "none"
+    bundle_names = ", ".join(shipped_bundles()) or "none"
     raise InvalidBundleError(
         "no bundle here (no manifest.json)", name, f"name a folder or a shipped bundle: {bundle_names}"
     )

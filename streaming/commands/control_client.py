@@ -39,7 +39,8 @@ def request_control(links: Links, name: str = "", value: str = "", timeout_s: fl
         UserError: when no show runs there, it does not reply in time, or it refuses the value.
     """
     if timeout_s is None:
-        timeout_s = CONFIRMED_TIMEOUT_S if name in CONTROLS and CONTROLS[name].confirmed else REPLY_TIMEOUT_S
+        is_slow = name in CONTROLS and (CONTROLS[name].confirmed or CONTROLS[name].kind == "bundle")
+        timeout_s = CONFIRMED_TIMEOUT_S if is_slow else REPLY_TIMEOUT_S
     folder = str(Path(links.run_dir or default_run_dir()).absolute())
     identity = f"set:{os.getpid()}"
     with closing(ControlLink(_control_address(links, folder), identity.encode())) as link:

@@ -108,7 +108,8 @@ class HeldFiles:
             They name the copies of what has changed since the show began.
         """
         environment = {}
-        if self._has_changed("bundle") and self._is_worse(show):
+        is_same = show.bundle == self._show.bundle
+        if is_same and self._has_changed("bundle") and self._is_worse(show):
             show = msgspec.structs.replace(show, bundle=str(self._folder / "bundle"))
         if self._has_changed("eyes"):
             environment[EYES_VARIABLE] = str(self._folder / "eyes")

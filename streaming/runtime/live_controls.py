@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from streaming.errors import UserError
 from streaming.runtime.children.death_causes import user_files
 from streaming.runtime.children.process_slot import ProcessSlot
@@ -18,6 +20,8 @@ TIME_LIMIT_NS = 32_000_000_000
 NOT_IN_TIME = f"was not confirmed within {TIME_LIMIT_NS / 1e9:g} s"
 SAID_AGAIN_NS = 500_000_000
 """A control that goes on changing, as by a desk's fader, is told of at most once in so long; its last value always."""
+BUNDLE = "bundle"
+"""The control whose change gives stages successors."""
 MAX_PENDING = 16
 """The most requests that wait at once; if there are more, the oldest is refused."""
 
@@ -110,6 +114,7 @@ class LiveControls:
         send: sends a control to an identity on the control link.
         note: takes a line for the user.
         with_control: returns the settings with one live control changed; raises `UserError` for a bad value.
+        swap: begins to change the bundle, with the settings and the time; `swapped` answers. Raises `UserError`.
 
     Attributes:
         show: the present settings, with which a process is started.
@@ -123,7 +128,9 @@ class LiveControls:
         send: Callable[[bytes, Control], None],
         note: Callable[[str], None],
         with_control: Callable[[Show, str, str], Show],
+        swap: Callable[[Show, int], None] | None = None,
     ) -> None:
+        self._swap, self._swap_requester = swap, b""
         self.show, self._slots = show, slots
         self._send, self._note, self._with_control = send, note, with_control
         self._pending = PendingControls()
@@ -146,7 +153,12 @@ class LiveControls:
             return
         try:
             show = self._with_control(self.show, name, request.value)
-            if CONTROLS[name].confirmed:
+            if name == BUNDLE and self._swap is not None:
+                if show.bundle != self.show.bundle:
+                    self._swap(show, now_ns)
+                    self._swap_requester = requester
+                    return
+            elif CONTROLS[name].confirmed:
                 self._ask_stage(requester, name, show.controls[name], now_ns)
                 return
         except UserError as error:
@@ -175,6 +187,20 @@ class LiveControls:
         for identity, reply in self._pending.add(requester, name, value, now_ns):
             self._send(identity, reply)
         self._send_pending(slot)
+
+    def swapped(self, lines: list[str]) -> None:
+        """The bundle has changed, which one line says; or three lines say why not."""
+        refused, requester = len(lines) > 1, self._swap_requester
+        self._note(str(UserError(*lines)) if refused else lines[0])
+        if requester:
+            self._swap_requester = b""
+            self._send(requester, ControlReply(lines=lines, refused=refused))
+
+    def take_bundle(self, show: Show) -> None:
+        """Tell every stage of the bundle that others are about to use."""
+        self.show = msgspec.structs.replace(self.show, bundle=show.bundle)
+        for slot in self._slots.values():
+            self.send_changes(slot)
 
     def confirm(self, confirmation: Confirmation) -> None:
         """Store a value that a stage has confirmed, and reply to its requesters."""

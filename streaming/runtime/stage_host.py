@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,12 +21,14 @@ from streaming.schema.messages import (
     Alive,
     Confirmation,
     Control,
+    Enter,
     Failed,
     Finished,
     Health,
     Hello,
     Load,
     Message,
+    Prepared,
     Ready,
     Report,
     Set,
@@ -39,7 +42,7 @@ from streaming.system.descriptors import keep_room
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink, Publisher, Subscriber
-from streaming.transport.links import address_of, security_of
+from streaming.transport.links import Security, address_of, security_of
 from streaming.transport.sockets import Poller, Waker
 
 HEARTBEAT_NS = 250_000_000
@@ -81,6 +84,8 @@ class StageHost:
         port: the link to the supervisor.
         metrics: shared with the port, which counts malformed controls.
         started: the performance has begun already; else it begins when the supervisor says so.
+        enter: the stage is set up beside another one of its row, and this is called when it takes that one's place;
+            None for a stage that is alone.
     """
 
     def __init__(
@@ -93,7 +98,9 @@ class StageHost:
         port: ControlLink | ReportPort | None = None,
         metrics: Metrics | None = None,
         started: bool = False,
+        enter: Callable[[], object] | None = None,
     ) -> None:
+        self._enter = enter
         self._process, self._stage, self._show = process, stage, show
         self._port = port or ReportPort()
         self._started = started
@@ -184,9 +191,9 @@ class StageHost:
         process, links = self._process, self._show.links
         self._report(Hello(stage=process.name, pid=os.getpid()))
         security = security_of(links) if links.addresses else None
-        if process.output is not None:
+        if self._enter is None:
             # Bound before the stage opens anything, so that a second instance is refused at once.
-            self._publisher = Publisher(process.output, address_of(links, process.output, bind=True), security)
+            self._bind(security)
         inputs = {
             topic: address_of(links, topic) for topic in inputs_of(process, self._show.direction, self._show.camera)
         }
@@ -199,6 +206,11 @@ class StageHost:
             stage.setup(self._context)
         finally:
             self._setting_up = False
+        if self._enter is not None:
+            self._stand_by(self._enter)
+            if self._stopping.is_set():
+                return stage
+            self._bind(security)
         # Connected after setup: messages published during a long setup are stale. States are sent again.
         self._subscriber = Subscriber(inputs, self._metrics, security)
         self._subscriber.leave_out(self._context.unwanted)
@@ -210,6 +222,23 @@ class StageHost:
         if not self._awaited:
             self._report_ready()
         return stage
+
+    def _bind(self, security: Security | None) -> None:
+        """Publish from now on."""
+        if (topic := self._process.output) is not None:
+            self._publisher = Publisher(topic, address_of(self._show.links, topic, bind=True), security)
+
+    def _stand_by(self, enter: Callable[[], object]) -> None:
+        """Wait for the end of the stage whose place this one takes."""
+        gc.collect()
+        self._report(Prepared(stage=self._process.name))
+        poller = Poller(self._port, self._waker)
+        while self._enter is not None and not self._stopping.is_set():
+            poller.wait(clock.now_ns() + PULSE_NS, precise=False)
+            self._waker.clear()
+            self._take_controls()
+            self._report(Alive(stage=self._process.name))
+        enter()
 
     def _report_ready(self) -> None:
         """Tell the supervisor that setup is done."""
@@ -260,6 +289,8 @@ class StageHost:
                 changed, self._started = changed or not self._started, True
             elif isinstance(control, Load):
                 self._context.load_level = LoadLevel(min(max(control.level, 0), max(LoadLevel)))
+            elif isinstance(control, Enter):
+                self._enter = None
             elif isinstance(control, Set):
                 self._controls.append(control)
                 changed = True

@@ -54,6 +54,7 @@ class Assignment(msgspec.Struct, kw_only=True):
         run_dir: folder of the sockets.
         incarnation: how many processes the row had before.
         environment: variables that are set for it.
+        standby: it is set up beside the one that runs, and waits until that has ended.
     """
 
     process: str
@@ -62,6 +63,7 @@ class Assignment(msgspec.Struct, kw_only=True):
     run_dir: str = ""
     incarnation: int = 0
     environment: dict[str, str] = msgspec.field(default_factory=dict)
+    standby: bool = False
 
 
 def run_stage(
@@ -71,6 +73,7 @@ def run_stage(
     memo: dict[str, Any],
     *,
     lifeline: Callable[[StageHost], None] | None = None,
+    standby: bool = False,
 ) -> int:
     """Run a stage for a supervisor, until a Stop, SIGTERM, or the end of the lifeline.
 
@@ -80,6 +83,7 @@ def run_stage(
         show: the settings, with the run folder.
         memo: the memo of its last incarnation.
         lifeline: called with the host before it runs; stops it when the supervisor is gone.
+        standby: it is set up beside the one that runs, and waits until that has ended.
 
     Returns:
         The exit status.
@@ -87,7 +91,8 @@ def run_stage(
     metrics = Metrics()
     identity = f"{process.name}:{os.getpid()}".encode()
     link = ControlLink(address_of(show.links, CONTROL), identity, metrics)
-    host = StageHost(process, stage, show, memo, port=link, metrics=metrics)
+    enter = (lambda: request_realtime(process.realtime)) if standby else None
+    host = StageHost(process, stage, show, memo, port=link, metrics=metrics, enter=enter)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: host.interrupt())
     if lifeline is not None:
@@ -201,6 +206,13 @@ def _watch_lifeline(host: StageHost) -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
+def _take_priority(realtime: int) -> None:
+    """Have a real-time priority, or none."""
+    if realtime == 0:
+        leave_realtime()  # which a fork has from its server
+    request_realtime(realtime)
+
+
 def _read_line() -> bytes:
     """The first line of stdin; empty when it ended before."""
     line = bytearray()
@@ -262,10 +274,9 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ[RUN_DIR] = links.run_dir
     lock_memory()
     request_niceness(process.nice)
-    if process.realtime == 0:
-        leave_realtime()  # which a fork has from its server
-    request_realtime(process.realtime)
-    status = run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline)
+    # One that is prepared beside others is behind all that a tick needs, and before all that is no show.
+    _take_priority(min(process.realtime, 1) if assignment.standby else process.realtime)
+    status = run_stage(process, None, show, assignment.memo, lifeline=_watch_lifeline, standby=assignment.standby)
     if options.forks is not None:
         end_fork(status)
     return status

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from streaming.errors import StageError
+from streaming.runtime.bundle_swap import BundleSwap
 from streaming.runtime.children.death_causes import cause_of
 from streaming.runtime.children.hang_detector import STARVED_NS
 from streaming.runtime.children.process_slot import ProcessSlot
@@ -110,7 +111,21 @@ class Supervisor:
         for process in processes:
             stage = self.record.stages[process.name] = StageRecord(process)
             self._slots[process.name] = ProcessSlot(process, stage)
-        self._controls = LiveControls(show, self._slots, send=self._send, note=self._note, with_control=with_control)
+        self._controls = LiveControls(
+            show,
+            self._slots,
+            send=self._send,
+            note=self._note,
+            with_control=with_control,
+            swap=lambda changed, at_ns: self._swap.begin(changed, at_ns),
+        )
+        self._swap = BundleSwap(
+            self._slots,
+            spawner=spawner,
+            send=self._send,
+            take_over=self._controls.take_bundle,
+            done=self._controls.swapped,
+        )
         self._load = LoadWatch(self.record, self._slots, send=self._send)
         self._endurance = Endurance(self._note)
         self._ending: Ending | None = None
@@ -160,6 +175,8 @@ class Supervisor:
             self._spawner.maintain(now_ns, performing=self.record.start_ns is not None)
         self._controls.expire(now_ns)
         self._load.update(now_ns)
+        with guard("the bundle cannot be changed"):
+            self._swap.step(now_ns)
         with guard("the start of the performance was not said to every stage"):
             self._maybe_start(now_ns)
         if now_ns - self._measured_ns >= 1_000 * MS:
@@ -264,6 +281,9 @@ class Supervisor:
         cause = slot.cause or cause_of(status, self._controls.files_of(process))
         slot.clear()
         self._controls.end_of(process.name)
+        if self._swap.adopt(slot, now_ns):
+            self._controls.greet(slot)
+            return
         if slot.renewing:
             slot.recovering_since_ns = slot.recovering_since_ns or now_ns
             # Its device has gone, which says nothing about the stage: it does not count against its restarts.
@@ -338,7 +358,7 @@ class Supervisor:
             self._send(identity, StatusReply(status=status))
             return
         slot = self._slots.get(report.stage)
-        if slot is None:
+        if self._swap.take(identity, report, now_ns) or slot is None:
             return
         if isinstance(report, Hello) and slot.child is not None and report.pid == slot.child.pid:
             slot.identity = identity
@@ -432,6 +452,7 @@ class Supervisor:
             with self._endurance.guard("the stages cannot be measured"):
                 self._measure(now_ns)
             self.record.end_ns = now_ns
+        self._swap.close()
         self._controls.close()
         with self._endurance.guard("the spare process cannot be ended"):
             self._spawner.close()
@@ -459,6 +480,8 @@ class Supervisor:
                     self._take_report(identity, report)
 
     def _kill_all(self) -> None:
+        with self._endurance.guard("the next bundle's stages cannot be ended"):
+            self._swap.close()
         with self._endurance.guard("the spare process cannot be ended"):
             self._spawner.close()
         for slot in self._slots.values():

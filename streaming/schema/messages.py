@@ -366,6 +366,12 @@ class Health(msgspec.Struct, kw_only=True, tag="health"):
     info: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Prepared(msgspec.Struct, kw_only=True, tag="prepared"):
+    """The stage is set up beside the one that runs, and waits for `Enter`."""
+
+    stage: str
+
+
 class Alive(msgspec.Struct, kw_only=True, tag="alive"):
     """A sign of life between two heartbeats, given by the stage's loop between two steps.
 
@@ -431,7 +437,7 @@ class StatusRequest(msgspec.Struct, kw_only=True, tag="status_request"):
     notes: int = 0
 
 
-Report = Hello | Ready | Health | Alive | Failed | Finished | Confirmation | ControlRequest | StatusRequest
+Report = Hello | Prepared | Ready | Health | Alive | Failed | Finished | Confirmation | ControlRequest | StatusRequest
 """What a stage says to the supervisor (over the control link, never dropped)."""
 
 
@@ -454,6 +460,10 @@ class Load(msgspec.Struct, kw_only=True, tag="load"):
     level: int = 0
 
 
+class Enter(msgspec.Struct, kw_only=True, tag="enter"):
+    """To a stage that was prepared beside the one that ran: it has ended, take its place."""
+
+
 class Stop(msgspec.Struct, kw_only=True, tag="stop"):
     """Close politely."""
 
@@ -474,5 +484,5 @@ class StatusReply(msgspec.Struct, kw_only=True, tag="status_reply"):
     status: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-Control = Start | Set | Load | Stop | ControlReply | StatusReply
+Control = Start | Set | Load | Stop | Enter | ControlReply | StatusReply
 """What the supervisor says to a stage (over the control link, never dropped)."""

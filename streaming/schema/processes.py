@@ -98,6 +98,7 @@ class Process:
             nothing of the load (it waits for a device, or has no tick to be in time for).
         late_counters: its counters of ticks that were late.
         draws: whether it draws the pictures; its counter `given_up` is of those that it left out under load.
+        uses_bundle: whether it opens networks of the bundle, and gets a successor when the bundle changes.
         hears_controls: whether it is told every change of a live control, not only of those that it obeys.
     """
 
@@ -136,6 +137,7 @@ class Process:
     budget_ms: int = 0
     late_counters: tuple[str, ...] = ()
     draws: bool = False
+    uses_bundle: bool = False
 
 
 PROCESSES: dict[str, Process] = {
@@ -165,6 +167,7 @@ PROCESSES: dict[str, Process] = {
             "motion",
             senses=True,
             realtime=6,
+            uses_bundle=True,
             plainer=(("eyes", "bundle"),),
             room_inputs=("picture",),
             rate=Rate.FPS,
@@ -177,11 +180,21 @@ PROCESSES: dict[str, Process] = {
             ("speaker",),
             "tokens",
             realtime=10,
+            uses_bundle=True,
             rate=Rate.TOKENS,
             budget_ms=TICK_MS,
             late_counters=("skipped",),
         ),
-        Process("sound", "streaming.stages.sound", ("tokens",), ("tokens",), "sound", realtime=15, budget_ms=TICK_MS),
+        Process(
+            "sound",
+            "streaming.stages.sound",
+            ("tokens",),
+            ("tokens",),
+            "sound",
+            realtime=15,
+            uses_bundle=True,
+            budget_ms=TICK_MS,
+        ),
         Process(
             "speaker",
             "streaming.stages.speaker",
@@ -227,6 +240,7 @@ PROCESSES: dict[str, Process] = {
             senses=True,
             realtime=4,
             budget_ms=TICK_MS,
+            uses_bundle=True,
         ),
         Process(
             "scene",
@@ -249,6 +263,7 @@ PROCESSES: dict[str, Process] = {
             REVERSE,
             essential_to=("music-to-video",),
             realtime=3,
+            uses_bundle=True,
             awaits=("scene",),
             budget_ms=TICK_MS,
         ),
@@ -262,6 +277,7 @@ PROCESSES: dict[str, Process] = {
             essential_to=("music-to-video",),
             nice=-5,
             realtime=2,
+            uses_bundle=True,
             rate=Rate.FPS,
             awaits=("scene",),
             budget_ms=TICK_MS,

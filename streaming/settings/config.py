@@ -58,6 +58,8 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dmx_patch: dict[str, str] = msgspec.field(default_factory=dict)
     console: str = "8420"
     console_token: str = ""
+    console_cert: str = ""
+    console_key: str = ""
     report: str = ""
     installation: bool = False
     attract_s: float = 60.0
@@ -73,6 +75,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             if name not in CONTROLS:
                 raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
         values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
+        values["bundle"] = self.bundle
         if not self.record:
             values["record"] = 0.0
         msgspec.structs.force_setattr(self, "controls", values)

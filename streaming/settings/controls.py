@@ -23,7 +23,8 @@ class ControlSpec(Setting):
     Attributes:
         stages: the stages that obey it.
         default: what it is when nothing is given.
-        kind: "number"; "word", one of `choices`; "voice", a word that the bundle knows; or "image", the path of a file.
+        kind: "number"; "word", one of `choices`; "voice", a word that the bundle knows; "image", the path of a file;
+            or "bundle", a shipped bundle's name or the path of a folder.
         low, high: the range of a number, both included.
         step: by how much a knob or a slider moves it.
         unit: of the number; "" for none.
@@ -39,7 +40,7 @@ class ControlSpec(Setting):
 
     stages: tuple[str, ...]
     default: Value
-    kind: Literal["number", "word", "voice", "image"] = "number"
+    kind: Literal["number", "word", "voice", "image", "bundle"] = "number"
     low: float = 0.0
     high: float = 0.0
     step: float = 0.0
@@ -64,7 +65,8 @@ class ControlSpec(Setting):
         if self.kind != "number":
             if isinstance(value, str):
                 return value
-            kind = "the path of an image" if self.kind == "image" else "a voice's name"
+            kinds = {"image": "the path of an image", "bundle": "a bundle's name or folder", "voice": "a voice's name"}
+            kind = kinds[self.kind]
             raise SettingError(self.name, value, f"must be {kind}, written in quotes", f"give {self.range_text()}")
         number = read_number(self, value)
         if not self.low <= number <= self.high:
@@ -78,6 +80,8 @@ class ControlSpec(Setting):
             return "an image file"
         if self.kind == "word":
             return " or ".join(self.choices)
+        if self.kind == "bundle":
+            return "a shipped bundle's name, or a bundle's folder"
         if self.kind == "voice":
             return " or ".join([*self.choices, "a voice of the bundle"])
         return " or ".join([*self.choices, f"{self.low:g} to {self.high:g}{' ' * bool(self.unit)}{self.unit}"])
@@ -270,6 +274,17 @@ CONTROLS: dict[str, ControlSpec] = {
             words="how large a room the music sounds in; it ends with the music when the player stands still",
             at_low="no room: the dry sound, for a hall that has its own",
             at_high="a hall that rings for 2.5 s, nearly as loud as the sound itself",
+        ),
+        ControlSpec(
+            name="bundle",
+            group=SOUNDING,
+            stages=("recorder",),
+            metavar="NAME_OR_DIR",
+            kind="bundle",
+            default="default",
+            option=False,
+            preset=False,
+            words="the networks that perform: others are prepared beside them and take their places",
         ),
         ControlSpec(
             name="prior",

@@ -438,6 +438,22 @@ OPTIONS: dict[str, Option] = {
             example="10:00-18:00",
         ),
         Option(
+            name="console-cert",
+            group=PATCHING,
+            metavar="FILE",
+            words="the certificate with which the console's page is encrypted (PEM, with those of its issuers)",
+            unset="the page is not encrypted",
+            example="console-cert.pem",
+        ),
+        Option(
+            name="console-key",
+            group=PATCHING,
+            metavar="FILE",
+            words="the private key of that certificate (PEM, without a password)",
+            unset="it is in the certificate's file",
+            example="console-key.pem",
+        ),
+        Option(
             name="quiet",
             group=MACHINE,
             kind="flag",
@@ -493,8 +509,9 @@ SETTINGS: dict[str, Setting] = {
 
 
 def control_value(name: str, value: Any) -> Any:
-    """A control's value as it holds in any folder: the path of an image is made absolute."""
-    return os.path.abspath(value) if name == "prior" and value else value
+    """A control's value as it holds in any folder: the path of an image or a bundle is made absolute."""
+    is_path = (name == "prior" and value) or (name == "bundle" and os.sep in value)
+    return os.path.abspath(value) if is_path else value
 
 
 def place(values: dict[str, Any]) -> dict[str, Any]:

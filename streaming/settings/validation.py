@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
+
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import check_backend
@@ -14,7 +16,7 @@ from streaming.schema.device_kinds import BROWSER
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
-from streaming.settings.network_place import LOOPBACK, is_loopback, read_place
+from streaming.settings.network_place import LOOPBACK, check_certificate, is_loopback, read_place
 from streaming.settings.option_table import OPTIONS, SHORTEST_TOKEN
 from streaming.settings.setting import attributed_to, or_nearest
 from streaming.settings.values.dmx_patch import read_dmx_patch, read_dmx_place
@@ -72,6 +74,7 @@ def _check_places(show: Show) -> None:
     if show.browser_devices and not show.console:
         fix = "give --console a port: browsers open its page"
         raise SettingError(show.browser_devices[0], BROWSER, "needs the console", fix)
+    _check_certificate(show)
     token = show.console_token
     if token and not re.fullmatch(rf"[A-Za-z0-9_.~-]{{{SHORTEST_TOKEN},128}}", token):
         what = f"must have at least {SHORTEST_TOKEN} letters and digits, and at most 128"
@@ -85,6 +88,18 @@ def _check_lights(show: Show) -> None:
         read_dmx_place("dmx-out", show.dmx_out)
     if show.dmx_in and not is_loopback(read_dmx_place("dmx-in", show.dmx_in).host) and not show.links.allow_remote:
         raise SettingError("dmx-in", show.dmx_in, "lets other machines set the controls", "give --allow-remote too")
+
+
+def _check_certificate(show: Show) -> None:
+    """Check the files with which the console is encrypted."""
+    for name, file in (("console-cert", show.console_cert), ("console-key", show.console_key)):
+        if file:
+            with attributed_to(name, file):
+                check_input(file, f"--{name}", "a PEM file")
+    if show.console_key and not show.console_cert:
+        raise SettingError("console-key", show.console_key, "is the key of no certificate", "give --console-cert too")
+    if show.console_cert:
+        check_certificate(show.console_cert, show.console_key)
 
 
 def check_controls(show: Show) -> None:
@@ -116,6 +131,8 @@ def with_control(show: Show, name: str, value: str) -> Show:
             if name == "record" and checked and not show.record:
                 what = "this show has no folder for takes"
                 raise SettingError(name, value, what, "start it with --record DIR, and --record-later to begin by hand")
+            if name == "bundle":
+                return _with_bundle(show, str(checked))
             show = show.with_controls(**{name: checked})
             if not live[name].confirmed:
                 _check_control(show, live[name], show.controls[name])
@@ -126,6 +143,24 @@ def with_control(show: Show, name: str, value: str) -> Show:
         fix = f"end the show and start it again with --{name}"
         raise SettingError(name, value, "cannot be changed while a show runs", fix, where)
     raise SettingError(name, value, "there is no such control", or_nearest(name, live), where)
+
+
+def _with_bundle(show: Show, bundle: str) -> Show:
+    """The settings with another bundle.
+
+    Raises:
+        SettingError: when it cannot be used in this show.
+    """
+    _check_bundle(bundle)
+    names = voices(bundle)
+    if show.take:
+        raise SettingError("bundle", bundle, "a take is played with its own bundle", "play it with --bundle")
+    if names is None:
+        raise SettingError("bundle", bundle, "is no bundle", "give a shipped bundle's name, or a bundle's folder")
+    voice = show.word("voice")
+    if voice not in ("auto", *names):
+        raise SettingError("bundle", bundle, f"has no voice {voice}", "set voice auto first")
+    return msgspec.structs.replace(show, bundle=bundle)
 
 
 def voices(bundle: str) -> list[str] | None:

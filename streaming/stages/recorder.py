@@ -107,7 +107,12 @@ class RecorderStage:
         for control in inputs.controls:
             if control.name == "still":
                 self._save_still(str(control.value))
-        if self._controls.update(inputs.controls) or self._ending is not None:
+        names = self._controls.update(inputs.controls)
+        if "bundle" in names and self._recording is not None:
+            # The tokens of another bundle make no sound with this one.
+            self._finish(self._recording)
+            self._context.memo["name"] = ""
+        if names or self._ending is not None:
             self._begin_or_end(now_ns)
         recording = self._recording
         if recording is None:
@@ -160,7 +165,7 @@ class RecorderStage:
         # A stage that was started again goes on with the same name, and a number.
         name = context.memo["name"] = str(context.memo.get("name") or clock.wall_text())
         path = film_path(str(shelf.folder), name)
-        metrics, bundle = context.metrics, context.show.bundle
+        metrics, bundle = context.metrics, self._controls.word("bundle")
         channels = 2 if not self._reverse_only and context.show.number("width") > 0.0 else 1
         film = Film(path, note=metrics.note, count=metrics.count, observe=metrics.observe, channels=channels)
         take = TakeWriter(path.with_suffix(SUFFIX), bundle, sound_of_bundle(bundle), metrics.note)

@@ -53,6 +53,10 @@ class ShowFolder:
             try:
                 yield show
             except BaseException:
+                # It ends its own processes; killed, they would still be there when the place is looked at.
+                show.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    show.communicate(timeout=20)
                 show.kill()
                 raise
 

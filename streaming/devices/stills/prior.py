@@ -143,7 +143,8 @@ def _read_file(path: str) -> bytes:
                 raise SourceError("is no regular file", path, _FIX)
             if status.st_size > MAX_BYTES:
                 raise SourceError(f"has {status.st_size / 1e6:.0f} MB, which is too much", path, _FIX)
-            return file.read(MAX_BYTES)
+            # No more than there is: read() makes room for all that it is asked for.
+            return file.read(status.st_size)
     except FileNotFoundError:
         raise SourceError("there is no such file", path, "give an image") from None
     except IsADirectoryError:

@@ -137,7 +137,8 @@ class AccessGuard:
         elif self._rules.token and scope["path"] == "/" and "token" in parse_qs(query):
             # The token leaves the address bar, and with it the browser's history.
             answer: Response = RedirectResponse("/", 303, HEADERS)
-            answer.set_cookie(self._rules.cookie, self._rules.token, httponly=True, samesite="strict")
+            secure = scope["scheme"] == "https"
+            answer.set_cookie(self._rules.cookie, self._rules.token, httponly=True, samesite="strict", secure=secure)
             await answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from engines.bundles import shipped_bundles
 from streaming.errors import SettingError, UserError, shorten
 from streaming.remote.console.cue_fades import CueFades, Wish
 from streaming.remote.console.preset_book import Cue, PresetBook
@@ -40,6 +41,8 @@ class ConsoleDesk:
         self.book, self.shelf, self._tell = book, shelf, tell
         self._fades = CueFades()
         self._wanted: dict[str, Wish] = {}
+        self._asked: dict[str, Value] = {}
+        """Control -> what the supervisor was asked for, until it says what the control is."""
         self._next = 0
         self._taps = TapTempo()
         self._loading = ""
@@ -69,6 +72,7 @@ class ConsoleDesk:
     def change(self, name: str, value: Value) -> None:
         """A control has another value, whoever set it."""
         self._values[name] = value
+        self._asked.pop(name, None)
         if name == "prior":
             self._loading = ""
             self._tell("shelf")
@@ -77,6 +81,7 @@ class ConsoleDesk:
     def refuse(self, lines: list[str]) -> str:
         """The supervisor refuses something; gives it as one line."""
         what, where, fix = (*lines, "", "", "")[:3]
+        self._asked.clear()
         if "prior" in where:
             self._loading = ""
             self._tell("shelf")
@@ -112,6 +117,7 @@ class ConsoleDesk:
         if ran and not self._fades.running:
             self._tell("book")
         wishes, self._wanted = list(self._wanted.values()), {}
+        self._asked |= {wish.name: wish.value for wish in wishes}
         return wishes
 
     # What a page is told.
@@ -167,6 +173,9 @@ class ConsoleDesk:
         if row.kind == "image":
             raise SettingError(name, "", "is chosen by its name on the shelf", "choose one there", f"set {name}")
         value = message.get("value")
+        if row.kind == "bundle" and value not in shipped_bundles():
+            fix = or_nearest(shorten(value), shipped_bundles())
+            raise SettingError(name, shorten(value), "is no bundle that the program comes with", fix)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise SettingError(name, shorten(value), "must be a number or a word", f"give {row.range_text()}")
         checked = row.read(value)
@@ -196,10 +205,12 @@ class ConsoleDesk:
         preset = self.book.preset(name)
         if not (math.isfinite(seconds) and 0.0 <= seconds <= 600.0):
             raise UserError("must be 0 to 600 s", "the fade", "give another time")
-        if self._values.get("freeze"):
+        # What was asked for is on its way, though nobody has said so yet.
+        present = {**self._values, **self._asked, **{wish.name: wish.value for wish in self._wanted.values()}}
+        if present.get("freeze"):
             # A picture that is held would not show the preset.
             self._wish(Wish("freeze", 0.0))
-        for wish in self._fades.begin(self._values, preset, seconds, self._now_ns):
+        for wish in self._fades.begin(present, preset, seconds, self._now_ns):
             self._wish(wish)
             if wish.name == "prior":
                 self._loading = str(wish.value).rpartition("/")[2] or "the shipped image"

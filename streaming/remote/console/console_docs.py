@@ -82,6 +82,16 @@ the recorder reads nothing. `--record-later` begins a show without a take. `--ke
 takes, `--keep-takes 50GB` as many as fit: the oldest are removed when a take begins, when it ends, and every
 minute. Files whose names are not those of takes are never touched. A show with `--record none` has no takes.
 
+## Another bundle
+
+The control `bundle` changes the networks of a show that runs. Each stage that uses them gets a successor, which
+opens the new networks while the old stage plays on. When all are prepared, the old ones close and the new ones take
+their places at once; the ticks between are concealed, and the picture stands. On two cores under load, 3 to 6 ticks
+were concealed at each of four changes, and the networks were prepared in 0.7 to 1.6 s. If one successor fails,
+nothing happens, and the console says why. The notes say how long it took. The page offers the bundles that the
+program comes with; `run_live.py set bundle DIR` and OSC take any folder. The take that is recorded ends, and
+another one begins.
+
 ## Tap tempo
 
 Two taps of `T` or more, on the beat, set `tempo`: the mean of the last eight intervals. Things then set off by
@@ -91,8 +101,14 @@ tempo by which nothing comes true is not believed, whoever tapped it. OSC taps a
 ## From another machine
 
 `--console 192.168.1.20:{PORT} --allow-remote` lets other machines of a network open the page. The show prints an
-address with a token that is new for each show; `--console-token` gives a token of your own, which is not printed. The
-connection is not encrypted: use a network that you trust.
+address with a token that is new for each show; `--console-token` gives a token of your own, which is not printed.
+
+The connection is encrypted with a certificate of your own, `--console-cert FILE --console-key FILE`; without one, use a
+network that you trust. A certificate for yourself, which the browser asks about once:
+
+```
+openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj /CN=stage -keyout console-key.pem -out console-cert.pem
+```
 
 Requests by another name than this machine's, and requests by pages of other sites, are refused.
 

@@ -41,6 +41,7 @@ class ConsoleStage:
         self._requests: ControlDesk | None = None
         self._server: ConsoleServer | None = None
         self._wake_ns: int | None = None
+        self._hello: dict[str, Any] = {}
 
     def setup(self, context: Context) -> None:
         """Listen, and reach the supervisor; without its port the show goes on without a console."""
@@ -56,7 +57,8 @@ class ConsoleStage:
             context.note(f"no console: {error}")
             context.info["device"] = "none"
             return
-        page = f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}/"
+        scheme = "https" if context.show.console_cert else "http"
+        page = f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._server.port}/"
         context.info["device"] = page
         if not context.memo.get("told"):
             context.note(f"the console is at {page}{f'?token={token}' if is_new else ''}")
@@ -77,6 +79,8 @@ class ConsoleStage:
         self._context.unwanted = INPUTS - server.wanted
         for change in inputs.controls:
             server.call(self._desk.change, change.name, change.value)
+            if change.name == "bundle":
+                server.call(self._take_bundle, str(change.value))
         if inputs.messages:
             self._watch.take(inputs)
         self._ask(server, self._requests)
@@ -111,8 +115,8 @@ class ConsoleStage:
 
         show = self._context.show
         self._watch = ShowWatch(hears_only=show.direction == "music-to-video")
-        hello: dict[str, Any] = {
-            "controls": widgets(voices(show.bundle)),
+        self._hello = hello = {
+            "controls": widgets(voices(show.bundle), show.bundle),
             "direction": show.direction,
             "bundle": show.bundle,
             "records": bool(show.record),
@@ -128,7 +132,17 @@ class ConsoleStage:
             self._room = ConsoleRoom(self._desk, self._watch, hello, changed)
             return self._room
 
-        return ConsoleServer(host, port, lambda number: AccessRules(host, number, token), room, self._context.wake)
+        certificate = (show.console_cert, show.console_key) if show.console_cert else None
+        return ConsoleServer(
+            host, port, lambda number: AccessRules(host, number, token), room, self._context.wake, certificate
+        )
+
+    def _take_bundle(self, bundle: str) -> None:
+        """Other networks perform, which may have other voices."""
+        from streaming.remote.console.control_widgets import widgets
+
+        self._hello.update(controls=widgets(voices(bundle), bundle), bundle=bundle)
+        self._room.tell("hello")
 
     def _ask(self, server: ConsoleServer, requests: ControlDesk) -> None:
         for wish in server.take_wishes():

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from engines.bundles import shipped_bundles
 from streaming.remote.console.cue_fades import is_switch
 from streaming.settings.controls import CONTROLS, ControlSpec
 
 
-def widgets(voices: list[str] | None) -> list[dict[str, Any]]:
+def widgets(voices: list[str] | None, bundle: str = "default") -> list[dict[str, Any]]:
     """Every live control, in the order of the table.
 
     Args:
         voices: of the bundle; None where they are not known.
+        bundle: the present one.
 
     Returns:
         For each `name`, `group`, `words`, `widget`: "slider", "switch", "choice", "image" or "action", and what it
         needs: `low`, `high`, `step`, `unit`, `default`, `choices`, `range`, `atLow`, `atHigh`.
     """
-    return [_widget(row, voices) for row in CONTROLS.values() if row.live]
+    bundles = shipped_bundles()
+    words = {"voice": voices or [], "bundle": bundles if bundle in bundles else [*bundles, bundle]}
+    return [_widget(row, words.get(row.kind, [])) for row in CONTROLS.values() if row.live]
 
 
-def _widget(row: ControlSpec, voices: list[str] | None) -> dict[str, Any]:
+def _widget(row: ControlSpec, words: list[str]) -> dict[str, Any]:
     kind = "slider"
-    if row.kind == "voice":
+    if row.kind in ("voice", "bundle"):
         kind = "choice"
     elif row.kind == "image":
         kind = "image"
@@ -41,7 +45,7 @@ def _widget(row: ControlSpec, voices: list[str] | None) -> dict[str, Any]:
         "step": row.step,
         "unit": row.unit,
         "default": row.default,
-        "choices": [*row.choices, *(voices or ())] if row.kind == "voice" else list(row.choices),
+        "choices": [*row.choices, *words],
         "range": row.range_text(),
         "atLow": row.at_low,
         "atHigh": row.at_high,

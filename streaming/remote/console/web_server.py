@@ -19,6 +19,7 @@ from streaming.remote.console.access import AccessRules
 from streaming.remote.console.client_outbox import VIEWS, WANTED
 from streaming.remote.console.cue_fades import Wish
 from streaming.remote.console.web_app import MAX_MESSAGE, ConsoleRoom, make_app
+from streaming.settings.network_place import check_certificate
 from streaming.system.realtime import take_normal_priority
 from streaming.timing import clock
 
@@ -33,6 +34,16 @@ MAX_HEAD_BYTES = 16_384
 MOST_WISHES = 256
 """Wishes that wait to be sent to the supervisor; with more, the oldest are dropped."""
 _CLOSE_S = 2.0
+
+
+class BoundedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose servers give up a TLS handshake that takes as long as a request may."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
+        """See `asyncio.loop.create_server`."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", HEAD_S)
+        return await super().create_server(*arguments, **options)
 
 
 class BoundedProtocol(H11Protocol):
@@ -68,12 +79,13 @@ class ConsoleServer:
         room: makes the room; called with what is to be called when something has changed. Used in the server's thread
             only.
         wake: called when there are wishes, or when other topics are wanted; any thread, never blocks.
+        certificate: the PEM files of the certificate and of its key, with which all is encrypted; None for plain text.
 
     Attributes:
         port: that is listened at.
 
     Raises:
-        UserError: when the port cannot be had.
+        UserError: when the port cannot be had, or the certificate cannot be used.
     """
 
     def __init__(
@@ -83,7 +95,11 @@ class ConsoleServer:
         rules: Callable[[int], AccessRules],
         room: Callable[[Callable[[], None]], ConsoleRoom],
         wake: Callable[[], None],
+        certificate: tuple[str, str] | None = None,
     ) -> None:
+        if certificate is not None:
+            check_certificate(*certificate)
+        cert, key = certificate or ("", "")
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._socket = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
@@ -94,7 +110,7 @@ class ConsoleServer:
             ) from error
         self.port = int(self._socket.getsockname()[1])
         self._wake = wake
-        self._loop = asyncio.new_event_loop()
+        self._loop = BoundedLoop()
         self._changed = asyncio.Event()
         self._room = room(self._changed.set)
         config = uvicorn.Config(
@@ -114,6 +130,8 @@ class ConsoleServer:
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            ssl_certfile=cert or None,
+            ssl_keyfile=key or None,
         )
         self._server = uvicorn.Server(config)
         self._wishes: deque[Wish] = deque(maxlen=MOST_WISHES)

@@ -11,7 +11,7 @@ import msgspec
 from streaming.runtime.children.child_process import STAGE_COMMAND, ChildProcess, log_folder
 from streaming.runtime.children.fork_server import ForkClient
 from streaming.runtime.children.process_slot import ProcessSlot
-from streaming.runtime.children.warm_spare import WarmSpare
+from streaming.runtime.children.warm_spare import Child, WarmSpare
 from streaming.settings.config import Show
 
 SPARE = "warm-spare"
@@ -98,17 +98,41 @@ class Spawner:
             child = self._spawn_child(self._command, log)
         self._watch(process.name, child.pid)
         slot.occupy(child, now_ns)
+        self._assign(child, slot, show, environment)
+        slot.incarnation += 1
+
+    def spawn_aside(self, slot: ProcessSlot, show: Show, now_ns: int) -> Child:
+        """A process that sets a slot's stage up beside the one that runs, and waits for `Enter`.
+
+        Args:
+            slot: the slot, which is left as it is.
+            show: the settings that the process gets.
+            now_ns: the time.
+
+        Raises:
+            OSError: when there is no descriptor, memory or process left for it.
+        """
+        process, log = slot.process, self.log_of(slot.process.name)
+        child = self._spare.take(now_ns, log) if process.warm_spare and self._spare.forks else None
+        child = child or self._spawn_child(self._command, log)
+        self._watch(process.name, child.pid)
+        self._assign(child, slot, show, {}, standby=True)
+        return child
+
+    def _assign(
+        self, child: Child, slot: ProcessSlot, show: Show, environment: dict[str, str], *, standby: bool = False
+    ) -> None:
         child.assign(
             {
-                "process": process.name,
+                "process": slot.process.name,
                 "show": msgspec.to_builtins(show),
                 "memo": slot.memo,
                 "run_dir": show.links.run_dir,
                 "incarnation": slot.incarnation,
                 "environment": environment,
+                "standby": standby,
             }
         )
-        slot.incarnation += 1
 
     def log_of(self, name: str) -> Path:
         """The log of a stage."""

@@ -65,13 +65,31 @@ class BrowserPage:
         self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def click(self, selector: str) -> None:
-        place = self.value(
+        x, y = self._middle_of(selector)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def _middle_of(self, selector: str) -> list[float]:
+        place: list[float] = self.value(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             " e.scrollIntoView({block: 'center'});"
             " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
+        return place
+
+    def drop(self, selector: str, path: Path) -> None:
+        """Drag a file onto an element, and let it go."""
+        x, y = self._middle_of(selector)
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.ask("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def look(self, width: int, height: int, theme: str = "light") -> None:
+        """Be a window of another size, in a light or a dark system."""
+        phone = width < 700
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.ask("Emulation.setDeviceMetricsOverride", **size)
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 
     def type(self, text: str) -> None:
         self.ask("Input.insertText", text=text)
@@ -90,8 +108,15 @@ def browse(folder: Path, url: str, *flags: str) -> Iterator[BrowserPage]:
             port_file = folder / "DevToolsActivePort"
             wait_for(lambda: port_file.exists() and port_file.read_text().count("\n"), 60.0)
             address = f"http://127.0.0.1:{port_file.read_text().split()[0]}/json"
-            with urllib.request.urlopen(address, timeout=30) as answer:
-                tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
+            tabs: list[dict[str, Any]] = []
+
+            def find_page() -> bool:
+                # A browser that has just been read from the disk listens before it has a page.
+                with urllib.request.urlopen(address, timeout=30) as answer:
+                    tabs[:] = [tab for tab in json.load(answer) if tab["type"] == "page"]
+                return bool(tabs)
+
+            wait_for(find_page, 30.0)
             with connect(tabs[0]["webSocketDebuggerUrl"], max_size=None) as link:
                 page = BrowserPage(link)
                 page.ask("Page.navigate", url=url)

@@ -18,8 +18,10 @@ from streaming.runtime import stage_process
 from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import (
     TOPICS,
+    Alive,
     Confirmation,
     Control,
+    Enter,
     Failed,
     Finished,
     Flow,
@@ -28,6 +30,7 @@ from streaming.schema.messages import (
     Load,
     Message,
     Motion,
+    Prepared,
     Ready,
     Report,
     Scene,
@@ -80,7 +83,15 @@ class Fake:
 class StageSupervisor:
     """The other end: runs a stage in a thread and remembers what it said."""
 
-    def __init__(self, run_dir: Path, stage: Any, row: Process = ROW, memo: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        stage: Any,
+        row: Process = ROW,
+        memo: dict[str, Any] | None = None,
+        *,
+        standby: bool = False,
+    ) -> None:
         self.show = Show(links=Links(run_dir=str(run_dir)))
         self.hub = ControlHub(address_of(self.show.links, CONTROL, bind=True))
         self.reports: list[Report] = []
@@ -89,7 +100,7 @@ class StageSupervisor:
         self.code: int | None = None
 
         def run() -> None:
-            self.code = stage_process.run_stage(row, stage, self.show, memo or {})
+            self.code = stage_process.run_stage(row, stage, self.show, memo or {}, standby=standby)
 
         self.thread = threading.Thread(target=run)
         self.thread.start()
@@ -481,3 +492,48 @@ def test_a_stage_reads_how_much_the_show_gives_up_and_a_strange_level_is_bounded
         supervisor.tell(Load(level=level))
         supervisor.until(lambda read=read: stage.context.load_level is read)
     assert supervisor.end() == 0
+
+
+def test_a_stage_that_is_prepared_beside_another_takes_its_place_when_told_to(tmp_path: Path) -> None:
+    """It binds nothing before, keeps what was set meanwhile, and awaits its states as any stage does."""
+    heard: list[Set] = []
+    row = Process("flow", "no_such_module", ("scene",), ("scene",), "flow", awaits=("scene",))
+
+    def step(inputs: Inputs, now_ns: int) -> Sequence[Message]:
+        heard.extend(inputs.controls)
+        return []
+
+    stage = Fake(step)
+    supervisor = StageSupervisor(tmp_path, stage, row, standby=True)
+    links = supervisor.show.links
+    old = Publisher("flow", address_of(links, "flow", bind=True))
+    scenes = Publisher("scene", address_of(links, "scene", bind=True))
+    supervisor.until(lambda: supervisor.said(Prepared))
+    supervisor.tell(Set(name="motion", value=2.0))
+    supervisor.until(lambda: len(supervisor.said(Alive)) >= 3)
+    assert supervisor.said(Ready) == supervisor.said(Failed) == heard == []
+    old.close()
+    supervisor.tell(Enter())
+    scenes.send(Scene(identity="one", image=np.zeros((4, 4, 3), np.uint8), still=np.zeros((128, 128, 3), np.uint8)))
+
+    def is_ready() -> bool:
+        scenes.welcome()
+        return bool(supervisor.said(Ready))
+
+    supervisor.until(is_ready)
+    assert [(one.name, one.value) for one in heard] == [("motion", 2.0)]
+    supervisor.tell(Stop())
+    supervisor.thread.join(20.0)
+    supervisor.hub.close()
+    scenes.close()
+    assert (supervisor.code, stage.closed) == (0, 1)
+
+
+def test_a_stage_that_is_prepared_in_vain_ends_when_told_to(tmp_path: Path) -> None:
+    stage = Fake()
+    supervisor = StageSupervisor(tmp_path, stage, standby=True)
+    supervisor.until(lambda: supervisor.said(Prepared))
+    supervisor.tell(Stop())
+    supervisor.thread.join(20.0)
+    supervisor.hub.close()
+    assert (supervisor.code, stage.closed, supervisor.said(Ready)) == (0, 1, [])

@@ -253,7 +253,7 @@ def test_a_live_control_is_set_by_its_name_and_value(tmp_path: Path, monkeypatch
 def test_a_live_control_is_checked_as_its_option_is(tmp_path: Path) -> None:
     still = tmp_path / "a.png"
     still.write_bytes(b"x")
-    words = {"voice": "keys", "image": str(still), "word": "motion"}
+    words = {"voice": "keys", "image": str(still), "word": "motion", "bundle": "default"}
     values = {row.name: words.get(row.kind, f"{row.high:g}") for row in CONTROLS.values()}
     show = Show()
     for name, value in values.items():

@@ -12,6 +12,7 @@ import run_live
 from streaming.errors import UserError
 from streaming.settings.options import parse
 from streaming.settings.toml_file import MAX_BYTES, example, known_keys, read_config
+from tests.unit.streaming.remote.console.test_web_server import CERTIFICATE, KEY
 
 PATHS = {
     "camera": "{}",
@@ -70,6 +71,8 @@ def test_the_example_has_every_setting_and_can_be_read(tmp_path: Path, monkeypat
     assert list(values) == known_keys()
     monkeypatch.chdir(tmp_path)
     (tmp_path / values["prior"]).write_bytes(b"x")
+    (tmp_path / values["console-cert"]).write_text(CERTIFICATE)
+    (tmp_path / values["console-key"]).write_text(KEY)
     (tmp_path / values["keys"]).mkdir()
     (tmp_path / values["keys"] / "antiphon.key_secret").touch()
     command = parse(["--config", str(file)])

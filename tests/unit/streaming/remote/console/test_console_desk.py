@@ -115,6 +115,16 @@ def test_presets_and_cues_go_through_a_show(table: Table) -> None:
     assert table.desk.payload("book")["cues"] == []
 
 
+def test_a_preset_that_is_loaded_before_the_last_change_is_confirmed_is_loaded_whole(table: Table) -> None:
+    table.do("save", name="bright")
+    table.desk.do({"do": "set", "name": "mute", "value": 1}, table.now_ns)
+    assert table.desk.beat(table.now_ns) == [Wish("mute", 1.0)], "the supervisor is slow to say so"
+    table.desk.do({"do": "set", "name": "blackout", "value": 1}, table.now_ns)
+    wishes = table.do("load", name="bright")
+    assert wishes == [Wish("mute", 0.0), Wish("blackout", 0.0)]
+    assert table.do("load", name="bright") == []
+
+
 def test_taps_set_the_tempo(table: Table) -> None:
     assert table.do("tap") == []
     table.now_ns += SECOND // 2

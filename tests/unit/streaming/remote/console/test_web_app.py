@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from streaming.remote.console.access import AccessRules
+from streaming.remote.console.access import NO_TOKEN, WRONG_HOST, WRONG_ORIGIN, AccessRules
 from streaming.remote.console.client_outbox import ClientOutbox
 from streaming.remote.console.console_desk import ConsoleDesk
 from streaming.remote.console.control_widgets import widgets
@@ -29,6 +31,17 @@ from tests.unit.streaming.remote.console.test_show_watch import IMAGE
 HOME, LIVE = "http://127.0.0.1:8420", "ws://127.0.0.1:8420/live"
 PNG = cv2.imencode(".png", np.full((60, 80, 3), 90, np.uint8))[1].tobytes()
 TOKEN = "a-long-token-of-letters"
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of few bytes that says it has so many pixels, of one bit each."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\1\0\0\0\0"
+    rows = zlib.compress(bytes(2_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 class House:
@@ -83,7 +96,10 @@ def test_the_page_fetches_nothing_from_elsewhere() -> None:
     [{"host": "evil.example"}, {"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}],
 )
 def test_a_strange_host_or_origin_is_refused_everywhere(house: House, headers: dict[str, str]) -> None:
-    assert house.browser.get("/", headers=headers).status_code == 403
+    page = house.browser.get("/", headers=headers)
+    assert page.status_code == 403
+    words = WRONG_HOST if "host" in headers else WRONG_ORIGIN
+    assert page.text == f"{words}\n", "it is said why"
     assert house.browser.put("/shelf/x.png", content=PNG, headers=headers).status_code == 403
     with pytest.raises(WebSocketDisconnect), house.browser.websocket_connect(LIVE, headers=headers):
         raise AssertionError("it was let in")
@@ -94,7 +110,8 @@ def test_a_token_opens_once_and_stays_in_a_cookie(tmp_path: Path) -> None:
     house = House(tmp_path, TOKEN)
     with house.browser as browser:
         for query in ("", "?token=wrong", "?token="):
-            assert browser.get(f"/{query}").status_code == 401
+            answer = browser.get(f"/{query}")
+            assert (answer.status_code, answer.text) == (401, f"{NO_TOKEN}\n")
         with pytest.raises(WebSocketDisconnect), browser.websocket_connect(LIVE):
             raise AssertionError("it was let in")
         answer = browser.get(f"/?token={TOKEN}")
@@ -157,13 +174,48 @@ def test_what_is_too_large_or_no_image_is_refused(house: House) -> None:
             yield bytes(1_000_000)
 
     said = {"content-length": str(MAX_UPLOAD + 1)}
-    assert house.browser.put("/shelf/x.png", content=b"", headers=said).status_code == 413
+    large = house.browser.put("/shelf/x.png", content=b"", headers=said)
+    assert large.status_code == 413
+    assert large.json()["refused"] == "the image: is too large: 24 MB are taken; send a smaller one"
     assert house.browser.put("/shelf/x.png", content=too_much()).status_code == 413, "unsaid, and counted"
     bad = house.browser.put("/shelf/x.png", content=b"<script>alert(1)</script>")
     assert bad.status_code == 400
     assert "is no picture" in bad.json()["refused"]
     assert house.room.desk.shelf.names() == []
     assert list(house.room.desk.shelf.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(12_000, 12_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1)])
+def test_a_bomb_as_prior_is_refused_before_it_is_decoded(house: House, width: int, height: int) -> None:
+    tracemalloc.start()
+    try:
+        answer = house.browser.put("/shelf/bomb.png", content=bomb(width, height))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 400
+    assert answer.json()["refused"].startswith("bomb: has ")
+    assert "give a PNG, JPEG or WebP of at most 50 megapixels" in answer.json()["refused"]
+    assert peak < 20_000_000
+    assert list(house.room.desk.shelf.folder.iterdir()) == []
+
+
+def test_a_path_outside_the_shelf_is_refused_whatever_asks_for_it(house: House, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(PNG)
+    for path in ("..%2fsecret.png", "%2e%2e%2fsecret.png", "....//secret.png", "%00", "..%5csecret.png"):
+        assert house.browser.get(f"/shelf/{path}").status_code == 404
+    # An upload has the name alone.
+    names = [house.browser.put(f"/shelf/{path}", content=PNG).json() for path in ("..%5c..%5cx.png", "..%5c.png")]
+    assert names == [{"name": "x.png"}, {"name": "png.png"}]
+    assert sorted(path.name for path in house.room.desk.shelf.folder.iterdir()) == ["png.png", "x.png"]
+    with house.browser.websocket_connect(LIVE) as socket:
+        for message in (
+            {"do": "prior", "name": "../secret.png"},
+            {"do": "set", "name": "prior", "value": "/etc/passwd"},
+        ):
+            socket.send_json(message)
+            assert "the shelf" in hear(socket, "lines")["lines"][0]["refused"]
+        assert house.room.desk.beat(0) == []
 
 
 def test_what_waits_for_a_slow_browser_is_bounded_and_the_newest_wins(house: House) -> None:
