@@ -14,7 +14,8 @@ from streaming.devices.screens.device import Count, Image, Note
 from streaming.errors import UserError
 from streaming.system.files import reason
 
-WIDTH, HEIGHT = 1280, 720
+HEIGHT = 720
+WIDTH = HEIGHT * 16 // 9
 """Programs expect a webcam's picture: the show's is put into the middle of one."""
 
 
