@@ -131,6 +131,8 @@ def line(process: subprocess.Popen[str], seconds: float = 60.0) -> str:
         timer.cancel()
     if not text:
         assert process.stderr is not None
+        process.kill()
+        process.wait()
         pytest.fail(f"a client ended early: {process.stderr.read()[-2000:]}")
     return text.strip()
 

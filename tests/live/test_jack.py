@@ -38,7 +38,7 @@ with contextlib.suppress(OSError):
 wave = np.load(sys.argv[1])
 ticks = wave.shape[0] // 1280
 output = SoundDeviceOutput("auto")
-ring = TickRing(output.samplerate)
+ring = TickRing(output.samplerate, channels=output.sides)
 feed = Feed(ring)
 resampler = TickResampler(32_000, output.samplerate)
 output.start(feed)
@@ -52,7 +52,8 @@ before = output.underruns  # clients that join a server cost it a period
 handed, played, concealed, slack = 0, 0, 0, []
 while ring.playing < ticks - 1 or ring.position < origin + (ticks + 2) * ring.tick_samples:
     while handed < ticks and handed <= ring.playing + 12:
-        ring.put(handed, resampler.step(wave[handed * 1280:(handed + 1) * 1280]), now_ns())
+        pcm = resampler.step(wave[handed * 1280:(handed + 1) * 1280])
+        ring.put(handed, pcm if output.sides == 1 else np.repeat(pcm[:, None], output.sides, 1), now_ns())
         handed += 1
     due += TICK_NS // 4
     sleep_until(due)
