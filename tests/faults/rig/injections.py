@@ -143,8 +143,12 @@ def kill_spare(then: str) -> Injection:
 
 
 def reapers_of(show: FaultyShow) -> list[psutil.Process]:
-    children = psutil.Process(show.supervisor).children()
-    return [child for child in children if child.is_running() and "reaper.py" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(show.supervisor).children():
+        with contextlib.suppress(psutil.Error):  # one that was killed stays until the supervisor looks
+            if "reaper.py" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def kill_reaper(show: FaultyShow) -> None:
