@@ -95,10 +95,10 @@ docs: venv ## write the generated pages and diagrams again
 	$(PY) -m streaming.remote.osc_page
 	$(PY) -m streaming.remote.console.console_docs
 	$(PY) -m streaming.remote.show_control.show_control_docs
-	$(PY) docs/command_line.py
+	$(PY) -m docs.command_line
 	$(PY) -m docs.diagrams
 	$(PY) -m docs.patches
-	$(PY) docs/code_map.py
+	$(PY) -m docs.code_map
 
 site: venv ## build the documentation as a website in site/ that needs no network
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict

@@ -1,18 +1,21 @@
-"""Writes docs/code-map.md from the first line of each docstring: `python docs/code_map.py [--check]`."""
+"""Writes docs/code-map.md from the first line of each docstring: `python -m docs.code_map [--check]`."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from streaming.system.generated_pages import write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "code-map.md"
 PACKAGES = ("streaming", "engines", "models", "performers", "export", "training", "benchmarks")
 HEAD = """# Code map
 
-<!-- Made by `python docs/code_map.py` from the first line of each docstring; change those, not this page. -->
+<!-- Made by `python -m docs.code_map` from the first line of each docstring; change those, not this page. -->
 
 A room is a folder with one purpose. Find the room for your change in the first table, then the file below it. Who may
 import whom is drawn in [architecture](architecture.md#rooms-and-imports). `tests/unit` has the same rooms;
@@ -72,13 +75,9 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or with `--check` only compare it; returns the exit status."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text else 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check("docs.code_map", {PAGE: page}, arguments)
 
 
 if __name__ == "__main__":

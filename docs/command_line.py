@@ -1,17 +1,20 @@
-"""Writes docs/command-line.md, what the program says of its options: `python docs/command_line.py [--check]`."""
+"""Writes docs/command-line.md, what the program says of its options: `python -m docs.command_line [--check]`."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from streaming.system.generated_pages import write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "command-line.md"
 HEAD = """# Command line
 
-<!-- Made by `python docs/command_line.py`; change the help texts in `streaming/settings/`, not this page. -->
+<!-- Made by `python -m docs.command_line`; change the help texts in `streaming/settings/`, not this page. -->
 
 `run_live.py` is the instrument. Everything else prepares it. Live controls have [a page of their own](controls.md).
 
@@ -92,14 +95,10 @@ def page() -> str:
     return HEAD + blocks + TAIL
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or with `--check` only compare it, up to line breaks; returns the exit status."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        # argparse of another Python breaks its lines elsewhere.
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8").split() == text.split() else 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    # argparse of another Python breaks its lines elsewhere.
+    return write_or_check("docs.command_line", {PAGE: page}, arguments, content=str.split)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import itertools
 import re
 import sys
 import tomllib
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from streaming.schema.processes import FORWARD, PROCESSES, REVERSE, Process
+from streaming.system.generated_pages import write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 Point = tuple[float, float]
@@ -176,17 +178,9 @@ def rooms_svg() -> str:
 PICTURES = {"processes.svg": processes_svg, "rooms.svg": rooms_svg}
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures, or with `--check` only compare them; returns the exit status."""
-    status = 0
-    for name, draw in PICTURES.items():
-        path, picture = ROOT / "docs" / name, draw()
-        if "--check" not in sys.argv[1:]:
-            path.write_text(picture, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != picture:
-            print(f"docs/{name} is out of date; type: make docs", file=sys.stderr)
-            status = 1
-    return status
+    return write_or_check("docs.diagrams", {ROOT / "docs" / name: draw for name, draw in PICTURES.items()}, arguments)
 
 
 if __name__ == "__main__":

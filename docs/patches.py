@@ -12,6 +12,7 @@ from typing import Any
 from streaming.remote.osc_messages import EVENTS, ROOT, SUBSCRIBE, address_of_control
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, ControlSpec
+from streaming.system.generated_pages import write_or_check
 
 FOLDER = Path(__file__).resolve().parent / "examples" / "integrations"
 SHOW_PORT = int(Show().osc)
@@ -193,15 +194,7 @@ FILES = {"antiphon.pd": pd_patch, "antiphon.maxpat": max_patch}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the patches, or with `--check` only compare them; returns the exit status."""
-    only_check = "--check" in (sys.argv[1:] if arguments is None else arguments)
-    stale = []
-    for name, make in FILES.items():
-        path, text = FOLDER / name, make()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-            if not only_check:
-                path.write_text(text, encoding="utf-8")
-    return 1 if only_check and stale else 0
+    return write_or_check("docs.patches", {FOLDER / name: make for name, make in FILES.items()}, arguments)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.remote.osc_messages import ERROR, EVENTS, GET, SUBSCRIBE, TAP, UNSUBSCRIBE, address_of_control
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, ControlSpec
+from streaming.system.generated_pages import write_or_check
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "osc.md"
 HEAD = f"""# OSC
@@ -70,19 +71,9 @@ def _line(row: ControlSpec) -> str:
     return f"| `{address_of_control(row.name)}` | {kinds} | {row.range_text()} | {row.words} |\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only compare.
-
-    Returns:
-        0 when the page is right, 1 when `--check` found it out of date.
-    """
-    parser = argparse.ArgumentParser(prog="python -m streaming.remote.osc_page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    if parser.parse_args(arguments).check:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == render() else 1
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(render(), encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    return write_or_check("streaming.remote.osc_page", {PAGE: render}, arguments)
 
 
 if __name__ == "__main__":

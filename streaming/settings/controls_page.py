@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.setting import LOOKING, PATCHING, RECORDING, SOUNDING
+from streaming.system.generated_pages import write_or_check
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "controls.md"
 HEAD = """# Live controls
@@ -61,24 +62,9 @@ def _ends(row: ControlSpec) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only compare.
-
-    Returns:
-        0 when the page is right, 1 when `--check` found it out of date.
-    """
-    parser = argparse.ArgumentParser(prog="python -m streaming.settings.controls_page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    options = parser.parse_args(arguments)
-    text = render()
-    if not options.check:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{PAGE}: out of date; type: python -m streaming.settings.controls_page\n")
-    return 1
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    return write_or_check("streaming.settings.controls_page", {PAGE: render}, arguments)
 
 
 if __name__ == "__main__":

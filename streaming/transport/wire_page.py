@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import sys
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ from streaming.schema import messages
 from streaming.schema.messages import TOPICS
 from streaming.schema.processes import PROCESSES, Process
 from streaming.schema.topics import Layout, Policy
+from streaming.system.generated_pages import write_or_check
 from streaming.transport import wire
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "wire.md"
@@ -185,24 +186,9 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "–"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only compare.
-
-    Returns:
-        0 when the page is right, 1 when `--check` found it out of date.
-    """
-    parser = argparse.ArgumentParser(prog="python -m streaming.transport.wire_page", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    options = parser.parse_args(arguments)
-    text = render()
-    if options.check:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        sys.stderr.write(f"{PAGE}: out of date; type: python -m streaming.transport.wire_page\n")
-        return 1
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    return write_or_check("streaming.transport.wire_page", {PAGE: render}, arguments)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.remote.console.cue_fades import LONGEST_S
@@ -14,6 +14,7 @@ from streaming.remote.console.show_watch import THUMBNAIL_SIDE
 from streaming.remote.console.web_app import MOST_CLIENTS, STATIC
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS
+from streaming.system.generated_pages import write_or_check
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "console.md"
 PORT = Show().console
@@ -131,18 +132,9 @@ def keys() -> list[tuple[str, str]]:
     return re.findall(r'^  \["([^"]+)", ["`]([^"`]+)["`], ', text, re.MULTILINE)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only compare.
-
-    Returns:
-        0 when the page is right, 1 when `--check` found it out of date.
-    """
-    parser = argparse.ArgumentParser(prog="python -m streaming.remote.console.console_docs", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    if parser.parse_args(arguments).check:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == render() else 1
-    PAGE.write_text(render(), encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    return write_or_check("streaming.remote.console.console_docs", {PAGE: render}, arguments)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from streaming.remote.osc_messages import EVENTS, address_of_control
@@ -16,6 +16,7 @@ from streaming.remote.show_control.timecode.cue_chase import COAST_NS, JUMP_S
 from streaming.remote.show_control.timecode.timecode import NAMES
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.values.dmx_patch import OUTPUTS
+from streaming.system.generated_pages import write_or_check
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "show-control.md"
 HEAD = """# Show control
@@ -111,18 +112,9 @@ def _line(row: ControlSpec) -> str:
     return f"| `{row.name}` | `{address_of_control(row.name)}` | {midi} | {dmx} | {row.range_text()} |\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with `--check` only compare.
-
-    Returns:
-        0 when the page is right, 1 when `--check` found it out of date.
-    """
-    parser = argparse.ArgumentParser(prog="python -m streaming.remote.show_control.show_control_docs")
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    if parser.parse_args(arguments).check:
-        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == render() else 1
-    PAGE.write_text(render(), encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with `--check` only compare it; returns the exit status."""
+    return write_or_check("streaming.remote.show_control.show_control_docs", {PAGE: render}, arguments)
 
 
 if __name__ == "__main__":
