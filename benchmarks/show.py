@@ -23,7 +23,7 @@ from streaming.errors import UserError
 from streaming.runtime.children.child_process import CHECKOUT
 from streaming.runtime.show import Performance, perform
 from streaming.settings.config import Show
-from streaming.settings.option_table import BACKENDS
+from streaming.settings.option_rows.playing import BACKENDS
 from streaming.settings.options import Command
 from streaming.timing import clock
 

@@ -18,7 +18,7 @@ from engines.bundles import find_bundle
 from engines.contract import EngineError
 from streaming.errors import UserError
 from streaming.settings.controls import CONTROLS
-from streaming.settings.option_table import EYES
+from streaming.settings.option_rows.devices import EYES
 from training.bundling import write_scores
 from training.evaluation.codec import CodecSounds, evaluate_codec
 from training.evaluation.films.footage import FilmFolder, evaluate_footage

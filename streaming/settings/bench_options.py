@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.errors import UserError, shorten
-from streaming.settings.option_table import Option
+from streaming.settings.option_rows.option import Option
 
 BENCHES = ("latency", "budget", "soak", "compare", "desks", "throughput", "backends", "engines", "submit")
 IN_STEP = "locked"

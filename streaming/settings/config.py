@@ -26,7 +26,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The settings of a performance; `streaming/settings/option_table.py` has the meaning of each option.
+    """The settings of a performance; `streaming/settings/option_rows` has the meaning of each option.
 
     Attributes:
         controls: name -> first value of every row of `CONTROLS`; a control that is not given has its default.

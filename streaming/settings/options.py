@@ -20,7 +20,8 @@ from streaming.settings.bench_options import (
 )
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, list_controls
-from streaming.settings.option_table import OPTIONS, SETTINGS, Option, control_value, place
+from streaming.settings.option_rows.option import Option
+from streaming.settings.option_table import OPTIONS, SETTINGS, control_value, place
 from streaming.settings.setting import GROUPS, Setting, attributed_to, nearest, or_nearest
 from streaming.settings.toml_file import in_file, read_config
 from streaming.settings.validation import check_show

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from streaming.errors import SettingError, UserError
 
+PLAYING, DEVICES, MACHINE = "what plays", "what is seen and heard", "machine and links"
 SOUNDING, LOOKING, PATCHING, RECORDING = "how it sounds", "how it looks", "desks and patches", "recording"
-GROUPS = ("what plays", "what is seen and heard", SOUNDING, LOOKING, PATCHING, RECORDING, "machine and links")
+GROUPS = (PLAYING, DEVICES, SOUNDING, LOOKING, PATCHING, RECORDING, MACHINE)
 """The headings under which `--help` and the TOML example list the settings."""
 
 

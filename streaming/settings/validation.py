@@ -17,7 +17,8 @@ from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
 from streaming.settings.network_place import LOOPBACK, check_certificate, is_loopback, read_place
-from streaming.settings.option_table import OPTIONS, SHORTEST_TOKEN
+from streaming.settings.option_rows.patching import SHORTEST_TOKEN
+from streaming.settings.option_table import OPTIONS
 from streaming.settings.setting import attributed_to, or_nearest
 from streaming.settings.values.dmx_patch import read_dmx_patch, read_dmx_place
 from streaming.settings.values.schedule import read_schedule

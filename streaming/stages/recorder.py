@@ -21,7 +21,7 @@ from streaming.schema.messages import Camera, Flow, Message, Microphone, Motion,
 from streaming.schema.processes import PROCESSES
 from streaming.settings.control_values import ControlValues
 from streaming.settings.device_checks import check_folder
-from streaming.settings.option_table import read_limit
+from streaming.settings.values.take_limit import read_limit
 from streaming.stage import Context, Inputs, Stage
 from streaming.timing import clock
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streaming.devices.films.take_file import SUFFIX
-from streaming.settings.option_table import TakeLimit
+from streaming.settings.values.take_limit import TakeLimit
 from streaming.system.files import reason
 
 NAME = re.compile(r"(antiphon-\d{8}-\d{6})(?:-(\d+))?")

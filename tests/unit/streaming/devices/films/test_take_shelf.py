@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streaming.devices.films.take_shelf import TakeShelf
-from streaming.settings.option_table import TakeLimit, read_limit
+from streaming.settings.values.take_limit import TakeLimit, read_limit
 
 NAMES = [f"antiphon-2026010{day}-120000" for day in range(1, 6)]
 

@@ -14,8 +14,8 @@ from streaming.devices.films.take_shelf import TakeShelf
 from streaming.remote.installation.attract_mode import AttractMode
 from streaming.runtime.standing.keeper import Keeper, Waiting
 from streaming.settings.controls import CONTROLS, Value
-from streaming.settings.option_table import read_limit
 from streaming.settings.values.schedule import read_schedule
+from streaming.settings.values.take_limit import read_limit
 from streaming.system.service_manager import ServiceManager
 from streaming.telemetry.report import Ending
 from streaming.telemetry.service_view import ServiceView

@@ -1,0 +1,1 @@
+"""The rows of the option table, a file for each heading of `--help`."""
