@@ -124,7 +124,7 @@ class ShowLog:
         time = datetime.fromtimestamp(self._wall_s(now_ns)).astimezone().isoformat(timespec="milliseconds")
         show_s = None if record.start_ns is None else round((now_ns - record.start_ns) / 1e9, 3)
         text = json.dumps({"time": time, "event": event, "show_s": show_s, **values}, ensure_ascii=False, default=str)
-        self._lines.emit(logging.LogRecord("antiphon", logging.INFO, "", 0, text.replace("%", "%%"), (), None))
+        self._lines.emit(logging.LogRecord("antiphon", logging.INFO, "", 0, text, (), None))
         if self._lines.trouble:
             trouble, self._lines.trouble = self._lines.trouble, ""
             line = f"{self._path}: a line of the log cannot be written ({trouble}); make room on its disk"
