@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streaming.system.service_manager import READY, STOPPING, WATCHDOG, ServiceManager
+from streaming.system.service_manager import READY, WATCHDOG, ServiceManager
 from streaming.telemetry.report import Ending, ShowRecord
 
 STATUS_NS = 10_000_000_000
@@ -42,9 +42,7 @@ class ServiceView:
             self._manager.tell(*lines)
 
     def finish(self, record: ShowRecord, ending: Ending) -> None:
-        """Say that it stops, unless it opens again later."""
-        if not ending.closed:
-            self._manager.tell(STOPPING, status=ending.line.partition("\n")[0] or "ended")
+        """Nothing: whether the service stops then, or performs again, its keeper knows."""
 
 
 def words_of(record: ShowRecord, now_ns: int) -> str:

@@ -88,6 +88,12 @@ class Keeper:
         Raises:
             UserError: when the very first show cannot begin.
         """
+        ending = self._run()
+        # Only now: systemd ends a service that goes on after it has said that it stops.
+        self._manager.tell(STOPPING, status=ending.line.partition("\n")[0] or "ended")
+        return ending
+
+    def _run(self) -> Ending:
         shows = 0
         while True:
             if self._is_closed() and self._wait_closed():
@@ -134,7 +140,6 @@ class Keeper:
         with self._waiting.on_signals():
             while not is_over():
                 if self._waiting.pause(TURN_S):
-                    self._manager.tell(STOPPING)
                     return True
                 self._manager.tell(WATCHDOG)
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from streaming.system.service_manager import ServiceManager
-from streaming.telemetry.report import Ending
 from streaming.telemetry.service_view import ServiceView
 from tests.unit.streaming.telemetry.records import S, performing
 
@@ -42,11 +41,3 @@ def test_the_words_say_what_is_missing() -> None:
     view = ServiceView(manager)
     view.update(record, 7_200 * S)
     assert manager.told[-1] == (("READY=1",), "performing for 2.0 h, 3 restarts, camera no device")
-    view.finish(record, Ending(1, "tokens: was killed\n  last words"))
-    assert manager.told[-1] == (("STOPPING=1",), "tokens: was killed")
-
-
-def test_a_show_that_opens_again_does_not_stop() -> None:
-    manager = Manager(0.0)
-    ServiceView(manager).finish(performing(), Ending(0, closed=True))
-    assert manager.told == []

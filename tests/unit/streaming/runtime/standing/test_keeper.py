@@ -34,6 +34,17 @@ class VirtualWaiting(Waiting):
         return self.interrupted.is_set() or self.time_ns / 1e9 >= self.ends_after_s
 
 
+class Manager(ServiceManager):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.told: list[tuple[tuple[str, ...], str]] = []
+
+    def tell(self, *lines: str, status: str = "") -> None:
+        self.told.append((lines, status))
+
+
 class Stand:
     """A keeper, its shows and what it says."""
 
@@ -41,8 +52,9 @@ class Stand:
         self.waiting, self.said, self.shows = waiting, list[str](), list[float]()
         self.endings: list[Ending | UserError] = []
         schedule = read_schedule(hours, BERLIN) if hours else None
+        self.manager = Manager()
         self.keeper = Keeper(
-            self.perform, schedule, again=again, say=self.said.append, manager=ServiceManager({}), waiting=waiting
+            self.perform, schedule, again=again, say=self.said.append, manager=self.manager, waiting=waiting
         )
 
     def perform(self, closes: Callable[[], bool]) -> Ending:
@@ -116,8 +128,20 @@ def test_who_ends_a_show_that_gets_ready_has_ended_it() -> None:
 
 def test_without_installation_a_failure_ends_it() -> None:
     stand = Stand(VirtualWaiting(), "00:00-24:00", again=False)
-    stand.endings = [Ending(1, "x")]
-    assert stand.keeper.run() == Ending(1, "x")
+    stand.endings = [Ending(1, "x\n  last words")]
+    assert stand.keeper.run() == Ending(1, "x\n  last words")
+    assert stand.manager.told == [(("STOPPING=1",), "x")]
+
+
+def test_a_service_says_that_it_stops_only_when_nothing_begins_again() -> None:
+    """Not after a failure, nor at the closing hour: systemd would end it."""
+    stand = Stand(VirtualWaiting())
+    stand.endings = [Ending(1, "the camera: no"), Ending(0, closed=True), Ending(0)]
+    assert stand.keeper.run() == Ending(0)
+    told = stand.manager.told
+    assert told[0] == (("READY=1", "WATCHDOG=1"), "the camera: no; it begins again in 1 s")
+    assert [number for number, (lines, _) in enumerate(told) if "STOPPING=1" in lines] == [len(told) - 1]
+    assert told[-1] == (("STOPPING=1",), "ended")
 
 
 def test_a_signal_ends_the_wait() -> None:
