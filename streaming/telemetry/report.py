@@ -96,6 +96,11 @@ class StageRecord:
         """Whether its device has gone, and is looked for."""
         return bool(self.info.get("away"))
 
+    @property
+    def condition(self) -> str:
+        """Its state as people read it: "no device" where it runs and its device has gone."""
+        return "no device" if self.away and self.state == "running" else self.state
+
     def rate_hz(self) -> float | None:
         """Messages per second between the first and the newest heartbeat of the performance."""
         if self.first is None or self.last is None or self.last[1] <= self.first[1]:

@@ -50,9 +50,9 @@ def words_of(record: ShowRecord, now_ns: int) -> str:
     if record.start_ns is None:
         return "getting ready"
     wrong = [
-        f"{stage.name} {'no device' if stage.away and stage.state == 'running' else stage.state}"
+        f"{stage.name} {stage.condition}"
         for stage in record.stages.values()
-        if stage.away or stage.state not in ("running", "finished")
+        if stage.condition not in ("running", "finished")
     ]
     restarts = sum(stage.restarts for stage in record.stages.values())
     parts = [f"performing for {(now_ns - record.start_ns) / 3.6e12:.1f} h", f"{restarts} restarts", *wrong]

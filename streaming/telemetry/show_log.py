@@ -98,7 +98,7 @@ class ShowLog:
             self._write(record, now_ns, "note", line=line)
         self._notes = record.notes.count
         for name, stage in record.stages.items():
-            state, restarts = "no device" if stage.away and stage.state == "running" else stage.state, stage.restarts
+            state, restarts = stage.condition, stage.restarts
             was = self._states.get(name)
             if was != (state, restarts):
                 self._states[name] = (state, restarts)

@@ -119,7 +119,7 @@ def snapshot(record: ShowRecord, now_ns: int, rates: Rates) -> ShowSnapshot:
         rows=tuple(
             StageRow(
                 name=stage.name,
-                state="no device" if stage.away and stage.state == "running" else stage.state,
+                state=stage.condition,
                 rate_hz=rates.of(stage) if _publishes_steadily(stage) else None,
                 step_p50_ms=stage.totals.percentile("step_ms", 50),
                 step_p99_ms=stage.totals.percentile("step_ms", 99),
