@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from streaming.conventions import TICK_NS
 from streaming.schema.device_kinds import CAMERA
+from streaming.schema.load_levels import LoadLevel
 
 TICK_MS = TICK_NS // 1_000_000
 FORWARD = ("video-to-music", "both")
@@ -97,7 +98,8 @@ class Process:
         budget_ms: a step that takes longer has made its tick late, see `runtime/load`; 0 for a stage whose steps tell
             nothing of the load (it waits for a device, or has no tick to be in time for).
         late_counters: its counters of ticks that were late.
-        draws: whether it draws the pictures; its counter `given_up` is of those that it left out under load.
+        gives_up: the levels of load at which it gives something up; where one is `PICTURE_RATE`, its counter `given_up`
+            is of the pictures that it left out.
         uses_bundle: whether it opens networks of the bundle, and gets a successor when the bundle changes.
         hears_controls: whether it is told every change of a live control, not only of those that it obeys.
     """
@@ -136,7 +138,7 @@ class Process:
     hears_controls: bool = False
     budget_ms: int = 0
     late_counters: tuple[str, ...] = ()
-    draws: bool = False
+    gives_up: tuple[LoadLevel, ...] = ()
     uses_bundle: bool = False
 
 
@@ -172,6 +174,7 @@ PROCESSES: dict[str, Process] = {
             room_inputs=("picture",),
             rate=Rate.FPS,
             budget_ms=TICK_MS,
+            gives_up=(LoadLevel.EYES_RATE, LoadLevel.HANDS),
         ),
         Process(
             "tokens",
@@ -184,6 +187,7 @@ PROCESSES: dict[str, Process] = {
             rate=Rate.TOKENS,
             budget_ms=TICK_MS,
             late_counters=("skipped",),
+            gives_up=(LoadLevel.PLAYER_KIND,),
         ),
         Process(
             "sound",
@@ -281,7 +285,7 @@ PROCESSES: dict[str, Process] = {
             rate=Rate.FPS,
             awaits=("scene",),
             budget_ms=TICK_MS,
-            draws=True,
+            gives_up=(LoadLevel.PICTURE_QUALITY, LoadLevel.PICTURE_RATE),
         ),
         Process(
             "screen",

@@ -14,6 +14,7 @@ from typing import Any
 
 from streaming.audio.levels import SILENT_METER_DB
 from streaming.conventions import NUM_CODEBOOKS, TICKS_PER_SECOND, TOKEN_FRAMES_PER_TICK
+from streaming.schema.load_levels import LoadLevel
 from streaming.schema.processes import PROCESSES, Count, Process, Rate
 from streaming.settings.config import Show
 from streaming.system.files import replace_file
@@ -305,7 +306,7 @@ def pictures_of(record: ShowRecord) -> dict[str, Any]:
     missed = max(0, expected - shown)
     at_first = max(0, min(expected, TICKS_PER_SECOND) - screen.totals.counter("pictures_shown_start"))
     counts = (expected, shown, missed, max(0, missed - at_first))
-    artist = record.find(lambda process: process.draws)
+    artist = record.find(lambda process: LoadLevel.PICTURE_RATE in process.gives_up)
     given_up = artist.totals.counter("given_up") if artist is not None else None
     return {**dict(zip(names, counts, strict=True)), "device": screen.info.get("device"), "given_up": given_up}
 

@@ -26,20 +26,17 @@ BEGINNING_NS = 2_000_000_000
 """What is late so soon after the start, or after a stage was started again, is no load."""
 MAX_SLICES = 4
 """Slices that are made up for at most, where the supervisor itself was late; what was late is spread over them."""
+OF_THE_EYES = (LoadLevel.EYES_RATE, LoadLevel.HANDS)
+"""What a show without the published eyes cannot give up."""
 SILENT_NS = 250_000_000
 """A stage gives a sign of life every 83 ms, between two steps."""
 
 
 def levels_of(show: Show, stages: Mapping[str, ProcessSlot]) -> list[LoadLevel]:
-    """The levels that give up anything in a show with these stages."""
-    levels = []
-    if "picture" in stages:
-        levels += [LoadLevel.PICTURE_QUALITY, LoadLevel.PICTURE_RATE]
-    if "motion" in stages and show.eyes != "bundle":
-        levels += [LoadLevel.EYES_RATE, LoadLevel.HANDS]
-    if "tokens" in stages:
-        levels.append(LoadLevel.PLAYER_KIND)
-    return levels
+    """The levels that give up anything in a show with these stages, in rising order."""
+    without = OF_THE_EYES if show.eyes == "bundle" else ()
+    levels = {level for slot in stages.values() for level in slot.process.gives_up}
+    return sorted(levels.difference(without))
 
 
 def late_ticks(process: Process, health: Health) -> int:
