@@ -53,6 +53,10 @@ class ControlValues:
             raise TypeError(f"{name} is {value!r} now, which is not a number")
         return value * CONTROLS[name].factor
 
+    def is_on(self, name: str) -> bool:
+        """Whether a switch, 0 or 1, is on."""
+        return self[name] >= 0.5
+
     def word(self, name: str) -> str:
         """A word: a voice, a path, `auto`; "" while the control is a number."""
         value = self._values[name]

@@ -100,7 +100,7 @@ class FlowStage:
         if scene is not None and (self._scene is None or scene.identity != self._scene.identity):
             self._take_scene(scene)
         names = self._controls.update(inputs.controls)
-        if "panic" in names and self._controls["panic"] >= 0.5:
+        if "panic" in names and self._controls.is_on("panic"):
             self._drive.reset()
             self._beat.reset()
         if "tempo" in names:

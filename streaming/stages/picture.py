@@ -26,8 +26,6 @@ MAX_GAP_TICKS = 25
 """A flow that is further behind the last one belongs to a clock that has begun anew."""
 PATIENCE_NS = 34_000_000
 """A picture waits for its painter until this long after its flow was published; then it is shown without."""
-HALF = 0.5
-"""From here on a switch is on."""
 NO_PAINTER = "the bundle has no painter: the picture is moved, and not reimagined"
 
 
@@ -154,8 +152,8 @@ class PictureStage:
             image = self._fade(self._previous, image)
         image = self._desk.step(
             image,
-            frozen=self._controls["freeze"] >= HALF,
-            dark=self._controls["blackout"] >= HALF,
+            frozen=self._controls.is_on("freeze"),
+            dark=self._controls.is_on("blackout"),
             fade_s=self._controls["fade"],
             ticks=passed + left_out,
         )

@@ -146,7 +146,7 @@ class RecorderStage:
         shelf = self._shelf
         if shelf is None:
             return
-        wanted = self._controls["record"] >= 0.5
+        wanted = self._controls.is_on("record")
         if self._recording is not None and not wanted:
             self._finish(self._recording)
             # The next take has a name of its own.

@@ -52,7 +52,7 @@ class SoundStage:
         """
         self._context = context
         self._controls = ControlValues("sound", context.show, lambda error: context.note(str(error)))
-        self._master = MasterBus(self._faders())
+        self._master = MasterBus(self._controls)
         self._engine = self._open_engine("decoder", **context.engine_options())
         self._frames = silent_frames(self._engine.spec)
         for _ in range(_WARM_UP_STEPS):
@@ -80,14 +80,10 @@ class SoundStage:
         """Take in live controls: what they change begins to move at the next tick, panic ends all sound in it."""
         names = self._controls.update(changes)
         if names:
-            self._master.obey(self._faders())
-        if "panic" in names and self._controls["panic"] >= 0.5:
+            self._master.obey(self._controls)
+        if "panic" in names and self._controls.is_on("panic"):
             self._master.panic()
             self._reset_due = True
-
-    def _faders(self) -> dict[str, float]:
-        """The values of the master's controls."""
-        return {name: self._controls[name] for name in ("volume", "mute", "panic", "fade", "width", "room")}
 
     def _decode(self, tokens: Tokens) -> Sound | None:
         metrics, last = self._context.metrics, self._last_tick

@@ -222,7 +222,7 @@ class TokensStage:
                 self._anticipation = self._new_anticipation()
             elif name == "sensitivity":
                 self._gestures.reader.sensitivity = self._controls["sensitivity"]
-            elif name == "panic" and self._controls["panic"] >= 0.5:
+            elif name == "panic" and self._controls.is_on("panic"):
                 self._forget()
             elif name == "voice":
                 try:

@@ -39,6 +39,13 @@ def test_a_value_that_cannot_be_used_is_refused_and_the_present_one_stays(value:
     assert "--motion" in str(refused[0])
 
 
+def test_a_switch_is_on_or_off() -> None:
+    controls = ControlValues("sound", Show())
+    assert not controls.is_on("mute")
+    controls.update([Set(name="mute", value=1)])
+    assert controls.is_on("mute")
+
+
 def test_a_number_is_in_the_unit_that_the_stage_computes_with() -> None:
     controls = ControlValues("tokens", Show(controls={"anticipation": 80.0}))
     assert controls["anticipation"] == pytest.approx(0.08)
