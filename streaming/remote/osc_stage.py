@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from streaming.conventions import TICK_NS
 from streaming.errors import SettingError, UserError
 from streaming.remote.control_desk import ControlDesk
+from streaming.remote.datagram_socket import DatagramSocket, Peer
+from streaming.remote.osc_listeners import Listeners
 from streaming.remote.osc_messages import (
     ERROR,
     EVENTS,
     GET,
+    MAX_BYTES,
     SUBSCRIBE,
     TAP,
     UNSUBSCRIBE,
@@ -22,7 +25,6 @@ from streaming.remote.osc_messages import (
     pack_control,
     read_packet,
 )
-from streaming.remote.osc_socket import Listeners, OscSocket, Peer
 from streaming.remote.oscquery import OscQueryServer, tree_of
 from streaming.remote.sound_events import SoundEventReader, SoundEvents
 from streaming.schema.messages import Message, Microphone, Sound, Speaker
@@ -35,6 +37,8 @@ from streaming.transport.bus import ControlLink
 
 WAKE_NS = 100_000_000
 """The supervisor's replies are read this often, whatever arrives."""
+MAX_QUEUE = 256
+"""Datagrams that wait to be read."""
 ONSET, PITCH, LEVEL, POSITION = EVENTS
 PITCH_STEP = 0.05
 """A pitch is said again when it has changed by so many semitones."""
@@ -57,7 +61,7 @@ class OscStage:
         wall_s: Callable[[int], float] = clock.wall_seconds,
     ) -> None:
         self._open_link, self._open_query, self._wall_s = link, query, wall_s
-        self._socket: OscSocket | None = None
+        self._socket: DatagramSocket | None = None
         self._query: OscQueryServer | None = None
         self._desk: ControlDesk | None = None
         self._last: dict[str, float | int] = {}
@@ -75,7 +79,7 @@ class OscStage:
         self._wake_ns = context.now_ns + WAKE_NS
         host, port = read_place(context.show.osc)
         try:
-            self._socket = OscSocket(host, port, context.wake, context.metrics.count)
+            self._socket = self._listen(host, port)
         except UserError as error:
             context.note(f"no OSC: {error}")
             context.info["device"] = "none"
@@ -123,11 +127,24 @@ class OscStage:
         if self._desk is not None:
             self._desk.close()
 
+    def _listen(self, host: str, port: int) -> DatagramSocket:
+        return DatagramSocket(
+            host,
+            port,
+            self._context.wake,
+            self._context.metrics.count,
+            name="osc",
+            option=("--osc", "give --osc another port, or --osc off"),
+            # One byte more, by which a datagram that is too long is known.
+            max_bytes=MAX_BYTES + 1,
+            max_queue=MAX_QUEUE,
+        )
+
     @property
     def _hears_only(self) -> bool:
         return self._context.show.direction == "music-to-video"
 
-    def _take_datagrams(self, source: OscSocket, desk: ControlDesk, now_ns: int) -> None:
+    def _take_datagrams(self, source: DatagramSocket, desk: ControlDesk, now_ns: int) -> None:
         wanted: list[tuple[str, str]] = []
         for datagram, peer in source.take():
             try:

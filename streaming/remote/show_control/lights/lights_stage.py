@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,11 +10,12 @@ from dataclasses import replace
 from streaming.conventions import TICK_NS
 from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
+from streaming.remote.datagram_socket import DatagramSocket
 from streaming.remote.midi_mapping import value_of_part
 from streaming.remote.show_control.lights import artnet, sacn
 from streaming.remote.show_control.lights.dmx_packet import CHANNELS, BadDmxError, DmxPacket
 from streaming.remote.show_control.lights.light_looks import COLOURS, LightLooks
-from streaming.remote.show_control.lights.light_socket import LightSender, LightSocket
+from streaming.remote.show_control.lights.light_sender import LightSender
 from streaming.remote.show_control.lights.universe_reader import UniverseReader
 from streaming.remote.sound_events import SoundEventReader
 from streaming.schema.messages import Message, Microphone, Picture, Sound, Speaker
@@ -23,6 +25,9 @@ from streaming.transport.bus import ControlLink
 
 PORTS = {"artnet": artnet.PORT, "sacn": sacn.PORT}
 WAKE_NS = 100_000_000
+MAX_BYTES = 1_500
+MAX_QUEUE = 64
+"""Datagrams of light desks that wait to be read."""
 _LATEST_NS = 1_000_000_000
 LAST_PACKETS = 3
 """How often an sACN source says that it stops (E1.31)."""
@@ -38,7 +43,7 @@ class LightsStage:
 
     def __init__(self, link: Callable[..., ControlLink] = ControlLink, ports: dict[str, int] | None = None) -> None:
         self._open_link, self._ports = link, ports or PORTS
-        self._socket: LightSocket | None = None
+        self._socket: DatagramSocket | None = None
         self._sender: LightSender | None = None
         self._desk: ControlDesk | None = None
         self._universe, self._looks = UniverseReader(), LightLooks()
@@ -111,13 +116,25 @@ class LightsStage:
         if self._desk is not None:
             self._desk.close()
 
-    def _listen(self, place: DmxPlace) -> LightSocket:
+    def _listen(self, place: DmxPlace) -> DatagramSocket:
         is_group = place.host == MULTICAST
         group = sacn.multicast_group(place.universe) if is_group else ""
         host, port = "0.0.0.0" if is_group else place.host, self._ports[place.protocol]
-        return LightSocket(host, port, group, self._context.wake, self._context.metrics.count)
+        return DatagramSocket(
+            host,
+            port,
+            self._context.wake,
+            self._context.metrics.count,
+            name="dmx",
+            option=("--dmx-in at", "end the program that has the port"),
+            max_bytes=MAX_BYTES,
+            max_queue=MAX_QUEUE,
+            family=socket.AF_INET,
+            group=group,
+            shared=True,
+        )
 
-    def _take_datagrams(self, source: LightSocket, desk: ControlDesk, now_ns: int) -> None:
+    def _take_datagrams(self, source: DatagramSocket, desk: ControlDesk, now_ns: int) -> None:
         assert self._in is not None
         wanted: dict[str, float] = {}
         for datagram, peer in source.take():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
+from streaming.remote.osc_listeners import LISTENS_NS, MAX_LISTENERS, Listeners
 from streaming.remote.osc_messages import OscCall, pack, read_packet
-from streaming.remote.osc_socket import LISTENS_NS, MAX_LISTENERS, Listeners
 from streaming.remote.osc_stage import OscStage
 from streaming.remote.oscquery import OscQueryServer
 from streaming.schema.messages import ControlReply, ControlRequest, Set, Sound, Speaker

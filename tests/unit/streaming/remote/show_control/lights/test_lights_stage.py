@@ -12,8 +12,7 @@ import pytest
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
 from streaming.remote.show_control.lights.artnet import pack_artnet, read_artnet
 from streaming.remote.show_control.lights.dmx_packet import DmxPacket
-from streaming.remote.show_control.lights.light_socket import MAX_QUEUE
-from streaming.remote.show_control.lights.lights_stage import LightsStage
+from streaming.remote.show_control.lights.lights_stage import MAX_QUEUE, LightsStage
 from streaming.remote.show_control.lights.sacn import pack_sacn, read_sacn
 from streaming.schema.messages import Picture, Sound, Speaker
 from streaming.settings.config import Show
