@@ -16,8 +16,8 @@ from streaming.remote.midi_notes import NoteWriter, TimedMidi, zone_messages
 from streaming.remote.show_control.tempo.midi_clock import STOP, MidiClock
 from streaming.remote.show_control.timecode.cue_player import CuePlayer
 from streaming.remote.show_control.timecode.mtc_reader import MtcReader
-from streaming.remote.sound_events import SoundEventReader
-from streaming.schema.messages import Message, Microphone, Sound, Speaker
+from streaming.remote.sound_events import SoundEventReader, SoundTimes
+from streaming.schema.messages import Message
 from streaming.settings.controls import NO_LEARNING
 from streaming.settings.values.timecode_source import MTC
 from streaming.stage import Context, Inputs
@@ -29,7 +29,6 @@ PULSES_AHEAD_NS = 2 * TICK_NS
 """MIDI clock is planned so far ahead."""
 MAX_WAITING = 512
 """Messages that may wait for their time."""
-_LATEST_NS = 1_000_000_000
 
 
 class MidiStage:
@@ -62,7 +61,6 @@ class MidiStage:
         self._mtc: MtcReader | None = None
         self._pulses: MidiClock | None = None
         self._cue_file = cues
-        self._clock: tuple[int, int] | None = None
         self._wake_ns: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -78,6 +76,7 @@ class MidiStage:
         context.info["device"] = self._ports.name
         self._desk = ControlDesk("midi", context, self._open_link)
         self._cues = CuePlayer(self._desk, context.note, self._cue_file)
+        self._times = SoundTimes(hears_only=context.show.direction == "music-to-video")
         self._mtc = MtcReader() if context.show.timecode == MTC else None
         self._pulses = MidiClock() if context.show.midi_clock else None
         self._mapping = MidiMapping(self._mapping_file or default_file())
@@ -124,13 +123,7 @@ class MidiStage:
 
     def _hear(self, inputs: Inputs, desk: ControlDesk, now_ns: int) -> None:
         """Plan the notes of what is played, and the pulses of its beat."""
-        for position in inputs.all(Speaker):
-            self._clock = position.tick, position.dac_ns
-        sounds: list[Sound | Microphone] = [*inputs.all(Sound)]
-        if self._context.show.direction == "music-to-video":
-            sounds += inputs.all(Microphone)
-        for sound in sounds:
-            begin_ns = self._begin_of(sound, now_ns)
+        for sound, begin_ns in self._times.take(inputs, now_ns):
             events = self._reader.hear(sound.pcm)
             for one in self._notes.tick(events):
                 self._put(one, begin_ns)
@@ -162,12 +155,6 @@ class MidiStage:
                 turned[asked[0]] = asked[1]
         for name, value in turned.items():
             desk.request(name, value)
-
-    def _begin_of(self, sound: Sound | Microphone, now_ns: int) -> int:
-        """When a tick's first sample leaves the audio device, or was heard."""
-        if self._clock is not None and abs(self._clock[1] - now_ns) < _LATEST_NS:
-            return self._clock[1] + (sound.tick - self._clock[0]) * TICK_NS
-        return sound.capture_ns or now_ns
 
     def _put(self, one: TimedMidi, begin_ns: int) -> None:
         if len(self._waiting) >= MAX_WAITING:

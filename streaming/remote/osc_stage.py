@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streaming.conventions import TICK_NS
 from streaming.errors import SettingError, UserError
 from streaming.remote.control_desk import ControlDesk
 from streaming.remote.datagram_socket import DatagramSocket, Peer
@@ -26,8 +25,8 @@ from streaming.remote.osc_messages import (
     read_packet,
 )
 from streaming.remote.oscquery import OscQueryServer, tree_of
-from streaming.remote.sound_events import SoundEventReader, SoundEvents
-from streaming.schema.messages import Message, Microphone, Sound, Speaker
+from streaming.remote.sound_events import SoundEventReader, SoundEvents, SoundTimes
+from streaming.schema.messages import Message
 from streaming.settings.controls import CONTROLS
 from streaming.settings.network_place import read_place
 from streaming.stage import Context, Inputs
@@ -42,7 +41,6 @@ MAX_QUEUE = 256
 ONSET, PITCH, LEVEL, POSITION = EVENTS
 PITCH_STEP = 0.05
 """A pitch is said again when it has changed by so many semitones."""
-_LATEST_NS = 1_000_000_000
 
 
 class OscStage:
@@ -69,8 +67,6 @@ class OscStage:
         self._reader = SoundEventReader()
         self._taps = TapTempo()
         self._pitch: float | None = None
-        self._clock: tuple[int, int] | None = None
-        """A tick and when it leaves the audio device."""
         self._wake_ns: int | None = None
 
     def setup(self, context: Context) -> None:
@@ -85,7 +81,7 @@ class OscStage:
             context.info["device"] = "none"
             return
         context.info["device"] = "osc.udp://{}:{}".format(*self._socket.address)
-        self._listeners = Listeners()
+        self._listeners, self._times = Listeners(), SoundTimes(hears_only=context.show.direction == "music-to-video")
         self._desk = desk = ControlDesk("osc", context, self._open_link)
         try:
             self._query = self._open_query(host, port, lambda: tree_of(dict(desk.values), dict(self._last)))
@@ -107,15 +103,10 @@ class OscStage:
         self._take_datagrams(self._socket, self._desk, now_ns)
         for refusal in self._desk.replies()[0]:
             self._tell(bytes(pack(ERROR, refusal.where, f"{refusal.what}; {refusal.fix}").dgram), now_ns)
-        for position in inputs.all(Speaker):
-            self._clock = position.tick, position.dac_ns
-        # Of a show that makes no music, what it hears.
-        heard_ticks: list[Sound | Microphone] = [*inputs.all(Sound)]
-        if self._hears_only:
-            heard_ticks += inputs.all(Microphone)
+        heard = self._times.take(inputs, now_ns)
         # Reading the sound takes a twenty-fifth of a core: not for nobody.
-        for sound in heard_ticks if self._listeners.at(now_ns) else ():
-            self._tell_events(sound.tick, self._reader.hear(sound.pcm), sound.capture_ns, now_ns)
+        for sound, begin_ns in heard if self._listeners.at(now_ns) else ():
+            self._tell_events(sound.tick, self._reader.hear(sound.pcm), begin_ns, now_ns)
         return []
 
     def close(self) -> None:
@@ -139,10 +130,6 @@ class OscStage:
             max_bytes=MAX_BYTES + 1,
             max_queue=MAX_QUEUE,
         )
-
-    @property
-    def _hears_only(self) -> bool:
-        return self._context.show.direction == "music-to-video"
 
     def _take_datagrams(self, source: DatagramSocket, desk: ControlDesk, now_ns: int) -> None:
         wanted: list[tuple[str, str]] = []
@@ -197,11 +184,8 @@ class OscStage:
         for name, value in values.items():
             self._send(pack_control(name, value), peer)
 
-    def _tell_events(self, tick: int, events: SoundEvents, capture_ns: int, now_ns: int) -> None:
+    def _tell_events(self, tick: int, events: SoundEvents, begin_ns: int, now_ns: int) -> None:
         """Tell what a tick has, each with the time at which it leaves the audio device."""
-        begin_ns = capture_ns or now_ns
-        if self._clock is not None and abs(self._clock[1] - now_ns) < _LATEST_NS:
-            begin_ns = self._clock[1] + (tick - self._clock[0]) * TICK_NS
         said: dict[str, float | int] = {POSITION: tick, LEVEL: float(events.level_db)}
         if events.pitch is not None and (self._pitch is None or abs(events.pitch - self._pitch) >= PITCH_STEP):
             said[PITCH] = float(events.pitch)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from streaming.audio.levels import decibels
 from streaming.audio.pitch_tracker import PitchTracker, find_pitch
 from streaming.audio.sound_bands import SoundBands
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
+from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
+from streaming.schema.messages import Microphone, Sound, Speaker
+from streaming.stage import Inputs
 
 LEAST_ATTACK = 0.18
 """The least attack in any band that counts as an onset, 0 to 1."""
@@ -18,6 +20,8 @@ APART_TICKS = 2
 """Onsets lie at least so many ticks apart."""
 LEAST_FOR_PITCH = 480
 """Samples after an onset, 15 ms, from which its pitch is read."""
+LATEST_NS = 1_000_000_000
+"""An audio device whose last tick is farther away than this says nothing of the next one."""
 _STEP = 80
 """Samples, 2.5 ms: how finely an onset is placed."""
 
@@ -37,6 +41,31 @@ class SoundEvents:
     pitch: float | None = None
     onset_s: float | None = None
     strength: float = 0.0
+
+
+class SoundTimes:
+    """Gives the ticks of what is played, each with the time at which it is heard.
+
+    Args:
+        hears_only: the show makes no music: what it hears counts.
+    """
+
+    def __init__(self, *, hears_only: bool) -> None:
+        self._hears_only = hears_only
+        self._clock: tuple[int, int] | None = None
+        """A tick and when it leaves the audio device."""
+
+    def take(self, inputs: Inputs, now_ns: int) -> list[tuple[Sound | Microphone, int]]:
+        """The ticks that have come, each with the time at which its first sample leaves the device, or was heard."""
+        for position in inputs.all(Speaker):
+            self._clock = position.tick, position.dac_ns
+        sounds: list[Sound | Microphone] = [*inputs.all(Sound), *(inputs.all(Microphone) if self._hears_only else ())]
+        return [(sound, self._begin_of(sound, now_ns)) for sound in sounds]
+
+    def _begin_of(self, sound: Sound | Microphone, now_ns: int) -> int:
+        if self._clock is not None and abs(self._clock[1] - now_ns) < LATEST_NS:
+            return self._clock[1] + (sound.tick - self._clock[0]) * TICK_NS
+        return sound.capture_ns or now_ns
 
 
 class SoundEventReader:

@@ -17,8 +17,8 @@ from streaming.remote.show_control.lights.dmx_packet import CHANNELS, BadDmxErro
 from streaming.remote.show_control.lights.light_looks import COLOURS, LightLooks
 from streaming.remote.show_control.lights.light_sender import LightSender
 from streaming.remote.show_control.lights.universe_reader import UniverseReader
-from streaming.remote.sound_events import SoundEventReader
-from streaming.schema.messages import Message, Microphone, Picture, Sound, Speaker
+from streaming.remote.sound_events import SoundEventReader, SoundTimes
+from streaming.schema.messages import Message, Picture
 from streaming.settings.values.dmx_patch import MULTICAST, OUTPUTS, DmxPlace, read_dmx_patch, read_dmx_place
 from streaming.stage import Context, Inputs
 from streaming.transport.bus import ControlLink
@@ -28,7 +28,6 @@ WAKE_NS = 100_000_000
 MAX_BYTES = 1_500
 MAX_QUEUE = 64
 """Datagrams of light desks that wait to be read."""
-_LATEST_NS = 1_000_000_000
 LAST_PACKETS = 3
 """How often an sACN source says that it stops (E1.31)."""
 
@@ -51,7 +50,6 @@ class LightsStage:
         self._heard: dict[str, float] = {}
         """Control -> its channel's value when it was heard last."""
         self._has_said_bad = False
-        self._clock: tuple[int, int] | None = None
         self._sequence = 0
         self._sent_ns = 0
         self._wake_ns: int | None = None
@@ -60,6 +58,7 @@ class LightsStage:
         """Open what was asked for; without its port the show goes on without the light desk."""
         self._context, show = context, context.show
         self._wake_ns = context.now_ns + WAKE_NS
+        self._times = SoundTimes(hears_only=show.direction == "music-to-video")
         patch = read_dmx_patch(show.dmx_patch)
         self._in_patch = {name: one for name, one in patch.items() if name not in OUTPUTS}
         self._out_patch = {name: one for name, one in patch.items() if name in OUTPUTS}
@@ -167,15 +166,7 @@ class LightsStage:
         return moved
 
     def _watch(self, inputs: Inputs, now_ns: int) -> None:
-        for position in inputs.all(Speaker):
-            self._clock = position.tick, position.dac_ns
-        sounds: list[Sound | Microphone] = [*inputs.all(Sound)]
-        if self._context.show.direction == "music-to-video":
-            sounds += inputs.all(Microphone)
-        for sound in sounds:
-            begin_ns = sound.capture_ns or now_ns
-            if self._clock is not None and abs(self._clock[1] - now_ns) < _LATEST_NS:
-                begin_ns = self._clock[1] + (sound.tick - self._clock[0]) * TICK_NS
+        for sound, begin_ns in self._times.take(inputs, now_ns):
             self._looks.hear(self._reader.hear(sound.pcm), begin_ns)
         picture = inputs.latest(Picture)
         if picture is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES, TICKS_PER_SECOND
-from streaming.remote.sound_events import SoundEventReader
+from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES, TICKS_PER_SECOND
+from streaming.remote.sound_events import LATEST_NS, SoundEventReader, SoundTimes
+from streaming.schema.messages import Microphone, Sound, Speaker
+from streaming.stage import Inputs
 
 TIMES_S = (0.513, 1.0071, 1.4992, 2.2301)
 
@@ -49,3 +51,23 @@ def test_a_held_tone_has_one_onset_and_silence_none() -> None:
     tone = np.concatenate([np.zeros(SAMPLE_RATE), 0.2 * np.sin(2 * np.pi * 330 * time_s)]).astype(np.float32)
     onsets = [reader.hear(pcm).onset_s for pcm in tone.reshape(-1, TICK_SAMPLES)]
     assert [tick for tick, onset in enumerate(onsets) if onset is not None] == [25]
+
+
+def test_a_tick_is_heard_when_the_audio_device_says_so() -> None:
+    times, now_ns, pcm = SoundTimes(hears_only=False), 10**12, np.zeros(TICK_SAMPLES, np.float32)
+    captured = Sound(tick=7, pcm=pcm, capture_ns=now_ns - 5)
+    assert times.take(Inputs(messages={"sound": [captured]}), now_ns) == [(captured, now_ns - 5)]
+    unknown, dac_ns = Sound(tick=9, pcm=pcm), now_ns + 30_000_000
+    clock = Speaker(tick=8, dac_ns=dac_ns)
+    assert times.take(Inputs(messages={"sound": [unknown], "speaker": [clock]}), now_ns) == [
+        (unknown, dac_ns + TICK_NS)
+    ]
+    later_ns = dac_ns + LATEST_NS
+    assert times.take(Inputs(messages={"sound": [unknown]}), later_ns) == [(unknown, later_ns)], "it says no more"
+
+
+@pytest.mark.parametrize("hears_only", [False, True])
+def test_what_is_heard_counts_in_a_show_that_makes_no_music(hears_only: bool) -> None:
+    heard = Microphone(tick=3, pcm=np.zeros(TICK_SAMPLES, np.float32), capture_ns=5)
+    found = SoundTimes(hears_only=hears_only).take(Inputs(messages={"microphone": [heard]}), 10)
+    assert found == [(heard, 5)] * hears_only
