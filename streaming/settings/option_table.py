@@ -11,7 +11,7 @@ from streaming.settings.config import Links
 from streaming.settings.controls import CONTROLS
 from streaming.settings.option_rows.devices import DEVICES_OPTIONS
 from streaming.settings.option_rows.machine import MACHINE_OPTIONS
-from streaming.settings.option_rows.option import OFF, Option
+from streaming.settings.option_rows.option import Option
 from streaming.settings.option_rows.patching import PATCHING_OPTIONS
 from streaming.settings.option_rows.playing import PLAYING_OPTIONS
 from streaming.settings.option_rows.recording import RECORDING_OPTIONS
@@ -43,21 +43,16 @@ def place(values: dict[str, Any]) -> dict[str, Any]:
     show: dict[str, Any] = {}
     links = {entry.name for entry in msgspec.structs.fields(Links)}
     for name, value in values.items():
-        field = {"duration": "duration_s", "attract": "attract_s"}.get(name, name.replace("-", "_"))
         if name in CONTROLS and CONTROLS[name].option:
             show.setdefault("controls", {})[name] = control_value(name, value)
         elif name == "record-later":
             show.setdefault("controls", {})["record"] = float(not value)
         elif name == "address":
             show.setdefault("links", {})["addresses"] = value
-        elif field in links:
-            show.setdefault("links", {})[field] = value
-        elif name == "record":
-            show[field] = "" if value == "none" else value
-        elif name in ("osc", "midi", "console", "timecode", "dmx-in", "dmx-out"):
-            show[field] = "" if value == OFF else value
         elif name not in ("awake", "config"):
-            show[field] = value
+            row = OPTIONS[name]
+            fields = show.setdefault("links", {}) if row.field in links else show
+            fields[row.show_field] = "" if row.none and value == row.none else value
     if "links" in show:
         show["links"] = Links(**show["links"])
     return show

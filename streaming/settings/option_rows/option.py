@@ -33,6 +33,7 @@ class Option(Setting):
             "patch" a list of NAME=CHANNEL, "limit" a number of takes or of GB.
         choices: the words that are accepted; empty for any.
         range: the values that are accepted, in words, where the metavar does not say it.
+        none: the word by which there is none of it, which is "" in `Show`; "" where there always is one.
         unset: what holds when nothing is given, in words, where the default itself does not say it.
         example: a value for the TOML example, where the default is none.
         in_file: whether a TOML file may have it.
@@ -41,15 +42,21 @@ class Option(Setting):
     kind: Literal["text", "seconds", "seed", "flag", "pairs", "place", "channels", "patch", "limit"] = "text"
     choices: tuple[str, ...] = ()
     range: str = ""
+    none: str = ""
     unset: str = ""
     example: str = ""
     in_file: bool = True
 
     @property
+    def show_field(self) -> str:
+        """Its field in `Show` or `Links`, with its unit."""
+        return f"{self.field}_s" if self.kind == "seconds" else self.field
+
+    @property
     def default(self) -> Any:
         """What `Show` or `Links` has when nothing is given; None for what is not in them."""
         fields = {entry.name: entry for kind in (Links, Show) for entry in msgspec.structs.fields(kind)}
-        entry = fields.get(self.field, fields.get(f"{self.field}_s"))
+        entry = fields.get(self.show_field)
         return None if entry is None or entry.default is msgspec.NODEFAULT else entry.default
 
     def read(self, value: object) -> object:
@@ -109,11 +116,12 @@ class Option(Setting):
 
 def _place_of(option: Option, value: str) -> str:
     """Check `off`, `PORT` or `HOST:PORT`."""
-    if value != OFF:
+    if value != option.none:
         try:
             read_place(value)
         except ValueError as error:
-            raise SettingError(option.name, value, str(error), f"for example {option.default}, or {OFF}") from error
+            fix = f"for example {option.default}, or {option.none}"
+            raise SettingError(option.name, value, str(error), fix) from error
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streaming.settings.option_rows.option import Option
+from streaming.settings.option_rows.option import OFF, Option
 from streaming.settings.setting import PATCHING
 
 SHORTEST_TOKEN = 12
@@ -15,6 +15,7 @@ PATCHING_OPTIONS = (
         kind="place",
         words="the UDP port at which OSC programs set the controls and hear what is played",
         range="a port, HOST:PORT (beyond this machine with --allow-remote), or off",
+        none=OFF,
     ),
     Option(
         name="midi",
@@ -22,7 +23,8 @@ PATCHING_OPTIONS = (
         metavar="PORT",
         words="the MIDI port whose knobs turn the controls, and to which what is played goes as notes",
         range="a part of the port's name, virtual for ports of the show's own, or off",
-        unset="off",
+        none=OFF,
+        unset=OFF,
         example="virtual",
     ),
     Option(
@@ -43,7 +45,8 @@ PATCHING_OPTIONS = (
         metavar="SOURCE",
         words="the timecode at which cues go by themselves: by MIDI, or by sound on an input",
         range="mtc, ltc:DEVICE, ltc:DEVICE#CHANNEL, ltc:file:PATH, or off",
-        unset="off",
+        none=OFF,
+        unset=OFF,
         example="ltc:auto",
     ),
     Option(
@@ -52,7 +55,8 @@ PATCHING_OPTIONS = (
         metavar="PROTOCOL:UNIVERSE[@HOST]",
         words="the light desk whose faders set the controls that --dmx-patch names",
         range="artnet:0, sacn:1, @HOST for an address of this machine (beyond it with --allow-remote), or off",
-        unset="off",
+        none=OFF,
+        unset=OFF,
         example="artnet:0",
     ),
     Option(
@@ -61,7 +65,8 @@ PATCHING_OPTIONS = (
         metavar="PROTOCOL:UNIVERSE[@HOST]",
         words="where level, onset, pitch and the picture's colours go as light",
         range="artnet:0@HOST, sacn:1@HOST, sacn:1@multicast, or off",
-        unset="off",
+        none=OFF,
+        unset=OFF,
         example="sacn:1@multicast",
     ),
     Option(
@@ -81,6 +86,7 @@ PATCHING_OPTIONS = (
         kind="place",
         words="where the console is: a page from which a browser shows and plays the show",
         range="a port, HOST:PORT (beyond this machine with --allow-remote and a token), or off",
+        none=OFF,
     ),
     Option(
         name="console-token",

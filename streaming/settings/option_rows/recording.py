@@ -11,6 +11,7 @@ RECORDING_OPTIONS = (
         group=RECORDING,
         metavar="DIR",
         words="the folder in which the film of the performance is left; none makes no film",
+        none="none",
     ),
     Option(
         name="record-later",
