@@ -28,11 +28,6 @@ def turned() -> list[ControlSpec]:
     return [row for row in CONTROLS.values() if row.live and row.kind == "number"]
 
 
-def is_switch(row: ControlSpec) -> bool:
-    """Whether a control is on or off."""
-    return row.step == row.high - row.low
-
-
 def event_names() -> list[str]:
     """The last parts of the events' addresses."""
     return [address.rpartition("/")[2] for address in EVENTS]
@@ -110,7 +105,7 @@ def _pd_ears(patch: PdPatch) -> None:
 
 def _pd_control(patch: PdPatch, row: ControlSpec, x: int, y: int) -> None:
     look = "-262144 -1 -1 0 1"
-    if is_switch(row):
+    if row.is_switch:
         knob = patch.add("obj", x, y, f"tgl 16 0 empty empty {row.name} 20 8 0 11 {look}")
     else:
         scale = f"hsl 128 15 {row.low:g} {row.high:g} 0 0 empty empty {row.name} 2 -8 0 11"
@@ -177,7 +172,7 @@ def max_patch() -> str:
     for number, row in enumerate(rows):
         x, y = 20 + 330 * (number % 2), 270 + ROW * (number // 2)
         patch.add(f"{row.name}, {row.range_text()}", x, y, kind="comment", outs=0, width=200)
-        if is_switch(row):
+        if row.is_switch:
             knob = patch.add("", x, y + 20, kind="toggle", width=22)
         else:
             ends = {"minimum": row.low, "maximum": row.high}

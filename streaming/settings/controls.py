@@ -55,6 +55,11 @@ class ControlSpec(Setting):
     at_high: str = ""
     below: str = ""
 
+    @property
+    def is_switch(self) -> bool:
+        """Whether it has two positions only."""
+        return self.kind == "number" and self.step == self.high - self.low
+
     def read(self, value: object) -> Value:
         """Check a value, as a number or as text; see `Setting.read`."""
         if isinstance(value, str) and value in self.choices:
@@ -105,6 +110,16 @@ class ControlSpec(Setting):
         """The values that a knob with `step` stops at, as the stage computes with them."""
         count = round((self.high - self.low) / self.step)
         return tuple((self.low + index * self.step) * self.factor for index in range(count + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchSpec(ControlSpec):
+    """A row of `CONTROLS` that is off (0) or on (1)."""
+
+    metavar: str = "0|1"
+    high: float = 1.0
+    step: float = 1.0
+    default: Value = 0.0
 
 
 CONTROLS: dict[str, ControlSpec] = {
@@ -207,15 +222,10 @@ CONTROLS: dict[str, ControlSpec] = {
             at_low="a thousandth of the amplitude: next to nothing is heard; mute is silence",
             at_high="twice the amplitude, with the highest peaks limited",
         ),
-        ControlSpec(
+        SwitchSpec(
             name="mute",
             group=SOUNDING,
             stages=("sound",),
-            metavar="0|1",
-            low=0.0,
-            high=1.0,
-            step=1.0,
-            default=0.0,
             words="1 fades the whole music to silence, 0 back to its volume; the show goes on",
             at_low="the music is heard at its volume",
             at_high="silence, in the recording too; from 0.5 on",
@@ -235,15 +245,10 @@ CONTROLS: dict[str, ControlSpec] = {
             below="below 0.005 s a change would click",
             at_high="a slow fade, as at the end of a performance: set fade 30, then set mute 1",
         ),
-        ControlSpec(
+        SwitchSpec(
             name="panic",
             group=SOUNDING,
             stages=("sound", "tokens", "flow"),
-            metavar="0|1",
-            low=0.0,
-            high=1.0,
-            step=1.0,
-            default=0.0,
             preset=False,
             words="1 is silence at once, whatever fade and mute are, and the networks begin anew; 0 ends it",
             at_low="the music is heard as volume and mute say",
@@ -379,41 +384,27 @@ CONTROLS: dict[str, ControlSpec] = {
             at_low="a beat every 2 s is foreseen from its second on",
             at_high="a beat every 0.25 s; every second one is foreseen",
         ),
-        ControlSpec(
+        SwitchSpec(
             name="freeze",
             group=LOOKING,
             stages=("picture",),
-            metavar="0|1",
-            low=0.0,
-            high=1.0,
-            step=1.0,
-            default=0.0,
             preset=False,
             words="1 holds the picture as it is, 0 lets it go on from where it would be by then",
             at_low="the picture moves with the music",
             at_high="the picture that was shown last is shown on, in the recording too",
         ),
-        ControlSpec(
+        SwitchSpec(
             name="blackout",
             group=LOOKING,
             stages=("picture",),
-            metavar="0|1",
-            low=0.0,
-            high=1.0,
-            step=1.0,
-            default=0.0,
             words="1 fades the pictures to black, 0 back, in the time of fade but at least 0.2 s; the music plays on",
             at_low="the pictures are seen",
             at_high="black, in the recording too",
         ),
-        ControlSpec(
+        SwitchSpec(
             name="record",
             group=RECORDING,
             stages=("recorder",),
-            metavar="0|1",
-            low=0.0,
-            high=1.0,
-            step=1.0,
             default=1.0,
             option=False,
             preset=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from engines.bundles import shipped_bundles
-from streaming.remote.console.cue_fades import is_switch
 from streaming.settings.controls import CONTROLS, ControlSpec
 
 
@@ -31,7 +30,7 @@ def _widget(row: ControlSpec, words: list[str]) -> dict[str, Any]:
         kind = "choice"
     elif row.kind == "image":
         kind = "image"
-    elif is_switch(row.name):
+    elif row.is_switch:
         kind = "switch"
     elif row.confirmed:
         kind = "action"

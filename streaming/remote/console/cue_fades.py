@@ -41,12 +41,6 @@ class _Way:
         return self.start + (self.end - self.start) * min(max(part, 0.0), 1.0)
 
 
-def is_switch(name: str) -> bool:
-    """Whether a control has two positions only."""
-    row = CONTROLS[name]
-    return row.kind == "number" and row.high - row.low == row.step
-
-
 class CueFades:
     """The fades that run."""
 
@@ -86,9 +80,9 @@ class CueFades:
             self.stop(name)
             start, end = present.get(name), target[name]
             numbers = not isinstance(start, str) and not isinstance(end, str) and start is not None
-            if seconds > 0 and numbers and is_switch(name) and end != CONTROLS[name].low:
+            if seconds > 0 and numbers and CONTROLS[name].is_switch and end != CONTROLS[name].low:
                 self._at_end.append(Wish(name, end))
-            elif seconds > 0 and numbers and name not in FIRST and not is_switch(name):
+            elif seconds > 0 and numbers and name not in FIRST and not CONTROLS[name].is_switch:
                 if start != end:
                     assert isinstance(start, float | int)
                     assert isinstance(end, float | int)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streaming.remote.console.cue_fades import MOST_AT_ONCE, CueFades, Wish, is_switch
+from streaming.remote.console.cue_fades import MOST_AT_ONCE, CueFades, Wish
 from streaming.settings.controls import CONTROLS, Value
 
 SECOND = 1_000_000_000
@@ -39,8 +39,8 @@ def test_without_a_time_all_is_at_once_and_what_is_so_already_is_not_asked_for()
 
 
 def test_a_switch_that_goes_on_waits_for_the_end_and_one_that_goes_off_is_first() -> None:
-    assert is_switch("mute")
-    assert not is_switch("chance")
+    assert CONTROLS["mute"].is_switch
+    assert not CONTROLS["chance"].is_switch
     fades = CueFades()
     assert fades.begin(PRESENT, {"mute": 1.0, "volume": -20.0}, 1.0, 0) == []
     assert [wish.name for wish in fades.step(SECOND // 2)] == ["volume"]
@@ -53,7 +53,7 @@ def test_many_controls_take_turns_and_all_arrive() -> None:
     target: dict[str, Value] = {
         name: row.high for name, row in CONTROLS.items() if row.kind == "number" and not row.choices
     }
-    moving = [name for name in target if name not in ("fade",) and not is_switch(name)]
+    moving = [name for name in target if name not in ("fade",) and not CONTROLS[name].is_switch]
     assert len(moving) > MOST_AT_ONCE
     fades = CueFades()
     fades.begin(PRESENT, target, 10.0, 0)
@@ -64,7 +64,7 @@ def test_many_controls_take_turns_and_all_arrive() -> None:
         moved |= {wish.name for wish in wishes}
     assert moved == set(moving)
     last = {wish.name: wish.value for wish in fades.step(10 * SECOND)}
-    assert last == {name: target[name] for name in (*moving, *(n for n in target if is_switch(n)))}
+    assert last == {name: target[name] for name in (*moving, *(n for n in target if CONTROLS[n].is_switch))}
 
 
 def test_a_hand_takes_over() -> None:
