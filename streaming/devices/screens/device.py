@@ -43,13 +43,13 @@ class ScreenDevice(Protocol):
 
 
 class NullScreen:
-    """Shows nothing."""
+    """Shows nothing. Other screens derive from it and replace what they have: most have no sound and no keys."""
 
     name = "none"
     display = ""
 
     def set_size(self, size: tuple[int, int]) -> None:
-        """Do nothing."""
+        """Do nothing: every picture tells its size."""
 
     def show(self, tick: int, picture: Image) -> None:
         """Do nothing."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streaming.conventions import TICK_SAMPLES
 from streaming.devices.films.film import Film
 from streaming.devices.films.film_picture import FilmShot
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.system.files import check_output
 
 
@@ -32,7 +32,7 @@ class _PlainComposer:
         return self._last
 
 
-class FilmScreen:
+class FilmScreen(NullScreen):
     """A film of the pictures with their sound; every tick is in it exactly once.
 
     Args:
@@ -54,7 +54,6 @@ class FilmScreen:
         count: Count = lambda name, by: None,
     ) -> None:
         self.name = f"file:{path}"
-        self.display = ""
         check_output(str(path), "--screen")
         self._path, self._note, self._count = path, note, count
         self._size = (0, 0)
@@ -82,10 +81,6 @@ class FilmScreen:
             return
         self._sounds[tick] = pcm
         self._write(max(self._sounds) - self.WAITS)
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """Finish the film."""

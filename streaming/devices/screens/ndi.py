@@ -6,17 +6,15 @@ from fractions import Fraction
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 
 DEFAULT_NAME = "Antiphon"
 
 
-class NdiScreen:
+class NdiScreen(NullScreen):
     """An NDI sender. Its source is called `MACHINE (NAME)`; the pictures keep their size and have no sound.
 
     NDI listens on every network of the machine and announces itself by mDNS: it is for networks that one trusts.
@@ -36,7 +34,7 @@ class NdiScreen:
         except (ImportError, OSError) as error:
             raise missing("NDI", "--screen ndi", "ndi", error, "--screen web") from error
         self._make_sender, self._make_frame, self._fourcc = Sender, VideoSendFrame, FourCC.BGRX
-        self.name, self.display = f"NDI source {name}", ""
+        self.name = f"NDI source {name}"
         self._source = name
         self._size: tuple[int, int] | None = None
         self._sender: Any = None
@@ -60,13 +58,6 @@ class NdiScreen:
         """Send it; NDI compresses it in threads of its own, and not at all while nobody receives."""
         self.set_size((picture.shape[1], picture.shape[0]))
         self._sender.write_video_async(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA).ravel())
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: only pictures are sent."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """End the source; may be called twice."""

@@ -6,17 +6,15 @@ import sys
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.errors import SourceError
 
 DEFAULT_NAME = "Antiphon"
 
 
-class SpoutScreen:
+class SpoutScreen(NullScreen):
     """A Spout sender, through SpoutGL. It is made with the first picture, in the thread that shows.
 
     Args:
@@ -35,25 +33,15 @@ class SpoutScreen:
             from SpoutGL import SpoutSender, enums
         except (ImportError, OSError) as error:
             raise missing("SpoutGL", "--screen spout", "spout", error, "--screen ndi") from error
-        self.name, self.display = f"Spout sender {name}", ""
+        self.name = f"Spout sender {name}"
         self._sender: Any = SpoutSender()
         self._sender.setSenderName(name)
         self._format = int(enums.GL_BGRA_EXT)
-
-    def set_size(self, size: tuple[int, int]) -> None:
-        """Do nothing: every picture tells its size."""
 
     def show(self, tick: int, picture: Image) -> None:
         """Send it."""
         pixels = cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA)
         self._sender.sendImage(pixels, picture.shape[1], picture.shape[0], self._format, False, 0)
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: Spout has no sound."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """End the sender; may be called twice."""

@@ -9,12 +9,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.cameras.live_capture import without_password
 from streaming.devices.media import MediaError
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.system.files import reason
 from streaming.system.realtime import take_normal_priority
 
@@ -27,7 +26,7 @@ FORMATS = {"rtsp": "rtsp", "udp": "mpegts"}
 _ENCODER = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "threads": "1"}
 
 
-class StreamScreen:
+class StreamScreen(NullScreen):
     """A stream of the pictures; a thread encodes the newest one and sends it.
 
     A server that cannot be reached is tried again every second; the show goes on meanwhile.
@@ -39,7 +38,7 @@ class StreamScreen:
     """
 
     def __init__(self, url: str, note: Note = lambda line: None, count: Count = lambda name, by: None) -> None:
-        self.name, self.display = without_password(url), ""
+        self.name = without_password(url)
         self._url, self._note, self._count = url, note, count
         self._filled, self._stop = threading.Event(), threading.Event()
         self._newest: tuple[int, Image] | None = None
@@ -47,22 +46,12 @@ class StreamScreen:
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self._thread.start()
 
-    def set_size(self, size: tuple[int, int]) -> None:
-        """Do nothing: every picture tells its size."""
-
     def show(self, tick: int, picture: Image) -> None:
         """Make this the next picture to be sent; one that was not sent yet is dropped and counted."""
         if self._newest is not None and self._was_there and not self._is_lost:
             self._count("drops", 1)
         self._newest = (tick, picture)
         self._filled.set()
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: only pictures are sent."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """End the stream; may be called twice."""

@@ -6,17 +6,15 @@ import sys
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.errors import SourceError
 
 DEFAULT_NAME = "Antiphon"
 
 
-class SyphonScreen:
+class SyphonScreen(NullScreen):
     """A Syphon server with a Metal texture, through syphon-python.
 
     Args:
@@ -38,7 +36,7 @@ class SyphonScreen:
         except (ImportError, OSError) as error:
             raise missing("syphon-python", "--screen syphon", "syphon", error, "--screen ndi") from error
         self._copy, self._make_texture = copy_image_to_mtl_texture, create_mtl_texture
-        self.name, self.display = f"Syphon server {name}", ""
+        self.name = f"Syphon server {name}"
         self._server: Any = SyphonMetalServer(name)
         self._size: tuple[int, int] | None = None
         self._texture: Any = None
@@ -53,13 +51,6 @@ class SyphonScreen:
         self.set_size((picture.shape[1], picture.shape[0]))
         self._copy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA), self._texture)
         self._server.publish_frame_texture(self._texture)
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: Syphon has no sound."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """End the server; may be called twice."""

@@ -6,11 +6,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.errors import UserError
 from streaming.system.files import reason
 
@@ -19,7 +18,7 @@ WIDTH = HEIGHT * 16 // 9
 """Programs expect a webcam's picture: the show's is put into the middle of one."""
 
 
-class VirtualCamera:
+class VirtualCamera(NullScreen):
     """A virtual camera of pyvirtualcam: v4l2loopback on Linux, OBS's on macOS and Windows.
 
     Args:
@@ -44,12 +43,9 @@ class VirtualCamera:
             raise UserError(
                 f"there is no virtual camera ({reason(error)})", where, f"{fix}; or use {instead}"
             ) from error
-        self.name, self.display = f"virtual camera {self._camera.device}", ""
+        self.name = f"virtual camera {self._camera.device}"
         self._canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         self._filled = (0, 0)
-
-    def set_size(self, size: tuple[int, int]) -> None:
-        """Do nothing: every picture is fitted into the camera's."""
 
     def show(self, tick: int, picture: Image) -> None:
         """Send it, as large as it fits, in its own proportions."""
@@ -61,13 +57,6 @@ class VirtualCamera:
         fitted = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
         self._canvas[top : top + size[1], left : left + size[0]] = fitted
         self._camera.send(self._canvas)
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: a camera has no sound."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """Release the camera; may be called twice."""

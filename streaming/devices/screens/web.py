@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streaming.devices.screens.device import Count, Image, Note
+from streaming.devices.screens.device import Count, Image, Note, NullScreen
 from streaming.devices.screens.picture_server import PictureServer
 from streaming.errors import SourceError
 
 DEFAULT_PORT, LAST_PORT = 8025, 65_535
 
 
-class WebScreen:
+class WebScreen(NullScreen):
     """A page on this machine that any browser shows, full screen if it likes.
 
     Args:
@@ -25,21 +22,10 @@ class WebScreen:
     def __init__(self, port: int = DEFAULT_PORT) -> None:
         self._server = PictureServer(port)
         self.name = self._server.url
-        self.display = ""
-
-    def set_size(self, size: tuple[int, int]) -> None:
-        """Do nothing: a browser fits the picture into its window."""
 
     def show(self, tick: int, picture: Image) -> None:
         """Offer it to the browsers."""
         self._server.offer(picture)
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: the sound comes from the speaker."""
-
-    def requests(self) -> list[str]:
-        """Nothing is asked for."""
-        return []
 
     def close(self) -> None:
         """End the page."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streaming.devices.screens.device import Count, Image, Note, NullScreen, ScreenDevice
 from streaming.errors import SourceError, UserError
@@ -23,7 +22,7 @@ IN_MEMORY = ("offscreen", "dummy")
 """SDL's drivers that show nothing."""
 
 
-class WindowScreen:
+class WindowScreen(NullScreen):
     """A window. F, F11 or a double click fills the monitor, Escape goes back, Q or closing it ends the show.
 
     Args:
@@ -75,9 +74,6 @@ class WindowScreen:
         surface.fill((0, 0, 0))
         surface.blit(image, ((room[0] - size[0]) // 2, (room[1] - size[1]) // 2))
         game.display.flip()
-
-    def hear(self, tick: int, pcm: NDArray[np.float32]) -> None:
-        """Do nothing: the sound comes from the speaker."""
 
     def requests(self) -> list[str]:
         """What was typed and clicked; must be called often, or the system takes the window for dead."""

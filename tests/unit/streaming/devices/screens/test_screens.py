@@ -91,11 +91,11 @@ def test_a_colon_in_a_name_is_no_address(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(open_screen("none"), NullScreen)
+    assert type(open_screen("none")) is NullScreen
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if not has_display():
-        assert isinstance(open_screen("auto"), NullScreen)
+        assert type(open_screen("auto")) is NullScreen
     for spec, says in (("web:80808", "no such port"), ("window:left", "wrong form"), ("television", "is not known")):
         with pytest.raises(SourceError, match=says):
             open_screen(spec)
