@@ -13,6 +13,8 @@ Note = Callable[[str], None]
 """Says one line to the user."""
 Count = Callable[[str, int], None]
 """Adds to a counter."""
+SOURCE_NAME = "Antiphon"
+"""What other programs find the pictures by, unless the user names them."""
 
 
 class ScreenDevice(Protocol):
@@ -63,6 +65,17 @@ class NullScreen:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def size_within(room: tuple[float, float], picture: tuple[int, ...]) -> tuple[int, int]:
+    """How large a picture is that is shown whole and as large as a room allows: width and height in pixels.
+
+    Args:
+        room: width and height.
+        picture: those of the picture, [H, W, ...] as an array has them.
+    """
+    scale = min(room[0] / picture[1], room[1] / picture[0])
+    return max(1, round(picture[1] * scale)), max(1, round(picture[0] * scale))
 
 
 def open_none(argument: str, note: Note, count: Count) -> NullScreen:

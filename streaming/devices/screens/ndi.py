@@ -9,9 +9,7 @@ import cv2
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note, NullScreen
-
-DEFAULT_NAME = "Antiphon"
+from streaming.devices.screens.device import SOURCE_NAME, Count, Image, Note, NullScreen
 
 
 class NdiScreen(NullScreen):
@@ -26,7 +24,7 @@ class NdiScreen(NullScreen):
         UserError: when the library is missing.
     """
 
-    def __init__(self, name: str = DEFAULT_NAME) -> None:
+    def __init__(self, name: str = SOURCE_NAME) -> None:
         try:
             from cyndilib.sender import Sender
             from cyndilib.video_frame import VideoSendFrame
@@ -72,4 +70,4 @@ def open_ndi(name: str, note: Note, count: Count) -> NdiScreen:
     Raises:
         UserError: when the library is missing.
     """
-    return NdiScreen(name or DEFAULT_NAME)
+    return NdiScreen(name or SOURCE_NAME)

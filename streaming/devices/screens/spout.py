@@ -8,10 +8,8 @@ from typing import Any
 import cv2
 
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note, NullScreen
+from streaming.devices.screens.device import SOURCE_NAME, Count, Image, Note, NullScreen
 from streaming.errors import SourceError
-
-DEFAULT_NAME = "Antiphon"
 
 
 class SpoutScreen(NullScreen):
@@ -25,7 +23,7 @@ class SpoutScreen(NullScreen):
         UserError: on another system than Windows, and when the library is missing.
     """
 
-    def __init__(self, name: str = DEFAULT_NAME, platform: str = sys.platform) -> None:
+    def __init__(self, name: str = SOURCE_NAME, platform: str = sys.platform) -> None:
         if platform != "win32":
             fix = "use --screen ndi (any system), --screen syphon (macOS) or --screen camera"
             raise SourceError("Spout is a system of Windows", f"--screen spout:{name}", fix)
@@ -56,4 +54,4 @@ def open_spout(name: str, note: Note, count: Count) -> SpoutScreen:
     Raises:
         UserError: on another system than Windows, and when the library is missing.
     """
-    return SpoutScreen(name or DEFAULT_NAME)
+    return SpoutScreen(name or SOURCE_NAME)

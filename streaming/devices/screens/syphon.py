@@ -8,10 +8,8 @@ from typing import Any
 import cv2
 
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note, NullScreen
+from streaming.devices.screens.device import SOURCE_NAME, Count, Image, Note, NullScreen
 from streaming.errors import SourceError
-
-DEFAULT_NAME = "Antiphon"
 
 
 class SyphonScreen(NullScreen):
@@ -25,7 +23,7 @@ class SyphonScreen(NullScreen):
         UserError: on another system than macOS, and when the library is missing.
     """
 
-    def __init__(self, name: str = DEFAULT_NAME, platform: str = sys.platform) -> None:
+    def __init__(self, name: str = SOURCE_NAME, platform: str = sys.platform) -> None:
         if platform != "darwin":
             fix = "use --screen ndi (any system), --screen spout (Windows) or --screen camera"
             raise SourceError("Syphon is a system of macOS", f"--screen syphon:{name}", fix)
@@ -65,4 +63,4 @@ def open_syphon(name: str, note: Note, count: Count) -> SyphonScreen:
     Raises:
         UserError: on another system than macOS, and when the library is missing.
     """
-    return SyphonScreen(name or DEFAULT_NAME)
+    return SyphonScreen(name or SOURCE_NAME)

@@ -9,7 +9,7 @@ import numpy as np
 
 from streaming.conventions import TICKS_PER_SECOND
 from streaming.devices.optional import missing
-from streaming.devices.screens.device import Count, Image, Note, NullScreen
+from streaming.devices.screens.device import Count, Image, Note, NullScreen, size_within
 from streaming.errors import UserError
 from streaming.system.files import reason
 
@@ -49,8 +49,7 @@ class VirtualCamera(NullScreen):
 
     def show(self, tick: int, picture: Image) -> None:
         """Send it, as large as it fits, in its own proportions."""
-        scale = min(WIDTH / picture.shape[1], HEIGHT / picture.shape[0])
-        size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+        size = size_within((WIDTH, HEIGHT), picture.shape)
         if size != self._filled:
             self._canvas[:], self._filled = 0, size
         left, top = (WIDTH - size[0]) // 2, (HEIGHT - size[1]) // 2

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from streaming.devices.screens.device import Count, Image, Note, NullScreen, ScreenDevice
+from streaming.devices.screens.device import SOURCE_NAME, Count, Image, Note, NullScreen, ScreenDevice, size_within
 from streaming.errors import SourceError, UserError
 
 FIRST_SIZE = (512, 512)
@@ -51,7 +51,7 @@ class WindowScreen(NullScreen):
         self._size = FIRST_SIZE
         self._clicked_ms = -1000
         self._open()
-        game.display.set_caption("Antiphon")
+        game.display.set_caption(SOURCE_NAME)
         width, height = sizes[self._monitor]
         self.name = f"window on monitor {self._monitor} ({width} x {height})"
         self.display = "window" if monitor is None else f"window:{monitor}"
@@ -67,8 +67,7 @@ class WindowScreen(NullScreen):
         """Draw the whole picture as large as the window allows, in its own proportions."""
         game, surface = self._game, self.surface
         room = surface.get_size()
-        scale = min(room[0] / picture.shape[1], room[1] / picture.shape[0])
-        size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+        size = size_within(room, picture.shape)
         scaled = picture if size == picture.shape[1::-1] else cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
         image = game.image.frombuffer(np.ascontiguousarray(scaled), size, "BGR")
         surface.fill((0, 0, 0))
@@ -113,8 +112,7 @@ class WindowScreen(NullScreen):
 
 def window_size(picture: tuple[int, int], monitor: tuple[int, int]) -> tuple[int, int]:
     """The size of a window, (width, height) in pixels: the pictures' proportions within `SHARE` of the monitor."""
-    scale = min(SHARE * monitor[0] / picture[0], SHARE * monitor[1] / picture[1])
-    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+    return size_within((SHARE * monitor[0], SHARE * monitor[1]), picture[::-1])
 
 
 def _load_pygame() -> ModuleType:
