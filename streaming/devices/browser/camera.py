@@ -32,20 +32,19 @@ class BrowserCapture:
         self._image: Any = None
         try:
             self._link = LocalLink(path, "take", "camera")
-            self._first = self._receive()
         except OSError:
-            self.release()
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether a browser sends pictures."""
-        return self._image is not None
+            return
 
     def grab(self) -> bool:
-        """Wait for the next picture; False when none comes within `WAIT_S`."""
-        if self._first:
-            self._first = False
-            return True
-        return self._receive()
+        """Wait for the next picture; False when none comes within `WAIT_S`, and without the browser process."""
+        try:
+            block = self._link.receive(WAIT_S) if self._link is not None else None
+        except OSError:
+            block = None
+        if block is None or len(block.data) != block.width * block.height * 3 or not block.data:
+            return False
+        self._image = np.frombuffer(block.data, np.uint8).reshape(block.height, block.width, 3)
+        return True
 
     def retrieve(self) -> tuple[bool, Any]:
         """The grabbed picture, uint8 [H, W, 3] BGR."""
@@ -55,25 +54,11 @@ class BrowserCapture:
         """Nothing is known beforehand; a browser's camera gives 30 frames a second."""
         return 30.0 if prop == cv2.CAP_PROP_FPS else 0.0
 
-    def set(self, prop: int, value: float) -> bool:
-        """Nothing can be set."""
-        return False
-
     def release(self) -> None:
         """Disconnect."""
         if self._link is not None:
             self._link.close()
             self._link = None
-
-    def _receive(self) -> bool:
-        try:
-            block = self._link.receive(WAIT_S) if self._link is not None else None
-        except OSError:
-            block = None
-        if block is None or len(block.data) != block.width * block.height * 3 or not block.data:
-            return False
-        self._image = np.frombuffer(block.data, np.uint8).reshape(block.height, block.width, 3)
-        return True
 
 
 class BrowserCamera(LiveCapture):

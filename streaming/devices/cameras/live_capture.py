@@ -43,13 +43,11 @@ _RATE_SMOOTHING = 0.05
 
 
 class Capture(Protocol):
-    """The part of `cv2.VideoCapture` that is used."""
+    """The part of `cv2.VideoCapture` that is used; of one that could not be opened `grab` gives False."""
 
-    def isOpened(self) -> bool: ...  # noqa: D102, N802
     def grab(self) -> bool: ...  # noqa: D102
     def retrieve(self) -> tuple[bool, Any]: ...  # noqa: D102
     def get(self, prop: int, /) -> float: ...  # noqa: D102
-    def set(self, prop: int, value: float, /) -> bool: ...  # noqa: D102
     def release(self) -> None: ...  # noqa: D102
 
 
@@ -146,8 +144,7 @@ class LiveCapture(CameraSource):
             self._busy_ns = clock.now_ns()
             try:
                 capture = self._connect()
-                if capture.isOpened():
-                    self._drain(capture)
+                self._drain(capture)
             except Exception as error:
                 # Drivers raise all kinds of errors; the show goes on and the camera is tried again.
                 self._note_error(f"camera: {self.description}: {type(error).__name__}: {error}")
@@ -159,8 +156,6 @@ class LiveCapture(CameraSource):
             self._stop.wait(self._retry_s)
 
     def _drain(self, capture: Capture) -> None:
-        nominal = capture.get(cv2.CAP_PROP_FPS)
-        self.rate_hz = nominal if 1.0 <= nominal <= 240.0 else 25.0
         failures, last_ns, stamps = 0, 0, DriverStamps()
         while not self._stop.is_set():
             self._busy_ns = begun_ns = clock.now_ns()
@@ -183,6 +178,9 @@ class LiveCapture(CameraSource):
             if last_ns:
                 interval_s = max(at_ns - last_ns, 1_000_000) / 1e9
                 self.rate_hz = 1.0 / ((1 - _RATE_SMOOTHING) / self.rate_hz + _RATE_SMOOTHING * interval_s)
+            else:
+                nominal = capture.get(cv2.CAP_PROP_FPS)
+                self.rate_hz = nominal if 1.0 <= nominal <= 240.0 else 25.0
             last_ns = at_ns
             self._keep(shrink(image), at_ns)
 
@@ -284,9 +282,10 @@ def webcam(
         known = known or (stable_name(device, links) if linux else "")
         path = os.path.realpath(known) if known else device if isinstance(device, str) else f"/dev/video{device}"
         mode = choose_mode(modes_of(path)) if linux else None
-        capture: Capture = open_capture(path if known else device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        opened = open_capture(path if known else device, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
         for prop, value in _properties(mode):
-            capture.set(prop, value)
+            opened.set(prop, value)
+        capture: Capture = opened
         return capture
 
     name = f"webcam {device}"

@@ -50,16 +50,12 @@ class NdiCapture:
             self._receiver.set_source(source)
             self._is_first = self._wait(FIRST_LOOKS)
 
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether the source was found and sends."""
-        return self._stamp_s > 0.0
-
     def grab(self) -> bool:
-        """Wait for the next picture; False when none comes for 2 s."""
+        """Wait for the next picture; False when none comes for 2 s, and when the source was not found."""
         if self._is_first:
             self._is_first = False
             return True
-        return self._wait(SILENT_LOOKS)
+        return self._receiver is not None and self._wait(SILENT_LOOKS)
 
     def _wait(self, looks: int) -> bool:
         for _ in range(looks):
@@ -82,10 +78,6 @@ class NdiCapture:
     def get(self, prop: int) -> float:
         """The source's frames per second."""
         return float(self._frame.get_frame_rate()) if prop == cv2.CAP_PROP_FPS and self._stamp_s else 0.0
-
-    def set(self, prop: int, value: float) -> bool:
-        """Nothing can be set."""
-        return False
 
     def release(self) -> None:
         """Disconnect."""

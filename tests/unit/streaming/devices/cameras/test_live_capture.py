@@ -37,10 +37,9 @@ class FakeCapture:
         self.properties: list[tuple[int, float]] = []
         self._image: Any = None
 
-    def isOpened(self) -> bool:  # noqa: N802
-        return self._good
-
     def grab(self) -> bool:
+        if not self._good:
+            return False
         try:
             self._image = self._feed.get(timeout=0.05)
         except queue.Empty:
