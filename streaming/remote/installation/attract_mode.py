@@ -113,8 +113,8 @@ class AttractMode:
     def changed(self, name: str, value: Value) -> None:
         """A control was changed, by this or by a hand: what a hand has set is neither moved on nor set back."""
         mine = self._asked.get(name, ())
-        if name in self.kept and not (isinstance(value, float) and any(abs(value - one) < 1e-6 for one in mine)):
-            del self.kept[name]
+        if not (isinstance(value, float) and any(abs(value - one) < 1e-6 for one in mine)):
+            self.kept.pop(name, None)
             self._fades.stop(name)
 
     def step(self, moves: bool | None, values: Mapping[str, Value], now_ns: int) -> tuple[str, list[Wish]]:

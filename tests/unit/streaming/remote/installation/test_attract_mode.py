@@ -90,6 +90,18 @@ def test_what_a_hand_sets_meanwhile_stays() -> None:
     assert night.values["motion"] == CONTROLS["motion"].default
 
 
+def test_what_a_hand_sets_while_it_comes_back_stays() -> None:
+    night = Night()
+    night.live(80.0, False)
+    night.live(0.6, True)
+    assert night.mode.busy
+    night.values["volume"] = -3.0
+    night.mode.changed("volume", -3.0)
+    night.live(3.0, True)
+    assert night.values["volume"] == -3.0
+    assert night.values["motion"] == CONTROLS["motion"].default
+
+
 def test_who_comes_while_it_fades_finds_it_as_it_was() -> None:
     night = Night()
     before = dict(night.values)
