@@ -33,6 +33,11 @@ def read_place(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def page_address(host: str, port: int, *, encrypted: bool) -> str:
+    """The address of the page that is served at a place, for a browser."""
+    return f"{'https' if encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 def check_certificate(cert: str, key: str) -> None:
     """Check that a certificate and its key can be used; nobody is asked for a password.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from streaming.devices.browser.local_link import socket_path
 from streaming.schema.messages import Message
-from streaming.settings.network_place import is_loopback, read_place
+from streaming.settings.network_place import is_loopback, page_address, read_place
 from streaming.stage import Context, Inputs
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class BrowserStage:
         self._bridge = BrowserBridge(path, show.browser_devices, hosts_of(show.console), note)
         context.info["device"] = str(path)
         if not context.memo.get("told"):
-            place = read_place(show.console)
-            context.note(f"browsers and OBS: http://{place[0]}:{place[1]}/play")
+            page = page_address(*read_place(show.console), encrypted=bool(show.console_cert))
+            context.note(f"browsers and OBS: {page}play")
             context.memo["told"] = True
 
     def wake_ns(self) -> int | None:

@@ -12,7 +12,7 @@ from streaming.remote.control_desk import ControlDesk
 from streaming.schema.messages import Message
 from streaming.schema.processes import PROCESSES
 from streaming.settings.controls import Value
-from streaming.settings.network_place import is_loopback, read_place
+from streaming.settings.network_place import is_loopback, page_address, read_place
 from streaming.settings.validation import voices
 from streaming.stage import Context, Inputs
 from streaming.system.user_folders import config_folder, data_folder
@@ -57,8 +57,7 @@ class ConsoleStage:
             context.note(f"no console: {error}")
             context.info["device"] = "none"
             return
-        scheme = "https" if context.show.console_cert else "http"
-        page = f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._server.port}/"
+        page = page_address(host, self._server.port, encrypted=bool(context.show.console_cert))
         context.info["device"] = page
         if not context.memo.get("told"):
             context.note(f"the console is at {page}{f'?token={token}' if is_new else ''}")

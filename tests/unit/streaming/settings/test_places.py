@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streaming.errors import UserError
+from streaming.settings.network_place import page_address
 from streaming.settings.options import parse
 
 
@@ -30,3 +31,8 @@ def test_a_browser_is_a_device_only_where_the_console_serves_its_page(option: st
     assert parse(given).show.browser_devices == (option,)
     with pytest.raises(UserError, match=f"--{option} browser: needs the console; give --console a port"):
         parse([*given, "--console", "off"])
+
+
+def test_the_address_of_a_page_is_one_that_a_browser_takes() -> None:
+    assert page_address("127.0.0.1", 8420, encrypted=False) == "http://127.0.0.1:8420/"
+    assert page_address("fe80::1", 8420, encrypted=True) == "https://[fe80::1]:8420/"
