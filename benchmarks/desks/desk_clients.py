@@ -86,7 +86,6 @@ class DeskClients:
         self._echoes: list[tuple[int, float]] = []
         self._errors: list[str] = []
         self._notes_ns: list[int] = []
-        self._midi_ns: list[int] = []
         self._begun, self._ended = threading.Event(), threading.Event()
         self._listener = MessageListener(Path(plan.run_dir), ("sound", "speaker"), self._take)
         self._osc = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -103,7 +102,7 @@ class DeskClients:
         web = WebClients(self._plan.console_port)
         hearing = threading.Thread(target=self._hear_osc, daemon=True)
         if self._plan.midi:
-            self._midi = RtMidiPorts(CLIENT, lambda: self._midi_ns.append(clock.now_ns()), lambda name: None)
+            self._midi = RtMidiPorts(CLIENT, self._hear_midi, lambda name: None)
         self._send_osc(SUBSCRIBE)
         hearing.start()
         self._turn()
@@ -113,7 +112,6 @@ class DeskClients:
         self._listener.close()
         hearing.join(1.0)
         if self._midi is not None:
-            self._take_notes()
             self._midi.close()
         return {**self._figures(), "web": {**web_figures, "failures": web.failures}}
 
@@ -141,7 +139,6 @@ class DeskClients:
                 self._volumes["midi"].append(VolumeChange(clock.now_ns(), value_of("volume", volume)))
                 self._send_knob(VOLUME_KNOB, volume)
                 self._send_motion(motion, by_midi=False)
-            self._take_notes()
 
     def _send_volume(self, volume_db: float) -> None:
         self._volumes["osc"].append(VolumeChange(clock.now_ns(), volume_db))
@@ -162,14 +159,12 @@ class DeskClients:
         if self._midi is not None:
             self._midi.send(bytes([0xB0, controller, position]))
 
-    def _take_notes(self) -> None:
-        """Keep when notes began: each message that has arrived has its time."""
-        if self._midi is None:
-            return
-        for message in self._midi.take():
-            at_ns = self._midi_ns.pop(0)
-            if message[0] & 0xF0 == NOTE_ON and message[2]:
-                self._notes_ns.append(at_ns)
+    def _hear_midi(self) -> None:
+        """Keep when a note begins; in the thread in which it arrives."""
+        now_ns = clock.now_ns()
+        if self._midi is not None:
+            began = [message for message in self._midi.take() if message[0] & 0xF0 == NOTE_ON and message[2]]
+            self._notes_ns += [now_ns] * len(began)
 
     def _hear_osc(self) -> None:
         while not self._ended.is_set():
