@@ -77,8 +77,8 @@ class LinkStage:
                 self._tempo = change.value
         if peers and not self._is_same(tempo := session.tempo()):
             self._tempo = tempo
-            row = CONTROLS.get(TEMPO)
-            if row is not None and row.low <= tempo <= row.high:
+            row = CONTROLS[TEMPO]
+            if row.low <= tempo <= row.high:
                 desk.request(TEMPO, round(tempo, 2))
         speaker = inputs.latest(Speaker)
         if speaker is not None:
