@@ -208,6 +208,24 @@ def test_the_way_there_and_back_takes_less_than_a_second(tmp_path: Path, capsys:
         assert values[len(values) // 2] < 1_000
 
 
+def test_what_is_stopped_while_its_answer_is_on_the_way_is_ended_and_made_no_more(tmp_path: Path) -> None:
+    with served(tmp_path) as address, browse(tmp_path / "browser", f"{address}/play", *FAKE_DEVICES) as page:
+        page.wait("document.getElementById('start').onclick !== null")
+        page.value(
+            "window.asked = []; const ask = window.fetch; window.fetch = async (place, options) => {"
+            " asked.push(options.method); const answer = await ask(place, options);"
+            " if (options.method === 'POST') stop(); return answer; };"
+        )
+        page.click("#start")
+        page.wait("asked.includes('POST')")
+        page.wait("asked.filter((one) => one === 'DELETE').length === asked.filter((one) => one === 'POST').length")
+        posted = page.value("asked.filter((one) => one === 'POST').length")
+        threading.Event().wait(2.0)
+        assert page.value("asked.filter((one) => one === 'POST').length") == posted
+        assert page.value("document.getElementById('line').textContent") == ""
+        assert page.errors == []
+
+
 WHIP = """
 import sys
 import av

@@ -34,9 +34,13 @@ class Connection {
       });
       const text = await answer.text();
       if (!answer.ok) throw new Error(text.trim());
-      this.address = answer.headers.get("Location");
+      const address = answer.headers.get("Location");
+      // It may have been stopped, or begun again, while the answer was on its way.
+      if (peer !== this.peer) return end(address);
+      this.address = address;
       await peer.setRemoteDescription({ type: "answer", sdp: text });
     } catch (error) {
+      if (peer !== this.peer) return;
       say(error.message);
       this.again();
     }
@@ -49,12 +53,14 @@ class Connection {
 
   drop() {
     if (this.peer) { this.peer.onconnectionstatechange = null; this.peer.close(); this.peer = null; }
-    if (this.address) fetch(this.address, { method: "DELETE", keepalive: true }).catch(() => {});
+    if (this.address) end(this.address);
     this.address = "";
   }
 
   stop() { this.wanted = false; clearTimeout(this.timer); this.drop(); this.told("–"); }
 }
+
+function end(address) { fetch(address, { method: "DELETE", keepalive: true }).catch(() => {}); }
 
 function gathered(peer) {
   return new Promise((done) => {
