@@ -190,9 +190,8 @@ class MediaPeers:
 
     async def close(self) -> None:
         """End all connections."""
-        for name in list(self._peers):
-            peer = self._peers.pop(name)
-            await _close(peer)
+        while self._peers:
+            await _close(self._peers.popitem()[1])
 
     async def _answer(self, offer: str, devices: dict[str, str], *, sends: bool) -> tuple[str, str]:
         # One at a time, so that two cannot become the one sender.
@@ -201,12 +200,12 @@ class MediaPeers:
             peer = MediaPeer(connection, frozenset(), sends, self._now_ns())
             try:
                 answer = await self._negotiate(peer, checked_offer(offer), devices)
-            except OfferError:
+            except BaseException as error:
+                # Also when the time for an answer is over, which cancels this.
                 await _close(peer)
-                raise
-            except Exception as error:
+                if isinstance(error, OfferError) or not isinstance(error, Exception):
+                    raise
                 # aiortc and its parsers raise all kinds of errors for offers that are wrong.
-                await _close(peer)
                 raise OfferError(400, f"the offer cannot be answered ({type(error).__name__})") from error
             name = secrets.token_urlsafe(12)
             self._peers[name] = peer
@@ -274,19 +273,14 @@ class MediaPeers:
                     if connection.connectionState in ("failed", "closed"):
                         raise TimeoutError
         except TimeoutError:
-            self._forget(name)
-            await _close(peer, self_task=asyncio.current_task())
+            self._peers.pop(name, None)
+            await _close(peer)
             return
         what = " and ".join(sorted(peer.kinds))
         self._note(f"a browser sends its {what}" if peer.sends else f"a browser is {what}")
         while await states.get() not in ("failed", "closed"):
             continue
-        if self._forget(name):
-            self._note(f"the browser that sent its {what} has gone" if peer.sends else f"a browser has left the {what}")
-            await _close(peer, self_task=asyncio.current_task())
-
-    def _forget(self, name: str) -> bool:
-        return self._peers.pop(name, None) is not None
+        await self.end(name)
 
     async def _read_camera(self, peer: MediaPeer, track: MediaStreamTrack) -> None:
         """Every picture as it comes; only the newest is used."""
@@ -317,9 +311,10 @@ async def _until_end(reading: Coroutine[Any, Any, None]) -> None:
         await reading
 
 
-async def _close(peer: MediaPeer, self_task: asyncio.Task[Any] | None = None) -> None:
+async def _close(peer: MediaPeer) -> None:
+    """End a connection; also from one of its own tasks, which goes on."""
     for task in peer.tasks:
-        if task is not self_task:
+        if task is not asyncio.current_task():
             task.cancel()
     for sender in peer.connection.getSenders():
         if sender.track is not None:
