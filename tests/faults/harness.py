@@ -14,18 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from streaming.conventions import SAMPLE_RATE
 from streaming.schema.messages import StatusReply, StatusRequest
 from streaming.settings.config import Links
 from streaming.timing import clock
 from streaming.transport.bus import ControlLink
 from streaming.transport.links import CONTROL, address_of
-from tests.faults.rig.judging import CONCEALMENT_S, RECOVERY_S, Happened, judge, longest_silence_s, sound_of
+from tests.faults.rig.judging import CONCEALMENT_S, RECOVERY_S, Happened, judge, sound_of
 from tests.live.place import ShowFolder, output_of, wait_for
 
-__all__ = ["CONCEALMENT_S", "longest_silence_s", "sound_of"]
 LEAD_S, REST_S = 1.5, 1.5
 """Before the first fault and after the last one."""
 RESULTS = os.environ.get("ANTIPHON_FAULTS", "")
@@ -119,12 +116,12 @@ class FaultyShow:
     def pid(self, stage: str) -> int:
         return self.folder.pid_of(stage)
 
-    def pid_now(self, stage: str) -> int:
-        """The same; 0 while there is none."""
+    def pid_now(self, stage: str) -> int | None:
+        """The same; None while there is none."""
         try:
             return self.pid(stage)
         except (OSError, ValueError):
-            return 0
+            return None
 
     def signal(self, number: int, *stages: str) -> None:
         """Send a signal to several stages at once."""
@@ -149,7 +146,7 @@ class FaultyShow:
 
     def is_replaced(self, stage: str, pid: int) -> bool:
         """Whether a stage has another process than this one."""
-        return self.pid_now(stage) not in (0, pid)
+        return self.pid_now(stage) not in (None, pid)
 
     def are_replaced(self, pids: dict[str, int]) -> bool:
         """Whether all these stages have other processes, or the show has ended."""
@@ -191,7 +188,7 @@ def perform_act(act: Act, folder: ShowFolder) -> dict[str, Any]:
     if RESULTS:
         with open(RESULTS, "a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
-    assert left_of(folder) == []
+    assert folder.left_over() == []
     return report
 
 
@@ -212,17 +209,3 @@ def happen(act: Act, show: FaultyShow) -> list[Happened]:
         due_s += fault.seconds
         show.play_on(due_s - (clock.now_ns() - begun_ns) / 1e9)
     return happened
-
-
-def left_of(folder: ShowFolder) -> list[str]:
-    """Processes and files of a show that has ended."""
-    return folder.left_over() if folder.run_dir.exists() else []
-
-
-def processes_of(folder: ShowFolder) -> list[int]:
-    """Every process that belongs to a show: those with its mark in their environment."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["environ"])
-        if (process.info["environ"] or {}).get("ANTIPHON_TEST") == str(folder.folder)
-    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engines.bundles import BUNDLES
-from tests.faults.harness import Act, Fault, FaultyShow, left_of, perform_act, processes_of
+from tests.faults.harness import Act, Fault, FaultyShow, perform_act
 from tests.faults.rig.injections import KILL, STOP
 from tests.faults.rig.places import both, picture_in
 from tests.live.place import ShowFolder, output_of, wait_for
@@ -46,7 +46,7 @@ def test_nothing_is_left_of_a_killed_supervisor_with_a_stopped_stage(place: Show
         os.kill(place.pid_of("sound"), STOP)
         command.kill()
         command.communicate(timeout=60)
-    wait_for(lambda: left_of(place) == [] and processes_of(place) == [], 30.0)
+    wait_for(lambda: place.left_over() == [] and place.processes() == [], 30.0)
     assert not (place.run_dir / "held").exists()
 
 
@@ -70,4 +70,4 @@ def test_too_few_descriptors_from_the_beginning_are_a_line(place: ShowFolder) ->
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr, done.stderr
-    assert left_of(place) == []
+    assert place.left_over() == []

@@ -113,3 +113,4 @@ def test_a_flood_of_malformed_messages_to_every_stage(place: ShowFolder) -> None
     assert ticks["played"] >= 0.9 * ticks["expected"], ticks
     assert clicks_in(sound_of(place.folder / "out.wav")) == []
     assert place.left_over() == []
+    assert place.processes() == []

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from streaming.system.host_info import cores
-from tests.faults.harness import CONCEALMENT_S, left_of, longest_silence_s, sound_of
+from tests.faults.rig.judging import CONCEALMENT_S, longest_silence_s, sound_of
 from tests.live.place import ShowFolder, output_of, wait_for
 
 pytestmark = pytest.mark.faults
@@ -79,4 +79,4 @@ def test_what_is_missed_least_is_given_up_in_order_and_comes_back(place: ShowFol
     assert ticks["expected"] == 25 * SECONDS == ticks["played"] + ticks["concealed"]
     assert ticks["concealed"] <= 25, ticks
     assert longest_silence_s(sound_of(path)) <= CONCEALMENT_S + 2.5
-    assert left_of(place) == []
+    assert place.left_over() == []

@@ -65,22 +65,35 @@ class ShowFolder:
         return found
 
     def pid_of(self, stage: str) -> int:
-        return int((self.run_dir / f"{stage}.pid").read_text())
+        """The process of a stage.
+
+        Raises:
+            OSError, ValueError: when there is none; 0 and less are this test's own group and every process.
+        """
+        pid = int((self.run_dir / f"{stage}.pid").read_text())
+        if pid < 1:
+            raise ValueError(f"{stage} has no process: {pid}")
+        return pid
 
     def sounding(self) -> bool:
         """Whether the performance has begun: its file of sound grows."""
         path = self.folder / "out.wav"
         return path.exists() and path.stat().st_size > 64_000
 
+    def processes(self) -> list[psutil.Process]:
+        """Every process that was begun in it: those with its mark in their environment."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "environ"])
+            if (process.info["environ"] or {}).get("ANTIPHON_TEST") == str(self.folder)
+        ]
+
     def left_over(self) -> list[str]:
         """Files of the run folder and stage processes that are left."""
-        files = [path.name for path in self.run_dir.iterdir() if path.is_socket() or path.suffix == ".pid"]
-        mine = []
-        for process in psutil.process_iter(["cmdline", "environ"]):
-            words, environment = process.info["cmdline"] or [], process.info["environ"] or {}
-            if STAGE_PROCESS_MARK in words and environment.get("ANTIPHON_TEST") == str(self.folder):
-                mine.append(f"process {process.pid}")
-        return files + mine
+        entries = self.run_dir.iterdir() if self.run_dir.exists() else ()
+        files = [path.name for path in entries if path.is_socket() or path.suffix == ".pid"]
+        stages = [each for each in self.processes() if STAGE_PROCESS_MARK in (each.info["cmdline"] or [])]
+        return files + [f"process {stage.pid}" for stage in stages]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:

@@ -160,6 +160,7 @@ def test_a_kill_at_any_moment_and_a_second_run_lose_nothing(tmp_path: Path) -> N
         ) as process:
             while process.poll() is None and len(list((cut / "items").glob("*.json"))) < items:
                 signal.sigtimedwait([], 0.01)
+            assert process.returncode is None, "it was still at work"
             os.killpg(process.pid, signal.SIGKILL)
     assert run(tmp_path / "films", cut, "--workers", "1").returncode == 0
     assert contents(cut) == contents(whole)

@@ -55,13 +55,13 @@ def kill_for_ever(stage: str) -> Injection:
     """Kill a stage whenever there is one, as soon as it works, until it is given up: no new one comes for a while."""
 
     def inject(show: FaultyShow) -> None:
-        last, quiet = 0, 0
+        last, quiet = None, 0
         for _ in range(round(MOST_S / LOOK_S)):
             pid = show.pid_now(stage)
-            quiet = 0 if pid not in (0, last) else quiet + 1
+            quiet = quiet + 1 if pid in (None, last) else 0
             if quiet * LOOK_S > QUIET_S or show.ended:
                 return
-            if pid and pid != last:  # process 0 would be this test's own group
+            if pid is not None and pid != last:
                 show.play_on(0.6)
                 last = pid
                 with contextlib.suppress(ProcessLookupError):
