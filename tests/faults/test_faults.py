@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def lost(stage: str, **row: Any) -> Fault:
 
 def harmless(fault: Fault) -> Fault:
     """A fault of a part that makes no sound: the sound may not have a gap of it."""
-    return Fault(fault.name, fault.inject, fault.restarted, fault.seconds, fault.times, fault.hangs, silence_s=0.2)
+    return replace(fault, silence_s=0.2)
 
 
 ACTS = [
