@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from dataclasses import replace
 from typing import Any
@@ -103,7 +104,7 @@ def test_the_wall_clock_is_stepped(direction: str, argv: Any, place: ShowFolder)
         wall.step(ahead_s)
 
     steps = [
-        Fault(name, lambda show, s=ahead_s: step(s, show), seconds=2.0, silence_s=0.2)  # type: ignore[misc]
+        Fault(name, functools.partial(step, ahead_s), seconds=2.0, silence_s=0.2)
         for name, ahead_s in (("wall clock an hour forward", HOUR_S), ("wall clock two hours back", -HOUR_S))
     ]
     place.prefix = wall.prefix
