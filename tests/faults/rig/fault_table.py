@@ -23,7 +23,9 @@ def rows_of(lines: list[str]) -> list[str]:
     for line in lines:
         act = json.loads(line)
         for fault in act["faults"]:
-            found[fault["fault"], DIRECTIONS[act["direction"]]].append({**fault, "degraded": act["degraded"]})
+            status = act["status"] if fault is act["faults"][-1] else 0
+            row = {**fault, "degraded": act["degraded"], "status": status}
+            found[fault["fault"], DIRECTIONS[act["direction"]]].append(row)
     return [row_of(name, direction, faults) for (name, direction), faults in found.items()]
 
 
@@ -38,6 +40,8 @@ def row_of(name: str, direction: str, faults: list[dict[str, Any]]) -> str:
     what = f"started again: {', '.join(stages)}" if stages else ""
     if any(f" {name.split()[0]}: " in line for fault in faults for line in fault["degraded"]):
         what = "given up, degraded, tried again every minute"
+    elif status := faults[0]["status"]:
+        what = f"the show ends with status {status}"
     silence = max((fault["silence_s"] for fault in faults if "silence_s" in fault), default=None)
     cells = (
         name,
