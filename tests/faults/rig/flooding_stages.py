@@ -5,42 +5,36 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from unittest import mock
 
-from streaming.runtime import stage_process
+import zmq
+
+from streaming.runtime import stage_host, stage_process
 from streaming.schema.messages import Message
-from streaming.schema.topics import Policy, Topic
-from streaming.transport import bus, wire
+from streaming.transport import wire
+from streaming.transport.bus import Publisher
 from tests.fuzz.malformed import many_malformed
 
 BURST = 48
 """Malformed messages beside each good one; of more at once ZeroMQ drops some."""
 KINDS = 300
-good_pack, good_send = wire.pack, bus.Publisher.send
-bad_frames: dict[str, Iterator[list[bytes]]] = {}
 
 
-def send_flood(publisher: bus.Publisher, message: Message) -> None:
-    """Publish a message, and the flood; a state's flood comes first, as its newest message is sent again."""
-    topic = publisher.topic
-    if topic.name not in bad_frames:
-        frames = [bytes(frame) for frame in good_pack(message, topic)]
-        bad_frames[topic.name] = itertools.cycle(many_malformed(frames, topic, KINDS))
-    if topic.policy is not Policy.STATE:
-        good_send(publisher, message)
+class FloodingPublisher(Publisher):
+    """Publishes the flood after each message of its stage."""
 
-    def pack_badly(message: Message, topic: Topic) -> list[wire.Frame]:
-        return list(next(bad_frames[topic.name]))
+    _flood: Iterator[list[bytes]] | None = None
 
-    wire.pack = pack_badly
-    try:
-        for _ in range(BURST):
-            good_send(publisher, message)
-    finally:
-        wire.pack = good_pack
-    if topic.policy is Policy.STATE:
-        good_send(publisher, message)
+    def send(self, message: Message) -> None:
+        """Publish a message, and the flood, which is damaged copies of the first one."""
+        super().send(message)
+        if self._flood is None:
+            good = [bytes(frame) for frame in wire.pack(message, self.topic)]
+            self._flood = itertools.cycle(many_malformed(good, self.topic, KINDS))
+        for frames in itertools.islice(self._flood, BURST):
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
 
 
 if __name__ == "__main__":
-    bus.Publisher.send = send_flood  # type: ignore[method-assign, assignment]
-    sys.exit(stage_process.main())
+    with mock.patch.object(stage_host, "Publisher", FloodingPublisher):
+        sys.exit(stage_process.main())
