@@ -14,10 +14,10 @@ import psutil
 from streaming.runtime.children.child_process import STAGE_COMMAND
 from streaming.runtime.children.fork_server import adopt_orphans, can_fork
 from streaming.runtime.children.spawner import Spawner
-from streaming.runtime.endurance import DescriptorReserve
 from streaming.runtime.held_files import HeldFiles
 from streaming.runtime.run_folder import RunFolder
-from streaming.runtime.supervisor import Supervisor
+from streaming.runtime.supervision.endurance import DescriptorReserve
+from streaming.runtime.supervision.supervisor import Supervisor
 from streaming.schema.processes import Process, processes_of, rows_of_replay
 from streaming.settings.config import Show
 from streaming.settings.device_checks import check_files

@@ -42,3 +42,8 @@ class NoteLog:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
+
+
+def with_stage_name(stage: str, line: str) -> str:
+    """A line with its stage's name before it, once."""
+    return line if line.startswith(f"{stage}: ") else f"{stage}: {line}"

@@ -15,7 +15,7 @@ import pytest
 
 from streaming.errors import UserError
 from streaming.runtime.run_folder import RunFolder
-from streaming.runtime.show import perform
+from streaming.runtime.show import perform, rows_for
 from streaming.schema.processes import PROCESSES, Process
 from streaming.settings.config import Links, Show
 from streaming.telemetry.report import Ending
@@ -108,3 +108,13 @@ def wait_for(condition: Callable[[], bool], turns: int = 1_000) -> None:
             return
         signal.sigtimedwait([], 0.02)
     raise AssertionError("it never happened")
+
+
+def test_no_recorder_without_a_folder_and_no_process_for_another_machines_stage() -> None:
+    names = [row.name for row in rows_for(Show(direction="video-to-music", record=""))]
+    assert "recorder" not in names
+    assert "recorder" in [row.name for row in rows_for(Show(direction="video-to-music"))]
+    links = Links(addresses={"motion": "tcp://192.0.2.1:5001", "camera": "tcp://127.0.0.1:5000"}, keys="k")
+    names = [row.name for row in rows_for(Show(direction="video-to-music", links=links))]
+    assert "motion" not in names
+    assert "camera" in names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streaming.runtime.live_controls import (
+from streaming.runtime.supervision.live_controls import (
     MAX_PENDING,
     SAID_AGAIN_NS,
     TIME_LIMIT_NS,

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from streaming.errors import UserError
-from streaming.runtime.endurance import RESERVED, DescriptorReserve, Endurance
+from streaming.runtime.supervision.endurance import RESERVED, DescriptorReserve, Endurance
 
 
 def test_errors_of_the_system_are_noted_once_each_and_defects_are_not_hidden() -> None:

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from streaming.errors import UserError
-from streaming.runtime.bundle_swap import CLOSING_NS, LOADING_NS, BundleSwap
 from streaming.runtime.children.process_slot import ProcessSlot
+from streaming.runtime.supervision.bundle_swap import CLOSING_NS, LOADING_NS, BundleSwap
 from streaming.schema.messages import Alive, Control, Enter, Failed, Health, Hello, Prepared, Stop
 from streaming.schema.processes import PROCESSES
 from streaming.settings.config import Show

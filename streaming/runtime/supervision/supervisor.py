@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from streaming.errors import StageError
-from streaming.runtime.bundle_swap import BundleSwap
 from streaming.runtime.children.death_causes import cause_of
-from streaming.runtime.children.hang_detector import STARVED_NS
 from streaming.runtime.children.process_slot import ProcessSlot
 from streaming.runtime.children.spawner import Spawner, settings_of
 from streaming.runtime.children.warm_spare import Child
-from streaming.runtime.endurance import SYSTEM_ERRORS, Endurance
-from streaming.runtime.live_controls import LiveControls
 from streaming.runtime.load.load_watch import LoadWatch
-from streaming.runtime.show_end import DUMP_NS, ShowEnd, stop_politely
+from streaming.runtime.supervision.bundle_swap import BundleSwap
+from streaming.runtime.supervision.endurance import SYSTEM_ERRORS, Endurance
+from streaming.runtime.supervision.live_controls import LiveControls
+from streaming.runtime.supervision.restart_policy import RestartPolicy
+from streaming.runtime.supervision.show_end import DUMP_NS, ShowEnd, stop_politely
+from streaming.runtime.supervision.silence import Silence
 from streaming.schema.messages import (
     Alive,
     Confirmation,
@@ -38,6 +39,7 @@ from streaming.schema.processes import Process
 from streaming.settings.config import Show
 from streaming.system.descriptors import keep_room
 from streaming.system.files import reason
+from streaming.telemetry.notes import with_stage_name
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 from streaming.telemetry.snapshot import Rates
 from streaming.telemetry.status import status_of
@@ -47,16 +49,8 @@ POLL_MS = 20
 """A death is noticed within this time."""
 FINAL_REPORT_NS = 500 * MS
 """On busy cores a stage's last report may be read this long after its exit is noticed."""
-LATE_NS = 100 * MS
-"""If a turn of the supervisor itself took this long, that time does not count against the stages."""
-FLAPPING_NS = 900 * MS
-"""A device that has gone again within this time is looked for a second later."""
-SETUP_RESTARTS = 1
-"""Restarts of a stage that dies in its first setup: it most likely dies again."""
 REFUSED_NS, MAX_REFUSED = 250 * MS, 20
 """A process that the system refuses to spawn is tried again after this time; before the start so many times at most."""
-RETRY_NS = 60_000 * MS
-"""A stage that was given up, in a show that goes on without it, is tried again after this time."""
 
 
 class Hub(Protocol):
@@ -126,18 +120,19 @@ class Supervisor:
             take_over=self._controls.take_bundle,
             done=self._controls.swapped,
         )
+        self._silence = Silence(self._slots, now_ns())
         self._load = LoadWatch(self.record, self._slots, send=self._send)
         self._endurance = Endurance(self._note)
         self._ending: Ending | None = None
         self._end = ShowEnd(show, processes, closes)
-        self._last_loop_ns = now_ns()
+        self._policy = RestartPolicy(self.record, self._slots, self._end)
         self._measured_ns = 0
         self._rates = Rates()
 
     def run(self) -> Ending:
         """Perform until the show ends; afterwards no process is left. No error of the system ends it."""
         self._spawner.forget_logs(list(self._slots))
-        self._last_loop_ns = self._now()
+        self._silence.begin(self._now())
         try:
             with self._end.on_signals():
                 while self._ending is None:
@@ -167,7 +162,7 @@ class Supervisor:
             for identity, report in self._hub.poll(POLL_MS):
                 self._take_report(identity, report)
         now_ns = self._now()
-        self._forgive(now_ns)
+        self._silence.forgive(now_ns)
         for slot in self._slots.values():
             with guard(f"{slot.process.name}: cannot be watched"):
                 self._reconcile(slot, now_ns)
@@ -189,27 +184,6 @@ class Supervisor:
                 self._view.update(self.record, now_ns)
         self._ending = self._ending or self._end.ending(now_ns, self.record.start_ns)
 
-    def _forgive(self, now_ns: int) -> None:
-        """Time in which the supervisor itself did not run does not count against the stages."""
-        gap_ns, self._last_loop_ns = now_ns - self._last_loop_ns, now_ns
-        if gap_ns > LATE_NS:
-            for slot in self._slots.values():
-                slot.last_report_ns = min(now_ns, slot.last_report_ns + gap_ns)
-                slot.since_ns += gap_ns
-
-    def _silence_ns(self, slot: ProcessSlot, now_ns: int) -> int:
-        """How long a stage has been silent, in ns, as far as the others tell that reports get through.
-
-        On cores so busy that every turn of the supervisor is late, all of that time would be forgiven: there a stage
-        is silent that was not heard for twice as long as it may, while another was. Where nobody was heard since, it is
-        the supervisor that hears nothing, and a stage is silent after `STARVED_NS` only.
-        """
-        limit_ns = slot.process.silence_ms * MS
-        newest_ns = max(other.heard_ns for other in self._slots.values())
-        behind_ns = newest_ns - slot.heard_ns - slot.patience_ns
-        silent_ns = max(now_ns - slot.last_report_ns, behind_ns - limit_ns)
-        return silent_ns if 2 * behind_ns >= limit_ns or silent_ns > STARVED_NS else min(silent_ns, limit_ns)
-
     def _mend_links(self) -> None:
         """Make the run folder and the control link's socket again if they were removed."""
         with self._endurance.guard("the run folder cannot be made again"):
@@ -227,7 +201,7 @@ class Supervisor:
                 self._spawn(slot, now_ns)
             return
         status = child.poll()
-        silent_ns = self._silence_ns(slot, now_ns)
+        silent_ns = self._silence.of(slot, now_ns)
         if status is not None:
             slot.exited_ns = now_ns if slot.exited_ns is None else slot.exited_ns
             if status <= 0 or slot.cause or now_ns - slot.exited_ns >= FINAL_REPORT_NS:
@@ -235,9 +209,10 @@ class Supervisor:
         elif slot.kill_at_ns is not None:
             if now_ns >= slot.kill_at_ns:
                 child.kill()
-        elif slot.record.state == "setup" and (lost := self._lost_state_of(slot)):
+        elif slot.record.state == "setup" and (lost := self._policy.lost_state_of(slot)):
             child.kill()
-            self._on_lost(slot, child, f"needs what the {lost} stage publishes, which was given up", now_ns)
+            cause = f"needs what the {lost} stage publishes, which was given up"
+            self._ending = self._policy.give_up(slot, child, cause, now_ns)
         elif slot.record.state == "setup" and now_ns - slot.since_ns > slot.process.setup_timeout_s * 1e9:
             self._schedule_kill(slot, child, f"was not ready within {slot.process.setup_timeout_s:g} s", now_ns)
         elif slot.record.state in ("ready", "running") and slot.detector.hangs(
@@ -268,83 +243,18 @@ class Supervisor:
                 self._ending = Ending(1, f"{what}; end other programs, or raise its limits (ulimit)")
             return
         if line:
-            self._degrade(slot, line, now_ns)
+            self._policy.degrade(slot, line, now_ns)
         slot.sent = show
 
-    def _lost_state_of(self, slot: ProcessSlot) -> str:
-        """The stage that was given up and whose state a process awaits; "" for none."""
-        lost_topics = {other.process.output for other in self._slots.values() if other.record.state == "lost"}
-        return next((topic for topic in slot.process.awaits if topic in lost_topics), "")
-
     def _on_death(self, slot: ProcessSlot, child: Child, status: int, now_ns: int) -> None:
-        process, record = slot.process, slot.record
-        cause = slot.cause or cause_of(status, self._controls.files_of(process))
+        cause = slot.cause or cause_of(status, self._controls.files_of(slot.process))
         slot.clear()
-        self._controls.end_of(process.name)
+        self._controls.end_of(slot.process.name)
         if self._swap.adopt(slot, now_ns):
             self._controls.greet(slot)
             return
-        if slot.renewing:
-            slot.recovering_since_ns = slot.recovering_since_ns or now_ns
-            # Its device has gone, which says nothing about the stage: it does not count against its restarts.
-            record.state = "restarting"
-            record.restarts += 1
-            # One that comes and goes several times a second must not keep the cores busy.
-            flapping = slot.renewed_ns is not None and now_ns - slot.renewed_ns < FLAPPING_NS
-            slot.spawn_at_ns, slot.renewed_ns = now_ns + (1_000 * MS if flapping else 0), now_ns
-            self._reconcile(slot, now_ns)
-            return
-        slot.deaths.append(now_ns)
-        recent = slot.recent_deaths(now_ns)
-        budget = process.restarts if self.record.start_ns is not None else min(SETUP_RESTARTS, process.restarts)
-        if recent > budget:
-            self._on_lost(slot, child, cause, now_ns)
-            return
-        if self.record.start_ns is not None:
-            slot.recovering_since_ns = slot.recovering_since_ns or now_ns
-        record.state = "restarting"
-        record.restarts += 1
-        slot.spawn_at_ns = now_ns + slot.restart_delay_ns(now_ns)
-        self._note(f"{with_stage_name(process.name, cause)}; it is started again ({recent} of {budget})")
+        self._ending = self._policy.take_death(slot, child, cause, now_ns)
         self._reconcile(slot, now_ns)
-
-    def _on_lost(self, slot: ProcessSlot, child: Child, cause: str, now_ns: int) -> None:
-        slot.record.state = "lost"
-        name = slot.process.name
-        if not self._ends_show(slot):
-            is_standing = self.record.show.installation
-            wait_ns = slot.next_retry_ns(RETRY_NS) if is_standing else RETRY_NS
-            slot.retry_at_ns = now_ns + wait_ns if self.record.start_ns is not None else None
-            self._end.stage_lost(slot.process)
-            until = f" for {wait_ns / 1e9:g} s" if is_standing else ""
-            what = f"{cause}; it is given up{until}, the performance goes on without it (log: {child.log})"
-            self._degrade(slot, what, now_ns)
-            return
-        tail = "".join(f"\n  {line}" for line in child.last_lines())
-        self._ending = Ending(
-            1, f"{with_stage_name(name, cause)}; it was started again too often, see its log {child.log}{tail}"
-        )
-
-    def _ends_show(self, slot: ProcessSlot) -> bool:
-        """Whether the loss of a stage ends the show: if it is essential, no sense, and no other direction goes on."""
-        essential_to = slot.process.essential_to
-        if self.record.show.direction not in essential_to:
-            return False
-        if self.record.start_ns is None:
-            return True
-        if slot.process.senses or self.record.show.installation:
-            return False
-        if self.record.show.direction != "both":
-            return True
-        others = (other for other in self._slots.values() if other.process.output_of not in ("", *essential_to))
-        return all(other.done() for other in others)
-
-    def _degrade(self, slot: ProcessSlot, line: str, now_ns: int) -> None:
-        """Note what the show goes on without, also for the end of the show."""
-        line = with_stage_name(slot.process.name, line)
-        self._note(line)
-        start_ns = self.record.start_ns
-        self.record.degrade(line if start_ns is None else f"{(now_ns - start_ns) / 1e9:.0f} s: {line}")
 
     # What the stages report.
 
@@ -367,8 +277,7 @@ class Supervisor:
         current = slot.child is not None and slot.identity == identity
         if current:
             patience_ms = report.patience_ms if isinstance(report, Alive) else 0
-            slot.heard_ns, slot.patience_ns = now_ns, patience_ms * MS
-            slot.last_report_ns = now_ns + slot.patience_ns
+            self._silence.note_report(slot, patience_ms, now_ns)
         if isinstance(report, Health):
             self._on_health(slot, report, now_ns, current=current)
         elif not current:
@@ -400,7 +309,7 @@ class Supervisor:
             return
         if slot.retry_at_ns is not None:
             slot.retry_at_ns = None
-            self._degrade(slot, "is back", now_ns)
+            self._policy.degrade(slot, "is back", now_ns)
         if slot.recovering_since_ns is not None:
             slot.record.recovery_ms.append((now_ns - slot.recovering_since_ns) / MS)
             slot.output_lost_ns, slot.recovering_since_ns = slot.recovering_since_ns, None
@@ -510,8 +419,3 @@ class Supervisor:
 
     def _note(self, line: str) -> None:
         self.record.notes.append(line)
-
-
-def with_stage_name(stage: str, line: str) -> str:
-    """A line with its stage's name before it, once."""
-    return line if line.startswith(f"{stage}: ") else f"{stage}: {line}"

@@ -12,7 +12,7 @@ import pytest
 
 from streaming.runtime.children.child_process import ChildProcess
 from streaming.runtime.children.process_slot import ProcessSlot
-from streaming.runtime.show_end import DUMP_NS, OVERTIME_NS, STOP_NS, TERMINATE_NS, ShowEnd, stop_politely
+from streaming.runtime.supervision.show_end import DUMP_NS, OVERTIME_NS, STOP_NS, TERMINATE_NS, ShowEnd, stop_politely
 from streaming.schema.processes import PROCESSES, processes_of
 from streaming.settings.config import Show
 from streaming.telemetry.report import Ending, StageRecord

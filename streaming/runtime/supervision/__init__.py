@@ -1,0 +1,1 @@
+"""The supervision of a running show: start, watch, restart, control and end its processes."""
