@@ -43,6 +43,7 @@ from streaming.telemetry.notes import with_stage_name
 from streaming.telemetry.report import Ending, ShowRecord, StageRecord
 from streaming.telemetry.snapshot import Rates
 from streaming.telemetry.status import status_of
+from streaming.telemetry.views import ShowView
 
 MS = 1_000_000
 POLL_MS = 20
@@ -61,13 +62,6 @@ class Hub(Protocol):
 
     def send(self, identity: bytes, control: Control) -> None:
         """Send a control to one process."""
-
-
-class StatusView(Protocol):
-    """The display of the show's state; see `streaming/telemetry/console.py`."""
-
-    def update(self, record: ShowRecord, now_ns: int) -> None:
-        """Take in the newest state; must not block."""
 
 
 class Supervisor:
@@ -94,7 +88,7 @@ class Supervisor:
         spawner: Spawner,
         now_ns: Callable[[], int],
         with_control: Callable[[Show, str, str], Show],
-        view: StatusView | None = None,
+        view: ShowView | None = None,
         mend: Callable[[], Sequence[str]] = lambda: (),
         closes: Callable[[], bool] = lambda: False,
     ) -> None:
