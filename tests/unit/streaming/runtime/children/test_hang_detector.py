@@ -71,8 +71,35 @@ def test_a_loop_that_goes_on_waking_lives_and_is_only_not_heard() -> None:
     assert noticed_with_loop(60_000, 0.9) == 420, "but one that is busy without an end hangs"
 
 
+@pytest.mark.parametrize(("waited_share", "noticed_ms"), [(0.6, STARVED_NS // MS + 20), (0.1, 420)])
+def test_who_was_kept_from_a_core_gets_more_time_though_it_sleeps_when_it_is_looked_at(
+    waited_share: float, noticed_ms: int
+) -> None:
+    detector = HangDetector(
+        lambda pid, now_ns: ThreadSample(now_ns, 0, b"SS", 0, round(waited_share * now_ns))  # its loop did not run
+    )
+    noticed = next(ms for ms in range(0, 10_000, 20) if detector.hangs(1, ms * MS, LIMIT_NS, ms * MS))
+    assert noticed == noticed_ms
+
+
+def test_a_stop_after_a_time_without_a_core_is_noticed() -> None:
+    detector = HangDetector(lambda pid, now_ns: ThreadSample(now_ns, 0, b"TT", 0, min(now_ns, 600 * MS)))
+    noticed = next(ms for ms in range(0, 10_000, 20) if detector.hangs(1, ms * MS, LIMIT_NS, ms * MS))
+    assert 600 < noticed <= 1_060
+
+
+@pytest.mark.parametrize("states", [b"RSS", b"SSS"])
+def test_a_silence_of_which_the_supervisor_saw_nothing_is_watched_first(states: bytes) -> None:
+    """It had no core itself: it hears of the silence when that has lasted long already."""
+    detector = HangDetector(lambda pid, now_ns: ThreadSample(now_ns, 0, states, 0))
+    assert not detector.hangs(1, 900 * MS, LIMIT_NS, 900 * MS)
+    assert not detector.hangs(1, 1_000 * MS, LIMIT_NS, 1_000 * MS)
+    assert detector.hangs(1, 1_200 * MS, LIMIT_NS, 1_200 * MS) == (states == b"SSS")
+
+
 def test_a_sign_of_life_begins_anew() -> None:
-    samples = iter([ThreadSample(0, 0, b"R"), ThreadSample(1, 0, b"T"), ThreadSample(2, 0, b"T")])
+    begin, later = ThreadSample(0, 0, b"R"), ThreadSample(LIMIT_NS, 0, b"T")
+    samples = iter([begin, begin, later])
     detector = HangDetector(lambda pid, now_ns: next(samples))
     assert not detector.hangs(1, 300 * MS, LIMIT_NS, 300 * MS)
     assert not detector.hangs(1, 10 * MS, LIMIT_NS, 400 * MS)
@@ -98,6 +125,23 @@ def test_the_threads_of_a_real_process() -> None:
         finally:
             process.kill()
     assert sample_threads(process.pid, 8) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the states of threads are read from /proc")
+def test_a_real_wait_for_a_core_is_counted() -> None:
+    """Two loops share one core: each waits for about half of the time."""
+    words = ["taskset", "-c", "0", sys.executable, "-I", "-S", "-c", "while True: pass"]
+    with subprocess.Popen(words) as one, subprocess.Popen(words) as other:
+        try:
+            signal.sigtimedwait([], 0.3)
+            first = sample_threads(one.pid, 0)
+            signal.sigtimedwait([], 1.0)
+            second = sample_threads(one.pid, 1_000 * MS)
+            assert first is not None and second is not None  # noqa: PT018
+            assert second.waited_ns - first.waited_ns > 250 * MS
+        finally:
+            one.kill()
+            other.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the states of threads are read from /proc")
