@@ -21,6 +21,8 @@ SELF = "self"
 """The microphone is the music that the show itself plays: no device is opened."""
 BROWSER = "browser"
 """The device is a browser that opens the console's page `/play`."""
+WEB = "web"
+"""The screen is a page of the console."""
 _BROWSERS = "streaming.devices.browser."
 _URL_SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp")
 _CAMERAS = "streaming.devices.cameras."
@@ -227,7 +229,11 @@ SCREEN = DeviceOption(
             "window[:MONITOR]", "a window", _SCREENS + "window:open_window", "window(?::(.*))?", argument="[0-9]*"
         ),
         DeviceKind(
-            "web[:PORT]", "a page for any browser", _SCREENS + "web:open_page", "web(?::(.*))?", argument="[0-9]*"
+            WEB,
+            "a page of the console for any browser; --console PORT is its port",
+            _SCREENS + "web:open_page",
+            "web(?::(.*))?",
+            argument="",
         ),
         DeviceKind(
             "file:PATH.mp4",

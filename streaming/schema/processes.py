@@ -319,8 +319,8 @@ PROCESSES: dict[str, Process] = {
         Process(
             "console",
             "streaming.remote.console.console_stage",
-            ("camera", "motion", "sound", "speaker", "microphone", "picture"),
-            ("camera", "motion", "sound", "microphone", "picture"),
+            ("camera", "motion", "sound", "speaker", "microphone", "picture", "screen"),
+            ("camera", "motion", "sound", "microphone", "picture", "screen"),
             directions=ANY,
             essential_to=(),
             warm_spare=False,

@@ -12,7 +12,7 @@ from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import check_backend
 from streaming.errors import SettingError, shorten
-from streaming.schema.device_kinds import BROWSER
+from streaming.schema.device_kinds import BROWSER, WEB
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.device_checks import check_devices, check_files
@@ -75,6 +75,8 @@ def _check_places(show: Show) -> None:
     if show.browser_devices and not show.console:
         fix = "give --console a port: browsers open its page"
         raise SettingError(show.browser_devices[0], BROWSER, "needs the console", fix)
+    if show.screen == WEB and not show.console:
+        raise SettingError("screen", WEB, "needs the console", "give --console a port: the picture is a page of it")
     _check_certificate(show)
     token = show.console_token
     if token and not re.fullmatch(rf"[A-Za-z0-9_.~-]{{{SHORTEST_TOKEN},128}}", token):

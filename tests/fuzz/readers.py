@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engines.bundles import InvalidBundleError, read_manifest
-from streaming.devices.screens.picture_server import check_request
 from streaming.devices.stills.metadata import strip_metadata
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError, WireError
+from streaming.remote.console.access import AccessRules
 from streaming.schema.messages import TOPICS
 from streaming.settings.toml_file import read_config
 from streaming.transport import wire
+
+RULES = AccessRules("127.0.0.1", 8420, "a token that nobody has")
 
 
 def read_message(data: bytes) -> None:
@@ -57,8 +59,9 @@ def read_image(data: bytes) -> None:
 
 
 def read_request(data: bytes) -> None:
-    """A browser's request."""
-    check_request(data + b"\r\n\r\n")
+    """The fields of a browser's request to the console."""
+    lines = [line.partition(":") for line in data.decode("latin-1").split("\n")]
+    RULES.refusal({name.lower(): value for name, _, value in lines}, len(lines), lines[0][0])
 
 
 READERS: dict[str, Callable[[bytes], None]] = {

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engines.bundles import InvalidBundleError, read_manifest
-from streaming.devices.screens.picture_server import check_request
 from streaming.devices.stills.metadata import strip_metadata
 from streaming.devices.stills.prior import load_prior
 from streaming.errors import UserError, WireError
+from streaming.remote.console.access import AccessRules
 from streaming.schema.messages import SCHEMA_VERSION, TOPICS
 from streaming.settings.toml_file import read_config
 from streaming.transport import wire
@@ -109,6 +109,12 @@ def test_any_damaged_image_is_read_or_refused(
 
 
 @FEW
-@given(st.binary(max_size=300))
-def test_any_request_has_a_status(head: bytes) -> None:
-    assert check_request(head + b"\r\n\r\n")[0] in (200, 400, 403, 404, 405)
+@given(
+    st.dictionaries(st.sampled_from(["host", "origin", "cookie", "authorization", "sec-fetch-site"]), st.text()),
+    st.integers(0, 3),
+    st.text(),
+)
+def test_any_request_without_the_token_is_refused(fields: dict[str, str], hosts: int, query: str) -> None:
+    refusal = AccessRules("127.0.0.1", 8420, "a token that nobody has").refusal(fields, hosts, query)
+    assert refusal is not None
+    assert refusal[0] in (401, 403)

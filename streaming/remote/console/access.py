@@ -32,6 +32,8 @@ HEADERS = {
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 """With every answer: nothing is fetched from elsewhere, and nobody shows the page within another."""
+PAGES = ("/", "/screen")
+"""That a person opens with the token in the address."""
 WRONG_HOST, WRONG_ORIGIN = "asked for by a name that is not this machine's", "asked for by the page of another site"
 NO_TOKEN = "needs the token: open the address that the show printed"
 
@@ -134,9 +136,9 @@ class AccessGuard:
             return
         if refusal is not None:
             await PlainTextResponse(refusal[1] + "\n", refusal[0], HEADERS)(scope, receive, send)
-        elif self._rules.token and scope["path"] == "/" and "token" in parse_qs(query):
+        elif self._rules.token and scope["path"] in PAGES and "token" in parse_qs(query):
             # The token leaves the address bar, and with it the browser's history.
-            answer: Response = RedirectResponse("/", 303, HEADERS)
+            answer: Response = RedirectResponse(scope["path"], 303, HEADERS)
             secure = scope["scheme"] == "https"
             answer.set_cookie(self._rules.cookie, self._rules.token, httponly=True, samesite="strict", secure=secure)
             await answer(scope, receive, send)

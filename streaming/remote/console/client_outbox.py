@@ -9,9 +9,9 @@ MOST_LINES = 8
 """Refusals that wait to be read; with more, the oldest are dropped."""
 VIEWS = ("console", "stage", "performance")
 WANTED = {
-    "console": frozenset({"camera", "motion", "sound", "speaker", "microphone", "picture"}),
+    "console": frozenset({"camera", "motion", "sound", "speaker", "microphone", "picture", "screen"}),
     "stage": frozenset({"motion", "sound", "speaker", "microphone"}),
-    "performance": frozenset({"picture"}),
+    "performance": frozenset({"picture", "screen"}),
 }
 """View -> the topics that it shows."""
 

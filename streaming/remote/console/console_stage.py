@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from streaming.conventions import TICK_NS
 from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
+from streaming.schema.device_kinds import WEB
 from streaming.schema.messages import Message
 from streaming.schema.processes import PROCESSES
 from streaming.settings.controls import Value
@@ -44,23 +45,33 @@ class ConsoleStage:
         self._hello: dict[str, Any] = {}
 
     def setup(self, context: Context) -> None:
-        """Listen, and reach the supervisor; without its port the show goes on without a console."""
+        """Listen, and reach the supervisor; without its port the show goes on without a console.
+
+        Raises:
+            UserError: when it cannot listen and the screen is a page of it.
+        """
         self._context = context
         self._values: dict[str, Value] = dict(context.show.controls)
         self._wake_ns = context.now_ns + IDLE_NS
         context.unwanted = INPUTS
         host, port = read_place(context.show.console)
         token, is_new = self._token_for(host)
+        is_screen = context.show.screen == WEB and context.show.direction != "video-to-music"
         try:
             self._server = self._serve(host, port, token)
         except UserError as error:
+            if is_screen:
+                raise
             context.note(f"no console: {error}")
             context.info["device"] = "none"
             return
         page = page_address(host, self._server.port, encrypted=bool(context.show.console_cert))
         context.info["device"] = page
         if not context.memo.get("told"):
-            context.note(f"the console is at {page}{f'?token={token}' if is_new else ''}")
+            query = f"?token={token}" if is_new else ""
+            context.note(f"the console is at {page}{query}")
+            if is_screen:
+                context.note(f"the picture is at {page}screen{query}")
             context.memo["told"] = True
         self._requests = ControlDesk("console", context, self._open_link)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from streaming.audio.levels import decibels
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
-from streaming.schema.messages import Camera, Microphone, Motion, Picture, Sound, Speaker
+from streaming.schema.messages import Camera, Microphone, Motion, Picture, Screen, Sound, Speaker
 from streaming.stage import Inputs
 
 THUMBNAIL_SIDE = 360
@@ -22,6 +23,8 @@ WINDOW = 2_048
 """Samples of a column of the spectrogram: 64 ms."""
 LOWEST_HZ, HIGHEST_HZ, BANDS = 60.0, 14_000.0, 64
 FLOOR_DB = -90.0
+MOST_WAITING = 8
+"""Pictures that wait until the screen says that they are shown; with more, the oldest is taken for shown."""
 MOST_COLUMNS = 50
 """Columns that are kept for pages: 2 s."""
 LEAST_SCORE = 0.2
@@ -91,13 +94,15 @@ class ShowWatch:
         self._levels: dict[str, float] = {}
         self._limited_db = 0.0
         self._tick = 0
+        self._waiting: deque[Picture] = deque()
+        self._shown = -1
 
     def take(self, inputs: Inputs) -> None:
         """Take in what has arrived."""
-        for kind, topic in ((Camera, "camera"), (Picture, "picture")):
-            message = inputs.latest(kind)
-            if isinstance(message, Camera | Picture):
-                self.pictures[topic].take(message.image)
+        camera = inputs.latest(Camera)
+        if camera is not None:
+            self.pictures["camera"].take(camera.image)
+        self._show(inputs.all(Picture), inputs.latest(Screen))
         self._motion = inputs.latest(Motion) or self._motion
         speaker = inputs.latest(Speaker)
         if speaker is not None:
@@ -135,6 +140,16 @@ class ShowWatch:
             hands = [] if motion.hands is None else list(motion.hands)
             values["hands"] = [_points(hand) for hand in hands if hand[:, 2].any()]
         return newest, values
+
+    def _show(self, pictures: Sequence[Picture], screen: Screen | None) -> None:
+        """Take the newest picture that is shown by now: it was made before its sound is heard."""
+        self._waiting.extend(pictures)
+        self._shown = self._shown if screen is None else screen.tick
+        shown = None
+        while self._waiting and (self._waiting[0].tick <= self._shown or len(self._waiting) > MOST_WAITING):
+            shown = self._waiting.popleft()
+        if shown is not None:
+            self.pictures["picture"].take(shown.image)
 
     def _hear(self, pcm: NDArray[np.float32]) -> None:
         """Add a tick of sound, float32 [1280], and a column of the spectrogram."""

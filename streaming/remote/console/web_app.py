@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from streaming.devices.browser.local_link import socket_path
 from streaming.errors import UserError
 from streaming.remote.browser.browser_routes import BrowserRoutes
+from streaming.remote.browser.picture_stream import PictureStream
 from streaming.remote.console.access import HEADERS, AccessGuard, AccessRules
 from streaming.remote.console.client_outbox import VIEWS, ClientOutbox
 from streaming.remote.console.console_desk import ConsoleDesk
@@ -60,6 +61,7 @@ class ConsoleRoom:
         self.refused = 0
         self._uploading, self._decoding = asyncio.Lock(), asyncio.Lock()
         self.pages = StatusPages(lambda: desk.status, changed, HEADERS)
+        self.stream = PictureStream(lambda: watch.pictures["picture"].jpeg(full=True), changed, HEADERS)
 
     def tell(self, kind: str) -> None:
         """Send a kind of state to every browser."""
@@ -218,6 +220,7 @@ def make_app(room: ConsoleRoom, rules: AccessRules) -> ASGIApp:
         Route("/shelf/{name}", room.thumbnail, methods=["GET"]),
         Route("/shelf/{name}", room.upload, methods=["PUT"]),
         *room.pages.routes(),
+        *room.stream.routes(),
         *BrowserRoutes(socket_path(), HEADERS).routes(),
     ]
     return AccessGuard(Starlette(routes=routes), rules)

@@ -30,10 +30,15 @@ VIEW_NS, STATUS_NS = 100_000_000, 500_000_000
 MOST_CONNECTIONS = 48
 HEAD_S = 5.0
 """In which a request must have come."""
+TAKE_S = 10.0
+"""In which a browser must take what is sent."""
 MAX_HEAD_BYTES = 16_384
+SEND_BYTES = 262_144
+"""Kernel buffer of a connection: what lies in it when a newer picture comes is shown late."""
 MOST_WISHES = 256
 """Wishes that wait to be sent to the supervisor; with more, the oldest are dropped."""
 _CLOSE_S = 2.0
+_FULL = "picture, full"
 
 
 class BoundedLoop(asyncio.SelectorEventLoop):
@@ -47,9 +52,13 @@ class BoundedLoop(asyncio.SelectorEventLoop):
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection that must send its request in time; of too many, the oldest that has sent none makes room."""
+    """A connection that must send its request in time, and take what is sent.
+
+    Of too many, the oldest that has sent no request makes room.
+    """
 
     since_s = 0.0
+    _full: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the request."""
@@ -58,8 +67,31 @@ class BoundedProtocol(H11Protocol):
             oldest = min(others, key=_since, default=None)
             (transport if oldest is None else oldest.transport).abort()
         self.since_s = self.loop.time()
+        peer: socket.socket = transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         super().connection_made(transport)
         self.loop.call_later(HEAD_S, self._end_if_silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait until it takes what was sent."""
+        super().pause_writing()
+        self._wait_no_more()
+        self._full = self.loop.call_later(TAKE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has taken it."""
+        self._wait_no_more()
+        super().resume_writing()
+
+    def _wait_no_more(self) -> None:
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
 
     def _end_if_silent(self) -> None:
         if self.cycle is None and self in self.connections:
@@ -190,11 +222,11 @@ class ConsoleServer:
         room, due_ns, status_ns, beat_ns = self._room, 0, 0, 0
         numbers: dict[str, int] = {}
         while True:
-            if not room.clients and not room.desk.busy and not room.pages.waiting:
+            if not (room.clients or room.desk.busy or room.pages.waiting or room.stream.viewers):
                 await self._changed.wait()
             else:
                 # Full pictures are looked for twice a beat, so that none waits for the next one.
-                is_full = any(client.view == VIEWS[2] for client in room.clients)
+                is_full = room.stream.viewers or any(client.view == VIEWS[2] for client in room.clients)
                 await asyncio.sleep(BEAT_S / 2 if is_full else BEAT_S)
             self._changed.clear()
             now_ns = clock.now_ns()
@@ -202,7 +234,8 @@ class ConsoleServer:
             if now_ns - beat_ns >= _LEAST_BEAT_NS:
                 wishes, beat_ns = room.desk.beat(now_ns), now_ns
             self._wishes.extend(wishes)
-            wanted = frozenset[str]().union(*(WANTED[client.view] for client in room.clients))
+            views = [*(client.view for client in room.clients), *(VIEWS[2] for _ in range(room.stream.viewers))]
+            wanted = frozenset[str]().union(*(WANTED[view] for view in views))
             asks = bool(room.clients or room.pages.waiting) and now_ns - status_ns >= STATUS_NS
             if asks:
                 status_ns, self._asks_status = now_ns, True
@@ -215,11 +248,16 @@ class ConsoleServer:
 
     def _tell_view(self, numbers: dict[str, int], *, is_due: bool) -> None:
         """Send what is newer than the last time: full pictures to performance views at once, the others when due."""
-        news = {topic for topic, one in self._room.watch.pictures.items() if numbers.get(topic) != one.number}
+        pictures = self._room.watch.pictures
+        news = {topic for topic, one in pictures.items() if numbers.get(topic) != one.number}
+        newest = pictures["picture"].number
+        is_newer, numbers[_FULL] = numbers.get(_FULL) != newest, newest
+        if is_newer:
+            self._room.stream.wake()
         for client in self._room.clients:
             if client.view == VIEWS[2]:
-                client.put(*news & {"picture"})
+                client.put(*(["picture"] if is_newer else []))
             elif is_due:
                 client.put("view", *sorted(news & WANTED[client.view]))
         if is_due:
-            numbers.update({topic: one.number for topic, one in self._room.watch.pictures.items()})
+            numbers.update({topic: one.number for topic, one in pictures.items()})

@@ -123,6 +123,16 @@ class Newcomer:
         self.keep_screenshot("performance")
         page.press("1")
 
+    def open_the_screen(self) -> None:
+        """The page that is nothing but the picture, wide and narrow."""
+        page = self.page
+        page.value("location.href = '/screen'")
+        for width, height in ((1280, 720), (390, 844)):
+            page.look(width, height)
+            seen = "!!document.getElementById('picture')?.naturalWidth"
+            page.wait(f"location.pathname === '/screen' && {NO_SCROLLBARS} && {seen}")
+            self.keep_screenshot(f"screen-{width}")
+
 
 def replay(stage: ShowFolder, take: Path) -> Path:
     """Play a take again; gives the take of that."""
@@ -142,7 +152,8 @@ def test_a_newcomer_plays_records_and_replays(
     monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
     stage.direction, port = "both", free_port()
     # Long enough for the slowest disk; the test ends it.
-    arguments = ("--camera", "performer:drums@1", *output_of(stage), "--duration", "600", "--console", str(port))
+    arguments = ("--camera", "performer:drums@1", *output_of(stage), "--duration", "600")
+    arguments += ("--screen", "web", "--console", str(port))
     with stage.begin(*arguments) as show:
         wait_for(stage.sounding)
         with browse(tmp_path / "browser", f"http://127.0.0.1:{port}/") as page:
@@ -155,6 +166,7 @@ def test_a_newcomer_plays_records_and_replays(
             newcomer.save_and_load_a_preset()
             newcomer.record_a_take(1.0)
             newcomer.look_around()
+            newcomer.open_the_screen()
             assert page.errors == []
         show.terminate()
         _, errors = show.communicate(timeout=60)

@@ -44,7 +44,7 @@ def test_every_row_names_a_function_that_takes_what_its_option_gives(name: str) 
         (MICROPHONE, "hw:0,1", "DEVICE", "hw:0,1"),
         (MICROPHONE, "self", "self", ""),
         (SCREEN, "window:1", "window[:MONITOR]", "1"),
-        (SCREEN, "web", "web[:PORT]", ""),
+        (SCREEN, "web", "web", ""),
         (SCREEN, "file:x.mp4", "file:PATH.mp4", "x.mp4"),
         (CAMERA, "ndi:STUDIO (Camera 1)", "ndi:NAME", "STUDIO (Camera 1)"),
         (SCREEN, "ndi", "ndi[:NAME]", ""),
@@ -83,9 +83,10 @@ def test_an_existing_file_is_a_microphones_file_even_without_a_folder(
         (
             SCREEN,
             "television",
-            "use auto | window[:MONITOR] | web[:PORT] | file:PATH.mp4 | browser | camera[:DEVICE]",
+            "use auto | window[:MONITOR] | web | file:PATH.mp4 | browser | camera[:DEVICE]",
         ),
         (SCREEN, "web\n:1", "is not known"),
+        (SCREEN, "web:8025", "--console PORT"),
     ],
 )
 def test_what_means_nothing_gets_one_line(option: DeviceOption, text: str, says: str) -> None:

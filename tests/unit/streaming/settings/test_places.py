@@ -33,6 +33,13 @@ def test_a_browser_is_a_device_only_where_the_console_serves_its_page(option: st
         parse([*given, "--console", "off"])
 
 
+def test_the_picture_is_a_page_only_where_there_is_a_console() -> None:
+    given = ["--record", "none", "--screen", "web"]
+    assert parse(given).show.screen == "web"
+    with pytest.raises(UserError, match="--screen web: needs the console; give --console a port"):
+        parse([*given, "--console", "off"])
+
+
 def test_the_address_of_a_page_is_one_that_a_browser_takes() -> None:
     assert page_address("127.0.0.1", 8420, encrypted=False) == "http://127.0.0.1:8420/"
     assert page_address("fe80::1", 8420, encrypted=True) == "https://[fe80::1]:8420/"

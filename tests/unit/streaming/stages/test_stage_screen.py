@@ -114,10 +114,10 @@ def test_it_is_opened_before_the_show_and_gets_the_size_of_the_scene() -> None:
 
 def test_a_screen_that_cannot_be_opened_is_said_before_the_show() -> None:
     def refuse(*_: Any) -> FakeScreen:
-        raise UserError("has no such port", "--screen web:99999", "choose another")
+        raise UserError("has no such monitor", "--screen window:9", "choose another")
 
-    with pytest.raises(UserError, match="no such port"):
-        ScreenStage(refuse).setup(Context(Show(screen="web:99999"), Metrics()))
+    with pytest.raises(UserError, match="no such monitor"):
+        ScreenStage(refuse).setup(Context(Show(screen="window:9"), Metrics()))
 
 
 def test_what_is_yet_to_be_heard_waits_for_its_moment() -> None:

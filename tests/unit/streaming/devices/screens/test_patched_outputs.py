@@ -135,29 +135,6 @@ def test_a_stream_arrives_at_whoever_listens(scheme: str) -> None:
         screen.close()
 
 
-def test_the_pictures_of_the_web_page_are_a_stream_for_other_programs() -> None:
-    screen = open_screen("web:0")
-    ended = threading.Event()
-
-    def show() -> None:
-        tick = 0
-        while not ended.wait(0.02):
-            screen.show(tick, two_halves((10, 10, 10), (230, 230, 230)))
-            tick += 1
-
-    showing = threading.Thread(target=show)
-    showing.start()
-    try:
-        with av.open(f"{screen.name}picture", format="mpjpeg", timeout=10.0) as container:
-            picture = next(container.decode(video=0)).to_ndarray(format="bgr24")
-        assert picture.shape == (96, 128, 3)
-        assert picture[48, 20].max() < 40 < 200 < picture[48, 108].min()
-    finally:
-        ended.set()
-        showing.join()
-        screen.close()
-
-
 def test_a_stream_whose_server_is_away_is_said_once_and_found_again() -> None:
     port = free_port()
     notes: list[str] = []

@@ -96,13 +96,10 @@ def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if not has_display():
         assert type(open_screen("auto")) is NullScreen
-    for spec, says in (("web:80808", "no such port"), ("window:left", "wrong form"), ("television", "is not known")):
+    for spec, says in (("web:8025", "--console PORT"), ("window:left", "wrong form"), ("television", "is not known")):
         with pytest.raises(SourceError, match=says):
             open_screen(spec)
-    notes: list[str] = []
-    page = open_screen("web:0", notes.append)
-    assert notes == [f"the picture is at {page.name}"]
-    page.close()
+    assert open_screen("web").name == "the console's page /screen"
 
 
 WINDOW = """

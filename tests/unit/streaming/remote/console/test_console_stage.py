@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from streaming.errors import UserError
 from streaming.remote.console.console_stage import INPUTS, ConsoleStage
 from streaming.schema.messages import ControlReply, ControlRequest, Set, StatusReply, StatusRequest
 from streaming.settings.config import Links, Show
@@ -44,13 +45,13 @@ class FakeSupervisor:
 class Hall:
     """A stage on a free port."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", screen: str = "none", port: int = 0) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+            self.port = port or int(free.getsockname()[1])
         self.link, self.notes = FakeSupervisor(), list[str]()
         self.stage = ConsoleStage(lambda *_: self.link)  # type: ignore[arg-type]
-        show = Show(console=f"{host}:{self.port}", links=Links(allow_remote=True))
+        show = Show(console=f"{host}:{self.port}", screen=screen, links=Links(allow_remote=True))
         self.context = Context(show, Metrics(), note=self.notes.append, now_ns=clock.now_ns())
         self.stage.setup(self.context)
 
@@ -81,6 +82,18 @@ def hear(page: ClientConnection, kind: str) -> Any:
         if isinstance(text, str) and json.loads(text)["type"] == kind:
             return json.loads(text)
     raise AssertionError(kind)
+
+
+def test_a_screen_that_is_a_page_is_said_and_must_be_had(hall: Hall) -> None:
+    one = Hall(screen="web")
+    try:
+        assert one.notes[1:] == [f"the picture is at http://127.0.0.1:{one.port}/screen"]
+    finally:
+        one.stage.close()
+    with pytest.raises(UserError, match="cannot be listened at"):
+        Hall(screen="web", port=hall.port)
+    other = Hall(port=hall.port)
+    assert other.notes[0].startswith("no console: ")
 
 
 def test_a_wish_becomes_a_request_and_its_change_is_told(hall: Hall) -> None:
@@ -117,7 +130,7 @@ def test_topics_are_read_while_a_browser_shows_them_and_status_is_asked(hall: Ha
         assert status["notes"] == ["a note"]
         wait_for(lambda: hall.requests(StatusRequest)[-1].notes == 7, 20.0)
         page.send(json.dumps({"do": "view", "view": "performance"}))
-        wait_for(lambda: unwanted() == INPUTS - {"picture"}, 20.0)
+        wait_for(lambda: unwanted() == INPUTS - {"picture", "screen"}, 20.0)
     wait_for(lambda: unwanted() == INPUTS, 20.0)
 
 

@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 
 from streaming.conventions import SAMPLE_RATE, TICK_SAMPLES
-from streaming.remote.console.show_watch import MOST_COLUMNS, THUMBNAIL_SIDE, ShowWatch, band_edges
-from streaming.schema.messages import Camera, Message, Microphone, Motion, Picture, Sound, Speaker
+from streaming.remote.console.show_watch import MOST_COLUMNS, MOST_WAITING, THUMBNAIL_SIDE, ShowWatch, band_edges
+from streaming.schema.messages import Camera, Message, Microphone, Motion, Picture, Screen, Sound, Speaker
 from streaming.stage import Inputs
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (480, 640, 3)).astype(np.uint8)
+
+
+SHOWN: dict[str, list[Message]] = {"screen": [Screen(tick=1, shown_ns=1)]}
 
 
 def sound(tick: int, hz: float, gain: float = 0.5) -> Sound:
@@ -23,7 +26,7 @@ def sound(tick: int, hz: float, gain: float = 0.5) -> Sound:
 def test_pictures_are_small_and_made_once() -> None:
     watch = ShowWatch()
     assert watch.pictures["camera"].jpeg() == b""
-    watch.take(Inputs(messages={"camera": [Camera(image=IMAGE)], "picture": [Picture(tick=1, image=IMAGE)]}))
+    watch.take(Inputs(messages={"camera": [Camera(image=IMAGE)], "picture": [Picture(tick=1, image=IMAGE)], **SHOWN}))
     small = watch.pictures["camera"].jpeg()
     assert watch.pictures["camera"].jpeg() is small
     decoded = cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR)
@@ -34,6 +37,29 @@ def test_pictures_are_small_and_made_once() -> None:
     assert full.shape == IMAGE.shape
     watch.take(Inputs(messages={"camera": [Camera(image=IMAGE[::2, ::2])]}))
     assert watch.pictures["camera"].jpeg() is not small
+
+
+def test_a_picture_is_seen_when_the_screen_shows_it() -> None:
+    watch, seen = ShowWatch(), []
+
+    def take(*pictures: int, shown: int | None = None) -> None:
+        messages: dict[str, list[Message]] = {
+            "picture": [Picture(tick=tick, image=np.full((2, 2, 3), tick, np.uint8)) for tick in pictures],
+            "screen": [] if shown is None else [Screen(tick=shown, shown_ns=1)],
+        }
+        watch.take(Inputs(messages=messages))
+        image = watch.pictures["picture"].image
+        seen.append(None if image is None else int(image[0, 0, 0]))
+
+    take(1, 2, 3)
+    take(shown=1)
+    take(shown=3)
+    take(shown=4)
+    take(4)
+    assert seen == [None, 1, 3, 3, 4], "one that comes after the word that it is shown is shown at once"
+    for tick in range(5, 15):
+        take(tick)
+    assert seen[-1] == 14 - MOST_WAITING, "without a screen they come late"
 
 
 def test_a_higher_sound_lies_in_a_higher_band_and_columns_come_once() -> None:
