@@ -341,7 +341,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 1
     except ImportError as error:
-        sys.stderr.write(f"--cluster {options.cluster}: {error}; install it: pip install --editable '.[cluster]'\n")
+        sys.stderr.write(f"--cluster {options.cluster}: {error}; install it: pip install -e '.[cluster]'\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"{error.filename or options.out}: {error.strerror or error}; choose another --out\n")

@@ -29,7 +29,7 @@ from streaming.settings.options import Command
 WITHOUT, WITH = "without", "with"
 ROUNDS, ONE_ROUND_S = 2, 120.0
 """Shows of each kind; one where it lasts longer than this."""
-NO_MIDI = "no MIDI here: python-rtmidi (antiphon[midi]) or jackd is missing, so OSC alone turns the controls"
+NO_MIDI = "no MIDI here: python-rtmidi (the extra midi) or jackd is missing, so OSC alone turns the controls"
 END_S = 120.0
 Compare = Callable[[dict[str, list[dict[str, Any]]]], list[str]]
 

@@ -150,5 +150,5 @@ def _diffusers() -> Any:
     try:
         import diffusers
     except ImportError as error:
-        raise EngineError("this painter needs diffusers: pip install 'antiphon[diffusers]'") from error
+        raise EngineError('this painter needs diffusers: pip install -e ".[diffusers]"') from error
     return diffusers

@@ -150,7 +150,7 @@ def _transformers() -> ModuleType:
     try:
         import transformers
     except ImportError as error:
-        raise ValueError("this front-end needs Transformers: pip install 'antiphon[frontends]'") from error
+        raise ValueError('this front-end needs Transformers: pip install -e ".[frontends]"') from error
     module: ModuleType = transformers
     return module
 

@@ -20,6 +20,7 @@ from engines.contract import EngineError
 from engines.eyes.catalogue import EFFICIENTNET, MEDIAPIPE, PublishedWheel, cache_folder, missing_networks
 from engines.eyes.catalogue import FIX as EYES_FIX
 from engines.registry import has_network
+from streaming.commands.optional_parts import Look, describe_parts, look_for
 from streaming.devices.cameras.live_capture import webcam
 from streaming.devices.cameras.select import webcams
 from streaming.devices.screens.window import has_display
@@ -124,6 +125,7 @@ def doctor(show: Show, write: Callable[[str], object]) -> int:
         lambda: pictures(show, lambda: list_devices(load_sounddevice(), "input")),
         lambda: runtimes(show, installed_versions(RUNTIMES), try_engines),
         lambda: eyes(show, cache_folder()),
+        lambda: optional_parts(show, look_for),
         lambda: folders(show),
     )
     diagnosis = Diagnosis()
@@ -325,6 +327,11 @@ def _files_of(wheel: PublishedWheel) -> list[Finding]:
     return [
         Finding(f"eyes {one.name}", f"{one.words}; {one.source}, sha256 {one.sha256[:16]}…") for one in wheel.networks
     ]
+
+
+def optional_parts(show: Show, look: Look) -> list[Finding]:
+    """What a show can do without: ready, or missing and how to get it; to be mended only where the show wants it."""
+    return [Finding(name, line, fix=line if wanted else "") for name, line, wanted in describe_parts(show, look)]
 
 
 def try_engines(bundle: str, backend: str) -> list[tuple[str, str, str]]:

@@ -75,7 +75,7 @@ class MidiStage:
             return
         context.info["device"] = self._ports.name
         self._desk = ControlDesk("midi", context, self._open_link)
-        self._cues = CuePlayer(self._desk, context.note, self._cue_file)
+        self._cues = CuePlayer(self._desk, context.note, context.metrics, self._cue_file)
         self._times = SoundTimes(hears_only=context.show.direction == "music-to-video")
         self._mtc = MtcReader() if context.show.timecode == MTC else None
         self._pulses = MidiClock() if context.show.midi_clock else None

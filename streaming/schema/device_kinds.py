@@ -45,6 +45,7 @@ class DeviceKind:
         ending: what the file's name must end in.
         wanted: what the option accepts, for errors about the file.
         may_see_screen: True for a camera before which the show's screen may stand.
+        needs: the row of `streaming/devices/optional.py` without which it cannot be opened; "" for none.
     """
 
     usage: str
@@ -56,6 +57,7 @@ class DeviceKind:
     ending: str = ""
     wanted: str = ""
     may_see_screen: bool = False
+    needs: str = ""
 
     def load(self) -> Callable[..., Any]:
         """Import the function that opens it."""
@@ -152,6 +154,7 @@ CAMERA = DeviceOption(
             _BROWSERS + "camera:open_camera",
             BROWSER,
             may_see_screen=True,
+            needs=BROWSER,
         ),
         DeviceKind(
             "ndi:NAME",
@@ -160,6 +163,7 @@ CAMERA = DeviceOption(
             "ndi:(.*)",
             argument=".+",
             may_see_screen=True,
+            needs="ndi",
         ),
         DeviceKind(
             f"performer[:{'|'.join(KINDS)}][@SEED]",
@@ -184,7 +188,7 @@ SPEAKER = DeviceOption(
     "speaker",
     (
         DeviceKind("auto", "the default output, else a new file", _SOUND + "speakers:open_auto", "auto"),
-        DeviceKind(BROWSER, "the speakers of browsers", _BROWSERS + "speaker:open_speaker", BROWSER),
+        DeviceKind(BROWSER, "the speakers of browsers", _BROWSERS + "speaker:open_speaker", BROWSER, needs=BROWSER),
         DeviceKind("none", "no sound", _SOUND + "outputs:open_none", "none"),
         DeviceKind(
             "file:PATH.wav",
@@ -205,7 +209,11 @@ MICROPHONE = DeviceOption(
         DeviceKind("auto", "the default input, else the show's own music", _SOUND + "microphones:open_auto", "auto"),
         DeviceKind(SELF, "the music that the show itself makes", "", SELF),
         DeviceKind(
-            BROWSER, "the microphone of a browser, or what OBS sends", _BROWSERS + "microphone:open_microphone", BROWSER
+            BROWSER,
+            "the microphone of a browser, or what OBS sends",
+            _BROWSERS + "microphone:open_microphone",
+            BROWSER,
+            needs=BROWSER,
         ),
         DeviceKind("none", "nothing is heard", _SOUND + "inputs:open_none", "none"),
         DeviceKind(
@@ -226,7 +234,12 @@ SCREEN = DeviceOption(
     (
         DeviceKind("auto", "a window where there is a display, else none", _SCREENS + "window:open_auto", "auto"),
         DeviceKind(
-            "window[:MONITOR]", "a window", _SCREENS + "window:open_window", "window(?::(.*))?", argument="[0-9]*"
+            "window[:MONITOR]",
+            "a window",
+            _SCREENS + "window:open_window",
+            "window(?::(.*))?",
+            argument="[0-9]*",
+            needs="window",
         ),
         DeviceKind(
             WEB,
@@ -243,16 +256,33 @@ SCREEN = DeviceOption(
             file="write",
             ending=".mp4",
         ),
-        DeviceKind(BROWSER, "the screens of browsers, or OBS", _BROWSERS + "screen:open_screen", BROWSER),
+        DeviceKind(
+            BROWSER, "the screens of browsers, or OBS", _BROWSERS + "screen:open_screen", BROWSER, needs=BROWSER
+        ),
         DeviceKind(
             "camera[:DEVICE]",
             "a virtual camera for other programs",
             _SCREENS + "virtual_camera:open_camera",
             "camera(?::(.*))?",
+            needs="virtualcamera",
         ),
-        DeviceKind("ndi[:NAME]", "an NDI source of the network", _SCREENS + "ndi:open_ndi", "ndi(?::(.*))?"),
-        DeviceKind("spout[:NAME]", "a Spout sender (Windows)", _SCREENS + "spout:open_spout", "spout(?::(.*))?"),
-        DeviceKind("syphon[:NAME]", "a Syphon server (macOS)", _SCREENS + "syphon:open_syphon", "syphon(?::(.*))?"),
+        DeviceKind(
+            "ndi[:NAME]", "an NDI source of the network", _SCREENS + "ndi:open_ndi", "ndi(?::(.*))?", needs="ndi"
+        ),
+        DeviceKind(
+            "spout[:NAME]",
+            "a Spout sender (Windows)",
+            _SCREENS + "spout:open_spout",
+            "spout(?::(.*))?",
+            needs="spout",
+        ),
+        DeviceKind(
+            "syphon[:NAME]",
+            "a Syphon server (macOS)",
+            _SCREENS + "syphon:open_syphon",
+            "syphon(?::(.*))?",
+            needs="syphon",
+        ),
         DeviceKind(
             "URL",
             "an RTSP server, or a listener of UDP",

@@ -11,6 +11,8 @@ from streaming.telemetry.snapshot import Rates, snapshot
 
 MOST_NOTES = 40
 """Of the lines for the user, the newest are told."""
+CUES_GONE, CUE_PLACE = "cues", "cue"
+"""Counter of the cues that a stage has gone to, and gauge of the newest one's place, counted from 1."""
 
 
 def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> dict[str, Any]:
@@ -25,7 +27,8 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
     Returns:
         The fields of `ShowSnapshot`, and `latency`: direction -> n, p50, p95, p99, max in ms; `notes`: the newest lines
         after those that are known; `notes_count`: how many there were; `film`: the film that is recorded, or was
-        last, `film_mb`: how large it is; `report`: the file of the report, "" for none; `bundle`, `direction`.
+        last, `film_mb`: how large it is; `report`: the file of the report, "" for none; `bundle`, `direction`;
+        `cues`: stage -> how many cues it has gone to, and the newest one's place, counted from 1.
     """
     film = next((stage for stage in record.stages.values() if stage.process.leaves), None)
     leaves = film.process.leaves if film is not None else ""
@@ -42,4 +45,9 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
         "report": record.show.report,
         "bundle": record.show.bundle,
         "direction": record.show.direction,
+        "cues": {
+            name: [gone, round(stage.totals.gauges.get(CUE_PLACE, 0.0))]
+            for name, stage in record.stages.items()
+            if (gone := stage.totals.counter(CUES_GONE))
+        },
     }

@@ -70,7 +70,7 @@ def prompt_embedding(folder: Path, prompt: str) -> Tensor:
     try:
         from transformers import CLIPTextModel, CLIPTokenizer
     except ImportError as error:
-        raise PublishedError("the prompt needs Transformers: pip install 'antiphon[diffusers]'") from error
+        raise PublishedError('the prompt needs Transformers: pip install -e ".[diffusers]"') from error
     half = not (folder / "text_encoder" / "model.safetensors").is_file()
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(folder / "tokenizer"), local_files_only=True)

@@ -28,7 +28,7 @@ def fetch(source: str, offline: bool, patterns: Sequence[str]) -> Path:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     except ImportError as error:
-        raise PublishedError("the hub needs huggingface_hub: pip install 'antiphon[train]'") from error
+        raise PublishedError('the hub needs huggingface_hub: pip install -e ".[train]"') from error
     try:
         return Path(snapshot_download(source, allow_patterns=list(patterns), local_files_only=offline))
     except LocalEntryNotFoundError as error:

@@ -54,7 +54,7 @@ def from_onnx(file: Path | None) -> PretrainedEmbedding:
         import onnx
         import onnxruntime
     except ImportError as error:
-        raise ValueError("--front-end onnx needs ONNX: pip install 'antiphon[cpu]'") from error
+        raise ValueError('--front-end onnx needs ONNX: pip install -e ".[cpu]"') from error
     try:
         manifest = manifest_of(file.with_suffix(".json"))
         data = file.read_bytes()

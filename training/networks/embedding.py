@@ -399,7 +399,7 @@ TRAINER = Trainer(
                 "choices": ("small", *FRONT_ENDS, "onnx"),
                 "default": "small",
                 "help": "the shipped kind of network, or a pre-trained one whose read-out is trained "
-                "(pip install 'antiphon[frontends]')",
+                '(pip install -e ".[frontends]")',
             },
         ),
         TrainerOption(

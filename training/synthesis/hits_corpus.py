@@ -75,7 +75,7 @@ def load_corpus(folder: Path | None, split: str = "train") -> HitsCorpus:
         missing.append(f"{folder / GROOVE} has no files of the split {split!r}: timing of hits is generated")
     elif not _has_mido():
         files = ()
-        missing.append("mido is not installed (pip install 'antiphon[train]'): timing of hits is generated")
+        missing.append('mido is not installed (pip install -e ".[train]"): timing of hits is generated')
     hands = _columns(folder / KEYPOINTS / "keypoint.csv", LANDMARKS)
     traces = _columns(folder / KEYPOINTS / "point_history.csv", TRACE_POINTS)
     if hands is None or traces is None:

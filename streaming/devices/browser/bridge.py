@@ -47,7 +47,7 @@ class BrowserBridge:
             from streaming.devices.browser.peers import MediaPeers
         except (ImportError, OSError) as error:
             where = f"--{kinds[0]} browser" if kinds else "browser"
-            raise missing("aiortc", where, "browser", error, "another device") from error
+            raise missing("browser", where, error, "use another device") from error
         self._path, self._kinds = path, frozenset(kinds)
         self._socket = _listen(path)
         self._loop = asyncio.new_event_loop()

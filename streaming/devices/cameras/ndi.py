@@ -108,7 +108,7 @@ def open_ndi(name: str, context: Context) -> LiveCapture:
     try:
         import cyndilib  # noqa: F401 - said before the camera's own thread would find out
     except (ImportError, OSError) as error:
-        raise missing("NDI", f"--camera ndi:{name}", "ndi", error, "--camera performer") from error
+        raise missing("ndi", f"--camera ndi:{name}", error, "use --camera performer") from error
     fix = "start its sender, name it as the sender does (a part is enough), or choose another camera"
     timeout_s = 0.0 if "camera" in context.memo else OPEN_S
     return LiveCapture(lambda: NdiCapture(name), f"NDI source {name}", fix, open_timeout_s=timeout_s)

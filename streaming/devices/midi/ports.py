@@ -1,6 +1,6 @@
 """MIDI ports of the machine: named ones are opened, "virtual" makes ports of the show's own for others to connect to.
 
-python-rtmidi is an optional package (`antiphon[midi]`).
+python-rtmidi is an optional package (extra `midi`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from streaming.devices.optional import missing
 from streaming.errors import UserError
 
 VIRTUAL = "virtual"
@@ -21,7 +22,8 @@ LONGEST = 16
 """Bytes of a message; longer ones are dumps of other devices, and are passed over."""
 _TICKS = ([0xF8], [0xFE])
 """MIDI clock and active sensing: the show does not follow them."""
-HOW = "pip install 'antiphon[midi]' and start ALSA, CoreMIDI or a JACK server"
+WITHOUT = "leave --midi out"
+HOW = f"start ALSA, CoreMIDI or a JACK server; or {WITHOUT}"
 
 
 class MidiPorts(Protocol):
@@ -128,13 +130,26 @@ def _open_library() -> tuple[Any, Any, type[Exception]]:
     """
     try:
         import rtmidi
-    except ImportError as error:
-        raise UserError("the package python-rtmidi is not installed", "--midi", HOW) from error
+    except (ImportError, OSError) as error:
+        raise missing("midi", "--midi", error, WITHOUT) from error
     api = rtmidi.API_UNIX_JACK if os.environ.get("JACK_DEFAULT_SERVER") else rtmidi.API_UNSPECIFIED
     try:
         return rtmidi.MidiIn(api, name=CLIENT), rtmidi.MidiOut(api, name=CLIENT), rtmidi.RtMidiError
     except rtmidi.RtMidiError as error:
         raise UserError(f"there is no MIDI here ({error})", "--midi", HOW) from error
+
+
+def describe_ports() -> str:
+    """The ports that can be named, in words.
+
+    Raises:
+        UserError: when the library is not here, or finds no MIDI.
+    """
+    ports = _open_library()[:2]
+    names = [name for port in ports for name in port.get_ports()]
+    for port in ports:
+        port.delete()
+    return ", ".join(dict.fromkeys([*names, VIRTUAL]))
 
 
 def _names(port: Any) -> str:

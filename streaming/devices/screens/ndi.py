@@ -30,7 +30,7 @@ class NdiScreen(NullScreen):
             from cyndilib.video_frame import VideoSendFrame
             from cyndilib.wrapper.ndi_structs import FourCC
         except (ImportError, OSError) as error:
-            raise missing("NDI", "--screen ndi", "ndi", error, "--screen web") from error
+            raise missing("ndi", "--screen ndi", error, "use --screen web") from error
         self._make_sender, self._make_frame, self._fourcc = Sender, VideoSendFrame, FourCC.BGRX
         self.name = f"NDI source {name}"
         self._source = name

@@ -30,7 +30,7 @@ class SpoutScreen(NullScreen):
         try:
             from SpoutGL import SpoutSender, enums
         except (ImportError, OSError) as error:
-            raise missing("SpoutGL", "--screen spout", "spout", error, "--screen ndi") from error
+            raise missing("spout", "--screen spout", error, "use --screen ndi") from error
         self.name = f"Spout sender {name}"
         self._sender: Any = SpoutSender()
         self._sender.setSenderName(name)

@@ -32,7 +32,7 @@ class SyphonScreen(NullScreen):
             from syphon.utils.numpy import copy_image_to_mtl_texture
             from syphon.utils.raw import create_mtl_texture
         except (ImportError, OSError) as error:
-            raise missing("syphon-python", "--screen syphon", "syphon", error, "--screen ndi") from error
+            raise missing("syphon", "--screen syphon", error, "use --screen ndi") from error
         self._copy, self._make_texture = copy_image_to_mtl_texture, create_mtl_texture
         self.name = f"Syphon server {name}"
         self._server: Any = SyphonMetalServer(name)

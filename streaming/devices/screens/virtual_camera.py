@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,6 +20,10 @@ WIDTH = HEIGHT * 16 // 9
 """Programs expect a webcam's picture: the show's is put into the middle of one."""
 
 
+DRIVER = "Linux: modprobe v4l2loopback; macOS and Windows: install OBS and start its virtual camera once"
+LOOPBACK = Path("/sys/module/v4l2loopback")
+
+
 class VirtualCamera(NullScreen):
     """A virtual camera of pyvirtualcam: v4l2loopback on Linux, OBS's on macOS and Windows.
 
@@ -29,19 +35,18 @@ class VirtualCamera(NullScreen):
     """
 
     def __init__(self, device: str = "") -> None:
-        where, instead = f"--screen camera{device and ':' + device}", "--screen window, web or ndi"
+        where, instead = f"--screen camera{device and ':' + device}", "use --screen window, web or ndi"
         try:
             from pyvirtualcam import Camera, PixelFormat
         except (ImportError, OSError) as error:
-            raise missing("pyvirtualcam", where, "virtualcamera", error, instead) from error
+            raise missing("virtualcamera", where, error, instead) from error
         try:
             self._camera: Any = Camera(
                 width=WIDTH, height=HEIGHT, fps=TICKS_PER_SECOND, fmt=PixelFormat.BGR, device=device or None
             )
         except RuntimeError as error:
-            fix = "Linux: modprobe v4l2loopback; macOS and Windows: install OBS and start its virtual camera once"
             raise UserError(
-                f"there is no virtual camera ({reason(error)})", where, f"{fix}; or use {instead}"
+                f"there is no virtual camera ({reason(error)})", where, f"{DRIVER}; or {instead}"
             ) from error
         self.name = f"virtual camera {self._camera.device}"
         self._canvas = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -60,6 +65,19 @@ class VirtualCamera(NullScreen):
     def close(self) -> None:
         """Release the camera; may be called twice."""
         self._camera.close()
+
+
+def describe_driver(platform: str = sys.platform, loopback: Path = LOOPBACK) -> str:
+    """The driver that gives virtual cameras, where a system says whether it is here: Linux.
+
+    Raises:
+        UserError: when it is not here.
+    """
+    if platform != "linux":
+        return ""
+    if not loopback.exists():
+        raise UserError("the kernel module v4l2loopback is not loaded", "--screen camera", DRIVER)
+    return "v4l2loopback"
 
 
 def open_camera(device: str, note: Note, count: Count) -> VirtualCamera:

@@ -18,6 +18,7 @@ FIRST_SIZE = (512, 512)
 SHARE = 2 / 3
 """A window is as large as its pictures allow within this share of the monitor's width and height."""
 
+INSTEAD = "use --screen web, file:PATH.mp4 or none"
 IN_MEMORY = ("offscreen", "dummy")
 """SDL's drivers that show nothing."""
 
@@ -125,7 +126,7 @@ def _load_pygame() -> ModuleType:
     try:
         import pygame
     except ImportError as error:
-        fix = "install it: pip install pygame-ce; or use --screen web, file:PATH.mp4 or none"
+        fix = f"install it: pip install pygame-ce; or {INSTEAD}"
         raise UserError(f"the window library pygame cannot be loaded ({error})", "--screen window", fix) from error
     module: ModuleType = pygame
     return module
@@ -138,19 +139,30 @@ def _open_display(game: ModuleType) -> None:
         SourceError: when there is none. SDL then draws in memory without a word, which nobody sees; only one who names
             such a driver in `SDL_VIDEODRIVER` wants it.
     """
-    fix = "use --screen web, file:PATH.mp4 or none"
     try:
         game.display.init()
     except game.error as error:
-        raise SourceError(f"there is no display ({error})", "--screen window", fix) from error
+        raise SourceError(f"there is no display ({error})", "--screen window", INSTEAD) from error
     if game.display.get_driver() in IN_MEMORY and not os.environ.get("SDL_VIDEODRIVER"):
         game.display.quit()
-        raise SourceError("there is no display", "--screen window", fix)
+        raise SourceError("there is no display", "--screen window", INSTEAD)
 
 
 def has_display() -> bool:
     """Whether there is a desktop to open a window on."""
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def describe_display() -> str:
+    """The library that opens windows, where there is a display.
+
+    Raises:
+        UserError: when one of them is missing.
+    """
+    game = _load_pygame()
+    if not has_display():
+        raise SourceError("there is no display", "--screen window", INSTEAD)
+    return f"pygame {game.version.ver}"
 
 
 def open_window(monitor: str, note: Note, count: Count) -> WindowScreen:

@@ -82,6 +82,19 @@ def list_devices(sd: ModuleType, direction: Direction) -> list[DeviceInfo]:
     ]
 
 
+def describe_jack() -> str:
+    """The JACK server that PortAudio sees.
+
+    Raises:
+        UserError: when it sees none, or is missing itself.
+    """
+    sd = load_sounddevice()
+    if not any("JACK" in str(host["name"]) for host in sd.query_hostapis()):
+        fix = "start it before the show: jackd -d alsa, or PipeWire with its package pipewire-jack"
+        raise UserError("no JACK server answers", "audio", fix)
+    return "a server answers"
+
+
 def find_device(sd: ModuleType, direction: Direction, device: str) -> DeviceInfo:
     """The device that a user names by "auto", its number, its name or a part of it.
 

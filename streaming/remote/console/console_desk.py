@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class ConsoleDesk:
         self._asked: dict[str, Value] = {}
         """Control -> what the supervisor was asked for, until it says what the control is."""
         self._next = 0
+        self._gone: dict[str, int] = {}
+        """Stage -> how many cues it is known to have gone to."""
         self._taps = TapTempo()
         self._loading = ""
         self._status: dict[str, Any] = {}
@@ -91,7 +93,15 @@ class ConsoleDesk:
         """The supervisor says how the show is."""
         self._notes.extend(status.pop("notes", []))
         self._status = status
+        self._follow(status.get("cues", {}))
         self._tell("status")
+
+    def _follow(self, cues: Mapping[str, Sequence[int]]) -> None:
+        """The next cue is the one after that to which timecode or MIDI has gone since."""
+        for stage, (gone, place) in cues.items():
+            if gone > self._gone.get(stage, 0):
+                self._gone[stage], self._next = gone, place
+                self._tell("book")
 
     @property
     def status(self) -> Mapping[str, Any]:

@@ -130,6 +130,7 @@ class ConsoleStage:
             "direction": show.direction,
             "bundle": show.bundle,
             "records": bool(show.record),
+            "browsers": list(show.browser_devices),
             "maxUpload": MAX_UPLOAD,
         }
 

@@ -92,7 +92,7 @@ goes, so a rehearsal may begin anywhere. A timecode that is lost is taken to go 
 `tempo`, or while it is `auto` that of what is heard, {LOWEST:g} to {HIGHEST:g} beats a minute. Each pulse goes when its
 moment leaves the audio device. Where no beat is clear for {LOST_S:g} s it stops.
 
-`--link` joins an Ableton Link session (`pip install 'antiphon[link]'`; Link itself is under the GPL). The session's
+`--link` joins an Ableton Link session (`pip install -e ".[link]"`; Link itself is under the GPL). The session's
 tempo sets `tempo`, and a tempo that a hand sets is the session's. The audio device's clock says which beat is heard, so
 no latency is to be set by hand. The beat's phase is measured (`link_beat` in the report), but nothing is moved by it.
 """

@@ -13,7 +13,7 @@ import pytest
 from tests.live.jack_server import MARKS, client, jack, line
 from tests.live.place import ShowFolder, output_of, wait_for
 
-pytest.importorskip("rtmidi", reason="MIDI needs antiphon[midi]")
+pytest.importorskip("rtmidi", reason="MIDI needs the extra midi")
 pytestmark = [pytest.mark.live, *MARKS]
 
 DESK = """

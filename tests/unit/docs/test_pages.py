@@ -38,6 +38,16 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in _anchors(file), target
 
 
+def test_extras_are_installed_from_the_checkout() -> None:
+    """A package index may have another project of the same name."""
+    files = [
+        *PAGES,
+        *(path for folder in ("streaming", "engines", "training") for path in (ROOT / folder).rglob("*.py")),
+    ]
+    wrong = re.compile(r"pip install (-\S+ )*['\"]?antiphon")
+    assert [str(file) for file in files if wrong.search(file.read_text(encoding="utf-8"))] == []
+
+
 def test_the_command_line_page_is_up_to_date() -> None:
     command = [sys.executable, "-m", "docs.command_line", "--check"]
     assert subprocess.run(command, cwd=ROOT).returncode == 0, "type: make docs"

@@ -79,7 +79,12 @@ document.getElementById("performance").addEventListener("click", () => {
 document.getElementById("key-table").append(
   ...KEYS.map(([key, words]) => element("tr", {}, element("th", {}, element("kbd", { textContent: key })), element("td", { textContent: words }))),
 );
-on("hello", ({ records }) => { document.getElementById("record").hidden = !records; });
+on("hello", ({ records, browsers }) => {
+  document.getElementById("record").hidden = !records;
+  const play = document.getElementById("play");
+  play.hidden = !browsers.length;
+  play.title = `The page that makes a browser the show's ${browsers.join(", ")}`;
+});
 const theme = localStorage.getItem("theme");
 if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 document.addEventListener("keydown", press);

@@ -1,4 +1,4 @@
-"""A session of Ableton Link, by the optional package LinkPython-extern (`antiphon[link]`; Link is under the GPL)."""
+"""A session of Ableton Link, by the optional package LinkPython-extern (extra `link`; Link is under the GPL)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from streaming.errors import UserError
+from streaming.devices.optional import missing
 from streaming.timing import clock
 
 QUANTUM = 4.0
@@ -51,8 +51,7 @@ class LinkSession:
         try:
             module = load("link")
         except ImportError as error:
-            fix = "pip install 'antiphon[link]', or leave --link out"
-            raise UserError("the package LinkPython-extern is not installed", "--link", fix) from error
+            raise missing("link", "--link", error, "leave --link out") from error
         self._link = module.Link(120.0)
         self._link.enabled = True
         # Link has a clock of its own.

@@ -12,6 +12,8 @@ from streaming.remote.control_desk import ControlDesk
 from streaming.remote.show_control.timecode.cue_chase import CueChase
 from streaming.remote.show_control.timecode.timecode import TimecodeReading, read_timecode
 from streaming.system.user_folders import config_folder
+from streaming.telemetry.metrics import Metrics
+from streaming.telemetry.status import CUE_PLACE, CUES_GONE
 
 READ_NS = 1_000_000_000
 """The file of cues is looked at this often while a timecode runs."""
@@ -23,11 +25,14 @@ class CuePlayer:
     Args:
         desk: by which controls are turned.
         note: says one line to the user.
+        metrics: count the cues that go, so that the console's next one is the one after.
         file: of the presets and cues; None for the user's.
     """
 
-    def __init__(self, desk: ControlDesk, note: Callable[[str], None], file: Path | None = None) -> None:
-        self._desk, self._note = desk, note
+    def __init__(
+        self, desk: ControlDesk, note: Callable[[str], None], metrics: Metrics, file: Path | None = None
+    ) -> None:
+        self._desk, self._note, self._metrics = desk, note, metrics
         self._file = file or config_folder() / FILE_NAME
         self._fades, self._chase = CueFades(), CueChase()
         self._pages: BookPages | None = None
@@ -63,6 +68,8 @@ class CuePlayer:
             self._note(str(UserError(f"there is no cue {place + 1}", why, f"there are {len(pages.cues)}")))
             return
         self._note(f"cue {place + 1}, {cue.preset}, by {why}")
+        self._metrics.gauge(CUE_PLACE, place + 1)
+        self._metrics.count(CUES_GONE)
         for wish in self._fades.begin(self._desk.values, preset, cue.fade_s, now_ns):
             self._desk.request(wish.name, wish.value, passing=wish.passing)
 

@@ -96,7 +96,7 @@ class TimecodeStage:
         self._device = self._input.device
         context.info["device"] = self._input.name
         self._desk = ControlDesk("timecode", context, self._open_link)
-        self._player = CuePlayer(self._desk, context.note, self._file)
+        self._player = CuePlayer(self._desk, context.note, context.metrics, self._file)
         self._prepare(self._input)
 
     def wake_ns(self) -> int | None:

@@ -159,6 +159,8 @@ def test_a_program_change_goes_to_its_cue_with_its_fade(tmp_path: Path) -> None:
     place.ports.incoming = [bytes([0xC0, 7])]
     place.step()
     assert place.notes[1:] == ["MIDI program 8: there is no cue 8; there are 2"]
+    health = place.metrics.take("midi")
+    assert (health.counters["cues"], health.gauges["cue"]) == (1, 2.0), "a cue that there is not is none"
 
 
 def test_midi_timecode_goes_to_the_cue_at_its_time(tmp_path: Path) -> None:

@@ -115,6 +115,28 @@ def test_presets_and_cues_go_through_a_show(table: Table) -> None:
     assert table.desk.payload("book")["cues"] == []
 
 
+def test_the_next_cue_is_the_one_after_that_to_which_timecode_went(table: Table) -> None:
+    table.do("save", name="a")
+    for _ in range(4):
+        table.do("cue-add", preset="a", fade=0)
+    told = len(table.told)
+    table.desk.take_status({"cues": {"timecode": [1, 2]}})
+    assert table.told[told:] == ["book", "status"]
+    assert table.desk.payload("book")["next"] == 2
+    assert table.beat() == [], "the cue itself is gone to where it was reached"
+    table.do("next")
+    table.desk.take_status({"cues": {"timecode": [1, 2]}})
+    assert table.desk.payload("book")["next"] == 3, "a hand's cue stays until another one is reached"
+    table.desk.take_status({"cues": {"timecode": [1, 2], "midi": [1, 1]}})
+    assert table.desk.payload("book")["next"] == 1
+    table.do("rewind")
+    table.desk.take_status({})
+    assert table.desk.payload("book")["next"] == 0
+    table.desk.take_status({"cues": {"timecode": [3, 4], "midi": [1, 1]}})
+    with pytest.raises(UserError, match="no further cue"):
+        table.do("next")
+
+
 def test_a_preset_that_is_loaded_before_the_last_change_is_confirmed_is_loaded_whole(table: Table) -> None:
     table.do("save", name="bright")
     table.desk.do({"do": "set", "name": "mute", "value": 1}, table.now_ns)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -45,13 +46,14 @@ class FakeSupervisor:
 class Hall:
     """A stage on a free port."""
 
-    def __init__(self, host: str = "127.0.0.1", screen: str = "none", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, **devices: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = port or int(free.getsockname()[1])
         self.link, self.notes = FakeSupervisor(), list[str]()
         self.stage = ConsoleStage(lambda *_: self.link)  # type: ignore[arg-type]
-        show = Show(console=f"{host}:{self.port}", screen=screen, links=Links(allow_remote=True))
+        show = Show(console=f"{host}:{self.port}", links=Links(allow_remote=True))
+        show = msgspec.structs.replace(show, **devices)
         self.context = Context(show, Metrics(), note=self.notes.append, now_ns=clock.now_ns())
         self.stage.setup(self.context)
 
@@ -109,6 +111,17 @@ def test_a_wish_becomes_a_request_and_its_change_is_told(hall: Hall) -> None:
         hall.link.replies = [ControlReply(lines=["is no voice", "set voice x", "use auto"], refused=True)]
         hall.step()
         assert hear(page, "lines")["lines"] == [{"refused": "set voice x: is no voice; use auto"}]
+
+
+def test_a_page_is_told_which_devices_a_browser_may_be(hall: Hall) -> None:
+    with hall.open() as page:
+        assert hear(page, "hello")["browsers"] == []
+    other = Hall(camera="browser", speaker="browser")
+    try:
+        with other.open() as page:
+            assert hear(page, "hello")["browsers"] == ["camera", "speaker"]
+    finally:
+        other.stage.close()
 
 
 def test_topics_are_read_while_a_browser_shows_them_and_status_is_asked(hall: Hall) -> None:

@@ -119,8 +119,8 @@ def test_without_the_package_one_line_says_how_to_get_it() -> None:
     stage.close()
     assert context.info["device"] == "none"
     assert notes == [
-        "no Ableton Link: --link: the package LinkPython-extern is not installed; "
-        "pip install 'antiphon[link]', or leave --link out"
+        "no Ableton Link: --link: LinkPython-extern cannot be loaded (link); "
+        'install it: pip install -e ".[link]"; or leave --link out'
     ]
     with pytest.raises(UserError):
         LinkSession(missing)

@@ -106,7 +106,9 @@ def test_cues_go_at_their_times_with_their_fades(room: Room) -> None:
         "cue 1, quiet, by LTC 01:00:01:00",
         "cue 3, loud, by LTC 01:00:02:12",
     ]
-    assert room.context.metrics.take("timecode").counters["timecode_frames"] >= 95
+    health = room.context.metrics.take("timecode")
+    assert health.counters["timecode_frames"] >= 95
+    assert (health.counters["cues"], health.gauges["cue"]) == (2, 3.0), "so that the console's next is the one after"
 
 
 def test_an_input_that_goes_is_looked_for_until_it_is_back(room: Room) -> None:
