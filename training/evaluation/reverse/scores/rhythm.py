@@ -27,6 +27,8 @@ CLICKS_S = 6.0
 WITHIN_TICKS = 2
 """The pictures of a click's own tick and the two after it are shown within 120 ms of its arrival."""
 SECOND_TICKS = 25
+BEFORE_S = 0.5
+"""Silence before a piece."""
 ENOUGH_RATIO, ENOUGH_P = 2.0, 0.05
 SEED = 21
 ONSET_LEVEL = 0.1
@@ -101,15 +103,19 @@ def score_onsets(stages: ReverseStages, scenes: Sequence[SceneOfStill], pieces: 
 
 
 def onsets_of(piece: Piece) -> NDArray[np.float64]:
-    """A piece's onsets in seconds, found at one level for all; where notes begin softly, soft onsets count too."""
+    """A piece's onsets in seconds, found at one level for all; where notes begin softly, soft onsets count too.
+
+    Nothing is heard before a piece, so one that begins with a note has an onset there.
+    """
     rms = max(1e-5, float(np.sqrt(np.mean(piece.sound.astype(np.float64) ** 2))))
-    level = np.asarray(piece.sound * np.float32(ONSET_LEVEL / rms), np.float32)
+    silence = np.zeros(round(BEFORE_S * SAMPLE_RATE), np.float32)
+    level = np.concatenate([silence, np.asarray(piece.sound * np.float32(ONSET_LEVEL / rms), np.float32)])
     found = np.zeros(0)
     for threshold in ONSET_THRESHOLDS:
         found = detect_onsets(level, threshold=threshold)
         if len(found) * SPARSEST_S >= piece.sound.size / SAMPLE_RATE:
             break
-    return found
+    return np.maximum(found - BEFORE_S, 0.0)
 
 
 def _speeds(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.scenes.reverse_stages import DeafStages, HearingStages, beats, picture
 from training.evaluation.reverse.material import Piece
 from training.evaluation.reverse.scores.rhythm import onsets_of, score_clicks, score_onsets
@@ -34,3 +36,11 @@ def test_a_quiet_recording_has_its_onsets() -> None:
     loud = beats(1)
     quiet = Piece("quiet", 0.003 * loud.sound)
     assert len(onsets_of(quiet)) == len(onsets_of(loud)) > 5
+
+
+def test_a_piece_that_begins_with_a_note_has_an_onset_there() -> None:
+    first = beats(1).sound
+    begins = int(np.flatnonzero(np.abs(first) > 0.01)[0])
+    onsets = onsets_of(Piece("cut", first[begins:]))
+    assert onsets[0] < 0.02
+    assert len(onsets) == len(onsets_of(Piece("whole", first)))
