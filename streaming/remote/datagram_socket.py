@@ -80,6 +80,18 @@ class DatagramSocket:
         except OSError:
             self._count(f"{self._name}_unsent")
 
+    def host_towards(self, peer: Peer) -> str:
+        """The address by which a peer reaches this socket; at "0.0.0.0" that of the way to it. Nothing is sent."""
+        host = str(self.address[0])
+        if host != "0.0.0.0":
+            return host
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            try:
+                way.connect(peer)
+            except OSError:
+                return host
+            return str(way.getsockname()[0])
+
     def close(self) -> None:
         """Stop listening."""
         self._closing.set()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streaming.remote.osc_messages import EVENTS, address_of_control
 from streaming.remote.show_control.lights import artnet, sacn
+from streaming.remote.show_control.lights.artnet_poll import MOST_DESKS, SHORT_NAME
 from streaming.remote.show_control.lights.light_looks import FLASH_NS, FLOOR_DB
 from streaming.remote.show_control.lights.universe_reader import SILENT_NS
 from streaming.remote.show_control.tempo.beat_finder import HIGHEST, LOWEST
@@ -47,7 +48,13 @@ machine, `sacn:1@multicast` joins the universe's group. DMX has no passwords: us
 
 A channel sets its control when it moves; where it stands at first says nothing. `motion=2/16` takes channels 2 and 3 as
 one value of 16 bits. Of several sources the one of the highest priority counts, of equal ones the first, until it is
-silent for {SILENT_NS / 1e9:g} s. Damaged packets are counted, said once and passed over. ArtPoll is not answered.
+silent for {SILENT_NS / 1e9:g} s. Damaged packets are counted, said once and passed over.
+
+A desk that looks for Art-Net nodes finds the show as "{SHORT_NAME}": ArtPoll is answered with an ArtPollReply for the
+universe of `--dmx-in`, and one for that of `--dmx-out` where it is Art-Net too. At most {MOST_DESKS} desks are
+answered, each at most once a second. Desks look by broadcast, and on Linux a socket at one address hears no broadcast.
+So that such a desk finds the show, listen at every address: `--dmx-in artnet:0@0.0.0.0 --allow-remote`. With
+`--dmx-out` alone the show is not found. No real light desk has been tried.
 
 ## Light, out
 

@@ -78,8 +78,17 @@ def scraped(port: int) -> dict[str, float]:
     }
 
 
+def poll_replies(lamp: socket.socket, count: int) -> list[bytes]:
+    """The next answers to a poll among what a light desk hears."""
+    found: list[bytes] = []
+    while len(found) < count:
+        datagram = lamp.recv(2_000)
+        found += [datagram] if datagram[8:10] == b"\0\x21" else []
+    return found
+
+
 def test_a_room_that_nobody_attends_to(stage: ShowFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something moves before the camera for 4 s, then nothing: the show becomes calm after 2 s."""
+    """Something moves before the camera for 4 s, then nothing: the show becomes calm; a light desk finds it."""
     film = room_film(tmp_path / "room.mp4")
     console, log = free_port(socket.SOCK_STREAM), tmp_path / "show.jsonl"
     systemd = ServiceManagerSocket(tmp_path / "notify")
@@ -101,6 +110,8 @@ def test_a_room_that_nobody_attends_to(stage: ShowFolder, tmp_path: Path, monkey
             lamp.sendto(pack_artnet(DmxPacket(0, bytes([value, 0]), sequence)), ("127.0.0.1", PORT))
             lamp.sendto(b"Art-Net\0\0\x50short", ("127.0.0.1", PORT))
         packet = read_artnet(lamp.recv(2_000))
+        lamp.sendto(b"Art-Net\0\0\x20\0\x0e\0\0", ("127.0.0.1", PORT))
+        found = poll_replies(lamp, 2)
         links = Links(run_dir=str(stage.run_dir))
         wait_for(lambda: "guidance      3.2" in "\n".join(request_control(links, "", "")), 10.0)
         _, errors = show.communicate(timeout=120)
@@ -109,6 +120,7 @@ def test_a_room_that_nobody_attends_to(stage: ShowFolder, tmp_path: Path, monkey
     assert show.returncode == 0, errors
     assert packet is not None
     assert packet.universe == 1
+    assert sorted((reply[174], reply[186] | reply[190], len(reply)) for reply in found) == [(64, 1, 239), (128, 0, 239)]
     assert (health["status"], health["stages"]["lights"], health["stages"]["attract"]) == ("ok", "running", "running")
     assert sum("WATCHDOG=1" in line for line in systemd.told) >= 8
     assert systemd.told[-1] == "STOPPING=1\nSTATUS=ended"

@@ -1,4 +1,4 @@
-"""The ArtDmx packet of Art-Net 4 (Artistic Licence, "Art-Net 4 Protocol Release 1.4")."""
+"""The ArtDmx packet of Art-Net 4 (Artistic Licence, "Art-Net 4 Protocol Release 1.4"), and the head of all packets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,28 @@ VERSION = 14
 HEAD_BYTES = 18
 HIGHEST_UNIVERSE = 0x7FFF
 """A Port-Address: net (7 bits), sub-net (4 bits), universe (4 bits)."""
+
+
+def read_operation(datagram: bytes) -> int:
+    """The operation code of a datagram: which of Art-Net's packets it is.
+
+    Raises:
+        BadDmxError: when it is not Art-Net.
+    """
+    if datagram[:8] != IDENTIFIER or len(datagram) < 10:
+        raise BadDmxError("does not begin as Art-Net does")
+    return int.from_bytes(datagram[8:10], "little")
+
+
+def check_version(datagram: bytes) -> None:
+    """Check the protocol's version in a packet of at least 12 bytes.
+
+    Raises:
+        BadDmxError: for one that is too old.
+    """
+    version = int.from_bytes(datagram[10:12], "big")
+    if version < VERSION:
+        raise BadDmxError(f"is of protocol version {version}, {VERSION} is needed")
 
 
 def pack_artnet(packet: DmxPacket) -> bytes:
@@ -36,15 +58,11 @@ def read_artnet(datagram: bytes) -> DmxPacket | None:
     Raises:
         BadDmxError: when it is not Art-Net, or damaged.
     """
-    if datagram[:8] != IDENTIFIER or len(datagram) < 10:
-        raise BadDmxError("does not begin as Art-Net does")
-    if int.from_bytes(datagram[8:10], "little") != OP_DMX:
+    if read_operation(datagram) != OP_DMX:
         return None
     if len(datagram) < HEAD_BYTES:
         raise BadDmxError(f"has {len(datagram)} bytes, an ArtDmx packet has at least {HEAD_BYTES + 2}")
-    version = int.from_bytes(datagram[10:12], "big")
-    if version < VERSION:
-        raise BadDmxError(f"is of protocol version {version}, {VERSION} is needed")
+    check_version(datagram)
     length = int.from_bytes(datagram[16:18], "big")
     # A receiver takes odd lengths and 1 too: not every sender keeps to the rules.
     if not 1 <= length <= CHANNELS:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from streaming.conventions import TICK_NS
 from streaming.errors import UserError
 from streaming.remote.control_desk import ControlDesk
-from streaming.remote.datagram_socket import DatagramSocket
+from streaming.remote.datagram_socket import DatagramSocket, Peer
 from streaming.remote.midi_mapping import value_of_part
 from streaming.remote.show_control.lights import artnet, sacn
+from streaming.remote.show_control.lights.artnet_poll import ArtPort, PollAnswers, pack_reply, read_poll
 from streaming.remote.show_control.lights.dmx_packet import CHANNELS, BadDmxError, DmxPacket
 from streaming.remote.show_control.lights.light_looks import COLOURS, LightLooks
 from streaming.remote.show_control.lights.light_sender import LightSender
@@ -38,10 +39,18 @@ class LightsStage:
     Args:
         link: opens the control link that requests go by.
         ports: protocol -> the UDP port that is listened at and sent to.
+        polls: when light desks that look for the show are answered.
     """
 
-    def __init__(self, link: Callable[..., ControlLink] = ControlLink, ports: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        link: Callable[..., ControlLink] = ControlLink,
+        ports: dict[str, int] | None = None,
+        polls: PollAnswers | None = None,
+    ) -> None:
         self._open_link, self._ports = link, ports or PORTS
+        self._polls = polls or PollAnswers()
+        self._answers = 0
         self._socket: DatagramSocket | None = None
         self._sender: LightSender | None = None
         self._desk: ControlDesk | None = None
@@ -94,6 +103,7 @@ class LightsStage:
         if self._socket is not None and self._desk is not None:
             self._desk.take(inputs.controls)
             self._take_datagrams(self._socket, self._desk, now_ns)
+            self._answer_polls(self._socket, now_ns)
             for refusal in self._desk.replies()[0]:
                 self._context.note(f"DMX: {refusal.where}: {refusal.what}")
         if self._sender is not None and self._out is not None:
@@ -138,7 +148,7 @@ class LightsStage:
         wanted: dict[str, float] = {}
         for datagram, peer in source.take():
             try:
-                packet = artnet.read_artnet(datagram) if self._in.protocol == "artnet" else sacn.read_sacn(datagram)
+                packet = self._read(self._in.protocol, datagram, peer, now_ns)
             except BadDmxError as error:
                 self._context.metrics.count("bad")
                 if not self._has_said_bad:
@@ -151,6 +161,38 @@ class LightsStage:
         self._context.metrics.gauge("dmx_late", float(self._universe.late))
         for name, value in wanted.items():
             desk.request(name, value, passing=True)
+
+    def _read(self, protocol: str, datagram: bytes, peer: Peer, now_ns: int) -> DmxPacket | None:
+        """The levels of a datagram; None for others, of which a poll of Art-Net will be answered.
+
+        Raises:
+            BadDmxError: when it is damaged.
+        """
+        if protocol != "artnet":
+            return sacn.read_sacn(datagram)
+        poll = read_poll(datagram)
+        if poll is None:
+            return artnet.read_artnet(datagram)
+        is_asked = any(poll.asks_for(port.universe) for port in self._offered(now_ns))
+        if is_asked and not self._polls.hear(poll, peer, now_ns):
+            self._context.metrics.count("polls_dropped")
+        return None
+
+    def _offered(self, now_ns: int) -> list[ArtPort]:
+        """The show's universes of Art-Net; what goes out is found only where something is heard too."""
+        places = [(self._in, False, self._universe.is_heard(now_ns)), (self._out, True, True)]
+        return [ArtPort(at.universe, sent, active) for at, sent, active in places if at and at.protocol == "artnet"]
+
+    def _answer_polls(self, source: DatagramSocket, now_ns: int) -> None:
+        for poll, peer in self._polls.due(now_ns):
+            host = source.host_towards(peer)
+            for index, port in enumerate(self._offered(now_ns), 1):
+                if not poll.asks_for(port.universe):
+                    continue
+                self._answers += 1
+                # A desk listens at Art-Net's port; some send from another one and listen there.
+                for place in {peer, (peer[0], artnet.PORT)}:
+                    source.send(pack_reply(port, host, index, self._answers), place)
 
     def _moved(self) -> dict[str, float]:
         """The controls whose channels have moved, with their values; where a channel stood at first says nothing."""

@@ -34,6 +34,10 @@ class UniverseReader:
         self.seen = self.late = 0
         self._sources: dict[object, _Source] = {}
 
+    def is_heard(self, now_ns: int) -> bool:
+        """Whether a source is there."""
+        return any(now_ns - one.heard_ns < SILENT_NS for one in self._sources.values())
+
     def take(self, packet: DmxPacket, sender: object, now_ns: int) -> bool:
         """Take in a packet.
 

@@ -65,6 +65,13 @@ def test_datagrams_come_with_their_senders_and_are_answered(rigs: list[Rig], hos
     assert rig.other.recv(100) == b"answer"
 
 
+def test_a_peer_is_told_an_address_that_it_reaches(rigs: list[Rig]) -> None:
+    rigs.extend([Rig(), Rig("0.0.0.0")])
+    assert [rig.socket.host_towards(rig.other.getsockname()) for rig in rigs] == ["127.0.0.1", "127.0.0.1"]
+    assert rigs[0].socket.host_towards(("255.255.255.255", 1)) == "127.0.0.1", "it listens nowhere else"
+    assert rigs[1].socket.host_towards(("255.255.255.255", 1)) == "0.0.0.0", "no way is known"
+
+
 def test_a_flood_drops_the_oldest(rigs: list[Rig]) -> None:
     rigs.append(rig := Rig())
     rig.send(*(bytes([number]) for number in range(10)))

@@ -11,6 +11,7 @@ import pytest
 
 from streaming.conventions import SAMPLE_RATE, TICK_NS, TICK_SAMPLES
 from streaming.remote.show_control.lights.artnet import pack_artnet, read_artnet
+from streaming.remote.show_control.lights.artnet_poll import ArtPort, PollAnswers, pack_reply
 from streaming.remote.show_control.lights.dmx_packet import DmxPacket
 from streaming.remote.show_control.lights.lights_stage import MAX_QUEUE, LightsStage
 from streaming.remote.show_control.lights.sacn import pack_sacn, read_sacn
@@ -34,7 +35,7 @@ class Rig:
         self.desk.settimeout(10.0)
         port = self.desk.getsockname()[1] if dmx_out else 0
         self.link, self.metrics, self.notes, self.now_ns = FakeLink(), Metrics(), list[str](), 10**9
-        self.stage = LightsStage(lambda *_: self.link, {"artnet": port, "sacn": port})  # type: ignore[arg-type]
+        self.stage = LightsStage(lambda *_: self.link, {"artnet": port, "sacn": port}, PollAnswers(lambda: 0.5))  # type: ignore[arg-type]
         show = Show(dmx_in=dmx_in, dmx_out=dmx_out, dmx_patch=PATCH)
         self.woken = 0
         self.context = Context(show, self.metrics, wake=self.wake, note=self.notes.append, now_ns=self.now_ns)
@@ -49,7 +50,7 @@ class Rig:
 
     def send(self, *datagrams: bytes) -> None:
         """Send to the stage, and let it read."""
-        host, _, port = str(self.context.info["device"]).rpartition(" ")[2].rpartition(":")
+        host, _, port = str(self.context.info["device"]).partition(" at ")[2].partition(",")[0].rpartition(":")
         before = self.woken
         for datagram in datagrams:
             self.desk.sendto(datagram, (host, int(port)))
@@ -99,6 +100,28 @@ def test_nonsense_is_counted_said_once_and_the_fader_still_works(rigs: list[Rig]
     ((name, value),) = rig.requests()
     assert name == "volume"
     assert value == pytest.approx(-60 + 66 * 2 / 255)
+
+
+def test_a_desk_that_looks_for_the_show_finds_both_universes_once_a_second(rigs: list[Rig]) -> None:
+    rigs.append(rig := Rig(dmx_in="artnet:3@127.0.0.8", dmx_out="artnet:291@127.0.0.9"))
+    poll = b"Art-Net\0\0\x20\0\x0e\0\0"
+    rig.send(pack_artnet(DmxPacket(3, bytes(6), 1)), poll, poll, poll[:11])
+    counters = rig.metrics.take("lights").counters
+    assert (counters["polls_dropped"], counters["bad"]) == (1, 1)
+    rig.desk.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        rig.desk.recv(2_000)
+    rig.desk.settimeout(10.0)
+    rig.now_ns += 10**9 // 2
+    rig.step()
+    hears, sends = ArtPort(3, is_sent=False, is_active=True), ArtPort(291, is_sent=True, is_active=True)
+    assert rig.desk.recv(2_000) == pack_reply(hears, "127.0.0.8", 1, 1)
+    assert rig.desk.recv(2_000) == pack_reply(sends, "127.0.0.8", 2, 2)
+    rig.now_ns += 2 * 10**9
+    rig.send(poll[:12] + b"\x20\0\0\x63\0\x04", poll[:12] + b"\x20\0\x01\x23\x01\x23")
+    rig.now_ns += 10**9
+    rig.step()
+    assert rig.desk.recv(2_000) == pack_reply(sends, "127.0.0.8", 2, 3), "who asks for others gets no answer"
 
 
 def test_a_flood_is_bounded_and_counted(rigs: list[Rig]) -> None:

@@ -20,6 +20,7 @@ def test_the_highest_priority_wins_until_it_is_silent_or_ends() -> None:
     assert reader.take(packet(12, 3), "a", SILENT_NS), "c is silent"
     assert not reader.take(packet(0, 4, ended=True), "a", SILENT_NS + 1)
     assert reader.take(packet(21, 2), "b", SILENT_NS + 2)
+    assert [reader.is_heard(at) for at in (SILENT_NS + 3, 3 * SILENT_NS)] == [True, False]
 
 
 def test_late_packets_are_passed_over_and_a_restarted_source_is_not() -> None:
