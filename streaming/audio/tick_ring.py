@@ -148,6 +148,20 @@ class TickRing:
         self._drained = first_tick
         self._span = (position, first_tick, end_tick)
 
+    def end_at(self, end_tick: int) -> None:
+        """Fade out after the tick before this one: another ring goes on from here.
+
+        Args:
+            end_tick: the tick after the last one; the device must not have begun it.
+
+        Raises:
+            ValueError: before `start`.
+        """
+        if self._span is None:
+            raise ValueError("the ring has not started")
+        position, first, _ = self._span
+        self._span = (position, first, end_tick)
+
     def put(self, tick: int, pcm: NDArray[np.float32], now_ns: int = 0) -> bool:
         """Store the sound of a tick.
 

@@ -75,7 +75,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             if name not in CONTROLS:
                 raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
         values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
-        values["bundle"] = self.bundle
+        values.update(bundle=self.bundle, speaker=self.speaker)
         if not self.record:
             values["record"] = 0.0
         msgspec.structs.force_setattr(self, "controls", values)

@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streaming.errors import SettingError
+from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.setting import LOOKING, PATCHING, RECORDING, SOUNDING, Setting, or_nearest, read_number
 
 Value = float | str
 """A number, or a word (`auto`, a voice, the path of an image)."""
+
+
+_WORDS = {
+    "image": "the path of an image",
+    "bundle": "a bundle's name or folder",
+    "voice": "a voice's name",
+    "device": "a device's name",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +33,7 @@ class ControlSpec(Setting):
         stages: the stages that obey it.
         default: what it is when nothing is given.
         kind: "number"; "word", one of `choices`; "voice", a word that the bundle knows; "image", the path of a file;
-            or "bundle", a shipped bundle's name or the path of a folder.
+            "bundle", a shipped bundle's name or the path of a folder; or "device", what the option of its name takes.
         low, high: the range of a number, both included.
         step: by how much a knob or a slider moves it.
         unit: of the number; "" for none.
@@ -40,7 +49,7 @@ class ControlSpec(Setting):
 
     stages: tuple[str, ...]
     default: Value
-    kind: Literal["number", "word", "voice", "image", "bundle"] = "number"
+    kind: Literal["number", "word", "voice", "image", "bundle", "device"] = "number"
     low: float = 0.0
     high: float = 0.0
     step: float = 0.0
@@ -70,9 +79,8 @@ class ControlSpec(Setting):
         if self.kind != "number":
             if isinstance(value, str):
                 return value
-            kinds = {"image": "the path of an image", "bundle": "a bundle's name or folder", "voice": "a voice's name"}
-            kind = kinds[self.kind]
-            raise SettingError(self.name, value, f"must be {kind}, written in quotes", f"give {self.range_text()}")
+            what = f"must be {_WORDS[self.kind]}, written in quotes"
+            raise SettingError(self.name, value, what, f"give {self.range_text()}")
         number = read_number(self, value)
         if not self.low <= number <= self.high:
             fix = self.below if number < self.low and self.below else "give another value"
@@ -87,6 +95,8 @@ class ControlSpec(Setting):
             return " or ".join(self.choices)
         if self.kind == "bundle":
             return "a shipped bundle's name, or a bundle's folder"
+        if self.kind == "device":
+            return DEVICE_OPTIONS[self.name].usage()
         if self.kind == "voice":
             return " or ".join([*self.choices, "a voice of the bundle"])
         return " or ".join([*self.choices, f"{self.low:g} to {self.high:g}{' ' * bool(self.unit)}{self.unit}"])
@@ -290,6 +300,18 @@ CONTROLS: dict[str, ControlSpec] = {
             option=False,
             preset=False,
             words="the networks that perform: others are prepared beside them and take their places",
+        ),
+        ControlSpec(
+            name="speaker",
+            group=SOUNDING,
+            stages=("speaker",),
+            metavar="SINK",
+            kind="device",
+            default="auto",
+            confirmed=True,
+            preset=False,
+            option=False,
+            words="where the music goes: another output is opened first, then the music fades from one to the other",
         ),
         ControlSpec(
             name="prior",

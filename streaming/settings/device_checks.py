@@ -21,18 +21,27 @@ def check_devices(show: Show) -> None:
     Raises:
         UserError: for the first one that is wrong.
     """
-    for name, option in DEVICE_OPTIONS.items():
-        text = str(getattr(show, name))
-        with attributed_to(name, text):
-            kind, argument = option.find(text)
-            if kind.file == "read":
-                check_input(argument, option.option, kind.wanted)
-            elif kind.file == "write":
-                check_output(argument, option.option)
+    for name in DEVICE_OPTIONS:
+        check_device(show, name)
     for name in ("report", "record"):
         if path := getattr(show, name):
             with attributed_to(name, path):
                 check_name(path, f"--{name}")
+
+
+def check_device(show: Show, name: str) -> None:
+    """Check one option of a device; see `check_devices`.
+
+    Raises:
+        SettingError: when it is wrong.
+    """
+    text, option = str(getattr(show, name)), DEVICE_OPTIONS[name]
+    with attributed_to(name, text):
+        kind, argument = option.find(text)
+        if kind.file == "read":
+            check_input(argument, option.option, kind.wanted)
+        elif kind.file == "write":
+            check_output(argument, option.option)
 
 
 def check_files(show: Show, config: str = "") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from streaming.schema.device_kinds import DEVICE_OPTIONS
 from streaming.settings.config import Links
 from streaming.settings.controls import CONTROLS
 from streaming.settings.option_rows.devices import DEVICES_OPTIONS
@@ -33,7 +34,9 @@ SETTINGS: dict[str, Setting] = {
 
 
 def control_value(name: str, value: Any) -> Any:
-    """A control's value as it holds in any folder: the path of an image or a bundle is made absolute."""
+    """A control's value as it holds in any folder: the path of an image, a bundle or a file is made absolute."""
+    if name in DEVICE_OPTIONS and isinstance(value, str) and value.startswith("file:") and value != "file:":
+        return f"file:{os.path.abspath(value.removeprefix('file:'))}"
     is_path = (name == "prior" and value) or (name == "bundle" and os.sep in value)
     return os.path.abspath(value) if is_path else value
 

@@ -15,7 +15,7 @@ from streaming.errors import SettingError, shorten
 from streaming.schema.device_kinds import BROWSER, WEB
 from streaming.settings.config import Links, Show
 from streaming.settings.controls import CONTROLS, ControlSpec
-from streaming.settings.device_checks import check_devices, check_files
+from streaming.settings.device_checks import check_device, check_devices, check_files, files_of
 from streaming.settings.network_place import LOOPBACK, check_certificate, is_loopback, read_place
 from streaming.settings.option_rows.patching import SHORTEST_TOKEN
 from streaming.settings.option_table import OPTIONS
@@ -23,7 +23,7 @@ from streaming.settings.setting import attributed_to, or_nearest
 from streaming.settings.values.dmx_patch import read_dmx_patch, read_dmx_place
 from streaming.settings.values.schedule import read_schedule
 from streaming.settings.values.timecode_source import check_timecode
-from streaming.system.files import check_input, check_name
+from streaming.system.files import check_distinct, check_input, check_name
 
 STANDSTILL = "--microphone none: nothing is heard, so the pictures stand still; with self they hear the music"
 
@@ -136,6 +136,8 @@ def with_control(show: Show, name: str, value: str) -> Show:
                 raise SettingError(name, value, what, "start it with --record DIR, and --record-later to begin by hand")
             if name == "bundle":
                 return _with_bundle(show, str(checked))
+            if live[name].kind == "device":
+                return _with_device(show, name, str(checked))
             show = show.with_controls(**{name: checked})
             if not live[name].confirmed:
                 _check_control(show, live[name], show.controls[name])
@@ -164,6 +166,21 @@ def _with_bundle(show: Show, bundle: str) -> Show:
     if voice not in ("auto", *names):
         raise SettingError("bundle", bundle, f"has no voice {voice}", "set voice auto first")
     return msgspec.structs.replace(show, bundle=bundle)
+
+
+def _with_device(show: Show, name: str, text: str) -> Show:
+    """The settings with another device.
+
+    Raises:
+        SettingError: when it is none, or cannot be changed to while the show runs.
+    """
+    if BROWSER in (text, getattr(show, name)) and text != getattr(show, name):
+        raise SettingError(name, text, "a browser is chosen before the show", f"start it again with --{name} {text}")
+    changed: Show = msgspec.structs.replace(show, **{name: text})
+    with attributed_to(name, text):
+        check_device(changed, name)
+        check_distinct(*files_of(changed))
+    return changed
 
 
 def voices(bundle: str) -> list[str] | None:

@@ -20,6 +20,8 @@ STALLED_NS = 1_000_000_000
 """A device that has asked for nothing for this long has stopped, whatever its driver says."""
 STALLED_LOOKS = 20
 """So many looks must have found it idle meanwhile: a process that was suspended has looked only once."""
+HALT_S = 5.0
+"""A look that goes on has so long to end before another device is opened."""
 CLOSE_S = 0.2
 """A device is closed within this time, or left to end with the process: JACK's client waits for a dead server. A stage
 that closes gives no sign of life, and must not be taken for one that hangs."""
@@ -57,6 +59,12 @@ class DeviceSearch(Generic[D]):
         """End the search; an attempt that hangs ends with the process."""
         self._stop.set()
         self._thread.join(CLOSE_S)
+
+    def halt(self) -> D | None:
+        """End the search and wait for the look that goes on; gives the device that it found, which nobody has taken."""
+        self._stop.set()
+        self._thread.join(HALT_S)
+        return self.take()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -103,6 +111,10 @@ class DeviceFinder(Generic[D]):
         """Remember by what the device in use is found again, "" for what cannot go, and its name for the user."""
         if device:
             self._context.memo.update(device=device, device_name=name)
+        else:
+            # The stage may have had one before.
+            self._context.memo.pop("device", None)
+            self._context.memo.pop("device_name", None)
 
     def find(self, now_ns: int, use: Callable[[D], None]) -> bool:
         """Whether the device has been found and is in use.
@@ -146,6 +158,25 @@ class DeviceFinder(Generic[D]):
         self._context.metrics.count("device_back")
         away_s = (now_ns - int(lost_ns)) / 1e9
         self._context.note(f"{name} is back after {away_s:.1f} s, at {samplerate} Hz")
+
+    def pause(self) -> D | None:
+        """Look no longer for now, from any thread: PortAudio cannot look anew while another device is opened.
+
+        Returns:
+            The device where it was found just now; the caller closes it.
+        """
+        search = self._search
+        return None if search is None else search.halt()
+
+    def resume(self) -> None:
+        """Look again after a pause, where the device is still wanted."""
+        if self._search is not None:
+            self._search = DeviceSearch(lambda: self._finder(self._device))
+
+    def give_up(self) -> None:
+        """Look no longer: another device is in use."""
+        self.close()
+        self._search = None
 
     def close(self) -> None:
         """End the search."""

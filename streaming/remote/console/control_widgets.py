@@ -16,8 +16,8 @@ def widgets(voices: list[str] | None, bundle: str = "default") -> list[dict[str,
         bundle: the present one.
 
     Returns:
-        For each `name`, `group`, `words`, `widget`: "slider", "switch", "choice", "image" or "action", and what it
-        needs: `low`, `high`, `step`, `unit`, `default`, `choices`, `range`, `atLow`, `atHigh`.
+        For each `name`, `group`, `words`, `widget`: "slider", "switch", "choice", "image", "device" or "action", and
+        what it needs: `low`, `high`, `step`, `unit`, `default`, `choices`, `range`, `atLow`, `atHigh`.
     """
     bundles = shipped_bundles()
     words = {"voice": voices or [], "bundle": bundles if bundle in bundles else [*bundles, bundle]}
@@ -28,8 +28,8 @@ def _widget(row: ControlSpec, words: list[str]) -> dict[str, Any]:
     kind = "slider"
     if row.kind in ("voice", "bundle"):
         kind = "choice"
-    elif row.kind == "image":
-        kind = "image"
+    elif row.kind in ("image", "device"):
+        kind = row.kind
     elif row.is_switch:
         kind = "switch"
     elif row.confirmed:

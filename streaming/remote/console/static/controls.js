@@ -88,6 +88,13 @@ function choice(row) {
   return [[select], (value) => { select.value = value; }];
 }
 
+/** A name that is typed; it is sent when it is complete. */
+function device(row) {
+  const input = element("input", { type: "text", id: `control-${row.name}`, title: row.words, spellcheck: false });
+  input.addEventListener("change", () => set(row.name, input.value));
+  return [[input], (value) => { if (document.activeElement !== input) input.value = value; }];
+}
+
 function action(row) {
   const seconds = element("input", { type: "number", id: `control-${row.name}`, value: Math.min(5, row.high) });
   Object.assign(seconds, { min: row.low, max: row.high, step: row.step, title: row.words });
@@ -100,7 +107,7 @@ function action(row) {
   return [[seconds, element("span", { textContent: row.unit }), start, ...(auto ? [auto] : [])], update];
 }
 
-const MAKERS = { slider, switch: toggle, choice, action };
+const MAKERS = { slider, switch: toggle, choice, action, device };
 
 function build({ controls }) {
   widgets.clear();
