@@ -28,6 +28,7 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
         The fields of `ShowSnapshot`, and `latency`: direction -> n, p50, p95, p99, max in ms; `notes`: the newest lines
         after those that are known; `notes_count`: how many there were; `film`: the film that is recorded, or was
         last, `film_mb`: how large it is; `report`: the file of the report, "" for none; `bundle`, `direction`;
+        `devices`: setting -> the device that is in use now;
         `cues`: stage -> how many cues it has gone to, and the newest one's place, counted from 1.
     """
     film = next((stage for stage in record.stages.values() if stage.process.leaves), None)
@@ -45,6 +46,11 @@ def status_of(record: ShowRecord, now_ns: int, rates: Rates, notes_had: int) -> 
         "report": record.show.report,
         "bundle": record.show.bundle,
         "direction": record.show.direction,
+        "devices": {
+            stage.process.device: str(stage.info["device"])
+            for stage in record.stages.values()
+            if stage.process.device and "device" in stage.info
+        },
         "cues": {
             name: [gone, round(stage.totals.gauges.get(CUE_PLACE, 0.0))]
             for name, stage in record.stages.items()

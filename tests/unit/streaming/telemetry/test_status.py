@@ -18,3 +18,11 @@ def test_cues_are_counted_by_stage_with_the_newest_place() -> None:
     stage.totals.add(Health(stage="timecode", counters={"cues": 1}, gauges={"cue": 1.0}))
     stage.totals.add(Health(stage="timecode", gauges={"cue": 1.0}))
     assert status_of(record, 2 * S, Rates(), 0)["cues"] == {"timecode": [3, 1]}
+
+
+def test_the_devices_are_those_in_use_now() -> None:
+    record = performing()
+    record.stages["speaker"].info["device"] = "USB Audio (ALSA)"
+    assert status_of(record, 2 * S, Rates(), 0)["devices"]["speaker"] == "USB Audio (ALSA)"
+    record.stages["speaker"].info["device"] = "none"
+    assert status_of(record, 2 * S, Rates(), 0)["devices"]["speaker"] == "none"
