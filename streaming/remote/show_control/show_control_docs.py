@@ -44,7 +44,8 @@ python run_live.py --dmx-in artnet:0 --dmx-patch volume=1 --dmx-patch motion=2/1
 
 `artnet:UNIVERSE` is heard at UDP port {artnet.PORT} (Art-Net 4, ArtDmx), `sacn:UNIVERSE` at port {sacn.PORT} (E1.31).
 Without more only this machine is heard. `--dmx-in sacn:1@192.168.1.20 --allow-remote` listens at an address of this
-machine, `sacn:1@multicast` joins the universe's group. DMX has no passwords: use a network that you trust.
+machine, `--dmx-in sacn:1@multicast --allow-remote` joins the universe's group. DMX has no passwords: use a
+network that you trust.
 
 A channel sets its control when it moves; where it stands at first says nothing. `motion=2/16` takes channels 2 and 3 as
 one value of 16 bits. Of several sources the one of the highest priority counts, of equal ones the first, until it is

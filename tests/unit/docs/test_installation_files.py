@@ -77,17 +77,18 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 def test_the_container_copies_what_there_is_and_makes_what_can_be_made() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.optional-dependencies]")[2]
-    copied = set()
+    copied, made = set(), []
     for name, rest in instructions():
         if name == "COPY":
             sources = rest.split()[:-1]
             assert all((ROOT / source).exists() for source in sources), rest
             copied.update(sources)
-        elif name == "RUN" and rest.startswith("make "):
-            arguments = rest.partition("&&")[0].split()[1:]
-            assert {word for word in arguments if "=" not in word} <= targets
+        elif name == "RUN" and (command := re.match(r"(?:\w+=\S+ )*make ([^&]+)", rest)):
+            arguments = command[1].split()
+            made += [word for word in arguments if "=" not in word]
             (given,) = [word.partition("=")[2] for word in arguments if word.startswith("EXTRAS=")]
             assert all(re.search(rf"^{extra} = \[", extras, re.MULTILINE) for extra in given.split(","))
+    assert {"venv", "engines"} <= set(made) <= targets
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "docs"}
     assert packages <= copied, "every package of the program is in it"
     needed = re.search(r"^SYSTEM_PACKAGES := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
