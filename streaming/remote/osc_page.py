@@ -9,7 +9,7 @@ from pathlib import Path
 from streaming.remote.osc_messages import ERROR, EVENTS, GET, SUBSCRIBE, TAP, UNSUBSCRIBE, address_of_control
 from streaming.settings.config import Show
 from streaming.settings.controls import CONTROLS, ControlSpec
-from streaming.system.generated_pages import write_or_check
+from streaming.system.generated_pages import in_table, write_or_check
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "osc.md"
 HEAD = f"""# OSC
@@ -68,7 +68,7 @@ def render() -> str:
 
 def _line(row: ControlSpec) -> str:
     kinds = "`f`" + (" or `s`" if row.choices else "") if row.kind == "number" else "`s`"
-    return f"| `{address_of_control(row.name)}` | {kinds} | {row.range_text()} | {row.words} |\n"
+    return f"| `{address_of_control(row.name)}` | {kinds} | {in_table(row.range_text())} | {row.words} |\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.setting import LOOKING, PATCHING, RECORDING, SOUNDING
-from streaming.system.generated_pages import write_or_check
+from streaming.system.generated_pages import in_table, write_or_check
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "controls.md"
 HEAD = """# Live controls
@@ -48,7 +48,7 @@ def _section(group: str) -> str:
 def _line(row: ControlSpec) -> str:
     step = row.display(row.step) if row.kind == "number" else "–"
     stages = ", ".join(f"`{stage}`" for stage in row.stages)
-    return f"| [`{row.name}`](#{row.name}) | {row.range_text()} | {row.default_text()} | {step} | {stages} |"
+    return f"| [`{row.name}`](#{row.name}) | {in_table(row.range_text())} | {row.default_text()} | {step} | {stages} |"
 
 
 def _ends(row: ControlSpec) -> list[str]:

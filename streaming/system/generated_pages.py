@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
+def in_table(text: str) -> str:
+    """A text for one cell of a table: its own bars end no cell."""
+    return text.replace("|", "\\|")
+
+
 def write_or_check(
     program: str,
     pages: Mapping[Path, Callable[[], str]],

@@ -17,7 +17,7 @@ from streaming.remote.show_control.timecode.cue_chase import COAST_NS, JUMP_S
 from streaming.remote.show_control.timecode.timecode import NAMES
 from streaming.settings.controls import CONTROLS, ControlSpec
 from streaming.settings.values.dmx_patch import OUTPUTS
-from streaming.system.generated_pages import write_or_check
+from streaming.system.generated_pages import in_table, write_or_check
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "show-control.md"
 HEAD = """# Show control
@@ -117,7 +117,7 @@ def render() -> str:
 def _line(row: ControlSpec) -> str:
     is_number = row.kind == "number"
     midi, dmx = ("a knob", f"`{row.name}=CHANNEL`") if is_number else ("–", "–")
-    return f"| `{row.name}` | `{address_of_control(row.name)}` | {midi} | {dmx} | {row.range_text()} |\n"
+    return f"| `{row.name}` | `{address_of_control(row.name)}` | {midi} | {dmx} | {in_table(row.range_text())} |\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
