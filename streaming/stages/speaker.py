@@ -165,6 +165,9 @@ class SpeakerStage:
     def _ask(self, control: Set, now_ns: int) -> None:
         """Begin to change the output; what is in use already is confirmed at once."""
         text = str(control.value)
+        if self._change is not None and not self._change.has_changed and text == str(self._change.control.value):
+            # Its answer is for everybody who asked for this value.
+            return
         if self._change is not None:
             where = f"set {control.name} {text}"
             self._context.confirm(control, UserError("another change is under way", where, "set it again in a moment"))

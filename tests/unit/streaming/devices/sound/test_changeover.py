@@ -276,6 +276,9 @@ def test_while_an_output_is_opened_another_change_is_refused_and_the_music_plays
     bench.ask("card one")
     bench.run(20)
     assert "another change is under way" in str(bench.answers[0][1])
+    bench.ask("card two")
+    bench.run(20)
+    assert len(bench.answers) == 1, "who asks for the same one waits for the same answer"
     assert bench.totals().counter("ticks.concealed") == 0
     bench.may_open.set()
     bench.run_until(lambda: len(bench.answers) == 2)

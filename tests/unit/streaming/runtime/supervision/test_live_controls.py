@@ -90,3 +90,14 @@ def test_another_control_is_told_of_at_once_and_the_last_values_at_the_end_of_th
     assert lines == ["volume is now -1 dB", "motion is now 2", "mute is now 1"]
     controls.close()
     assert lines[3:] == ["volume is now -2 dB"]
+
+
+def test_the_speaker_that_its_stage_has_confirmed_is_that_of_a_process_that_is_started_later() -> None:
+    lines: list[str] = []
+    controls = live_controls(lines, [])
+    refusal = ["there is no such audio output", "--speaker Xyz", "choose another"]
+    controls.confirm(Confirmation(stage="speaker", name="speaker", value="Xyz", refusal=refusal))
+    assert controls.show.speaker == "auto"
+    controls.confirm(Confirmation(stage="speaker", name="speaker", value="USB Audio"))
+    assert controls.show.speaker == "USB Audio"
+    assert lines == ["speaker is now USB Audio"]
