@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -44,7 +45,8 @@ REACH = 10
 """Positions by which the knobs move to either side, one at a time."""
 SETTLE_NS = 1_000_000_000
 VOLUME_KNOB, MOTION_KNOB = 7, 1
-NOTE_ON = 0x90
+NOTE_LISTENER = [sys.executable, "-m", "benchmarks.desks.note_listener"]
+LISTENER_S = 10.0
 
 
 class DeskPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ class DeskClients:
         self._osc = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._osc.settimeout(0.1)
         self._midi: RtMidiPorts | None = None
+        self._notes: subprocess.Popen[str] | None = None
 
     def run(self) -> dict[str, Any]:
         """Wait for the show, turn, and wait for the end of the input; returns the figures."""
@@ -102,7 +105,8 @@ class DeskClients:
         web = WebClients(self._plan.console_port)
         hearing = threading.Thread(target=self._hear_osc, daemon=True)
         if self._plan.midi:
-            self._midi = RtMidiPorts(CLIENT, self._hear_midi, lambda name: None)
+            self._midi = RtMidiPorts(CLIENT, self._pass_over, lambda name: None)
+            self._notes = subprocess.Popen(NOTE_LISTENER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._send_osc(SUBSCRIBE)
         hearing.start()
         self._turn()
@@ -113,6 +117,9 @@ class DeskClients:
         hearing.join(1.0)
         if self._midi is not None:
             self._midi.close()
+        if self._notes is not None:
+            notes_ns = self._notes.communicate(timeout=LISTENER_S)[0]
+            self._notes_ns = msgspec.json.decode(notes_ns, type=list[int]) if notes_ns else []
         return {**self._figures(), "web": {**web_figures, "failures": web.failures}}
 
     def _turn(self) -> None:
@@ -159,12 +166,10 @@ class DeskClients:
         if self._midi is not None:
             self._midi.send(bytes([0xB0, controller, position]))
 
-    def _hear_midi(self) -> None:
-        """Keep when a note begins; in the thread in which it arrives."""
-        now_ns = clock.now_ns()
+    def _pass_over(self) -> None:
+        """What the show sends is heard by the listener."""
         if self._midi is not None:
-            began = [message for message in self._midi.take() if message[0] & 0xF0 == NOTE_ON and message[2]]
-            self._notes_ns += [now_ns] * len(began)
+            self._midi.take()
 
     def _hear_osc(self) -> None:
         while not self._ended.is_set():

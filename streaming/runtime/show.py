@@ -25,6 +25,7 @@ from streaming.settings.network_place import is_loopback
 from streaming.settings.validation import with_control
 from streaming.system.files import reason
 from streaming.system.host_info import StolenTime, describe_host
+from streaming.system.realtime import prompt_thread
 from streaming.telemetry.console import open_view
 from streaming.telemetry.report import Ending, ShowRecord, build_report, write_report
 from streaming.telemetry.views import ShowView, Views
@@ -141,7 +142,9 @@ def perform(
         )
         stolen, host, reserve = StolenTime(), describe_host(), DescriptorReserve()
         held.start()
-        ending = supervisor.run()
+        # What a desk sets goes through the supervisor, which every stage could keep from its core.
+        with prompt_thread():
+            ending = supervisor.run()
         reserve.release()
         record.stolen_percent = stolen.percent()
         # Written before the view says how it went: a view that fails costs nothing but what it would have shown.

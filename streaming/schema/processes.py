@@ -312,7 +312,8 @@ PROCESSES: dict[str, Process] = {
             directions=ANY,
             essential_to=(),
             warm_spare=False,
-            nice=5,
+            # Behind all that a tick needs: what a desk sets is heard in two ticks, on loaded cores too.
+            realtime=1,
             needs="osc",
             hears_controls=True,
         ),
@@ -345,6 +346,7 @@ PROCESSES: dict[str, Process] = {
             directions=ANY,
             essential_to=(),
             warm_spare=False,
+            realtime=1,
             needs="midi",
             hears_controls=True,
         ),

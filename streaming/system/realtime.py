@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 import threading
+from collections.abc import Iterator
 
 
 def lock_memory() -> bool:
@@ -65,6 +66,18 @@ def set_prompt(pid: int) -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+
+
+@contextlib.contextmanager
+def prompt_thread() -> Iterator[None]:
+    """Give this thread the lowest real-time priority, if that is permitted, but not what it starts meanwhile."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    try:
+        yield
+    finally:
+        leave_realtime()
 
 
 def raise_niceness(by: int) -> None:
