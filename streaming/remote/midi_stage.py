@@ -27,6 +27,8 @@ from streaming.transport.bus import ControlLink
 WAKE_NS = 100_000_000
 PULSES_AHEAD_NS = 2 * TICK_NS
 """MIDI clock is planned so far ahead."""
+EARLY_NS = 3_000_000
+"""What a message needs on its way: the wake-up of this stage, and half of a JACK server's usual cycle."""
 MAX_WAITING = 512
 """Messages that may wait for their time."""
 
@@ -160,7 +162,8 @@ class MidiStage:
         if len(self._waiting) >= MAX_WAITING:
             self._context.metrics.count("midi_dropped")
             return
-        heapq.heappush(self._waiting, (begin_ns + round(1e9 * one.at_s), next(self._numbers), one.message))
+        due_ns = begin_ns + round(1e9 * one.at_s) - EARLY_NS
+        heapq.heappush(self._waiting, (due_ns, next(self._numbers), one.message))
 
     def _play_due(self, ports: MidiPorts) -> None:
         while self._waiting and self._waiting[0][0] <= self._now_ns():

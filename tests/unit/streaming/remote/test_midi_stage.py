@@ -13,7 +13,7 @@ from streaming.errors import UserError
 from streaming.remote.console.preset_book import Cue, PresetBook
 from streaming.remote.midi_mapping import MidiMapping
 from streaming.remote.midi_notes import NOTE_OFF, NOTE_ON, zone_messages
-from streaming.remote.midi_stage import MidiStage
+from streaming.remote.midi_stage import EARLY_NS, MidiStage
 from streaming.schema.messages import Set, Sound, Speaker
 from streaming.settings.config import Show
 from streaming.stage import Context, Inputs
@@ -98,7 +98,7 @@ def test_notes_are_sent_when_their_sound_leaves_the_device(place: Place) -> None
         place.step(messages={"speaker": [clock], "sound": [Sound(tick=tick, pcm=pcm)]})
     starts = [(at_ns, message) for at_ns, message in place.ports.sent if message[0] & 0xF0 == NOTE_ON]
     assert [message[1] for _, message in starts] == [69]
-    assert (starts[0][0] - NOW_NS - lead_ns) / 1e9 == pytest.approx(0.21, abs=0.006)
+    assert (starts[0][0] - NOW_NS - lead_ns) / 1e9 == pytest.approx(0.21 - EARLY_NS / 1e9, abs=0.006)
     ends = [at_ns for at_ns, message in place.ports.sent if message[0] & 0xF0 == NOTE_OFF]
     assert len(ends) == 1
     place.stage.close()
