@@ -15,6 +15,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
+from streaming.audio.levels import SILENCE_DB
 from streaming.errors import SettingError
 from streaming.settings.controls import CONTROLS, Value
 from streaming.settings.setting import or_nearest
@@ -36,17 +37,21 @@ class OscEvent:
     Attributes:
         tag: OSC type tag of its value.
         words: what it is, with unit and range.
+        before: its value before anything is played.
     """
 
     tag: str
     words: str
+    before: float | int = 0
 
 
 EVENTS = MappingProxyType(
     {
-        f"{ROOT}/out/onset": OscEvent("f", "a note or a hit begins; its strength, 0 to 1"),
-        f"{ROOT}/out/pitch": OscEvent("f", "the pitch of what sounds, a MIDI note number with its fraction"),
-        f"{ROOT}/out/level": OscEvent("f", "how loud the tick of 40 ms is, root mean square, in dB below full scale"),
+        f"{ROOT}/out/onset": OscEvent("f", "a note or a hit begins; its strength, 0 to 1", 0.0),
+        f"{ROOT}/out/pitch": OscEvent("f", "the pitch of what sounds, a MIDI note number with its fraction", 0.0),
+        f"{ROOT}/out/level": OscEvent(
+            "f", "how loud the tick of 40 ms is, root mean square, in dB below full scale", SILENCE_DB
+        ),
         f"{ROOT}/out/position": OscEvent("i", "the number of the tick of 40 ms that is played"),
     }
 )

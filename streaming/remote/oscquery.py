@@ -62,19 +62,26 @@ def tree_of(values: Mapping[str, Value], last: Mapping[str, float | int]) -> Nod
             "DESCRIPTION": event.words,
             "ACCESS": READ_ONLY,
             "TYPE": event.tag,
-            **({"VALUE": [last[address]]} if address in last else {}),
+            "VALUE": [last.get(address, event.before)],
         }
         for address, event in EVENTS.items()
     }
     contents["out"] = {"FULL_PATH": f"{ROOT}/out", "ACCESS": NO_VALUE, "CONTENTS": out}
-    for address, words, tag, access in (
-        (SUBSCRIBE, "be told what changes and what is played, at the port that is sent, for a minute", "i", WRITE_ONLY),
-        (UNSUBSCRIBE, "be told no more", "N", WRITE_ONLY),
-        (GET, "be told what every control is", "N", WRITE_ONLY),
-        (TAP, "tap the beat: two taps or more set tempo", "N", WRITE_ONLY),
-        (ERROR, "what was refused, and why", "ss", READ_ONLY),
+    for address, words, tag, access, value in (
+        (
+            SUBSCRIBE,
+            "be told what changes and what is played, at the port that is sent, for a minute",
+            "i",
+            WRITE_ONLY,
+            [0],
+        ),
+        (UNSUBSCRIBE, "be told no more", "N", WRITE_ONLY, [None]),
+        (GET, "be told what every control is", "N", WRITE_ONLY, [None]),
+        (TAP, "tap the beat: two taps or more set tempo", "N", WRITE_ONLY, [None]),
+        (ERROR, "what was refused, and why", "ss", READ_ONLY, ["", ""]),
     ):
-        node = {"FULL_PATH": address, "DESCRIPTION": words, "ACCESS": access, "TYPE": tag}
+        # Some clients refuse a tree in which a node that is no container has no value.
+        node = {"FULL_PATH": address, "DESCRIPTION": words, "ACCESS": access, "TYPE": tag, "VALUE": value}
         contents[address.rpartition("/")[2]] = node
     root = {"FULL_PATH": ROOT, "ACCESS": NO_VALUE, "CONTENTS": contents}
     return {"FULL_PATH": "/", "ACCESS": NO_VALUE, "DESCRIPTION": NAME, "CONTENTS": {ROOT.strip("/"): root}}

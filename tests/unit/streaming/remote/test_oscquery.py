@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pythonoscquery.osc_query_client import OSCQueryClient
+from zeroconf import ServiceInfo
 
 from streaming.errors import UserError
 from streaming.remote.oscquery import SERVICE, OscQueryServer, answer, node_at, tree_of
@@ -59,6 +61,21 @@ def test_a_client_reads_host_tree_node_and_attribute(server: OscQueryServer) -> 
     assert get(server.port, "/antiphon/voice?RANGE")[0] == 204
     assert get(server.port, "/antiphon/nothing")[0] == 404
     assert get(server.port, "/antiphon/motion?NONSENSE")[0] == 400
+
+
+def test_a_client_of_others_reads_the_tree(server: OscQueryServer) -> None:
+    """python-oscquery, which is not of this project, refuses a tree that does not keep to what it knows of OSCQuery."""
+    place = ServiceInfo(SERVICE, f"antiphon.{SERVICE}", server.port, addresses=[socket.inet_aton("127.0.0.1")])
+    client = OSCQueryClient(place)
+    host = client.get_host_info()
+    assert (host.name, host.osc_port, host.osc_transport) == ("Antiphon", server.port, "UDP")
+    (root,) = client.query_node("/").contents
+    found = {node.full_path: node for node in root.contents}
+    assert {f"/antiphon/{name}" for name in CONTROLS} <= found.keys()
+    motion = client.query_node("/antiphon/motion")
+    assert (motion.value, motion.type, motion.access) == ([1.0], [float], 3)
+    assert client.query_node("/antiphon/out/level").value == [-12.5]
+    assert client.query_node("/antiphon/nothing") is None
 
 
 def test_a_page_of_another_name_is_refused(server: OscQueryServer) -> None:
