@@ -74,9 +74,7 @@ def _run(command: Sequence[str], timeout_s: float) -> tuple[str, str]:
     """What a process wrote, and how it ended in words."""
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(CHECKOUT)}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False, cwd=os.getcwd()
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False)
     except subprocess.TimeoutExpired as error:
         text = error.stdout or b""
         return text.decode() if isinstance(text, bytes) else text, f"hangs for {timeout_s:g} s"

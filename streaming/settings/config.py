@@ -25,6 +25,10 @@ class Links(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     allow_remote: bool = False
 
 
+FIELDS_TOO = ("bundle", "speaker")
+"""Controls whose value is that of the setting of the same name."""
+
+
 class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of a performance; `streaming/settings/option_rows` has the meaning of each option.
 
@@ -75,7 +79,7 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             if name not in CONTROLS:
                 raise ValueError(f"no control {name!r}; {or_nearest(name, CONTROLS)}")
         values = {name: self.controls.get(name, row.default) for name, row in CONTROLS.items()}
-        values.update(bundle=self.bundle, speaker=self.speaker)
+        values.update({name: getattr(self, name) for name in FIELDS_TOO})
         if not self.record:
             values["record"] = 0.0
         msgspec.structs.force_setattr(self, "controls", values)
@@ -112,5 +116,6 @@ class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return value if isinstance(value, str) else ""
 
     def with_controls(self, **values: Value) -> Show:
-        """These settings with other controls."""
-        return msgspec.structs.replace(self, controls={**self.controls, **values})
+        """These settings with other controls, unchecked but for their names."""
+        fields = {name: value for name, value in values.items() if name in FIELDS_TOO}
+        return msgspec.structs.replace(self, controls={**self.controls, **values}, **fields)

@@ -6,8 +6,6 @@ import os
 import re
 from pathlib import Path
 
-import msgspec
-
 from engines.bundles import find_bundle, read_manifest
 from engines.contract import EngineError
 from engines.registry import check_backend
@@ -165,7 +163,7 @@ def _with_bundle(show: Show, bundle: str) -> Show:
     voice = show.word("voice")
     if voice not in ("auto", *names):
         raise SettingError("bundle", bundle, f"has no voice {voice}", "set voice auto first")
-    return msgspec.structs.replace(show, bundle=bundle)
+    return show.with_controls(bundle=bundle)
 
 
 def _with_device(show: Show, name: str, text: str) -> Show:
@@ -176,7 +174,7 @@ def _with_device(show: Show, name: str, text: str) -> Show:
     """
     if BROWSER in (text, getattr(show, name)) and text != getattr(show, name):
         raise SettingError(name, text, "a browser is chosen before the show", f"start it again with --{name} {text}")
-    changed: Show = msgspec.structs.replace(show, **{name: text})
+    changed = show.with_controls(**{name: text})
     with attributed_to(name, text):
         check_device(changed, name)
         check_distinct(*files_of(changed))

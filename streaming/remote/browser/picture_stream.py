@@ -56,19 +56,20 @@ class PictureStream:
         """Send pictures to one viewer until it goes."""
         self.viewers += 1
         self._changed()
-        gone = asyncio.create_task(_until_gone(receive))
+        gone, sent = asyncio.create_task(_until_gone(receive)), b""
+        gone.add_done_callback(lambda _: self.wake())
         try:
             head = {**self._headers, "Content-Type": f"multipart/x-mixed-replace; boundary={_BORDER}"}
             fields = [(name.lower().encode(), value.encode()) for name, value in head.items()]
             await send({"type": "http.response.start", "status": 200, "headers": fields})
             while not gone.done():
-                news = asyncio.create_task(self._news.wait())
-                if data := self._jpeg():
+                news, data = self._news, self._jpeg()
+                if data is not sent and data:
+                    sent = data
                     part = f"--{_BORDER}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                     body = part.encode() + data + b"\r\n"
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-                await asyncio.wait({gone, news}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
+                await news.wait()
         finally:
             gone.cancel()
             self.viewers -= 1

@@ -72,8 +72,8 @@ class HangDetector:
     A process is silent when it has missed several signs of life, which its loop gives between two steps. If it is
     stopped, blocked, or busy without an end, it hangs. If its threads wait for a core, or have waited since, the cores
     are overloaded: to kill it then would make the load worse. What they do at the moment does not tell: the supervisor,
-    which has no real-time priority, runs where none of them wants to. If its loop goes on waking, it lives and is only
-    not heard: on overloaded cores the supervisor reads late.
+    which has a lower priority than they, runs where none of them wants to. If its loop goes on waking, it lives and is
+    only not heard: on overloaded cores the supervisor reads late.
 
     Attributes:
         sample: takes a sample of a process's threads; None where the system does not tell.

@@ -206,7 +206,8 @@ class LiveControls:
         """Store a value that a stage has confirmed, and reply to its requesters."""
         line = ""
         if not confirmation.refusal:
-            self.show = self._with_control(self.show, confirmation.name, str(confirmation.value))
+            # It is in use: what has become of a file or folder since it was asked for changes nothing.
+            self.show = self.show.with_controls(**{confirmation.name: confirmation.value})
             for slot in self._slots.values():
                 self.send_changes(slot)
             line = self._control_line(confirmation.name)

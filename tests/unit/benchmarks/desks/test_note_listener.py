@@ -14,7 +14,7 @@ from streaming.timing import clock
 class FakePorts:
     """Gives what a test put in."""
 
-    def __init__(self, name: str, wake: Callable[[], None], count: Callable[[str], None]) -> None:
+    def __init__(self, wake: Callable[[], None]) -> None:
         self.wake, self.messages, self.closed = wake, list[bytes](), False
 
     def take(self) -> list[bytes]:
@@ -28,8 +28,8 @@ class FakePorts:
 def test_notes_are_stamped_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[FakePorts] = []
 
-    def open_ports(*arguments: object) -> FakePorts:
-        opened.append(FakePorts(*arguments))  # type: ignore[arg-type]
+    def open_ports(name: str, wake: Callable[[], None], count: Callable[[str], None]) -> FakePorts:
+        opened.append(FakePorts(wake))
         return opened[-1]
 
     monkeypatch.setattr(note_listener, "RtMidiPorts", open_ports)

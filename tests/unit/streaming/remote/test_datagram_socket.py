@@ -37,9 +37,12 @@ class Rig:
 
     def send(self, *datagrams: bytes) -> None:
         for datagram in datagrams:
-            woken = self.woken
-            self.other.sendto(datagram, self.socket.address)
-            wait_for(lambda before=woken: self.woken > before, 10.0)  # type: ignore[misc]
+            self._send_one(datagram)
+
+    def _send_one(self, datagram: bytes) -> None:
+        before = self.woken
+        self.other.sendto(datagram, self.socket.address)
+        wait_for(lambda: self.woken > before, 10.0)
 
     def close(self) -> None:
         self.socket.close()

@@ -137,7 +137,8 @@ def test_a_real_wait_for_a_core_is_counted() -> None:
             first = sample_threads(one.pid, 0)
             signal.sigtimedwait([], 1.0)
             second = sample_threads(one.pid, 1_000 * MS)
-            assert first is not None and second is not None  # noqa: PT018
+            assert first is not None
+            assert second is not None
             assert second.waited_ns - first.waited_ns > 250 * MS
         finally:
             one.kill()
@@ -157,8 +158,10 @@ def test_a_real_loop_is_told_from_a_real_stop() -> None:
                 first = sample_threads(process.pid, 0)
                 signal.sigtimedwait([], 1.0)
                 second = sample_threads(process.pid, 1)
-                assert first is not None and second is not None  # noqa: PT018
-                assert first.loop_ns is not None and second.loop_ns is not None  # noqa: PT018
+                assert first is not None
+                assert second is not None
+                assert first.loop_ns is not None
+                assert second.loop_ns is not None
                 assert (second.loop_ns == first.loop_ns) == is_stopped
         finally:
             process.kill()

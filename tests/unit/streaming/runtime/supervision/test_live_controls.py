@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streaming.runtime.supervision.live_controls import (
     MAX_PENDING,
     SAID_AGAIN_NS,
@@ -63,6 +65,17 @@ def live_controls(lines: list[str], replies: list[ControlReply]) -> LiveControls
         replies.append(control)
 
     return LiveControls(Show(), {}, send=send, note=lines.append, with_control=with_control)
+
+
+def test_what_a_stage_has_in_use_is_kept_whatever_became_of_its_folder(tmp_path: Path) -> None:
+    lines: list[str] = []
+    controls = live_controls(lines, [])
+    gone = tmp_path / "removed"
+    for name, value in (("speaker", f"file:{gone / 'a.wav'}"), ("prior", str(gone / "a.png"))):
+        controls.confirm(Confirmation(stage="x", name=name, value=value))
+        assert controls.show.controls[name] == value
+    assert controls.show.speaker == f"file:{gone / 'a.wav'}", "a stage that is started again opens it"
+    assert lines[0] == f"speaker is now file:{gone / 'a.wav'}"
 
 
 def test_a_fader_that_moves_is_told_of_now_and_then_and_where_it_ends() -> None:
