@@ -1,27 +1,20 @@
-"""A stage's life under the runner: words to the supervisor, inputs in time, errors, lifeline, signals, by hand."""
+"""The life of a stage process: setup, readiness, steps, controls, heartbeats, the end."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
-from engines.contract import EngineError, EngineSpec
-from streaming.errors import DeviceLostError, UserError
-from streaming.runtime import stage_process
+from engines.contract import EngineSpec
+from streaming.errors import UserError
 from streaming.schema.load_levels import LoadLevel
 from streaming.schema.messages import (
     TOPICS,
-    Alive,
     Confirmation,
-    Control,
-    Enter,
     Failed,
     Finished,
     Flow,
@@ -30,137 +23,26 @@ from streaming.schema.messages import (
     Load,
     Message,
     Motion,
-    Prepared,
     Ready,
-    Report,
     Scene,
     Set,
     Speaker,
     Start,
-    Stop,
     Tokens,
 )
 from streaming.schema.processes import ANY, Process
-from streaming.settings.config import Links, Show
 from streaming.stage import Context, Inputs
-from streaming.telemetry.metrics import Metrics, Totals
+from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
-from streaming.transport.bus import ControlHub, Publisher, Subscriber
-from streaming.transport.links import CONTROL, address_of
+from streaming.transport.bus import Publisher, Subscriber
+from streaming.transport.links import address_of
 from streaming.transport.sockets import Poller
-
-PATIENCE_NS = 20_000_000_000
-CHECKOUT = Path(stage_process.__file__).parents[2]
-ROW = Process("tokens", "no_such_module", ("motion", "speaker"), ("speaker",), "tokens")
-
-
-class Fake:
-    """A stage made of functions."""
-
-    def __init__(
-        self,
-        step: Callable[[Inputs, int], Sequence[Message]] = lambda inputs, now_ns: [],
-        setup: Callable[[Context], None] = lambda context: None,
-        wake: Callable[[], int | None] = lambda: None,
-    ) -> None:
-        self._step, self._setup, self._wake = step, setup, wake
-        self.closed = 0
-
-    def setup(self, context: Context) -> None:
-        self.context = context
-        self._setup(context)
-
-    def wake_ns(self) -> int | None:
-        return self._wake()
-
-    def step(self, inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        return self._step(inputs, now_ns)
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-class StageSupervisor:
-    """The other end: runs a stage in a thread and remembers what it said."""
-
-    def __init__(
-        self,
-        run_dir: Path,
-        stage: Any,
-        row: Process = ROW,
-        memo: dict[str, Any] | None = None,
-        *,
-        standby: bool = False,
-    ) -> None:
-        self.show = Show(links=Links(run_dir=str(run_dir)))
-        self.hub = ControlHub(address_of(self.show.links, CONTROL, bind=True))
-        self.reports: list[Report] = []
-        self.totals = Totals()
-        self.identity = b""
-        self.code: int | None = None
-
-        def run() -> None:
-            self.code = stage_process.run_stage(row, stage, self.show, memo or {}, standby=standby)
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-
-    def until(self, condition: Callable[[], Any]) -> None:
-        deadline = clock.now_ns() + PATIENCE_NS
-        while not condition():
-            assert clock.now_ns() < deadline, self.reports[-5:]
-            for identity, report in self.hub.poll(20):
-                self.identity = identity
-                self.reports.append(report)
-                if isinstance(report, Health):
-                    self.totals.add(report)
-
-    def said(self, kind: type[Any]) -> list[Any]:
-        return [report for report in self.reports if isinstance(report, kind)]
-
-    def tell(self, control: Control) -> None:
-        self.hub.send(self.identity, control)
-
-    def begin(self) -> None:
-        self.until(lambda: self.said(Ready))
-        self.tell(Start())
-
-    def end(self) -> int | None:
-        """Stop the stage and hear its last words."""
-        if self.thread.is_alive() and self.identity:
-            self.tell(Stop())
-        self.until(lambda: not self.thread.is_alive())
-        self.until(lambda: True)
-        for _ in range(3):
-            for _, report in self.hub.poll(20):
-                self.reports.append(report)
-                if isinstance(report, Health):
-                    self.totals.add(report)
-        self.hub.close()
-        return self.code
-
-
-@pytest.fixture
-def supervise(tmp_path: Path) -> Iterator[Callable[..., StageSupervisor]]:
-    made: list[StageSupervisor] = []
-
-    def make(stage: Any, **options: Any) -> StageSupervisor:
-        made.append(StageSupervisor(tmp_path, stage, **options))
-        return made[-1]
-
-    yield make
-    for supervisor in made:
-        if supervisor.thread.is_alive():
-            supervisor.end()
-
-
-def speaker(tick: int) -> Speaker:
-    return Speaker(tick=tick, dac_ns=tick, capture_ns=77, stamps={"speaker": 5})
-
-
-def motion(tick: int) -> Motion:
-    flow = np.full((2, 16, 16), tick, np.float32)
-    return Motion(flow=flow, speed=flow[0], embedding=np.zeros(128, np.float32), capture_ns=tick)
+from tests.unit.streaming.runtime.stage_supervisor import (
+    PATIENCE_NS,
+    Fake,
+    motion,
+    speaker,
+)
 
 
 def test_a_whole_life(supervise: Any, tmp_path: Path) -> None:
@@ -389,100 +271,6 @@ def test_wake_makes_it_step_from_any_thread(supervise: Any) -> None:
     assert supervisor.end() == 0
 
 
-def test_failing_steps_are_counted_told_once_and_end_it(supervise: Any) -> None:
-    calls = [0]
-
-    def step(inputs: Inputs, now_ns: int) -> list[Message]:
-        calls[0] += 1
-        if calls[0] == 10:
-            return []
-        raise ZeroDivisionError("no beat")
-
-    supervisor = supervise(Fake(step, wake=lambda: 0))
-    supervisor.until(lambda: not supervisor.thread.is_alive())
-    assert supervisor.end() == 1
-    assert calls[0] == 10 + 20
-    assert supervisor.totals.counter("errors") == 29
-    assert [note for note in supervisor.totals.notes if "no beat" in note] == [
-        "tokens: ZeroDivisionError: no beat; it goes on"
-    ]
-    failed = supervisor.said(Failed)
-    assert len(failed) == 1
-    assert failed[0].exit_code == 1
-    assert "no beat" in failed[0].line
-    assert isinstance(supervisor.reports[-1], Failed)
-
-
-def test_a_stage_whose_device_has_gone_asks_for_a_new_process_at_once(supervise: Any) -> None:
-    def step(inputs: Inputs, now_ns: int) -> list[Message]:
-        raise DeviceLostError("the device has gone")
-
-    supervisor = supervise(Fake(step, wake=lambda: 0))
-    supervisor.until(lambda: not supervisor.thread.is_alive())
-    assert supervisor.end() == 1
-    line = "tokens: the device has gone"
-    assert supervisor.said(Failed) == [Failed(stage="tokens", line=line, renew=True)]
-    assert supervisor.totals.counter("errors") == 0
-
-
-def test_output_that_cannot_travel_is_an_error_of_the_step(supervise: Any) -> None:
-    def step(inputs: Inputs, now_ns: int) -> list[Message]:
-        return [Tokens(tick=1, frames=np.zeros((4, 2), np.complex64))] if inputs.controls else []
-
-    supervisor = supervise(Fake(step))
-    supervisor.begin()
-    supervisor.tell(Set(name="go"))
-    supervisor.until(lambda: supervisor.totals.counter("errors"))
-    assert supervisor.end() == 0
-    assert supervisor.totals.counter("bad.tokens.dtype") == 1
-    assert supervisor.totals.counter("published") == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "line"),
-    [
-        (UserError("is not there", "camera 7", "plug it in"), 2, "camera 7: is not there; plug it in"),
-        (EngineError("no runtime; install it"), 2, "no runtime; install it"),
-        (RuntimeError("boom"), 1, "tokens: RuntimeError: boom"),
-    ],
-)
-def test_a_failed_setup_says_why_and_closes(supervise: Any, error: Exception, code: int, line: str) -> None:
-    def setup(context: Context) -> None:
-        raise error
-
-    stage = Fake(setup=setup)
-    supervisor = supervise(stage)
-    supervisor.until(lambda: not supervisor.thread.is_alive())
-    assert supervisor.end() == code
-    assert supervisor.said(Failed) == [Failed(stage="tokens", line=line, exit_code=code)]
-    assert supervisor.said(Ready) == []
-    assert stage.closed == 1
-
-
-def test_a_module_that_cannot_be_imported_is_a_failed_setup(supervise: Any) -> None:
-    supervisor = supervise(None)
-    supervisor.until(lambda: not supervisor.thread.is_alive())
-    assert supervisor.end() == 1
-    assert "no_such_module" in supervisor.said(Failed)[0].line
-
-
-def test_a_second_instance_is_refused(supervise: Any, tmp_path: Path) -> None:
-    taken = Publisher("tokens", address_of(Links(run_dir=str(tmp_path)), "tokens", bind=True))
-    supervisor = supervise(Fake())
-    supervisor.until(lambda: not supervisor.thread.is_alive())
-    assert supervisor.end() == 2
-    assert "in use" in supervisor.said(Failed)[0].line
-    taken.close()
-
-
-def test_a_memo_that_cannot_travel_is_dropped(supervise: Any) -> None:
-    supervisor = supervise(Fake(setup=lambda context: context.memo.update(bad=object())))
-    supervisor.begin()
-    supervisor.until(lambda: supervisor.totals.counter("errors"))
-    assert supervisor.end() == 0
-    assert supervisor.said(Health)[0].memo == {}
-
-
 def test_a_stage_reads_how_much_the_show_gives_up_and_a_strange_level_is_bounded(supervise: Any) -> None:
     stage = Fake()
     supervisor = supervise(stage)
@@ -492,48 +280,3 @@ def test_a_stage_reads_how_much_the_show_gives_up_and_a_strange_level_is_bounded
         supervisor.tell(Load(level=level))
         supervisor.until(lambda read=read: stage.context.load_level is read)
     assert supervisor.end() == 0
-
-
-def test_a_stage_that_is_prepared_beside_another_takes_its_place_when_told_to(tmp_path: Path) -> None:
-    """It binds nothing before, keeps what was set meanwhile, and awaits its states as any stage does."""
-    heard: list[Set] = []
-    row = Process("flow", "no_such_module", ("scene",), ("scene",), "flow", awaits=("scene",))
-
-    def step(inputs: Inputs, now_ns: int) -> Sequence[Message]:
-        heard.extend(inputs.controls)
-        return []
-
-    stage = Fake(step)
-    supervisor = StageSupervisor(tmp_path, stage, row, standby=True)
-    links = supervisor.show.links
-    old = Publisher("flow", address_of(links, "flow", bind=True))
-    scenes = Publisher("scene", address_of(links, "scene", bind=True))
-    supervisor.until(lambda: supervisor.said(Prepared))
-    supervisor.tell(Set(name="motion", value=2.0))
-    supervisor.until(lambda: len(supervisor.said(Alive)) >= 3)
-    assert supervisor.said(Ready) == supervisor.said(Failed) == heard == []
-    old.close()
-    supervisor.tell(Enter())
-    scenes.send(Scene(identity="one", image=np.zeros((4, 4, 3), np.uint8), still=np.zeros((128, 128, 3), np.uint8)))
-
-    def is_ready() -> bool:
-        scenes.welcome()
-        return bool(supervisor.said(Ready))
-
-    supervisor.until(is_ready)
-    assert [(one.name, one.value) for one in heard] == [("motion", 2.0)]
-    supervisor.tell(Stop())
-    supervisor.thread.join(20.0)
-    supervisor.hub.close()
-    scenes.close()
-    assert (supervisor.code, stage.closed) == (0, 1)
-
-
-def test_a_stage_that_is_prepared_in_vain_ends_when_told_to(tmp_path: Path) -> None:
-    stage = Fake()
-    supervisor = StageSupervisor(tmp_path, stage, standby=True)
-    supervisor.until(lambda: supervisor.said(Prepared))
-    supervisor.tell(Stop())
-    supervisor.thread.join(20.0)
-    supervisor.hub.close()
-    assert (supervisor.code, stage.closed, supervisor.said(Ready)) == (0, 1, [])

@@ -1,15 +1,10 @@
-"""Real sockets: policies under overload, restarts, bad bytes, control, waking, addresses and CURVE."""
+"""Topics on real sockets: policies under overload, restarts, states, bad bytes."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,90 +15,17 @@ import zmq
 from streaming.errors import UserError
 from streaming.schema.messages import (
     TOPICS,
-    Control,
-    Flow,
-    Health,
-    Hello,
     Message,
     Scene,
-    Set,
     Sound,
     Speaker,
-    Start,
-    Stop,
 )
-from streaming.settings.config import Links
 from streaming.telemetry.metrics import Metrics
 from streaming.timing import clock
 from streaming.transport import wire
-from streaming.transport.bus import ControlHub, ControlLink, Publisher, Subscriber
-from streaming.transport.links import CONTROL, address_of, load_keys
-from streaming.transport.sockets import Poller, Waker, make_keys
-
-PATIENCE_NS = 20_000_000_000
-
-
-@pytest.fixture
-def where(tmp_path: Path) -> Callable[[str], str]:
-    return lambda name: address_of(Links(run_dir=str(tmp_path)), name, bind=True)
-
-
-@pytest.fixture
-def closing() -> Iterator[Callable[[Any], Any]]:
-    opened: list[Any] = []
-
-    def keep(item: Any) -> Any:
-        opened.append(item)
-        return item
-
-    yield keep
-    for item in reversed(opened):
-        item.close()
-
-
-def sound(tick: int) -> Sound:
-    return Sound(tick=tick, pcm=np.full(1280, tick / 1e6, np.float32))
-
-
-def speaker(tick: int) -> Speaker:
-    return Speaker(tick=tick, dac_ns=tick)
-
-
-def flow(tick: int) -> Flow:
-    return Flow(tick=tick, flow=np.zeros((2, 16, 16), np.float32))
-
-
-def collect(subscriber: Subscriber, enough: Callable[[list[Message]], bool]) -> list[Message]:
-    """Read until there is enough; fails after a time that no machine needs."""
-    got: list[Message] = []
-    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
-    while not enough(got):
-        assert clock.now_ns() < deadline, f"only {len(got)} messages"
-        poller.wait(clock.now_ns() + 50_000_000, precise=False)
-        for messages in subscriber.drain().values():
-            got += messages
-    return got
-
-
-def join(publisher: Publisher, subscriber: Subscriber, make: Callable[[int], Message]) -> Message:
-    """Publish until the reader hears it; gives the newest heard once nothing more is under way."""
-    heard: list[Message] = []
-    poller, deadline = Poller(subscriber), clock.now_ns() + PATIENCE_NS
-    tick = 0
-    while not heard:
-        assert clock.now_ns() < deadline
-        latest = make(tick)
-        publisher.send(latest)
-        tick += 1
-        poller.wait(clock.now_ns() + 10_000_000, precise=False)
-        heard = [m for messages in subscriber.drain().values() for m in messages]
-    while heard[-1].seq != latest.seq:
-        heard += collect(subscriber, bool)
-    return heard[-1]
-
-
-def counters(metrics: Metrics) -> dict[str, int]:
-    return metrics.take().counters
+from streaming.transport.bus import Publisher, Subscriber
+from streaming.transport.sockets import Poller
+from tests.unit.streaming.transport.bus_messages import PATIENCE_NS, collect, counters, flow, join, sound, speaker
 
 
 def test_slow_joiner_hears_what_comes_after_it_and_counts_no_gap(where: Any, closing: Any) -> None:
@@ -355,178 +277,6 @@ def test_bad_bytes_do_not_stop_the_reader(where: Any, closing: Any) -> None:
     bad_counts = {name for name in counters(metrics) if name.startswith("bad.")}
     expected = ("truncated", "malformed", "topic", "dtype", "shape", "version", "oversized", "link")
     assert bad_counts == {f"bad.sound.{reason}" for reason in expected}
-
-
-def until(poll: Callable[[], list[Any]], count: int) -> list[Any]:
-    got: list[Any] = []
-    deadline = clock.now_ns() + PATIENCE_NS
-    while len(got) < count:
-        assert clock.now_ns() < deadline, got
-        got += poll()
-    return got
-
-
-def test_control_both_ways(where: Any, closing: Any, tmp_path: Path) -> None:
-    metrics = Metrics()
-    link = closing(ControlLink(where(CONTROL), b"motion:12"))
-    link.send(Hello(stage="motion", pid=12))  # before there is a hub: kept
-    hub = ControlHub(where(CONTROL), metrics)
-    link.send(Health(stage="motion", counters={"a": 1}))
-    reports = until(lambda: hub.poll(50), 2)
-    assert [identity for identity, _ in reports] == [b"motion:12"] * 2
-    assert reports[0][1] == Hello(stage="motion", pid=12)
-    controls: list[Control] = [Start(now_ns=5), Set(name="temperature", value=0.5), Stop()]
-    for control in controls:
-        hub.send(b"motion:12", control)
-    poller = Poller(link)
-
-    def receive() -> list[Any]:
-        poller.wait(clock.now_ns() + 50_000_000)
-        received: list[Any] = link.receive()
-        return received
-
-    assert until(receive, 3) == controls
-    hub.send(b"nobody:1", Stop())
-    assert counters(metrics) == {"control_lost": 1}
-    hub.close()
-    assert not (tmp_path / "control.sock").exists()
-
-
-def test_malformed_control_is_counted_and_ignored(where: Any, closing: Any) -> None:
-    hub_metrics = Metrics()
-    hub = closing(ControlHub(where(CONTROL), hub_metrics))
-    raw: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-    raw.setsockopt(zmq.IDENTITY, b"raw")
-    raw.connect(where(CONTROL))
-    raw.send(b"garbage")
-    raw.send_multipart([wire.pack_control(Hello(stage="x", pid=1)), b"more"])
-    raw.send(wire.pack_control(Stop()))
-    raw.send(wire.pack_control(Hello(stage="x", pid=1)))
-    assert until(lambda: hub.poll(50), 1) == [(b"raw", Hello(stage="x", pid=1))]
-    assert counters(hub_metrics) == {"bad.control.malformed": 3}
-    raw.close(0)
-
-
-def test_malformed_words_of_a_supervisor_are_counted_and_ignored(where: Any, closing: Any) -> None:
-    link_metrics = Metrics()
-    supervisor: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    supervisor.bind(where(CONTROL))
-    link = closing(ControlLink(where(CONTROL), b"x:2", link_metrics))
-    link.send(Hello(stage="x", pid=2))
-    assert supervisor.poll(10_000)
-    for words in (b"\xff\xff", wire.pack_control(Stop())):
-        supervisor.send_multipart([b"x:2", words])
-    assert until(link.receive, 1) == [Stop()]
-    assert counters(link_metrics) == {"bad.control.malformed": 1}
-    supervisor.close(0)
-
-
-def test_waker_wakes_from_a_thread_and_never_blocks(closing: Any) -> None:
-    waker = closing(Waker())
-    poller = Poller(waker)
-    assert not waker.clear()
-    thread = threading.Thread(target=lambda: [waker.wake() for _ in range(200_000)])
-    thread.start()
-    assert poller.wait(clock.now_ns() + PATIENCE_NS)
-    thread.join()
-    assert waker.clear()
-    while waker.clear():
-        pass
-    assert not poller.wait(clock.now_ns() + 2_000_000)
-    waker.wake()
-    assert poller.wait()
-
-
-def test_poller_never_returns_before_the_deadline(closing: Any) -> None:
-    poller = Poller(closing(Waker()))
-    for ms in (0.0, 0.4, 1.7, 3.3):
-        deadline = clock.now_ns() + int(ms * 1e6)
-        assert not poller.wait(deadline)
-        assert clock.now_ns() >= deadline
-
-
-def test_addresses(tmp_path: Path) -> None:
-    links = Links(run_dir=str(tmp_path), addresses={"camera": "tcp://127.0.0.1:5555", "motion": "tcp://10.0.0.7:5556"})
-    assert address_of(links, "sound") == f"ipc://{tmp_path}/sound.sock"
-    assert address_of(links, "camera", bind=True) == "tcp://127.0.0.1:5555"
-    with pytest.raises(UserError, match="allow_remote"):
-        address_of(links, "motion", bind=True)
-    with pytest.raises(UserError, match="keys"):
-        address_of(links, "motion")
-    allowed = Links(addresses={"motion": "tcp://*:5556"}, allow_remote=True, keys=str(tmp_path))
-    assert address_of(allowed, "motion", bind=True) == "tcp://*:5556"
-    with pytest.raises(UserError, match="no host to connect to"):
-        address_of(allowed, "motion")
-    for bad in ("10.0.0.7:1", "tcp://", "tcp://host", "ipc:///tmp/x", "tcp://h:1;tcp://i:2", "tcp://127.0.0.1:1\n"):
-        with pytest.raises(UserError, match="not an address"):
-            address_of(Links(addresses={"motion": bad}), "motion", bind=True)
-    with pytest.raises(UserError, match="too long"):
-        address_of(Links(run_dir="/tmp/" + "x" * 120), "motion")
-
-
-def test_an_open_port_without_keys_is_refused_even_when_asked_for_directly() -> None:
-    with pytest.raises(UserError, match="CURVE"):
-        Publisher("sound", "tcp://0.0.0.0:0")
-    with pytest.raises(UserError, match="CURVE"):
-        ControlHub("tcp://*:0")
-
-
-def test_a_port_in_use_is_a_users_error(closing: Any) -> None:
-    taken = closing(socket.socket())
-    taken.bind(("127.0.0.1", 0))
-    taken.listen()
-    with pytest.raises(UserError, match="in use"):
-        Publisher("sound", f"tcp://127.0.0.1:{taken.getsockname()[1]}")
-
-
-def test_keys_are_private_and_checked(tmp_path: Path) -> None:
-    security = make_keys(tmp_path)
-    assert make_keys(tmp_path) == security
-    assert security.secret.decode() not in repr(security)
-    secret = tmp_path / "antiphon.key_secret"
-    assert secret.stat().st_mode & 0o777 == 0o600
-    secret.chmod(0o644)
-    with pytest.raises(UserError, match="chmod 600"):
-        load_keys(tmp_path)
-    secret.chmod(0o600)
-    (tmp_path / "allowed" / "broken.key").write_text('public-key = "short"')
-    with pytest.raises(UserError, match="broken"):
-        load_keys(tmp_path)
-    with pytest.raises(UserError, match="cannot be read"):
-        load_keys(tmp_path / "nowhere")
-
-
-def test_curve_lets_in_who_is_allowed_and_nobody_else(tmp_path: Path, closing: Any) -> None:
-    server, friend, stranger = (make_keys(tmp_path / name) for name in ("server", "friend", "stranger"))
-    shutil.copy(tmp_path / "friend/antiphon.key", tmp_path / "server/allowed/friend.key")
-    shutil.copy(tmp_path / "server/antiphon.key", tmp_path / "friend/allowed/speaker.key")
-    shutil.copy(tmp_path / "server/antiphon.key", tmp_path / "stranger/allowed/127.0.0.1.key")
-    publisher = closing(Publisher("speaker", "tcp://127.0.0.1:0", server))
-    address = {"speaker": publisher.address}
-    plain = closing(Subscriber(address, Metrics()))
-    unknown = closing(Subscriber(address, Metrics(), stranger))
-    # Knows a key on the list, but expects another publisher: an impostor would be refused likewise.
-    astray = closing(Subscriber(address, Metrics(), make_keys(tmp_path / "astray")))
-    allowed = closing(Subscriber(address, Metrics(), friend))
-    # Said until heard: an echo that answers at once fills the queue within the millisecond after which ZeroMQ looks.
-    for _ in range(30):
-        join(publisher, allowed, speaker)
-        assert plain.drain() == unknown.drain() == astray.drain() == {}
-    own = closing(Subscriber(address, Metrics(), server))
-    join(publisher, own, speaker)
-    assert plain.drain() == unknown.drain() == astray.drain() == {}
-
-
-def test_a_link_that_was_refused_for_long_and_never_looked_at_closes(tmp_path: Path, closing: Any) -> None:
-    server = make_keys(tmp_path / "server")
-    publisher = closing(Publisher("speaker", "tcp://127.0.0.1:0", server))
-    refused = Subscriber({"speaker": publisher.address}, Metrics(), make_keys(tmp_path / "stranger"))
-    # As many events as fill the monitor: ZeroMQ's thread then waits, and waited for the monitor's reader for ever.
-    time.sleep(10.0)
-    closer = threading.Thread(target=refused.close, daemon=True)
-    closer.start()
-    closer.join(5.0)
-    assert not closer.is_alive()
 
 
 def test_numbers_after_a_thousand_hours_travel_exactly() -> None:
