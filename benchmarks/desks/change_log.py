@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,23 @@ class FaderAt(NamedTuple):
     tick: int
     gain: float
     dac_ns: int
+
+
+def times_of(ticks: Sequence[int], dac_ns: Mapping[int, int]) -> dict[int, int]:
+    """When the first samples of some ticks leave the device, in ns: where it was not heard, as the ticks around it say.
+
+    The speaker tells the time of the newest tick only, where it has begun two.
+
+    Args:
+        ticks: in order.
+        dac_ns: of those ticks whose time was heard; not empty.
+    """
+    known = np.asarray(sorted(dac_ns))
+    first_ns = dac_ns[int(known[0])]
+    # Relative times are exact as floats.
+    told = [float(dac_ns[int(tick)] - first_ns) for tick in known]
+    inside = [tick for tick in ticks if known[0] <= tick <= known[-1]]
+    return {tick: first_ns + round(float(np.interp(tick, known, told))) for tick in inside}
 
 
 def heard_after_ms(changes: Sequence[VolumeChange], faders: Sequence[FaderAt]) -> list[float | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -127,9 +126,7 @@ def _perform(
     if not with_desks:
         done = perform(show, awake=command.awake, notes=command.notes)
         return done.report, [], done.ending.line
-    # They are guests: the machine's time is the show's.
-    nice = ["nice", "-n", "10"] if shutil.which("nice") else []
-    program = [*nice, sys.executable, "-m", "benchmarks.desks.desk_clients", msgspec.json.encode(plan).decode()]
+    program = [sys.executable, "-m", "benchmarks.desks.desk_clients", msgspec.json.encode(plan).decode()]
     with subprocess.Popen(
         program, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as desks:

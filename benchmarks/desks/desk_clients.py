@@ -1,12 +1,14 @@
-"""The desks of the bench, in a process of their own: two browsers, OSC and MIDI at 30 messages a second each.
+"""The desks of the bench, in a process of their own: OSC and MIDI at 30 messages a second each, beside two browsers.
 
 `python -m benchmarks.desks.desk_clients PLAN` with the plan as JSON. When its input ends, it writes what it saw
-as JSON.
+as JSON. A desk is a machine of its own on a stage, so this process has the lowest real-time priority: what it sends is
+stamped when it is sent, and it hears every tick. Its browsers are guests in a process with a lower priority.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,9 +26,9 @@ from benchmarks.desks.change_log import (
     delay_figures,
     heard_after_ms,
     note_figures,
+    times_of,
     told_after_ms,
 )
-from benchmarks.desks.web_clients import WebClients
 from benchmarks.rig.stamp_listener import MessageListener
 from streaming.devices.midi.ports import CLIENT, RtMidiPorts
 from streaming.errors import UserError
@@ -34,6 +36,7 @@ from streaming.remote.midi_mapping import value_of
 from streaming.remote.osc_messages import ERROR, SUBSCRIBE, address_of_control, pack, read_packet
 from streaming.remote.sound_events import SoundEventReader
 from streaming.schema.messages import Message, Sound, Speaker
+from streaming.system.realtime import leave_realtime, request_realtime
 from streaming.timing import clock
 
 RATE_HZ = 30
@@ -46,7 +49,9 @@ REACH = 10
 SETTLE_NS = 1_000_000_000
 VOLUME_KNOB, MOTION_KNOB = 7, 1
 NOTE_LISTENER = [sys.executable, "-m", "benchmarks.desks.note_listener"]
+BROWSERS = [sys.executable, "-m", "benchmarks.desks.web_clients"]
 LISTENER_S = 10.0
+PRIORITY = 9
 
 
 class DeskPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,16 +107,15 @@ class DeskClients:
         while not self._begun.wait(0.1):
             if self._ended.is_set():
                 break
-        web = WebClients(self._plan.console_port)
+        browsers = _helper([*_guest(), *BROWSERS, str(self._plan.console_port)])
         hearing = threading.Thread(target=self._hear_osc, daemon=True)
         if self._plan.midi:
             self._midi = RtMidiPorts(CLIENT, self._pass_over, lambda name: None)
-            self._notes = subprocess.Popen(NOTE_LISTENER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._notes = _helper(NOTE_LISTENER)
         self._send_osc(SUBSCRIBE)
         hearing.start()
         self._turn()
-        web_figures = web.figures()
-        web.close()
+        web = browsers.communicate(timeout=LISTENER_S)[0]
         stdin_ended.join()
         self._listener.close()
         hearing.join(1.0)
@@ -120,7 +124,7 @@ class DeskClients:
         if self._notes is not None:
             notes_ns = self._notes.communicate(timeout=LISTENER_S)[0]
             self._notes_ns = msgspec.json.decode(notes_ns, type=list[int]) if notes_ns else []
-        return {**self._figures(), "web": {**web_figures, "failures": web.failures}}
+        return {**self._figures(), "web": msgspec.json.decode(web)}
 
     def _turn(self) -> None:
         """OSC moves the volume and MIDI the motion; from half of the time on it is the other way round."""
@@ -197,8 +201,8 @@ class DeskClients:
         self._ended.set()
 
     def _figures(self) -> dict[str, Any]:
-        ticks = sorted(self._sounds.keys() & self._dac_ns.keys())
-        faders = [FaderAt(tick, self._sounds[tick][0], self._dac_ns[tick]) for tick in ticks]
+        times_ns = times_of(sorted(self._sounds), self._dac_ns)
+        faders = [FaderAt(tick, self._sounds[tick][0], dac_ns) for tick, dac_ns in times_ns.items()]
         found: dict[str, Any] = {}
         for source, changes in self._volumes.items():
             if changes:
@@ -208,24 +212,39 @@ class DeskClients:
         if self._midi is not None:
             first_ns = self._notes_ns[0] - 100_000_000 if self._notes_ns else 0
             last_ns = self._notes_ns[-1] + 100_000_000 if self._notes_ns else 0
-            onsets = [at_ns for at_ns in self._onsets(ticks) if first_ns <= at_ns <= last_ns]
+            onsets = [at_ns for at_ns in self._onsets(times_ns) if first_ns <= at_ns <= last_ns]
             found["notes"] = note_figures(onsets, self._notes_ns)
         return found
 
-    def _onsets(self, ticks: list[int]) -> list[int]:
+    def _onsets(self, times_ns: dict[int, int]) -> list[int]:
         """When the onsets of the sound left the device: read as the show itself reads them."""
         reader, onsets = SoundEventReader(), []
-        for tick in ticks:
+        for tick, dac_ns in times_ns.items():
             onset_s = reader.hear(self._sounds[tick][1]).onset_s
             if onset_s is not None:
-                onsets.append(self._dac_ns[tick] + round(1e9 * onset_s))
+                onsets.append(dac_ns + round(1e9 * onset_s))
         return onsets
+
+
+def _helper(program: list[str]) -> subprocess.Popen[str]:
+    """Another process, without this one's priority, which says as JSON what it saw when its input ends."""
+    leave_realtime()
+    try:
+        return subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    finally:
+        request_realtime(PRIORITY)
+
+
+def _guest() -> list[str]:
+    """What makes a program a guest on the machine, whose time is the show's."""
+    return ["nice", "-n", "10"] if shutil.which("nice") else []
 
 
 def main() -> int:
     """Turn until the input ends; returns the exit status."""
     plan = msgspec.json.decode(sys.argv[1], type=DeskPlan)
     try:
+        request_realtime(PRIORITY)
         figures = DeskClients(plan).run()
     except UserError as error:
         sys.stderr.write(f"{error}\n")

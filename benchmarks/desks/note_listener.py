@@ -15,7 +15,7 @@ from streaming.system.realtime import request_realtime
 from streaming.timing import clock
 
 NOTE_ON = 0x90
-PRIORITY = 1
+PRIORITY = 9
 
 
 class NoteListener:

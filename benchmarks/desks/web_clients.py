@@ -1,9 +1,13 @@
-"""Browsers of the console as far as a show can tell: WebSockets that take all that a page is sent."""
+"""Browsers of the console as far as a show can tell: WebSockets that take all that a page is sent.
+
+`python -m benchmarks.desks.web_clients PORT` opens two. When its input ends, it writes as JSON what they were sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from typing import Any
 
@@ -44,8 +48,9 @@ class WebClients:
         self._thread.join(5.0)
 
     def figures(self) -> dict[str, Any]:
-        """What they were sent."""
-        return {"browsers": self._count, "messages": self.messages, "bytes": self.received_bytes}
+        """What they were sent, and what went wrong."""
+        counts = {"browsers": self._count, "messages": self.messages, "bytes": self.received_bytes}
+        return {**counts, "failures": self.failures}
 
     async def _run(self) -> None:
         await asyncio.gather(*(self._browse() for _ in range(self._count)))
@@ -66,3 +71,16 @@ class WebClients:
         except (OSError, WebSocketException) as error:
             at_s = (clock.now_ns() - begin_ns) / 1e9
             self.failures.append(f"after {at_s:.1f} s: {error}")
+
+
+def main() -> int:
+    """Browse until the input ends; returns the exit status."""
+    clients = WebClients(int(sys.argv[1]))
+    sys.stdin.read()
+    clients.close()
+    sys.stdout.write(json.dumps(clients.figures()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

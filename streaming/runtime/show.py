@@ -18,7 +18,7 @@ from streaming.runtime.held_files import HeldFiles
 from streaming.runtime.run_folder import RunFolder
 from streaming.runtime.supervision.endurance import DescriptorReserve
 from streaming.runtime.supervision.supervisor import Supervisor
-from streaming.schema.processes import Process, processes_of, rows_of_replay
+from streaming.schema.processes import DESK_PRIORITY, Process, processes_of, rows_of_replay
 from streaming.settings.config import Show
 from streaming.settings.device_checks import check_files
 from streaming.settings.network_place import is_loopback
@@ -32,6 +32,7 @@ from streaming.telemetry.views import ShowView, Views
 from streaming.timing import clock
 from streaming.transport.bus import ControlHub
 from streaming.transport.links import CONTROL, address_of, host_of
+from streaming.transport.sockets import IO_THREADS
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def perform(
         stolen, host, reserve = StolenTime(), describe_host(), DescriptorReserve()
         held.start()
         # What a desk sets goes through the supervisor, which every stage could keep from its core.
-        with prompt_thread():
+        with prompt_thread(DESK_PRIORITY, IO_THREADS):
             ending = supervisor.run()
         reserve.release()
         record.stolen_percent = stolen.percent()

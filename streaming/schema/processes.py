@@ -19,6 +19,10 @@ ANY = ("video-to-music", "music-to-video", "both")
 TAIL_MS = 400
 """After the last frame or sound of a file, until what it leads to has been played or shown."""
 
+DESK_PRIORITY = 8
+"""The real-time priority of all that a desk's change passes: OSC or MIDI, then the supervisor. They take little time,
+and wait for nothing but the tokens and the sound: a change is heard within two ticks."""
+
 
 class Count(StrEnum):
     """What a stage counts for the report."""
@@ -312,8 +316,7 @@ PROCESSES: dict[str, Process] = {
             directions=ANY,
             essential_to=(),
             warm_spare=False,
-            # Behind all that a tick needs: what a desk sets is heard in two ticks, on loaded cores too.
-            realtime=1,
+            realtime=DESK_PRIORITY,
             needs="osc",
             hears_controls=True,
         ),
@@ -346,7 +349,7 @@ PROCESSES: dict[str, Process] = {
             directions=ANY,
             essential_to=(),
             warm_spare=False,
-            realtime=1,
+            realtime=DESK_PRIORITY,
             needs="midi",
             hears_controls=True,
         ),

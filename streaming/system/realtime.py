@@ -7,7 +7,12 @@ import ctypes
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+
+NAMED_S = 0.2
+"""In which a thread that has begun has its name."""
 
 
 def lock_memory() -> bool:
@@ -69,15 +74,42 @@ def set_prompt(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def prompt_thread() -> Iterator[None]:
-    """Give this thread the lowest real-time priority, if that is permitted, but not what it starts meanwhile."""
+def prompt_thread(priority: int, carriers: str = "") -> Iterator[None]:
+    """Give this thread a real-time priority (SCHED_FIFO), if that is permitted, but not what it starts meanwhile.
+
+    Args:
+        priority: 1 to 99.
+        carriers: the threads of this process whose names begin so get it too: a message waits for those that carry it.
+    """
+    carried_by: list[int] = []
+    if carriers and sys.platform == "linux":
+        # A thread takes its name itself, soon after it has begun.
+        until_s = time.monotonic() + NAMED_S
+        while not (carried_by := _threads_named(carriers)) and time.monotonic() < until_s:
+            time.sleep(0.001)
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+            for thread in (0, *carried_by):
+                os.sched_setscheduler(thread, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     try:
         yield
     finally:
         leave_realtime()
+        if sys.platform == "linux":
+            for thread in carried_by:
+                with contextlib.suppress(OSError):
+                    os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _threads_named(beginning: str) -> list[int]:
+    """The ids of this process's threads whose names begin so; none where the system does not tell."""
+    found = []
+    for folder in Path("/proc/self/task").glob("*"):
+        # A thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            if (folder / "comm").read_text(encoding="utf-8", errors="replace").startswith(beginning):
+                found.append(int(folder.name))
+    return found
 
 
 def raise_niceness(by: int) -> None:

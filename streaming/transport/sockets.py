@@ -22,6 +22,8 @@ from streaming.transport.links import Security, host_of, load_keys
 
 LINGER_MS = 200
 """How long a closed link may take to send its queued messages."""
+IO_THREADS = "ZMQbg/IO"
+"""How the names of the threads begin by which ZeroMQ sends and receives."""
 _ZAP_DOMAIN = "antiphon"
 MAX_MENDED = 100
 """How often a socket whose file was removed is bound again; each time costs a descriptor."""
