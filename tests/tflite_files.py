@@ -10,7 +10,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-from export.eyes.tflite_graph import OPTIONS, SparseLayout
+from export.eyes.tflite_graph import CUSTOM_OPTIONS, OPTIONS, SparseLayout
 
 TYPES = {"float32": tflite.TensorType.FLOAT32, "float16": tflite.TensorType.FLOAT16, "int32": tflite.TensorType.INT32}
 
@@ -122,6 +122,9 @@ def _sparsity(builder: Any, layout: SparseLayout) -> int:
 
 
 def _code(builder: Any, kind: str) -> int:
+    if kind in CUSTOM_OPTIONS:
+        name, custom = builder.CreateString(kind), tflite.BuiltinOperator.CUSTOM
+        return _table(builder, "OperatorCode", BuiltinCode=custom, DeprecatedBuiltinCode=custom, CustomCode=name)
     number = getattr(tflite.BuiltinOperator, kind)
     return _table(builder, "OperatorCode", BuiltinCode=number, DeprecatedBuiltinCode=min(number, 127))
 
@@ -129,7 +132,10 @@ def _code(builder: Any, kind: str) -> int:
 def _operator(builder: Any, code: int, operation: tuple[str, tuple[int, ...], int, dict[str, Any]]) -> int:
     kind, inputs, output, options = operation
     fields = {"Inputs": _numbers(builder, inputs), "Outputs": _numbers(builder, [output])}
-    if options:
+    if kind in CUSTOM_OPTIONS:
+        values = np.array([options[name] for name in CUSTOM_OPTIONS[kind]], np.int32)
+        fields["CustomOptions"] = builder.CreateNumpyVector(np.frombuffer(values.tobytes(), np.uint8))
+    elif options:
         table = OPTIONS[kind][0]
         fields["BuiltinOptions"] = _table(builder, table, **options)
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, table)

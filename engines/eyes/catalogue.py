@@ -123,6 +123,15 @@ MEDIAPIPE = PublishedWheel(
             _MASK,
         ),
         EyeNetwork(
+            "body_outline",
+            "which pixels are people, for stills",
+            f"{_MODULES}/selfie_segmentation/selfie_segmentation.tflite",
+            "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+            256,
+            0.0,
+            (EyeOutput("people", 0, (256, 256)),),
+        ),
+        EyeNetwork(
             "palm_detector",
             "finds hands in a picture",
             f"{_MODULES}/palm_detection/palm_detection_lite.tflite",
@@ -176,6 +185,7 @@ face_detector                  scores: float32 [A], logits
 body_landmarks                 landmarks: float32 [39, 5], x, y in pixels, depth, visibility and presence as logits;
                                presence: float32 [1], 0 to 1
 body_mask                      as body_landmarks, and mask: float32 [256, 256], logits of the pixels that are the body
+body_outline                   people: float32 [256, 256], 0 to 1, how sure a pixel is a person
 hand_landmarks                 landmarks: float32 [21, 3], x, y in pixels, depth; presence: float32 [1], 0 to 1;
                                handedness: float32 [1], 1 for a right hand in a picture that is not mirrored
 

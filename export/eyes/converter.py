@@ -53,11 +53,15 @@ class _Converter:
         self._handlers: dict[str, Callable[[Operation], None]] = {
             "CONV_2D": self._conv,
             "DEPTHWISE_CONV_2D": self._conv,
-            "MAX_POOL_2D": self._max_pool,
-            "ADD": self._add,
+            "Convolution2DTransposeBias": self._transposed_conv,
+            "MAX_POOL_2D": self._pool("MaxPool"),
+            "AVERAGE_POOL_2D": self._pool("AveragePool"),
+            "ADD": self._elementwise("Add"),
+            "MUL": self._elementwise("Mul"),
             "PRELU": self._prelu,
             "RELU": self._unary("Relu"),
             "LOGISTIC": self._unary("Sigmoid"),
+            "HARD_SWISH": self._unary("HardSwish"),
             "PAD": self._pad,
             "RESIZE_BILINEAR": self._resize,
             "DEPTH_TO_SPACE": self._depth_to_space,
@@ -178,15 +182,28 @@ class _Converter:
             pads=self._padding(operation, kernel),
         )
 
-    def _max_pool(self, operation: Operation) -> None:
-        options = operation.options
-        kernel = (options["FilterHeight"], options["FilterWidth"])
-        strides, pads = [options["StrideH"], options["StrideW"]], self._padding(operation, kernel)
-        inputs = [self._value(operation.inputs[0])]
-        self._activated(operation, "MaxPool", inputs, kernel_shape=kernel, strides=strides, pads=pads)
+    def _transposed_conv(self, operation: Operation) -> None:
+        """MediaPipe's transposed convolution with a bias; its weights are [out, H, W, in]."""
+        weight, options = self._need(operation.inputs[1]).transpose(3, 0, 1, 2), operation.options
+        kernel = (weight.shape[2], weight.shape[3])
+        if kernel != (options["StrideH"], options["StrideW"]):
+            raise EngineError("a transposed convolution is converted where its pixels do not overlap, stride as kernel")
+        inputs = [self._value(operation.inputs[0]), self._constant(weight)]
+        inputs.append(self._constant(self._need(operation.inputs[2])))
+        self._activated(operation, "ConvTranspose", inputs, kernel_shape=kernel, strides=kernel)
 
-    def _add(self, operation: Operation) -> None:
-        self._activated(operation, "Add", [self._value(tensor) for tensor in operation.inputs])
+    def _pool(self, kind: str) -> Callable[[Operation], None]:
+        def pool(operation: Operation) -> None:
+            options = operation.options
+            kernel = (options["FilterHeight"], options["FilterWidth"])
+            strides, pads = [options["StrideH"], options["StrideW"]], self._padding(operation, kernel)
+            inputs = [self._value(operation.inputs[0])]
+            self._activated(operation, kind, inputs, kernel_shape=kernel, strides=strides, pads=pads)
+
+        return pool
+
+    def _elementwise(self, kind: str) -> Callable[[Operation], None]:
+        return lambda operation: self._activated(operation, kind, [self._value(tensor) for tensor in operation.inputs])
 
     def _prelu(self, operation: Operation) -> None:
         """A * x + (1 - a) * relu(x), as two depthwise convolutions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,11 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Pool2DOptions",
         ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
     ),
+    "AVERAGE_POOL_2D": (
+        "Pool2DOptions",
+        ("Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth", "FusedActivationFunction"),
+    ),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
@@ -34,6 +40,9 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "KeepNumDims")),
 }
 """Operation -> its table of options in TFLite's schema, and the fields of it that are read."""
+
+CUSTOM_OPTIONS = {"Convolution2DTransposeBias": ("Padding", "StrideW", "StrideH")}
+"""MediaPipe's own operations -> their options, 32-bit integers in this order."""
 
 _NAMES = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
 _TYPES = {
@@ -56,7 +65,7 @@ class Operation:
     """One operation of a graph.
 
     Attributes:
-        kind: TFLite's name of it, as "CONV_2D".
+        kind: TFLite's name of it, as "CONV_2D", or that of one which is no part of TFLite.
         inputs: numbers of the tensors it reads; -1 for an optional one that is left out.
         output: number of the tensor it writes.
         options: its options by their names in TFLite's schema.
@@ -137,6 +146,11 @@ def _operation(model: Any, operator: Any) -> Operation:
     code = model.OperatorCodes(operator.OpcodeIndex())
     kind = _NAMES.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
     options: dict[str, Any] = {}
+    if kind == "CUSTOM":
+        kind = (code.CustomCode() or b"").decode("utf-8", "replace")
+        fields, values = CUSTOM_OPTIONS.get(kind, ()), _vector(operator.CustomOptionsAsNumpy()).tobytes()
+        if len(values) >= 4 * len(fields):
+            options = dict(zip(fields, struct.unpack_from(f"<{len(fields)}i", values), strict=True))
     if kind in OPTIONS:
         table, fields = OPTIONS[kind]
         reader = getattr(tflite, table)()

@@ -21,7 +21,7 @@ from streaming.scenes.making.people import PeopleFinder, open_people_finder
 MOST_FILES = 48
 """Scenes that are kept, of 1 to 6 MB each; those that were used longest ago are removed."""
 SUFFIX = ".npz"
-MAKER_VERSION = 6
+MAKER_VERSION = 7
 """Counts up whenever the same still makes another scene; older files are not used."""
 NO_PEOPLE = "people in prior images are not found"
 

@@ -1,6 +1,6 @@
 """Writes LiteRT's answers of the eyes, `eye_goldens.safetensors`, beside this file; run by hand where LiteRT is.
 
-In an environment of its own: `pip install ai-edge-litert numpy safetensors`, then, from the checkout,
+In an environment of its own: `pip install ai-edge-litert mediapipe==0.10.21 safetensors`, then, from the checkout,
 `PYTHONPATH=. python tests/parity/eye_goldens.py WHEEL` with the wheel that `engines/eyes/catalogue.py` pins.
 """
 
@@ -44,6 +44,8 @@ def answers(network: EyeNetwork, data: bytes) -> dict[str, NDArray[np.float32]]:
     """LiteRT's outputs for both pictures, by "network.picture.output"."""
     from ai_edge_litert.interpreter import Interpreter
 
+    if network.name == "body_outline":
+        return _outlines(network)
     interpreter: Any = Interpreter(model_content=data, num_threads=1)
     interpreter.allocate_tensors()
     begin = interpreter.get_input_details()[0]["index"]
@@ -56,6 +58,18 @@ def answers(network: EyeNetwork, data: bytes) -> dict[str, NDArray[np.float32]]:
         for output in network.outputs:
             values = interpreter.get_tensor(ends[output.number]["index"]).reshape(output.shape)
             found[f"{network.name}.{kind}.{output.name}"] = kept(values.astype(np.float32))
+    return found
+
+
+def _outlines(network: EyeNetwork) -> dict[str, NDArray[np.float32]]:
+    """MediaPipe's answers, whose network has an operation of its own: LiteRT does not know it."""
+    import mediapipe
+
+    with mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as finder:
+        found = {}
+        for kind in PICTURES:
+            image = np.ascontiguousarray(picture(kind, network.side)[..., ::-1])
+            found[f"{network.name}.{kind}.people"] = kept(np.asarray(finder.process(image).segmentation_mask))
     return found
 
 

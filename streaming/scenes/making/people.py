@@ -18,7 +18,7 @@ from streaming.vision.eyes.body_tracker import END, MIDDLE, SIDE
 from streaming.vision.eyes.detectors import BodyDetector, body_region
 from streaming.vision.eyes.regions import Region, cut, map_back, place, whole
 
-NETWORKS = ("body_detector", "body_mask")
+NETWORKS = ("body_detector", "body_mask", "body_outline")
 MOST = 4
 """People that are looked for at most."""
 LEAST_SCORE, LEAST_PRESENCE = 0.6, 0.95
@@ -33,6 +33,13 @@ SHARED = 0.3
 """Two bodies are one when they share more than this of the smaller one's pixels."""
 ALIKE = 0.6
 """Looks at one person that share less of their union see different parts: only those like the surest one count."""
+AROUND, WIDER = 1.15, 1.2
+"""The side of a window about a person's pixels, in sides of their box, and how much wider another one is."""
+AGREE, OUTLINE = 0.6, 0.7
+"""Where the outline's network means the same pixels to this share of their union, it counts so much and the points'
+network the rest: it knows legs, wide sleeves and what lies behind a head better, but not whose the pixels are."""
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels."""
 MOST_LOOKS = 5
 """Looks at one person, from different windows, whose pixels are averaged: each misses other parts of dark clothes."""
 PART = 0.6
@@ -83,10 +90,11 @@ class PublishedPeopleFinder:
     Args:
         detector: the engine `body_detector`.
         landmarks: the engine `body_mask`.
+        outline: the engine `body_outline`.
     """
 
-    def __init__(self, detector: Engine, landmarks: Engine) -> None:
-        self._detector, self._landmarks = BodyDetector(detector), landmarks
+    def __init__(self, detector: Engine, landmarks: Engine, outline: Engine) -> None:
+        self._detector, self._landmarks, self._outline = BodyDetector(detector), landmarks, outline
 
     def find(self, image: NDArray[np.uint8]) -> list[FoundPerson]:
         """The people in an image, uint8 [H, W, 3] BGR, the surest first.
@@ -107,7 +115,7 @@ class PublishedPeopleFinder:
                     same.append(person)
                 elif len(looks) < MOST:
                     looks.append([person])
-        return [_mean(group[:MOST_LOOKS]) for group in looks]
+        return [self._outlined(image, _mean(group[:MOST_LOOKS])) for group in looks]
 
     def _look(self, image: NDArray[np.uint8], region: Region) -> FoundPerson | None:
         """The person in a region; the second look is in the region that the first one's points say."""
@@ -123,6 +131,53 @@ class PublishedPeopleFinder:
         mask = map_back(sure, region, image.shape[:2])
         visibility = 1 / (1 + np.exp(-np.clip(rows[:BODY_POINTS, 3].astype(np.float64), -50, 50)))
         return FoundPerson(places[:BODY_POINTS].astype(np.float64), visibility, mask, presence)
+
+    def _outlined(self, image: NDArray[np.uint8], person: FoundPerson) -> FoundPerson:
+        """The person, with the pixels that both networks mean."""
+        total, looks = np.zeros_like(person.mask), np.zeros_like(person.mask)
+        for window in _outline_windows(person.mask):
+            for people in self._look_at_outline(image, window):
+                if _overlap(people, person.mask) > AGREE:
+                    total += people
+                    # What lies outside a window was not looked at in it.
+                    looks[window[1] : window[3], window[0] : window[2]] += 1
+        if not looks.any():
+            return person
+        mask = OUTLINE * total / np.maximum(looks, 1) + (1 - OUTLINE) * person.mask
+        return FoundPerson(person.points, person.visibility, mask.astype(np.float32), person.presence)
+
+    def _look_at_outline(self, image: NDArray[np.uint8], window: Window) -> list[NDArray[np.float32]]:
+        """How sure the pixels of a window are a person, float32 [H, W], 0 elsewhere; and the same by the mirror."""
+        part = np.s_[window[1] : window[3], window[0] : window[2]]
+        picture = cv2.resize(image[part], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        found = []
+        for way in (1, -1):
+            people = self._outline.step(image=np.ascontiguousarray(picture[:, ::way]))["people"][:, ::way]
+            mask = np.zeros(image.shape[:2], np.float32)
+            mask[part] = cv2.resize(np.ascontiguousarray(people), (window[2] - window[0], window[3] - window[1]))
+            found.append(mask)
+        return found
+
+
+def _outline_windows(mask: NDArray[np.float32]) -> list[Window]:
+    """Where a person's outline is looked at: the whole picture, and about the pixels found a square and two boxes."""
+    height, width = mask.shape
+    left, top, across, down = cv2.boundingRect((mask > 0.5).astype(np.uint8))
+    if min(across, down) == 0:
+        return []
+    x, y, longer = left + across / 2, top + down / 2, max(across, down)
+    found: list[Window] = [(0, 0, width, height)]
+    for half_x, half_y in ((longer, longer), (across, down), (across * WIDER, down * WIDER)):
+        reach_x, reach_y = AROUND * half_x / 2, AROUND * half_y / 2
+        found.append(
+            (
+                max(0, math.floor(x - reach_x)),
+                max(0, math.floor(y - reach_y)),
+                min(width, math.ceil(x + reach_x)),
+                min(height, math.ceil(y + reach_y)),
+            )
+        )
+    return found
 
 
 def windows(image: NDArray[np.uint8]) -> list[Region]:
@@ -150,8 +205,8 @@ def open_people_finder() -> PublishedPeopleFinder:
     Raises:
         EngineError: when they are not there, or cannot be run; the text says the fix.
     """
-    detector, landmarks = (open_eye(name) for name in NETWORKS)
-    return PublishedPeopleFinder(detector, landmarks)
+    detector, landmarks, outline = (open_eye(name) for name in NETWORKS)
+    return PublishedPeopleFinder(detector, landmarks, outline)
 
 
 def _same(one: FoundPerson, other: FoundPerson) -> bool:
@@ -162,10 +217,10 @@ def _same(one: FoundPerson, other: FoundPerson) -> bool:
 def _mean(looks: list[FoundPerson]) -> FoundPerson:
     """The person of several looks: the points of the surest one, the mean of all pixels."""
     best = max(looks, key=lambda person: person.presence)
-    like = [person.mask for person in looks if _overlap(person, best) > ALIKE]
+    like = [person.mask for person in looks if _overlap(person.mask, best.mask) > ALIKE]
     return FoundPerson(best.points, best.visibility, np.mean(like, 0, dtype=np.float32), best.presence)
 
 
-def _overlap(one: FoundPerson, other: FoundPerson) -> float:
-    first, second = one.mask > 0.5, other.mask > 0.5
+def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    first, second = one > 0.5, other > 0.5
     return float((first & second).sum() / max((first | second).sum(), 1))

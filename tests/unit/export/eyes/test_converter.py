@@ -95,6 +95,36 @@ def test_padding_and_pooling_and_adding() -> None:
     np.testing.assert_allclose(run(file.data(made), image), 2 * wanted, atol=1e-6)
 
 
+def test_channels_are_weighed_by_their_mean() -> None:
+    """Squeeze and excite: pool the whole picture, multiply."""
+    image = random(1, 4, 6, 2)
+    file = TfliteFile(image.shape)
+    size = {"FilterHeight": 4, "FilterWidth": 6, "StrideH": 4, "StrideW": 6, "Padding": tflite.Padding.VALID}
+    mean = file.operation("AVERAGE_POOL_2D", (0,), (1, 1, 1, 2), **size, FusedActivationFunction=NONE)
+    weight = file.operation("HARD_SWISH", (mean,), (1, 1, 1, 2))
+    made = file.operation("MUL", (0, weight), image.shape, FusedActivationFunction=NONE)
+    means = image.mean((1, 2), keepdims=True)
+    wanted = image * means * np.clip(means + 3, 0, 6) / 6
+    np.testing.assert_allclose(run(file.data(made), image), wanted, atol=1e-6)
+
+
+def test_a_transposed_convolution_spreads_each_pixel_and_adds_its_bias() -> None:
+    image, weight, bias = random(1, 3, 4, 5), random(2, 2, 2, 5, seed=1), random(2, seed=2)
+    file = TfliteFile(image.shape)
+    inputs = (0, file.constant(weight), file.constant(bias))
+    made = file.operation("Convolution2DTransposeBias", inputs, (1, 6, 8, 2), Padding=1, StrideH=2, StrideW=2)
+    spread = np.einsum("hwc,oyxc->hywxo", image[0], weight)
+    np.testing.assert_allclose(run(file.data(made), image)[0], spread.reshape(6, 8, 2) + bias, atol=1e-5)
+
+
+def test_a_transposed_convolution_whose_pixels_overlap_is_refused() -> None:
+    file = TfliteFile((1, 3, 3, 1))
+    inputs = (0, file.constant(random(1, 3, 3, 1)), file.constant(random(1)))
+    made = file.operation("Convolution2DTransposeBias", inputs, (1, 6, 6, 1), Padding=1, StrideH=2, StrideW=2)
+    with pytest.raises(EngineError, match="do not overlap"):
+        convert(file.data(made), {"out": 0})
+
+
 @pytest.mark.parametrize("half", [True, False])
 def test_bilinear_resizing_puts_the_samples_where_tflite_does(half: bool) -> None:
     image = random(1, 4, 4, 2)

@@ -53,11 +53,30 @@ class FakeLandmarks:
     def reset(self) -> None: ...
 
 
+class FakeOutline:
+    """Means the white pixels of a picture, or nothing."""
+
+    spec = EngineSpec("body_outline", "test")
+
+    def __init__(self, *, blind: bool = False) -> None:
+        self._blind = blind
+
+    def step(self, **inputs: object) -> dict[str, np.ndarray]:
+        white = np.asarray(inputs["image"])[..., 0].astype(np.float32) / 255
+        return {"people": white * (not self._blind)}
+
+    def reset(self) -> None: ...
+
+
+def finder_of(places: list[tuple[float, float, float]], presence: float = 0.99) -> PublishedPeopleFinder:
+    return PublishedPeopleFinder(FakeDetector(places), FakeLandmarks(presence), FakeOutline(blind=True))
+
+
 IMAGE = np.zeros((448, 448, 3), np.uint8)
 
 
 def test_two_people_are_two_and_lie_where_they_are() -> None:
-    finder = PublishedPeopleFinder(FakeDetector([(60, 110, 40), (160, 110, 40)]), FakeLandmarks())
+    finder = finder_of([(60, 110, 40), (160, 110, 40)])
     one, other = sorted(finder.find(IMAGE), key=lambda person: person.points[0, 0])
     assert one.points.shape == (33, 2)
     assert one.points[0] == pytest.approx((120, 220), abs=1.5)
@@ -69,13 +88,13 @@ def test_two_people_are_two_and_lie_where_they_are() -> None:
 
 
 def test_one_body_that_is_found_twice_is_one() -> None:
-    finder = PublishedPeopleFinder(FakeDetector([(100, 110, 60), (105, 115, 50)]), FakeLandmarks())
+    finder = finder_of([(100, 110, 60), (105, 115, 50)])
     assert len(finder.find(IMAGE)) == 1
 
 
 def test_what_the_second_network_does_not_believe_is_nobody() -> None:
-    assert PublishedPeopleFinder(FakeDetector([(60, 110, 40)]), FakeLandmarks(0.83)).find(IMAGE) == []
-    assert PublishedPeopleFinder(FakeDetector([]), FakeLandmarks()).find(IMAGE) == []
+    assert finder_of([(60, 110, 40)], 0.83).find(IMAGE) == []
+    assert finder_of([]).find(IMAGE) == []
 
 
 def test_the_windows_are_the_whole_picture_and_smaller_squares_all_over_it() -> None:
@@ -92,8 +111,8 @@ def test_the_windows_are_the_whole_picture_and_smaller_squares_all_over_it() -> 
 
 
 def test_looks_at_one_person_are_averaged() -> None:
-    once = PublishedPeopleFinder(FakeDetector([(100, 110, 60)]), FakeLandmarks()).find(IMAGE)[0]
-    twice = PublishedPeopleFinder(FakeDetector([(100, 110, 60), (105, 115, 60)]), FakeLandmarks()).find(IMAGE)[0]
+    once = finder_of([(100, 110, 60)]).find(IMAGE)[0]
+    twice = finder_of([(100, 110, 60), (105, 115, 60)]).find(IMAGE)[0]
     assert once.mask.max() > 0.99
     between = (twice.mask > 0.3) & (twice.mask < 0.7)
     assert between.sum() > 1000
@@ -111,3 +130,22 @@ def test_arms_that_are_seen_belong_to_the_person() -> None:
     assert found[:, 200:].max() == 0.0
     sure = np.ones((300, 400), np.float32)
     assert with_arms(FoundPerson(points, visibility, sure, 0.99)).min() == 1.0
+
+
+def test_the_outline_adds_a_sleeve_and_takes_off_what_is_behind() -> None:
+    """The points' network means rows 170 to 270 of the picture; the outline's rows 190 to 290."""
+    image = IMAGE.copy()
+    image[190:290, 70:170] = 255
+    finder = PublishedPeopleFinder(FakeDetector([(60, 110, 40)]), FakeLandmarks(), FakeOutline())
+    mask = finder.find(image)[0].mask
+    assert mask[230, 120] > 0.95
+    assert mask[282, 120] == pytest.approx(0.7, abs=0.05), "the outline alone"
+    assert mask[178, 120] == pytest.approx(0.3, abs=0.05), "the points alone"
+
+
+def test_an_outline_of_somebody_else_does_not_count() -> None:
+    image = IMAGE.copy()
+    image[:, 240:] = 255
+    place = [(60, 110, 40)]
+    with_outline = PublishedPeopleFinder(FakeDetector(place), FakeLandmarks(), FakeOutline()).find(image)[0]
+    np.testing.assert_array_equal(with_outline.mask, finder_of(place).find(image)[0].mask)
