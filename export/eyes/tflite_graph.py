@@ -41,7 +41,7 @@ OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Operation -> its table of options in TFLite's schema, and the fields of it that are read."""
 
-CUSTOM_OPTIONS = {"Convolution2DTransposeBias": ("Padding", "StrideW", "StrideH")}
+CUSTOM_OPTIONS: dict[str, tuple[str, ...]] = {"Convolution2DTransposeBias": ("Padding", "StrideW", "StrideH")}
 """MediaPipe's own operations -> their options, 32-bit integers in this order."""
 
 _NAMES = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
@@ -148,9 +148,9 @@ def _operation(model: Any, operator: Any) -> Operation:
     options: dict[str, Any] = {}
     if kind == "CUSTOM":
         kind = (code.CustomCode() or b"").decode("utf-8", "replace")
-        fields, values = CUSTOM_OPTIONS.get(kind, ()), _vector(operator.CustomOptionsAsNumpy()).tobytes()
-        if len(values) >= 4 * len(fields):
-            options = dict(zip(fields, struct.unpack_from(f"<{len(fields)}i", values), strict=True))
+        names, values = CUSTOM_OPTIONS.get(kind, ()), _vector(operator.CustomOptionsAsNumpy()).tobytes()
+        if len(values) >= 4 * len(names):
+            options = dict(zip(names, struct.unpack_from(f"<{len(names)}i", values), strict=True))
     if kind in OPTIONS:
         table, fields = OPTIONS[kind]
         reader = getattr(tflite, table)()

@@ -177,6 +177,7 @@ def open_window(monitor: str, note: Note, count: Count) -> WindowScreen:
 def open_auto(argument: str, note: Note, count: Count) -> ScreenDevice:
     """A window where there is a display, else nothing."""
     if not has_display():
+        note("there is no display; the picture is not shown (--screen web shows it in a browser)")
         return NullScreen()
     try:
         return WindowScreen()

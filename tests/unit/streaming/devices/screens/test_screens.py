@@ -95,7 +95,10 @@ def test_the_choice_of_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if not has_display():
-        assert type(open_screen("auto")) is NullScreen
+        notes: list[str] = []
+        assert type(open_screen("auto", notes.append)) is NullScreen
+        assert len(notes) == 1
+        assert "--screen web" in notes[0]
     for spec, says in (("web:8025", "--console PORT"), ("window:left", "wrong form"), ("television", "is not known")):
         with pytest.raises(SourceError, match=says):
             open_screen(spec)

@@ -146,6 +146,6 @@ def test_the_outline_adds_a_sleeve_and_takes_off_what_is_behind() -> None:
 def test_an_outline_of_somebody_else_does_not_count() -> None:
     image = IMAGE.copy()
     image[:, 240:] = 255
-    place = [(60, 110, 40)]
+    place = [(60.0, 110.0, 40.0)]
     with_outline = PublishedPeopleFinder(FakeDetector(place), FakeLandmarks(), FakeOutline()).find(image)[0]
     np.testing.assert_array_equal(with_outline.mask, finder_of(place).find(image)[0].mask)
