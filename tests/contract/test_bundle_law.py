@@ -185,7 +185,7 @@ def test_the_manifest_says_what_made_the_bundle_and_how_good_it_is(bundle: str) 
     manifest = read_manifest(folder)
     assert manifest["licence"] == "Apache-2.0"
     for name, entry in manifest["networks"].items():
-        assert entry["training"]["command"].startswith("python -m training.train"), name
+        assert entry["training"]["command"].startswith(("python -m training.train", "python -m training.blend")), name
         assert len(read_file(folder, entry)) == (folder / entry["file"]).stat().st_size
     for network in learned_networks(folder):
         verify_together(folder, network)
